@@ -1,0 +1,1 @@
+//! AppArmor: is it on, which profile applies, apply one on exec, load one.

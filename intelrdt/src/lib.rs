@@ -1,0 +1,1 @@
+//! Intel RDT through resctrl: cache and bandwidth allocation, monitoring groups.

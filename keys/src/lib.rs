@@ -1,0 +1,1 @@
+//! Session keyrings: join, describe, permissions.

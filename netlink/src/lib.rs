@@ -1,0 +1,1 @@
+//! Blocking rtnetlink: links, veth, bridge, addresses, routes, moving a device between namespaces.

@@ -1,0 +1,1 @@
+//! Namespaces, the plan, the sealed init stub, spawn and the sync protocol.

@@ -1,0 +1,1 @@
+//! A container runtime library and the runc-compatible OCI command line cofferdam.

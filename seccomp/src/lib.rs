@@ -1,0 +1,1 @@
+//! OCI seccomp profiles to BPF: native compiler and libseccomp backend, cache, ENOSYS stub.

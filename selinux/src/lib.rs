@@ -1,0 +1,1 @@
+//! SELinux labels: enabled test, exec, key and mount labels, MCS categories, relabelling.

@@ -1,0 +1,1 @@
+//! passwd, group and subordinate-id parsing, user specifications and id maps; never NSS.

@@ -1,0 +1,1 @@
+//! Extended attributes by descriptor or path; nothing is followed by default.
