@@ -1,0 +1,164 @@
+//! What a filter answers for a system call.
+
+use crate::error::{Error, Result};
+
+// linux/seccomp.h: the upper 16 bits are the action, the lower 16 its data.
+const RET_KILL_PROCESS: u32 = 0x8000_0000;
+const RET_KILL_THREAD: u32 = 0x0000_0000;
+const RET_TRAP: u32 = 0x0003_0000;
+const RET_ERRNO: u32 = 0x0005_0000;
+const RET_USER_NOTIF: u32 = 0x7fc0_0000;
+const RET_TRACE: u32 = 0x7ff0_0000;
+const RET_LOG: u32 = 0x7ffc_0000;
+const RET_ALLOW: u32 = 0x7fff_0000;
+const RET_ACTION_FULL: u32 = 0xffff_0000;
+const RET_DATA: u32 = 0x0000_ffff;
+
+/// `EPERM`, the error number of `SCMP_ACT_ERRNO` and `SCMP_ACT_TRACE` without an `errnoRet`.
+const DEFAULT_ERRNO: u16 = 1;
+
+/// What the kernel does with a system call: the typed form of a filter's return value.
+///
+/// The variants are the kernel's (`SECCOMP_RET_*` in `linux/seccomp.h`, described in seccomp(2)). The OCI name
+/// `SCMP_ACT_KILL` is [`Action::KillThread`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Action {
+    /// End the whole process with `SIGSYS` (Linux 4.14).
+    KillProcess,
+    /// End the calling thread with `SIGSYS`.
+    KillThread,
+    /// Send `SIGSYS` to the calling thread, which may handle it.
+    Trap,
+    /// Fail the call with this error number; the kernel caps it at 4095.
+    Errno(u16),
+    /// Hand the call to a supervisor through a listener descriptor (Linux 5.0).
+    Notify,
+    /// Hand the call to a ptrace(2) tracer with this message; without a tracer the call fails with `ENOSYS`.
+    Trace(u16),
+    /// Let the call through, and log it (Linux 4.14).
+    Log,
+    /// Let the call through.
+    Allow,
+}
+
+/// The OCI names of the actions, sorted.
+pub(crate) const NAMES: [&str; 9] = [
+    "SCMP_ACT_ALLOW",
+    "SCMP_ACT_ERRNO",
+    "SCMP_ACT_KILL",
+    "SCMP_ACT_KILL_PROCESS",
+    "SCMP_ACT_KILL_THREAD",
+    "SCMP_ACT_LOG",
+    "SCMP_ACT_NOTIFY",
+    "SCMP_ACT_TRACE",
+    "SCMP_ACT_TRAP",
+];
+
+impl Action {
+    /// The action with this OCI name (`SCMP_ACT_*`) and its `errnoRet`.
+    ///
+    /// `errno` is used by `SCMP_ACT_ERRNO` and `SCMP_ACT_TRACE` alone (absent: `EPERM`) and ignored by the others.
+    ///
+    /// # Errors
+    ///
+    /// The name is unknown, or `errno` is used and does not fit the 16 bits the kernel has for it.
+    pub fn from_name(name: &str, errno: Option<u32>) -> Result<Self> {
+        let data = || match errno {
+            None => Ok(DEFAULT_ERRNO),
+            Some(value) => u16::try_from(value).map_err(|_| {
+                Error::invalid(format!("seccomp errnoRet {value} does not fit in 16 bits"))
+            }),
+        };
+        Ok(match name {
+            "SCMP_ACT_KILL" | "SCMP_ACT_KILL_THREAD" => Self::KillThread,
+            "SCMP_ACT_KILL_PROCESS" => Self::KillProcess,
+            "SCMP_ACT_TRAP" => Self::Trap,
+            "SCMP_ACT_ERRNO" => Self::Errno(data()?),
+            "SCMP_ACT_TRACE" => Self::Trace(data()?),
+            "SCMP_ACT_ALLOW" => Self::Allow,
+            "SCMP_ACT_LOG" => Self::Log,
+            "SCMP_ACT_NOTIFY" => Self::Notify,
+            _ => return Err(Error::invalid(format!("unknown seccomp action {name:?}"))),
+        })
+    }
+
+    /// The value a filter returns for this action.
+    #[must_use]
+    pub fn return_value(self) -> u32 {
+        match self {
+            Self::KillProcess => RET_KILL_PROCESS,
+            Self::KillThread => RET_KILL_THREAD,
+            Self::Trap => RET_TRAP,
+            Self::Errno(errno) => RET_ERRNO | u32::from(errno),
+            Self::Notify => RET_USER_NOTIF,
+            Self::Trace(message) => RET_TRACE | u32::from(message),
+            Self::Log => RET_LOG,
+            Self::Allow => RET_ALLOW,
+        }
+    }
+
+    /// The action a filter's return value stands for; like the kernel, an unknown value is
+    /// [`Action::KillProcess`] and the data of actions without data are ignored.
+    #[must_use]
+    pub fn from_return_value(value: u32) -> Self {
+        // The mask leaves 16 bits, so the conversion always succeeds.
+        let data = u16::try_from(value & RET_DATA).unwrap_or_default();
+        match value & RET_ACTION_FULL {
+            RET_KILL_THREAD => Self::KillThread,
+            RET_TRAP => Self::Trap,
+            RET_ERRNO => Self::Errno(data),
+            RET_USER_NOTIF => Self::Notify,
+            RET_TRACE => Self::Trace(data),
+            RET_LOG => Self::Log,
+            RET_ALLOW => Self::Allow,
+            _ => Self::KillProcess,
+        }
+    }
+
+    /// Whether the call is executed without anybody else's consent: [`Allow`](Self::Allow) or [`Log`](Self::Log).
+    #[must_use]
+    pub fn lets_through(self) -> bool {
+        matches!(self, Self::Allow | Self::Log)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errno_defaults_to_eperm_and_is_ignored_by_other_actions() {
+        assert_eq!(
+            Action::from_name("SCMP_ACT_ERRNO", None).unwrap(),
+            Action::Errno(1)
+        );
+        assert_eq!(
+            Action::from_name("SCMP_ACT_TRACE", Some(38)).unwrap(),
+            Action::Trace(38)
+        );
+        assert_eq!(
+            Action::from_name("SCMP_ACT_LOG", Some(70_000)).unwrap(),
+            Action::Log
+        );
+        assert!(Action::from_name("SCMP_ACT_ERRNO", Some(70_000)).is_err());
+    }
+
+    #[test]
+    fn every_name_is_known_and_survives_the_return_value() {
+        for name in NAMES {
+            let action = Action::from_name(name, Some(13)).unwrap();
+            assert_eq!(
+                Action::from_return_value(action.return_value()),
+                action,
+                "{name}"
+            );
+        }
+        assert!(NAMES.is_sorted());
+        assert!(Action::from_name("SCMP_ACT_NEVER", None).is_err());
+    }
+
+    #[test]
+    fn unknown_return_values_kill_the_process_as_in_the_kernel() {
+        assert_eq!(Action::from_return_value(0x1234_0000), Action::KillProcess);
+    }
+}

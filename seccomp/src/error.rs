@@ -1,0 +1,89 @@
+//! The one error type of this crate.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::io;
+
+/// What went wrong, coarsely, for callers that act on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The profile says something that has no meaning: an unknown action, operator or architecture, an argument
+    /// index above 5, an empty system call name, `SCMP_ACT_NOTIFY` where it cannot work.
+    InvalidProfile,
+    /// The profile is meaningful, but this kernel, this build or this libseccomp cannot do it.
+    Unsupported,
+    /// The filter would have more instructions than the kernel's 16-bit program length can say.
+    TooLarge,
+    /// libseccomp refused something.
+    Library,
+    /// A program is not a valid seccomp filter (it came from a cache file or from the caller).
+    InvalidProgram,
+    /// A system call failed: loading the filter, or reading and writing the cache.
+    Io,
+}
+
+/// The error of every function of this crate.
+///
+/// [`Display`](fmt::Display) is one line without the underlying cause; the cause is behind
+/// [`source`](StdError::source).
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct Error {
+    kind: ErrorKind,
+    message: String,
+    #[source]
+    source: Option<Box<dyn StdError + Send + Sync>>,
+}
+
+impl Error {
+    pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Self {
+            kind,
+            message: message.into(),
+            source: None,
+        }
+    }
+
+    pub(crate) fn invalid(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::InvalidProfile, message)
+    }
+
+    pub(crate) fn io(operation: impl fmt::Display, source: impl Into<io::Error>) -> Self {
+        Self {
+            kind: ErrorKind::Io,
+            message: operation.to_string(),
+            source: Some(Box::new(source.into())),
+        }
+    }
+
+    #[cfg(feature = "libseccomp")]
+    pub(crate) fn library(
+        operation: impl fmt::Display,
+        source: impl StdError + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            kind: ErrorKind::Library,
+            message: operation.to_string(),
+            source: Some(Box::new(source)),
+        }
+    }
+
+    /// What went wrong, coarsely.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        self.kind
+    }
+
+    /// The kernel's error number, when a system call failed.
+    #[must_use]
+    pub fn errno(&self) -> Option<i32> {
+        self.source
+            .as_ref()?
+            .downcast_ref::<io::Error>()?
+            .raw_os_error()
+    }
+}
+
+/// The result of every fallible function of this crate.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
