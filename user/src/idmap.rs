@@ -1,0 +1,290 @@
+use std::fmt;
+use std::os::fd::AsFd;
+use std::path::Path;
+use std::str::FromStr;
+
+use rustix::fs::{Mode, OFlags, openat};
+
+use crate::error::{Error, Repr, Result};
+use crate::file::read_to_limit;
+use crate::id::decimal;
+
+/// The most ranges one map may have (Linux 4.15; `user_namespaces(7)`).
+pub const MAX_EXTENTS: usize = 340;
+
+/// A map file is written with one call of less than a page (`user_namespaces(7)`); 4096 is the smallest page.
+const MAX_TEXT_BYTES: usize = 4096;
+
+/// One range of a user namespace's id map: `size` ids from `container` on are `size` ids from `host` on.
+///
+/// With feature `serde` it reads and writes the OCI object `{"containerID", "hostID", "size"}`
+/// (runtime-spec, "User namespace mappings"). A range alone may be wrong; see [`IdMaps::validate`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct IdMap {
+    /// The first id inside the namespace.
+    #[cfg_attr(feature = "serde", serde(rename = "containerID"))]
+    pub container: u32,
+    /// The first id outside, in the parent namespace.
+    #[cfg_attr(feature = "serde", serde(rename = "hostID"))]
+    pub host: u32,
+    /// How many ids.
+    pub size: u32,
+}
+
+impl IdMap {
+    /// A range of `size` ids.
+    pub const fn new(container: u32, host: u32, size: u32) -> Self {
+        Self {
+            container,
+            host,
+            size,
+        }
+    }
+
+    /// Like the kernel, refuses the empty range and one that would reach the reserved id 4294967295.
+    fn check(&self) -> Result<()> {
+        let problem = if self.size == 0 {
+            "is empty"
+        } else if self.container.checked_add(self.size).is_none()
+            || self.host.checked_add(self.size).is_none()
+        {
+            "goes beyond id 4294967294"
+        } else {
+            return Ok(());
+        };
+        Err(Repr::BadMapRange {
+            range: self.to_string(),
+            problem,
+        }
+        .into())
+    }
+
+    fn overlaps(&self, other: &Self) -> bool {
+        let meet = |a: u32, b: u32| {
+            u64::from(a) < u64::from(b).saturating_add(other.size.into())
+                && u64::from(b) < u64::from(a).saturating_add(self.size.into())
+        };
+        meet(self.container, other.container) || meet(self.host, other.host)
+    }
+}
+
+/// The form of `/proc/PID/uid_map`, without line end: `container host size`.
+impl fmt::Display for IdMap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} {}", self.container, self.host, self.size)
+    }
+}
+
+/// The uid or gid map of a user namespace: its ranges, in order.
+///
+/// Equality is exact: the same ranges in the same order.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(transparent))]
+pub struct IdMaps(Vec<IdMap>);
+
+impl IdMaps {
+    /// A map of these ranges, not yet [validated](IdMaps::validate).
+    pub fn new(ranges: impl Into<Vec<IdMap>>) -> Self {
+        Self(ranges.into())
+    }
+
+    /// The ranges.
+    pub fn ranges(&self) -> &[IdMap] {
+        &self.0
+    }
+
+    /// Whether there is no range: no namespace was asked for, or its map is not written yet.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Reads the text of `/proc/PID/uid_map`: per line three numbers with blanks between and around.
+    ///
+    /// The ranges are not validated; what the kernel prints is valid in the reader's namespace.
+    ///
+    /// # Errors
+    /// [`InvalidMap`](crate::ErrorKind::InvalidMap).
+    pub fn parse(text: &[u8]) -> Result<Self> {
+        text.split(|byte| *byte == b'\n')
+            .map(<[u8]>::trim_ascii)
+            .filter(|line| !line.is_empty())
+            .map(parse_line)
+            .collect::<Result<Vec<_>>>()
+            .map(Self)
+    }
+
+    /// Checks what the kernel checks when the map is written (`user_namespaces(7)`, "Defining user and group ID
+    /// mappings"): at least one range, at most [`MAX_EXTENTS`], none empty, none beyond id 4294967294, no overlap on
+    /// either side, and a text of less than a page.
+    ///
+    /// # Errors
+    /// [`InvalidMap`](crate::ErrorKind::InvalidMap), naming the range.
+    pub fn validate(&self) -> Result<()> {
+        if self.0.is_empty() {
+            return Err(Repr::EmptyMap.into());
+        }
+        if self.0.len() > MAX_EXTENTS {
+            return Err(Repr::TooManyMapRanges {
+                count: self.0.len(),
+                limit: MAX_EXTENTS,
+            }
+            .into());
+        }
+        for (index, range) in self.0.iter().enumerate() {
+            range.check()?;
+            if let Some(earlier) = self.0.iter().take(index).find(|r| r.overlaps(range)) {
+                return Err(Repr::MapOverlap {
+                    first: earlier.to_string(),
+                    second: range.to_string(),
+                }
+                .into());
+            }
+        }
+        let length = self.kernel_text().len();
+        if length >= MAX_TEXT_BYTES {
+            return Err(Repr::MapTextTooLong {
+                length,
+                limit: MAX_TEXT_BYTES,
+            }
+            .into());
+        }
+        Ok(())
+    }
+
+    /// The text to write to `/proc/PID/uid_map` in one call: `container host size` and a line end per range.
+    ///
+    /// ```
+    /// use cofferdam_user::{IdMap, IdMaps};
+    ///
+    /// let maps = IdMaps::new([IdMap::new(0, 1000, 1), IdMap::new(1, 100_000, 65_536)]);
+    /// assert_eq!(maps.kernel_text(), "0 1000 1\n1 100000 65536\n");
+    /// ```
+    pub fn kernel_text(&self) -> String {
+        self.0.iter().map(|range| format!("{range}\n")).collect()
+    }
+
+    /// The outside id of an inside id, if it is mapped.
+    pub fn host_id(&self, container: u32) -> Option<u32> {
+        self.0
+            .iter()
+            .find_map(|range| translate(container, range.container, range.host, range.size))
+    }
+
+    /// The inside id of an outside id, if it is mapped.
+    pub fn container_id(&self, host: u32) -> Option<u32> {
+        self.0
+            .iter()
+            .find_map(|range| translate(host, range.host, range.container, range.size))
+    }
+
+    /// Whether every mapped id is the same inside and outside.
+    pub fn is_identity(&self) -> bool {
+        self.0.iter().all(|range| range.container == range.host)
+    }
+
+    /// Whether this is the map of the initial user namespace: all ids, each to itself.
+    pub fn is_initial(&self) -> bool {
+        self.0 == [IdMap::new(0, 0, u32::MAX)]
+    }
+}
+
+impl FromStr for IdMaps {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        Self::parse(text.as_bytes())
+    }
+}
+
+impl From<Vec<IdMap>> for IdMaps {
+    fn from(ranges: Vec<IdMap>) -> Self {
+        Self(ranges)
+    }
+}
+
+/// The uid map and the gid map of one user namespace.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct IdMapping {
+    /// The map of user ids.
+    pub uids: IdMaps,
+    /// The map of group ids.
+    pub gids: IdMaps,
+}
+
+impl IdMapping {
+    /// Reads `uid_map` and `gid_map` of the user namespace of a process, given its directory in `/proc`.
+    ///
+    /// The outside ids are those of the *reader's* user namespace, unless reader and process share one: then they
+    /// are those of its parent (`user_namespaces(7)`).
+    ///
+    /// # Errors
+    /// [`Io`](crate::ErrorKind::Io), [`InvalidMap`](crate::ErrorKind::InvalidMap).
+    pub fn open_at(process: impl AsFd) -> Result<Self> {
+        let process = process.as_fd();
+        let read = |name: &'static str| -> Result<IdMaps> {
+            let path = Path::new(name);
+            let file = openat(
+                process,
+                path,
+                OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW,
+                Mode::empty(),
+            )
+            .map_err(|errno| Error::io("open", path, errno))?;
+            IdMaps::parse(&read_to_limit(file.into(), path)?)
+        };
+        Ok(Self {
+            uids: read("uid_map")?,
+            gids: read("gid_map")?,
+        })
+    }
+
+    /// The outside uid and gid of a pair of inside ids, if both are mapped.
+    pub fn to_host(&self, uid: u32, gid: u32) -> Option<(u32, u32)> {
+        Some((self.uids.host_id(uid)?, self.gids.host_id(gid)?))
+    }
+
+    /// The inside uid and gid of a pair of outside ids, if both are mapped.
+    pub fn to_container(&self, uid: u32, gid: u32) -> Option<(u32, u32)> {
+        Some((self.uids.container_id(uid)?, self.gids.container_id(gid)?))
+    }
+
+    /// The outside ids of the inside root, if both are mapped.
+    pub fn root_pair(&self) -> Option<(u32, u32)> {
+        self.to_host(0, 0)
+    }
+}
+
+fn parse_line(line: &[u8]) -> Result<IdMap> {
+    let mut numbers = line
+        .split(u8::is_ascii_whitespace)
+        .filter(|field| !field.is_empty())
+        .map(decimal);
+    match (
+        numbers.next(),
+        numbers.next(),
+        numbers.next(),
+        numbers.next(),
+    ) {
+        (Some(Some(container)), Some(Some(host)), Some(Some(size)), None) => {
+            Ok(IdMap::new(container, host, size))
+        }
+        _ => Err(Repr::BadMapLine {
+            line: String::from_utf8_lossy(line).into_owned(),
+        }
+        .into()),
+    }
+}
+
+fn translate(id: u32, from: u32, to: u32, size: u32) -> Option<u32> {
+    let offset = id.checked_sub(from)?;
+    if offset < size {
+        to.checked_add(offset)
+    } else {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests;
