@@ -97,7 +97,7 @@ fn what_is_no_regular_file_is_not_opened() {
 #[test]
 fn procfs_is_refused() {
     // With the machine's own root the link leads to a regular file that never ends.
-    let kmsg = crate::file::read_below(File::open("/").unwrap(), Path::new("proc/kmsg"));
+    let kmsg = read_below(File::open("/").unwrap(), Path::new("proc/kmsg"));
     match kmsg {
         Err(error) => assert_eq!(error.kind(), ErrorKind::NotAFile),
         Ok(bytes) => assert_eq!(bytes, None, "only a kernel without the file has none"),
