@@ -1,5 +1,16 @@
 //! OCI runtime-spec 1.3.0 types, the container configuration kept in `state.json`, conversion and validation.
 
+pub mod config;
+mod error;
+mod host;
+mod int_enum;
 mod nullable;
-
 pub mod oci;
+pub mod specconv;
+pub mod validate;
+mod warning;
+
+pub use config::Config;
+pub use error::{Error, ErrorKind, Result};
+pub use host::{HostInfo, IntelRdtSupport, NetworkNamespaceFact, RootfsFact, UserNamespaceMaps};
+pub use warning::Warning;

@@ -1,0 +1,131 @@
+//! The error of this crate.
+
+use std::fmt;
+use std::io;
+
+/// Result of this crate.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why a configuration could not be read, converted or accepted.
+///
+/// The message is one line. What is beneath it, if anything, is [`source`](std::error::Error::source) and not repeated.
+#[derive(Debug)]
+#[allow(
+    clippy::error_impl_error,
+    reason = "every crate of the workspace has one `Error`"
+)]
+pub struct Error(Box<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    kind: ErrorKind,
+    message: String,
+    path: Option<String>,
+    source: Option<Source>,
+}
+
+/// What went wrong, for programs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The file is not there.
+    NotFound,
+    /// Reading the file failed.
+    Io,
+    /// The file is larger than the limit.
+    TooLarge,
+    /// The text is no JSON, or nested too deeply, or not UTF-8.
+    Syntax,
+    /// A value has the wrong type or is out of range, a key is given twice, or a string has a NUL.
+    Data,
+    /// The bundle asks for something that cannot be converted.
+    Conversion,
+    /// The configuration contradicts itself or the host.
+    Invalid,
+}
+
+#[derive(Debug, thiserror::Error)]
+enum Source {
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    #[error(transparent)]
+    IdMap(#[from] crate::config::IdMapError),
+    #[error("{0}")]
+    Text(String),
+}
+
+impl Error {
+    pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Self(Box::new(Inner {
+            kind,
+            message: message.into(),
+            path: None,
+            source: None,
+        }))
+    }
+
+    pub(crate) fn conversion(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Conversion, message)
+    }
+
+    pub(crate) fn invalid(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Invalid, message)
+    }
+
+    pub(crate) fn at(mut self, path: impl Into<String>) -> Self {
+        self.0.path = Some(path.into());
+        self
+    }
+
+    pub(crate) fn because_io(mut self, source: io::Error) -> Self {
+        self.0.source = Some(Source::Io(source));
+        self
+    }
+
+    pub(crate) fn because_id_map(mut self, source: crate::config::IdMapError) -> Self {
+        self.0.source = Some(Source::IdMap(source));
+        self
+    }
+
+    pub(crate) fn because(mut self, source: impl fmt::Display) -> Self {
+        self.0.source = Some(Source::Text(source.to_string()));
+        self
+    }
+
+    /// What went wrong.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        self.0.kind
+    }
+
+    /// Where in the JSON document: a path such as `linux.devices[2].major`. Absent when no one place is wrong.
+    #[must_use]
+    pub fn json_path(&self) -> Option<&str> {
+        self.0.path.as_deref()
+    }
+
+    /// The operating system's error number, if one is the cause.
+    #[must_use]
+    pub fn raw_os_error(&self) -> Option<i32> {
+        match &self.0.source {
+            Some(Source::Io(error)) => error.raw_os_error(),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.message)?;
+        match &self.0.path {
+            Some(path) if !path.is_empty() => write!(f, " (at {path})"),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.0.source.as_ref().map(|source| source as _)
+    }
+}
