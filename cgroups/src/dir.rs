@@ -1,0 +1,269 @@
+//! Files and directories of cgroupfs, always relative to a directory that was opened before.
+//!
+//! Names are single components: nothing in a cgroup file name can lead out of the cgroup.
+//! Directories are opened with openat2(2) below the root of the hierarchies, without symbolic links
+//! on cgroup v2, where there are none.
+
+use std::{
+    borrow::Cow,
+    fmt,
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
+    path::{Component, Path, PathBuf},
+};
+
+use rustix::{
+    fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags},
+    io::Errno,
+};
+
+use crate::{Error, ErrorKind, Result};
+
+/// The largest file that is read: `memory.stat` with many nodes is some kilobytes, `cgroup.procs`
+/// eight bytes per process.
+const MAX_FILE: usize = 64 << 20;
+
+/// Where directories may lead.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Below {
+    /// One cgroup v2 file system.
+    Unified,
+    /// A directory of cgroup v1 mounts, with symbolic links between them.
+    V1,
+}
+
+/// An open directory of cgroupfs, and what it is called.
+#[derive(Debug)]
+pub(crate) struct Dir {
+    fd: OwnedFd,
+    path: PathBuf,
+}
+
+impl AsFd for Dir {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
+
+impl Dir {
+    pub(crate) fn new(fd: OwnedFd, path: impl Into<PathBuf>) -> Self {
+        Self {
+            fd,
+            path: path.into(),
+        }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn error(&self, what: impl fmt::Display, name: &str, errno: Errno) -> Error {
+        let path = self.path.join(name);
+        Error::io(format_args!("{what} {}", path.display()), &path, errno)
+    }
+
+    /// Opens a directory below this one, however deep, without leaving it.
+    pub(crate) fn descend(&self, path: &Path, below: Below) -> Result<Self> {
+        let full = self.path.join(path);
+        let failed = |errno| Error::io(format_args!("open {}", full.display()), &full, errno);
+        let mut resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
+        if below == Below::Unified {
+            resolve |= ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_XDEV;
+        }
+        if path.as_os_str().is_empty() {
+            return self.child(".");
+        }
+        loop {
+            return match rustix::fs::openat2(&self.fd, path, DIRECTORY, Mode::empty(), resolve) {
+                Ok(fd) => Ok(Self::new(fd, full)),
+                // A rename or mount somewhere on the system raced with a "..".
+                Err(Errno::AGAIN | Errno::INTR) => continue,
+                // A seccomp filter older than the call.
+                Err(Errno::NOSYS | Errno::PERM) => self.walk(path, below).map_err(failed),
+                Err(errno) => Err(failed(errno)),
+            };
+        }
+    }
+
+    /// [`descend`](Self::descend) without openat2. The first component may be a symbolic link on
+    /// cgroup v1: it stands in a directory that only the host's administrator writes.
+    fn walk(&self, path: &Path, below: Below) -> Result<Self, Errno> {
+        let mut dir: Option<OwnedFd> = None;
+        for (index, part) in path.components().enumerate() {
+            let Component::Normal(name) = part else {
+                return Err(Errno::XDEV);
+            };
+            let at = dir.as_ref().map_or(self.fd.as_fd(), AsFd::as_fd);
+            let follow = below == Below::V1 && index == 0;
+            let flags = if follow {
+                DIRECTORY
+            } else {
+                DIRECTORY | OFlags::NOFOLLOW
+            };
+            dir = Some(rustix::fs::openat(at, name, flags, Mode::empty())?);
+        }
+        let fd = dir.ok_or(Errno::NOENT)?;
+        Ok(Self::new(fd, self.path.join(path)))
+    }
+
+    /// Opens a child directory; `.` is this directory again.
+    pub(crate) fn child(&self, name: &str) -> Result<Self> {
+        let fd = rustix::fs::openat(&self.fd, name, DIRECTORY | OFlags::NOFOLLOW, Mode::empty())
+            .map_err(|errno| self.error("open", name, errno))?;
+        let path = if name == "." {
+            self.path.clone()
+        } else {
+            self.path.join(name)
+        };
+        Ok(Self::new(fd, path))
+    }
+
+    /// Makes a child cgroup; `false` if it exists.
+    pub(crate) fn mkdir(&self, name: &Path) -> Result<bool> {
+        match rustix::fs::mkdirat(&self.fd, name, Mode::from_raw_mode(0o755)) {
+            Ok(()) => Ok(true),
+            Err(Errno::EXIST) => Ok(false),
+            Err(errno) => {
+                let path = self.path.join(name);
+                Err(Error::io(
+                    format_args!("mkdir {}", path.display()),
+                    &path,
+                    errno,
+                ))
+            }
+        }
+    }
+
+    /// Removes a child cgroup.
+    pub(crate) fn rmdir(&self, name: &Path) -> Result<(), Errno> {
+        loop {
+            match rustix::fs::unlinkat(&self.fd, name, AtFlags::REMOVEDIR) {
+                Err(Errno::INTR) => {}
+                done => return done,
+            }
+        }
+    }
+
+    /// The names of the child cgroups.
+    pub(crate) fn children(&self) -> Result<Vec<String>> {
+        let failed = |errno| self.error("read directory", "", errno);
+        let mut names = Vec::new();
+        for entry in rustix::fs::Dir::read_from(&self.fd).map_err(failed)? {
+            let entry = entry.map_err(failed)?;
+            let name = entry.file_name().to_string_lossy();
+            if entry.file_type() == FileType::Directory && name != "." && name != ".." {
+                names.push(name.into_owned());
+            }
+        }
+        Ok(names)
+    }
+
+    /// Opens a file of this cgroup.
+    pub(crate) fn open(&self, name: &str, flags: OFlags) -> Result<OwnedFd> {
+        check_name(name)?;
+        loop {
+            match rustix::fs::openat(
+                &self.fd,
+                name,
+                flags | OFlags::CLOEXEC | OFlags::NOFOLLOW,
+                Mode::empty(),
+            ) {
+                Err(Errno::INTR) => {}
+                Err(errno) => return Err(self.error("open", name, errno)),
+                Ok(fd) => return Ok(fd),
+            }
+        }
+    }
+
+    pub(crate) fn exists(&self, name: &str) -> bool {
+        rustix::fs::statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW).is_ok()
+    }
+
+    /// The content of a file.
+    pub(crate) fn read(&self, name: &str) -> Result<String> {
+        let fd = self.open(name, OFlags::RDONLY)?;
+        read_all(&fd).map_err(|errno| self.error("read", name, errno))
+    }
+
+    /// The content of a file, `None` if it (or the whole cgroup) is not there.
+    pub(crate) fn read_if_present(&self, name: &str) -> Result<Option<String>> {
+        match self.read(name) {
+            Ok(text) => Ok(Some(text)),
+            Err(error) if error.is_not_found() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Writes a value with one write(2): the kernel takes each write as a whole.
+    pub(crate) fn write(&self, name: &str, value: &str) -> Result<()> {
+        let fd = self.open(name, OFlags::WRONLY)?;
+        self.write_to(&fd, name, value)
+    }
+
+    /// As [`write`](Self::write), to a file of this cgroup that is open already.
+    pub(crate) fn write_to(&self, fd: impl AsFd, name: &str, value: &str) -> Result<()> {
+        write_once(fd, value).map_err(|errno| {
+            let path = self.path.join(name);
+            Error::io(
+                format_args!("failed to write {value:?}: write {}", path.display()),
+                &path,
+                errno,
+            )
+        })
+    }
+
+    /// As [`write`](Self::write); `false` if there is no such file.
+    pub(crate) fn write_if_present(&self, name: &str, value: &str) -> Result<bool> {
+        match self.open(name, OFlags::WRONLY) {
+            Ok(fd) => self.write_to(&fd, name, value).map(|()| true),
+            Err(error) if error.is_not_found() => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+const DIRECTORY: OFlags = OFlags::RDONLY
+    .union(OFlags::DIRECTORY)
+    .union(OFlags::CLOEXEC);
+
+/// A file name of a cgroup is one component.
+pub(crate) fn check_name(name: &str) -> Result<()> {
+    if name.is_empty() || name == "." || name == ".." || name.contains(['/', '\0']) {
+        return Err(Error::new(
+            ErrorKind::InvalidPath,
+            format_args!("{name:?} is not the name of a cgroup file"),
+        ));
+    }
+    Ok(())
+}
+
+fn write_once(fd: impl AsFd, value: &str) -> Result<(), Errno> {
+    loop {
+        match rustix::io::write(&fd, value.as_bytes()) {
+            Err(Errno::INTR) => {}
+            Err(errno) => return Err(errno),
+            Ok(written) if written == value.len() => return Ok(()),
+            Ok(_) => return Err(Errno::IO),
+        }
+    }
+}
+
+/// Reads from the current position to the end.
+pub(crate) fn read_all(fd: impl AsFd) -> Result<String, Errno> {
+    let mut stack = [0_u8; 4096];
+    let mut bytes = Vec::new();
+    loop {
+        match rustix::io::read(&fd, &mut stack) {
+            Ok(0) => break,
+            Ok(count) => bytes.extend_from_slice(stack.get(..count).unwrap_or_default()),
+            Err(Errno::INTR) => continue,
+            Err(errno) => return Err(errno),
+        }
+        if bytes.len() > MAX_FILE {
+            return Err(Errno::FBIG);
+        }
+    }
+    Ok(match String::from_utf8_lossy(&bytes) {
+        Cow::Owned(text) => text,
+        Cow::Borrowed(_) => String::from_utf8(bytes).unwrap_or_default(),
+    })
+}

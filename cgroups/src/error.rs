@@ -1,0 +1,145 @@
+use std::{
+    fmt, io,
+    path::{Path, PathBuf},
+};
+
+/// A failure of this crate: what was attempted, on which file, and why it did not work.
+///
+/// The cause is only reachable through [`source`](std::error::Error::source), it is not repeated in
+/// the text.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct Error {
+    kind: ErrorKind,
+    message: String,
+    path: Option<PathBuf>,
+    #[source]
+    source: Option<Source>,
+}
+
+/// The cause of an [`Error`].
+type Source = Box<dyn std::error::Error + Send + Sync>;
+
+/// What went wrong, for programs that decide on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The kernel refused an operation on a cgroup file or directory; see [`Error::errno`].
+    Io,
+    /// The configuration asks for something that contradicts itself or the kernel's ranges.
+    InvalidConfig,
+    /// A path or file name that would lead out of the cgroup, or is not well formed.
+    InvalidPath,
+    /// Saved paths that cannot belong to one cgroup.
+    InconsistentPaths,
+    /// A file of the kernel is not in the documented format.
+    Parse,
+    /// The kernel, this build or the machine does not offer what was asked for.
+    Unsupported,
+    /// A limit was asked for, but its controller has no cgroup of ours.
+    NoController,
+    /// The calling user may not create the cgroup, and limits need it.
+    Rootless,
+    /// There are processes in the cgroup.
+    NotEmpty,
+    /// The cgroup is frozen.
+    Frozen,
+    /// The cgroup does not exist (any more).
+    NotFound,
+    /// A memory limit is below what is in use already.
+    LimitBelowUsage,
+    /// Something did not happen within its time.
+    Timeout,
+    /// The device rules cannot be expressed, or the kernel refused the device program.
+    Devices,
+    /// systemd refused, or could not be reached.
+    Systemd,
+}
+
+impl Error {
+    pub(crate) fn new(kind: ErrorKind, message: impl fmt::Display) -> Self {
+        Self {
+            kind,
+            message: message.to_string(),
+            path: None,
+            source: None,
+        }
+    }
+
+    /// A failed system call; "not there" is told apart from the rest.
+    pub(crate) fn io(
+        message: impl fmt::Display,
+        path: impl Into<PathBuf>,
+        source: impl Into<io::Error>,
+    ) -> Self {
+        let source = source.into();
+        let kind = match source.raw_os_error() {
+            Some(libc::ENOENT | libc::ENODEV) => ErrorKind::NotFound,
+            _ => ErrorKind::Io,
+        };
+        Self {
+            kind,
+            message: message.to_string(),
+            path: Some(path.into()),
+            source: Some(Box::new(source)),
+        }
+    }
+
+    /// The same failure with another kind.
+    pub(crate) fn with_kind(mut self, kind: ErrorKind) -> Self {
+        self.kind = kind;
+        self
+    }
+
+    /// A failure caused by another one.
+    pub(crate) fn because(
+        kind: ErrorKind,
+        message: impl fmt::Display,
+        source: impl Into<Source>,
+    ) -> Self {
+        Self {
+            source: Some(source.into()),
+            ..Self::new(kind, message)
+        }
+    }
+
+    /// The class of the failure.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        self.kind
+    }
+
+    /// The file or directory it happened on.
+    #[must_use]
+    pub fn path(&self) -> Option<&Path> {
+        self.path.as_deref()
+    }
+
+    /// The errno of the kernel, when the kernel was the one to refuse.
+    #[must_use]
+    pub fn errno(&self) -> Option<i32> {
+        let mut source: Option<&(dyn std::error::Error + 'static)> = match &self.source {
+            Some(source) => Some(&**source),
+            None => None,
+        };
+        while let Some(error) = source {
+            if let Some(io) = error.downcast_ref::<io::Error>() {
+                return io.raw_os_error();
+            }
+            source = error.source();
+        }
+        None
+    }
+
+    pub(crate) fn is_permission(&self) -> bool {
+        matches!(self.errno(), Some(libc::EPERM | libc::EACCES | libc::EROFS))
+    }
+
+    pub(crate) fn is_not_found(&self) -> bool {
+        self.kind == ErrorKind::NotFound
+            || matches!(self.errno(), Some(libc::ENOENT | libc::ENODEV))
+    }
+}
+
+/// The result of this crate's functions.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
