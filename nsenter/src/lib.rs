@@ -1,3 +1,24 @@
-//! Namespaces, the plan, the sealed init stub, spawn and the sync protocol.
+#![doc = include_str!("../README.md")]
 
+mod answers;
+mod error;
+mod hook;
+pub mod id_maps;
+mod image;
+mod init;
+pub mod namespaces;
+pub mod pidfd;
 pub mod plan;
+mod procfs;
+mod spawn;
+mod sys;
+#[path = "../stub/wire.rs"]
+mod wire;
+
+pub use answers::{Answers, ProcessRef, Warnings};
+pub use error::{Error, ErrorKind, Failure, Refusal, Result};
+pub use hook::HookOutcome;
+pub use image::{MAX_IMAGE_BYTES, stub_image};
+pub use init::{Deadline, Init, Served};
+pub use procfs::{Procfs, Stat};
+pub use spawn::Spawn;

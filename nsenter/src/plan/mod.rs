@@ -1,5 +1,148 @@
 //! Plans: flat, position-independent lists of operations for the init stub.
+//!
+//! A [`PlanBuilder`] collects the steps; [`PlanBuilder::build`] checks what can be checked without running anything and
+//! encodes them. Building does no I/O, and the same calls give the same bytes. A [`Plan`] can be printed (one line an
+//! operation), compared, and handed to [`Spawn`](crate::Spawn).
 
+mod builder;
+mod check;
+mod decode;
+mod display;
+mod encode;
 mod op;
+#[cfg(test)]
+mod tests;
+mod touched;
 
+use std::sync::Arc;
+
+pub use builder::PlanBuilder;
 pub use op::{Dir, Expect, FsOption, HookCommand, Label, Leaf, Op, Slot};
+
+use crate::error::{Error, Result};
+
+/// One step of a plan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    pub(crate) context: String,
+    pub(crate) op: Op,
+    pub(crate) errnos: Vec<i32>,
+    pub(crate) otherwise: Option<u32>,
+}
+
+impl Step {
+    /// What a failure of the step is called, such as `mount proc at /proc`.
+    pub fn context(&self) -> &str {
+        &self.context
+    }
+
+    /// The operation. A [`Label`] in it stands for the index of the step to continue at.
+    pub fn op(&self) -> &Op {
+        &self.op
+    }
+
+    /// The errnos that are no failure of this step.
+    pub fn tolerated(&self) -> &[i32] {
+        &self.errnos
+    }
+
+    /// The step to continue at on one of the tolerated errnos; `None` is the next one.
+    pub fn otherwise(&self) -> Option<u32> {
+        self.otherwise
+    }
+}
+
+/// A descriptor that the parent gives when it spawns the stub.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Input {
+    pub(crate) slot: Slot,
+    pub(crate) name: String,
+}
+
+impl Input {
+    /// The slot it fills.
+    pub fn slot(&self) -> Slot {
+        self.slot
+    }
+
+    /// What it is, such as `exec fifo`.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+#[derive(Debug, PartialEq, Eq)]
+struct Inner {
+    bytes: Vec<u8>,
+    inputs: Vec<Input>,
+    steps: Vec<Step>,
+    clone_flags: u32,
+    passed: u32,
+}
+
+/// A checked, encoded plan. Cloning is cheap.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plan(Arc<Inner>);
+
+impl Plan {
+    fn new(
+        bytes: Vec<u8>,
+        inputs: Vec<Input>,
+        steps: Vec<Step>,
+        clone_flags: u32,
+        passed: u32,
+    ) -> Self {
+        Self(Arc::new(Inner {
+            bytes,
+            inputs,
+            steps,
+            clone_flags,
+            passed,
+        }))
+    }
+
+    /// Reads an encoded plan. The bytes may come from anywhere: every length, offset and code is checked. What the
+    /// builder would refuse for its meaning (say, a filter loaded too early) is not looked for.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Plan`](crate::ErrorKind::Plan) if the bytes are no plan of this version and architecture.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
+        let malformed = || Error::plan("the encoded plan is malformed");
+        let header = *crate::wire::View::new(bytes)
+            .ok_or_else(malformed)?
+            .header();
+        let (inputs, steps) = decode::plan(bytes).ok_or_else(malformed)?;
+        Ok(Self::new(
+            bytes.to_vec(),
+            inputs,
+            steps,
+            header.clone_flags,
+            header.passed,
+        ))
+    }
+
+    /// The steps, in order.
+    pub fn steps(&self) -> &[Step] {
+        &self.0.steps
+    }
+
+    /// The descriptors the parent must give.
+    pub fn inputs(&self) -> &[Input] {
+        &self.0.inputs
+    }
+
+    /// The namespaces (`CLONE_NEW*`) that the parent's clone makes.
+    pub fn clone_flags(&self) -> u32 {
+        self.0.clone_flags
+    }
+
+    /// How many descriptors after the standard streams stay open for the program.
+    pub fn passed(&self) -> u32 {
+        self.0.passed
+    }
+
+    /// The encoded plan.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0.bytes
+    }
+}

@@ -1,0 +1,199 @@
+//! The error of this crate.
+
+use std::fmt;
+use std::io;
+
+use crate::plan::{Op, Plan};
+
+/// The result of an operation of this crate.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// Why an [`Answers`](crate::Answers) method did not do what the stub asked for.
+pub type Refusal = Box<dyn std::error::Error + Send + Sync>;
+
+/// What kind of thing went wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The plan breaks a rule, or encoded bytes are no plan.
+    Plan,
+    /// A system call of the parent failed; [`Error::raw_os_error`] has the errno.
+    System,
+    /// A step of the plan failed in the stub; [`Error::failure`] says which.
+    Step,
+    /// An [`Answers`](crate::Answers) method refused; its reason is the source.
+    Refused,
+    /// The stub made no progress within the deadline.
+    Timeout,
+    /// The stub ended before it had run its plan.
+    Died,
+    /// The stub sent something that its plan does not ask for.
+    Protocol,
+    /// An id map is wrong or could not be written.
+    IdMap,
+    /// A namespace is unknown, unsupported, or not what it should be.
+    Namespace,
+    /// A process is gone, or is another one than the recorded one.
+    Process,
+}
+
+/// A step of a plan that failed in the stub.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    index: usize,
+    op: Op,
+    context: String,
+    errno: i32,
+    detail: Vec<u8>,
+}
+
+impl Failure {
+    /// The failure of this step of the plan; `None` if the plan has no such step.
+    pub(crate) fn new(plan: &Plan, index: u32, errno: i32, detail: &[u8]) -> Option<Self> {
+        let index = usize::try_from(index).ok()?;
+        let step = plan.steps().get(index)?;
+        Some(Self {
+            index,
+            op: step.op.clone(),
+            context: step.context.clone(),
+            errno,
+            detail: detail.to_vec(),
+        })
+    }
+
+    /// The index of the step.
+    pub fn index(&self) -> usize {
+        self.index
+    }
+
+    /// The operation.
+    pub fn op(&self) -> &Op {
+        &self.op
+    }
+
+    /// What the plan calls the step, such as `mount proc at /proc`.
+    pub fn context(&self) -> &str {
+        &self.context
+    }
+
+    /// The errno of the first system call that failed; 0 if the step failed for another reason than a system call.
+    pub fn errno(&self) -> i32 {
+        self.errno
+    }
+
+    /// More about it, at most 256 bytes; the documentation of each [`Op`] says what. Untrusted: it may hold anything.
+    pub fn detail(&self) -> &[u8] {
+        &self.detail
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.context)?;
+        if !self.detail.is_empty() {
+            write!(f, " ({})", self.detail.escape_ascii())?;
+        }
+        Ok(())
+    }
+}
+
+/// An error of this crate.
+///
+/// Its text is one line and does not repeat its source.
+#[derive(Debug, thiserror::Error)]
+#[error("{repr}")]
+pub struct Error {
+    kind: ErrorKind,
+    repr: Box<Repr>,
+    #[source]
+    source: Option<Refusal>,
+}
+
+#[derive(Debug, thiserror::Error)]
+enum Repr {
+    #[error("{0}")]
+    Text(String),
+    #[error("{0}")]
+    Failure(Failure),
+}
+
+impl Error {
+    fn text(kind: ErrorKind, text: impl Into<String>) -> Self {
+        Self {
+            kind,
+            repr: Box::new(Repr::Text(text.into())),
+            source: None,
+        }
+    }
+
+    /// A plan that breaks a rule.
+    pub(crate) fn plan(text: impl Into<String>) -> Self {
+        Self::text(ErrorKind::Plan, text)
+    }
+
+    /// A message that the plan does not allow.
+    pub(crate) fn protocol(text: impl Into<String>) -> Self {
+        Self::text(ErrorKind::Protocol, text)
+    }
+
+    /// An error without an errno.
+    pub(crate) fn new(kind: ErrorKind, text: impl Into<String>) -> Self {
+        Self::text(kind, text)
+    }
+
+    /// A failed system call.
+    pub(crate) fn system(operation: impl Into<String>, source: impl Into<io::Error>) -> Self {
+        Self::with_source(ErrorKind::System, operation, Box::new(source.into()))
+    }
+
+    /// An error with a reason.
+    pub(crate) fn with_source(kind: ErrorKind, text: impl Into<String>, source: Refusal) -> Self {
+        Self {
+            kind,
+            repr: Box::new(Repr::Text(text.into())),
+            source: Some(source),
+        }
+    }
+
+    /// A failed step; its errno becomes the source.
+    pub(crate) fn step(failure: Failure) -> Self {
+        let source: Option<Refusal> = (failure.errno != 0)
+            .then(|| Box::new(io::Error::from_raw_os_error(failure.errno)).into());
+        Self {
+            kind: ErrorKind::Step,
+            repr: Box::new(Repr::Failure(failure)),
+            source,
+        }
+    }
+
+    /// What kind of thing went wrong.
+    pub fn kind(&self) -> ErrorKind {
+        self.kind
+    }
+
+    /// The step that failed, if the stub reported one.
+    pub fn failure(&self) -> Option<&Failure> {
+        match &*self.repr {
+            Repr::Failure(failure) => Some(failure),
+            Repr::Text(_) => None,
+        }
+    }
+
+    /// The errno, if a system call of parent or stub is the cause.
+    pub fn raw_os_error(&self) -> Option<i32> {
+        match self.failure() {
+            Some(failure) => (failure.errno != 0).then_some(failure.errno),
+            None => self
+                .source
+                .as_ref()
+                .and_then(|source| source.downcast_ref::<io::Error>())
+                .and_then(io::Error::raw_os_error),
+        }
+    }
+
+    /// Takes the reason out, for example to get back the typed error with which an [`Answers`](crate::Answers)
+    /// method refused.
+    pub fn into_source(self) -> Option<Refusal> {
+        self.source
+    }
+}

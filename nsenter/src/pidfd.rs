@@ -1,0 +1,255 @@
+//! Processes by descriptor (`pidfd_open(2)`, Linux 5.3): no number can be mistaken for another process.
+
+use std::fmt;
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use rustix::process::{
+    Pid, PidfdFlags, PidfdGetfdFlags, Signal, WaitId, WaitIdOptions, pidfd_getfd, pidfd_open,
+    pidfd_send_signal, waitid,
+};
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::procfs::Procfs;
+
+/// How a process ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// It called `exit` with this code, 0 to 255.
+    Code(i32),
+    /// A signal ended it.
+    Signal {
+        /// The number of the signal.
+        signal: i32,
+        /// Whether it left a core dump.
+        core_dumped: bool,
+    },
+    /// It ended, and nobody can say how: it is no child of ours, or another part of the program has collected its status
+    /// (a handler that waits for any child, or an ignored `SIGCHLD`).
+    Unknown,
+}
+
+impl Exit {
+    /// Whether it ended with exit code 0.
+    pub fn success(self) -> bool {
+        self == Self::Code(0)
+    }
+
+    /// The exit code a shell would give: the code, or 128 plus the number of the signal. `None` if unknown.
+    pub fn shell_code(self) -> Option<i32> {
+        match self {
+            Self::Code(code) => Some(code),
+            Self::Signal { signal, .. } => Some(128 + signal),
+            Self::Unknown => None,
+        }
+    }
+}
+
+impl fmt::Display for Exit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Code(code) => write!(f, "exit status {code}"),
+            Self::Signal {
+                signal,
+                core_dumped,
+            } => {
+                write!(f, "signal: {signal}")?;
+                if *core_dumped {
+                    f.write_str(" (core dumped)")
+                } else {
+                    Ok(())
+                }
+            }
+            Self::Unknown => f.write_str("exit status unknown"),
+        }
+    }
+}
+
+fn to_pid(pid: u32) -> Result<Pid> {
+    i32::try_from(pid)
+        .ok()
+        .and_then(Pid::from_raw)
+        .ok_or_else(|| Error::new(ErrorKind::Process, format!("{pid} is no process id")))
+}
+
+/// Opens a process by its number. The number may be another process' by now: see [`open_verified`].
+///
+/// # Errors
+/// [`ErrorKind::Process`] if there is none, else [`ErrorKind::System`].
+pub fn open(pid: u32) -> Result<OwnedFd> {
+    pidfd_open(to_pid(pid)?, PidfdFlags::empty()).map_err(|e| {
+        let kind = if e == Errno::SRCH {
+            ErrorKind::Process
+        } else {
+            ErrorKind::System
+        };
+        Error::with_source(
+            kind,
+            format!("open process {pid}"),
+            Box::new(std::io::Error::from(e)),
+        )
+    })
+}
+
+/// Opens a recorded process: the one with this number *and* this start time, and alive.
+///
+/// The descriptor is opened first and the start time compared after, so a number that is reused in between is noticed.
+///
+/// # Errors
+/// [`ErrorKind::Process`] if that process is gone.
+pub fn open_verified(procfs: &Procfs, pid: u32, start_time: u64) -> Result<OwnedFd> {
+    let pidfd = open(pid)?;
+    let stat = procfs.stat(pid)?;
+    if stat.start_time() != start_time || !stat.is_alive() {
+        return Err(Error::new(
+            ErrorKind::Process,
+            format!("process {pid} is not the recorded one any more"),
+        ));
+    }
+    Ok(pidfd)
+}
+
+/// Sends a signal. Signal 0 only asks whether the process exists.
+///
+/// # Errors
+/// [`ErrorKind::Process`] if it has ended and was reaped, else [`ErrorKind::System`] (`EINVAL`, `EPERM`).
+pub fn send_signal(pidfd: impl AsFd, signal: i32) -> Result<()> {
+    let result = match Signal::from_named_raw(signal) {
+        Some(named) => pidfd_send_signal(pidfd, named).map_err(std::io::Error::from),
+        // 0, and the real-time signals, for which rustix has no names.
+        None => crate::sys::pidfd_send_signal(pidfd.as_fd(), signal),
+    };
+    result.map_err(|e| {
+        let kind = if e.raw_os_error() == Some(libc::ESRCH) {
+            ErrorKind::Process
+        } else {
+            ErrorKind::System
+        };
+        Error::with_source(kind, format!("send signal {signal}"), Box::new(e))
+    })
+}
+
+/// Whether the process has ended. Does not reap it.
+///
+/// # Errors
+/// [`ErrorKind::System`].
+pub fn has_exited(pidfd: impl AsFd) -> Result<bool> {
+    wait_until(pidfd, Some(Instant::now()))
+}
+
+/// Waits until the process ends, or until the timeout has passed (`None`: without bound). Does not reap it. Says whether it ended.
+///
+/// # Errors
+/// [`ErrorKind::System`].
+pub fn wait_timeout(pidfd: impl AsFd, timeout: Option<Duration>) -> Result<bool> {
+    wait_until(
+        pidfd,
+        timeout.and_then(|timeout| Instant::now().checked_add(timeout)),
+    )
+}
+
+fn wait_until(pidfd: impl AsFd, end: Option<Instant>) -> Result<bool> {
+    loop {
+        let left = end.map(remaining);
+        match poll(&mut [PollFd::new(&pidfd, PollFlags::IN)], left.as_ref()) {
+            Ok(0) if end.is_some_and(|end| Instant::now() >= end) => return Ok(false),
+            Ok(0) | Err(Errno::INTR) => {}
+            Ok(_) => return Ok(true),
+            Err(e) => return Err(Error::system("poll a process", e)),
+        }
+    }
+}
+
+/// How long until then, for `ppoll(2)`.
+pub(crate) fn remaining(end: Instant) -> Timespec {
+    let left = end.saturating_duration_since(Instant::now());
+    Timespec {
+        tv_sec: i64::try_from(left.as_secs()).unwrap_or(i64::MAX),
+        tv_nsec: i64::from(left.subsec_nanos()),
+    }
+}
+
+/// Waits until the process ends and reaps it. A process that is no child, or was reaped by another part of the program,
+/// is [`Exit::Unknown`] once it has ended, never a success.
+///
+/// # Errors
+/// [`ErrorKind::System`].
+pub fn wait(pidfd: impl AsFd) -> Result<Exit> {
+    wait_timeout(&pidfd, None)?;
+    reap(pidfd).map(|exit| exit.unwrap_or(Exit::Unknown))
+}
+
+/// Reaps the process if it has ended; `None` if it has not.
+///
+/// # Errors
+/// [`ErrorKind::System`].
+pub fn try_wait(pidfd: impl AsFd) -> Result<Option<Exit>> {
+    if has_exited(&pidfd)? {
+        reap(pidfd)
+    } else {
+        Ok(None)
+    }
+}
+
+fn reap(pidfd: impl AsFd) -> Result<Option<Exit>> {
+    // __WALL: a child of a second stage may end before it has executed anything, with another exit signal than SIGCHLD.
+    let options = WaitIdOptions::EXITED
+        | WaitIdOptions::NOHANG
+        | WaitIdOptions::from_bits_retain(0x4000_0000);
+    loop {
+        return match waitid(WaitId::PidFd(pidfd.as_fd()), options) {
+            Ok(None) => Ok(None),
+            Ok(Some(status)) => Ok(Some(if let Some(code) = status.exit_status() {
+                Exit::Code(code)
+            } else if let Some(signal) = status.terminating_signal() {
+                Exit::Signal {
+                    signal,
+                    core_dumped: status.dumped(),
+                }
+            } else {
+                Exit::Unknown
+            })),
+            Err(Errno::CHILD) => Ok(Some(Exit::Unknown)),
+            Err(Errno::INTR) => continue,
+            Err(e) => Err(Error::system("wait for a process", e)),
+        };
+    }
+}
+
+/// The number of the process, in the pid namespace of this process' procfs; from the descriptor's `fdinfo`.
+///
+/// # Errors
+/// [`ErrorKind::Process`] if the descriptor is no pidfd, if the process is reaped, or if it has no number here.
+pub fn pid_of(procfs: &Procfs, pidfd: impl AsFd) -> Result<u32> {
+    use std::os::fd::AsRawFd;
+    let info = procfs.read(&format!("self/fdinfo/{}", pidfd.as_fd().as_raw_fd()))?;
+    info.split(|b| *b == b'\n')
+        .find_map(|line| line.strip_prefix(b"Pid:"))
+        .and_then(|number| {
+            std::str::from_utf8(number.trim_ascii())
+                .ok()?
+                .parse::<i32>()
+                .ok()
+        })
+        .and_then(|pid| u32::try_from(pid).ok())
+        .filter(|pid| *pid != 0)
+        .ok_or_else(|| {
+            Error::new(
+                ErrorKind::Process,
+                "the descriptor refers to no process of this pid namespace",
+            )
+        })
+}
+
+/// Duplicates a descriptor of another process (`pidfd_getfd(2)`, Linux 5.6; needs `PTRACE_MODE_ATTACH_REALCREDS`).
+///
+/// # Errors
+/// [`ErrorKind::System`]: `EBADF`, `EPERM`, `ESRCH`.
+pub fn take_descriptor(pidfd: impl AsFd, number: u32) -> Result<OwnedFd> {
+    let number = i32::try_from(number)
+        .map_err(|_| Error::new(ErrorKind::Process, format!("{number} is no descriptor")))?;
+    pidfd_getfd(pidfd, number, PidfdGetfdFlags::empty())
+        .map_err(|e| Error::system("take a descriptor of a process", e))
+}

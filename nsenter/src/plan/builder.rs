@@ -1,0 +1,235 @@
+use std::collections::HashMap;
+
+use super::encode::{self, Area};
+use super::op::{Label, Op, Slot};
+use super::{Input, Plan, Step, check};
+use crate::error::{Error, Result};
+use crate::wire::{
+    Blob, HEADER, Header, MAX_ERRNOS, MAX_PLAN, MAX_SLOTS, MAX_STEPS, RECORD, Record,
+};
+
+/// Collects the steps of a plan. Pure: nothing here touches the system.
+///
+/// Mistakes are kept and reported by [`build`](Self::build), so that plan-building code need not check every call.
+#[derive(Debug, Default)]
+pub struct PlanBuilder {
+    slots: usize,
+    inputs: Vec<Input>,
+    steps: Vec<Step>,
+    labels: usize,
+    bound: HashMap<u32, usize>,
+    clone_flags: u32,
+    passed: u32,
+    mistake: Option<Error>,
+}
+
+impl PlanBuilder {
+    /// An empty plan: no namespace, no passed descriptor.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A fresh, empty slot. There are 128, inputs included; more is an error of [`build`](Self::build).
+    pub fn slot(&mut self) -> Slot {
+        let number = self.slots.min(MAX_SLOTS - 1);
+        self.slots += 1;
+        Slot(u8::try_from(number).unwrap_or(u8::MAX))
+    }
+
+    /// A slot that the parent fills when it spawns the stub; `name` says what it expects, such as `exec fifo`.
+    pub fn input(&mut self, name: impl Into<String>) -> Slot {
+        let slot = self.slot();
+        self.inputs.push(Input {
+            slot,
+            name: name.into(),
+        });
+        slot
+    }
+
+    /// Appends a step. `context` is what its failure is called: `mount proc at /proc`.
+    pub fn push(&mut self, context: impl Into<String>, op: Op) {
+        self.step(context.into(), op, &[], None);
+    }
+
+    /// Appends a step whose listed errnos (at most 6) are no failure: the stub goes on with the next step, and the
+    /// parent is told ([`Warnings::tolerated`](crate::Warnings::tolerated)).
+    pub fn push_tolerating(&mut self, context: impl Into<String>, op: Op, errnos: &[i32]) {
+        self.step(context.into(), op, errnos, None);
+    }
+
+    /// Appends a step that, on one of the listed errnos (at most 6), continues at `otherwise`.
+    pub fn push_or(
+        &mut self,
+        context: impl Into<String>,
+        op: Op,
+        errnos: &[i32],
+        otherwise: Label,
+    ) {
+        self.step(context.into(), op, errnos, Some(otherwise.0));
+    }
+
+    fn step(&mut self, context: String, op: Op, errnos: &[i32], otherwise: Option<u32>) {
+        if errnos.len() > MAX_ERRNOS || errnos.iter().any(|e| !(1..=4095).contains(e)) {
+            self.complain(&context, "lists an impossible set of errnos");
+        }
+        self.steps.push(Step {
+            context,
+            op,
+            errnos: errnos.to_vec(),
+            otherwise,
+        });
+    }
+
+    fn complain(&mut self, context: &str, what: &str) {
+        if self.mistake.is_none() {
+            self.mistake = Some(Error::plan(format!("step \"{context}\" {what}")));
+        }
+    }
+
+    /// A new jump target, bound to no step yet.
+    pub fn label(&mut self) -> Label {
+        self.labels += 1;
+        Label(u32::try_from(self.labels).unwrap_or(u32::MAX))
+    }
+
+    /// Binds the label to the step that is pushed next.
+    pub fn bind(&mut self, label: Label) {
+        if self.bound.insert(label.0, self.steps.len()).is_some() && self.mistake.is_none() {
+            self.mistake = Some(Error::plan("a label is bound twice"));
+        }
+    }
+
+    /// The namespaces that the parent's own clone makes: fresh ones, of the types pid, mount, network, IPC and UTS
+    /// (`CLONE_NEWPID`, `CLONE_NEWNS`, `CLONE_NEWNET`, `CLONE_NEWIPC`, `CLONE_NEWUTS`). Anything else is refused by
+    /// [`build`](Self::build): a new user namespace would lose all capabilities when the stub is executed, offsets of a new
+    /// time namespace would be frozen before they are written, and a cgroup namespace must come after the placement.
+    pub fn clone_namespaces(&mut self, flags: u32) {
+        self.clone_flags = flags;
+    }
+
+    /// How many descriptors from number 3 on stay open for the program (`LISTEN_FDS`, `--preserve-fds`).
+    pub fn passed_descriptors(&mut self, count: u32) {
+        self.passed = count;
+    }
+
+    /// Checks and encodes the plan.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Plan`](crate::ErrorKind::Plan), naming the step: too many slots or steps, a slot that is read but never filled, a
+    /// descriptor still open when the stub waits for `start`, a label that is not bound or lies behind, a protection that may
+    /// fail, or an order that the kernel or security forbids (the message says which).
+    pub fn build(mut self) -> Result<Plan> {
+        if let Some(mistake) = self.mistake.take() {
+            return Err(mistake);
+        }
+        if self.slots > MAX_SLOTS {
+            return Err(Error::plan(format!(
+                "{} descriptor slots, the stub has {MAX_SLOTS}",
+                self.slots
+            )));
+        }
+        if self.steps.len() > MAX_STEPS {
+            return Err(Error::plan(format!(
+                "{} steps, the limit is {MAX_STEPS}",
+                self.steps.len()
+            )));
+        }
+        if self.passed > 0xffff {
+            return Err(Error::plan("too many passed descriptors"));
+        }
+        self.resolve_labels()?;
+        check::all(&self.inputs, &self.steps, self.clone_flags)?;
+        let bytes = self.encode()?;
+        Ok(Plan::new(
+            bytes,
+            self.inputs,
+            self.steps,
+            self.clone_flags,
+            self.passed,
+        ))
+    }
+
+    /// Replaces every label by the index of the step it is bound to.
+    fn resolve_labels(&mut self) -> Result<()> {
+        let bound = &self.bound;
+        let count = self.steps.len();
+        let resolve = |label: u32, index: usize| match bound.get(&label) {
+            Some(target) if *target > index && *target < count => {
+                u32::try_from(*target).map_err(|_| Error::plan("too many steps"))
+            }
+            Some(_) => Err(Error::plan("a jump does not go forward to a step")),
+            None => Err(Error::plan("a label is not bound")),
+        };
+        for (index, step) in self.steps.iter_mut().enumerate() {
+            if let Op::Jump(label) = &mut step.op {
+                *label = Label(resolve(label.0, index)?);
+            }
+            if let Some(label) = &mut step.otherwise {
+                *label = resolve(*label, index)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn encode(&self) -> Result<Vec<u8>> {
+        let inputs: Vec<u8> = self.inputs.iter().map(|input| input.slot.0).collect();
+        let records_at = (HEADER + inputs.len()).next_multiple_of(8);
+        let mut area = Area::new(records_at + self.steps.len() * RECORD);
+        let mut records: Vec<Record> = self
+            .steps
+            .iter()
+            .map(|step| encode::record(&step.op, &mut area))
+            .collect();
+        for (record, step) in records.iter_mut().zip(&self.steps) {
+            for (to, from) in record.errnos.iter_mut().zip(&step.errnos) {
+                *to = u16::try_from(*from).unwrap_or_default();
+            }
+            record.jump = match step.op {
+                Op::Jump(label) => label.0,
+                _ => step.otherwise.unwrap_or_default(),
+            };
+            record.context = area.bytes(step.context.as_bytes());
+        }
+        let mut names = Vec::new();
+        for input in &self.inputs {
+            if input.name.contains('\0') {
+                return Err(Error::plan("the name of an input contains a NUL"));
+            }
+            names.extend_from_slice(input.name.as_bytes());
+            names.push(0);
+        }
+        let input_names = area.bytes(&names);
+        let data = area.into_bytes();
+        let size = records_at + self.steps.len() * RECORD + data.len();
+        if size > MAX_PLAN {
+            return Err(Error::plan(format!(
+                "the plan has {size} bytes, the limit is {MAX_PLAN}"
+            )));
+        }
+        let short = |n: usize| u32::try_from(n).map_err(|_| Error::plan("too large"));
+        let header = Header {
+            size: short(size)?,
+            clone_flags: self.clone_flags,
+            passed: self.passed,
+            slots: short(self.slots)?,
+            inputs: Blob {
+                offset: short(HEADER)?,
+                length: short(inputs.len())?,
+            },
+            input_names,
+            records: Blob {
+                offset: short(records_at)?,
+                length: short(self.steps.len())?,
+            },
+        };
+        let mut bytes = Vec::with_capacity(size);
+        bytes.extend_from_slice(&header.encode());
+        bytes.extend_from_slice(&inputs);
+        bytes.resize(records_at, 0);
+        for record in &records {
+            bytes.extend_from_slice(&record.encode());
+        }
+        bytes.extend_from_slice(&data);
+        Ok(bytes)
+    }
+}

@@ -1,0 +1,336 @@
+//! What the order of the steps must obey, checked on the finished list.
+
+use std::collections::HashMap;
+
+use super::op::{Op, Slot};
+use super::{Input, Step, touched};
+use crate::error::{Error, Result};
+
+const PID: u32 = libc::CLONE_NEWPID as u32;
+const MOUNT: u32 = libc::CLONE_NEWNS as u32;
+const NETWORK: u32 = libc::CLONE_NEWNET as u32;
+const IPC: u32 = libc::CLONE_NEWIPC as u32;
+const UTS: u32 = libc::CLONE_NEWUTS as u32;
+const USER: u32 = libc::CLONE_NEWUSER as u32;
+const TIME: u32 = 0x80;
+const CAP_SYS_ADMIN: u64 = 1 << 21;
+
+/// Every check.
+pub(super) fn all(inputs: &[Input], steps: &[Step], clone_flags: u32) -> Result<()> {
+    ending(steps)?;
+    tolerated(steps)?;
+    host_clone(steps, clone_flags)?;
+    namespaces(steps)?;
+    tail(steps)?;
+    slots(inputs, steps)
+}
+
+fn wrong(step: &Step, what: &str) -> Error {
+    Error::plan(format!("step \"{}\" {what}", step.context))
+}
+
+fn position(steps: &[Step], wanted: impl Fn(&Op) -> bool) -> Option<usize> {
+    steps.iter().position(|step| wanted(&step.op))
+}
+
+/// The last step executes the program; nothing else does.
+fn ending(steps: &[Step]) -> Result<()> {
+    match position(steps, |op| matches!(op, Op::Exec { .. })) {
+        Some(at) if at + 1 == steps.len() => Ok(()),
+        _ => Err(Error::plan(
+            "the last step, and only the last, must execute the program",
+        )),
+    }
+}
+
+/// A protection that was asked for must not be allowed to fail, nor be jumped over by its own failure.
+fn tolerated(steps: &[Step]) -> Result<()> {
+    for step in steps {
+        let protection = matches!(
+            step.op,
+            Op::NoNewPrivileges
+                | Op::BoundingSet { .. }
+                | Op::Capabilities { .. }
+                | Op::SetUid(_)
+                | Op::SetGid(_)
+                | Op::Seccomp { .. }
+                | Op::Mask { .. }
+                | Op::ReadonlyPaths { .. }
+                | Op::VerifyDirectory
+                | Op::Verify { .. }
+                | Op::Dumpable(_)
+                | Op::PivotRoot(_)
+                | Op::MoveRoot(_)
+                | Op::Chroot(_)
+                | Op::Lookup(_)
+                | Op::Exec { .. }
+                | Op::CloseControl
+        );
+        if protection && !step.errnos.is_empty() {
+            return Err(wrong(
+                step,
+                "is a protection and may not tolerate a failure",
+            ));
+        }
+        if step.otherwise.is_some() && step.errnos.is_empty() {
+            return Err(wrong(
+                step,
+                "has an alternative but no errno that leads to it",
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// The parent's clone shares the parent's memory until the stub is executed: it may only make namespaces that nobody
+/// else is in, and whose making survives the execution.
+fn host_clone(steps: &[Step], flags: u32) -> Result<()> {
+    if flags & !(PID | MOUNT | NETWORK | IPC | UTS) != 0 {
+        return Err(Error::plan(
+            "the parent's clone may only make pid, mount, network, ipc and uts namespaces",
+        ));
+    }
+    let second = steps.iter().find(|step| match &step.op {
+        Op::SecondStage { .. } | Op::JoinProcess { .. } => true,
+        Op::Unshare(flags) => flags & USER != 0,
+        Op::Join(namespaces) => namespaces.iter().any(|(_, kind)| kind & (PID | USER) != 0),
+        _ => false,
+    });
+    match second {
+        Some(step) if flags != 0 => Err(wrong(
+            step,
+            "makes or joins what the namespaces of the parent's clone must come after",
+        )),
+        _ => Ok(()),
+    }
+}
+
+fn namespaces(steps: &[Step]) -> Result<()> {
+    let mut dumpable = false;
+    // Joined or made, and entered by the next child only.
+    let mut waiting_for_child = None;
+    for step in steps {
+        match &step.op {
+            Op::Unshare(flags) if flags & USER != 0 && *flags != USER => {
+                return Err(wrong(
+                    step,
+                    "makes other namespaces together with a user namespace",
+                ));
+            }
+            Op::Unshare(flags) if flags & (PID | TIME) != 0 => waiting_for_child = Some(step),
+            Op::Join(namespaces) if namespaces.iter().any(|(_, kind)| kind & PID != 0) => {
+                waiting_for_child = Some(step);
+            }
+            Op::JoinProcess { flags, .. } if flags & PID != 0 => waiting_for_child = Some(step),
+            Op::SecondStage { .. } => waiting_for_child = None,
+            Op::Dumpable(on) => dumpable = *on,
+            Op::AskIdMaps if !dumpable => {
+                return Err(wrong(
+                    step,
+                    "must come while the process is dumpable, or the parent may not write the maps",
+                ));
+            }
+            Op::PivotRoot(_)
+            | Op::Hook(_)
+            | Op::Join(_)
+            | Op::JoinProcess { .. }
+            | Op::SecondStage { .. }
+                if dumpable =>
+            {
+                return Err(wrong(step, "must not come while the process is dumpable"));
+            }
+            _ => {}
+        }
+    }
+    match waiting_for_child {
+        Some(step) => Err(wrong(
+            step,
+            "changes the namespaces of children only, and no second stage follows",
+        )),
+        None => Ok(()),
+    }
+}
+
+/// The order of the last steps.
+fn tail(steps: &[Step]) -> Result<()> {
+    let lookup = position(steps, |op| matches!(op, Op::Lookup(_)));
+    let closed = position(steps, |op| matches!(op, Op::CloseControl));
+    let filter = position(steps, |op| matches!(op, Op::Seccomp { .. }));
+    let ready = position(steps, |op| matches!(op, Op::AskReady));
+    let restricted = position(steps, |op| matches!(op, Op::NoNewPrivileges));
+    let (Some(lookup), Some(closed)) = (lookup, closed) else {
+        return Err(Error::plan(
+            "the program must be looked up, and the control channel closed, before it is executed",
+        ));
+    };
+    if lookup > closed {
+        return Err(Error::plan(
+            "the program must be looked up before the control channel is closed",
+        ));
+    }
+    for (index, step) in steps.iter().enumerate() {
+        let asks = matches!(
+            step.op,
+            Op::AskGate(_)
+                | Op::AskIdMaps
+                | Op::SendDescriptor { .. }
+                | Op::AskDescriptor { .. }
+                | Op::LendDescriptor { .. }
+                | Op::AskConsole(_)
+                | Op::AskHome(_)
+                | Op::AskReady
+                | Op::Hook(_)
+                | Op::SecondStage { .. }
+                | Op::Seccomp { .. }
+        );
+        if asks && index > closed {
+            return Err(wrong(
+                step,
+                "needs the control channel and comes after it is closed",
+            ));
+        }
+        if matches!(step.op, Op::WaitStart(_) | Op::LateHooks(_)) && index < closed {
+            return Err(wrong(step, "must come after the control channel is closed"));
+        }
+    }
+    if let Some(filter) = filter {
+        let step = steps
+            .get(filter)
+            .ok_or_else(|| Error::plan("no such step"))?;
+        if ready.is_some_and(|ready| ready > filter) {
+            return Err(wrong(
+                step,
+                "loads the filter before the parent is told that all is ready",
+            ));
+        }
+        if restricted.is_some_and(|at| at < filter) {
+            if filter < lookup {
+                return Err(wrong(step, "loads the filter before the program is looked up"));
+            }
+        } else if steps.iter().take(filter).any(
+            |step| matches!(step.op, Op::Capabilities { effective, .. } if effective & CAP_SYS_ADMIN == 0),
+        ) {
+            return Err(wrong(step, "needs CAP_SYS_ADMIN or no_new_privs, and neither is left"));
+        }
+    }
+    Ok(())
+}
+
+/// What is known about a slot on the ways that lead to a step.
+#[derive(Clone, Copy, Default)]
+struct Fill {
+    possible: bool,
+    by: Option<usize>,
+}
+
+/// Every slot is filled before it is read, none is filled twice, and none but the fifo is open while the stub waits.
+fn slots(inputs: &[Input], steps: &[Step]) -> Result<()> {
+    let mut now: Option<HashMap<Slot, Fill>> = Some(
+        inputs
+            .iter()
+            .map(|input| {
+                (
+                    input.slot,
+                    Fill {
+                        possible: true,
+                        by: None,
+                    },
+                )
+            })
+            .collect(),
+    );
+    // What reaches a step by jumps from further up.
+    let mut later: HashMap<usize, HashMap<Slot, Fill>> = HashMap::new();
+    for (index, step) in steps.iter().enumerate() {
+        if let Some(jumped) = later.remove(&index) {
+            now = Some(match now.take() {
+                Some(state) => merged(state, &jumped),
+                None => jumped,
+            });
+        }
+        let Some(state) = now.as_mut() else {
+            return Err(wrong(step, "is never reached"));
+        };
+        let slots = touched::by(&step.op);
+        for slot in &slots.reads {
+            if !state.get(slot).is_some_and(|fill| fill.possible) {
+                return Err(wrong(
+                    step,
+                    &format!("reads slot {}, which is empty", slot.0),
+                ));
+            }
+        }
+        if let Op::WaitStart(fifo) = &step.op {
+            for (slot, fill) in state.iter() {
+                if fill.possible && slot != fifo {
+                    let who = name(inputs, steps, *slot, *fill);
+                    return Err(wrong(
+                        step,
+                        &format!("waits while slot {} ({who}) is still open", slot.0),
+                    ));
+                }
+            }
+        }
+        // A step that failed with a tolerated errno filled nothing.
+        if let Some(target) = step.otherwise {
+            jump(&mut later, target, state);
+        }
+        for slot in &slots.empties {
+            state.remove(slot);
+        }
+        for slot in &slots.fills {
+            if let Some(fill) = state.insert(
+                *slot,
+                Fill {
+                    possible: true,
+                    by: Some(index),
+                },
+            ) && fill.possible
+                && inputs.iter().any(|input| input.slot == *slot)
+            {
+                return Err(wrong(
+                    step,
+                    &format!("fills slot {}, which is an input", slot.0),
+                ));
+            }
+        }
+        if let Op::Jump(target) = &step.op {
+            jump(&mut later, target.0, state);
+            now = None;
+        }
+    }
+    Ok(())
+}
+
+fn jump(later: &mut HashMap<usize, HashMap<Slot, Fill>>, target: u32, state: &HashMap<Slot, Fill>) {
+    let Ok(target) = usize::try_from(target) else {
+        return;
+    };
+    let merged = match later.remove(&target) {
+        Some(other) => merged(other, state),
+        None => state.clone(),
+    };
+    later.insert(target, merged);
+}
+
+fn merged(mut one: HashMap<Slot, Fill>, other: &HashMap<Slot, Fill>) -> HashMap<Slot, Fill> {
+    for (slot, fill) in other {
+        let entry = one.entry(*slot).or_insert(*fill);
+        entry.possible |= fill.possible;
+    }
+    one
+}
+
+fn name(inputs: &[Input], steps: &[Step], slot: Slot, fill: Fill) -> String {
+    let step = fill
+        .by
+        .and_then(|index| steps.get(index))
+        .map(|step| step.context.clone());
+    let input = || {
+        inputs
+            .iter()
+            .find(|input| input.slot == slot)
+            .map(|input| input.name.clone())
+    };
+    step.or_else(input).unwrap_or_default()
+}

@@ -1,0 +1,196 @@
+//! The few files of `/proc/PID` that this crate reads and writes.
+
+use std::io::{Read, Write};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use rustix::fs::{CWD, Mode, OFlags, openat};
+
+use crate::error::{Error, ErrorKind, Result};
+
+const DIRECTORY: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
+
+/// A procfs, or a directory that looks like one.
+#[derive(Debug)]
+pub struct Procfs {
+    root: OwnedFd,
+}
+
+impl Procfs {
+    /// `/proc` of this process.
+    ///
+    /// # Errors
+    /// [`ErrorKind::System`] if it cannot be opened.
+    pub fn system() -> Result<Self> {
+        openat(CWD, "/proc", DIRECTORY, Mode::empty())
+            .map(|root| Self { root })
+            .map_err(|e| Error::system("open /proc", e))
+    }
+
+    /// Another directory in its place: a procfs mounted elsewhere, or a tree made for a test.
+    ///
+    /// # Errors
+    /// [`ErrorKind::System`] if the descriptor cannot be duplicated.
+    pub fn open_at(directory: impl AsFd) -> Result<Self> {
+        let root = directory.as_fd().try_clone_to_owned();
+        root.map(|root| Self { root })
+            .map_err(|e| Error::system("duplicate the directory of a procfs", e))
+    }
+
+    /// `/proc/PID/stat`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Process`] if there is no such process, or if the file is not understood.
+    pub fn stat(&self, pid: u32) -> Result<Stat> {
+        let text = self.read(&format!("{pid}/stat"))?;
+        Stat::parse(&text)
+    }
+
+    /// A file, read whole.
+    pub(crate) fn read(&self, path: &str) -> Result<Vec<u8>> {
+        let failed = |e: std::io::Error| {
+            // ESRCH: the process ended between open and read.
+            if e.raw_os_error() == Some(libc::ENOENT) || e.raw_os_error() == Some(libc::ESRCH) {
+                Error::with_source(
+                    ErrorKind::Process,
+                    format!("read /proc/{path}"),
+                    Box::new(e),
+                )
+            } else {
+                Error::system(format!("read /proc/{path}"), e)
+            }
+        };
+        let file = openat(
+            &self.root,
+            path,
+            OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW,
+            Mode::empty(),
+        )
+        .map_err(|e| failed(e.into()))?;
+        let mut text = Vec::new();
+        std::fs::File::from(file)
+            .take(1 << 20)
+            .read_to_end(&mut text)
+            .map_err(failed)?;
+        Ok(text)
+    }
+
+    /// One write of the whole text, which is what the kernel wants for id maps.
+    pub(crate) fn write(&self, path: &str, text: &str) -> std::io::Result<()> {
+        let file = openat(
+            &self.root,
+            path,
+            OFlags::WRONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW,
+            Mode::empty(),
+        )?;
+        let written = std::fs::File::from(file).write(text.as_bytes())?;
+        if written == text.len() {
+            Ok(())
+        } else {
+            Err(std::io::Error::from_raw_os_error(libc::EIO))
+        }
+    }
+
+    /// Whether a path exists.
+    pub(crate) fn exists(&self, path: &str) -> bool {
+        rustix::fs::statat(&self.root, path, rustix::fs::AtFlags::SYMLINK_NOFOLLOW).is_ok()
+    }
+
+    /// Opens a path, following its last symlink: that is how namespace files are reached.
+    pub(crate) fn open(&self, path: &str) -> Result<OwnedFd> {
+        openat(
+            &self.root,
+            path,
+            OFlags::RDONLY | OFlags::CLOEXEC,
+            Mode::empty(),
+        )
+        .map_err(|e| Error::system(format!("open /proc/{path}"), e))
+    }
+}
+
+impl AsFd for Procfs {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.root.as_fd()
+    }
+}
+
+/// The parts of `/proc/PID/stat` (`proc_pid_stat(5)`) that tell one process from another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stat {
+    pid: u32,
+    name: Vec<u8>,
+    state: char,
+    parent: u32,
+    start_time: u64,
+}
+
+impl Stat {
+    /// Reads the text of the file. The name stands in parentheses and may itself contain parentheses and blanks: the
+    /// last `)` ends it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Process`] if the text has another form.
+    pub fn parse(text: &[u8]) -> Result<Self> {
+        let bad = || {
+            Error::new(
+                ErrorKind::Process,
+                format!("malformed process status \"{}\"", text.escape_ascii()),
+            )
+        };
+        let number = |field: Option<&[u8]>| -> Result<u64> {
+            field
+                .and_then(|f| std::str::from_utf8(f).ok())
+                .and_then(|f| f.parse().ok())
+                .ok_or_else(bad)
+        };
+        let open = text.iter().position(|b| *b == b'(').ok_or_else(bad)?;
+        let close = text.iter().rposition(|b| *b == b')').ok_or_else(bad)?;
+        let name = text.get(open + 1..close).ok_or_else(bad)?;
+        let pid = number(text.get(..open).map(<[u8]>::trim_ascii))?;
+        let rest = text.get(close + 1..).ok_or_else(bad)?;
+        // Fields from the third on; the start time is the 22nd.
+        let mut fields = rest.trim_ascii().split(u8::is_ascii_whitespace);
+        let state = match fields.next() {
+            Some([state]) if state.is_ascii_alphabetic() => char::from(*state),
+            _ => return Err(bad()),
+        };
+        let parent = number(fields.next())?;
+        let start_time = number(fields.nth(17))?;
+        Ok(Self {
+            pid: u32::try_from(pid).map_err(|_| bad())?,
+            name: name.to_vec(),
+            state,
+            parent: u32::try_from(parent).map_err(|_| bad())?,
+            start_time,
+        })
+    }
+
+    /// The process id.
+    pub fn pid(&self) -> u32 {
+        self.pid
+    }
+
+    /// The name (`PR_SET_NAME`), any bytes.
+    pub fn name(&self) -> &[u8] {
+        &self.name
+    }
+
+    /// The state letter: `R`, `S`, `D`, `Z`, `T`, …
+    pub fn state(&self) -> char {
+        self.state
+    }
+
+    /// The parent's process id.
+    pub fn parent(&self) -> u32 {
+        self.parent
+    }
+
+    /// When it started, in clock ticks since boot. With the process id it names one process, also after the id was given to another.
+    pub fn start_time(&self) -> u64 {
+        self.start_time
+    }
+
+    /// Whether it still runs: neither a zombie (`Z`) nor dead (`X`, `x`).
+    pub fn is_alive(&self) -> bool {
+        !matches!(self.state, 'Z' | 'X' | 'x')
+    }
+}
