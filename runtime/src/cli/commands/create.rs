@@ -1,0 +1,70 @@
+//! `create`: makes a container whose program waits for `start`.
+
+use std::path::Path;
+
+use crate::cli::bundle;
+use crate::cli::command::{Command, Count, Invocation};
+use crate::cli::failure::Failure;
+use crate::cli::flag::Order;
+use crate::cli::process_flags::{self as flags, Presence};
+use crate::container::Container;
+use crate::process::Process;
+
+pub(crate) static COMMAND: Command = Command {
+    name: "create",
+    about: "create a container",
+    arguments: "<container-id>",
+    description: "Makes everything the bundle describes, except that the user's program is not run: the start command\n\
+                  does that. The bundle is a directory with a config.json and a root file system.",
+    flags: &[
+        flags::BUNDLE,
+        flags::CONSOLE_SOCKET,
+        flags::PIDFD_SOCKET,
+        flags::PID_FILE,
+        flags::NO_PIVOT,
+        flags::NO_NEW_KEYRING,
+        flags::PRESERVE_FDS,
+    ],
+    count: Count::Exactly(1),
+    order: Order::Any,
+    run,
+};
+
+fn run(invocation: &Invocation<'_>) -> Result<u8, Failure> {
+    let prefix = format!("{} create failed: ", invocation.program);
+    create(invocation).map_err(|failure| failure.prefixed(&prefix))
+}
+
+fn create(invocation: &Invocation<'_>) -> Result<u8, Failure> {
+    let pid_file = flags::pid_file(invocation)?;
+    let container = from_bundle(invocation, Presence::Detached)?;
+    if let Err(failure) = flags::record_pid(pid_file.as_deref(), container.pid().unwrap_or_default()) {
+        flags::discard(&container);
+        return Err(failure);
+    }
+    Ok(0)
+}
+
+/// Makes a container from the bundle of this invocation; also the first half of `run`.
+pub(crate) fn from_bundle(invocation: &Invocation<'_>, presence: Presence) -> Result<Container, Failure> {
+    let id = invocation.id()?;
+    bundle::enter(invocation)?;
+    let spec = bundle::read(Path::new("."))?;
+    let described = spec.process.as_ref().ok_or_else(|| Failure::new("process property must not be empty"))?;
+    let mut process = Process::from_oci(described)?;
+    let listening = flags::listen_descriptors();
+    flags::connect(invocation, &mut process, described.terminal, presence, listening)?;
+    if listening > 0 {
+        process.add_env(format!("LISTEN_FDS={listening}"));
+        process.add_env("LISTEN_PID=1");
+    }
+    if let Some(host) = std::env::var_os("NOTIFY_SOCKET") {
+        process.notify_socket(host);
+    }
+    let config = bundle::config(invocation, &id, &spec)?;
+    let container = super::runtime(invocation)?.create(&id, config, process)?;
+    for warning in container.warnings() {
+        invocation.log.warn(warning);
+    }
+    Ok(container)
+}

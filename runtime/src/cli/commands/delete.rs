@@ -1,0 +1,54 @@
+//! `delete`: removes what a container consists of.
+
+use crate::cli::command::{Command, Count, Invocation};
+use crate::cli::failure::Failure;
+use crate::cli::flag::{Flag, Order};
+use crate::container::Container;
+use crate::error::ErrorKind;
+use crate::signal::Signal;
+use crate::Status;
+
+pub(crate) static COMMAND: Command = Command {
+    name: "delete",
+    about: "delete the resources held by a container",
+    arguments: "<container-id>",
+    description: "For containers that were created, or run with --detach or --keep.",
+    flags: &[Flag::switch("force", "kill the container first if it still runs").letter("f")],
+    count: Count::Exactly(1),
+    order: Order::Any,
+    run,
+};
+
+fn run(invocation: &Invocation<'_>) -> Result<u8, Failure> {
+    let force = invocation.parsed.switch("force");
+    let runtime = super::runtime(invocation)?;
+    let id = invocation.id()?;
+    let container = match runtime.load(&id) {
+        Ok(container) => container,
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            // What an interrupted command may have left. Whether that works does not change the answer.
+            if let Err(error) = runtime.remove_stale(&id) {
+                invocation.log.warn(&Failure::from(error).message);
+            }
+            return if force { Ok(0) } else { Err(error.into()) };
+        }
+        Err(error) => return Err(error.into()),
+    };
+    if force {
+        kill_and_destroy(&container)?;
+        return Ok(0);
+    }
+    match container.status()? {
+        Status::Stopped => container.destroy()?,
+        Status::Created | Status::Creating => kill_and_destroy(&container)?,
+        status => return Err(Failure::new(format!("cannot delete container {id} that is not stopped: {status}"))),
+    }
+    Ok(0)
+}
+
+fn kill_and_destroy(container: &Container) -> Result<(), Failure> {
+    // A container that is gone already needs no signal.
+    let _ = container.signal(Signal::KILL);
+    container.wait()?;
+    Ok(container.destroy()?)
+}

@@ -1,0 +1,33 @@
+//! The commands, one a file.
+
+pub(crate) mod create;
+pub(crate) mod delete;
+pub(crate) mod events;
+pub(crate) mod exec;
+pub(crate) mod features;
+pub(crate) mod kill;
+pub(crate) mod list;
+pub(crate) mod pause;
+pub(crate) mod plan;
+pub(crate) mod ps;
+pub(crate) mod resume;
+pub(crate) mod run;
+pub(crate) mod spec;
+pub(crate) mod start;
+pub(crate) mod state;
+pub(crate) mod update;
+
+use super::command::Invocation;
+use super::failure::Failure;
+use crate::container::Container;
+use crate::root::Runtime;
+
+/// The containers below the state root of this invocation.
+fn runtime(invocation: &Invocation<'_>) -> Result<Runtime, Failure> {
+    Ok(Runtime::new(&invocation.globals.root)?)
+}
+
+/// The container that the first argument names.
+fn container(invocation: &Invocation<'_>) -> Result<Container, Failure> {
+    Ok(runtime(invocation)?.load(&invocation.id()?)?)
+}

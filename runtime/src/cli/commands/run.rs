@@ -1,0 +1,87 @@
+//! `run`: makes a container and runs its program.
+
+use std::path::Path;
+
+use super::create::from_bundle;
+use crate::cli::command::{Command, Count, Invocation};
+use crate::cli::failure::Failure;
+use crate::cli::flag::{Flag, Order};
+use crate::cli::process_flags::{self as flags, Presence};
+use crate::container::Container;
+use crate::foreground::Foreground;
+use crate::notify_socket::NotifySocket;
+
+pub(crate) static COMMAND: Command = Command {
+    name: "run",
+    about: "create and run a container",
+    arguments: "<container-id>",
+    description: "Makes a container from a bundle, runs its program, stays until that ends, and removes the container.\n\
+                  The exit code is that of the program, or 128 + N if signal N ended it.",
+    flags: &[
+        flags::BUNDLE,
+        flags::CONSOLE_SOCKET,
+        flags::PIDFD_SOCKET,
+        flags::DETACH,
+        Flag::switch("keep", "do not remove the container when its program ends"),
+        flags::PID_FILE,
+        Flag::switch("no-subreaper", "do not become the parent of orphans of the container"),
+        flags::NO_PIVOT,
+        flags::NO_NEW_KEYRING,
+        flags::PRESERVE_FDS,
+    ],
+    count: Count::Exactly(1),
+    order: Order::Any,
+    run,
+};
+
+fn run(invocation: &Invocation<'_>) -> Result<u8, Failure> {
+    let prefix = format!("{} run failed: ", invocation.program);
+    let run = if invocation.parsed.switch("detach") { detached } else { foreground };
+    run(invocation).map_err(|failure| failure.prefixed(&prefix))
+}
+
+fn detached(invocation: &Invocation<'_>) -> Result<u8, Failure> {
+    let pid_file = flags::pid_file(invocation)?;
+    let container = from_bundle(invocation, Presence::Detached)?;
+    if let Some(socket) = start(&container, pid_file.as_deref())? {
+        socket.forward(None)?;
+    }
+    Ok(0)
+}
+
+fn foreground(invocation: &Invocation<'_>) -> Result<u8, Failure> {
+    let pid_file = flags::pid_file(invocation)?;
+    // Signals are collected from here on, so that none is lost however soon the program ends.
+    let mut foreground = Foreground::prepare(!invocation.parsed.switch("no-subreaper"))?;
+    let mut container = from_bundle(invocation, Presence::Foreground)?;
+    if let Some(socket) = start(&container, pid_file.as_deref())? {
+        foreground.notify(socket);
+    }
+    let status = match container.init_mut() {
+        Some(init) => foreground.wait(init)?,
+        None => container.wait()?,
+    };
+    if !invocation.parsed.switch("keep") {
+        // The program has ended and its exit code is what counts now.
+        if let Err(error) = container.destroy() {
+            invocation.log.warn(&Failure::from(error).message);
+        }
+    }
+    Ok(status.code())
+}
+
+/// Lets the program run and records its pid; a container for which that fails is removed.
+fn start(container: &Container, pid_file: Option<&Path>) -> Result<Option<NotifySocket>, Failure> {
+    let started = || {
+        let socket = match std::env::var_os("NOTIFY_SOCKET") {
+            Some(host) => NotifySocket::bind(container, Path::new(&host))?,
+            None => None,
+        };
+        // The pid of a program that ends at once is still its pid: taken before it runs.
+        let pid = container.pid().unwrap_or_default();
+        container.start()?;
+        flags::record_pid(pid_file, pid)?;
+        Ok(socket)
+    };
+    started().inspect_err(|_| flags::discard(container))
+}

@@ -1,0 +1,32 @@
+//! `start`: lets a created container run its program.
+
+use std::path::Path;
+
+use crate::cli::command::{Command, Count, Invocation};
+use crate::cli::failure::Failure;
+use crate::cli::flag::Order;
+use crate::notify_socket::NotifySocket;
+
+pub(crate) static COMMAND: Command = Command {
+    name: "start",
+    about: "run the user's program in a created container",
+    arguments: "<container-id>",
+    description: "The program is the one of the process object in the bundle's config.json.",
+    flags: &[],
+    count: Count::Exactly(1),
+    order: Order::Any,
+    run,
+};
+
+fn run(invocation: &Invocation<'_>) -> Result<u8, Failure> {
+    let container = super::container(invocation)?;
+    let notify = match std::env::var_os("NOTIFY_SOCKET") {
+        Some(host) => NotifySocket::bind(&container, Path::new(&host))?,
+        None => None,
+    };
+    container.start()?;
+    if let Some(socket) = notify {
+        socket.forward(None)?;
+    }
+    Ok(0)
+}

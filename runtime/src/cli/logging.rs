@@ -1,0 +1,255 @@
+//! The log that engines read: lines of text or of JSON, to standard error or to a file.
+
+use std::fmt::Write as _;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::sync::OnceLock;
+use std::time::SystemTime;
+
+use super::failure::Failure;
+use super::timestamp;
+
+/// How a line of the log is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Format {
+    /// `time="…" level=error msg="…"`.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+impl Format {
+    /// Reads the value of `--log-format`.
+    pub(crate) fn parse(text: &str) -> Result<Self, Failure> {
+        match text {
+            "text" => Ok(Self::Text),
+            "json" => Ok(Self::Json),
+            other => Err(Failure::new(format!("invalid log-format: {other}"))),
+        }
+    }
+}
+
+/// Where the log goes.
+#[derive(Debug)]
+pub(crate) struct Log {
+    file: Option<File>,
+    format: Format,
+    debug: bool,
+}
+
+/// The severity of a line, as engines spell it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Level {
+    Debug,
+    Warning,
+    Error,
+}
+
+impl Level {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Debug => "debug",
+            Self::Warning => "warning",
+            Self::Error => "error",
+        }
+    }
+}
+
+/// What stands on a line besides its time.
+struct Line<'a> {
+    level: Level,
+    message: &'a str,
+    /// `path:line` and module of the code that spoke; told only when debugging.
+    place: Option<(String, &'a str)>,
+}
+
+impl Log {
+    /// A log to standard error.
+    pub(crate) fn stderr() -> Self {
+        Self { file: None, format: Format::Text, debug: false }
+    }
+
+    /// Opens the log file, created with mode 0644 and only ever appended to, or standard error when there is none.
+    pub(crate) fn open(path: Option<&Path>, format: Format, debug: bool) -> Result<Self, Failure> {
+        let file = match path {
+            None => None,
+            Some(path) => {
+                let file = OpenOptions::new()
+                    .append(true)
+                    .create(true)
+                    .mode(0o644)
+                    .custom_flags(libc::O_SYNC)
+                    .open(path)
+                    .map_err(|error| Failure::io(format!("open {}", path.display()), error))?;
+                Some(file)
+            }
+        };
+        Ok(Self { file, format, debug })
+    }
+
+    /// Makes this the log of the libraries as well. They speak at debug level only, so nothing is set up without `--debug`.
+    pub(crate) fn install(self) -> &'static Self {
+        static LOG: OnceLock<Log> = OnceLock::new();
+        let log = LOG.get_or_init(|| self);
+        if log.debug && log::set_logger(log).is_ok() {
+            log::set_max_level(log::LevelFilter::Debug);
+        }
+        log
+    }
+
+    /// Whether `--debug` was given.
+    pub(crate) fn debugging(&self) -> bool {
+        self.debug
+    }
+
+    /// Tells why the command failed: in the log, and on standard error too when that is not the log, because engines show
+    /// what they find there.
+    pub(crate) fn fatal(&self, message: &str) {
+        self.error(message);
+        if self.file.is_some() {
+            let _ = writeln!(io::stderr(), "{message}");
+        }
+    }
+
+    /// Something went wrong that does not end the command.
+    pub(crate) fn error(&self, message: &str) {
+        self.line(&Line { level: Level::Error, message, place: None });
+    }
+
+    /// Something the user should know.
+    pub(crate) fn warn(&self, message: &str) {
+        self.line(&Line { level: Level::Warning, message, place: None });
+    }
+
+    fn line(&self, line: &Line<'_>) {
+        let now = timestamp::seconds(SystemTime::now());
+        let mut text = match self.format {
+            Format::Text => text_line(line, &now),
+            Format::Json => json_line(line, &now),
+        };
+        text.push('\n');
+        // One write a line, so that lines of several processes do not mix. A log that cannot be written is no reason to fail.
+        let _ = match &self.file {
+            Some(file) => (&mut &*file).write_all(text.as_bytes()),
+            None => io::stderr().write_all(text.as_bytes()),
+        };
+    }
+}
+
+impl log::Log for Log {
+    fn enabled(&self, metadata: &log::Metadata<'_>) -> bool {
+        self.debug && metadata.level() <= log::Level::Debug
+    }
+
+    fn log(&self, record: &log::Record<'_>) {
+        if !self.enabled(record.metadata()) {
+            return;
+        }
+        let level = match record.level() {
+            log::Level::Error => Level::Error,
+            log::Level::Warn => Level::Warning,
+            _ => Level::Debug,
+        };
+        let message = record.args().to_string();
+        let place = record
+            .file()
+            .map(|file| (format!("{file}:{}", record.line().unwrap_or_default()), record.module_path().unwrap_or_default()));
+        self.line(&Line { level, message: &message, place });
+    }
+
+    fn flush(&self) {}
+}
+
+fn text_line(line: &Line<'_>, now: &str) -> String {
+    let mut text = String::with_capacity(64 + line.message.len());
+    if let Some((file, module)) = &line.place {
+        let _ = write!(text, "func={} file=", quoted(module));
+        text.push_str(&quoted(file));
+        text.push(' ');
+    }
+    let _ = write!(text, "time=\"{now}\" level={} msg={}", line.level.name(), quoted(line.message));
+    text
+}
+
+/// A value of the text format: bare when it is one plain word, else in quotes with escapes.
+fn quoted(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-._/@^+".contains(c);
+    if !text.is_empty() && text.chars().all(plain) {
+        return text.to_owned();
+    }
+    let mut out = String::with_capacity(text.len() + 2);
+    out.push('"');
+    for c in text.chars() {
+        match c {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
+            c if c.is_control() => {
+                let _ = write!(out, "\\u{:04x}", u32::from(c));
+            }
+            c => out.push(c),
+        }
+    }
+    out.push('"');
+    out
+}
+
+/// One object, its keys in alphabetical order.
+fn json_line(line: &Line<'_>, now: &str) -> String {
+    let mut object = serde_json::Map::new();
+    let mut put = |key: &str, value: &str| object.insert(key.to_owned(), value.into());
+    if let Some((file, module)) = &line.place {
+        put("file", file);
+        put("func", module);
+    }
+    put("level", line.level.name());
+    put("msg", line.message);
+    put("time", now);
+    serde_json::Value::Object(object).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(message: &str) -> Line<'_> {
+        Line { level: Level::Error, message, place: None }
+    }
+
+    #[test]
+    fn text_lines_quote_only_what_needs_it() {
+        assert_eq!(text_line(&line("broken"), "T"), "time=\"T\" level=error msg=broken");
+        assert_eq!(text_line(&line("a \"b\"\n"), "T"), "time=\"T\" level=error msg=\"a \\\"b\\\"\\n\"");
+        assert_eq!(text_line(&line(""), "T"), "time=\"T\" level=error msg=\"\"");
+    }
+
+    #[test]
+    fn json_lines_stay_on_one_line() {
+        let text = json_line(&line("first\nsecond \"quoted\""), "T");
+        assert_eq!(text, r#"{"level":"error","msg":"first\nsecond \"quoted\"","time":"T"}"#);
+    }
+
+    #[test]
+    fn a_file_collects_lines_of_several_openings() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("log");
+        for message in ["one", "two"] {
+            Log::open(Some(&path), Format::Json, false).unwrap().warn(message);
+        }
+        let text = std::fs::read_to_string(&path).unwrap();
+        let messages: Vec<String> = text
+            .lines()
+            .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()["msg"].as_str().unwrap().to_owned())
+            .collect();
+        assert_eq!(messages, ["one", "two"]);
+    }
+
+    #[test]
+    fn an_unknown_format_is_named() {
+        assert_eq!(Format::parse("xml").unwrap_err().message, "invalid log-format: xml");
+    }
+}

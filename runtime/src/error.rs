@@ -1,0 +1,175 @@
+//! The error of every fallible function of this crate.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::io;
+
+/// A specialised `Result`.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+type Source = Box<dyn StdError + Send + Sync + 'static>;
+
+/// What went wrong, and while doing what.
+///
+/// Its `Display` is one line that does not repeat the source; walk [`source`](StdError::source) (or use
+/// [`Error::chain`]) for the whole story. Match on [`Error::kind`] to react to it.
+pub struct Error(Box<Inner>);
+
+struct Inner {
+    kind: ErrorKind,
+    message: String,
+    source: Option<Source>,
+}
+
+/// The class of an [`Error`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The id breaks the rules of [`ContainerId`](crate::ContainerId).
+    InvalidId,
+    /// A container with this id exists.
+    AlreadyExists,
+    /// No container with this id exists (any more).
+    NotFound,
+    /// The configuration or the process cannot be used as given; the message names the field.
+    InvalidConfig,
+    /// Asked for something that this version or the running kernel does not offer; the message names it.
+    Unsupported,
+    /// The container is not running (or created).
+    NotRunning,
+    /// The container still runs.
+    StillRunning,
+    /// The container is paused.
+    Paused,
+    /// The container is not paused.
+    NotPaused,
+    /// The container was started before, or is in another state that does not allow this.
+    InvalidState,
+    /// The cgroup intended for the container has processes in it or is frozen.
+    CgroupInUse,
+    /// The container's cgroup does not exist.
+    CgroupNotFound,
+    /// The kernel killed the init process of the container because its memory limit is too low for starting.
+    OomKilled,
+    /// A hook failed or ran into its timeout.
+    Hook,
+    /// The state file of the container cannot be read as one.
+    CorruptState,
+    /// Something did not happen in time.
+    Timeout,
+    /// The init process failed while it prepared the container; the message names the step.
+    Init,
+    /// A system call or another part of the system failed.
+    System,
+}
+
+impl Error {
+    /// An error without source.
+    pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Self(Box::new(Inner { kind, message: message.into(), source: None }))
+    }
+
+    /// An error with source. `message` must not repeat what the source says.
+    pub(crate) fn with(kind: ErrorKind, message: impl Into<String>, source: impl Into<Source>) -> Self {
+        Self(Box::new(Inner { kind, message: message.into(), source: Some(source.into()) }))
+    }
+
+    /// A failed system call or a failure of another crate: kind [`ErrorKind::System`].
+    pub(crate) fn system(operation: impl Into<String>, source: impl Into<Source>) -> Self {
+        Self::with(ErrorKind::System, operation, source)
+    }
+
+    /// A field of the configuration that cannot be used.
+    pub(crate) fn config(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::InvalidConfig, message)
+    }
+
+    /// Wraps this error in one that says what was being done, keeping its kind.
+    pub(crate) fn context(self, operation: impl Into<String>) -> Self {
+        Self::with(self.kind(), operation, self)
+    }
+
+    /// The class of this error.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        self.0.kind
+    }
+
+    /// The error number of the system call at the end of the chain, if there is one.
+    #[must_use]
+    pub fn raw_os_error(&self) -> Option<i32> {
+        let mut next: Option<&(dyn StdError + 'static)> = Some(self);
+        let mut found = None;
+        while let Some(error) = next {
+            if let Some(io) = error.downcast_ref::<io::Error>() {
+                found = io.raw_os_error().or(found);
+            } else if let Some(errno) = error.downcast_ref::<rustix::io::Errno>() {
+                found = Some(errno.raw_os_error());
+            }
+            next = error.source();
+        }
+        found
+    }
+
+    /// The messages of this error and all its sources, joined by `: ` — what a command line prints.
+    #[must_use]
+    pub fn chain(&self) -> String {
+        let mut text = self.to_string();
+        let mut next = self.source();
+        while let Some(error) = next {
+            let message = error.to_string();
+            // A transparent wrapper says the same as what it wraps.
+            if !text.ends_with(&message) {
+                text.push_str(": ");
+                text.push_str(&message);
+            }
+            next = error.source();
+        }
+        text
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.message)
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Error").field("kind", &self.0.kind).field("message", &self.0.message).field("source", &self.0.source).finish()
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.0.source.as_ref().map(|source| &**source as &(dyn StdError + 'static))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_chain_is_printed_once_and_the_errno_found() {
+        let error = Error::system("open /x", io::Error::from_raw_os_error(libc::ENOENT)).context("create container");
+        assert_eq!(error.to_string(), "create container");
+        assert_eq!(error.chain(), "create container: open /x: No such file or directory (os error 2)");
+        assert_eq!(error.raw_os_error(), Some(libc::ENOENT));
+        assert_eq!(error.kind(), ErrorKind::System);
+    }
+
+    #[test]
+    fn context_keeps_the_kind() {
+        let error = Error::new(ErrorKind::Paused, "container paused").context("delete");
+        assert_eq!(error.kind(), ErrorKind::Paused);
+        assert_eq!(error.raw_os_error(), None);
+    }
+
+    #[test]
+    fn the_error_can_cross_threads() {
+        fn check<T: Send + Sync + 'static>() {}
+        check::<Error>();
+    }
+}

@@ -1,0 +1,137 @@
+//! What comes out: the plan, and what the lifecycle has to bring for it.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use configs::config::NamespaceType;
+use nsenter::plan::{Plan, Slot};
+
+/// A plan and what its execution needs from the parent.
+#[derive(Debug)]
+pub struct BuiltPlan {
+    /// The steps.
+    pub plan: Plan,
+    /// Descriptors the parent opens and hands over at spawn.
+    pub inputs: Vec<(Slot, Input)>,
+    /// The host's clone carries `CLONE_INTO_CGROUP` with the container's v2 directory.
+    pub spawn_into_cgroup: bool,
+    /// The process that runs the user's program is born in a second clone; the parent is told by
+    /// [`Answers::second_stage`](nsenter::Answers::second_stage).
+    pub two_stages: bool,
+    /// Mounts that the plan makes in the mount namespace of the host, in order, because the container has none of its
+    /// own. Whoever deletes the container unmounts them in reverse.
+    pub host_mounts: Vec<PathBuf>,
+    /// What is no error but must be told.
+    pub warnings: Vec<String>,
+}
+
+/// A descriptor that the parent opens before the spawn.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Input {
+    /// The container's `exec.fifo`, `O_RDWR`: the process then is a writer itself and never reads an end of file.
+    ExecFifo,
+    /// The `tasks` file of the container's cgroup in the hierarchy of this v1 controller, `O_WRONLY`.
+    CgroupTasks(String),
+    /// The container's cgroup v2 directory, `O_RDONLY | O_DIRECTORY`.
+    CgroupDirectory,
+    /// A namespace file, whose type was checked (`NS_GET_NSTYPE`).
+    Namespace {
+        /// Its type.
+        kind: NamespaceType,
+        /// Its path on the host.
+        path: String,
+    },
+    /// A pidfd of the container's init process, verified against the stored start time.
+    InitPidfd,
+}
+
+impl fmt::Display for Input {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ExecFifo => f.write_str("exec fifo"),
+            Self::CgroupTasks(controller) => write!(f, "cgroup tasks: {controller}"),
+            Self::CgroupDirectory => f.write_str("cgroup directory"),
+            Self::Namespace { kind, .. } => write!(f, "namespace: {}", kind.oci_name()),
+            Self::InitPidfd => f.write_str("pidfd of init"),
+        }
+    }
+}
+
+/// Where the process waits for the parent to do something ([`Op::AskGate`](nsenter::plan::Op::AskGate)).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Gate {
+    /// The process is to be placed in its cgroup (systemd, or `cgroup.procs`).
+    Cgroup,
+    /// Mounts and devices are made, the root is not yet switched: limits, RDT, `prestart` and `createRuntime` hooks.
+    Hooks,
+}
+
+impl Gate {
+    /// The number in the plan.
+    #[must_use]
+    pub const fn number(self) -> u32 {
+        match self {
+            Self::Cgroup => 1,
+            Self::Hooks => 2,
+        }
+    }
+
+    /// The gate of a number in the plan.
+    #[must_use]
+    pub const fn from_number(number: u32) -> Option<Self> {
+        match number {
+            1 => Some(Self::Cgroup),
+            2 => Some(Self::Hooks),
+            _ => None,
+        }
+    }
+}
+
+/// What a descriptor that crosses between the process and the parent is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Tag {
+    /// Sent by the process: its root directory (`O_PATH`). The parent keeps it and resolves later [`Tag::Source`]
+    /// questions below it (`openat2(2)` with `RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS`), with its own rights.
+    Root,
+    /// Lent by the process: a `NETLINK_ROUTE` socket of the container's network namespace. The parent moves
+    /// `netDevices`, makes veth pairs, sets addresses and routes.
+    RouteSocket,
+    /// Asked for by the process: the source of the mount with this index in the configuration, `O_PATH`, resolved below
+    /// [`Tag::Root`]. Asked only if the process itself was refused.
+    Source(u32),
+    /// Lent by the process: the detached tree of the mount with this index. The parent sets its id mapping
+    /// (`mount_setattr(2)` with `MOUNT_ATTR_IDMAP`).
+    IdMap(u32),
+}
+
+const SOURCE: u32 = 0x1_0000;
+const ID_MAP: u32 = 0x2_0000;
+const INDEX: u32 = 0xffff;
+
+impl Tag {
+    /// The number in the plan. Indexes are below 65536 ([`super::init`] refuses more mounts).
+    #[must_use]
+    pub const fn number(self) -> u32 {
+        match self {
+            Self::Root => 1,
+            Self::RouteSocket => 2,
+            Self::Source(index) => SOURCE | (index & INDEX),
+            Self::IdMap(index) => ID_MAP | (index & INDEX),
+        }
+    }
+
+    /// The tag of a number in the plan.
+    #[must_use]
+    pub const fn from_number(number: u32) -> Option<Self> {
+        match (number & !INDEX, number & INDEX) {
+            (0, 1) => Some(Self::Root),
+            (0, 2) => Some(Self::RouteSocket),
+            (SOURCE, index) => Some(Self::Source(index)),
+            (ID_MAP, index) => Some(Self::IdMap(index)),
+            _ => None,
+        }
+    }
+}

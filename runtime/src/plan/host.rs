@@ -1,0 +1,228 @@
+//! What a plan must know of the machine.
+
+use std::ffi::OsStr;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{AtFlags, CWD, Mode, OFlags};
+use rustix::io::Errno;
+use rustix::thread::CapabilitySet;
+
+use crate::{Error, Result};
+
+/// Plain data about the machine and the calling process. Plans are made from it and touch no system.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostFacts {
+    /// Number of the highest capability of the running kernel (`capabilities(7)`).
+    pub last_capability: u32,
+    /// Effective user id of the calling process.
+    pub effective_uid: u32,
+    /// Effective group id of the calling process.
+    pub effective_gid: u32,
+    /// The calling process is in a user namespace that does not map every id to itself.
+    pub in_user_namespace: bool,
+    /// `setgroups(2)` is switched off in the user namespace of the calling process (`/proc/self/setgroups`).
+    pub setgroups_denied: bool,
+    /// `/proc/kcore` exists, and with it the link `/dev/core`.
+    pub kcore: bool,
+    /// procfs takes the option `pidns` (Linux 6.17): it can be mounted for a pid namespace from outside.
+    pub procfs_pidns: bool,
+    /// For containers without `pivot_root(2)` only: mount points of whole procfs and sysfs instances outside the root file
+    /// system, which must not stay reachable. See [`HostFacts::read_full_proc_mounts`].
+    pub full_proc_mounts: Vec<PathBuf>,
+}
+
+impl HostFacts {
+    /// Looks at the running system: a handful of system calls, none of which depends on the number of mounts.
+    ///
+    /// # Errors
+    /// [`ErrorKind::System`](crate::ErrorKind::System) if `/proc` cannot be read.
+    pub fn read() -> Result<Self> {
+        let proc = open(CWD, Path::new("/proc"), OFlags::PATH | OFlags::DIRECTORY)
+            .map_err(|errno| Error::system("open /proc", errno))?;
+        Self::read_at(proc.as_fd())
+    }
+
+    /// The same with `proc` in place of `/proc`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::System`](crate::ErrorKind::System) if a file in it cannot be read.
+    pub fn read_at(proc: BorrowedFd<'_>) -> Result<Self> {
+        let in_user_namespace = match text(proc, "self/uid_map")? {
+            Some(map) => maps_ids(&map),
+            None => false,
+        };
+        // Outside of user namespaces the file always says "allow".
+        let setgroups_denied =
+            in_user_namespace && text(proc, "self/setgroups")?.is_some_and(|text| text.trim_end() == "deny");
+        Ok(Self {
+            last_capability: last_capability(),
+            effective_uid: rustix::process::geteuid().as_raw(),
+            effective_gid: rustix::process::getegid().as_raw(),
+            in_user_namespace,
+            setgroups_denied,
+            kcore: rustix::fs::statat(proc, "kcore", AtFlags::SYMLINK_NOFOLLOW).is_ok(),
+            procfs_pidns: release_at_least(&rustix::system::uname().release().to_string_lossy(), (6, 17)),
+            full_proc_mounts: Vec::new(),
+        })
+    }
+
+    /// Fills [`full_proc_mounts`](Self::full_proc_mounts) for a root file system. Reads `/proc/self/mountinfo`, so call it
+    /// only when `no_pivot_root` is set.
+    ///
+    /// # Errors
+    /// [`ErrorKind::System`](crate::ErrorKind::System) if the file cannot be read.
+    pub fn read_full_proc_mounts(&mut self, rootfs: &Path) -> Result<()> {
+        let text = std::fs::read("/proc/self/mountinfo").map_err(|error| Error::system("read /proc/self/mountinfo", error))?;
+        self.full_proc_mounts = full_proc_mounts(&text, rootfs);
+        Ok(())
+    }
+}
+
+fn open(dir: BorrowedFd<'_>, path: &Path, flags: OFlags) -> rustix::io::Result<OwnedFd> {
+    rustix::fs::openat(dir, path, flags | OFlags::CLOEXEC, Mode::empty())
+}
+
+/// The text of a small file; `None` if it does not exist.
+fn text(proc: BorrowedFd<'_>, path: &str) -> Result<Option<String>> {
+    let fd = match open(proc, Path::new(path), OFlags::RDONLY) {
+        Ok(fd) => fd,
+        Err(Errno::NOENT) => return Ok(None),
+        Err(errno) => return Err(Error::system(format!("open /proc/{path}"), errno)),
+    };
+    std::io::read_to_string(std::fs::File::from(fd))
+        .map(Some)
+        .map_err(|error| Error::system(format!("read /proc/{path}"), error))
+}
+
+/// Whether a `uid_map` is that of a user namespace other than the initial one. An empty map is one, too; what cannot be
+/// understood is none.
+fn maps_ids(map: &str) -> bool {
+    let Some(line) = map.lines().next() else { return true };
+    let numbers: Vec<&str> = line.split_ascii_whitespace().collect();
+    match *numbers.as_slice() {
+        [inside, outside, size] if [inside, outside, size].iter().all(|n| n.parse::<u32>().is_ok()) => {
+            (inside, outside, size) != ("0", "0", "4294967295")
+        }
+        _ => false,
+    }
+}
+
+/// Asks the kernel about one capability after the other from the highest that existed when this was written.
+fn last_capability() -> u32 {
+    let known = |number: u32| {
+        rustix::thread::capability_is_in_bounding_set(CapabilitySet::from_bits_retain(1u64 << number)).is_ok()
+    };
+    let mut last = 40;
+    while last > 0 && !known(last) {
+        last -= 1;
+    }
+    while last < 63 && known(last + 1) {
+        last += 1;
+    }
+    last
+}
+
+/// Compares the first two numbers of a kernel release such as `6.18.1-arch`.
+fn release_at_least(release: &str, wanted: (u32, u32)) -> bool {
+    let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map(str::parse::<u32>);
+    match (numbers.next(), numbers.next()) {
+        (Some(Ok(major)), Some(Ok(minor))) => (major, minor) >= wanted,
+        _ => false,
+    }
+}
+
+/// The mount points of procfs and sysfs mounts that show the root of the file system and are not below `rootfs`, deepest
+/// first so that each can be unmounted.
+fn full_proc_mounts(mountinfo: &[u8], rootfs: &Path) -> Vec<PathBuf> {
+    let mut found: Vec<PathBuf> = mountinfo
+        .split(|byte| *byte == b'\n')
+        .filter_map(|line| {
+            let mut fields = line.split(|byte| *byte == b' ');
+            let root = fields.nth(3)?;
+            let point = unescape(fields.next()?);
+            let kind = fields.skip_while(|field| *field != b"-").nth(1)?;
+            let path = PathBuf::from(OsStr::from_bytes(&point));
+            (root == b"/" && (kind == b"proc" || kind == b"sysfs") && !path.starts_with(rootfs)).then_some(path)
+        })
+        .collect();
+    found.sort_by_key(|path| std::cmp::Reverse(path.components().count()));
+    found
+}
+
+/// Undoes the octal escapes (`\040` for a space) of mountinfo.
+fn unescape(field: &[u8]) -> Vec<u8> {
+    let mut plain = Vec::with_capacity(field.len());
+    let mut rest = field;
+    while let [byte, after @ ..] = rest {
+        if *byte == b'\\'
+            && let [a @ b'0'..=b'3', b @ b'0'..=b'7', c @ b'0'..=b'7', tail @ ..] = after
+        {
+            plain.push((a - b'0') * 64 + (b - b'0') * 8 + (c - b'0'));
+            rest = tail;
+        } else {
+            plain.push(*byte);
+            rest = after;
+        }
+    }
+    plain
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_full_identity_map_is_no_user_namespace() {
+        assert!(!maps_ids("         0          0 4294967295\n"));
+        assert!(maps_ids("         0       1000          1\n"));
+        assert!(maps_ids(""));
+        assert!(!maps_ids("nonsense\n"));
+    }
+
+    #[test]
+    fn releases_compare_by_number() {
+        assert!(release_at_least("6.17.0-rc1", (6, 17)));
+        assert!(release_at_least("10.0", (6, 17)));
+        assert!(!release_at_least("6.9.12", (6, 17)));
+        assert!(!release_at_least("5.18", (6, 17)));
+        assert!(!release_at_least("weird", (6, 17)));
+    }
+
+    #[test]
+    fn whole_proc_and_sysfs_mounts_outside_the_root_are_found_deepest_first() {
+        let mountinfo = b"22 27 0:21 / /proc rw,relatime - proc proc rw\n\
+            23 27 0:22 / /sys rw,relatime shared:2 - sysfs sysfs rw\n\
+            24 27 0:21 /bus /proc/bus ro - proc proc rw\n\
+            25 27 0:21 / /srv/a\\040b/proc rw - proc proc rw\n\
+            26 27 0:21 / /rootfs/proc rw - proc proc rw\n\
+            27 1 254:0 / / rw - ext4 /dev/vda rw\n";
+        assert_eq!(
+            full_proc_mounts(mountinfo, Path::new("/rootfs")),
+            [PathBuf::from("/srv/a b/proc"), PathBuf::from("/proc"), PathBuf::from("/sys")]
+        );
+    }
+
+    #[test]
+    fn facts_come_from_the_given_tree() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir(dir.path().join("self")).unwrap();
+        std::fs::write(dir.path().join("self/uid_map"), "0 1000 1\n").unwrap();
+        std::fs::write(dir.path().join("self/setgroups"), "deny\n").unwrap();
+        let proc = open(CWD, dir.path(), OFlags::PATH | OFlags::DIRECTORY).unwrap();
+        let facts = HostFacts::read_at(proc.as_fd()).unwrap();
+        assert!(facts.in_user_namespace && facts.setgroups_denied && !facts.kcore);
+
+        std::fs::write(dir.path().join("self/uid_map"), "0 0 4294967295\n").unwrap();
+        std::fs::write(dir.path().join("kcore"), "").unwrap();
+        let facts = HostFacts::read_at(proc.as_fd()).unwrap();
+        assert!(!facts.in_user_namespace && !facts.setgroups_denied && facts.kcore);
+    }
+
+    #[test]
+    fn the_highest_capability_is_the_kernels() {
+        let text = std::fs::read_to_string("/proc/sys/kernel/cap_last_cap").unwrap();
+        assert_eq!(last_capability(), text.trim().parse::<u32>().unwrap());
+    }
+}

@@ -1,0 +1,103 @@
+//! What a plan is made from.
+
+use std::path::PathBuf;
+
+use configs::Config;
+
+use super::HostFacts;
+use crate::Process;
+
+/// Everything the plan of a container's init process depends on. The same request always gives the same plan, byte for
+/// byte.
+#[derive(Debug)]
+pub struct InitRequest<'a> {
+    /// Id of the container: names its session keyring and stands in the state that hooks get.
+    pub container_id: &'a str,
+    /// The validated configuration.
+    pub config: &'a Config,
+    /// What to run.
+    pub process: &'a Process,
+    /// What the plan must know of the machine.
+    pub host: &'a HostFacts,
+    /// How the process gets into the container's cgroup.
+    pub cgroup: CgroupPlacement,
+    /// What a mount of type `cgroup` shows.
+    pub cgroup_view: &'a CgroupView,
+    /// The compiled system call filter.
+    pub seccomp: Option<Filter>,
+    /// The parent has something to do once the mounts are made, besides `prestart` and `createRuntime` hooks: limits to
+    /// set, an RDT group to fill. Asked as [`Gate::Hooks`](super::Gate::Hooks).
+    pub late_limits: bool,
+}
+
+/// Everything the plan of a process added to a running container depends on.
+#[derive(Debug)]
+pub struct ExecRequest<'a> {
+    /// Id of the container.
+    pub container_id: &'a str,
+    /// The configuration of the container.
+    pub config: &'a Config,
+    /// What to run.
+    pub process: &'a Process,
+    /// What the plan must know of the machine.
+    pub host: &'a HostFacts,
+    /// How the process gets into the container's cgroup.
+    pub cgroup: CgroupPlacement,
+    /// The compiled system call filter.
+    pub seccomp: Option<Filter>,
+}
+
+/// How a process gets into its cgroup.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CgroupPlacement {
+    /// There is a cgroup v2 directory to be born in (`CLONE_INTO_CGROUP`). The plan decides which clone carries the flag:
+    /// the host's ([`BuiltPlan::spawn_into_cgroup`](super::BuiltPlan::spawn_into_cgroup)) or, for an exec that must start
+    /// outside, the stub's (input [`Input::CgroupDirectory`](super::Input::CgroupDirectory)).
+    pub unified: bool,
+    /// v1 controllers whose `tasks` file the process writes `0` to; each becomes an input
+    /// [`Input::CgroupTasks`](super::Input::CgroupTasks).
+    pub tasks: Vec<String>,
+    /// The parent places the process itself while it waits at [`Gate::Cgroup`](super::Gate::Cgroup): the systemd driver,
+    /// or a directory that `CLONE_INTO_CGROUP` refused.
+    pub gate: bool,
+    /// Exec only: do not be born in the cgroup by the host's clone, which would block while the cgroup is frozen.
+    pub outside: bool,
+}
+
+/// The cgroup file systems of the machine and the container's place in them, for mounts of type `cgroup`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CgroupView {
+    /// cgroup v2 at `/sys/fs/cgroup`.
+    Unified {
+        /// The container's own directory on the host.
+        directory: PathBuf,
+    },
+    /// cgroup v1, or both: one entry a v1 hierarchy.
+    Legacy(Vec<LegacyHierarchy>),
+}
+
+/// One cgroup v1 hierarchy, as a container gets it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LegacyHierarchy {
+    /// Name of its directory below the mount: `memory`, `cpu,cpuacct`, `systemd`.
+    pub directory: String,
+    /// Source of a fresh mount: `cgroup`, or `systemd` for the named hierarchy.
+    pub source: String,
+    /// Data of a fresh mount: the controllers, or `name=systemd`.
+    pub data: String,
+    /// Symbolic links to `directory` beside it: `cpu` and `cpuacct` for `cpu,cpuacct`.
+    pub links: Vec<String>,
+    /// The container's own directory on the host.
+    pub own: PathBuf,
+}
+
+/// A compiled system call filter.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Filter {
+    /// `SECCOMP_FILTER_FLAG_*` of `seccomp(2)`.
+    pub flags: u32,
+    /// `struct sock_filter` records, 8 bytes each, native byte order.
+    pub program: Vec<u8>,
+    /// The filter has a notification descriptor, which the parent takes.
+    pub listener: bool,
+}

@@ -1,0 +1,327 @@
+//! What to run in a container: the init process of a new one, or another one in a running one.
+
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
+
+use configs::oci;
+
+use crate::error::{Error, ErrorKind, Result};
+
+/// A process to run: the builder given to [`Runtime::create`](crate::Runtime::create) and
+/// [`Container::exec`](crate::Container::exec).
+///
+/// Fields that are `Option` override the container's own value when they are set.
+///
+/// ```
+/// use cofferdam::{Process, Stdio};
+/// let mut process = Process::new(["sh", "-c", "echo hello"]);
+/// process.env(["PATH=/bin"]).cwd("/tmp").user(1000, 1000).stdin(Stdio::Null);
+/// ```
+#[derive(Debug)]
+pub struct Process {
+    pub(crate) args: Vec<String>,
+    pub(crate) env: Option<Vec<String>>,
+    pub(crate) uid: u32,
+    pub(crate) gid: u32,
+    pub(crate) additional_gids: Vec<u32>,
+    pub(crate) cwd: String,
+    pub(crate) umask: Option<u32>,
+    pub(crate) capabilities: Option<configs::config::Capabilities>,
+    pub(crate) rlimits: Vec<configs::config::Rlimit>,
+    pub(crate) no_new_privileges: Option<bool>,
+    pub(crate) apparmor_profile: Option<String>,
+    pub(crate) selinux_label: Option<String>,
+    pub(crate) scheduler: Option<oci::Scheduler>,
+    pub(crate) io_priority: Option<oci::IoPriority>,
+    pub(crate) cpu_affinity: Option<configs::config::CpuAffinity>,
+    pub(crate) terminal: Option<Terminal>,
+    pub(crate) console_size: Option<(u16, u16)>,
+    pub(crate) stdio: [Stdio; 3],
+    pub(crate) passed: Vec<OwnedFd>,
+    pub(crate) sub_cgroups: Vec<(String, String)>,
+    pub(crate) pidfd_socket: Option<PathBuf>,
+    pub(crate) notify_socket: Option<PathBuf>,
+    pub(crate) ignore_paused: bool,
+}
+
+/// Where one of the standard streams of a process comes from.
+#[derive(Debug, Default)]
+pub enum Stdio {
+    /// The stream of the calling process.
+    #[default]
+    Inherit,
+    /// `/dev/null`.
+    Null,
+    /// A new pipe, owned by the root user of the container. The other end is in
+    /// [`Child::pipes`](crate::Child::pipes).
+    Pipe,
+    /// This descriptor.
+    Descriptor(OwnedFd),
+}
+
+/// A pseudo terminal for a process, made inside the container. Its standard streams then are that terminal, whatever
+/// [`Process::stdin`] and the like say.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Terminal {
+    /// The master side is sent over the Unix stream socket at this path (connected before anything is made): one message
+    /// with the name of the terminal as data and the descriptor as `SCM_RIGHTS`, as console managers expect it.
+    Socket(PathBuf),
+    /// The same over a connected socket.
+    Connected(OwnedFd),
+    /// The master side is kept: [`Child::console`](crate::Child::console).
+    Keep,
+}
+
+impl Process {
+    /// A process with these arguments, run as root in `/` with no environment.
+    ///
+    /// `args[0]` is looked up in the `PATH` of the process' own environment unless it contains a slash.
+    #[must_use]
+    pub fn new<A: Into<String>>(args: impl IntoIterator<Item = A>) -> Self {
+        Self {
+            args: args.into_iter().map(Into::into).collect(),
+            env: None,
+            uid: 0,
+            gid: 0,
+            additional_gids: Vec::new(),
+            cwd: "/".to_owned(),
+            umask: None,
+            capabilities: None,
+            rlimits: Vec::new(),
+            no_new_privileges: None,
+            apparmor_profile: None,
+            selinux_label: None,
+            scheduler: None,
+            io_priority: None,
+            cpu_affinity: None,
+            terminal: None,
+            console_size: None,
+            stdio: [Stdio::Inherit, Stdio::Inherit, Stdio::Inherit],
+            passed: Vec::new(),
+            sub_cgroups: Vec::new(),
+            pidfd_socket: None,
+            notify_socket: None,
+            ignore_paused: false,
+        }
+    }
+
+    /// The process described by the `process` object of a bundle or of an `exec --process` file.
+    ///
+    /// `terminal: true` becomes [`Terminal::Keep`]; call [`terminal`](Self::terminal) to send the master elsewhere.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidConfig`](crate::ErrorKind::InvalidConfig) if `args` is empty or `cwd` is not absolute, in the
+    /// words engines match on.
+    pub fn from_oci(process: &oci::Process) -> Result<Self> {
+        if process.cwd.is_empty() {
+            return Err(Error::config("Cwd property must not be empty"));
+        }
+        if !process.cwd.starts_with('/') {
+            return Err(Error::config("Cwd must be an absolute path"));
+        }
+        if process.args.is_empty() {
+            return Err(Error::config("args must not be empty"));
+        }
+        let mut this = Self::new(process.args.iter().cloned());
+        this.env.clone_from(&process.env);
+        this.uid = process.user.uid;
+        this.gid = process.user.gid;
+        this.additional_gids.clone_from(&process.user.additional_gids);
+        this.umask = process.user.umask;
+        this.cwd.clone_from(&process.cwd);
+        this.capabilities = process.capabilities.as_ref().map(configs::config::Capabilities::from);
+        this.rlimits = rlimits(&process.rlimits)?;
+        this.no_new_privileges = Some(process.no_new_privileges);
+        this.apparmor_profile = not_empty(&process.apparmor_profile);
+        this.selinux_label = not_empty(&process.selinux_label);
+        this.scheduler.clone_from(&process.scheduler);
+        this.io_priority.clone_from(&process.io_priority);
+        if let Some(affinity) = &process.exec_cpu_affinity {
+            this.cpu_affinity = configs::config::CpuAffinity::from_oci(affinity)
+                .map_err(|error| Error::with(ErrorKind::InvalidConfig, "process.execCPUAffinity", error))?;
+        }
+        if process.terminal {
+            this.terminal = Some(Terminal::Keep);
+            if let Some(size) = process.console_size {
+                let clamp = |value: u64| u16::try_from(value).unwrap_or(u16::MAX);
+                this.console_size = Some((clamp(size.height), clamp(size.width)));
+            }
+        }
+        Ok(this)
+    }
+
+    /// Replaces the arguments.
+    pub fn args<A: Into<String>>(&mut self, args: impl IntoIterator<Item = A>) -> &mut Self {
+        self.args = args.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Replaces the environment, each entry `NAME=value`. Of entries with one name the last counts. Unless a non-empty
+    /// `HOME` is among them, the home directory of the user in the container's `/etc/passwd` is added.
+    pub fn env<E: Into<String>>(&mut self, env: impl IntoIterator<Item = E>) -> &mut Self {
+        self.env = Some(env.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// Appends to the environment.
+    pub fn add_env(&mut self, entry: impl Into<String>) -> &mut Self {
+        self.env.get_or_insert_default().push(entry.into());
+        self
+    }
+
+    /// User and group id inside the container.
+    pub fn user(&mut self, uid: u32, gid: u32) -> &mut Self {
+        (self.uid, self.gid) = (uid, gid);
+        self
+    }
+
+    /// Supplementary group ids inside the container.
+    pub fn additional_gids(&mut self, gids: impl IntoIterator<Item = u32>) -> &mut Self {
+        self.additional_gids = gids.into_iter().collect();
+        self
+    }
+
+    /// Working directory inside the container, absolute.
+    pub fn cwd(&mut self, cwd: impl Into<String>) -> &mut Self {
+        self.cwd = cwd.into();
+        self
+    }
+
+    /// File mode creation mask (`umask(2)`), 0..=0o777, instead of the container's.
+    pub fn umask(&mut self, umask: u32) -> &mut Self {
+        self.umask = Some(umask);
+        self
+    }
+
+    /// Capability sets instead of the container's.
+    pub fn capabilities(&mut self, capabilities: configs::config::Capabilities) -> &mut Self {
+        self.capabilities = Some(capabilities);
+        self
+    }
+
+    /// Resource limits (`prlimit(2)`) instead of the container's.
+    pub fn rlimits(&mut self, rlimits: impl IntoIterator<Item = configs::config::Rlimit>) -> &mut Self {
+        self.rlimits = rlimits.into_iter().collect();
+        self
+    }
+
+    /// Sets, or does not set, `no_new_privs` (`prctl(2)`) instead of what the container says.
+    pub fn no_new_privileges(&mut self, set: bool) -> &mut Self {
+        self.no_new_privileges = Some(set);
+        self
+    }
+
+    /// AppArmor profile to change to at exec, instead of the container's.
+    pub fn apparmor_profile(&mut self, profile: impl Into<String>) -> &mut Self {
+        self.apparmor_profile = Some(profile.into());
+        self
+    }
+
+    /// SELinux process label, instead of the container's.
+    pub fn selinux_label(&mut self, label: impl Into<String>) -> &mut Self {
+        self.selinux_label = Some(label.into());
+        self
+    }
+
+    /// Scheduling policy, instead of the container's.
+    pub fn scheduler(&mut self, scheduler: oci::Scheduler) -> &mut Self {
+        self.scheduler = Some(scheduler);
+        self
+    }
+
+    /// I/O priority, instead of the container's.
+    pub fn io_priority(&mut self, priority: oci::IoPriority) -> &mut Self {
+        self.io_priority = Some(priority);
+        self
+    }
+
+    /// CPUs before and after the process joins the container's cgroup, instead of the container's. Only for exec.
+    pub fn cpu_affinity(&mut self, affinity: configs::config::CpuAffinity) -> &mut Self {
+        self.cpu_affinity = Some(affinity);
+        self
+    }
+
+    /// Gives the process a terminal, or takes it away again.
+    pub fn terminal(&mut self, terminal: Option<Terminal>) -> &mut Self {
+        self.terminal = terminal;
+        self
+    }
+
+    /// Initial size of the terminal in characters: rows, columns. Used only if neither is 0.
+    pub fn console_size(&mut self, rows: u16, columns: u16) -> &mut Self {
+        self.console_size = Some((rows, columns));
+        self
+    }
+
+    /// Standard input.
+    pub fn stdin(&mut self, stdio: Stdio) -> &mut Self {
+        self.stream(0, stdio)
+    }
+
+    /// Standard output.
+    pub fn stdout(&mut self, stdio: Stdio) -> &mut Self {
+        self.stream(1, stdio)
+    }
+
+    /// Standard error.
+    pub fn stderr(&mut self, stdio: Stdio) -> &mut Self {
+        self.stream(2, stdio)
+    }
+
+    fn stream(&mut self, number: usize, stdio: Stdio) -> &mut Self {
+        if let Some(slot) = self.stdio.get_mut(number) {
+            *slot = stdio;
+        }
+        self
+    }
+
+    /// Passes one more descriptor: the first one becomes 3 in the process, the next 4, and so on.
+    pub fn pass(&mut self, descriptor: OwnedFd) -> &mut Self {
+        self.passed.push(descriptor);
+        self
+    }
+
+    /// Exec only: joins a cgroup below the container's, for one v1 controller, or for all and for v2 with `""`. The path
+    /// is relative to the container's cgroup; `/` is that itself and forbids the fallback to the cgroup that the
+    /// container's init process is in.
+    pub fn sub_cgroup(&mut self, controller: impl Into<String>, path: impl Into<String>) -> &mut Self {
+        self.sub_cgroups.push((controller.into(), path.into()));
+        self
+    }
+
+    /// Sends a pidfd of the process over the Unix stream socket at this path (connected before anything is made), with
+    /// `standard` for an init process and `setns` for another one as data.
+    pub fn pidfd_socket(&mut self, path: impl Into<PathBuf>) -> &mut Self {
+        self.pidfd_socket = Some(path.into());
+        self
+    }
+
+    /// Create only: gives the container a notification socket of its own (`sd_notify(3)`), to be connected to the
+    /// service manager's at this path by a [`NotifySocket`](crate::NotifySocket).
+    pub fn notify_socket(&mut self, host: impl Into<PathBuf>) -> &mut Self {
+        self.notify_socket = Some(host.into());
+        self
+    }
+
+    /// Exec only: also into a paused container. The process then starts to run when the container is resumed.
+    pub fn ignore_paused(&mut self, ignore: bool) -> &mut Self {
+        self.ignore_paused = ignore;
+        self
+    }
+}
+
+fn rlimits(limits: &[oci::PosixRlimit]) -> Result<Vec<configs::config::Rlimit>> {
+    limits
+        .iter()
+        .map(|limit| {
+            let kind = configs::config::RlimitType::from_name(&limit.kind)
+                .ok_or_else(|| Error::config(format!("invalid rlimit type: {}", limit.kind)))?;
+            Ok(configs::config::Rlimit { kind, hard: limit.hard, soft: limit.soft })
+        })
+        .collect()
+}
+
+fn not_empty(text: &str) -> Option<String> {
+    (!text.is_empty()).then(|| text.to_owned())
+}

@@ -1,0 +1,143 @@
+//! The system calls that need `unsafe` or that the safe wrapper crates lack.
+#![allow(unsafe_code, reason = "the one file of this crate that talks to the kernel without a safe wrapper")]
+
+use std::io;
+use std::mem::MaybeUninit;
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+
+/// A set of signals.
+#[derive(Clone)]
+pub(crate) struct SignalSet(libc::sigset_t);
+
+impl std::fmt::Debug for SignalSet {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("SignalSet")
+    }
+}
+
+impl SignalSet {
+    /// Every signal but those a program gets for its own mistakes: blocking these would end it when they occur.
+    pub(crate) fn forwardable() -> Self {
+        let mut set = MaybeUninit::uninit();
+        // SAFETY: sigfillset initialises the whole set; sigdelset works on an initialised one and valid signal numbers.
+        unsafe {
+            libc::sigfillset(set.as_mut_ptr());
+            for signal in [libc::SIGSEGV, libc::SIGBUS, libc::SIGILL, libc::SIGFPE, libc::SIGABRT, libc::SIGTRAP, libc::SIGSYS] {
+                libc::sigdelset(set.as_mut_ptr(), signal);
+            }
+            Self(set.assume_init())
+        }
+    }
+
+    /// Blocks these signals in the calling thread and returns what was blocked before.
+    pub(crate) fn block(&self) -> io::Result<Self> {
+        self.change_mask(libc::SIG_BLOCK)
+    }
+
+    /// Makes this the mask of the calling thread.
+    pub(crate) fn set_mask(&self) -> io::Result<()> {
+        self.change_mask(libc::SIG_SETMASK).map(drop)
+    }
+
+    fn change_mask(&self, how: i32) -> io::Result<Self> {
+        let mut before = MaybeUninit::uninit();
+        // SAFETY: both pointers refer to live sets; pthread_sigmask fills the second one when it returns 0.
+        match unsafe { libc::pthread_sigmask(how, &raw const self.0, before.as_mut_ptr()) } {
+            // SAFETY: filled, see above.
+            0 => Ok(Self(unsafe { before.assume_init() })),
+            errno => Err(io::Error::from_raw_os_error(errno)),
+        }
+    }
+
+    /// A descriptor that delivers these signals (`signalfd(2)`); they must be blocked.
+    pub(crate) fn descriptor(&self) -> io::Result<OwnedFd> {
+        // SAFETY: the pointer refers to a live set; -1 asks for a new descriptor.
+        let fd = unsafe { libc::signalfd(-1, &raw const self.0, libc::SFD_CLOEXEC | libc::SFD_NONBLOCK) };
+        if fd < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        // SAFETY: a new descriptor that nobody else owns.
+        Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+    }
+}
+
+/// A signal read from a signalfd.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Delivered {
+    /// Its number.
+    pub(crate) signal: i32,
+    /// The process that sent it, 0 for the kernel.
+    pub(crate) sender: i32,
+}
+
+/// Takes one signal off a non-blocking signalfd; `None` if there is none.
+pub(crate) fn read_signal(descriptor: BorrowedFd<'_>) -> io::Result<Option<Delivered>> {
+    let mut info = MaybeUninit::<libc::signalfd_siginfo>::zeroed();
+    let size = size_of::<libc::signalfd_siginfo>();
+    // SAFETY: the buffer is as large as said and any bytes are a valid value of the structure.
+    let read = unsafe { libc::read(descriptor.as_raw_fd(), info.as_mut_ptr().cast(), size) };
+    match usize::try_from(read) {
+        Err(_) => match io::Error::last_os_error() {
+            error if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => Ok(None),
+            error => Err(error),
+        },
+        Ok(length) if length == size => {
+            // SAFETY: zeroed and then filled by the kernel.
+            let info = unsafe { info.assume_init() };
+            let number = |value: u32| i32::try_from(value).unwrap_or(0);
+            Ok(Some(Delivered { signal: number(info.ssi_signo), sender: number(info.ssi_pid) }))
+        }
+        Ok(_) => Err(io::ErrorKind::UnexpectedEof.into()),
+    }
+}
+
+/// Gives `SIGCHLD` its default disposition, so that ended children can be waited for, and returns whether it was ignored.
+pub(crate) fn default_sigchld() -> io::Result<bool> {
+    // SAFETY: all-zero is a valid sigaction: the default disposition, no flags, an empty mask.
+    let action: libc::sigaction = unsafe { MaybeUninit::zeroed().assume_init() };
+    let mut before = MaybeUninit::uninit();
+    // SAFETY: reads the old action only; the pointer refers to room for it.
+    if unsafe { libc::sigaction(libc::SIGCHLD, std::ptr::null(), before.as_mut_ptr()) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: sigaction returned 0, so it filled the structure.
+    let before: libc::sigaction = unsafe { before.assume_init() };
+    let ignored = before.sa_sigaction == libc::SIG_IGN || before.sa_flags & libc::SA_NOCLDWAIT != 0;
+    if ignored {
+        // SAFETY: replaces "ignore" by "default"; no handler of anybody is lost.
+        if unsafe { libc::sigaction(libc::SIGCHLD, &raw const action, std::ptr::null_mut()) } != 0 {
+            return Err(io::Error::last_os_error());
+        }
+    }
+    Ok(ignored)
+}
+
+/// Duplicates a descriptor given by number, close-on-exec. `None` if it is not open.
+pub(crate) fn duplicate(number: RawFd) -> io::Result<Option<OwnedFd>> {
+    // SAFETY: F_DUPFD_CLOEXEC takes any number and fails with EBADF for one that is not open.
+    let fd = unsafe { libc::fcntl(number, libc::F_DUPFD_CLOEXEC, 3) };
+    if fd < 0 {
+        let error = io::Error::last_os_error();
+        return if error.raw_os_error() == Some(libc::EBADF) { Ok(None) } else { Err(error) };
+    }
+    // SAFETY: a new descriptor that nobody else owns.
+    Ok(Some(unsafe { OwnedFd::from_raw_fd(fd) }))
+}
+
+/// The pid of some ended child, whose status stays to be taken (`waitid(2)` with `WNOWAIT`); `None` if there is none.
+pub(crate) fn ended_child() -> io::Result<Option<i32>> {
+    let mut info = MaybeUninit::<libc::siginfo_t>::zeroed();
+    let options = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
+    // SAFETY: the pointer refers to room for one siginfo_t.
+    if unsafe { libc::waitid(libc::P_ALL, 0, info.as_mut_ptr(), options) } != 0 {
+        return match io::Error::last_os_error() {
+            error if matches!(error.raw_os_error(), Some(libc::ECHILD | libc::EINTR)) => Ok(None),
+            error => Err(error),
+        };
+    }
+    // SAFETY: zeroed and then, if a child has ended, filled by the kernel; all-zero is a valid siginfo_t.
+    let info = unsafe { info.assume_init() };
+    // SAFETY: waitid fills the fields of a SIGCHLD, of which si_pid is one; it stays 0 if no child has ended.
+    let pid = unsafe { info.si_pid() };
+    Ok((pid > 0).then_some(pid))
+}
