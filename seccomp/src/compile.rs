@@ -2,17 +2,27 @@
 
 use std::fmt;
 
+use crate::architecture::Architecture;
 use crate::error::{Error, ErrorKind, Result};
+use crate::native;
 use crate::profile::Profile;
 use crate::program::Program;
+use crate::rules::Rules;
+use crate::syscalls;
 
 /// Who turns a profile into BPF.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+///
+/// The names exist in every build; [`compile`] refuses [`Libseccomp`](Self::Libseccomp) in a build without the
+/// feature `libseccomp`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum Backend {
-    /// This crate's own compiler: a binary search over ranges of system call numbers.
+    /// This crate's own compiler: a binary search over ranges of system call numbers. It knows the little-endian
+    /// architectures x86_64, x32, x86, arm, aarch64, riscv64 and loongarch64; a profile with another one is compiled
+    /// by libseccomp, with a [`Warning::LibseccompUsed`].
+    #[default]
     Native,
-    /// libseccomp (feature `libseccomp`), with this crate's ENOSYS prologue.
+    /// libseccomp, with this crate's ENOSYS prologue.
     Libseccomp,
 }
 
@@ -21,34 +31,106 @@ pub enum Backend {
 pub struct Compiled {
     /// The program to load.
     pub program: Program,
-    /// What in the profile had no effect.
+    /// What in the profile had no effect, or another one than asked for. Nothing of it weakens the filter.
     pub warnings: Vec<Warning>,
 }
 
-/// Something in a profile that had no effect, to be told to the user.
+/// Something in a profile that had no effect or another one than asked for; [`Display`](fmt::Display) is one line
+/// for the user.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Warning {
-    /// A rule names a system call that does not exist, or is too new.
+    /// A rule names a system call that no architecture has, or that is newer than the backend; the name is ignored.
     UnknownSyscall(String),
+    /// The profile names no system call of this architecture, so that it has no ENOSYS threshold.
+    ArchitectureWithoutSyscalls(Architecture),
+    /// The flag has no effect without a `SCMP_ACT_NOTIFY` rule and was left out.
+    FlagWithoutListener(&'static str),
+    /// libseccomp could not make a binary tree; the filter is a list, and slower.
+    NotOptimized,
+    /// The native compiler does not know this architecture, so that libseccomp compiled the profile.
+    LibseccompUsed(Architecture),
 }
 
 impl fmt::Display for Warning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::UnknownSyscall(name) => write!(f, "unknown seccomp syscall {name:?} ignored"),
+            Self::ArchitectureWithoutSyscalls(arch) => {
+                write!(f, "could not find any syscalls for arch {}", arch.name())
+            }
+            Self::FlagWithoutListener(flag) => {
+                write!(f, "seccomp flag {flag} ignored: no rule is SCMP_ACT_NOTIFY")
+            }
+            Self::NotOptimized => write!(
+                f,
+                "seccomp filter is not a binary tree: libseccomp is too old"
+            ),
+            Self::LibseccompUsed(arch) => {
+                write!(
+                    f,
+                    "seccomp filter made by libseccomp: {} is unknown to the native compiler",
+                    arch.name()
+                )
+            }
         }
     }
 }
 
-/// Compiles a profile.
+/// Compiles a profile for the architecture of this build and those the profile adds.
+///
+/// Pure but for questions to the kernel about the flags it supports; nothing is loaded.
+///
+/// What a filter answers, in this order:
+///
+/// 1. a call of an architecture that is not part of the filter ends the thread;
+/// 2. a call with a number above every one that the profile mentions on that architecture fails with `ENOSYS`, unless
+///    the default action is `SCMP_ACT_ALLOW`, `SCMP_ACT_LOG` or `SCMP_ACT_TRACE`;
+/// 3. the action of the rule that matches; a rule without conditions decides over rules with conditions;
+/// 4. the default action.
 ///
 /// # Errors
 ///
-/// The profile is invalid or this kernel or backend cannot do what it asks for.
-pub fn compile(_profile: &Profile, _backend: Backend) -> Result<Compiled> {
+/// [`InvalidProfile`](ErrorKind::InvalidProfile) and [`Unsupported`](ErrorKind::Unsupported) for what the profile
+/// says, [`Library`](ErrorKind::Library) for what libseccomp refuses, [`TooLarge`](ErrorKind::TooLarge) for more than
+/// 65535 instructions.
+pub fn compile(profile: &Profile, backend: Backend) -> Result<Compiled> {
+    let mut warnings = Vec::new();
+    let rules = Rules::new(profile, &mut warnings)?;
+    let unknown = rules
+        .architectures
+        .iter()
+        .copied()
+        .find(|arch| !syscalls::knows(*arch));
+    let program = match (backend, unknown) {
+        (Backend::Native, None) => native::compile(&rules, &mut warnings)?,
+        (Backend::Native, Some(arch)) if cfg!(feature = "libseccomp") => {
+            warnings.push(Warning::LibseccompUsed(arch));
+            with_libseccomp(&rules, &mut warnings)?
+        }
+        (Backend::Native, Some(arch)) => {
+            return Err(Error::new(
+                ErrorKind::Unsupported,
+                format!(
+                    "seccomp architecture {} needs a build with libseccomp",
+                    arch.name()
+                ),
+            ));
+        }
+        (Backend::Libseccomp, _) => with_libseccomp(&rules, &mut warnings)?,
+    };
+    Ok(Compiled { program, warnings })
+}
+
+#[cfg(feature = "libseccomp")]
+fn with_libseccomp(rules: &Rules<'_>, warnings: &mut Vec<Warning>) -> Result<Program> {
+    crate::libseccomp_backend::compile(rules, warnings)
+}
+
+#[cfg(not(feature = "libseccomp"))]
+fn with_libseccomp(_rules: &Rules<'_>, _warnings: &mut Vec<Warning>) -> Result<Program> {
     Err(Error::new(
         ErrorKind::Unsupported,
-        "seccomp compiler not built in",
+        "this build has no libseccomp backend",
     ))
 }

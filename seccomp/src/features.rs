@@ -1,10 +1,11 @@
 //! What `cofferdam features` says about seccomp.
 
-use crate::action;
+use crate::action::{self, Action};
 use crate::architecture::Architecture;
 use crate::flags::{self, FilterFlags};
 use crate::operator;
 use crate::sys;
+use crate::syscalls;
 
 /// What this crate and the running kernel support, in the terms of the OCI runtime-spec's "features" document
 /// (`linux.seccomp`). All lists are sorted.
@@ -21,6 +22,8 @@ pub struct Features {
     pub known_flags: Vec<&'static str>,
     /// Those of them that the kernel knows too.
     pub supported_flags: Vec<&'static str>,
+    /// The Linux version, "a.b", up to which the native compiler knows the system calls.
+    pub syscalls_of_linux: &'static str,
     /// The version of libseccomp, "a.b.c", if this build has that backend.
     pub libseccomp_version: Option<String>,
 }
@@ -40,8 +43,19 @@ pub fn features() -> Features {
         archs: Architecture::ALL.map(Architecture::name).to_vec(),
         known_flags,
         supported_flags,
-        libseccomp_version: None,
+        syscalls_of_linux: syscalls::LINUX_VERSION,
+        libseccomp_version: libseccomp_version(),
     }
+}
+
+#[cfg(feature = "libseccomp")]
+pub(crate) fn libseccomp_version() -> Option<String> {
+    crate::libseccomp_backend::version()
+}
+
+#[cfg(not(feature = "libseccomp"))]
+pub(crate) fn libseccomp_version() -> Option<String> {
+    None
 }
 
 /// Whether the kernel supports a flag. `WAIT_KILLABLE_RECV` is only legal together with a listener.
@@ -50,4 +64,28 @@ pub(crate) fn supported(flag: FilterFlags) -> bool {
         FilterFlags::WAIT_KILLABLE_RECV => sys::knows_flags(flag | FilterFlags::NEW_LISTENER),
         _ => sys::knows_flags(flag),
     }
+}
+
+/// The kernel's support as libseccomp counts it (seccomp_api_get(3)): each level needs those below.
+pub(crate) fn api_level() -> u32 {
+    let notify = || {
+        sys::knows_action(Action::Notify.return_value())
+            && sys::knows_flags(FilterFlags::NEW_LISTENER)
+    };
+    let levels: [&dyn Fn() -> bool; 6] = [
+        &|| sys::knows_flags(FilterFlags::TSYNC),
+        &|| {
+            sys::knows_flags(FilterFlags::LOG)
+                && sys::knows_action(Action::Log.return_value())
+                && sys::knows_action(Action::KillProcess.return_value())
+        },
+        &|| sys::knows_flags(FilterFlags::SPEC_ALLOW),
+        &notify,
+        &|| sys::knows_flags(FilterFlags::TSYNC | FilterFlags::TSYNC_ESRCH),
+        &|| supported(FilterFlags::WAIT_KILLABLE_RECV),
+    ];
+    (1..)
+        .zip(levels)
+        .find(|(_, reached)| !reached())
+        .map_or(7, |(level, _)| level)
 }

@@ -5,14 +5,20 @@ mod architecture;
 mod bpf;
 mod cache;
 mod compile;
+mod enosys;
 mod error;
 mod evaluate;
 mod features;
 mod flags;
+#[cfg(feature = "libseccomp")]
+mod libseccomp_backend;
+mod native;
 mod operator;
 mod profile;
 mod program;
+mod rules;
 mod sys;
+mod syscalls;
 
 pub use action::Action;
 pub use architecture::Architecture;
