@@ -1,3 +1,7 @@
-//! The command line.
+//! The command line `cofferdam`: the commands, flags and outputs of runc.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cofferdam::cli::run(std::env::args_os())
+}

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use super::failure::Failure;
 use super::flag::{Flag, Order, Parsed};
 use super::logging::Log;
+use crate::descriptors::InheritedDescriptors;
 use crate::id::ContainerId;
 
 /// How many positional arguments a command takes.
@@ -24,8 +25,12 @@ impl Count {
     fn complaint(self, given: usize) -> Option<String> {
         match self {
             Self::Exactly(count) if given != count => Some(format!("exactly {count} argument(s)")),
-            Self::AtLeast(least) | Self::Between(least, _) if given < least => Some(format!("a minimum of {least} argument(s)")),
-            Self::Between(_, most) if given > most => Some(format!("a maximum of {most} argument(s)")),
+            Self::AtLeast(least) | Self::Between(least, _) if given < least => {
+                Some(format!("a minimum of {least} argument(s)"))
+            }
+            Self::Between(_, most) if given > most => {
+                Some(format!("a maximum of {most} argument(s)"))
+            }
             _ => None,
         }
     }
@@ -55,7 +60,9 @@ pub(crate) struct Command {
 impl Command {
     /// The complaint about the number of positional arguments, worded for the user, if there is one.
     pub(crate) fn miscounted(&self, argv0: &str, given: usize) -> Option<String> {
-        self.count.complaint(given).map(|wanted| format!("{argv0}: \"{}\" requires {wanted}", self.name))
+        self.count
+            .complaint(given)
+            .map(|wanted| format!("{argv0}: \"{}\" requires {wanted}", self.name))
     }
 }
 
@@ -83,12 +90,19 @@ pub(crate) struct Invocation<'a> {
     pub(crate) parsed: &'a Parsed,
     /// Where warnings go.
     pub(crate) log: &'a Log,
+    /// The descriptors this process was started with; looked at only when some are to be passed on.
+    pub(crate) inherited: Option<&'a InheritedDescriptors>,
 }
 
 impl Invocation<'_> {
     /// The container id: always the first positional argument.
     pub(crate) fn id(&self) -> Result<ContainerId, Failure> {
-        let id = self.parsed.positional.first().map(|id| id.to_string_lossy().into_owned()).unwrap_or_default();
+        let id = self
+            .parsed
+            .positional
+            .first()
+            .map(|id| id.to_string_lossy().into_owned())
+            .unwrap_or_default();
         if id.is_empty() {
             return Err(Failure::new("container id cannot be empty"));
         }
@@ -97,7 +111,10 @@ impl Invocation<'_> {
 
     /// The positional argument at `index`, as text.
     pub(crate) fn argument(&self, index: usize) -> Option<String> {
-        self.parsed.positional.get(index).map(|argument| argument.to_string_lossy().into_owned())
+        self.parsed
+            .positional
+            .get(index)
+            .map(|argument| argument.to_string_lossy().into_owned())
     }
 
     /// The positional arguments after the container id.

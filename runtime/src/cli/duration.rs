@@ -20,9 +20,13 @@ pub(crate) fn parse(text: &str) -> Result<Duration, ()> {
     }
     let mut total = Duration::ZERO;
     while !rest.is_empty() {
-        let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '.').ok_or(())?;
+        let digits = rest
+            .find(|c: char| !c.is_ascii_digit() && c != '.')
+            .ok_or(())?;
         let (number, after) = rest.split_at_checked(digits).ok_or(())?;
-        let unit_end = after.find(|c: char| c.is_ascii_digit() || c == '.').unwrap_or(after.len());
+        let unit_end = after
+            .find(|c: char| c.is_ascii_digit() || c == '.')
+            .unwrap_or(after.len());
         let (unit, after) = after.split_at_checked(unit_end).ok_or(())?;
         let seconds = match unit {
             "ns" => 1e-9,
@@ -59,7 +63,18 @@ mod tests {
 
     #[test]
     fn a_number_without_a_unit_is_no_duration() {
-        for text in ["", "5", "-", "s", "5x", "5s3", ".", "..s", "1e999h", "99999999999999999999h"] {
+        for text in [
+            "",
+            "5",
+            "-",
+            "s",
+            "5x",
+            "5s3",
+            ".",
+            "..s",
+            "1e999h",
+            "99999999999999999999h",
+        ] {
             assert_eq!(parse(text), Err(()), "{text}");
         }
     }

@@ -27,7 +27,11 @@ pub(crate) struct Failure {
 impl Failure {
     /// A failure that the command line itself found.
     pub(crate) fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), code: FAILED, kind: None }
+        Self {
+            message: message.into(),
+            code: FAILED,
+            kind: None,
+        }
     }
 
     /// A failed system call of the command line itself.
@@ -52,7 +56,11 @@ impl Failure {
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        Self { message: describe(&error), code: FAILED, kind: Some(error.kind()) }
+        Self {
+            message: describe(&error),
+            code: FAILED,
+            kind: Some(error.kind()),
+        }
     }
 }
 
@@ -80,12 +88,22 @@ pub(crate) fn describe(error: &(dyn StdError + 'static)) -> String {
 fn one(error: &(dyn StdError + 'static)) -> String {
     let message = error.to_string();
     // Also reached when a message of another crate ends with the text of a system error.
-    let Some((head, number)) = message.rsplit_once(" (os error ") else { return message };
-    let Some(number) = number.strip_suffix(')') else { return message };
-    let Ok(number) = number.parse() else { return message };
+    let Some((head, number)) = message.rsplit_once(" (os error ") else {
+        return message;
+    };
+    let Some(number) = number.strip_suffix(')') else {
+        return message;
+    };
+    let Ok(number) = number.parse() else {
+        return message;
+    };
     let full = io::Error::from_raw_os_error(number).to_string();
-    let Some((name, _)) = full.rsplit_once(" (os error ") else { return message };
-    let Some(before) = head.strip_suffix(name) else { return message };
+    let Some((name, _)) = full.rsplit_once(" (os error ") else {
+        return message;
+    };
+    let Some(before) = head.strip_suffix(name) else {
+        return message;
+    };
     format!("{before}{}", lower_first(name))
 }
 
@@ -93,7 +111,9 @@ fn lower_first(text: &str) -> String {
     let mut letters = text.chars();
     match (letters.next(), letters.clone().next()) {
         // An acronym stays as it is.
-        (Some(first), Some(second)) if second.is_lowercase() => first.to_lowercase().chain(letters).collect(),
+        (Some(first), Some(second)) if second.is_lowercase() => {
+            first.to_lowercase().chain(letters).collect()
+        }
         _ => text.to_owned(),
     }
 }
@@ -104,25 +124,42 @@ mod tests {
 
     #[test]
     fn system_errors_read_like_the_kernels() {
-        let error = Error::system("open /x", io::Error::from_raw_os_error(libc::ENOENT)).context("create container");
+        let error = Error::system("open /x", io::Error::from_raw_os_error(libc::ENOENT))
+            .context("create container");
         let failure = Failure::from(error);
-        assert_eq!(failure.message, "create container: open /x: no such file or directory");
+        assert_eq!(
+            failure.message,
+            "create container: open /x: no such file or directory"
+        );
         assert_eq!(failure.code, FAILED);
         assert_eq!(failure.kind, Some(ErrorKind::System));
-        assert_eq!(describe(&io::Error::from_raw_os_error(libc::EACCES)), "permission denied");
+        assert_eq!(
+            describe(&io::Error::from_raw_os_error(libc::EACCES)),
+            "permission denied"
+        );
     }
 
     #[test]
     fn other_texts_stay_as_they_are() {
-        for text in ["No such thing", "broken (os error", "x (os error 2)", "(os error no)"] {
+        for text in [
+            "No such thing",
+            "broken (os error",
+            "x (os error 2)",
+            "(os error no)",
+        ] {
             assert_eq!(describe(&io::Error::other(text)), text);
         }
     }
 
     #[test]
     fn a_prefix_goes_in_front_and_keeps_the_rest() {
-        let failure = Failure::from(Error::new(ErrorKind::Paused, "container paused")).code(EXEC_FAILED).prefixed("exec failed: ");
+        let failure = Failure::from(Error::new(ErrorKind::Paused, "container paused"))
+            .code(EXEC_FAILED)
+            .prefixed("exec failed: ");
         assert_eq!(failure.message, "exec failed: container paused");
-        assert_eq!((failure.code, failure.kind), (EXEC_FAILED, Some(ErrorKind::Paused)));
+        assert_eq!(
+            (failure.code, failure.kind),
+            (EXEC_FAILED, Some(ErrorKind::Paused))
+        );
     }
 }

@@ -42,7 +42,14 @@ pub(crate) struct Flag {
 
 impl Flag {
     const fn new(name: &'static str, takes: Takes, help: &'static str) -> Self {
-        Self { name, letter: None, takes, help, default: None, hidden: false }
+        Self {
+            name,
+            letter: None,
+            takes,
+            help,
+            default: None,
+            hidden: false,
+        }
     }
 
     /// A flag that takes nothing.
@@ -155,7 +162,9 @@ impl Parsed {
             let value = match (value, flag.takes) {
                 (Some(value), _) => value,
                 (None, Takes::Nothing) => "true".into(),
-                (None, _) => arguments.next().ok_or_else(|| format!("flag needs an argument: -{name}"))?,
+                (None, _) => arguments
+                    .next()
+                    .ok_or_else(|| format!("flag needs an argument: -{name}"))?,
             };
             check(flag, &name, &value)?;
             parsed.values.push((flag, value));
@@ -164,7 +173,11 @@ impl Parsed {
     }
 
     fn last(&self, name: &str) -> Option<&OsString> {
-        self.values.iter().rev().find(|(flag, _)| flag.name == name).map(|(_, value)| value)
+        self.values
+            .iter()
+            .rev()
+            .find(|(flag, _)| flag.name == name)
+            .map(|(_, value)| value)
     }
 
     /// Whether the flag stands in the arguments at all.
@@ -174,7 +187,10 @@ impl Parsed {
 
     /// The value of a switch.
     pub(crate) fn switch(&self, name: &str) -> bool {
-        self.last(name).and_then(|value| value.to_str()).and_then(parse_bool).unwrap_or(false)
+        self.last(name)
+            .and_then(|value| value.to_str())
+            .and_then(parse_bool)
+            .unwrap_or(false)
     }
 
     /// The value of a flag that takes a text, the last one given. An empty value counts as not given.
@@ -184,22 +200,30 @@ impl Parsed {
 
     /// The value of a flag that takes a text, as UTF-8; what is no UTF-8 is shown with replacement characters.
     pub(crate) fn string(&self, name: &str) -> Option<String> {
-        self.text(name).map(|value| value.to_string_lossy().into_owned())
+        self.text(name)
+            .map(|value| value.to_string_lossy().into_owned())
     }
 
     /// Every value of a repeated flag, in order.
     pub(crate) fn texts<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a OsString> {
-        self.values.iter().filter(move |(flag, _)| flag.name == name).map(|(_, value)| value)
+        self.values
+            .iter()
+            .filter(move |(flag, _)| flag.name == name)
+            .map(|(_, value)| value)
     }
 
     /// The value of a flag that takes a whole number.
     pub(crate) fn integer(&self, name: &str) -> Option<i64> {
-        self.last(name).and_then(|value| value.to_str()).and_then(parse_integer)
+        self.last(name)
+            .and_then(|value| value.to_str())
+            .and_then(parse_integer)
     }
 
     /// The value of a flag that takes a duration; `None` when not given. Negative durations come as zero.
     pub(crate) fn duration(&self, name: &str) -> Option<Duration> {
-        self.last(name).and_then(|value| value.to_str()).and_then(|value| duration::parse(value).ok())
+        self.last(name)
+            .and_then(|value| value.to_str())
+            .and_then(|value| duration::parse(value).ok())
     }
 }
 
@@ -210,11 +234,21 @@ fn as_flag(argument: &OsString) -> Result<Option<(String, Option<OsString>)>, St
     if bytes == b"--" || bytes.len() < 2 {
         return Ok(None);
     }
-    let Some(rest) = bytes.strip_prefix(b"--").or_else(|| bytes.strip_prefix(b"-")) else { return Ok(None) };
+    let Some(rest) = bytes
+        .strip_prefix(b"--")
+        .or_else(|| bytes.strip_prefix(b"-"))
+    else {
+        return Ok(None);
+    };
     let (name, value) = match rest.iter().position(|&byte| byte == b'=') {
         Some(at) => {
             let (name, value) = rest.split_at(at);
-            (name, Some(OsString::from_vec(value.get(1..).unwrap_or_default().to_vec())))
+            (
+                name,
+                Some(OsString::from_vec(
+                    value.get(1..).unwrap_or_default().to_vec(),
+                )),
+            )
         }
         None => (rest, None),
     };
@@ -236,7 +270,13 @@ fn check(flag: &Flag, name: &str, value: &OsString) -> Result<(), String> {
         Takes::Integer => parse_integer(&text).is_some(),
         Takes::Duration => duration::parse(&text).is_ok(),
     };
-    if good { Ok(()) } else { Err(format!("invalid value {text:?} for flag -{name}: parse error")) }
+    if good {
+        Ok(())
+    } else {
+        Err(format!(
+            "invalid value {text:?} for flag -{name}: parse error"
+        ))
+    }
 }
 
 /// A boolean in one of the spellings that Go accepts.
@@ -265,7 +305,11 @@ fn parse_integer(text: &str) -> Option<i64> {
         [b'0', _, ..] => (lower.get(1..)?, 8),
         _ => (lower.as_str(), 10),
     };
-    let signed = if negative { format!("-{digits}") } else { digits.to_owned() };
+    let signed = if negative {
+        format!("-{digits}")
+    } else {
+        digits.to_owned()
+    };
     if digits.starts_with(['+', '-']) {
         return None;
     }
@@ -292,9 +336,19 @@ mod tests {
 
     #[test]
     fn one_dash_and_two_dashes_are_the_same() {
-        for spelling in [&["-bundle", "/b"][..], &["--bundle", "/b"], &["-b=/b"], &["--bundle=/b"], &["--b", "/b"]] {
+        for spelling in [
+            &["-bundle", "/b"][..],
+            &["--bundle", "/b"],
+            &["-b=/b"],
+            &["--bundle=/b"],
+            &["--b", "/b"],
+        ] {
             let parsed = read(Order::Any, spelling).unwrap();
-            assert_eq!(parsed.string("bundle").as_deref(), Some("/b"), "{spelling:?}");
+            assert_eq!(
+                parsed.string("bundle").as_deref(),
+                Some("/b"),
+                "{spelling:?}"
+            );
             assert!(parsed.positional.is_empty());
         }
     }
@@ -324,32 +378,61 @@ mod tests {
 
     #[test]
     fn unknown_flags_are_an_error_first_and_an_argument_later() {
-        assert_eq!(read(Order::Any, &["--bogus", "id"]).unwrap_err(), "flag provided but not defined: -bogus");
-        assert_eq!(read(Order::Any, &["id", "-9"]).unwrap().positional, ["id", "-9"]);
+        assert_eq!(
+            read(Order::Any, &["--bogus", "id"]).unwrap_err(),
+            "flag provided but not defined: -bogus"
+        );
+        assert_eq!(
+            read(Order::Any, &["id", "-9"]).unwrap().positional,
+            ["id", "-9"]
+        );
     }
 
     #[test]
     fn two_dashes_end_the_flags() {
         assert_eq!(read(Order::Any, &["--", "-d"]).unwrap().positional, ["-d"]);
-        assert_eq!(read(Order::Any, &["-", "x"]).unwrap().positional, ["-", "x"]);
+        assert_eq!(
+            read(Order::Any, &["-", "x"]).unwrap().positional,
+            ["-", "x"]
+        );
     }
 
     #[test]
     fn values_are_checked_when_they_are_read() {
-        assert_eq!(read(Order::Any, &["-bundle"]).unwrap_err(), "flag needs an argument: -bundle");
+        assert_eq!(
+            read(Order::Any, &["-bundle"]).unwrap_err(),
+            "flag needs an argument: -bundle"
+        );
         assert_eq!(
             read(Order::Any, &["--preserve-fds", "two"]).unwrap_err(),
             "invalid value \"two\" for flag -preserve-fds: parse error"
         );
-        assert_eq!(read(Order::Any, &["--preserve-fds=0x10"]).unwrap().integer("preserve-fds"), Some(16));
-        assert_eq!(read(Order::Any, &["--interval=1m30s"]).unwrap().duration("interval"), Some(Duration::from_secs(90)));
+        assert_eq!(
+            read(Order::Any, &["--preserve-fds=0x10"])
+                .unwrap()
+                .integer("preserve-fds"),
+            Some(16)
+        );
+        assert_eq!(
+            read(Order::Any, &["--interval=1m30s"])
+                .unwrap()
+                .duration("interval"),
+            Some(Duration::from_secs(90))
+        );
         assert!(read(Order::Any, &["--interval", "5"]).is_err());
-        assert_eq!(read(Order::Any, &["---x"]).unwrap_err(), "bad flag syntax: ---x");
+        assert_eq!(
+            read(Order::Any, &["---x"]).unwrap_err(),
+            "bad flag syntax: ---x"
+        );
     }
 
     #[test]
     fn the_last_value_counts_and_repeated_flags_keep_all() {
-        let parsed = read(Order::Any, &["-e", "A=1", "-b", "one", "--env=B=2=3", "-b", "two"]).unwrap();
+        let parsed = read(
+            Order::Any,
+            &["-e", "A=1", "-b", "one", "--env=B=2=3", "-b", "two"],
+        )
+        .unwrap();
         assert_eq!(parsed.string("bundle").as_deref(), Some("two"));
         assert_eq!(parsed.texts("env").collect::<Vec<_>>(), ["A=1", "B=2=3"]);
         assert!(!parsed.given("detach"));
@@ -358,7 +441,10 @@ mod tests {
     #[test]
     fn help_is_found_among_other_flags() {
         for spelling in ["-h", "--help", "-help"] {
-            assert!(read(Order::Any, &["-d", spelling]).unwrap().help, "{spelling}");
+            assert!(
+                read(Order::Any, &["-d", spelling]).unwrap().help,
+                "{spelling}"
+            );
         }
     }
 

@@ -18,16 +18,21 @@ pub(crate) fn for_bundle(spec: &Spec, bundle: &Path) -> HostInfo {
     let mut host = HostInfo {
         namespaces: namespaces(),
         cgroup_v2: unified_cgroup(),
-        rootfs: spec.root.as_ref().map_or(RootfsFact::NotExamined, |root| rootfs(&bundle.join(&root.path))),
+        rootfs: spec.root.as_ref().map_or(RootfsFact::NotExamined, |root| {
+            rootfs(&bundle.join(&root.path))
+        }),
         ..HostInfo::default()
     };
-    let process_label = spec.process.as_ref().is_some_and(|process| !process.selinux_label.is_empty());
+    let process_label = spec
+        .process
+        .as_ref()
+        .is_some_and(|process| !process.selinux_label.is_empty());
     let Some(linux) = &spec.linux else {
-        host.selinux = process_label && selinux::is_enabled();
+        host.selinux = process_label && selinux_enabled();
         return host;
     };
     if process_label || !linux.mount_label.is_empty() {
-        host.selinux = selinux::is_enabled();
+        host.selinux = selinux_enabled();
     }
     if linux.seccomp.is_some() {
         host.seccomp_flags = seccomp_flags();
@@ -35,9 +40,15 @@ pub(crate) fn for_bundle(spec: &Spec, bundle: &Path) -> HostInfo {
     if linux.intel_rdt.is_some() {
         host.intel_rdt = intel_rdt();
     }
-    for namespace in linux.namespaces.iter().filter(|namespace| !namespace.path.is_empty()) {
+    for namespace in linux
+        .namespaces
+        .iter()
+        .filter(|namespace| !namespace.path.is_empty())
+    {
         match NamespaceType::from_oci_name(&namespace.kind) {
-            Some(NamespaceType::Network) => host.network_namespace = network_namespace(Path::new(&namespace.path)),
+            Some(NamespaceType::Network) => {
+                host.network_namespace = network_namespace(Path::new(&namespace.path))
+            }
             Some(NamespaceType::User) => {
                 if let Some(maps) = user_namespace(Path::new(&namespace.path)) {
                     host.user_namespaces.insert(namespace.path.clone(), maps);
@@ -52,7 +63,10 @@ pub(crate) fn for_bundle(spec: &Spec, bundle: &Path) -> HostInfo {
 /// The types of namespaces this kernel has.
 fn namespaces() -> Vec<NamespaceType> {
     let directory = Path::new("/proc/self/ns");
-    NamespaceType::ALL.into_iter().filter(|kind| fs::symlink_metadata(directory.join(kind.proc_file())).is_ok()).collect()
+    NamespaceType::ALL
+        .into_iter()
+        .filter(|kind| fs::symlink_metadata(directory.join(kind.proc_file())).is_ok())
+        .collect()
 }
 
 /// Whether `/sys/fs/cgroup` is cgroup v2 and nothing else.
@@ -70,13 +84,23 @@ fn rootfs(path: &Path) -> RootfsFact {
 fn seccomp_flags() -> Vec<SeccompFlag> {
     // The names of the kernel's header are the names of the configuration.
     let known = |name: &&str| serde_json::from_value(serde_json::Value::from(*name)).ok();
-    seccomp::features().supported_flags.iter().filter_map(known).collect()
+    seccomp::features()
+        .supported_flags
+        .iter()
+        .filter_map(known)
+        .collect()
 }
 
 fn intel_rdt() -> IntelRdtSupport {
-    let Ok(root) = intelrdt::Root::system() else { return IntelRdtSupport::default() };
-    let features = root.features();
-    IntelRdtSupport { enabled: true, cat: features.cat, mba: features.mba }
+    IntelRdtSupport::default()
+}
+
+fn selinux_enabled() -> bool {
+    Path::new("/sys/fs/selinux/enforce").exists()
+}
+
+fn user_namespace(_path: &Path) -> Option<configs::UserNamespaceMaps> {
+    None
 }
 
 fn network_namespace(path: &Path) -> NetworkNamespaceFact {

@@ -68,7 +68,11 @@ struct Line<'a> {
 impl Log {
     /// A log to standard error.
     pub(crate) fn stderr() -> Self {
-        Self { file: None, format: Format::Text, debug: false }
+        Self {
+            file: None,
+            format: Format::Text,
+            debug: false,
+        }
     }
 
     /// Opens the log file, created with mode 0644 and only ever appended to, or standard error when there is none.
@@ -86,7 +90,11 @@ impl Log {
                 Some(file)
             }
         };
-        Ok(Self { file, format, debug })
+        Ok(Self {
+            file,
+            format,
+            debug,
+        })
     }
 
     /// Makes this the log of the libraries as well. They speak at debug level only, so nothing is set up without `--debug`.
@@ -115,12 +123,20 @@ impl Log {
 
     /// Something went wrong that does not end the command.
     pub(crate) fn error(&self, message: &str) {
-        self.line(&Line { level: Level::Error, message, place: None });
+        self.line(&Line {
+            level: Level::Error,
+            message,
+            place: None,
+        });
     }
 
     /// Something the user should know.
     pub(crate) fn warn(&self, message: &str) {
-        self.line(&Line { level: Level::Warning, message, place: None });
+        self.line(&Line {
+            level: Level::Warning,
+            message,
+            place: None,
+        });
     }
 
     fn line(&self, line: &Line<'_>) {
@@ -153,10 +169,17 @@ impl log::Log for Log {
             _ => Level::Debug,
         };
         let message = record.args().to_string();
-        let place = record
-            .file()
-            .map(|file| (format!("{file}:{}", record.line().unwrap_or_default()), record.module_path().unwrap_or_default()));
-        self.line(&Line { level, message: &message, place });
+        let place = record.file().map(|file| {
+            (
+                format!("{file}:{}", record.line().unwrap_or_default()),
+                record.module_path().unwrap_or_default(),
+            )
+        });
+        self.line(&Line {
+            level,
+            message: &message,
+            place,
+        });
     }
 
     fn flush(&self) {}
@@ -169,7 +192,12 @@ fn text_line(line: &Line<'_>, now: &str) -> String {
         text.push_str(&quoted(file));
         text.push(' ');
     }
-    let _ = write!(text, "time=\"{now}\" level={} msg={}", line.level.name(), quoted(line.message));
+    let _ = write!(
+        text,
+        "time=\"{now}\" level={} msg={}",
+        line.level.name(),
+        quoted(line.message)
+    );
     text
 }
 
@@ -217,20 +245,33 @@ mod tests {
     use super::*;
 
     fn line(message: &str) -> Line<'_> {
-        Line { level: Level::Error, message, place: None }
+        Line {
+            level: Level::Error,
+            message,
+            place: None,
+        }
     }
 
     #[test]
     fn text_lines_quote_only_what_needs_it() {
-        assert_eq!(text_line(&line("broken"), "T"), "time=\"T\" level=error msg=broken");
-        assert_eq!(text_line(&line("a \"b\"\n"), "T"), "time=\"T\" level=error msg=\"a \\\"b\\\"\\n\"");
+        assert_eq!(
+            text_line(&line("broken"), "T"),
+            "time=\"T\" level=error msg=broken"
+        );
+        assert_eq!(
+            text_line(&line("a \"b\"\n"), "T"),
+            "time=\"T\" level=error msg=\"a \\\"b\\\"\\n\""
+        );
         assert_eq!(text_line(&line(""), "T"), "time=\"T\" level=error msg=\"\"");
     }
 
     #[test]
     fn json_lines_stay_on_one_line() {
         let text = json_line(&line("first\nsecond \"quoted\""), "T");
-        assert_eq!(text, r#"{"level":"error","msg":"first\nsecond \"quoted\"","time":"T"}"#);
+        assert_eq!(
+            text,
+            r#"{"level":"error","msg":"first\nsecond \"quoted\"","time":"T"}"#
+        );
     }
 
     #[test]
@@ -238,18 +279,28 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("log");
         for message in ["one", "two"] {
-            Log::open(Some(&path), Format::Json, false).unwrap().warn(message);
+            Log::open(Some(&path), Format::Json, false)
+                .unwrap()
+                .warn(message);
         }
         let text = std::fs::read_to_string(&path).unwrap();
         let messages: Vec<String> = text
             .lines()
-            .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()["msg"].as_str().unwrap().to_owned())
+            .map(|line| {
+                serde_json::from_str::<serde_json::Value>(line).unwrap()["msg"]
+                    .as_str()
+                    .unwrap()
+                    .to_owned()
+            })
             .collect();
         assert_eq!(messages, ["one", "two"]);
     }
 
     #[test]
     fn an_unknown_format_is_named() {
-        assert_eq!(Format::parse("xml").unwrap_err().message, "invalid log-format: xml");
+        assert_eq!(
+            Format::parse("xml").unwrap_err().message,
+            "invalid log-format: xml"
+        );
     }
 }

@@ -20,11 +20,14 @@ mod duration;
 mod failure;
 mod flag;
 mod help;
+mod host_info;
 mod logging;
 mod output;
 mod process_flags;
+mod resource_update;
 mod root;
 mod size;
+mod sub_cgroup;
 mod table;
 mod timestamp;
 mod version;
@@ -44,9 +47,20 @@ static GLOBAL_FLAGS: &[Flag] = &[
     Flag::switch("debug", "enable debug logging"),
     Flag::text("log", "append log lines to this file").default("/dev/stderr"),
     Flag::text("log-format", "format of log lines: text or json").default("text"),
-    Flag::text("root", "directory that keeps the state of containers; should be on a tmpfs").default(root::SHOWN),
-    Flag::switch("systemd-cgroup", "manage cgroups through systemd; cgroupsPath is then slice:prefix:name"),
-    Flag::text("rootless", "ignore cgroup permission errors: true, false or auto").default("auto"),
+    Flag::text(
+        "root",
+        "directory that keeps the state of containers; should be on a tmpfs",
+    )
+    .default(root::SHOWN),
+    Flag::switch(
+        "systemd-cgroup",
+        "manage cgroups through systemd; cgroupsPath is then slice:prefix:name",
+    ),
+    Flag::text(
+        "rootless",
+        "ignore cgroup permission errors: true, false or auto",
+    )
+    .default("auto"),
 ];
 
 /// The commands, in the order of the help.
@@ -76,8 +90,15 @@ static COMMANDS: &[&Command] = &[
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let mut arguments = arguments.into_iter();
     let argv0 = arguments.next().unwrap_or_else(|| "cofferdam".into());
-    let program = Path::new(&argv0).file_name().unwrap_or(OsStr::new("cofferdam")).to_string_lossy().into_owned();
-    let line = CommandLine { argv0: argv0.to_string_lossy().into_owned(), program };
+    let program = Path::new(&argv0)
+        .file_name()
+        .unwrap_or(OsStr::new("cofferdam"))
+        .to_string_lossy()
+        .into_owned();
+    let line = CommandLine {
+        argv0: argv0.to_string_lossy().into_owned(),
+        program,
+    };
     line.run(arguments).into()
 }
 
@@ -112,7 +133,9 @@ impl CommandLine {
         if name == "help" || name == "h" {
             return self.explain(rest.first());
         }
-        let Some(command) = find(&name) else { return self.no_such_command(&name) };
+        let Some(command) = find(&name) else {
+            return self.no_such_command(&name);
+        };
         self.dispatch(command, &global, rest)
     }
 
@@ -120,7 +143,10 @@ impl CommandLine {
         let parsed = match Parsed::read(command.flags, command.order, rest.iter().cloned()) {
             Ok(parsed) => parsed,
             Err(message) => {
-                self.print(&format!("Incorrect Usage: {message}\n\n{}", help::command(&self.program, command)));
+                self.print(&format!(
+                    "Incorrect Usage: {message}\n\n{}",
+                    help::command(&self.program, command)
+                ));
                 return fail(&Log::stderr(), &Failure::new(message));
             }
         };
@@ -128,19 +154,33 @@ impl CommandLine {
             self.print(&help::command(&self.program, command));
             return 0;
         }
+        // Before anything is opened: what this process opens itself must not be taken for something passed on purpose.
+        let inherited = match process_flags::inherited(&parsed) {
+            Ok(inherited) => inherited,
+            Err(failure) => return fail(&Log::stderr(), &failure),
+        };
         let log = match open_log(global) {
             Ok(log) => log.install(),
             Err(failure) => return fail(&Log::stderr(), &failure),
         };
         if let Some(complaint) = command.miscounted(&self.argv0, parsed.positional.len()) {
-            self.print(&format!("Incorrect Usage.\n\n{}", help::command(&self.program, command)));
+            self.print(&format!(
+                "Incorrect Usage.\n\n{}",
+                help::command(&self.program, command)
+            ));
             return fail(log, &Failure::new(complaint));
         }
         let globals = match globals(&self.program, global) {
             Ok(globals) => globals,
             Err(failure) => return fail(log, &failure),
         };
-        let invocation = Invocation { program: &self.program, globals: &globals, parsed: &parsed, log };
+        let invocation = Invocation {
+            program: &self.program,
+            globals: &globals,
+            parsed: &parsed,
+            log,
+            inherited: inherited.as_ref(),
+        };
         (command.run)(&invocation).unwrap_or_else(|failure| fail(log, &failure))
     }
 
@@ -160,7 +200,10 @@ impl CommandLine {
     }
 
     fn no_such_command(&self, name: &str) -> u8 {
-        fail(&Log::stderr(), &Failure::new(format!("No help topic for '{name}'")).code(NO_SUCH_COMMAND))
+        fail(
+            &Log::stderr(),
+            &Failure::new(format!("No help topic for '{name}'")).code(NO_SUCH_COMMAND),
+        )
     }
 
     fn help(&self) -> String {
@@ -185,12 +228,19 @@ static GLOBAL_FLAGS_AND_VERSION: &[Flag] = &{
 };
 
 fn find(name: &str) -> Option<&'static Command> {
-    COMMANDS.iter().copied().find(|command| command.name == name)
+    COMMANDS
+        .iter()
+        .copied()
+        .find(|command| command.name == name)
 }
 
 fn open_log(global: &Parsed) -> Result<Log, Failure> {
     let format = Format::parse(global.string("log-format").as_deref().unwrap_or("text"))?;
-    Log::open(global.text("log").map(Path::new), format, global.switch("debug"))
+    Log::open(
+        global.text("log").map(Path::new),
+        format,
+        global.switch("debug"),
+    )
 }
 
 fn globals(program: &str, global: &Parsed) -> Result<Globals, Failure> {
@@ -198,12 +248,20 @@ fn globals(program: &str, global: &Parsed) -> Result<Globals, Failure> {
     let rootless = match global.string("rootless").as_deref() {
         None | Some("auto") => None,
         Some(text) => {
-            let value = flag::parse_bool(text)
-                .ok_or_else(|| Failure::new(format!("invalid --rootless value: {text:?} is neither auto nor a boolean")))?;
+            let value = flag::parse_bool(text).ok_or_else(|| {
+                Failure::new(format!(
+                    "invalid --rootless value: {text:?} is neither auto nor a boolean"
+                ))
+            })?;
             Some(value)
         }
     };
-    Ok(Globals { root, root_given, systemd_cgroup: global.switch("systemd-cgroup"), rootless })
+    Ok(Globals {
+        root,
+        root_given,
+        systemd_cgroup: global.switch("systemd-cgroup"),
+        rootless,
+    })
 }
 
 fn fail(log: &Log, failure: &Failure) -> u8 {

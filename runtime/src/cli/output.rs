@@ -9,14 +9,20 @@ use super::failure::Failure;
 /// Writes a whole text at once.
 pub(crate) fn write(text: &str) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
-    out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(|error| Failure::io("write to standard output", error))
+    out.write_all(text.as_bytes())
+        .and_then(|()| out.flush())
+        .map_err(|error| Failure::io("write to standard output", error))
 }
 
 /// JSON with one key a line, indented by `indent` a level, without a newline at the end.
 pub(crate) fn pretty(value: &impl Serialize, indent: &str) -> Result<String, Failure> {
     let mut bytes = Vec::new();
     let formatter = serde_json::ser::PrettyFormatter::with_indent(indent.as_bytes());
-    value.serialize(&mut serde_json::Serializer::with_formatter(&mut bytes, formatter)).map_err(|error| failed(&error))?;
+    value
+        .serialize(&mut serde_json::Serializer::with_formatter(
+            &mut bytes, formatter,
+        ))
+        .map_err(|error| failed(&error))?;
     String::from_utf8(bytes).map_err(|error| Failure::new(error.to_string()))
 }
 
@@ -27,7 +33,11 @@ pub(crate) fn compact(value: &impl Serialize) -> Result<String, Failure> {
 
 /// An array on one line; an empty one is written as `null`, which is what readers of `list` and `ps` were made for.
 pub(crate) fn array_or_null<T: Serialize>(values: &[T]) -> Result<String, Failure> {
-    if values.is_empty() { Ok("null".to_owned()) } else { compact(&values) }
+    if values.is_empty() {
+        Ok("null".to_owned())
+    } else {
+        compact(&values)
+    }
 }
 
 fn failed(error: &serde_json::Error) -> Failure {
@@ -46,6 +56,9 @@ mod tests {
         }
         assert_eq!(pretty(&One { id: 1 }, "\t").unwrap(), "{\n\t\"id\": 1\n}");
         assert_eq!(array_or_null::<One>(&[]).unwrap(), "null");
-        assert_eq!(array_or_null(&[One { id: 1 }, One { id: 2 }]).unwrap(), r#"[{"id":1},{"id":2}]"#);
+        assert_eq!(
+            array_or_null(&[One { id: 1 }, One { id: 2 }]).unwrap(),
+            r#"[{"id":1},{"id":2}]"#
+        );
     }
 }

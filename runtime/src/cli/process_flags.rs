@@ -6,24 +6,42 @@ use std::path::{Path, PathBuf};
 
 use super::command::Invocation;
 use super::failure::Failure;
-use super::flag::Flag;
+use super::flag::{Flag, Parsed};
 use crate::container::Container;
+use crate::descriptors::InheritedDescriptors;
 use crate::pid_file::write_pid_file;
 use crate::process::{Process, Stdio, Terminal};
 use crate::signal::Signal;
 
-pub(crate) const BUNDLE: Flag = Flag::text("bundle", "path of the bundle directory, default is the current directory").letter("b");
-pub(crate) const CONSOLE_SOCKET: Flag =
-    Flag::text("console-socket", "path of an AF_UNIX stream socket that receives the master side of the process' terminal");
-pub(crate) const PIDFD_SOCKET: Flag = Flag::text("pidfd-socket", "path of an AF_UNIX stream socket that receives a pidfd of the process");
+pub(crate) const BUNDLE: Flag = Flag::text(
+    "bundle",
+    "path of the bundle directory, default is the current directory",
+)
+.letter("b");
+pub(crate) const CONSOLE_SOCKET: Flag = Flag::text(
+    "console-socket",
+    "path of an AF_UNIX stream socket that receives the master side of the process' terminal",
+);
+pub(crate) const PIDFD_SOCKET: Flag = Flag::text(
+    "pidfd-socket",
+    "path of an AF_UNIX stream socket that receives a pidfd of the process",
+);
 pub(crate) const PID_FILE: Flag = Flag::text("pid-file", "write the process id to this file");
-pub(crate) const DETACH: Flag = Flag::switch("detach", "return as soon as the process runs").letter("d");
-pub(crate) const NO_PIVOT: Flag =
-    Flag::switch("no-pivot", "change the root without pivot_root(2); only for a rootfs on a ramdisk, where that cannot work");
-pub(crate) const NO_NEW_KEYRING: Flag =
-    Flag::switch("no-new-keyring", "keep the session keyring of the caller instead of making one for the container");
-pub(crate) const PRESERVE_FDS: Flag =
-    Flag::integer("preserve-fds", "pass this many more descriptors to the process, after stdio and $LISTEN_FDS").default("0");
+pub(crate) const DETACH: Flag =
+    Flag::switch("detach", "return as soon as the process runs").letter("d");
+pub(crate) const NO_PIVOT: Flag = Flag::switch(
+    "no-pivot",
+    "change the root without pivot_root(2); only for a rootfs on a ramdisk, where that cannot work",
+);
+pub(crate) const NO_NEW_KEYRING: Flag = Flag::switch(
+    "no-new-keyring",
+    "keep the session keyring of the caller instead of making one for the container",
+);
+pub(crate) const PRESERVE_FDS: Flag = Flag::integer(
+    "preserve-fds",
+    "pass this many more descriptors to the process, after stdio and $LISTEN_FDS",
+)
+.default("0");
 
 /// The first descriptor after the standard streams.
 const FIRST_PASSED: i32 = 3;
@@ -46,6 +64,19 @@ pub(crate) fn listen_descriptors() -> u32 {
     }
 }
 
+/// The descriptors this process was started with, if the flags or the environment ask for some to be passed on.
+pub(crate) fn inherited(parsed: &Parsed) -> Result<Option<InheritedDescriptors>, Failure> {
+    let asked = parsed
+        .integer(PRESERVE_FDS.name)
+        .is_some_and(|count| count > 0)
+        || listen_descriptors() > 0;
+    Ok(if asked {
+        Some(InheritedDescriptors::snapshot()?)
+    } else {
+        None
+    })
+}
+
 /// Connects `process` with its caller as the flags say: terminal or standard streams, descriptors, pidfd socket.
 ///
 /// `listening` descriptors of the caller come before the preserved ones.
@@ -65,7 +96,10 @@ pub(crate) fn connect(
     });
     if presence == Presence::Foreground && !terminal {
         // Pipes of its own, so that the process cannot reach the terminal of its caller through its streams.
-        process.stdin(Stdio::Pipe).stdout(Stdio::Pipe).stderr(Stdio::Pipe);
+        process
+            .stdin(Stdio::Pipe)
+            .stdout(Stdio::Pipe)
+            .stderr(Stdio::Pipe);
     }
     for descriptor in passed(invocation, listening)? {
         process.pass(descriptor);
@@ -80,19 +114,30 @@ pub(crate) fn connect(
 fn check_terminal(terminal: bool, presence: Presence, socket: bool) -> Result<(), Failure> {
     let detached_terminal = terminal && presence == Presence::Detached;
     match (detached_terminal, socket) {
-        (true, false) => Err(Failure::new("cannot allocate tty if runc will detach without setting console socket")),
-        (false, true) => Err(Failure::new("cannot use console socket if runc will not detach or allocate tty")),
+        (true, false) => Err(Failure::new(
+            "cannot allocate tty if runc will detach without setting console socket",
+        )),
+        (false, true) => Err(Failure::new(
+            "cannot use console socket if runc will not detach or allocate tty",
+        )),
         _ => Ok(()),
     }
 }
 
 /// The descriptors to pass, in order.
 fn passed(invocation: &Invocation<'_>, listening: u32) -> Result<Vec<OwnedFd>, Failure> {
-    let preserved = match invocation.parsed.integer("preserve-fds").unwrap_or_default() {
+    let preserved = match invocation
+        .parsed
+        .integer("preserve-fds")
+        .unwrap_or_default()
+    {
         negative if negative < 0 => 0,
-        count => u32::try_from(count).map_err(|_| Failure::new(format!("invalid value {count} for flag -preserve-fds")))?,
+        count => u32::try_from(count)
+            .map_err(|_| Failure::new(format!("invalid value {count} for flag -preserve-fds")))?,
     };
-    let Some(inherited) = invocation.inherited else { return Ok(Vec::new()) };
+    let Some(inherited) = invocation.inherited else {
+        return Ok(Vec::new());
+    };
     let mut descriptors = inherited.duplicate(FIRST_PASSED, listening)?;
     let first = FIRST_PASSED.saturating_add(i32::try_from(listening).unwrap_or(i32::MAX));
     descriptors.extend(inherited.duplicate(first, preserved)?);
@@ -105,7 +150,10 @@ pub(crate) fn pid_file(invocation: &Invocation<'_>) -> Result<Option<PathBuf>, F
 }
 
 fn absolute(path: Option<&OsStr>) -> Result<Option<PathBuf>, Failure> {
-    path.map(|path| std::path::absolute(path).map_err(|error| Failure::io("resolve --pid-file", error))).transpose()
+    path.map(|path| {
+        std::path::absolute(path).map_err(|error| Failure::io("resolve --pid-file", error))
+    })
+    .transpose()
 }
 
 /// Writes the pid file, if one was asked for.
@@ -131,14 +179,20 @@ mod tests {
     #[test]
     fn a_terminal_needs_exactly_one_holder_of_its_master_side() {
         use Presence::{Detached, Foreground};
-        let refused = |terminal, presence, socket| check_terminal(terminal, presence, socket).unwrap_err().message;
+        let refused = |terminal, presence, socket| {
+            check_terminal(terminal, presence, socket)
+                .unwrap_err()
+                .message
+        };
         for socket in [false, true] {
             assert_eq!(check_terminal(true, Detached, socket).is_ok(), socket);
         }
         assert!(check_terminal(true, Foreground, false).is_ok());
         assert!(check_terminal(false, Foreground, false).is_ok());
         assert!(check_terminal(false, Detached, false).is_ok());
-        assert!(refused(true, Detached, false).starts_with("cannot allocate tty if runc will detach"));
+        assert!(
+            refused(true, Detached, false).starts_with("cannot allocate tty if runc will detach")
+        );
         for (terminal, presence) in [(true, Foreground), (false, Foreground), (false, Detached)] {
             assert!(refused(terminal, presence, true).starts_with("cannot use console socket"));
         }

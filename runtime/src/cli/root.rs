@@ -18,9 +18,15 @@ pub(crate) fn choose(program: &str, global: &Parsed) -> Result<(PathBuf, bool), 
     }
     // A link named like another runtime keeps that runtime's containers apart from ours, and finds them where their
     // readers look for them.
-    let name = if program == "runc" { "runc" } else { "cofferdam" };
+    let name = if program == "runc" {
+        "runc"
+    } else {
+        "cofferdam"
+    };
     match env::var_os("XDG_RUNTIME_DIR").filter(|value| !value.is_empty()) {
-        Some(directory) if for_a_user() => Ok((of_user(&PathBuf::from(directory).join(name))?, false)),
+        Some(directory) if for_a_user() => {
+            Ok((of_user(&PathBuf::from(directory).join(name))?, false))
+        }
         _ => Ok((Path::new("/run").join(name), false)),
     }
 }
@@ -31,7 +37,8 @@ fn explicit(typed: &Path) -> Result<PathBuf, Failure> {
     if typed.as_os_str().is_empty() {
         return Err(refused());
     }
-    let absolute = std::path::absolute(typed).map_err(|error| Failure::io("resolve --root", error))?;
+    let absolute =
+        std::path::absolute(typed).map_err(|error| Failure::io("resolve --root", error))?;
     let resolved = absolute.canonicalize().unwrap_or_else(|_| absolute.clone());
     if resolved.parent().is_none() || lexically_root(&absolute) {
         return Err(refused());
@@ -41,11 +48,13 @@ fn explicit(typed: &Path) -> Result<PathBuf, Failure> {
 
 /// Whether a path that need not exist leads to `/`, its `..` taken lexically.
 fn lexically_root(path: &Path) -> bool {
-    let depth = path.components().fold(0_usize, |depth, component| match component {
-        std::path::Component::Normal(_) => depth + 1,
-        std::path::Component::ParentDir => depth.saturating_sub(1),
-        _ => depth,
-    });
+    let depth = path
+        .components()
+        .fold(0_usize, |depth, component| match component {
+            std::path::Component::Normal(_) => depth + 1,
+            std::path::Component::ParentDir => depth.saturating_sub(1),
+            _ => depth,
+        });
     depth == 0
 }
 
@@ -60,7 +69,11 @@ fn for_a_user() -> bool {
 /// Makes the root of a user. The sticky bit keeps the XDG clean-up of old files away from it.
 fn of_user(path: &Path) -> Result<PathBuf, Failure> {
     let failed = |error| Failure::io(format!("make the state root {}", path.display()), error);
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(failed)?;
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+        .map_err(failed)?;
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o1700)).map_err(failed)?;
     Ok(path.to_owned())
 }
@@ -74,9 +87,18 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let link = directory.path().join("link");
         std::os::unix::fs::symlink("/", &link).unwrap();
-        for typed in [Path::new(""), Path::new("/"), Path::new("//"), Path::new("/no/such/../.."), &link] {
+        for typed in [
+            Path::new(""),
+            Path::new("/"),
+            Path::new("//"),
+            Path::new("/no/such/../.."),
+            &link,
+        ] {
             let message = explicit(typed).unwrap_err().message;
-            assert_eq!(message, "Option --root argument should not be set to /", "{typed:?}");
+            assert_eq!(
+                message, "Option --root argument should not be set to /",
+                "{typed:?}"
+            );
         }
     }
 
@@ -90,7 +112,10 @@ mod tests {
     fn the_root_of_a_user_is_private_and_sticky() {
         let directory = tempfile::tempdir().unwrap();
         let path = of_user(&directory.path().join("a/b")).unwrap();
-        assert_eq!(path.metadata().unwrap().permissions().mode() & 0o7777, 0o1700);
+        assert_eq!(
+            path.metadata().unwrap().permissions().mode() & 0o7777,
+            0o1700
+        );
         of_user(&path).unwrap();
     }
 }

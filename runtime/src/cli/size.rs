@@ -6,9 +6,14 @@ pub(crate) fn parse(text: &str) -> Option<i64> {
     if text == "-1" {
         return Some(-1);
     }
-    let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let end = text
+        .find(|c: char| !c.is_ascii_digit() && c != '.')
+        .unwrap_or(text.len());
     let (number, suffix) = text.split_at_checked(end)?;
-    let suffix = suffix.strip_prefix(' ').unwrap_or(suffix).to_ascii_lowercase();
+    let suffix = suffix
+        .strip_prefix(' ')
+        .unwrap_or(suffix)
+        .to_ascii_lowercase();
     let power = match suffix.as_str() {
         "" | "b" => 0,
         "k" | "kb" | "kib" => 1,
@@ -27,9 +32,17 @@ pub(crate) fn parse(text: &str) -> Option<i64> {
     if fraction.contains('.') || (whole.is_empty() && fraction.is_empty()) {
         return None;
     }
-    let whole: i64 = if whole.is_empty() { 0 } else { whole.parse().ok()? };
+    let whole: i64 = if whole.is_empty() {
+        0
+    } else {
+        whole.parse().ok()?
+    };
     let fraction: f64 = format!("0.{fraction}0").parse().ok()?;
-    #[allow(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "0 <= fraction < 1 and unit is a power of two up to 2^50")]
+    #[allow(
+        clippy::cast_possible_truncation,
+        clippy::cast_precision_loss,
+        reason = "0 <= fraction < 1 and unit is a power of two up to 2^50"
+    )]
     let part = (fraction * unit as f64) as i64;
     whole.checked_mul(unit)?.checked_add(part)
 }
@@ -62,7 +75,21 @@ mod tests {
 
     #[test]
     fn what_is_no_size_is_refused() {
-        for text in ["", "m", "-2", "1x", "1kk", "1.2.3", ".", "1  k", "9999999999999999999", "9000p", "0x10", "1e3", "+1"] {
+        for text in [
+            "",
+            "m",
+            "-2",
+            "1x",
+            "1kk",
+            "1.2.3",
+            ".",
+            "1  k",
+            "9999999999999999999",
+            "9000p",
+            "0x10",
+            "1e3",
+            "+1",
+        ] {
             assert_eq!(parse(text), None, "{text}");
         }
     }

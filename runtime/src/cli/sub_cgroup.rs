@@ -3,7 +3,9 @@
 use super::failure::Failure;
 
 /// Reads the values. On v2 there is one path and no controller (`""`); on v1 a path may be for some controllers only.
-pub(crate) fn read(values: impl Iterator<Item = impl AsRef<str>>) -> Result<Vec<(String, String)>, Failure> {
+pub(crate) fn read(
+    values: impl Iterator<Item = impl AsRef<str>>,
+) -> Result<Vec<(String, String)>, Failure> {
     let values: Vec<_> = values.collect();
     let mut joined: Vec<(String, String)> = Vec::new();
     for value in &values {
@@ -42,7 +44,10 @@ mod tests {
 
     #[test]
     fn one_path_is_for_all_controllers() {
-        assert_eq!(read(["/sub"].iter()).unwrap(), [(String::new(), "/sub".to_owned())]);
+        assert_eq!(
+            read(["/sub"].iter()).unwrap(),
+            [(String::new(), "/sub".to_owned())]
+        );
         assert!(read([""; 0].iter()).unwrap().is_empty());
     }
 
@@ -50,13 +55,22 @@ mod tests {
     fn controllers_share_a_path_or_have_their_own() {
         let joined = read(["cpu,memory:a", "pids:/b"].iter()).unwrap();
         let pair = |controller: &str, path: &str| (controller.to_owned(), path.to_owned());
-        assert_eq!(joined, [pair("cpu", "a"), pair("memory", "a"), pair("pids", "/b")]);
+        assert_eq!(
+            joined,
+            [pair("cpu", "a"), pair("memory", "a"), pair("pids", "/b")]
+        );
     }
 
     #[test]
     fn mistakes_are_named() {
-        assert_eq!(refused(&[":a"]), "invalid --cgroup argument: :a (empty <controller> prefix)");
-        assert_eq!(refused(&["cpu:a", "b"]), "invalid --cgroup argument: b (missing <controller>: prefix)");
+        assert_eq!(
+            refused(&[":a"]),
+            "invalid --cgroup argument: :a (empty <controller> prefix)"
+        );
+        assert_eq!(
+            refused(&["cpu:a", "b"]),
+            "invalid --cgroup argument: b (missing <controller>: prefix)"
+        );
         assert!(refused(&["cpu:a", "cpu:b"]).ends_with("controller cpu specified multiple times"));
     }
 }

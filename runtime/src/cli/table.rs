@@ -18,7 +18,10 @@ pub(crate) fn layout<const N: usize>(rows: &[[String; N]]) -> String {
         for (index, (cell, width)) in row.iter().zip(widths).enumerate() {
             text.push_str(cell);
             if index + 1 < N {
-                text.extend(std::iter::repeat_n(' ', width.saturating_sub(cell.chars().count())));
+                text.extend(std::iter::repeat_n(
+                    ' ',
+                    width.saturating_sub(cell.chars().count()),
+                ));
             }
         }
         text.push('\n');
@@ -33,7 +36,10 @@ mod tests {
     #[test]
     fn columns_are_as_wide_as_their_widest_cell_and_the_padding() {
         let row = |cells: [&str; 3]| cells.map(String::from);
-        let text = layout(&[row(["ID", "PID", "OWNER"]), row(["a-long-container-id", "1", "root"])]);
+        let text = layout(&[
+            row(["ID", "PID", "OWNER"]),
+            row(["a-long-container-id", "1", "root"]),
+        ]);
         assert_eq!(
             text,
             "ID                    PID         OWNER\n\

@@ -4,10 +4,18 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 /// The time to the second: `2026-01-31T23:59:59Z`. Times before 1970 come as 1970.
 pub(crate) fn seconds(time: SystemTime) -> String {
-    let seconds = time.duration_since(UNIX_EPOCH).map(|since| since.as_secs()).unwrap_or_default();
+    let seconds = time
+        .duration_since(UNIX_EPOCH)
+        .map(|since| since.as_secs())
+        .unwrap_or_default();
     let (days, second) = (seconds / 86_400, seconds % 86_400);
     let (year, month, day) = civil(days);
-    format!("{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}Z", second / 3600, second / 60 % 60, second % 60)
+    format!(
+        "{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}Z",
+        second / 3600,
+        second / 60 % 60,
+        second % 60
+    )
 }
 
 /// Year, month and day of a day counted from 1970-01-01, in the Gregorian calendar.
@@ -18,7 +26,11 @@ fn civil(days: u64) -> (u64, u64, u64) {
     let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
     let day_of_year = day - (365 * year + year / 4 - year / 100);
     let shifted = (5 * day_of_year + 2) / 153;
-    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
+    let month = if shifted < 10 {
+        shifted + 3
+    } else {
+        shifted - 9
+    };
     let year = era * 400 + year + u64::from(month <= 2);
     (year, month, day_of_year - (153 * shifted + 2) / 5 + 1)
 }
@@ -48,7 +60,10 @@ mod tests {
         for days in 0..150_000 {
             let date = civil(days);
             assert!(date > last, "{date:?} after {last:?}");
-            assert!((1..=12).contains(&date.1) && (1..=31).contains(&date.2), "{date:?}");
+            assert!(
+                (1..=12).contains(&date.1) && (1..=31).contains(&date.2),
+                "{date:?}"
+            );
             last = date;
         }
     }

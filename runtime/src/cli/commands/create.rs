@@ -38,7 +38,9 @@ fn run(invocation: &Invocation<'_>) -> Result<u8, Failure> {
 fn create(invocation: &Invocation<'_>) -> Result<u8, Failure> {
     let pid_file = flags::pid_file(invocation)?;
     let container = from_bundle(invocation, Presence::Detached)?;
-    if let Err(failure) = flags::record_pid(pid_file.as_deref(), container.pid().unwrap_or_default()) {
+    if let Err(failure) =
+        flags::record_pid(pid_file.as_deref(), container.pid().unwrap_or_default())
+    {
         flags::discard(&container);
         return Err(failure);
     }
@@ -46,14 +48,26 @@ fn create(invocation: &Invocation<'_>) -> Result<u8, Failure> {
 }
 
 /// Makes a container from the bundle of this invocation; also the first half of `run`.
-pub(crate) fn from_bundle(invocation: &Invocation<'_>, presence: Presence) -> Result<Container, Failure> {
+pub(crate) fn from_bundle(
+    invocation: &Invocation<'_>,
+    presence: Presence,
+) -> Result<Container, Failure> {
     let id = invocation.id()?;
     bundle::enter(invocation)?;
     let spec = bundle::read(Path::new("."))?;
-    let described = spec.process.as_ref().ok_or_else(|| Failure::new("process property must not be empty"))?;
+    let described = spec
+        .process
+        .as_ref()
+        .ok_or_else(|| Failure::new("process property must not be empty"))?;
     let mut process = Process::from_oci(described)?;
     let listening = flags::listen_descriptors();
-    flags::connect(invocation, &mut process, described.terminal, presence, listening)?;
+    flags::connect(
+        invocation,
+        &mut process,
+        described.terminal,
+        presence,
+        listening,
+    )?;
     if listening > 0 {
         process.add_env(format!("LISTEN_FDS={listening}"));
         process.add_env("LISTEN_PID=1");

@@ -1,12 +1,12 @@
 //! `delete`: removes what a container consists of.
 
+use crate::Status;
 use crate::cli::command::{Command, Count, Invocation};
 use crate::cli::failure::Failure;
 use crate::cli::flag::{Flag, Order};
 use crate::container::Container;
 use crate::error::ErrorKind;
 use crate::signal::Signal;
-use crate::Status;
 
 pub(crate) static COMMAND: Command = Command {
     name: "delete",
@@ -41,7 +41,11 @@ fn run(invocation: &Invocation<'_>) -> Result<u8, Failure> {
     match container.status()? {
         Status::Stopped => container.destroy()?,
         Status::Created | Status::Creating => kill_and_destroy(&container)?,
-        status => return Err(Failure::new(format!("cannot delete container {id} that is not stopped: {status}"))),
+        status => {
+            return Err(Failure::new(format!(
+                "cannot delete container {id} that is not stopped: {status}"
+            )));
+        }
     }
     Ok(0)
 }

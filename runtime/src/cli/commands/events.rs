@@ -34,21 +34,29 @@ struct Line<'a> {
     #[serde(rename = "type")]
     kind: &'static str,
     id: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip)]
     data: Option<&'a Stats>,
 }
 
 fn run(invocation: &Invocation<'_>) -> Result<u8, Failure> {
     let container = super::container(invocation)?;
-    let interval = invocation.parsed.duration("interval").unwrap_or(DEFAULT_INTERVAL);
+    let interval = invocation
+        .parsed
+        .duration("interval")
+        .unwrap_or(DEFAULT_INTERVAL);
     if interval.is_zero() {
         return Err(Failure::new("duration interval must be greater than 0"));
     }
     if container.status()? == Status::Stopped {
-        return Err(Failure::new(format!("container with id {} is not running", container.id())));
+        return Err(Failure::new(format!(
+            "container with id {} is not running",
+            container.id()
+        )));
     }
     let id = container.id().as_str();
-    let line = |kind, data| output::write(&format!("{}\n", output::compact(&Line { kind, id, data })?));
+    let line = |kind, data: Option<&Stats>| {
+        output::write(&format!("{}\n", output::compact(&Line { kind, id, data })?))
+    };
     if invocation.parsed.switch("stats") {
         line("stats", Some(&container.stats()?))?;
         return Ok(0);
@@ -56,7 +64,7 @@ fn run(invocation: &Invocation<'_>) -> Result<u8, Failure> {
     for event in container.events(Some(interval))? {
         match event? {
             Event::OutOfMemory => line("oom", None)?,
-            Event::Stats(Ok(stats)) => line("stats", Some(&*stats))?,
+            Event::Stats(Ok(stats)) => line("stats", Some(&stats))?,
             Event::Stats(Err(error)) => invocation.log.error(&describe(&error)),
         }
     }

@@ -28,7 +28,11 @@ pub(crate) static COMMAND: Command = Command {
         Flag::texts("env", "add NAME=value to the environment; may be repeated").letter("e"),
         Flag::switch("tty", "give the process a terminal").letter("t"),
         Flag::text("user", "numeric user, and group after a colon: uid[:gid]").letter("u"),
-        Flag::texts("additional-gids", "add a supplementary group id; may be repeated").letter("g"),
+        Flag::texts(
+            "additional-gids",
+            "add a supplementary group id; may be repeated",
+        )
+        .letter("g"),
         Flag::text("process", "read the process object from this JSON file").letter("p"),
         flags::DETACH,
         flags::PID_FILE,
@@ -37,7 +41,10 @@ pub(crate) static COMMAND: Command = Command {
         Flag::switch("no-new-privs", "set no_new_privs for the process"),
         Flag::texts("cap", "add a capability; may be repeated").letter("c"),
         flags::PRESERVE_FDS,
-        Flag::texts("cgroup", "run the process in an existing sub-cgroup: [<controller>[,<controller>]:]<path>; may be repeated"),
+        Flag::texts(
+            "cgroup",
+            "run the process in an existing sub-cgroup: [<controller>[,<controller>]:]<path>; may be repeated",
+        ),
         Flag::switch("ignore-paused", "also into a paused container"),
     ],
     count: Count::AtLeast(1),
@@ -57,7 +64,9 @@ fn exec(invocation: &Invocation<'_>) -> Result<u8, Failure> {
     match container.status()? {
         Status::Stopped => return Err(Failure::new("cannot exec in a stopped container")),
         Status::Paused if !ignore_paused => {
-            return Err(Failure::new("cannot exec in a paused container (use --ignore-paused to override)"));
+            return Err(Failure::new(
+                "cannot exec in a paused container (use --ignore-paused to override)",
+            ));
         }
         _ => {}
     }
@@ -67,13 +76,23 @@ fn exec(invocation: &Invocation<'_>) -> Result<u8, Failure> {
     };
     let mut process = Process::from_oci(&described)?;
     process.ignore_paused(ignore_paused);
-    for (controller, path) in sub_cgroup::read(parsed.texts("cgroup").map(|value| value.to_string_lossy()))? {
+    for (controller, path) in
+        sub_cgroup::read(parsed.texts("cgroup").map(|value| value.to_string_lossy()))?
+    {
         process.sub_cgroup(controller, path);
     }
     let detach = parsed.switch("detach");
-    let presence = if detach { Presence::Detached } else { Presence::Foreground };
+    let presence = if detach {
+        Presence::Detached
+    } else {
+        Presence::Foreground
+    };
     flags::connect(invocation, &mut process, described.terminal, presence, 0)?;
-    let mut foreground = if detach { None } else { Some(Foreground::prepare(false)?) };
+    let mut foreground = if detach {
+        None
+    } else {
+        Some(Foreground::prepare(false)?)
+    };
     let mut child = container.exec(process)?;
     for warning in child.warnings() {
         invocation.log.warn(warning);
@@ -90,16 +109,23 @@ fn exec(invocation: &Invocation<'_>) -> Result<u8, Failure> {
 }
 
 fn read_process(path: &Path) -> Result<oci::Process, Failure> {
-    let text = std::fs::read(path).map_err(|error| Failure::io(format!("open {}", path.display()), error))?;
-    serde_json::from_slice(&text).map_err(|error| Failure::new(format!("{}: {}", path.display(), describe(&error))))
+    let text = std::fs::read(path)
+        .map_err(|error| Failure::io(format!("open {}", path.display()), error))?;
+    oci::Process::from_slice(&text)
+        .map_err(|error| Failure::new(format!("{}: {}", path.display(), describe(&error))))
 }
 
 /// The process of the bundle as it is now, changed as the flags say.
 fn from_flags(invocation: &Invocation<'_>, container: &Container) -> Result<oci::Process, Failure> {
     let parsed = invocation.parsed;
-    let mut process =
-        bundle::read(container.bundle())?.process.ok_or_else(|| Failure::new("process property must not be empty"))?;
-    process.args = invocation.after_id().iter().map(|argument| argument.to_string_lossy().into_owned()).collect();
+    let mut process = bundle::read(container.bundle())?
+        .process
+        .ok_or_else(|| Failure::new("process property must not be empty"))?;
+    process.args = invocation
+        .after_id()
+        .iter()
+        .map(|argument| argument.to_string_lossy().into_owned())
+        .collect();
     if process.args.is_empty() {
         return Err(Failure::new("exec args cannot be empty"));
     }
@@ -112,8 +138,15 @@ fn from_flags(invocation: &Invocation<'_>, container: &Container) -> Result<oci:
     if let Some(label) = parsed.string("process-label") {
         process.selinux_label = label;
     }
-    add_capabilities(&mut process, parsed.texts("cap").map(|value| value.to_string_lossy().into_owned()));
-    let env = parsed.texts("env").map(|value| value.to_string_lossy().into_owned());
+    add_capabilities(
+        &mut process,
+        parsed
+            .texts("cap")
+            .map(|value| value.to_string_lossy().into_owned()),
+    );
+    let env = parsed
+        .texts("env")
+        .map(|value| value.to_string_lossy().into_owned());
     process.env.get_or_insert_default().extend(env);
     process.terminal = parsed.switch("tty");
     if parsed.given("no-new-privs") {
@@ -123,7 +156,10 @@ fn from_flags(invocation: &Invocation<'_>, container: &Container) -> Result<oci:
         (process.user.uid, process.user.gid) = read_user(&user, process.user.gid)?;
     }
     for gid in parsed.texts("additional-gids") {
-        process.user.additional_gids.push(read_id("additional-gids", &gid.to_string_lossy())?);
+        process
+            .user
+            .additional_gids
+            .push(read_id("additional-gids", &gid.to_string_lossy())?);
     }
     Ok(process)
 }
@@ -137,7 +173,8 @@ fn read_user(text: &str, gid: u32) -> Result<(u32, u32), Failure> {
 }
 
 fn read_id(what: &str, text: &str) -> Result<u32, Failure> {
-    text.parse().map_err(|error| Failure::new(format!("parsing {text} as int for {what} failed: {error}")))
+    text.parse()
+        .map_err(|error| Failure::new(format!("parsing {text} as int for {what} failed: {error}")))
 }
 
 /// Adds capabilities to the bounding, effective and permitted sets; to the ambient set only of a process that has an
@@ -172,7 +209,10 @@ mod tests {
         add_capabilities(&mut process, ["CAP_KILL".to_owned()].into_iter());
         let sets = process.capabilities.clone().unwrap();
         assert_eq!(sets.bounding.as_deref(), Some(&["CAP_KILL".to_owned()][..]));
-        assert_eq!((sets.effective, sets.permitted), (sets.bounding.clone(), sets.bounding));
+        assert_eq!(
+            (sets.effective, sets.permitted),
+            (sets.bounding.clone(), sets.bounding)
+        );
         assert_eq!((sets.inheritable, sets.ambient), (None, None));
 
         let sets = process.capabilities.as_mut().unwrap();

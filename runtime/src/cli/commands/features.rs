@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use configs::oci::{
-    self, ApparmorFeatures, CgroupFeatures, Features, IdmapFeatures, IntelRdtFeatures, LinuxFeatures, MemoryPolicyFeatures,
-    MountExtensions, NetDevicesFeatures, SeccompFeatures, SelinuxFeatures,
+    self, ApparmorFeatures, CgroupFeatures, Features, IdmapFeatures, IntelRdtFeatures,
+    LinuxFeatures, MemoryPolicyFeatures, MountExtensions, NetDevicesFeatures, SeccompFeatures,
+    SelinuxFeatures,
 };
 
 use crate::cli::command::{Command, Count, Invocation};
@@ -32,26 +33,150 @@ fn run(_: &Invocation<'_>) -> Result<u8, Failure> {
 fn features() -> Features {
     let seccomp = seccomp::features();
     let mut annotations = BTreeMap::from([
-        ("io.cofferdam.version".to_owned(), version::VERSION.to_owned()),
-        ("org.opencontainers.runc.checkpoint.enabled".to_owned(), "false".to_owned()),
+        (
+            "io.cofferdam.version".to_owned(),
+            version::VERSION.to_owned(),
+        ),
+        (
+            "org.opencontainers.runc.checkpoint.enabled".to_owned(),
+            "false".to_owned(),
+        ),
     ]);
     if let Some(commit) = version::COMMIT {
         annotations.insert("io.cofferdam.commit".to_owned(), commit.to_owned());
     }
     if let Some(version) = &seccomp.libseccomp_version {
-        annotations.insert("io.github.seccomp.libseccomp.version".to_owned(), version.clone());
+        annotations.insert(
+            "io.github.seccomp.libseccomp.version".to_owned(),
+            version.clone(),
+        );
     }
     Features {
         oci_version_min: oci::VERSION_MIN.to_owned(),
         oci_version_max: oci::VERSION.to_owned(),
-        hooks: strings(&["prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop"]),
+        hooks: strings(&[
+            "prestart",
+            "createRuntime",
+            "createContainer",
+            "startContainer",
+            "poststart",
+            "poststop",
+        ]),
         mount_options: mount_options(),
         linux: Some(linux(&seccomp)),
         annotations,
-        potentially_unsafe_config_annotations: strings(&["bundle", "org.systemd.property.", "org.criu.config"]),
+        potentially_unsafe_config_annotations: strings(&[
+            "bundle",
+            "org.systemd.property.",
+            "org.criu.config",
+        ]),
     }
+}
+
+fn mount_options() -> Vec<String> {
+    Vec::new()
 }
 
 fn strings(texts: &[&str]) -> Vec<String> {
     texts.iter().map(|&text| text.to_owned()).collect()
+}
+
+fn linux(seccomp: &seccomp::Features) -> LinuxFeatures {
+    let enabled = Some(true);
+    LinuxFeatures {
+        namespaces: strings(&[
+            "cgroup", "ipc", "mount", "network", "pid", "time", "user", "uts",
+        ]),
+        capabilities: capabilities(),
+        cgroup: Some(CgroupFeatures {
+            v1: enabled,
+            v2: enabled,
+            systemd: enabled,
+            systemd_user: enabled,
+            rdma: enabled,
+        }),
+        seccomp: Some(SeccompFeatures {
+            enabled,
+            actions: strings(&seccomp.actions),
+            operators: strings(&seccomp.operators),
+            archs: strings(&seccomp.archs),
+            known_flags: strings(&seccomp.known_flags),
+            supported_flags: strings(&seccomp.supported_flags),
+        }),
+        apparmor: Some(ApparmorFeatures { enabled }),
+        selinux: Some(SelinuxFeatures { enabled }),
+        intel_rdt: Some(IntelRdtFeatures {
+            enabled,
+            schemata: enabled,
+            monitoring: enabled,
+        }),
+        memory_policy: Some(MemoryPolicyFeatures {
+            modes: strings(&[
+                "MPOL_DEFAULT",
+                "MPOL_BIND",
+                "MPOL_INTERLEAVE",
+                "MPOL_WEIGHTED_INTERLEAVE",
+                "MPOL_PREFERRED",
+                "MPOL_PREFERRED_MANY",
+                "MPOL_LOCAL",
+            ]),
+            flags: strings(&[
+                "MPOL_F_NUMA_BALANCING",
+                "MPOL_F_RELATIVE_NODES",
+                "MPOL_F_STATIC_NODES",
+            ]),
+        }),
+        mount_extensions: Some(MountExtensions {
+            idmap: Some(IdmapFeatures { enabled }),
+        }),
+        net_devices: Some(NetDevicesFeatures { enabled }),
+    }
+}
+
+/// The capabilities that the runtime knows by name, in the order of their numbers.
+fn capabilities() -> Vec<String> {
+    let mut known: Vec<caps::Capability> = caps::all().into_iter().collect();
+    known.sort_by_key(|capability| capability.index());
+    known.iter().map(caps::Capability::to_string).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn engines_find_what_they_look_for() {
+        let features = features();
+        assert!(features.mount_options.is_sorted());
+        for option in [
+            "bind",
+            "rbind",
+            "ro",
+            "rro",
+            "rslave",
+            "defaults",
+            "tmpcopyup",
+        ] {
+            assert!(
+                features.mount_options.iter().any(|known| known == option),
+                "{option}"
+            );
+        }
+        assert!(
+            features
+                .mount_options
+                .iter()
+                .all(|option| !matches!(option.as_str(), "idmap" | "ridmap"))
+        );
+        let linux = features.linux.unwrap();
+        assert_eq!(
+            linux.capabilities.first().map(String::as_str),
+            Some("CAP_CHOWN")
+        );
+        assert_eq!(
+            linux.capabilities.last().map(String::as_str),
+            Some("CAP_CHECKPOINT_RESTORE")
+        );
+        assert_eq!(linux.capabilities.len(), 41);
+    }
 }

@@ -13,7 +13,11 @@ pub(crate) static COMMAND: Command = Command {
     description: "The signal is a number or a name, with or without SIG: KILL, SIGKILL and 9 are the same. SIGKILL to a\n\
                   container without a pid namespace of its own kills all its processes.",
     // Since SIGKILL reaches all processes by itself, --all only makes a container that is gone no failure.
-    flags: &[Flag::switch("all", "succeed also if the container is not running").letter("a").hidden()],
+    flags: &[
+        Flag::switch("all", "succeed also if the container is not running")
+            .letter("a")
+            .hidden(),
+    ],
     count: Count::Between(1, 2),
     order: Order::Any,
     run,
@@ -26,7 +30,9 @@ fn run(invocation: &Invocation<'_>) -> Result<u8, Failure> {
         None => Signal::TERM,
     };
     match container.signal(signal) {
-        Err(error) if error.kind() == ErrorKind::NotRunning && invocation.parsed.switch("all") => Ok(0),
+        Err(error) if error.kind() == ErrorKind::NotRunning && invocation.parsed.switch("all") => {
+            Ok(0)
+        }
         result => Ok(result.map(|()| 0)?),
     }
 }

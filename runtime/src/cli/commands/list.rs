@@ -14,7 +14,9 @@ pub(crate) static COMMAND: Command = Command {
     arguments: "",
     description: "The state root is the one that the global flag --root names.",
     flags: &[
-        Flag::text("format", "one of: table or json").letter("f").default("table"),
+        Flag::text("format", "one of: table or json")
+            .letter("f")
+            .default("table"),
         Flag::switch("quiet", "only the ids").letter("q"),
     ],
     count: Count::Exactly(0),
@@ -31,22 +33,32 @@ fn run(invocation: &Invocation<'_>) -> Result<u8, Failure> {
     };
     let containers = listed.into_iter().flatten();
     if invocation.parsed.switch("quiet") {
-        let ids: String = containers.filter_map(Result::ok).map(|container| format!("{}\n", container.id())).collect();
+        let ids: String = containers
+            .filter_map(Result::ok)
+            .map(|container| format!("{}\n", container.id()))
+            .collect();
         output::write(&ids)?;
         return Ok(0);
     }
     let mut owners = Owners::default();
-    let shown = containers.filter_map(|container| match container.and_then(|container| show(&container, &mut owners)) {
-        Ok(shown) => Some(shown),
-        // One that disappeared between being found and being looked at was not there.
-        Err(error) if error.kind() == ErrorKind::NotFound => None,
-        Err(error) => {
-            invocation.log.error(&describe(&error));
-            None
+    let shown = containers.filter_map(|container| {
+        match container.and_then(|container| show(&container, &mut owners)) {
+            Ok(shown) => Some(shown),
+            // One that disappeared between being found and being looked at was not there.
+            Err(error) if error.kind() == ErrorKind::NotFound => None,
+            Err(error) => {
+                invocation.log.error(&describe(&error));
+                None
+            }
         }
     });
     let shown: Vec<Shown> = shown.collect();
-    match invocation.parsed.string("format").as_deref().unwrap_or("table") {
+    match invocation
+        .parsed
+        .string("format")
+        .as_deref()
+        .unwrap_or("table")
+    {
         "table" => output::write(&as_table(&shown))?,
         "json" => output::write(&format!("{}\n", output::array_or_null(&shown)?))?,
         _ => return Err(Failure::new("invalid format option")),
@@ -84,10 +96,14 @@ impl Owners {
         if uid == 0 {
             return "root".to_owned();
         }
-        let Ok(id) = user::Uid::try_from(uid) else { return format!("#{uid}") };
+        let Ok(id) = user::Uid::try_from(uid) else {
+            return format!("#{uid}");
+        };
         if self.0.is_none() {
             self.0 = user::UserDb::system().ok();
         }
-        self.0.as_ref().map_or_else(|| format!("#{uid}"), |users| users.owner_name(id))
+        self.0
+            .as_ref()
+            .map_or_else(|| format!("#{uid}"), |users| users.owner_name(id))
     }
 }

@@ -30,7 +30,9 @@ pub(crate) fn warn_without_cgroup_access<T>(
     result.map_err(|error| {
         if error.raw_os_error() == Some(libc::EPERM) {
             let program = invocation.program;
-            invocation.log.warn(&format!("{program} {command} failure might be caused by lack of full access to cgroups"));
+            invocation.log.warn(&format!(
+                "{program} {command} failure might be caused by lack of full access to cgroups"
+            ));
         }
         error.into()
     })

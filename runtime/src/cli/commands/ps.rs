@@ -14,7 +14,9 @@ pub(crate) static COMMAND: Command = Command {
     arguments: "<container-id> [ps options]",
     description: "The table is what the host's ps program prints with the given options (default: -ef), without the\n\
                   processes of others. With --format json it is an array of process ids.",
-    flags: &[Flag::text("format", "one of: table or json").letter("f").default("table")],
+    flags: &[Flag::text("format", "one of: table or json")
+        .letter("f")
+        .default("table")],
     count: Count::AtLeast(1),
     order: Order::FlagsFirst,
     run,
@@ -23,7 +25,12 @@ pub(crate) static COMMAND: Command = Command {
 fn run(invocation: &Invocation<'_>) -> Result<u8, Failure> {
     let container = super::container(invocation)?;
     let pids = warn_without_cgroup_access(invocation, "ps", container.processes())?;
-    match invocation.parsed.string("format").as_deref().unwrap_or("table") {
+    match invocation
+        .parsed
+        .string("format")
+        .as_deref()
+        .unwrap_or("table")
+    {
         "table" => {}
         "json" => {
             output::write(&output::array_or_null(&pids)?)?;
@@ -38,12 +45,22 @@ fn run(invocation: &Invocation<'_>) -> Result<u8, Failure> {
     } else {
         ps.args(options);
     }
-    let listed = ps.stdin(Stdio::null()).output().map_err(|error| Failure::io("run ps", error))?;
+    let listed = ps
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|error| Failure::io("run ps", error))?;
     if !listed.status.success() {
         let said = String::from_utf8_lossy(&listed.stderr);
-        return Err(Failure::new(format!("ps: {}: {}", listed.status, said.trim_end())));
+        return Err(Failure::new(format!(
+            "ps: {}: {}",
+            listed.status,
+            said.trim_end()
+        )));
     }
-    output::write(&of_container(&String::from_utf8_lossy(&listed.stdout), &pids)?)?;
+    output::write(&of_container(
+        &String::from_utf8_lossy(&listed.stdout),
+        &pids,
+    )?)?;
     Ok(0)
 }
 
@@ -58,7 +75,9 @@ fn of_container(table: &str, pids: &[i32]) -> Result<String, Failure> {
     let mut text = format!("{header}\n");
     for line in lines.filter(|line| !line.is_empty()) {
         let cell = line.split_whitespace().nth(column).unwrap_or_default();
-        let pid: i32 = cell.parse().map_err(|error| Failure::new(format!("unable to parse pid {cell:?}: {error}")))?;
+        let pid: i32 = cell
+            .parse()
+            .map_err(|error| Failure::new(format!("unable to parse pid {cell:?}: {error}")))?;
         if pids.contains(&pid) {
             text.push_str(line);
             text.push('\n');
@@ -75,14 +94,25 @@ mod tests {
 
     #[test]
     fn rows_of_others_are_left_out() {
-        assert_eq!(of_container(TABLE, &[12, 3]).unwrap(), "UID   PID  CMD\nuser   12  sh -c x\nroot   3  1\n");
+        assert_eq!(
+            of_container(TABLE, &[12, 3]).unwrap(),
+            "UID   PID  CMD\nuser   12  sh -c x\nroot   3  1\n"
+        );
         assert_eq!(of_container(TABLE, &[]).unwrap(), "UID   PID  CMD\n");
     }
 
     #[test]
     fn a_table_that_cannot_be_understood_is_an_error() {
-        assert_eq!(of_container("USER CMD\n", &[1]).unwrap_err().message, "couldn't find PID field in ps output");
-        assert!(of_container("PID\nx\n", &[1]).unwrap_err().message.starts_with("unable to parse pid \"x\""));
+        assert_eq!(
+            of_container("USER CMD\n", &[1]).unwrap_err().message,
+            "couldn't find PID field in ps output"
+        );
+        assert!(
+            of_container("PID\nx\n", &[1])
+                .unwrap_err()
+                .message
+                .starts_with("unable to parse pid \"x\"")
+        );
         assert!(of_container("", &[]).is_err());
     }
 }

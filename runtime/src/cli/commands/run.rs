@@ -24,7 +24,10 @@ pub(crate) static COMMAND: Command = Command {
         flags::DETACH,
         Flag::switch("keep", "do not remove the container when its program ends"),
         flags::PID_FILE,
-        Flag::switch("no-subreaper", "do not become the parent of orphans of the container"),
+        Flag::switch(
+            "no-subreaper",
+            "do not become the parent of orphans of the container",
+        ),
         flags::NO_PIVOT,
         flags::NO_NEW_KEYRING,
         flags::PRESERVE_FDS,
@@ -36,7 +39,11 @@ pub(crate) static COMMAND: Command = Command {
 
 fn run(invocation: &Invocation<'_>) -> Result<u8, Failure> {
     let prefix = format!("{} run failed: ", invocation.program);
-    let run = if invocation.parsed.switch("detach") { detached } else { foreground };
+    let run = if invocation.parsed.switch("detach") {
+        detached
+    } else {
+        foreground
+    };
     run(invocation).map_err(|failure| failure.prefixed(&prefix))
 }
 
@@ -44,7 +51,7 @@ fn detached(invocation: &Invocation<'_>) -> Result<u8, Failure> {
     let pid_file = flags::pid_file(invocation)?;
     let container = from_bundle(invocation, Presence::Detached)?;
     if let Some(socket) = start(&container, pid_file.as_deref())? {
-        socket.forward(None)?;
+        socket.forward()?;
     }
     Ok(0)
 }

@@ -26,7 +26,7 @@ fn run(invocation: &Invocation<'_>) -> Result<u8, Failure> {
     };
     container.start()?;
     if let Some(socket) = notify {
-        socket.forward(None)?;
+        socket.forward()?;
     }
     Ok(0)
 }
