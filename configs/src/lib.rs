@@ -4,6 +4,8 @@ pub mod config;
 mod error;
 mod host;
 mod int_enum;
+pub mod json;
+mod lexical;
 mod nullable;
 pub mod oci;
 pub mod specconv;

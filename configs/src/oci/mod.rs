@@ -10,9 +10,12 @@
 //!
 //! Source: <https://github.com/opencontainers/runtime-spec/tree/v1.3.0>
 
+mod example;
 mod features;
 mod linux;
+mod load;
 mod process;
+mod process_check;
 mod resources;
 mod seccomp;
 mod spec;
@@ -25,6 +28,7 @@ pub use features::{
 pub use linux::{
     Device, IdMapping, IntelRdt, Linux, MemoryPolicy, Namespace, NetDevice, Personality, TimeOffset,
 };
+pub use load::CONFIG_FILE;
 pub use process::{
     ConsoleSize, CpuAffinity, IoPriority, LinuxCapabilities, PosixRlimit, Process, Scheduler, User,
 };

@@ -1,0 +1,113 @@
+//! Reading and writing JSON by this crate's rules.
+//!
+//! Reading refuses what later code would have to worry about, and says where in the document it is:
+//!
+//! * text that is not UTF-8, or larger or nested deeper than a limit;
+//! * a NUL in any string, also in parts nobody reads: it would end the string early in every system call;
+//! * a known key given twice, or any key of a map given twice: two readers could take different ones. (Go takes the last.)
+//! * anything but white space after the document.
+//!
+//! Unknown keys are ignored. Keys are case sensitive.
+
+mod locate;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde::ser::Error as _;
+
+use crate::{Error, ErrorKind, Result};
+
+/// Default limit for the size of a document in bytes: 16 MiB.
+pub const MAX_SIZE: u64 = 16 << 20;
+
+/// How deep arrays and objects may be nested, ignored parts included.
+pub const MAX_DEPTH: usize = 128;
+
+/// Reads one document.
+///
+/// The size is not limited here: the text is in memory already.
+///
+/// # Errors
+/// See the [module documentation](self). [`Error::json_path`] names the place.
+pub fn from_slice<T: DeserializeOwned>(text: &[u8]) -> Result<T> {
+    let text = match std::str::from_utf8(text) {
+        Ok(text) => text,
+        Err(error) => {
+            return Err(Error::new(ErrorKind::Syntax, "text is not UTF-8")
+                .at(locate::path_at(text, error.valid_up_to())));
+        }
+    };
+    // Both searches are a quick look at the raw text; only a hit is examined properly.
+    if text.contains("\\u0000") {
+        if let Some(offset) = locate::nul_escape(text.as_bytes()) {
+            return Err(nul_error(locate::path_at(text.as_bytes(), offset)));
+        }
+    }
+    if text
+        .bytes()
+        .filter(|byte| matches!(byte, b'{' | b'['))
+        .count()
+        >= MAX_DEPTH
+    {
+        if let Some(offset) = locate::too_deep(text.as_bytes(), MAX_DEPTH) {
+            return Err(Error::new(
+                ErrorKind::Syntax,
+                format!("nested deeper than {MAX_DEPTH} levels"),
+            )
+            .at(locate::path_at(text.as_bytes(), offset)));
+        }
+    }
+    serde_json::from_str(text).map_err(|error| syntax_or_data(text, &error))
+}
+
+/// Writes a value without white space.
+///
+/// # Errors
+/// The value's serde implementation fails; none of this crate does.
+pub fn to_string<T: Serialize>(value: &T) -> Result<String> {
+    serde_json::to_string(value).map_err(|error| write_error(&error))
+}
+
+/// Writes a value with one key a line, indented by `indent` for each level, without a final newline.
+///
+/// # Errors
+/// As [`to_string`].
+pub fn to_string_indented<T: Serialize>(value: &T, indent: &str) -> Result<String> {
+    let mut text = Vec::new();
+    let formatter = serde_json::ser::PrettyFormatter::with_indent(indent.as_bytes());
+    value
+        .serialize(&mut serde_json::Serializer::with_formatter(
+            &mut text, formatter,
+        ))
+        .map_err(|error| write_error(&error))?;
+    String::from_utf8(text).map_err(|error| write_error(&serde_json::Error::custom(error)))
+}
+
+fn write_error(error: &serde_json::Error) -> Error {
+    Error::new(ErrorKind::Data, "cannot be written as JSON").because(error)
+}
+
+fn nul_error(path: String) -> Error {
+    // The text other runtimes give for mounts, which clients may know.
+    let message = if path.starts_with("mounts[") {
+        "mount field contains null byte"
+    } else {
+        "string contains a NUL byte"
+    };
+    Error::new(ErrorKind::Data, message).at(path)
+}
+
+fn syntax_or_data(text: &str, error: &serde_json::Error) -> Error {
+    let kind = match error.classify() {
+        serde_json::error::Category::Data => ErrorKind::Data,
+        _ => ErrorKind::Syntax,
+    };
+    let path = locate::path_at(
+        text.as_bytes(),
+        locate::offset_of(text, error.line(), error.column()),
+    );
+    Error::new(kind, error.to_string()).at(path)
+}
+
+#[cfg(test)]
+mod tests;

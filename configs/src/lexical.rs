@@ -1,0 +1,110 @@
+//! Paths as text: no symlink is followed, no file system asked.
+
+/// The shortest equal path: no empty, `.` or resolvable `..` parts, no trailing slash; "." for nothing at all.
+///
+/// `..` at the root is dropped; in a relative path leading `..` parts stay.
+pub(crate) fn clean(path: &str) -> String {
+    let rooted = path.starts_with('/');
+    let mut parts: Vec<&str> = Vec::new();
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => match parts.last() {
+                Some(&"..") | None if !rooted => parts.push(".."),
+                _ => {
+                    parts.pop();
+                }
+            },
+            name => parts.push(name),
+        }
+    }
+    match (rooted, parts.is_empty()) {
+        (true, _) => format!("/{}", parts.join("/")),
+        (false, true) => ".".to_owned(),
+        (false, false) => parts.join("/"),
+    }
+}
+
+/// Cleans a path and keeps it below whatever it will be joined to: `..` cannot lead out. Empty stays empty.
+pub(crate) fn clean_inside(path: &str) -> String {
+    if path.is_empty() || path.starts_with('/') {
+        return if path.is_empty() {
+            String::new()
+        } else {
+            clean(path)
+        };
+    }
+    let inside = clean(&format!("/{path}"));
+    match inside.strip_prefix('/') {
+        Some("") | None => ".".to_owned(),
+        Some(relative) => relative.to_owned(),
+    }
+}
+
+/// `path` below `base` unless it is absolute; cleaned either way.
+pub(crate) fn join(base: &str, path: &str) -> String {
+    if path.starts_with('/') {
+        clean(path)
+    } else {
+        clean(&format!("{base}/{path}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn cleaning() {
+        for (path, cleaned) in [
+            ("", "."),
+            ("/", "/"),
+            ("//a//b/", "/a/b"),
+            ("/a/./b/../c", "/a/c"),
+            ("/../../a", "/a"),
+            ("../../a", "../../a"),
+            ("a/..", "."),
+            ("a/../..", ".."),
+        ] {
+            assert_eq!(clean(path), cleaned, "{path}");
+        }
+    }
+
+    #[test]
+    fn inside_cannot_climb() {
+        for (path, cleaned) in [
+            ("", ""),
+            ("../../a", "a"),
+            ("/../../a/../b", "/b"),
+            ("a/../../b", "b"),
+            ("..", "."),
+            ("/..", "/"),
+        ] {
+            assert_eq!(clean_inside(path), cleaned, "{path}");
+        }
+    }
+
+    #[test]
+    fn joining() {
+        assert_eq!(join("/bundle", "rootfs"), "/bundle/rootfs");
+        assert_eq!(join("/bundle", "."), "/bundle");
+        assert_eq!(join("/bundle", "../x"), "/x");
+        assert_eq!(join("/bundle", "/srv/root/"), "/srv/root");
+    }
+
+    proptest! {
+        #[test]
+        fn cleaning_twice_changes_nothing(path in "[/.ab]{0,16}") {
+            let once = clean(&path);
+            prop_assert_eq!(clean(&once), once.clone());
+            prop_assert_eq!(once.starts_with('/'), path.starts_with('/'));
+        }
+
+        #[test]
+        fn inside_never_has_dotdot(path in "[/.ab]{0,16}") {
+            prop_assert!(!clean_inside(&path).split('/').any(|part| part == ".."));
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! The table of mount options and their effect on a mount.
+
+use crate::config::{Mount, MountAttr, MountFlags, MountIdMapping};
+
+/// What an option does.
+#[derive(Clone, Copy)]
+enum Effect {
+    /// Sets a flag of `mount(2)`.
+    Set(MountFlags),
+    /// Clears a flag of `mount(2)`, and remembers that it was asked for.
+    Clear(MountFlags),
+    /// Changes the propagation once the mount is made.
+    Propagation(MountFlags),
+    /// Sets an attribute for the whole tree.
+    SetAll(u64),
+    /// Clears an attribute for the whole tree.
+    ClearAll(u64),
+    /// Fills the new tmpfs with what the destination contains.
+    CopyUp,
+    /// Makes the mount id-mapped; with true, the mounts below as well.
+    IdMap(bool),
+    /// Does nothing.
+    Nothing,
+}
+
+use Effect::{Clear, ClearAll, CopyUp, IdMap, Nothing, Propagation, Set, SetAll};
+
+const R_BIND: MountFlags = MountFlags::BIND.union(MountFlags::REC);
+
+/// Every option that is not for the file system itself, sorted by name.
+const OPTIONS: &[(&str, Effect)] = &[
+    ("async", Clear(MountFlags::SYNCHRONOUS)),
+    ("atime", Clear(MountFlags::NOATIME)),
+    ("bind", Set(MountFlags::BIND)),
+    ("defaults", Nothing),
+    ("dev", Clear(MountFlags::NODEV)),
+    ("diratime", Clear(MountFlags::NODIRATIME)),
+    ("dirsync", Set(MountFlags::DIRSYNC)),
+    ("exec", Clear(MountFlags::NOEXEC)),
+    ("idmap", IdMap(false)),
+    ("iversion", Set(MountFlags::I_VERSION)),
+    ("lazytime", Set(MountFlags::LAZYTIME)),
+    ("loud", Clear(MountFlags::SILENT)),
+    ("mand", Set(MountFlags::MANDLOCK)),
+    ("noatime", Set(MountFlags::NOATIME)),
+    ("nodev", Set(MountFlags::NODEV)),
+    ("nodiratime", Set(MountFlags::NODIRATIME)),
+    ("noexec", Set(MountFlags::NOEXEC)),
+    ("noiversion", Clear(MountFlags::I_VERSION)),
+    ("nolazytime", Clear(MountFlags::LAZYTIME)),
+    ("nomand", Clear(MountFlags::MANDLOCK)),
+    ("norelatime", Clear(MountFlags::RELATIME)),
+    ("nostrictatime", Clear(MountFlags::STRICTATIME)),
+    ("nosuid", Set(MountFlags::NOSUID)),
+    ("nosymfollow", Set(MountFlags::NOSYMFOLLOW)),
+    ("private", Propagation(MountFlags::PRIVATE)),
+    ("ratime", ClearAll(MountAttr::NOATIME)),
+    ("rbind", Set(R_BIND)),
+    ("rdev", ClearAll(MountAttr::NODEV)),
+    ("rdiratime", ClearAll(MountAttr::NODIRATIME)),
+    ("relatime", Set(MountFlags::RELATIME)),
+    ("remount", Set(MountFlags::REMOUNT)),
+    ("rexec", ClearAll(MountAttr::NOEXEC)),
+    ("ridmap", IdMap(true)),
+    ("rnoatime", SetAll(MountAttr::NOATIME)),
+    ("rnodev", SetAll(MountAttr::NODEV)),
+    ("rnodiratime", SetAll(MountAttr::NODIRATIME)),
+    ("rnoexec", SetAll(MountAttr::NOEXEC)),
+    ("rnorelatime", ClearAll(MountAttr::RELATIME)),
+    ("rnostrictatime", ClearAll(MountAttr::STRICTATIME)),
+    ("rnosuid", SetAll(MountAttr::NOSUID)),
+    ("rnosymfollow", SetAll(MountAttr::NOSYMFOLLOW)),
+    ("ro", Set(MountFlags::RDONLY)),
+    (
+        "rprivate",
+        Propagation(MountFlags::PRIVATE.union(MountFlags::REC)),
+    ),
+    ("rrelatime", SetAll(MountAttr::RELATIME)),
+    ("rro", SetAll(MountAttr::RDONLY)),
+    ("rrw", ClearAll(MountAttr::RDONLY)),
+    (
+        "rshared",
+        Propagation(MountFlags::SHARED.union(MountFlags::REC)),
+    ),
+    (
+        "rslave",
+        Propagation(MountFlags::SLAVE.union(MountFlags::REC)),
+    ),
+    ("rstrictatime", SetAll(MountAttr::STRICTATIME)),
+    ("rsuid", ClearAll(MountAttr::NOSUID)),
+    ("rsymfollow", ClearAll(MountAttr::NOSYMFOLLOW)),
+    (
+        "runbindable",
+        Propagation(MountFlags::UNBINDABLE.union(MountFlags::REC)),
+    ),
+    ("rw", Clear(MountFlags::RDONLY)),
+    ("shared", Propagation(MountFlags::SHARED)),
+    ("silent", Set(MountFlags::SILENT)),
+    ("slave", Propagation(MountFlags::SLAVE)),
+    ("strictatime", Set(MountFlags::STRICTATIME)),
+    ("suid", Clear(MountFlags::NOSUID)),
+    ("symfollow", Clear(MountFlags::NOSYMFOLLOW)),
+    ("sync", Set(MountFlags::SYNCHRONOUS)),
+    ("tmpcopyup", CopyUp),
+    ("unbindable", Propagation(MountFlags::UNBINDABLE)),
+];
+
+/// The mount options the runtime interprets itself, sorted, as the `features` output lists them.
+///
+/// Id mapping has its own place there and is not in the list.
+pub fn known_mount_options() -> impl Iterator<Item = &'static str> {
+    OPTIONS
+        .iter()
+        .filter(|(_, effect)| !matches!(effect, IdMap(_)))
+        .map(|(name, _)| *name)
+}
+
+/// The propagation of a `rootfsPropagation` value; `None` for an unknown word.
+pub(super) fn propagation(word: &str) -> Option<MountFlags> {
+    match effect_of(word) {
+        Some(Propagation(flags)) => Some(flags),
+        _ => None,
+    }
+}
+
+/// Applies options to a mount, one after the other: a later option overrides an earlier one.
+///
+/// What is not in the table is for the file system and goes to `data`.
+pub(super) fn apply(options: &[String], mount: &mut Mount) {
+    for option in options {
+        match effect_of(option) {
+            Some(Set(flags)) => {
+                mount.flags |= flags;
+                mount.cleared_flags = mount.cleared_flags.difference(flags);
+            }
+            Some(Clear(flags)) => {
+                mount.flags = mount.flags.difference(flags);
+                mount.cleared_flags |= flags;
+            }
+            Some(Propagation(flags)) => mount.propagation_flags.push(flags),
+            Some(SetAll(attribute)) => {
+                let attr = mount.rec_attr.get_or_insert_default();
+                let field = attribute_field(attribute);
+                attr.attr_set = attr.attr_set & !field | attribute;
+                // The kernel wants the whole access time field cleared whenever a part of it changes.
+                if field == MountAttr::ATIME {
+                    attr.attr_clr |= field;
+                } else {
+                    attr.attr_clr &= !field;
+                }
+            }
+            Some(ClearAll(attribute)) => {
+                let attr = mount.rec_attr.get_or_insert_default();
+                attr.attr_set &= !attribute;
+                attr.attr_clr |= attribute_field(attribute);
+            }
+            Some(CopyUp) => mount.extensions |= Mount::COPY_UP,
+            Some(IdMap(recursive)) => {
+                mount.id_mapping = Some(MountIdMapping {
+                    recursive,
+                    ..MountIdMapping::default()
+                });
+            }
+            Some(Nothing) => {}
+            None => {
+                if !mount.data.is_empty() {
+                    mount.data.push(',');
+                }
+                mount.data.push_str(option);
+            }
+        }
+    }
+}
+
+/// The bits that belong together: the three access time modes are one field (and relatime is its value 0).
+const fn attribute_field(attribute: u64) -> u64 {
+    if attribute & !MountAttr::ATIME == 0 {
+        MountAttr::ATIME
+    } else {
+        attribute
+    }
+}
+
+fn effect_of(option: &str) -> Option<Effect> {
+    let index = OPTIONS
+        .binary_search_by(|(name, _)| (*name).cmp(option))
+        .ok()?;
+    OPTIONS.get(index).map(|(_, effect)| *effect)
+}
+
+#[cfg(test)]
+mod tests;
