@@ -8,6 +8,7 @@ pub mod json;
 mod lexical;
 mod nullable;
 pub mod oci;
+pub mod process;
 pub mod specconv;
 pub mod validate;
 mod warning;

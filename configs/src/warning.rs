@@ -29,11 +29,6 @@ pub enum Warning {
         /// The access text.
         access: String,
     },
-    /// Something that validation finds questionable but does not refuse.
-    Questionable {
-        /// What it is.
-        message: String,
-    },
 }
 
 impl fmt::Display for Warning {
@@ -53,7 +48,6 @@ impl fmt::Display for Warning {
             Self::DeviceAccess { index, access } => {
                 write!(f, "device access {access:?} at {index} field has unknown letters, ignoring them")
             }
-            Self::Questionable { message } => f.write_str(message),
         }
     }
 }

@@ -169,7 +169,7 @@ fn set_linux(
     config.time_offsets.clone_from(&linux.time_offsets);
     config.net_devices.clone_from(&linux.net_devices);
     if let Some(filter) = &linux.seccomp {
-        config.seccomp = seccomp::seccomp(filter, host)?;
+        config.seccomp = seccomp(filter, host)?;
     }
     config.intel_rdt = linux.intel_rdt.as_ref().map(kernel_attributes::intel_rdt);
     if let Some(policy) = &linux.memory_policy {

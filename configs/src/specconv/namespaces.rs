@@ -29,18 +29,6 @@ pub(super) fn set_up_user_namespace(
     config: &mut Config,
     warnings: &mut Vec<Warning>,
 ) -> Result<()> {
-    config.uid_mappings = linux
-        .uid_mappings
-        .iter()
-        .copied()
-        .map(IdMap::from)
-        .collect();
-    config.gid_mappings = linux
-        .gid_mappings
-        .iter()
-        .copied()
-        .map(IdMap::from)
-        .collect();
     if let Some(path) = config.namespaces.path_of(NamespaceType::User) {
         let actual = host.user_namespaces.get(path).ok_or_else(|| {
             Error::conversion("failed to cache mappings for userns")
