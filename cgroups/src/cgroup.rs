@@ -1,12 +1,18 @@
 use std::{
     collections::BTreeMap,
-    os::fd::{BorrowedFd, OwnedFd},
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
     path::{Path, PathBuf},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use crate::{
-    CgroupSpec, Error, ErrorKind, FreezerState, Hierarchy, HierarchyMount, Resources, Result, Stats,
+    CgroupSpec, Error, ErrorKind, FreezerState, Hierarchy, HierarchyMount, Mode, Resources, Result,
+    Stats,
+    dir::{Below, Dir},
+    events::{OomEvents, PressureEvents, PressureLevel},
+    kill,
+    slot::Slot,
+    tree, v1, v2,
 };
 
 /// The directories of a cgroup by controller, as `state.json` stores them: on cgroup v1 one per
@@ -15,9 +21,20 @@ use crate::{
 pub type Paths = BTreeMap<String, PathBuf>;
 
 /// A cgroup: one directory on cgroup v2, one per hierarchy on v1.
+///
+/// Directories are opened when they are first needed and stay open as long as the value lives.
+/// Dropping it leaves the cgroup as it is.
 #[derive(Debug)]
 pub struct Cgroup {
     hierarchy: Hierarchy,
+    driver: Driver,
+    rootless: bool,
+}
+
+#[derive(Debug)]
+enum Driver {
+    V1(v1::Group),
+    V2(v2::Group),
 }
 
 /// What [`Cgroup::set`] did beside writing the values.
@@ -32,10 +49,16 @@ pub struct Applied {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Warning {
-    /// The setting, by the name of its field or file.
+    /// The setting, by the name of its field in [`Resources`].
     pub setting: String,
     /// Why it is not in force.
     pub reason: String,
+}
+
+impl std::fmt::Display for Warning {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} is not in force: {}", self.setting, self.reason)
+    }
 }
 
 /// Thaws the cgroup when it goes out of scope; see [`Cgroup::freeze_guard`].
@@ -45,46 +68,189 @@ pub struct Frozen<'a> {
     cgroup: &'a Cgroup,
 }
 
-fn unsupported<T>() -> Result<T> {
-    Err(Error::new(ErrorKind::Unsupported, "not available yet"))
-}
-
 impl Cgroup {
-    /// Creates the cgroup, and prepares it for its first process: controllers are enabled, the cpuset is filled, real-time
-    /// settings are written. Other limits are written by [`set`](Self::set).
+    /// Creates the cgroup and prepares it for its first process: controllers are handed down
+    /// (cgroup v2), the cpuset gets its CPUs and memory nodes and the real-time budget is set
+    /// (cgroup v1). All other limits are [`set`](Self::set) afterwards.
+    ///
+    /// A cgroup that exists is taken over as it is; see [`check_unused`](Self::check_unused). When
+    /// something fails, the directories made until then are removed again.
     ///
     /// # Errors
-    /// See [`ErrorKind`].
+    /// * [`ErrorKind::InvalidConfig`], [`ErrorKind::InvalidPath`]: as
+    ///   [`CgroupSpec::inner_path`]; `unified` resources on cgroup v1; a threaded cgroup v2 that
+    ///   cannot have the limits.
+    /// * [`ErrorKind::Rootless`]: a rootless caller may not create it and limits need it. Without
+    ///   limits, and without an explicit path, the result is a cgroup that does not exist, and
+    ///   whose operations do nothing.
+    /// * [`ErrorKind::NoController`]: device rules, and no `devices` hierarchy (cgroup v1).
+    /// * [`ErrorKind::Unsupported`], [`ErrorKind::Systemd`]: `spec.systemd`, and this build has no
+    ///   feature `systemd`, or the machine does not run it.
+    /// * [`ErrorKind::Io`]: the kernel refused.
     pub fn create(hierarchy: &Hierarchy, spec: &CgroupSpec, resources: &Resources) -> Result<Self> {
-        let _ = (hierarchy, spec, resources);
-        unsupported()
+        if spec.systemd {
+            return Err(systemd_missing());
+        }
+        let driver = match hierarchy.mode() {
+            Mode::V2 => Driver::V2(v2::Group::create(hierarchy, spec, resources)?),
+            Mode::V1 | Mode::Hybrid => Driver::V1(v1::Group::create(hierarchy, spec, resources)?),
+        };
+        Ok(Self {
+            hierarchy: hierarchy.clone(),
+            driver,
+            rootless: spec.rootless,
+        })
     }
 
-    /// A cgroup that was created earlier, by its [`paths`](Self::paths). The directories need not exist any more.
+    /// The cgroup with these [`paths`](Self::paths), which were stored when it was created. It need
+    /// not exist any more. Controllers that this machine does not have are left out.
     ///
     /// # Errors
-    /// [`ErrorKind::InconsistentPaths`]
+    /// [`ErrorKind::InconsistentPaths`] on cgroup v2 for anything but one absolute path without
+    /// `.` and `..`; [`ErrorKind::InvalidPath`] for a path that is not below the hierarchies.
     pub fn load(hierarchy: &Hierarchy, paths: &Paths) -> Result<Self> {
-        let _ = (hierarchy, paths);
-        unsupported()
+        let driver = match hierarchy.mode() {
+            Mode::V2 => {
+                let mut all = paths.values();
+                let (Some(path), None) = (all.next(), all.next()) else {
+                    return Err(inconsistent(paths));
+                };
+                if !path.is_absolute() || crate::spec::clean(path) != *path {
+                    return Err(inconsistent(paths));
+                }
+                Driver::V2(v2::Group::at(Slot::at(hierarchy, path, Below::Unified)?))
+            }
+            Mode::V1 | Mode::Hybrid => {
+                let mut members = Vec::new();
+                for v1 in hierarchy.v1() {
+                    let path = v1.controllers.iter().find_map(|name| paths.get(name));
+                    if let Some(path) = path.filter(|path| !path.as_os_str().is_empty()) {
+                        members.push(v1::Member {
+                            controllers: v1.controllers.clone(),
+                            slot: Slot::at(hierarchy, path, Below::V1)?,
+                        });
+                    }
+                }
+                Driver::V1(v1::Group::from_members(members))
+            }
+        };
+        Ok(Self {
+            hierarchy: hierarchy.clone(),
+            driver,
+            rootless: false,
+        })
     }
 
-    /// The cgroup in which the process `pid` is.
+    /// The cgroup in which the process `pid` is now.
     ///
     /// # Errors
-    /// [`ErrorKind::NotFound`] without such a process.
+    /// [`ErrorKind::NotFound`] without such a process, or when its cgroup lies outside of what this
+    /// process can see (another cgroup namespace).
     pub fn of_process(hierarchy: &Hierarchy, pid: u32) -> Result<Self> {
-        let _ = (hierarchy, pid);
-        unsupported()
+        let membership = hierarchy.membership_of(pid)?;
+        let invisible = |path: &Path| {
+            Error::new(
+                ErrorKind::NotFound,
+                format_args!("cgroup {} of process {pid} is not visible", path.display()),
+            )
+        };
+        let visible = |path: &Path| {
+            let hidden = path.components().any(|part| part.as_os_str() == "..");
+            if hidden { Err(invisible(path)) } else { Ok(()) }
+        };
+        let driver = match hierarchy.mode() {
+            Mode::V2 => {
+                let path = membership
+                    .path_of("")
+                    .ok_or_else(|| invisible(Path::new("")))?;
+                visible(path)?;
+                let relative = crate::spec::relative(path);
+                Driver::V2(v2::Group::at(Slot::new(
+                    hierarchy,
+                    relative,
+                    Below::Unified,
+                )))
+            }
+            Mode::V1 | Mode::Hybrid => {
+                let mut members = Vec::new();
+                for v1 in hierarchy.v1() {
+                    let first = v1.controllers.first().map_or("", String::as_str);
+                    let Some(path) = membership.path_of(first) else {
+                        continue;
+                    };
+                    visible(path)?;
+                    let relative = hierarchy.below_mount(v1, path)?;
+                    members.push(v1::Member {
+                        controllers: v1.controllers.clone(),
+                        slot: Slot::new(
+                            hierarchy,
+                            Path::new(&v1.directory).join(relative),
+                            Below::V1,
+                        ),
+                    });
+                }
+                Driver::V1(v1::Group::from_members(members))
+            }
+        };
+        Ok(Self {
+            hierarchy: hierarchy.clone(),
+            driver,
+            rootless: false,
+        })
     }
 
-    /// An existing cgroup below this one, for exec. Key: controller, or "" for all of them.
+    /// A cgroup at or below this one, which must exist to be of use: what a process joins that is
+    /// executed in a sub-cgroup of a container.
+    ///
+    /// The key is a controller, the value the path below its directory. The empty key stands for
+    /// all controllers, and is the only one on cgroup v2. An empty map is this cgroup itself.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidPath`] `bad sub cgroup path: X`.
+    /// [`ErrorKind::InvalidPath`]: `bad sub cgroup path: X` for a path that would lead elsewhere;
+    /// `unknown controller X in SubCgroupPaths`.
     pub fn sub_cgroup(&self, paths: &BTreeMap<String, PathBuf>) -> Result<Self> {
-        let _ = paths;
-        unsupported()
+        let below = |slot: &Slot, sub: Option<&PathBuf>| {
+            let sub = sub.map_or(Path::new(""), PathBuf::as_path);
+            Ok(Slot::new(
+                &self.hierarchy,
+                slot.relative().join(sub_path(sub)?),
+                slot.below(),
+            ))
+        };
+        let unknown = |name: &str| {
+            Error::new(
+                ErrorKind::InvalidPath,
+                format_args!("unknown controller {name} in SubCgroupPaths"),
+            )
+        };
+        let driver = match &self.driver {
+            Driver::V2(group) => {
+                if let Some(name) = paths.keys().find(|name| !name.is_empty()) {
+                    return Err(unknown(name));
+                }
+                Driver::V2(v2::Group::at(below(&group.slot, paths.get(""))?))
+            }
+            Driver::V1(group) => {
+                if !paths.contains_key("")
+                    && let Some(name) = paths.keys().find(|name| group.member(name).is_none())
+                {
+                    return Err(unknown(name));
+                }
+                let members = group.members().iter().map(|member| {
+                    let own = member.controllers.iter().find_map(|name| paths.get(name));
+                    Ok(v1::Member {
+                        controllers: member.controllers.clone(),
+                        slot: below(&member.slot, paths.get("").or(own))?,
+                    })
+                });
+                Driver::V1(v1::Group::from_members(members.collect::<Result<_>>()?))
+            }
+        };
+        Ok(Self {
+            hierarchy: self.hierarchy.clone(),
+            driver,
+            rootless: self.rootless,
+        })
     }
 
     /// The hierarchy it belongs to.
@@ -93,87 +259,154 @@ impl Cgroup {
         &self.hierarchy
     }
 
-    /// Leave out, instead of failing on, what a rootless caller may not do. Loaded cgroups start with `false`.
+    /// Whether to leave out, instead of failing on, what a rootless caller may not do. A cgroup
+    /// from [`load`](Self::load) starts without.
     pub fn set_rootless(&mut self, rootless: bool) {
-        let _ = rootless;
+        self.rootless = rootless;
     }
 
-    /// The directories by controller.
+    /// The directories by controller, to be stored for [`load`](Self::load).
     #[must_use]
     pub fn paths(&self) -> Paths {
-        Paths::new()
+        match &self.driver {
+            Driver::V2(group) => Paths::from([(String::new(), group.slot.path().to_owned())]),
+            Driver::V1(group) => group
+                .members()
+                .iter()
+                .flat_map(|member| {
+                    let path = member.slot.path();
+                    let names = member.controllers.iter();
+                    names.map(move |name| (name.clone(), path.to_owned()))
+                })
+                .collect(),
+        }
     }
 
-    /// The path of one controller's directory; on cgroup v2 the answer is always the same.
+    /// The directory of one controller. On cgroup v2 the answer is the same for every controller;
+    /// on v1 it is `None` for one that the cgroup does not have.
     #[must_use]
     pub fn path(&self, controller: &str) -> Option<&Path> {
-        let _ = controller;
-        None
+        match &self.driver {
+            Driver::V2(group) => Some(group.slot.path()),
+            Driver::V1(group) => group.member(controller).map(|member| member.slot.path()),
+        }
     }
 
-    /// The cgroup v2 directory, for `CLONE_INTO_CGROUP`. `None` on cgroup v1, and if there is none. On a hybrid machine it is the directory in `unified`.
+    /// The cgroup v2 directory, for clone3(2) with `CLONE_INTO_CGROUP`: the new process is never
+    /// anywhere else, and no lock of the whole system is taken. On a hybrid machine it is the
+    /// directory below `unified`.
+    ///
+    /// `None` on plain cgroup v1, and when the directory does not exist.
     #[must_use]
     pub fn dir(&self) -> Option<BorrowedFd<'_>> {
-        None
+        let dir = match &self.driver {
+            Driver::V2(group) => group.dir(&self.hierarchy).ok(),
+            Driver::V1(group) => group.unified_dir(&self.hierarchy).ok().flatten(),
+        };
+        dir.map(AsFd::as_fd)
     }
 
-    /// Whether it is there.
+    /// Whether the cgroup is there: on cgroup v1, its directory in the `devices` hierarchy.
     #[must_use]
     pub fn exists(&self) -> bool {
-        false
+        match &self.driver {
+            Driver::V2(group) => group.dir(&self.hierarchy).is_ok_and(is_linked),
+            Driver::V1(group) => {
+                group.exists(&self.hierarchy).unwrap_or_default()
+                    && self.process_dir().ok().flatten().is_some_and(is_linked)
+            }
+        }
     }
 
-    /// The `tasks` files of the v1 hierarchies, open for writing: a process with one thread joins by writing `0`.
+    /// The `tasks` files of the cgroup v1 hierarchies, open for writing, with the names of their
+    /// controllers. A process with a single thread joins by writing `0` to each.
+    ///
+    /// That is much cheaper than [`add`](Self::add), where the kernel makes every other process
+    /// that forks or exits wait for an RCU grace period. Empty on cgroup v2, and without the v2 side
+    /// of a hybrid machine: that is what [`dir`](Self::dir) is for.
     ///
     /// # Errors
-    /// When one cannot be opened.
+    /// [`ErrorKind::NotFound`] when the cgroup is gone, [`ErrorKind::Io`].
     pub fn self_join_files(&self) -> Result<Vec<(String, OwnedFd)>> {
-        unsupported()
+        match &self.driver {
+            Driver::V2(_) => Ok(Vec::new()),
+            Driver::V1(group) => group.self_join_files(&self.hierarchy),
+        }
     }
 
-    /// Moves a process into the cgroup.
+    /// Moves the process `pid`, with all its threads, into the cgroup: into every hierarchy on
+    /// cgroup v1.
     ///
     /// # Errors
-    /// `failed to write PID: …`.
+    /// `failed to write PID`, with the kernel's reason. For a rootless caller a lack of permission
+    /// on cgroup v1 is no error.
     pub fn add(&self, pid: u32) -> Result<()> {
-        let _ = pid;
-        unsupported()
+        match &self.driver {
+            Driver::V2(group) => group.add(&self.hierarchy, pid, self.rootless),
+            Driver::V1(group) => group.add(&self.hierarchy, pid, self.rootless),
+        }
     }
 
-    /// Writes the limits.
+    /// Writes limits: those that are set in `resources`, and no others.
+    ///
+    /// Each value becomes one write to one file of the kernel; where the kernel only accepts two
+    /// values in one order, that is the order.
     ///
     /// # Errors
-    /// See [`ErrorKind`].
+    /// * [`ErrorKind::NoController`]: `cannot set X limit: container could not join or create
+    ///   cgroup`, or a `unified` key whose controller is not available.
+    /// * [`ErrorKind::LimitBelowUsage`]: with `memory_check_before_update`; before anything was
+    ///   written.
+    /// * [`ErrorKind::InvalidConfig`]: values that contradict each other.
+    /// * [`ErrorKind::Devices`]: rules no device cgroup can have, or that the kernel refused.
+    /// * [`ErrorKind::Io`]: `failed to write "VALUE": …`.
+    ///
+    /// What was written before the failure stays.
     pub fn set(&self, resources: &Resources) -> Result<Applied> {
-        let _ = resources;
-        unsupported()
+        match &self.driver {
+            Driver::V2(group) => group.set(&self.hierarchy, resources, self.rootless),
+            Driver::V1(group) => group.set(&self.hierarchy, resources, self.rootless),
+        }
     }
 
-    /// Reads what the controllers count.
+    /// Reads what the controllers count. Controllers that are not there count nothing.
     ///
     /// # Errors
-    /// Parse errors.
+    /// [`ErrorKind::Parse`] when a file is not in its documented format, [`ErrorKind::Io`]. On
+    /// cgroup v2 rootless callers get what could be read.
     pub fn stats(&self) -> Result<Stats> {
-        unsupported()
+        match &self.driver {
+            Driver::V2(group) => group.stats(&self.hierarchy, self.rootless),
+            Driver::V1(group) => group.stats(&self.hierarchy, self.rootless),
+        }
     }
 
-    /// Stops all processes and waits until they stand.
+    /// Stops all processes in the cgroup and below, and waits until they stand.
     ///
     /// # Errors
-    /// [`ErrorKind::Timeout`].
+    /// [`ErrorKind::Unsupported`]: `cannot toggle freezer: cgroups not configured for container`,
+    /// `freezer not supported`. [`ErrorKind::Timeout`]: `unable to freeze` within ten seconds;
+    /// they are running again then.
     pub fn freeze(&self) -> Result<()> {
-        unsupported()
+        self.set_freezer(FreezerState::Frozen)
     }
 
     /// Lets all processes run.
     ///
     /// # Errors
-    /// See [`ErrorKind`].
+    /// As [`freeze`](Self::freeze), without the timeout.
     pub fn thaw(&self) -> Result<()> {
-        unsupported()
+        self.set_freezer(FreezerState::Thawed)
     }
 
-    /// As [`freeze`](Self::freeze), until the guard is dropped.
+    fn set_freezer(&self, state: FreezerState) -> Result<()> {
+        match &self.driver {
+            Driver::V2(group) => group.freeze(&self.hierarchy, state),
+            Driver::V1(group) => group.freeze(&self.hierarchy, state),
+        }
+    }
+
+    /// As [`freeze`](Self::freeze); dropping the guard thaws, whatever happened in between.
     ///
     /// # Errors
     /// As [`freeze`](Self::freeze).
@@ -182,74 +415,262 @@ impl Cgroup {
         Ok(Frozen { cgroup: self })
     }
 
-    /// Whether the processes are stopped; `None` without a freezer.
+    /// Whether the processes are stopped by this cgroup's own freezer; `None` without a freezer, or
+    /// a cgroup. That an ancestor is frozen does not count.
     ///
     /// # Errors
-    /// See [`ErrorKind`].
+    /// [`ErrorKind::Timeout`] when the cgroup is neither for ten seconds, [`ErrorKind::Io`].
     pub fn freezer_state(&self) -> Result<Option<FreezerState>> {
-        unsupported()
+        match &self.driver {
+            Driver::V2(group) => group.freezer_state(&self.hierarchy),
+            Driver::V1(group) => group.freezer_state(&self.hierarchy),
+        }
     }
 
-    /// Kills every process in the cgroup and below.
+    /// Kills every process in the cgroup and below with `SIGKILL`, frozen ones included. Does not
+    /// wait until they are gone.
+    ///
+    /// Uses `cgroup.kill` (Linux 5.14) where there is a cgroup v2 directory. Without it, the
+    /// processes are frozen first, so that none can fork meanwhile, and thawed in any case.
     ///
     /// # Errors
-    /// [`ErrorKind::NotFound`] when the cgroup is gone.
+    /// [`ErrorKind::NotFound`] when the cgroup is gone, [`ErrorKind::Io`].
     pub fn kill(&self) -> Result<()> {
-        unsupported()
+        match &self.driver {
+            Driver::V2(group) => {
+                let dir = group.dir(&self.hierarchy)?;
+                if kill::at_once(dir)? {
+                    return Ok(());
+                }
+                if !is_linked(dir) {
+                    return Err(gone(dir.path()));
+                }
+                self.kill_one_by_one(dir)
+            }
+            Driver::V1(group) => {
+                let dir = match group.process_dir(&self.hierarchy)? {
+                    Some(dir) if is_linked(dir) => dir,
+                    _ => return Err(gone(self.path("devices").unwrap_or(Path::new("")))),
+                };
+                if let Some(unified) = group.unified_dir(&self.hierarchy)?
+                    && kill::at_once(unified)?
+                {
+                    // Whoever is frozen by the v1 freezer dies when it is thawed. Nobody has to be
+                    // in the v2 directory, so the list has the last word.
+                    self.thaw_quietly();
+                    if tree::all_processes(dir)?.is_empty() {
+                        return Ok(());
+                    }
+                }
+                self.kill_one_by_one(dir)
+            }
+        }
     }
 
-    /// The processes in the cgroup itself.
+    fn kill_one_by_one(&self, dir: &Dir) -> Result<()> {
+        let frozen = self.freeze_guard();
+        if let Err(error) = &frozen {
+            log::debug!("kill without freezing: {error}");
+        }
+        kill::one_by_one(dir)
+    }
+
+    fn thaw_quietly(&self) {
+        if let Err(error) = self.thaw() {
+            log::debug!("thaw: {error}");
+        }
+    }
+
+    /// The directory in which processes are listed; `None` if the cgroup does not exist.
+    fn process_dir(&self) -> Result<Option<&Dir>> {
+        match &self.driver {
+            Driver::V2(group) => group.slot.dir_if_present(&self.hierarchy),
+            Driver::V1(group) => group.process_dir(&self.hierarchy),
+        }
+    }
+
+    /// The processes in the cgroup itself; none if it does not exist.
     ///
     /// # Errors
-    /// See [`ErrorKind`].
+    /// [`ErrorKind::Io`], [`ErrorKind::Parse`].
     pub fn processes(&self) -> Result<Vec<u32>> {
-        unsupported()
+        self.process_dir()?.map_or(Ok(Vec::new()), tree::processes)
     }
 
-    /// The processes in the cgroup and all below.
+    /// The processes in the cgroup and all below; none if it does not exist.
     ///
     /// # Errors
-    /// See [`ErrorKind`].
+    /// [`ErrorKind::Io`], [`ErrorKind::Parse`].
     pub fn all_processes(&self) -> Result<Vec<u32>> {
-        unsupported()
+        self.process_dir()?
+            .map_or(Ok(Vec::new()), tree::all_processes)
     }
 
-    /// That a new container may use it: no process, not frozen. (`container's cgroup is not empty: N process(es) found`, `container's cgroup unexpectedly frozen`)
+    /// Whether a new container may use the cgroup: nobody is inside, and it is not frozen. Costs
+    /// nothing for a cgroup that [`create`](Self::create) has made rather than found.
     ///
     /// # Errors
-    /// [`ErrorKind::NotEmpty`], [`ErrorKind::Frozen`].
+    /// [`ErrorKind::NotEmpty`]: `container's cgroup is not empty: N process(es) found`.
+    /// [`ErrorKind::Frozen`]: `container's cgroup unexpectedly frozen`.
     pub fn check_unused(&self) -> Result<()> {
-        unsupported()
+        let fresh = match &self.driver {
+            Driver::V2(group) => group.is_fresh(),
+            Driver::V1(group) => group.is_fresh(),
+        };
+        if fresh {
+            return Ok(());
+        }
+        let count = self.all_processes()?.len();
+        if count > 0 {
+            return Err(Error::new(
+                ErrorKind::NotEmpty,
+                format_args!("container's cgroup is not empty: {count} process(es) found"),
+            ));
+        }
+        if self.freezer_state()? == Some(FreezerState::Frozen) {
+            return Err(Error::new(
+                ErrorKind::Frozen,
+                "container's cgroup unexpectedly frozen",
+            ));
+        }
+        Ok(())
     }
 
-    /// How many processes were killed because memory ran out.
+    /// How many processes were killed because memory ran out: `oom_kill` of `memory.events`
+    /// (cgroup v2) or `memory.oom_control` (v1, Linux 4.13).
     ///
     /// # Errors
-    /// See [`ErrorKind`].
+    /// [`ErrorKind::NotFound`], [`ErrorKind::NoController`] without a memory controller, unless the
+    /// caller is rootless: 0 then.
     pub fn oom_kill_count(&self) -> Result<u64> {
-        unsupported()
+        match &self.driver {
+            Driver::V2(group) => group.oom_kill_count(&self.hierarchy, self.rootless),
+            Driver::V1(group) => group.oom_kill_count(&self.hierarchy, self.rootless),
+        }
     }
 
-    /// Removes the cgroup and all below, waiting up to `budget` for it to become empty.
+    /// Asks to be told when memory runs out. Only what happens from now on counts.
     ///
     /// # Errors
-    /// [`ErrorKind::NotEmpty`] with the pids still inside.
-    pub fn delete(&self, budget: Duration) -> Result<()> {
-        let _ = budget;
-        unsupported()
+    /// `memory controller missing` ([`ErrorKind::NoController`], cgroup v1),
+    /// [`ErrorKind::NotFound`] without `memory.events` (v2), [`ErrorKind::Io`].
+    pub fn oom_events(&self) -> Result<OomEvents> {
+        match &self.driver {
+            Driver::V2(group) => OomEvents::v2(group.dir(&self.hierarchy)?),
+            Driver::V1(group) => OomEvents::v1(self.v1_memory(group)?),
+        }
     }
 
-    /// What it takes to mount the v1 hierarchies inside a container. Empty on cgroup v2.
+    /// Asks to be told when memory is under pressure. cgroup v1 only; on v2 a program can write a
+    /// trigger to `memory.pressure` itself (`Documentation/accounting/psi.rst`).
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unsupported`] on cgroup v2, else as [`oom_events`](Self::oom_events).
+    pub fn pressure_events(&self, level: PressureLevel) -> Result<PressureEvents> {
+        match &self.driver {
+            Driver::V2(_) => Err(Error::new(
+                ErrorKind::Unsupported,
+                "memory pressure notification is not implemented on cgroup v2",
+            )),
+            Driver::V1(group) => PressureEvents::v1(self.v1_memory(group)?, level),
+        }
+    }
+
+    fn v1_memory<'a>(&self, group: &'a v1::Group) -> Result<&'a Dir> {
+        group
+            .memory_dir(&self.hierarchy)?
+            .ok_or_else(|| Error::new(ErrorKind::NoController, "memory controller missing"))
+    }
+
+    /// Removes the cgroup and all below. It need not exist. Waits, at most for `budget`, until the
+    /// processes inside have ended; killing them is up to the caller.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotEmpty`] names the processes that are still inside; [`ErrorKind::Io`]. On
+    /// cgroup v1 everything that can be removed is, and the message names what remains.
+    pub fn delete(&self, budget: Duration) -> Result<()> {
+        match &self.driver {
+            Driver::V2(group) => group.delete(&self.hierarchy, Instant::now() + budget),
+            Driver::V1(group) => group.delete(&self.hierarchy, budget),
+        }
+    }
+
+    /// What it takes to mount the cgroup v1 hierarchies inside a container, in the order of their
+    /// controllers. Empty on cgroup v2, where [`dir`](Self::dir) is all there is.
     #[must_use]
     pub fn mounts(&self) -> Vec<HierarchyMount<'_>> {
-        Vec::new()
+        match &self.driver {
+            Driver::V2(_) => Vec::new(),
+            Driver::V1(group) => group.mounts(&self.hierarchy),
+        }
     }
 }
 
 impl Drop for Frozen<'_> {
     fn drop(&mut self) {
-        if let Err(error) = self.cgroup.thaw() {
-            log::debug!("thaw: {error}");
-        }
+        self.cgroup.thaw_quietly();
     }
 }
+
+fn gone(path: &Path) -> Error {
+    Error::new(
+        ErrorKind::NotFound,
+        format_args!("cgroup {} does not exist", path.display()),
+    )
+}
+
+fn inconsistent(paths: &Paths) -> Error {
+    Error::new(
+        ErrorKind::InconsistentPaths,
+        format_args!("inconsistent paths: {paths:?}"),
+    )
+}
+
+/// Whether an open directory has not been removed.
+fn is_linked(dir: &Dir) -> bool {
+    rustix::fs::fstat(dir).is_ok_and(|stat| stat.st_nlink > 0) && dir.exists("cgroup.procs")
+}
+
+/// A path below a cgroup: never above it, nor beside it.
+fn sub_path(path: &Path) -> Result<PathBuf> {
+    let bad = || {
+        Error::new(
+            ErrorKind::InvalidPath,
+            format_args!("bad sub cgroup path: {}", path.display()),
+        )
+    };
+    let mut inside = PathBuf::new();
+    for part in path.components() {
+        match part {
+            std::path::Component::Normal(name) => inside.push(name),
+            std::path::Component::ParentDir => {
+                if !inside.pop() {
+                    return Err(bad());
+                }
+            }
+            // "/" is the top of the container's own cgroup.
+            _ => {}
+        }
+    }
+    if path.as_os_str().as_encoded_bytes().contains(&0) {
+        return Err(bad());
+    }
+    Ok(inside)
+}
+
+fn systemd_missing() -> Error {
+    if Path::new("/run/systemd/system").is_dir() {
+        Error::new(
+            ErrorKind::Unsupported,
+            "this build has no systemd cgroups manager",
+        )
+    } else {
+        Error::new(
+            ErrorKind::Systemd,
+            "systemd not running on this host, cannot use systemd cgroups manager",
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -85,12 +85,6 @@ impl Error {
         }
     }
 
-    /// The same failure with another kind.
-    pub(crate) fn with_kind(mut self, kind: ErrorKind) -> Self {
-        self.kind = kind;
-        self
-    }
-
     /// A failure caused by another one.
     pub(crate) fn because(
         kind: ErrorKind,

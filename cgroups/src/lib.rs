@@ -1,13 +1,27 @@
 #![doc = include_str!("../README.md")]
 
 mod cgroup;
+mod conversion;
+mod devices_v2;
 mod dir;
 mod error;
+pub mod events;
+mod freezer;
 mod hierarchy;
+mod hugepages;
+mod kill;
 mod membership;
+mod populated;
+mod remove;
 mod resources;
+mod slot;
 mod spec;
 pub mod stats;
+mod sys;
+mod tree;
+mod v1;
+mod v2;
+mod values;
 
 pub use cgroup::{Applied, Cgroup, Frozen, Paths, Warning};
 pub use error::{Error, ErrorKind, Result};

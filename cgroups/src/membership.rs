@@ -1,6 +1,6 @@
 //! `/proc/PID/cgroup` and the cgroup lines of `/proc/PID/mountinfo` (cgroups(7), proc(5)).
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::path::PathBuf;
 
 use procfs::process::MountInfo;
 
@@ -82,6 +82,3 @@ pub(crate) fn v1_mounts(mountinfo: &str) -> Result<Vec<V1Mount>> {
         })
         .collect()
 }
-
-/// The paths by controller name, as `paths()` of a cgroup reports them.
-pub(crate) type ByController = BTreeMap<String, PathBuf>;

@@ -1,0 +1,26 @@
+//! Stopping and continuing all processes of a cgroup.
+
+pub(crate) mod v1;
+pub(crate) mod v2;
+
+use std::time::Duration;
+
+use crate::{Error, ErrorKind};
+
+/// How long freezing may take. A process in uninterruptible sleep freezes when it wakes up.
+const LIMIT: Duration = Duration::from_secs(10);
+
+pub(crate) fn not_configured() -> Error {
+    Error::new(
+        ErrorKind::Unsupported,
+        "cannot toggle freezer: cgroups not configured for container",
+    )
+}
+
+fn not_supported() -> Error {
+    Error::new(ErrorKind::Unsupported, "freezer not supported")
+}
+
+fn unable() -> Error {
+    Error::new(ErrorKind::Timeout, "unable to freeze")
+}

@@ -1,0 +1,133 @@
+//! Removing cgroups: children first, and only once no process is left inside.
+
+use std::{
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use rustix::io::Errno;
+
+use crate::{Error, ErrorKind, Hierarchy, Result, dir::Dir, populated::wait_for, slot::Slot, tree};
+
+/// Until when removing may wait.
+pub(crate) type Deadline = Instant;
+
+/// The first pause where the kernel has no notification to wait for; each further one is twice as
+/// long.
+const FIRST_PAUSE: Duration = Duration::from_millis(1);
+const LONGEST_PAUSE: Duration = Duration::from_millis(100);
+
+/// Removes a cgroup and all below it. It need not exist.
+pub(crate) fn cgroup(hierarchy: &Hierarchy, slot: &Slot, deadline: Deadline) -> Result<()> {
+    let Some(name) = slot.relative().file_name() else {
+        return Err(Error::new(
+            ErrorKind::InvalidPath,
+            "the root of a hierarchy cannot be removed",
+        ));
+    };
+    let parent = slot.relative().parent().unwrap_or(Path::new(""));
+    let Some(dir) = slot.dir_if_present(hierarchy)? else {
+        return Ok(());
+    };
+    let parent = match hierarchy.root().descend(parent, slot.below()) {
+        Err(error) if error.is_not_found() => return Ok(()),
+        parent => parent?,
+    };
+    remove(&parent, Path::new(name), dir, deadline)
+}
+
+fn remove(parent: &Dir, name: &Path, dir: &Dir, deadline: Deadline) -> Result<()> {
+    // Kernels since 6.9 can hang in rmdir of a cgroup whose processes are on their way out, so
+    // that is not tried before they are gone.
+    wait_until_empty(dir, deadline)?;
+    let mut pause = FIRST_PAUSE;
+    loop {
+        let errno = match parent.rmdir(name) {
+            Ok(()) | Err(Errno::NOENT | Errno::NODEV) => return Ok(()),
+            Err(errno) => errno,
+        };
+        // A read-only mount says EROFS even for what is not there.
+        let children = match dir.children() {
+            Err(error) if error.is_not_found() => return Ok(()),
+            children => children?,
+        };
+        for child in &children {
+            match dir.child(child) {
+                Err(error) if error.is_not_found() => {}
+                open => remove(dir, Path::new(child), &open?, deadline)?,
+            }
+        }
+        let retry = errno == Errno::BUSY || (errno == Errno::NOTEMPTY && !children.is_empty());
+        if !retry || Instant::now() >= deadline {
+            return Err(Error::io(
+                format_args!("rmdir {}", dir.path().display()),
+                dir.path(),
+                errno,
+            ));
+        }
+        if children.is_empty() {
+            std::thread::sleep(pause);
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+}
+
+/// Waits until there is no process in the cgroup or below.
+fn wait_until_empty(dir: &Dir, deadline: Deadline) -> Result<()> {
+    let empty = match wait_for(dir, "populated", 0, deadline) {
+        // cgroup v1 has neither the file nor any other notification.
+        Err(error) if error.is_not_found() => wait_by_reading(dir, deadline)?,
+        empty => empty?,
+    };
+    if empty {
+        return Ok(());
+    }
+    let pids = tree::all_processes(dir)?;
+    let list: Vec<_> = pids.iter().map(u32::to_string).collect();
+    Err(Error::new(
+        ErrorKind::NotEmpty,
+        format_args!(
+            "cgroup {} still has {} process(es): {}",
+            dir.path().display(),
+            pids.len(),
+            list.join(", ")
+        ),
+    ))
+}
+
+fn wait_by_reading(dir: &Dir, deadline: Deadline) -> Result<bool> {
+    let mut pause = FIRST_PAUSE;
+    while !tree::all_processes(dir)?.is_empty() {
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Ok(false);
+        }
+        std::thread::sleep(pause.min(left));
+        pause = (pause * 2).min(LONGEST_PAUSE);
+    }
+    Ok(true)
+}
+
+/// Removes several cgroups, as far as possible, and says which ones remain.
+pub(crate) fn cgroups<'a>(
+    hierarchy: &Hierarchy,
+    slots: impl Iterator<Item = &'a Slot>,
+    deadline: Deadline,
+) -> Result<()> {
+    let mut remaining = Vec::new();
+    let mut first = None;
+    for slot in slots {
+        if let Err(error) = cgroup(hierarchy, slot, deadline) {
+            remaining.push(slot.path().display().to_string());
+            first.get_or_insert(error);
+        }
+    }
+    match first {
+        None => Ok(()),
+        Some(error) => Err(Error::because(
+            error.kind(),
+            format_args!("failed to remove paths: {}", remaining.join(", ")),
+            error,
+        )),
+    }
+}

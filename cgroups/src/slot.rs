@@ -1,0 +1,125 @@
+use std::{
+    path::{Path, PathBuf},
+    sync::OnceLock,
+};
+
+use crate::{
+    Error, ErrorKind, Hierarchy, Result,
+    dir::{Below, Dir},
+};
+
+/// The directory of a cgroup in one hierarchy: its place, and the directory itself, opened when it
+/// is first needed and then kept.
+#[derive(Debug)]
+pub(crate) struct Slot {
+    /// Below the root of the hierarchies.
+    relative: PathBuf,
+    path: PathBuf,
+    below: Below,
+    dir: OnceLock<Dir>,
+}
+
+impl Slot {
+    pub(crate) fn new(hierarchy: &Hierarchy, relative: PathBuf, below: Below) -> Self {
+        Self {
+            path: hierarchy.path().join(&relative),
+            relative,
+            below,
+            dir: OnceLock::new(),
+        }
+    }
+
+    /// The slot for an absolute path as [`paths`](crate::Cgroup::paths) reports it.
+    pub(crate) fn at(hierarchy: &Hierarchy, path: &Path, below: Below) -> Result<Self> {
+        let relative = path
+            .strip_prefix(hierarchy.path())
+            .ok()
+            .filter(|_| crate::spec::clean(path) == path)
+            .ok_or_else(|| {
+                Error::new(
+                    ErrorKind::InvalidPath,
+                    format_args!(
+                        "cgroup path {} is not below {}",
+                        path.display(),
+                        hierarchy.path().display()
+                    ),
+                )
+            })?;
+        Ok(Self::new(hierarchy, relative.to_owned(), below))
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(crate) fn relative(&self) -> &Path {
+        &self.relative
+    }
+
+    pub(crate) fn below(&self) -> Below {
+        self.below
+    }
+
+    /// The open directory.
+    pub(crate) fn dir(&self, hierarchy: &Hierarchy) -> Result<&Dir> {
+        if let Some(dir) = self.dir.get() {
+            return Ok(dir);
+        }
+        let dir = hierarchy.root().descend(&self.relative, self.below)?;
+        hierarchy.check(&dir)?;
+        Ok(self.dir.get_or_init(|| dir))
+    }
+
+    /// The open directory; `None` if it does not exist.
+    pub(crate) fn dir_if_present(&self, hierarchy: &Hierarchy) -> Result<Option<&Dir>> {
+        match self.dir(hierarchy) {
+            Ok(dir) => Ok(Some(dir)),
+            Err(error) if error.is_not_found() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Makes the directory, and those above it, and opens it. What was made is appended to `made`.
+    pub(crate) fn make(&self, hierarchy: &Hierarchy, made: &mut Vec<PathBuf>) -> Result<&Dir> {
+        let dir = make(hierarchy.root(), &self.relative, self.below, made)?;
+        Ok(self.dir.get_or_init(|| dir))
+    }
+}
+
+fn make(root: &Dir, path: &Path, below: Below, made: &mut Vec<PathBuf>) -> Result<Dir> {
+    let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
+        return root.child(".");
+    };
+    if parent.as_os_str().is_empty() {
+        return make_in(root, path, Path::new(name), made);
+    }
+    let parent = match root.descend(parent, below) {
+        Err(error) if error.is_not_found() => make(root, parent, below, made)?,
+        found => found?,
+    };
+    make_in(&parent, path, Path::new(name), made)
+}
+
+fn make_in(parent: &Dir, path: &Path, name: &Path, made: &mut Vec<PathBuf>) -> Result<Dir> {
+    if parent.mkdir(name)? {
+        made.push(path.to_owned());
+    }
+    let dir = parent.descend(name, Below::Unified)?;
+    Ok(dir)
+}
+
+/// Removes directories that were made, the innermost first; for undoing a failed creation.
+pub(crate) fn unmake(hierarchy: &Hierarchy, made: &[PathBuf], below: Below) {
+    for path in made.iter().rev() {
+        let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
+            continue;
+        };
+        let removed = if parent.as_os_str().is_empty() {
+            Ok(hierarchy.root().rmdir(Path::new(name)))
+        } else {
+            let parent = hierarchy.root().descend(parent, below);
+            parent.map(|parent| parent.rmdir(Path::new(name)))
+        };
+        log::debug!("undo mkdir {}: {removed:?}", path.display());
+    }
+}

@@ -1,0 +1,398 @@
+//! cgroup v1: one directory per hierarchy (`Documentation/admin-guide/cgroup-v1/`), and the one of
+//! cgroup v2 beside them on a hybrid machine.
+
+use std::{
+    os::fd::OwnedFd,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use rustix::fs::OFlags;
+
+use crate::{
+    Applied, CgroupSpec, Error, ErrorKind, FreezerState, Hierarchy, HierarchyMount, Resources,
+    Result, Stats,
+    dir::{Below, Dir},
+    freezer, remove,
+    slot::{Slot, unmake},
+    tree,
+    values::value_of,
+};
+
+mod blkio;
+mod cpu;
+mod cpuset;
+mod devices;
+mod memory;
+mod net;
+pub(crate) mod stats;
+#[cfg(test)]
+mod tests;
+
+/// The pseudo controller that stands for cgroup v2 on a hybrid machine.
+pub(crate) const UNIFIED: &str = "";
+
+/// A cgroup of cgroup v1.
+#[derive(Debug)]
+pub(crate) struct Group {
+    members: Vec<Member>,
+    /// All directories were made by this value: no process can be inside.
+    fresh: bool,
+}
+
+/// The cgroup in one hierarchy.
+#[derive(Debug)]
+pub(crate) struct Member {
+    pub(crate) controllers: Vec<String>,
+    pub(crate) slot: Slot,
+}
+
+/// What becomes of a limit whose controller has no cgroup.
+pub(crate) fn no_cgroup(controller: &str) -> Error {
+    Error::new(
+        ErrorKind::NoController,
+        format_args!("cannot set {controller} limit: container could not join or create cgroup"),
+    )
+}
+
+impl Group {
+    pub(crate) fn create(
+        hierarchy: &Hierarchy,
+        spec: &CgroupSpec,
+        resources: &Resources,
+    ) -> Result<Self> {
+        if !resources.unified.is_empty() {
+            return Err(unified_on_v1());
+        }
+        let inner = spec.inner_path()?;
+        let mut made = Vec::new();
+        let group = Self::make(hierarchy, spec, &inner, &mut made).and_then(|group| {
+            group.prepare(hierarchy, resources, spec.rootless)?;
+            Ok(group)
+        });
+        if group.is_err() {
+            unmake(hierarchy, &made, Below::V1);
+        }
+        group
+    }
+
+    fn make(
+        hierarchy: &Hierarchy,
+        spec: &CgroupSpec,
+        inner: &Path,
+        made: &mut Vec<PathBuf>,
+    ) -> Result<Self> {
+        let mut members = Vec::new();
+        let mut fresh = true;
+        for v1 in hierarchy.v1() {
+            let inside = match inner.strip_prefix("/") {
+                Ok(inside) => inside.to_owned(),
+                Err(_) => hierarchy.own_v1(v1)?.join(inner),
+            };
+            let relative = Path::new(&v1.directory).join(inside);
+            let slot = Slot::new(hierarchy, relative, Below::V1);
+            match slot.make(hierarchy, made) {
+                Ok(_) => {}
+                // Without a path of their own, rootless callers use what they may.
+                Err(error) if error.is_permission() && spec.rootless && spec.path.is_none() => {
+                    log::debug!("{error}: left out");
+                    continue;
+                }
+                Err(error) => return Err(error),
+            }
+            fresh &= made.last().is_some_and(|last| last == slot.relative());
+            members.push(Member {
+                controllers: v1.controllers.clone(),
+                slot,
+            });
+        }
+        Ok(Self { members, fresh })
+    }
+
+    /// What has to be set before the first process joins.
+    fn prepare(&self, hierarchy: &Hierarchy, resources: &Resources, rootless: bool) -> Result<()> {
+        let wants_devices = !resources.skip_devices && !resources.devices.is_empty();
+        if wants_devices && !rootless && self.member("devices").is_none() {
+            return Err(Error::new(
+                ErrorKind::NoController,
+                "cgroup v1 devices controller is not mounted",
+            ));
+        }
+        if let Some(cpuset) = self.member("cpuset") {
+            cpuset::prepare(hierarchy, &cpuset.slot, resources)?;
+        }
+        if let Some(cpu) = self.member("cpu") {
+            cpu::set_realtime(cpu.slot.dir(hierarchy)?, resources)?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn from_members(members: Vec<Member>) -> Self {
+        Self {
+            members,
+            fresh: false,
+        }
+    }
+
+    pub(crate) fn is_fresh(&self) -> bool {
+        self.fresh
+    }
+
+    pub(crate) fn members(&self) -> &[Member] {
+        &self.members
+    }
+
+    pub(crate) fn member(&self, controller: &str) -> Option<&Member> {
+        self.members
+            .iter()
+            .find(|member| member.controllers.iter().any(|name| name == controller))
+    }
+
+    /// The directory of a controller; `None` if it has none, or it does not exist.
+    fn dir<'a>(&'a self, hierarchy: &Hierarchy, controller: &str) -> Result<Option<&'a Dir>> {
+        match self.member(controller) {
+            Some(member) => member.slot.dir_if_present(hierarchy),
+            None => Ok(None),
+        }
+    }
+
+    /// The directory that stands for the whole cgroup where there can be only one: every process is
+    /// in all of them.
+    fn main(&self) -> Option<&Member> {
+        self.member("devices")
+            .or_else(|| self.member(UNIFIED))
+            .or_else(|| self.members.first())
+    }
+
+    pub(crate) fn unified_dir(&self, hierarchy: &Hierarchy) -> Result<Option<&Dir>> {
+        self.dir(hierarchy, UNIFIED)
+    }
+
+    pub(crate) fn exists(&self, hierarchy: &Hierarchy) -> Result<bool> {
+        match self.main() {
+            Some(member) => Ok(member.slot.dir_if_present(hierarchy)?.is_some()),
+            None => Ok(false),
+        }
+    }
+
+    pub(crate) fn self_join_files(&self, hierarchy: &Hierarchy) -> Result<Vec<(String, OwnedFd)>> {
+        let v1 = self
+            .members
+            .iter()
+            .filter(|member| member.controllers.iter().all(|name| name != UNIFIED));
+        v1.map(|member| {
+            let dir = member.slot.dir(hierarchy)?;
+            let file = dir.open("tasks", OFlags::WRONLY)?;
+            Ok((member.controllers.join(","), file))
+        })
+        .collect()
+    }
+
+    pub(crate) fn add(&self, hierarchy: &Hierarchy, pid: u32, rootless: bool) -> Result<()> {
+        for member in &self.members {
+            match tree::add(member.slot.dir(hierarchy)?, pid) {
+                Err(error) if rootless && error.is_permission() => log::debug!("{error}"),
+                done => done?,
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn set(
+        &self,
+        hierarchy: &Hierarchy,
+        resources: &Resources,
+        rootless: bool,
+    ) -> Result<Applied> {
+        if !resources.unified.is_empty() {
+            return Err(unified_on_v1());
+        }
+        let mut applied = Applied::default();
+        self.set_devices(hierarchy, resources, rootless, &mut applied)?;
+        let with = |name: &str, wanted: bool, set: &mut dyn FnMut(&Dir) -> Result<()>| {
+            if !wanted {
+                return Ok(());
+            }
+            let member = self.member(name).ok_or_else(|| no_cgroup(name))?;
+            set(member.slot.dir(hierarchy)?)
+        };
+        with("cpuset", resources.sets_cpuset(), &mut |dir| {
+            cpuset::set(dir, resources)
+        })?;
+        with("memory", memory::is_set(resources), &mut |dir| {
+            memory::set(dir, resources)
+        })?;
+        with("cpu", cpu::is_set(resources), &mut |dir| {
+            cpu::set(dir, resources)
+        })?;
+        with("pids", resources.pids_limit.is_some(), &mut |dir| {
+            let limit = resources.pids_limit.unwrap_or(-1);
+            dir.write("pids.max", &crate::conversion::pids_text(limit))
+        })?;
+        let blkio = resources.sets_io() || resources.blkio_leaf_weight.is_some();
+        with("blkio", blkio, &mut |dir| blkio::set(dir, resources))?;
+        with("hugetlb", !resources.hugetlb_limit.is_empty(), &mut |dir| {
+            set_hugetlb(dir, resources)
+        })?;
+        with("net_cls", resources.net_cls_classid.is_some(), &mut |dir| {
+            net::set_class(dir, resources)
+        })?;
+        let priorities = !resources.net_prio_ifpriomap.is_empty();
+        with("net_prio", priorities, &mut |dir| {
+            net::set_priorities(dir, resources)
+        })?;
+        with("rdma", !resources.rdma.is_empty(), &mut |dir| {
+            resources.rdma.iter().try_for_each(|(device, limit)| {
+                dir.write("rdma.max", &crate::v2::rdma_text(device, limit))
+            })
+        })?;
+        match resources.freezer {
+            Some(FreezerState::Thawed) if self.fresh => {}
+            Some(state) => self.freeze(hierarchy, state)?,
+            None => {}
+        }
+        if resources.cpu_weight.is_some() && resources.cpu_shares.is_none() {
+            applied.warn("cpu_weight", "cgroup v1 has no such setting");
+        }
+        Ok(applied)
+    }
+
+    fn set_devices(
+        &self,
+        hierarchy: &Hierarchy,
+        resources: &Resources,
+        rootless: bool,
+        applied: &mut Applied,
+    ) -> Result<()> {
+        if resources.skip_devices || resources.devices.is_empty() {
+            return Ok(());
+        }
+        let set = || {
+            let member = self.member("devices").ok_or_else(|| no_cgroup("devices"))?;
+            devices::apply(member.slot.dir(hierarchy)?, &resources.devices)
+        };
+        match set() {
+            Ok(None) => Ok(()),
+            Ok(Some(reason)) => {
+                applied.warn("devices", reason);
+                Ok(())
+            }
+            Err(error) if rootless => {
+                applied.warn("devices", error);
+                Ok(())
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    pub(crate) fn stats(&self, hierarchy: &Hierarchy, rootless: bool) -> Result<Stats> {
+        let mut stats = Stats::default();
+        for member in &self.members {
+            let Some(dir) = member.slot.dir_if_present(hierarchy)? else {
+                continue;
+            };
+            for controller in &member.controllers {
+                match stats::read(dir, controller, &mut stats) {
+                    Err(error) if rootless => log::debug!("{error}"),
+                    done => done?,
+                }
+            }
+        }
+        Ok(stats)
+    }
+
+    pub(crate) fn freeze(&self, hierarchy: &Hierarchy, state: FreezerState) -> Result<()> {
+        match self.dir(hierarchy, "freezer")? {
+            Some(dir) => freezer::v1::set(dir, state),
+            None => Err(freezer::not_configured()),
+        }
+    }
+
+    pub(crate) fn freezer_state(&self, hierarchy: &Hierarchy) -> Result<Option<FreezerState>> {
+        match self.dir(hierarchy, "freezer")? {
+            Some(dir) => freezer::v1::state(dir),
+            None => Ok(None),
+        }
+    }
+
+    /// The directory in which processes are listed.
+    pub(crate) fn process_dir(&self, hierarchy: &Hierarchy) -> Result<Option<&Dir>> {
+        match self.main() {
+            Some(member) => member.slot.dir_if_present(hierarchy),
+            None => Ok(None),
+        }
+    }
+
+    pub(crate) fn memory_dir(&self, hierarchy: &Hierarchy) -> Result<Option<&Dir>> {
+        self.dir(hierarchy, "memory")
+    }
+
+    pub(crate) fn oom_kill_count(&self, hierarchy: &Hierarchy, rootless: bool) -> Result<u64> {
+        const FILE: &str = "memory.oom_control";
+        let missing = || Error::new(ErrorKind::NoController, "memory controller missing");
+        match self.memory_dir(hierarchy)? {
+            Some(dir) => value_of(&dir.read(FILE)?, "oom_kill", &dir.path().join(FILE)),
+            None if rootless => Ok(0),
+            None => Err(missing()),
+        }
+    }
+
+    pub(crate) fn delete(&self, hierarchy: &Hierarchy, budget: Duration) -> Result<()> {
+        let deadline = std::time::Instant::now() + budget;
+        let slots = self.members.iter().map(|member| &member.slot);
+        remove::cgroups(hierarchy, slots, deadline)
+    }
+
+    pub(crate) fn mounts<'a>(&'a self, hierarchy: &'a Hierarchy) -> Vec<HierarchyMount<'a>> {
+        let named = |name: &String| name.starts_with("name=");
+        let v1 = hierarchy.v1().iter();
+        v1.filter(|v1| v1.controllers.iter().all(|name| name != UNIFIED))
+            .map(|v1| {
+                let member = v1
+                    .controllers
+                    .first()
+                    .and_then(|controller| self.member(controller));
+                let merged = v1.controllers.len() > 1;
+                HierarchyMount {
+                    directory: v1.directory.clone(),
+                    controllers: v1.controllers.clone(),
+                    source: if v1.controllers.iter().any(named) {
+                        "systemd"
+                    } else {
+                        "cgroup"
+                    },
+                    data: v1.controllers.join(","),
+                    links: v1
+                        .controllers
+                        .iter()
+                        .filter(|name| merged && !named(name) && **name != v1.directory)
+                        .cloned()
+                        .collect(),
+                    dir: member
+                        .and_then(|member| member.slot.dir(hierarchy).ok())
+                        .map(std::os::fd::AsFd::as_fd),
+                    path: member.map_or_else(PathBuf::new, |member| member.slot.path().to_owned()),
+                }
+            })
+            .collect()
+    }
+}
+
+fn unified_on_v1() -> Error {
+    Error::new(
+        ErrorKind::InvalidConfig,
+        "invalid configuration: cannot use unified on cgroup v1",
+    )
+}
+
+fn set_hugetlb(dir: &Dir, resources: &Resources) -> Result<()> {
+    let mut reservations = true;
+    for limit in &resources.hugetlb_limit {
+        let (size, bytes) = (&limit.page_size, limit.limit.to_string());
+        dir.write(&format!("hugetlb.{size}.limit_in_bytes"), &bytes)?;
+        // Linux 5.7.
+        reservations = reservations
+            && dir.write_if_present(&format!("hugetlb.{size}.rsvd.limit_in_bytes"), &bytes)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,252 @@
+//! cgroup v2: one directory, every controller (`Documentation/admin-guide/cgroup-v2.rst`).
+
+use std::path::{Path, PathBuf};
+
+use crate::{
+    Applied, CgroupSpec, Error, ErrorKind, FreezerState, Hierarchy, Resources, Result, Stats,
+    devices_v2::Attachment,
+    dir::{Below, Dir},
+    freezer, remove,
+    slot::{Slot, unmake},
+    tree,
+    values::value_of,
+};
+
+mod set;
+pub(crate) use set::rdma_text;
+pub(crate) mod stats;
+#[cfg(test)]
+mod tests;
+
+/// A cgroup of cgroup v2.
+#[derive(Debug)]
+pub(crate) struct Group {
+    pub(crate) slot: Slot,
+    /// The directory was made by this value: nobody else has set anything in it.
+    fresh: bool,
+    /// A rootless caller may not have a cgroup here, and needs none.
+    denied: bool,
+}
+
+impl Group {
+    pub(crate) fn create(
+        hierarchy: &Hierarchy,
+        spec: &CgroupSpec,
+        resources: &Resources,
+    ) -> Result<Self> {
+        let path = path_for(hierarchy, &spec.inner_path()?)?;
+        Self::create_at(hierarchy, path, spec, resources)
+    }
+
+    /// Creates the cgroup at `path` below the root.
+    pub(crate) fn create_at(
+        hierarchy: &Hierarchy,
+        path: PathBuf,
+        spec: &CgroupSpec,
+        resources: &Resources,
+    ) -> Result<Self> {
+        let slot = Slot::new(hierarchy, path, Below::Unified);
+        let mut made = Vec::new();
+        let created = slot.make(hierarchy, &mut made).and_then(|dir| {
+            enable(hierarchy, &slot, dir).and_then(|()| make_usable(dir, resources))
+        });
+        let fresh = made.last().is_some_and(|last| last == slot.relative());
+        match created {
+            Ok(()) => Ok(Self {
+                slot,
+                fresh,
+                denied: false,
+            }),
+            Err(error) => {
+                unmake(hierarchy, &made, Below::Unified);
+                if error.is_permission() && spec.rootless && spec.path.is_none() {
+                    Self::without_permission(hierarchy, slot, resources, error)
+                } else {
+                    Err(error)
+                }
+            }
+        }
+    }
+
+    /// What becomes of a rootless container whose cgroup cannot be made: it does without, unless a
+    /// limit depends on it.
+    fn without_permission(
+        hierarchy: &Hierarchy,
+        slot: Slot,
+        resources: &Resources,
+        error: Error,
+    ) -> Result<Self> {
+        let available = hierarchy.controllers().unwrap_or_default();
+        let needed = resources.needed_controllers();
+        if needed
+            .iter()
+            .any(|name| available.iter().any(|other| other == name))
+        {
+            return Err(Error::because(
+                ErrorKind::Rootless,
+                "rootless needs no limits + no cgrouppath when no permission is granted for cgroups",
+                error,
+            ));
+        }
+        Ok(Self {
+            slot,
+            fresh: false,
+            denied: true,
+        })
+    }
+
+    pub(crate) fn at(slot: Slot) -> Self {
+        Self {
+            slot,
+            fresh: false,
+            denied: false,
+        }
+    }
+
+    pub(crate) fn is_fresh(&self) -> bool {
+        self.fresh
+    }
+
+    pub(crate) fn dir<'a>(&'a self, hierarchy: &Hierarchy) -> Result<&'a Dir> {
+        self.slot.dir(hierarchy)
+    }
+
+    pub(crate) fn set(
+        &self,
+        hierarchy: &Hierarchy,
+        resources: &Resources,
+        rootless: bool,
+    ) -> Result<Applied> {
+        if self.denied {
+            return match resources.needed_controllers().first() {
+                Some(name) => Err(crate::v1::no_cgroup(name)),
+                None => Ok(Applied::default()),
+            };
+        }
+        let dir = self.dir(hierarchy)?;
+        let attachment = if self.fresh {
+            Attachment::First
+        } else {
+            Attachment::Replace
+        };
+        set::set(dir, resources, attachment, rootless)
+    }
+
+    pub(crate) fn stats(&self, hierarchy: &Hierarchy, rootless: bool) -> Result<Stats> {
+        if self.denied {
+            return Ok(Stats::default());
+        }
+        let is_root = self.slot.relative().as_os_str().is_empty();
+        stats::read(self.dir(hierarchy)?, is_root, rootless)
+    }
+
+    pub(crate) fn freeze(&self, hierarchy: &Hierarchy, state: FreezerState) -> Result<()> {
+        if self.denied {
+            return Err(freezer::not_configured());
+        }
+        freezer::v2::set(self.dir(hierarchy)?, state)
+    }
+
+    pub(crate) fn freezer_state(&self, hierarchy: &Hierarchy) -> Result<Option<FreezerState>> {
+        match self.slot.dir_if_present(hierarchy)? {
+            Some(dir) => freezer::v2::state(dir),
+            None => Ok(None),
+        }
+    }
+
+    pub(crate) fn oom_kill_count(&self, hierarchy: &Hierarchy, rootless: bool) -> Result<u64> {
+        let dir = self.dir(hierarchy)?;
+        match dir.read("memory.events") {
+            Ok(text) => value_of(&text, "oom_kill", &dir.path().join("memory.events")),
+            Err(error) if rootless && error.is_not_found() => Ok(0),
+            Err(error) => Err(error),
+        }
+    }
+
+    pub(crate) fn add(&self, hierarchy: &Hierarchy, pid: u32, rootless: bool) -> Result<()> {
+        if self.denied && rootless {
+            return Ok(());
+        }
+        tree::add(self.dir(hierarchy)?, pid)
+    }
+
+    pub(crate) fn delete(&self, hierarchy: &Hierarchy, deadline: remove::Deadline) -> Result<()> {
+        remove::cgroup(hierarchy, &self.slot, deadline)
+    }
+}
+
+/// The place of a cgroup below the root: an absolute path as it is, a relative one below the parent
+/// of the caller's own cgroup.
+pub(crate) fn path_for(hierarchy: &Hierarchy, inner: &Path) -> Result<PathBuf> {
+    if let Ok(inner) = inner.strip_prefix("/") {
+        return Ok(inner.to_owned());
+    }
+    let own = crate::spec::relative(&hierarchy.own_unified()?);
+    Ok(own.parent().unwrap_or(Path::new("")).join(inner))
+}
+
+/// Hands every controller of the root down to the cgroup, through all its ancestors.
+///
+/// A controller that cannot be enabled is no error here: it is one when a limit needs it.
+pub(crate) fn enable(hierarchy: &Hierarchy, slot: &Slot, dir: &Dir) -> Result<()> {
+    let wanted = hierarchy.controllers()?;
+    let has_all = |text: &str| {
+        wanted
+            .iter()
+            .all(|name| text.split_whitespace().any(|other| other == name))
+    };
+    // The last link of the chain tells whether it is complete.
+    if wanted.is_empty() || has_all(&dir.read("cgroup.controllers")?) {
+        return Ok(());
+    }
+    let all: Vec<_> = wanted.iter().map(|name| format!("+{name}")).collect();
+    let all = all.join(" ");
+    let ancestors: Vec<_> = slot.relative().ancestors().skip(1).collect();
+    for ancestor in ancestors.into_iter().rev() {
+        let ancestor = hierarchy.root().descend(ancestor, Below::Unified)?;
+        if ancestor
+            .read_if_present("cgroup.subtree_control")?
+            .is_some_and(|text| has_all(&text))
+        {
+            continue;
+        }
+        match ancestor.write("cgroup.subtree_control", &all) {
+            Ok(()) => {}
+            Err(_) => {
+                for name in &wanted {
+                    if let Err(error) =
+                        ancestor.write("cgroup.subtree_control", &format!("+{name}"))
+                    {
+                        log::debug!("enable {name}: {error}");
+                    }
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Deals with a cgroup below a threaded one, which no process can enter as it is.
+fn make_usable(dir: &Dir, resources: &Resources) -> Result<()> {
+    // Only the root has no such file; kernels before 4.14 have none at all.
+    let Some(mode) = dir.read_if_present("cgroup.type")? else {
+        return Ok(());
+    };
+    let refuse = |why: &str| {
+        Err(Error::new(
+            ErrorKind::InvalidConfig,
+            format_args!(
+                "cannot enter cgroupv2 {:?} with domain controllers -- it is in {why}",
+                dir.path().display().to_string()
+            ),
+        ))
+    };
+    match mode.trim() {
+        "domain invalid" if resources.needs_domain_controller() => refuse("an invalid state"),
+        "domain invalid" => dir.write("cgroup.type", "threaded"),
+        mode @ ("domain threaded" | "threaded") if resources.needs_domain_controller() => {
+            refuse(&format!("{mode} mode"))
+        }
+        _ => Ok(()),
+    }
+}

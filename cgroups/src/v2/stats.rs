@@ -1,0 +1,328 @@
+//! Reading what the controllers of cgroup v2 count.
+
+use std::{collections::BTreeMap, path::PathBuf};
+
+use crate::{
+    Error, Result, Stats,
+    dir::Dir,
+    hugepages,
+    stats::{
+        Blkio, BlkioEntry, Hugetlb, Memory, MemoryEntry, Misc, Pids, Psi, PsiLine, Rdma, RdmaEntry,
+    },
+    values::{key_values, read_unsigned, read_unsigned_if_present, unparsable, value_of},
+};
+
+/// Reads everything. A controller that is not there counts nothing; of other failures the first one
+/// is returned, unless the caller is rootless.
+pub(crate) fn read(dir: &Dir, is_root: bool, rootless: bool) -> Result<Stats> {
+    let mut stats = Stats::default();
+    let mut failed = None;
+    let mut keep = |result: Result<()>| {
+        if let Err(error) = result
+            && !error.is_not_found()
+        {
+            log::debug!("{error}");
+            failed.get_or_insert(error);
+        }
+    };
+    keep(pids(dir, &mut stats));
+    keep(memory(dir, is_root, &mut stats.memory));
+    keep(io(dir, &mut stats.blkio));
+    keep(cpu(dir, &mut stats));
+    for (file, slot) in [
+        ("cpu.pressure", &mut stats.cpu.psi),
+        ("memory.pressure", &mut stats.memory.psi),
+        ("io.pressure", &mut stats.blkio.psi),
+    ] {
+        keep(psi(dir, file).map(|read| *slot = read));
+    }
+    keep(hugetlb(dir, &mut stats));
+    keep(rdma(dir, &mut stats.rdma));
+    keep(misc(dir, &mut stats.misc));
+    match failed {
+        Some(error) if !rootless => Err(error),
+        _ => Ok(stats),
+    }
+}
+
+fn place(dir: &Dir, name: &str) -> PathBuf {
+    dir.path().join(name)
+}
+
+fn pids(dir: &Dir, stats: &mut Stats) -> Result<()> {
+    let Some(current) = read_unsigned_if_present(dir, "pids.current")? else {
+        // Without the controller the processes can be counted; the limit is unknown.
+        let count = crate::tree::processes(dir)?.len();
+        stats.pids = Pids {
+            current: u64::try_from(count).unwrap_or(u64::MAX),
+            limit: 0,
+        };
+        return Ok(());
+    };
+    let limit = read_unsigned_if_present(dir, "pids.max")?.unwrap_or_default();
+    stats.pids = Pids {
+        current,
+        limit: if limit == u64::MAX { 0 } else { limit },
+    };
+    Ok(())
+}
+
+fn memory(dir: &Dir, is_root: bool, memory: &mut Memory) -> Result<()> {
+    let text = dir.read("memory.stat")?;
+    for pair in key_values(&text, &place(dir, "memory.stat")) {
+        let (key, value) = pair?;
+        memory.raw.insert(key.to_owned(), value);
+    }
+    let raw = |key: &str| memory.raw.get(key).copied().unwrap_or_default();
+    memory.cache = raw("file");
+    memory.use_hierarchy = true;
+    let usage = match read_unsigned(dir, "memory.current") {
+        Err(error) if error.is_not_found() && is_root => {
+            let used = raw("anon") + raw("file");
+            memory.usage = MemoryEntry {
+                usage: used,
+                limit: u64::MAX,
+                ..MemoryEntry::default()
+            };
+            return root_swap(memory, used);
+        }
+        usage => usage?,
+    };
+    memory.usage = MemoryEntry {
+        usage,
+        limit: read_unsigned(dir, "memory.max")?,
+        max: read_unsigned_if_present(dir, "memory.peak")?.unwrap_or_default(),
+        failcnt: 0,
+    };
+    let Some(swap) = read_unsigned_if_present(dir, "memory.swap.current")? else {
+        return Ok(());
+    };
+    let limit = read_unsigned_if_present(dir, "memory.swap.max")?.unwrap_or_default();
+    memory.swap_only = MemoryEntry {
+        usage: swap,
+        limit,
+        max: read_unsigned_if_present(dir, "memory.swap.peak")?.unwrap_or_default(),
+        failcnt: 0,
+    };
+    // cgroup v1 counts memory and swap together; so does this.
+    memory.swap = MemoryEntry {
+        usage: swap.saturating_add(usage),
+        limit: if limit == u64::MAX {
+            u64::MAX
+        } else {
+            limit.saturating_add(memory.usage.limit)
+        },
+        ..MemoryEntry::default()
+    };
+    Ok(())
+}
+
+/// The root cgroup has no swap files; the machine's numbers are its own.
+fn root_swap(memory: &mut Memory, used: u64) -> Result<()> {
+    const PATH: &str = "/proc/meminfo";
+    let failed = |error| Error::io(format_args!("read {PATH}"), PATH, error);
+    let text = std::fs::read_to_string(PATH).map_err(failed)?;
+    let kilobytes = |key: &str| {
+        text.lines()
+            .find_map(|line| line.strip_prefix(key)?.strip_prefix(':'))
+            .and_then(|value| value.trim().strip_suffix("kB"))
+            .and_then(|value| value.trim().parse::<u64>().ok())
+            .unwrap_or_default()
+            .saturating_mul(1024)
+    };
+    let total = kilobytes("SwapTotal");
+    let swap = total.saturating_sub(kilobytes("SwapFree"));
+    memory.swap_only = MemoryEntry {
+        usage: swap,
+        limit: u64::MAX,
+        ..MemoryEntry::default()
+    };
+    memory.swap = MemoryEntry {
+        usage: swap.saturating_add(used),
+        limit: u64::MAX,
+        ..MemoryEntry::default()
+    };
+    Ok(())
+}
+
+fn cpu(dir: &Dir, stats: &mut Stats) -> Result<()> {
+    let text = dir.read("cpu.stat")?;
+    let (usage, throttling) = (&mut stats.cpu.usage, &mut stats.cpu.throttling);
+    for pair in key_values(&text, &place(dir, "cpu.stat")) {
+        let (key, value) = pair?;
+        let nanoseconds = value.saturating_mul(1000);
+        match key {
+            "usage_usec" => usage.total = nanoseconds,
+            "user_usec" => usage.user = nanoseconds,
+            "system_usec" => usage.kernel = nanoseconds,
+            "nr_periods" => throttling.periods = value,
+            "nr_throttled" => throttling.throttled_periods = value,
+            "throttled_usec" => throttling.throttled_time = nanoseconds,
+            "nr_bursts" => throttling.bursts = value,
+            "burst_usec" => throttling.burst_time = nanoseconds,
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Lines `MAJOR:MINOR key=value …`. A device the kernel cannot name is skipped.
+fn io(dir: &Dir, blkio: &mut Blkio) -> Result<()> {
+    let text = dir.read("io.stat")?;
+    for line in text.lines() {
+        let mut fields = line.split_whitespace();
+        let Some((major, minor)) = fields
+            .next()
+            .and_then(|device| device.split_once(':'))
+            .and_then(|(major, minor)| Some((major.parse().ok()?, minor.parse().ok()?)))
+        else {
+            continue;
+        };
+        for field in fields {
+            let Some((key, value)) = field.split_once('=') else {
+                continue;
+            };
+            let (op, table) = match key {
+                "rbytes" => ("Read", &mut blkio.io_service_bytes_recursive),
+                "wbytes" => ("Write", &mut blkio.io_service_bytes_recursive),
+                "rios" => ("Read", &mut blkio.io_serviced_recursive),
+                "wios" => ("Write", &mut blkio.io_serviced_recursive),
+                key if key.starts_with("cost.") => {
+                    ("Count", blkio.cost.entry(key.to_owned()).or_default())
+                }
+                _ => continue,
+            };
+            // The iocost controller prints some of its figures as fractions.
+            let whole = value.split_once('.').map_or(value, |(whole, _)| whole);
+            let value = whole.parse().map_err(|_| {
+                unparsable(
+                    &place(dir, "io.stat"),
+                    &format!("{value:?} is not a number"),
+                )
+            })?;
+            table.push(BlkioEntry {
+                major,
+                minor,
+                op: op.to_owned(),
+                value,
+            });
+        }
+    }
+    Ok(())
+}
+
+/// `None` when the kernel was built or booted without pressure stall information.
+fn psi(dir: &Dir, name: &str) -> Result<Option<Psi>> {
+    let text = match dir.read(name) {
+        Ok(text) => text,
+        Err(error) if error.is_not_found() || error.errno() == Some(libc::EOPNOTSUPP) => {
+            return Ok(None);
+        }
+        Err(error) => return Err(error),
+    };
+    let mut psi = Psi::default();
+    for line in text.lines() {
+        let mut fields = line.split_whitespace();
+        let target = match fields.next() {
+            Some("some") => &mut psi.some,
+            Some("full") => &mut psi.full,
+            _ => continue,
+        };
+        *target = psi_line(fields).ok_or_else(|| {
+            unparsable(
+                &place(dir, name),
+                &format!("line {line:?} is not pressure information"),
+            )
+        })?;
+    }
+    Ok(Some(psi))
+}
+
+fn psi_line<'a>(fields: impl Iterator<Item = &'a str>) -> Option<PsiLine> {
+    let mut line = PsiLine::default();
+    for field in fields {
+        let (key, value) = field.split_once('=')?;
+        match key {
+            "avg10" => line.avg10 = value.parse().ok()?,
+            "avg60" => line.avg60 = value.parse().ok()?,
+            "avg300" => line.avg300 = value.parse().ok()?,
+            "total" => line.total = value.parse().ok()?,
+            _ => {}
+        }
+    }
+    Some(line)
+}
+
+fn hugetlb(dir: &Dir, stats: &mut Stats) -> Result<()> {
+    for size in hugepages::sizes() {
+        // What is reserved, on kernels that count it: a reservation is what a fault fails on.
+        let mut usage = read_unsigned_if_present(dir, &format!("hugetlb.{size}.rsvd.current"))?;
+        if usage.is_none() {
+            usage = read_unsigned_if_present(dir, &format!("hugetlb.{size}.current"))?;
+        }
+        let Some(usage) = usage else { continue };
+        let events = format!("hugetlb.{size}.events");
+        let failcnt = match dir.read_if_present(&events)? {
+            Some(text) => value_of(&text, "max", &place(dir, &events))?,
+            None => 0,
+        };
+        stats.hugetlb.insert(
+            size.clone(),
+            Hugetlb {
+                usage,
+                max: 0,
+                failcnt,
+            },
+        );
+    }
+    Ok(())
+}
+
+pub(crate) fn rdma(dir: &Dir, rdma: &mut Rdma) -> Result<()> {
+    for (file, table) in [
+        ("rdma.current", &mut rdma.current),
+        ("rdma.max", &mut rdma.limit),
+    ] {
+        let Some(text) = dir.read_if_present(file)? else {
+            return Ok(());
+        };
+        for line in text.lines() {
+            let mut fields = line.split_whitespace();
+            let Some(device) = fields.next() else {
+                continue;
+            };
+            let entry: &mut RdmaEntry = table.entry(device.to_owned()).or_default();
+            for (key, value) in fields.filter_map(|field| field.split_once('=')) {
+                let value = match value {
+                    "max" => u32::MAX,
+                    _ => value.parse().map_err(|_| {
+                        unparsable(&place(dir, file), &format!("{value:?} is not a number"))
+                    })?,
+                };
+                match key {
+                    "hca_handle" => entry.hca_handles = value,
+                    "hca_object" => entry.hca_objects = value,
+                    _ => {}
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+fn misc(dir: &Dir, misc: &mut BTreeMap<String, Misc>) -> Result<()> {
+    for file in ["misc.current", "misc.events"] {
+        let Some(text) = dir.read_if_present(file)? else {
+            continue;
+        };
+        for pair in key_values(&text, &place(dir, file)) {
+            let (key, value) = pair?;
+            if file == "misc.current" {
+                misc.entry(key.to_owned()).or_default().usage = value;
+            } else if let Some(key) = key.strip_suffix(".max") {
+                misc.entry(key.to_owned()).or_default().events = value;
+            }
+        }
+    }
+    Ok(())
+}
