@@ -1,28 +1,214 @@
 //! From a configuration to a plan: every decision about what the init process does is taken here, by pure functions.
+//!
+//! [`init`] and [`exec`] turn a request into a [`BuiltPlan`]: the list of steps that the stub of `nsenter` executes, and
+//! the descriptors that the parent has to open for it. Nothing here reads or changes the system, except
+//! [`HostFacts::read`], whose result is part of a request. The same request gives the same plan, byte for byte.
+//!
+//! The order of the steps is what keeps a container closed. One file a subject:
+//!
+//! * `namespaces`, `cgroup`: where the process is, and which of the two processes does what;
+//! * `rootfs`, `mounts`, `mount_options`, `cgroup_mounts`, `devices`, `masks`, `sysctl`: what it sees;
+//! * `terminal`, `network`, `labels`, `attributes`, `environment`, `identity`: what it is;
+//! * `hooks`, `tail`: how it goes over to the user's program.
 
+mod attributes;
 mod built;
+mod cgroup;
+mod cgroup_mounts;
+mod common;
+mod devices;
+mod environment;
+mod hooks;
 mod host;
+mod identity;
+mod labels;
+mod masks;
+mod mount_options;
+mod mounts;
+mod namespaces;
+mod network;
 mod request;
+mod rootfs;
+mod steps;
+mod sysctl;
+mod tail;
+mod terminal;
+#[cfg(test)]
+mod tests;
+
+use nsenter::plan::{Dir, Leaf, Op};
 
 pub use built::{BuiltPlan, Gate, Input, Tag};
 pub use host::HostFacts;
 pub use request::{CgroupPlacement, CgroupView, ExecRequest, Filter, InitRequest, LegacyHierarchy};
 
-use crate::{Error, ErrorKind, Result};
+use self::common::Common;
+use self::labels::ProcSelf;
+use self::namespaces::{Birth, Layout};
+use self::rootfs::Rootfs;
+use self::steps::{Steps, c_string, clean};
+use self::tail::Pending;
+use crate::Result;
 
 /// The plan of a container's init process.
 ///
 /// # Errors
-/// [`ErrorKind::InvalidConfig`] names the field that cannot be used, [`ErrorKind::Unsupported`] what this version does not
-/// offer.
-pub fn init(_request: &InitRequest<'_>) -> Result<BuiltPlan> {
-    Err(Error::new(ErrorKind::Unsupported, "init"))
+/// [`ErrorKind::InvalidConfig`](crate::ErrorKind::InvalidConfig) names the field that cannot be used,
+/// [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported) what this version does not offer.
+pub fn init(request: &InitRequest<'_>) -> Result<BuiltPlan> {
+    let common = Common::from(request);
+    namespaces::refuse(&common)?;
+    rootfs::refuse(&common)?;
+    let layout = Layout::of(&common);
+    let environment = environment::prepare(common.process.env.as_deref())?;
+
+    let mut steps = Steps::new();
+    steps.clone_namespaces(layout.host_clone);
+    // Before any namespace is entered: later another /proc may be in sight.
+    let mut proc = ProcSelf::open(&mut steps, &common, sysctl::needs_host(&common));
+    namespaces::enter(&mut steps, &common, &layout)?;
+    if layout.birth != Birth::Late {
+        steps.push("start a session", Op::NewSession);
+    }
+    labels::keyring(&mut steps, &common, &proc)?;
+    network::configure(&mut steps, &common)?;
+
+    let mut root = rootfs::prepare(&mut steps, &common)?;
+    mounts::all(&mut steps, &common, request.cgroup_view, &mut root)?;
+    devices::make(&mut steps, &common, &mut root)?;
+    sysctl::prepare(&mut steps, &common, &mut root, &proc);
+    hooks::before_the_switch(&mut steps, &common, &root, request.late_limits)?;
+    let apparmor = labels::open_apparmor(&mut steps, &common, &proc)?;
+    let selinux = labels::open_selinux(&mut steps, &common, &proc)?;
+    rootfs::switch(&mut steps, &common, &root)?;
+    if common.process.terminal.is_none() {
+        steps.push("reopen /dev/null", Op::ReopenNull);
+    }
+    working_directory(&mut steps, &common, &root)?;
+
+    let mut terminal = terminal::open(&mut steps, &common, Some(&root));
+    if layout.birth != Birth::Late {
+        terminal::control(&mut steps, terminal.take());
+    }
+    rootfs::make_readonly(&mut steps, &common, &mut root);
+    if let Some(umask) = common.umask() {
+        steps.push("set the file mode creation mask", Op::Umask(umask));
+    }
+    names(&mut steps, &common)?;
+    labels::write_apparmor(&mut steps, &common, apparmor)?;
+    sysctl::write(&mut steps, &common, &mut root, &proc)?;
+    proc.close(&mut steps);
+    masks::apply(&mut steps, &common, &root)?;
+    if let Some(dev) = root.dev.take() {
+        steps.close(dev);
+    }
+    steps.close(root.slot);
+    attributes::set(&mut steps, &common)?;
+    home(&mut steps, &environment);
+
+    let pending = Pending { selinux, apparmor: None, terminal, cgroup: None };
+    tail::finish(&mut steps, &common, environment, layout.birth, pending)?;
+    steps.build(cgroup::born_inside(&common), layout.birth != Birth::None)
 }
 
 /// The plan of a process added to a running container.
 ///
+/// Always two processes: the first does everything that needs privileges while nobody in the container can see it, and the
+/// second is born with the credentials of the user's program.
+///
 /// # Errors
 /// As [`init`].
-pub fn exec(_request: &ExecRequest<'_>) -> Result<BuiltPlan> {
-    Err(Error::new(ErrorKind::Unsupported, "exec"))
+pub fn exec(request: &ExecRequest<'_>) -> Result<BuiltPlan> {
+    let common = Common::from(request);
+    let environment = environment::prepare(common.process.env.as_deref())?;
+
+    let mut steps = Steps::new();
+    let mut proc = ProcSelf::open(&mut steps, &common, false);
+    steps.push("die with the parent", Op::DeathSignal(namespaces::SIGKILL));
+    namespaces::oom_score_adj(&mut steps, &common)?;
+    cgroup::place(&mut steps, &common);
+    let born_in = (common.cgroup.unified && cgroup::starts_outside(&common)).then(|| steps.input(Input::CgroupDirectory));
+    let apparmor = labels::open_apparmor(&mut steps, &common, &proc)?;
+    let selinux = labels::open_selinux(&mut steps, &common, &proc)?;
+    labels::keyring(&mut steps, &common, &proc)?;
+    proc.close(&mut steps);
+    namespaces::join_container(&mut steps, &common);
+    enter_root(&mut steps, &common)?;
+
+    let terminal = terminal::open(&mut steps, &common, None);
+    if let Some(umask) = common.umask() {
+        steps.push("set the file mode creation mask", Op::Umask(umask));
+    }
+    attributes::set(&mut steps, &common)?;
+    home(&mut steps, &environment);
+
+    let pending = Pending { selinux, apparmor, terminal, cgroup: born_in };
+    tail::finish(&mut steps, &common, environment, Birth::Late, pending)?;
+    steps.build(cgroup::born_inside(&common), true)
+}
+
+/// A container without a mount namespace has its root by `chroot(2)` alone; joining namespaces does not lead there.
+fn enter_root(steps: &mut Steps, common: &Common<'_>) -> Result<()> {
+    if common.has(configs::config::NamespaceType::Mount) {
+        return Ok(());
+    }
+    let into = steps.slot();
+    steps.push(
+        "open the root file system",
+        Op::Open {
+            dir: Dir::Cwd,
+            path: c_string("root.path", common.config.rootfs.as_str())?,
+            flags: (libc::O_PATH | libc::O_DIRECTORY).cast_unsigned(),
+            mode: 0,
+            resolve: libc::RESOLVE_NO_SYMLINKS,
+            into,
+        },
+    );
+    steps.push("change the root", Op::Chroot(into));
+    steps.close(into);
+    Ok(())
+}
+
+/// Makes the working directory if it is missing.
+fn working_directory(steps: &mut Steps, common: &Common<'_>, root: &Rootfs) -> Result<()> {
+    let cwd = clean(&common.process.cwd);
+    if cwd == "/" {
+        return Ok(());
+    }
+    let into = steps.slot();
+    // Whether the directory can be entered is found out later, by whom it belongs to.
+    steps.push_tolerating(
+        format!("create the working directory {cwd:?}"),
+        Op::MakePath { root: root.slot, path: c_string("process.cwd", cwd)?, leaf: Leaf::Directory, into },
+        &[libc::EACCES, libc::EPERM],
+    );
+    steps.close(into);
+    Ok(())
+}
+
+/// Host and domain name.
+fn names(steps: &mut Steps, common: &Common<'_>) -> Result<()> {
+    let config = common.config;
+    for (field, name) in [("hostname", &config.hostname), ("domainname", &config.domainname)] {
+        if !name.is_empty() && !common.has(configs::config::NamespaceType::Uts) {
+            return Err(crate::Error::config(format!("unable to set {field} without a private UTS namespace")));
+        }
+    }
+    if !config.hostname.is_empty() {
+        steps.push(format!("sethostname {:?}", config.hostname), Op::HostName(config.hostname.clone().into_bytes()));
+    }
+    if !config.domainname.is_empty() {
+        steps.push(
+            format!("setdomainname {:?}", config.domainname),
+            Op::DomainName(config.domainname.clone().into_bytes()),
+        );
+    }
+    Ok(())
+}
+
+/// Asks for the home directory if the environment lacks one.
+fn home(steps: &mut Steps, environment: &environment::Environment) {
+    if environment.wants_home {
+        steps.push("look up the home directory", Op::AskHome(c"/etc/passwd".to_owned()));
+    }
 }

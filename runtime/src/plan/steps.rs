@@ -68,6 +68,11 @@ impl Steps {
         }
     }
 
+    /// Lets a slot be used again that every way to here has closed.
+    pub(super) fn release(&mut self, slot: Slot) {
+        self.free.push(slot);
+    }
+
     pub(super) fn label(&mut self) -> Label {
         self.builder.label()
     }

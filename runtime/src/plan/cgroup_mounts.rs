@@ -1,0 +1,232 @@
+//! Mounts of type `cgroup`: the container's view of its control groups.
+
+use std::path::Path;
+
+use configs::config::{Mount, MountAttr, MountFlags, NamespaceType};
+use nsenter::plan::{Dir, Expect, FsOption, Leaf, Op, Slot};
+
+use super::common::Common;
+use super::mount_options::{attributes, bind_change};
+use super::mounts::{Entry, Pending, attach, empty_directory, keep_or_close, target};
+use super::rootfs::Rootfs;
+use super::steps::{Steps, c_path, c_string};
+use super::{CgroupView, LegacyHierarchy};
+use crate::Result;
+
+/// Where the host has its cgroup file systems.
+const HOST: &str = "/sys/fs/cgroup";
+/// `CGROUP2_SUPER_MAGIC` of `statfs(2)`.
+const CGROUP2_MAGIC: u64 = 0x6367_7270;
+
+/// One mount of type `cgroup`.
+pub(super) fn mount(
+    steps: &mut Steps,
+    common: &Common<'_>,
+    view: &CgroupView,
+    root: &mut Rootfs,
+    entry: &Entry<'_>,
+) -> Result<()> {
+    match view {
+        CgroupView::Unified { directory } => unified(steps, common, root, entry, directory),
+        CgroupView::Legacy(hierarchies) => legacy(steps, common, root, entry, hierarchies),
+    }
+}
+
+/// cgroup v2. With a cgroup namespace a new mount, whose root is the container's cgroup. Without one, a clone of the
+/// host's mount: it shows the same, and making a new mount of a live cgroup2 costs milliseconds.
+fn unified(steps: &mut Steps, common: &Common<'_>, root: &mut Rootfs, entry: &Entry<'_>, own: &Path) -> Result<()> {
+    let target = target(steps, root.slot, entry, Leaf::Directory)?;
+    let tree = steps.slot();
+    let own_namespace = common.has(NamespaceType::Cgroup);
+    let shown = if own_namespace { own } else { Path::new(HOST) };
+    let mut flags = entry.mount.flags;
+    if common.config.rootless_cgroups && !own_namespace {
+        // The container's root may own cgroups of the host's user here.
+        flags |= MountFlags::RDONLY;
+    }
+    let (bind, done) = (steps.label(), steps.label());
+    if own_namespace {
+        steps.push_or(
+            entry.context("mount"),
+            Op::NewMount {
+                fstype: c"cgroup2".to_owned(),
+                source: Some(c"cgroup".to_owned()),
+                options: Vec::new(),
+                mode_of: None,
+                attributes: attributes(flags),
+                into: tree,
+            },
+            &[libc::EPERM, libc::EBUSY],
+            bind,
+        );
+        steps.jump(done);
+        steps.bind(bind);
+    }
+    let clone = Op::CloneTree {
+        dir: Dir::Cwd,
+        path: c_path("cgroup directory", shown)?,
+        recursive: true,
+        into: tree,
+    };
+    let hide = steps.label();
+    let context = entry.context("bind the host's cgroup directory for");
+    if common.config.rootless_cgroups {
+        steps.push_or(context, clone, &[libc::ENOENT], hide);
+    } else {
+        steps.push(context, clone);
+    }
+    if !own_namespace {
+        steps.push(
+            format!("check that {HOST} is a cgroup2 file system"),
+            Op::Verify { fd: tree, expect: Expect { magic: Some(CGROUP2_MAGIC), ..Expect::default() } },
+        );
+    }
+    restrict(steps, common, entry, flags, tree);
+    if common.config.rootless_cgroups {
+        steps.jump(done);
+        steps.bind(hide);
+        empty_directory(steps, entry, tree);
+    }
+    steps.bind(done);
+    attach(steps, root, entry, tree, target, Pending::default());
+    keep_or_close(steps, root, entry, tree);
+    Ok(())
+}
+
+/// Gives a bound cgroup directory the flags of the mount.
+fn restrict(steps: &mut Steps, common: &Common<'_>, entry: &Entry<'_>, flags: MountFlags, tree: Slot) {
+    let change = bind_change(&Mount { flags, cleared_flags: entry.mount.cleared_flags, ..Mount::default() });
+    let (set, clear) = (change.rest.set, change.rest.clear | change.explicit.clear);
+    if set | clear != 0 {
+        steps.push(
+            entry.context("set the flags of"),
+            Op::MountAttributes {
+                mount: tree,
+                set,
+                clear,
+                propagation: 0,
+                recursive: false,
+                keep_locked: common.in_user_namespace(),
+            },
+        );
+    }
+}
+
+/// cgroup v1: a small tmpfs with one directory a hierarchy, and links for the controllers that share one.
+fn legacy(
+    steps: &mut Steps,
+    common: &Common<'_>,
+    root: &mut Rootfs,
+    entry: &Entry<'_>,
+    hierarchies: &[LegacyHierarchy],
+) -> Result<()> {
+    let restricted = MountAttr::NOSUID | MountAttr::NODEV | MountAttr::NOEXEC;
+    let point = target(steps, root.slot, entry, Leaf::Directory)?;
+    let tmpfs = steps.slot();
+    let mut options = vec![FsOption::String(c"mode".to_owned(), c"755".to_owned())];
+    let label = common.config.mount_label.as_str();
+    if !label.is_empty() {
+        options.push(FsOption::String(c"context".to_owned(), c_string("linux.mountLabel", label)?));
+    }
+    steps.push(
+        entry.context("mount a tmpfs for"),
+        Op::NewMount {
+            fstype: c"tmpfs".to_owned(),
+            source: Some(c"tmpfs".to_owned()),
+            options,
+            mode_of: None,
+            attributes: restricted,
+            into: tmpfs,
+        },
+    );
+    attach(steps, root, entry, tmpfs, point, Pending::default());
+    for hierarchy in hierarchies {
+        one_hierarchy(steps, common, entry, tmpfs, hierarchy)?;
+    }
+    for hierarchy in hierarchies {
+        for link in hierarchy.links.iter().filter(|link| **link != hierarchy.directory) {
+            steps.push(
+                format!("link the {link} cgroup"),
+                Op::Symlink {
+                    dir: tmpfs,
+                    name: c_string("cgroup controller", link.as_str())?,
+                    target: c_string("cgroup hierarchy", hierarchy.directory.as_str())?,
+                },
+            );
+        }
+    }
+    if entry.mount.flags.contains(MountFlags::RDONLY) {
+        steps.push(
+            entry.context("make read-only the tmpfs of"),
+            Op::MountAttributes {
+                mount: tmpfs,
+                set: MountAttr::RDONLY,
+                clear: 0,
+                propagation: 0,
+                recursive: false,
+                keep_locked: false,
+            },
+        );
+    }
+    steps.close(tmpfs);
+    Ok(())
+}
+
+fn one_hierarchy(
+    steps: &mut Steps,
+    common: &Common<'_>,
+    entry: &Entry<'_>,
+    tmpfs: Slot,
+    hierarchy: &LegacyHierarchy,
+) -> Result<()> {
+    let name = hierarchy.directory.as_str();
+    let tree = steps.slot();
+    if common.has(NamespaceType::Cgroup) {
+        let options = hierarchy
+            .data
+            .split(',')
+            .map(|option| match option.split_once('=') {
+                Some((key, value)) => {
+                    Ok(FsOption::String(c_string("cgroup hierarchy", key)?, c_string("cgroup hierarchy", value)?))
+                }
+                None => Ok(FsOption::Flag(c_string("cgroup hierarchy", option)?)),
+            })
+            .collect::<Result<_>>()?;
+        steps.push(
+            format!("mount the {name} cgroup"),
+            Op::NewMount {
+                fstype: c"cgroup".to_owned(),
+                source: Some(c_string("cgroup hierarchy", hierarchy.source.as_str())?),
+                options,
+                mode_of: None,
+                attributes: attributes(entry.mount.flags),
+                into: tree,
+            },
+        );
+    } else {
+        steps.push(
+            format!("bind the {name} cgroup"),
+            Op::CloneTree {
+                dir: Dir::Cwd,
+                path: c_path("cgroup directory", &hierarchy.own)?,
+                recursive: true,
+                into: tree,
+            },
+        );
+        restrict(steps, common, entry, entry.mount.flags, tree);
+    }
+    let target = steps.slot();
+    steps.push(
+        format!("create the directory of the {name} cgroup"),
+        Op::MakePath {
+            root: tmpfs,
+            path: c_string("cgroup hierarchy", name)?,
+            leaf: Leaf::Directory,
+            into: target,
+        },
+    );
+    steps.push(format!("attach the {name} cgroup"), Op::Attach { mount: tree, target });
+    steps.close(target);
+    steps.close(tree);
+    Ok(())
+}

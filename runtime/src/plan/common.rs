@@ -1,0 +1,107 @@
+//! What the plans of init and of an added process have in common: the values in force.
+
+use configs::config::{Capabilities, Config, CpuAffinity, CpuSet, NamespaceType};
+use configs::oci;
+
+use super::{CgroupPlacement, ExecRequest, Filter, HostFacts, InitRequest};
+use crate::Process;
+
+/// The part of a request that both kinds share. The process' own value wins over the container's.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Common<'a> {
+    pub(super) id: &'a str,
+    pub(super) config: &'a Config,
+    pub(super) process: &'a Process,
+    pub(super) host: &'a HostFacts,
+    pub(super) cgroup: &'a CgroupPlacement,
+    pub(super) filter: Option<&'a Filter>,
+    /// The process is added to a running container.
+    pub(super) exec: bool,
+}
+
+impl<'a> From<&'a InitRequest<'a>> for Common<'a> {
+    fn from(request: &'a InitRequest<'a>) -> Self {
+        Self {
+            id: request.container_id,
+            config: request.config,
+            process: request.process,
+            host: request.host,
+            cgroup: &request.cgroup,
+            filter: request.seccomp.as_ref(),
+            exec: false,
+        }
+    }
+}
+
+impl<'a> From<&'a ExecRequest<'a>> for Common<'a> {
+    fn from(request: &'a ExecRequest<'a>) -> Self {
+        Self {
+            id: request.container_id,
+            config: request.config,
+            process: request.process,
+            host: request.host,
+            cgroup: &request.cgroup,
+            filter: request.seccomp.as_ref(),
+            exec: true,
+        }
+    }
+}
+
+impl<'a> Common<'a> {
+    /// Whether the container has a namespace of this type that is not the host's.
+    pub(super) fn has(&self, kind: NamespaceType) -> bool {
+        self.config.namespaces.contains(kind)
+    }
+
+    /// Whether the container's processes live in a user namespace, its own or the one of the runtime.
+    pub(super) fn in_user_namespace(&self) -> bool {
+        self.has(NamespaceType::User) || self.host.in_user_namespace
+    }
+
+    pub(super) fn no_new_privileges(&self) -> bool {
+        self.process.no_new_privileges.unwrap_or(self.config.no_new_privileges)
+    }
+
+    pub(super) fn capabilities(&self) -> Option<&'a Capabilities> {
+        self.process.capabilities.as_ref().or(self.config.capabilities.as_ref())
+    }
+
+    pub(super) fn apparmor_profile(&self) -> Option<&'a str> {
+        let profile = self.process.apparmor_profile.as_deref().unwrap_or(&self.config.apparmor_profile);
+        (!profile.is_empty()).then_some(profile)
+    }
+
+    pub(super) fn selinux_label(&self) -> Option<&'a str> {
+        let label = self.process.selinux_label.as_deref().unwrap_or(&self.config.process_label);
+        (!label.is_empty()).then_some(label)
+    }
+
+    pub(super) fn scheduler(&self) -> Option<&'a oci::Scheduler> {
+        self.process.scheduler.as_ref().or(self.config.scheduler.as_ref())
+    }
+
+    pub(super) fn io_priority(&self) -> Option<&'a oci::IoPriority> {
+        self.process.io_priority.as_ref().or(self.config.io_priority.as_ref())
+    }
+
+    /// The CPUs of a process added by exec before it is in its cgroup; the init has none.
+    pub(super) fn initial_cpus(&self) -> Option<&'a CpuSet> {
+        self.cpu_affinity().and_then(|affinity| affinity.initial.as_ref())
+    }
+
+    /// The CPUs of a process added by exec from then on.
+    pub(super) fn final_cpus(&self) -> Option<&'a CpuSet> {
+        self.cpu_affinity().and_then(|affinity| affinity.final_cpus.as_ref())
+    }
+
+    fn cpu_affinity(&self) -> Option<&'a CpuAffinity> {
+        let configured = self.process.cpu_affinity.as_ref().or(self.config.exec_cpu_affinity.as_ref());
+        configured.filter(|_| self.exec)
+    }
+
+    /// The file mode creation mask; an added process keeps what it inherits unless one is configured.
+    pub(super) fn umask(&self) -> Option<u32> {
+        let configured = self.process.umask.or(self.config.umask);
+        if self.exec { configured } else { configured.or(Some(0o022)) }
+    }
+}

@@ -1,0 +1,136 @@
+//! Working directory, groups, ids and capabilities, in the order that leaves no gap.
+
+use configs::config::{Capabilities, NamespaceType};
+use nsenter::plan::Op;
+
+use super::common::Common;
+use super::namespaces::setgroups_denied;
+use super::steps::{Steps, c_string};
+use crate::{Error, Result};
+
+/// From the identity that prepared the container to the one of the user's program. Afterwards nothing privileged is left.
+pub(super) fn assume(steps: &mut Steps, common: &Common<'_>) -> Result<()> {
+    let process = common.process;
+    let sets = common.capabilities().map(|sets| Sets::of(sets, common.host.last_capability, steps));
+    let cwd = process.cwd.as_str();
+    if !cwd.is_empty() {
+        // First with the rights of the runtime, and if they do not suffice with the user's.
+        steps.push(
+            format!("chdir to cwd ({cwd:?}) set in config.json"),
+            Op::ChangeDirectory { path: c_string("process.cwd", cwd)?, retry_later: true },
+        );
+    }
+    if let Some(sets) = &sets {
+        steps.push(
+            "drop capabilities from the bounding set",
+            Op::BoundingSet { keep: sets.bounding, last: common.host.last_capability },
+        );
+    }
+    // A change from root to another user would take the capabilities that are still to be sorted.
+    let keep = process.uid != 0 && sets.as_ref().is_some_and(|sets| sets.permitted != 0);
+    if keep {
+        steps.push("keep capabilities across the change of the user", Op::KeepCapabilities(true));
+    }
+    for id in [process.uid, process.gid].iter().chain(&process.additional_gids) {
+        if *id == u32::MAX {
+            return Err(Error::config("process.user: 4294967295 is no id"));
+        }
+    }
+    steps.push("change the owner of the standard streams", Op::StdioOwner(process.uid));
+    groups(steps, common)?;
+    steps.push(format!("setgid to {}", process.gid), Op::SetGid(process.gid));
+    steps.push(format!("setuid to {}", process.uid), Op::SetUid(process.uid));
+    if !cwd.is_empty() {
+        steps.push(
+            format!("chdir to cwd ({cwd:?}) set in config.json"),
+            Op::RetryDirectory(c_string("process.cwd", cwd)?),
+        );
+    }
+    steps.push("verify the working directory", Op::VerifyDirectory);
+    if keep {
+        steps.push("stop keeping capabilities", Op::KeepCapabilities(false));
+    }
+    if let Some(Sets { effective, permitted, inheritable, ambient, .. }) = sets {
+        steps.push("apply capabilities", Op::Capabilities { effective, permitted, inheritable });
+        steps.push("apply ambient capabilities", Op::AmbientSet(ambient));
+    }
+    Ok(())
+}
+
+/// Supplementary groups: always set, so that none of the caller's survive, except where the kernel has that switched off.
+fn groups(steps: &mut Steps, common: &Common<'_>) -> Result<()> {
+    let gids = &common.process.additional_gids;
+    if common.config.rootless_euid && !gids.is_empty() {
+        return Err(Error::config("cannot set any additional groups in a rootless container"));
+    }
+    if setgroups_denied(common) {
+        return Ok(());
+    }
+    let op = Op::SetGroups(gids.clone());
+    if gids.is_empty() && common.config.namespaces.path_of(NamespaceType::User).is_some() {
+        // The joined namespace may have it switched off.
+        steps.push_tolerating("set supplementary groups", op, &[libc::EPERM]);
+    } else {
+        steps.push("set supplementary groups", op);
+    }
+    Ok(())
+}
+
+/// Capability sets as bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Sets {
+    bounding: u64,
+    effective: u64,
+    permitted: u64,
+    inheritable: u64,
+    ambient: u64,
+}
+
+impl Sets {
+    /// The sets, without what the kernel does not know; that is told once.
+    fn of(sets: &Capabilities, last: u32, steps: &mut Steps) -> Self {
+        let mut unknown: Vec<String> = Vec::new();
+        let mut bits = |names: &[String]| {
+            let mut bits = 0;
+            for name in names {
+                match number(name).filter(|number| *number <= last) {
+                    Some(number) => bits |= 1u64 << number,
+                    None if unknown.contains(name) => {}
+                    None => unknown.push(name.clone()),
+                }
+            }
+            bits
+        };
+        let bits = Self {
+            bounding: bits(&sets.bounding),
+            effective: bits(&sets.effective),
+            permitted: bits(&sets.permitted),
+            inheritable: bits(&sets.inheritable),
+            ambient: bits(&sets.ambient),
+        };
+        if !unknown.is_empty() {
+            steps.warn(format!("ignoring unknown or unavailable capabilities: [{}]", unknown.join(" ")));
+        }
+        bits
+    }
+}
+
+/// The number of a capability by its name, which must be exact and have its prefix.
+fn number(name: &str) -> Option<u32> {
+    name.parse::<caps::Capability>().ok().filter(|known| known.to_string() == name).map(|known| known.index().into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn capabilities_are_known_by_their_exact_names() {
+        assert_eq!(number("CAP_CHOWN"), Some(0));
+        assert_eq!(number("CAP_SYS_ADMIN"), Some(21));
+        assert_eq!(number("CAP_CHECKPOINT_RESTORE"), Some(40));
+        for name in ["CHOWN", "cap_chown", "CAP_chown", "CAP_", "CAP_NONE", ""] {
+            assert_eq!(number(name), None, "{name}");
+        }
+    }
+}

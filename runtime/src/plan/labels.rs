@@ -1,0 +1,147 @@
+//! Security labels: files in the process' own directory of a verified procfs.
+
+use nsenter::plan::{Dir, Expect, Op, Slot};
+
+use super::common::Common;
+use super::mounts::PROC_MAGIC;
+use super::steps::{Steps, c_string};
+use crate::Result;
+
+/// Inode of the root directory of every procfs (`PROC_ROOT_INO`).
+const PROC_ROOT_INODE: u64 = 1;
+
+/// The host's procfs, if some step of the plan needs it.
+#[derive(Debug)]
+pub(super) struct ProcSelf(Option<Slot>);
+
+impl ProcSelf {
+    /// Opens `/proc` and checks that it is one, when labels are to be written or `wanted` for another reason.
+    pub(super) fn open(steps: &mut Steps, common: &Common<'_>, wanted: bool) -> Self {
+        if !wanted && common.apparmor_profile().is_none() && common.selinux_label().is_none() {
+            return Self(None);
+        }
+        let into = steps.slot();
+        steps.push(
+            "open /proc",
+            Op::Open {
+                dir: Dir::Cwd,
+                path: c"/proc".to_owned(),
+                flags: (libc::O_PATH | libc::O_DIRECTORY).cast_unsigned(),
+                mode: 0,
+                resolve: libc::RESOLVE_NO_MAGICLINKS,
+                into,
+            },
+        );
+        steps.push(
+            "check that /proc is a procfs",
+            Op::Verify {
+                fd: into,
+                expect: Expect { inode: Some(PROC_ROOT_INODE), magic: Some(PROC_MAGIC), ..Expect::default() },
+            },
+        );
+        Self(Some(into))
+    }
+
+    pub(super) fn handle(&self) -> Option<Slot> {
+        self.0
+    }
+
+    pub(super) fn close(&mut self, steps: &mut Steps) {
+        if let Some(slot) = self.0.take() {
+            steps.close(slot);
+        }
+    }
+
+    /// Opens a file of `/proc/self/attr` for writing. Which task may write to it is decided by who opened it.
+    fn attribute(&self, steps: &mut Steps, name: &str) -> Result<Option<Slot>> {
+        let Some(proc) = self.0 else { return Ok(None) };
+        let into = steps.slot();
+        steps.push(format!("open /proc/self/attr/{name}"), open_attribute(proc, name, into)?);
+        Ok(Some(into))
+    }
+}
+
+fn open_attribute(proc: Slot, name: &str, into: Slot) -> Result<Op> {
+    Ok(Op::Open {
+        dir: Dir::Slot(proc),
+        path: c_string("attribute", format!("self/attr/{name}"))?,
+        flags: libc::O_WRONLY.cast_unsigned(),
+        mode: 0,
+        resolve: libc::RESOLVE_BENEATH | libc::RESOLVE_NO_XDEV | libc::RESOLVE_NO_MAGICLINKS,
+        into,
+    })
+}
+
+/// The session keyring, with the process' label on it.
+pub(super) fn keyring(steps: &mut Steps, common: &Common<'_>, proc: &ProcSelf) -> Result<()> {
+    const USER_SEARCH: u32 = 0x8_0000;
+    const OTHER_SEARCH: u32 = 0x8;
+    if common.config.no_new_keyring {
+        return Ok(());
+    }
+    let label = match common.selinux_label() {
+        Some(label) => proc.attribute(steps, "keycreate")?.map(|file| (file, label)),
+        None => None,
+    };
+    if let Some((file, label)) = label {
+        steps.push("set the label of new keys", Op::Write { fd: file, bytes: c_string("process.selinuxLabel", label)?.into_bytes() });
+    }
+    let add_permissions = if common.exec {
+        0
+    } else if common.has(configs::config::NamespaceType::User) {
+        OTHER_SEARCH
+    } else {
+        USER_SEARCH
+    };
+    let name = c_string("container id", format!("_ses.{}", common.id))?;
+    steps.push_tolerating("unable to join session keyring", Op::Keyring { name, add_permissions }, &[libc::ENOSYS]);
+    if let Some((file, _)) = label {
+        steps.close(file);
+        // A second open: the first one's position is past the label.
+        if let Some(file) = proc.attribute(steps, "keycreate")? {
+            steps.push("reset the label of new keys", Op::Write { fd: file, bytes: b"\0".to_vec() });
+            steps.close(file);
+        }
+    }
+    Ok(())
+}
+
+/// The open attribute that the AppArmor profile is written to.
+pub(super) fn open_apparmor(steps: &mut Steps, common: &Common<'_>, proc: &ProcSelf) -> Result<Option<Slot>> {
+    let (Some(_), Some(handle)) = (common.apparmor_profile(), proc.handle()) else { return Ok(None) };
+    let into = steps.slot();
+    let (old, opened) = (steps.label(), steps.label());
+    // The own directory of AppArmor exists since Linux 5.8.
+    steps.push_or("open /proc/self/attr/apparmor/exec", open_attribute(handle, "apparmor/exec", into)?, &[libc::ENOENT], old);
+    steps.jump(opened);
+    steps.bind(old);
+    steps.push("open /proc/self/attr/exec", open_attribute(handle, "exec", into)?);
+    steps.bind(opened);
+    Ok(Some(into))
+}
+
+/// Makes the kernel change to the AppArmor profile at the next exec.
+pub(super) fn write_apparmor(steps: &mut Steps, common: &Common<'_>, file: Option<Slot>) -> Result<()> {
+    let (Some(profile), Some(file)) = (common.apparmor_profile(), file) else { return Ok(()) };
+    let bytes = c_string("process.apparmorProfile", format!("exec {profile}"))?.into_bytes();
+    steps.push(format!("unable to apply apparmor profile: apparmor failed to apply profile {profile}"), Op::Write { fd: file, bytes });
+    steps.close(file);
+    Ok(())
+}
+
+/// The open attribute that the SELinux label is written to.
+pub(super) fn open_selinux(steps: &mut Steps, common: &Common<'_>, proc: &ProcSelf) -> Result<Option<Slot>> {
+    if common.selinux_label().is_none() {
+        return Ok(None);
+    }
+    proc.attribute(steps, "exec")
+}
+
+/// Makes the kernel change to the SELinux label at the next exec.
+pub(super) fn write_selinux(steps: &mut Steps, common: &Common<'_>, file: Option<Slot>) -> Result<()> {
+    let (Some(label), Some(file)) = (common.selinux_label(), file) else { return Ok(()) };
+    let bytes = c_string("process.selinuxLabel", label)?.into_bytes();
+    steps.push(format!("set the process label {label}"), Op::Write { fd: file, bytes });
+    steps.close(file);
+    Ok(())
+}

@@ -1,0 +1,298 @@
+//! Mount flags of the old interface (`mount(2)`) as attributes and options of the new one (`mount_setattr(2)`,
+//! `fsconfig(2)`).
+
+use std::ffi::CString;
+
+use configs::config::{Mount, MountAttr, MountFlags};
+use nsenter::plan::FsOption;
+
+use super::steps::c_string;
+use crate::{Error, ErrorKind, Result};
+
+const ACCESS_TIME: MountFlags = MountFlags::NOATIME
+    .union(MountFlags::NODIRATIME)
+    .union(MountFlags::RELATIME)
+    .union(MountFlags::STRICTATIME);
+
+/// The flags that are one attribute each.
+const PLAIN: [(MountFlags, u64); 5] = [
+    (MountFlags::RDONLY, MountAttr::RDONLY),
+    (MountFlags::NOSUID, MountAttr::NOSUID),
+    (MountFlags::NODEV, MountAttr::NODEV),
+    (MountFlags::NOEXEC, MountAttr::NOEXEC),
+    (MountFlags::NOSYMFOLLOW, MountAttr::NOSYMFOLLOW),
+];
+
+fn plain(flags: MountFlags) -> u64 {
+    PLAIN.iter().filter(|(flag, _)| flags.contains(*flag)).fold(0, |bits, (_, attribute)| bits | attribute)
+}
+
+fn access_time(flags: MountFlags) -> u64 {
+    let mode = if flags.contains(MountFlags::STRICTATIME) {
+        MountAttr::STRICTATIME
+    } else if flags.contains(MountFlags::NOATIME) {
+        MountAttr::NOATIME
+    } else {
+        MountAttr::RELATIME
+    };
+    mode | if flags.contains(MountFlags::NODIRATIME) { MountAttr::NODIRATIME } else { 0 }
+}
+
+/// The attributes of a new mount (`fsmount(2)`).
+pub(super) fn attributes(flags: MountFlags) -> u64 {
+    plain(flags) | access_time(flags)
+}
+
+/// One `mount_setattr(2)`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Change {
+    pub(super) set: u64,
+    pub(super) clear: u64,
+}
+
+impl Change {
+    pub(super) fn is_nothing(self) -> bool {
+        self == Self::default()
+    }
+}
+
+/// What makes the attributes of a bind mount exactly those asked for, as a bind remount would.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct BindChange {
+    /// Flags that the bundle cleared by name: it is an error if the kernel has one of them locked.
+    pub(super) explicit: Change,
+    /// All others.
+    pub(super) rest: Change,
+}
+
+/// The change for a bind mount; nothing if no flag was mentioned, for then the mount keeps those of its source.
+///
+/// Access time modes are left alone unless one is asked for, as `mount(2)` does on a remount.
+pub(super) fn bind_change(mount: &Mount) -> BindChange {
+    let structural = MountFlags::BIND | MountFlags::REC | MountFlags::REMOUNT;
+    if mount.flags.difference(structural).is_empty() && mount.cleared_flags.is_empty() {
+        return BindChange::default();
+    }
+    let mut set = plain(mount.flags);
+    let mut clear = PLAIN.iter().fold(0, |bits, (_, attribute)| bits | attribute) & !set;
+    let explicit = plain(mount.cleared_flags) & clear;
+    clear &= !explicit;
+    if mount.flags.intersects(ACCESS_TIME) {
+        set |= access_time(mount.flags);
+        clear |= MountAttr::ATIME | (MountAttr::NODIRATIME & !set);
+    }
+    BindChange { explicit: Change { set: 0, clear: explicit }, rest: Change { set, clear } }
+}
+
+/// Whether a file system is one of the kernel's own, for which a read-only mount must not make the whole instance
+/// read-only: other mounts show the same instance.
+fn is_kernels_own(kind: &str) -> bool {
+    matches!(kind, "proc" | "sysfs" | "mqueue" | "devpts" | "tmpfs" | "cgroup" | "cgroup2" | "devtmpfs" | "debugfs" | "tracefs" | "securityfs" | "bpf" | "pstore" | "efivarfs")
+}
+
+/// The options of a new file system: those that flags stand for, then the data of the mount.
+///
+/// # Errors
+/// An option has a null byte, or is longer than `fsconfig(2)` takes.
+pub(super) fn options(kind: &str, flags: MountFlags, data: &str) -> Result<Vec<FsOption>> {
+    let mut options = Vec::new();
+    let own = is_kernels_own(kind);
+    for (flag, name, wanted) in [
+        (MountFlags::RDONLY, c"ro", !own),
+        (MountFlags::SYNCHRONOUS, c"sync", true),
+        (MountFlags::DIRSYNC, c"dirsync", true),
+        (MountFlags::MANDLOCK, c"mand", true),
+        (MountFlags::LAZYTIME, c"lazytime", true),
+        (MountFlags::I_VERSION, c"iversion", true),
+    ] {
+        if wanted && flags.contains(flag) {
+            options.push(FsOption::Flag(name.to_owned()));
+        }
+    }
+    for option in split(data) {
+        push(&mut options, kind, &option)?;
+    }
+    Ok(options)
+}
+
+/// One key or `key=value`.
+fn push(options: &mut Vec<FsOption>, kind: &str, option: &str) -> Result<()> {
+    // fstab's word for "nothing special".
+    if option.is_empty() || option == "defaults" {
+        return Ok(());
+    }
+    let Some((key, value)) = option.split_once('=') else {
+        options.push(FsOption::Flag(limited(option)?));
+        return Ok(());
+    };
+    let name = limited(key)?;
+    if kind == "overlay" && key == "lowerdir" && value.len() > MAX_VALUE {
+        // Layer by layer (Linux 6.7), since one string cannot hold them all.
+        let name = c"lowerdir+";
+        for layer in layers(value) {
+            options.push(FsOption::String(name.to_owned(), limited(&layer)?));
+        }
+        return Ok(());
+    }
+    options.push(FsOption::String(name, limited(value)?));
+    Ok(())
+}
+
+/// `fsconfig(2)` takes strings of up to 255 bytes.
+const MAX_VALUE: usize = 255;
+
+fn limited(text: &str) -> Result<CString> {
+    if text.len() > MAX_VALUE {
+        let start: String = text.chars().take(32).collect();
+        return Err(Error::new(
+            ErrorKind::Unsupported,
+            format!("mount option \"{start}…\" is longer than the {MAX_VALUE} bytes the kernel takes"),
+        ));
+    }
+    c_string("mount option", text)
+}
+
+/// Splits at commas, but neither inside double quotes (SELinux contexts) nor after a backslash (overlay). Quotes are
+/// taken off, backslashes are kept: the file system reads them.
+fn split(data: &str) -> Vec<String> {
+    let mut options = Vec::new();
+    let mut current = String::new();
+    let mut quoted = false;
+    let mut chars = data.chars();
+    while let Some(c) = chars.next() {
+        match c {
+            '"' => quoted = !quoted,
+            ',' if !quoted => options.push(std::mem::take(&mut current)),
+            '\\' => {
+                current.push(c);
+                current.extend(chars.next());
+            }
+            c => current.push(c),
+        }
+    }
+    options.push(current);
+    options
+}
+
+/// The directories of a `lowerdir` value, whose colons may be escaped.
+fn layers(value: &str) -> Vec<String> {
+    let mut layers = Vec::new();
+    let mut current = String::new();
+    let mut chars = value.chars();
+    while let Some(c) = chars.next() {
+        match c {
+            ':' => layers.push(std::mem::take(&mut current)),
+            '\\' => current.extend(chars.next()),
+            c => current.push(c),
+        }
+    }
+    layers.push(current);
+    layers.retain(|layer| !layer.is_empty());
+    layers
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bind(flags: MountFlags, cleared: MountFlags) -> BindChange {
+        bind_change(&Mount { flags: flags | MountFlags::BIND, cleared_flags: cleared, ..Mount::default() })
+    }
+
+    const ALL: u64 = MountAttr::RDONLY
+        | MountAttr::NOSUID
+        | MountAttr::NODEV
+        | MountAttr::NOEXEC
+        | MountAttr::NOSYMFOLLOW;
+
+    #[test]
+    fn a_plain_bind_keeps_the_flags_of_its_source() {
+        assert_eq!(bind(MountFlags::REC, MountFlags::NONE), BindChange::default());
+    }
+
+    #[test]
+    fn any_flag_makes_the_others_exact() {
+        let change = bind(MountFlags::RDONLY, MountFlags::NONE);
+        assert_eq!(change.rest, Change { set: MountAttr::RDONLY, clear: ALL & !MountAttr::RDONLY });
+        assert!(change.explicit.is_nothing());
+    }
+
+    #[test]
+    fn a_cleared_flag_alone_clears_the_others_too_and_is_explicit() {
+        let change = bind(MountFlags::NONE, MountFlags::NOEXEC);
+        assert_eq!(change.explicit, Change { set: 0, clear: MountAttr::NOEXEC });
+        assert_eq!(change.rest, Change { set: 0, clear: ALL & !MountAttr::NOEXEC });
+    }
+
+    #[test]
+    fn access_time_is_only_touched_when_asked_for() {
+        assert_eq!(bind(MountFlags::NONE, MountFlags::NODIRATIME).rest.clear & MountAttr::NODIRATIME, 0);
+        let change = bind(MountFlags::NODIRATIME, MountFlags::NONE).rest;
+        assert_eq!(change.set, MountAttr::NODIRATIME);
+        assert_eq!(change.clear, ALL | MountAttr::ATIME);
+        let change = bind(MountFlags::NOATIME, MountFlags::NONE).rest;
+        assert_eq!(change.set, MountAttr::NOATIME);
+        assert_eq!(change.clear, ALL | MountAttr::ATIME | MountAttr::NODIRATIME);
+        // relatime has the value 0: it is asked for by clearing the field.
+        let change = bind(MountFlags::RELATIME, MountFlags::NONE).rest;
+        assert_eq!(change.set, 0);
+        assert_eq!(change.clear & MountAttr::ATIME, MountAttr::ATIME);
+    }
+
+    #[test]
+    fn strict_wins_over_no_access_times() {
+        assert_eq!(attributes(MountFlags::STRICTATIME | MountFlags::NOATIME), MountAttr::STRICTATIME);
+        assert_eq!(attributes(MountFlags::NOATIME), MountAttr::NOATIME);
+        assert_eq!(attributes(MountFlags::NONE), 0);
+    }
+
+    fn strings(options: &[FsOption]) -> Vec<String> {
+        options
+            .iter()
+            .map(|option| match option {
+                FsOption::Flag(key) => key.to_str().unwrap().to_owned(),
+                FsOption::String(key, value) => format!("{}={}", key.to_str().unwrap(), value.to_str().unwrap()),
+            })
+            .collect()
+    }
+
+    #[test]
+    fn data_is_split_at_commas_outside_of_quotes() {
+        let data = "mode=755,context=\"system_u:object_r:x_t:s0:c1,c2\",size=65536k,newinstance,defaults,";
+        assert_eq!(
+            strings(&options("tmpfs", MountFlags::NONE, data).unwrap()),
+            ["mode=755", "context=system_u:object_r:x_t:s0:c1,c2", "size=65536k", "newinstance"]
+        );
+    }
+
+    #[test]
+    fn escaped_commas_of_overlay_stay_in_the_value() {
+        let data = r"lowerdir=/a\,b:/c\:d,upperdir=/u";
+        assert_eq!(
+            strings(&options("overlay", MountFlags::NONE, data).unwrap()),
+            [r"lowerdir=/a\,b:/c\:d", "upperdir=/u"]
+        );
+    }
+
+    #[test]
+    fn a_long_lowerdir_is_given_layer_by_layer() {
+        let layer = "/l".repeat(100);
+        let data = format!(r"lowerdir={layer}:/b\:c:{layer}");
+        assert_eq!(
+            strings(&options("overlay", MountFlags::NONE, &data).unwrap()),
+            [format!("lowerdir+={layer}"), "lowerdir+=/b:c".to_owned(), format!("lowerdir+={layer}")]
+        );
+    }
+
+    #[test]
+    fn an_option_that_fits_no_string_is_refused_by_name() {
+        let error = options("fuse", MountFlags::NONE, &format!("x={}", "y".repeat(256))).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unsupported);
+    }
+
+    #[test]
+    fn a_read_only_disk_is_opened_read_only_and_a_shared_instance_is_not() {
+        assert_eq!(strings(&options("ext4", MountFlags::RDONLY, "").unwrap()), ["ro"]);
+        assert_eq!(strings(&options("sysfs", MountFlags::RDONLY, "").unwrap()), [""; 0]);
+    }
+}

@@ -1,0 +1,251 @@
+//! Making and joining namespaces, and where the second process is born.
+
+use configs::config::{IdMap, Namespace, NamespaceType};
+use nsenter::plan::{Dir, Op, Slot};
+
+use super::common::Common;
+use super::steps::{Steps, c_string};
+use super::{Input, cgroup};
+use crate::{Error, ErrorKind, Result};
+
+/// When the stub clones itself; the child goes on as the container's process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Birth {
+    /// Never: the process of the host's clone becomes the container's.
+    None,
+    /// As soon as the namespaces stand.
+    Early,
+    /// At the very end, with the container's credentials on: others live in the pid namespace and could look into a
+    /// process that still holds something of the host.
+    Late,
+}
+
+/// Which process makes or joins which namespace.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Layout<'a> {
+    /// `CLONE_NEW…` flags of the host's clone.
+    pub(super) host_clone: u32,
+    /// The stub makes a user namespace.
+    pub(super) new_user: bool,
+    /// Namespaces that are joined, in canonical order.
+    pub(super) joined: Vec<&'a Namespace>,
+    /// `CLONE_NEW…` flags of what the stub makes besides the user namespace.
+    pub(super) unshare: u32,
+    pub(super) birth: Birth,
+}
+
+fn flag(kind: NamespaceType) -> u32 {
+    // The flags are below 2³¹.
+    u32::try_from(kind.clone_flag()).unwrap_or_default()
+}
+
+impl<'a> Layout<'a> {
+    /// The layout for a container's init.
+    pub(super) fn of(common: &Common<'a>) -> Self {
+        let namespaces = &common.config.namespaces;
+        let joined: Vec<_> = namespaces.iter_canonical().filter(|ns| !ns.path.is_empty()).collect();
+        let made = namespaces
+            .iter()
+            .filter(|ns| ns.path.is_empty() && ns.kind != NamespaceType::User)
+            .fold(0, |flags, ns| flags | flag(ns.kind));
+        // A user namespace and a time namespace with offsets cannot be made by a clone that is followed by an exec, and
+        // an existing pid or user namespace must not see a process that shares the host program's memory.
+        let two_stages = namespaces.contains(NamespaceType::User)
+            || namespaces.path_of(NamespaceType::Pid).is_some()
+            || namespaces.is_private(NamespaceType::Time);
+        let host_clone = if two_stages {
+            0
+        } else {
+            // The cgroup namespace takes its root from the cgroup the process is in, so it comes after the placement.
+            made & !flag(NamespaceType::Cgroup)
+        };
+        let birth = match (two_stages, late_birth(common)) {
+            (false, _) => Birth::None,
+            (true, false) => Birth::Early,
+            (true, true) => Birth::Late,
+        };
+        Self {
+            host_clone,
+            new_user: namespaces.is_private(NamespaceType::User),
+            joined,
+            unshare: made & !host_clone,
+            birth,
+        }
+    }
+}
+
+/// Whether the process that joins a populated pid namespace can do all its work outside of it.
+///
+/// Not if it has to mount a procfs that shows the joined namespace and the kernel has no option for that, nor if a filter
+/// must be loaded with a capability that the process would still have to hold inside.
+fn late_birth(common: &Common<'_>) -> bool {
+    let mounts_proc = common.config.mounts.iter().any(|mount| !mount.is_bind() && mount.device == "proc");
+    common.config.namespaces.path_of(NamespaceType::Pid).is_some()
+        && (!mounts_proc || common.host.procfs_pidns)
+        && (common.filter.is_none() || common.no_new_privileges())
+}
+
+/// From the first step to the point where all namespaces stand and the process of an early birth lives.
+pub(super) fn enter(steps: &mut Steps, common: &Common<'_>, layout: &Layout<'_>) -> Result<()> {
+    let joined: Vec<(Slot, u32)> = layout
+        .joined
+        .iter()
+        .map(|ns| (steps.input(Input::Namespace { kind: ns.kind, path: ns.path.clone() }), flag(ns.kind)))
+        .collect();
+    steps.push("die with the parent", Op::DeathSignal(SIGKILL));
+    oom_score_adj(steps, common)?;
+    cgroup::place(steps, common);
+    let offsets = open_time_offsets(steps, common)?;
+    if !joined.is_empty() {
+        steps.push("join namespaces", Op::Join(joined.clone()));
+        for (slot, _) in &joined {
+            steps.close(*slot);
+        }
+        if layout.joined.iter().any(|ns| ns.kind == NamespaceType::User) {
+            // A change of credentials clears the signal.
+            steps.push("die with the parent", Op::DeathSignal(SIGKILL));
+        }
+    }
+    if layout.new_user {
+        new_user_namespace(steps, common);
+    }
+    if layout.unshare != 0 {
+        steps.push("make namespaces", Op::Unshare(layout.unshare));
+    }
+    if let Some(offsets) = offsets {
+        steps.push("set the clocks of the time namespace", Op::Write { fd: offsets, bytes: time_offsets(common)? });
+        steps.close(offsets);
+    }
+    if layout.birth == Birth::Early {
+        second_stage(steps, None)?;
+    }
+    Ok(())
+}
+
+pub(super) const SIGKILL: u32 = 9;
+
+/// Makes the user namespace: alone, so that everything made afterwards belongs to it.
+fn new_user_namespace(steps: &mut Steps, common: &Common<'_>) {
+    steps.push("make user namespace", Op::Unshare(flag(NamespaceType::User)));
+    // The maps are files in this process' /proc directory, which only belong to it while it is dumpable.
+    steps.push("let the parent write the id maps", Op::Dumpable(true));
+    steps.push("write id maps", Op::AskIdMaps);
+    steps.push("stop being dumpable", Op::Dumpable(false));
+    if !setgroups_denied(common) {
+        steps.push("drop supplementary groups", Op::SetGroups(Vec::new()));
+    }
+    steps.push("become root of the user namespace", Op::SetGid(0));
+    steps.push("become root of the user namespace", Op::SetUid(0));
+    steps.push("die with the parent", Op::DeathSignal(SIGKILL));
+}
+
+/// Whether `setgroups(2)` is known to be refused where the process runs.
+pub(super) fn setgroups_denied(common: &Common<'_>) -> bool {
+    common.config.rootless_euid || common.host.setgroups_denied
+}
+
+/// Whether a lone id range of the user itself can be written without help and without privilege; the kernel then wants
+/// `setgroups` switched off first.
+pub(super) fn is_own_single_id(maps: &[IdMap], own: u32) -> bool {
+    matches!(maps, [IdMap { container_id: 0, host_id, size: 1 }] if *host_id == own)
+}
+
+/// Clones the stub: the child goes on with the next step.
+pub(super) fn second_stage(steps: &mut Steps, cgroup: Option<Slot>) -> Result<()> {
+    steps.push("start the second stage", Op::SecondStage { cgroup });
+    steps.push("die with the parent", Op::DeathSignal(SIGKILL));
+    steps.push("name the process", Op::Name(c_string("process name", "runc:[2:INIT]")?));
+    Ok(())
+}
+
+/// Joins the namespaces of a running container's init: those its configuration names, in one call.
+pub(super) fn join_container(steps: &mut Steps, common: &Common<'_>) {
+    let flags = common.config.namespaces.iter().fold(0, |flags, ns| flags | flag(ns.kind));
+    if flags == 0 {
+        return;
+    }
+    let pidfd = steps.input(Input::InitPidfd);
+    steps.push("join the namespaces of the container", Op::JoinProcess { pidfd, flags });
+    steps.close(pidfd);
+    if common.has(NamespaceType::User) {
+        steps.push("die with the parent", Op::DeathSignal(SIGKILL));
+    }
+}
+
+/// Writes `oom_score_adj` while the process is still in the host's namespaces: lowering it later would need a
+/// capability of the initial user namespace.
+pub(super) fn oom_score_adj(steps: &mut Steps, common: &Common<'_>) -> Result<()> {
+    let Some(value) = common.config.oom_score_adj else { return Ok(()) };
+    if !(-1000..=1000).contains(&value) {
+        return Err(Error::config(format!("process.oomScoreAdj {value} is not within -1000..=1000")));
+    }
+    let file = open_own(steps, common, "oom_score_adj")?;
+    steps.push("set oom_score_adj", Op::Write { fd: file, bytes: value.to_string().into_bytes() });
+    steps.close(file);
+    Ok(())
+}
+
+fn open_time_offsets(steps: &mut Steps, common: &Common<'_>) -> Result<Option<Slot>> {
+    if common.config.time_offsets.is_empty() {
+        return Ok(None);
+    }
+    if !common.config.namespaces.is_private(NamespaceType::Time) {
+        return Err(Error::config("time namespace offsets specified, but time namespace isn't enabled in the config"));
+    }
+    // Opened now, for later: whether the offsets may be written is decided by the credentials of this open.
+    open_own(steps, common, "timens_offsets").map(Some)
+}
+
+/// Opens a file in this process' `/proc` directory for writing. The directory of a process that is not dumpable belongs to
+/// root, so another user becomes dumpable for the moment; nobody in the container can see the process yet.
+fn open_own(steps: &mut Steps, common: &Common<'_>, name: &str) -> Result<Slot> {
+    let unprivileged = common.host.effective_uid != 0;
+    let into = steps.slot();
+    if unprivileged {
+        steps.push("become dumpable", Op::Dumpable(true));
+    }
+    steps.push(
+        format!("open /proc/self/{name}"),
+        Op::Open {
+            dir: Dir::Cwd,
+            path: c_string("path", format!("/proc/self/{name}"))?,
+            flags: libc::O_WRONLY.cast_unsigned(),
+            mode: 0,
+            resolve: libc::RESOLVE_NO_MAGICLINKS,
+            into,
+        },
+    );
+    if unprivileged {
+        steps.push("stop being dumpable", Op::Dumpable(false));
+    }
+    Ok(into)
+}
+
+/// The content of `timens_offsets`: a line a clock, `time_namespaces(7)`.
+fn time_offsets(common: &Common<'_>) -> Result<Vec<u8>> {
+    let mut text = String::new();
+    for (clock, offset) in &common.config.time_offsets {
+        if clock.is_empty() || !clock.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
+            return Err(Error::config(format!("linux.timeOffsets: {clock:?} is no clock")));
+        }
+        text.push_str(&format!("{clock} {} {}\n", offset.secs, offset.nanosecs));
+    }
+    Ok(text.into_bytes())
+}
+
+/// What cannot be made of the namespaces of a configuration.
+pub(super) fn refuse(common: &Common<'_>) -> Result<()> {
+    let config = common.config;
+    if common.exec {
+        return Ok(());
+    }
+    if config.namespaces.is_private(NamespaceType::User)
+        && (config.uid_mappings.is_empty() || config.gid_mappings.is_empty())
+    {
+        return Err(Error::config("linux.uidMappings and linux.gidMappings are needed by a new user namespace"));
+    }
+    if common.host.effective_uid != 0 && !config.namespaces.contains(NamespaceType::User) {
+        return Err(Error::new(ErrorKind::InvalidConfig, "rootless container requires user namespaces"));
+    }
+    Ok(())
+}

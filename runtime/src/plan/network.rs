@@ -1,0 +1,53 @@
+//! The network namespace: loopback up; everything else is done by the parent over a socket opened in there.
+
+use configs::config::NamespaceType;
+use nsenter::plan::Op;
+
+use super::Tag;
+use super::common::Common;
+use super::steps::Steps;
+use crate::Result;
+
+const AF_NETLINK: u32 = 16;
+const SOCK_RAW: u32 = 3;
+const NETLINK_ROUTE: u32 = 0;
+
+/// The steps that configure the container's network.
+pub(super) fn configure(steps: &mut Steps, common: &Common<'_>) -> Result<()> {
+    let config = common.config;
+    let loopback = config.networks.iter().any(|network| network.kind == "loopback");
+    if loopback && config.namespaces.is_private(NamespaceType::Network) {
+        steps.push("set the loopback interface up", Op::Netlink(loopback_up()));
+    }
+    let further = config.networks.iter().any(|network| network.kind != "loopback");
+    if further || !config.routes.is_empty() || !config.net_devices.is_empty() {
+        let into = steps.slot();
+        steps.push(
+            "open a route socket in the network namespace",
+            Op::Socket { family: AF_NETLINK, kind: SOCK_RAW, protocol: NETLINK_ROUTE, into },
+        );
+        steps.push("configure network interfaces", Op::LendDescriptor { tag: Tag::RouteSocket.number(), fd: into });
+        steps.close(into);
+    }
+    Ok(())
+}
+
+/// `RTM_NEWLINK` with `IFF_UP` for interface 1, which `lo` is in every network namespace (`rtnetlink(7)`).
+fn loopback_up() -> Vec<u8> {
+    const RTM_NEWLINK: u16 = 16;
+    const NLM_F_REQUEST_ACK: u16 = 0x5;
+    const IFF_UP: u32 = 1;
+    let mut message = Vec::with_capacity(32);
+    // struct nlmsghdr: length, type, flags, sequence number, port.
+    message.extend_from_slice(&32u32.to_ne_bytes());
+    message.extend_from_slice(&RTM_NEWLINK.to_ne_bytes());
+    message.extend_from_slice(&NLM_F_REQUEST_ACK.to_ne_bytes());
+    message.extend_from_slice(&1u32.to_ne_bytes());
+    message.extend_from_slice(&0u32.to_ne_bytes());
+    // struct ifinfomsg: family, pad, type, index, flags, change mask.
+    message.extend_from_slice(&[0, 0, 0, 0]);
+    message.extend_from_slice(&1u32.to_ne_bytes());
+    message.extend_from_slice(&IFF_UP.to_ne_bytes());
+    message.extend_from_slice(&IFF_UP.to_ne_bytes());
+    message
+}

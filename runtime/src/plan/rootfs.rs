@@ -1,0 +1,198 @@
+//! The root file system: made a mount of its own, then the root of the process.
+
+use std::path::Path;
+
+use configs::config::{MountAttr, MountFlags, NamespaceType};
+use nsenter::plan::{Dir, Op, Slot};
+
+use super::common::Common;
+use super::steps::{Steps, c_path, c_string};
+use crate::{Error, ErrorKind, Result};
+
+const DIRECTORY: u32 = (libc::O_PATH | libc::O_DIRECTORY).cast_unsigned();
+
+/// What the steps of the root file system keep open for later ones.
+#[derive(Debug)]
+pub(super) struct Rootfs {
+    /// The root of the container.
+    pub(super) slot: Slot,
+    /// The container has a mount namespace.
+    pub(super) mount_namespace: bool,
+    /// The mount at `/dev`, if one was made that takes nodes.
+    pub(super) dev: Option<Slot>,
+    /// `/dev` is a bind mount: it is used as it is.
+    pub(super) dev_is_bound: bool,
+    /// The container's own procfs, complete and writable.
+    pub(super) procfs: Option<Slot>,
+    /// Mounts that become read-only at the end, with their names.
+    pub(super) readonly_later: Vec<(Slot, String)>,
+    /// A mount made so far may be shared, and what is mounted below it with it.
+    pub(super) may_be_shared: bool,
+}
+
+/// The root mount, private to the container, attached where it is on the host.
+pub(super) fn prepare(steps: &mut Steps, common: &Common<'_>) -> Result<Rootfs> {
+    let config = common.config;
+    let mount_namespace = common.has(NamespaceType::Mount);
+    if !config.rootfs.starts_with('/') {
+        return Err(Error::config(format!("root.path {:?} is not absolute", config.rootfs)));
+    }
+    let path = c_string("root.path", config.rootfs.as_str())?;
+    // Every mode given below is meant.
+    steps.push("clear the file mode creation mask", Op::Umask(0));
+    let propagation = if config.root_propagation.is_empty() {
+        MountFlags::SLAVE | MountFlags::REC
+    } else {
+        config.root_propagation
+    };
+    if mount_namespace {
+        steps.push(
+            "set the propagation of /",
+            Op::Propagation { paths: vec![c"/".to_owned()], flags: propagation.bits().into() },
+        );
+        // What is mounted in the root must not show up outside, and the kernel does not pivot below a shared mount.
+        let mut candidates = Vec::new();
+        for ancestor in Path::new(&config.rootfs).ancestors() {
+            candidates.push(c_path("root.path", ancestor)?);
+        }
+        steps.push(
+            "make the mount of the root file system private",
+            Op::Propagation { paths: candidates, flags: MountFlags::PRIVATE.bits().into() },
+        );
+    }
+    let found = steps.slot();
+    steps.push(
+        "open the root file system",
+        Op::Open { dir: Dir::Cwd, path, flags: DIRECTORY, mode: 0, resolve: libc::RESOLVE_NO_SYMLINKS, into: found },
+    );
+    let mut slot = found;
+    if mount_namespace || config.readonlyfs {
+        let tree = steps.slot();
+        steps.push(
+            "bind the root file system",
+            Op::CloneTree { dir: Dir::Slot(found), path: c"".to_owned(), recursive: true, into: tree },
+        );
+        steps.push("attach the root file system", Op::Attach { mount: tree, target: found });
+        steps.close(found);
+        slot = tree;
+        if !mount_namespace {
+            steps.host_mount(config.rootfs.clone().into());
+        }
+    }
+    let recursive_and_not_shared = propagation.contains(MountFlags::REC)
+        && propagation.intersects(MountFlags::SLAVE | MountFlags::PRIVATE | MountFlags::UNBINDABLE);
+    Ok(Rootfs {
+        slot,
+        mount_namespace,
+        dev: None,
+        dev_is_bound: false,
+        procfs: None,
+        readonly_later: Vec::new(),
+        may_be_shared: !mount_namespace || !recursive_and_not_shared,
+    })
+}
+
+/// Makes the prepared root the root of the process, and of its mount namespace.
+pub(super) fn switch(steps: &mut Steps, common: &Common<'_>, root: &Rootfs) -> Result<()> {
+    let config = common.config;
+    if !root.mount_namespace {
+        steps.push("change the root", Op::Chroot(root.slot));
+        return Ok(());
+    }
+    if config.no_pivot_root {
+        for point in &common.host.full_proc_mounts {
+            uncover(steps, point)?;
+        }
+        steps.push("move the root mount", Op::MoveRoot(root.slot));
+    } else {
+        steps.push("pivot the root", Op::PivotRoot(root.slot));
+    }
+    if !config.root_propagation.is_empty() && !config.root_propagation.intersects(MountFlags::PRIVATE) {
+        steps.push(
+            "set the propagation of the new root",
+            Op::Propagation { paths: vec![c"/".to_owned()], flags: config.root_propagation.bits().into() },
+        );
+    }
+    Ok(())
+}
+
+/// Takes away a procfs or sysfs of the host that would stay reachable below a moved root: unmounts it, or covers it if it
+/// is locked.
+fn uncover(steps: &mut Steps, point: &Path) -> Result<()> {
+    let path = c_path("mount point", point)?;
+    let shown = point.display();
+    steps.push_tolerating(
+        format!("stop propagation from {shown}"),
+        Op::Propagation { paths: vec![path.clone()], flags: (MountFlags::SLAVE | MountFlags::REC).bits().into() },
+        &[libc::EINVAL, libc::ENOENT],
+    );
+    let (cover, done) = (steps.label(), steps.label());
+    steps.push_or(
+        format!("unmount {shown}"),
+        Op::Unmount { path: path.clone(), flags: libc::MNT_DETACH.cast_unsigned() },
+        &[libc::EPERM, libc::EINVAL],
+        cover,
+    );
+    steps.jump(done);
+    steps.bind(cover);
+    let (target, tree) = (steps.slot(), steps.slot());
+    steps.push(
+        format!("open {shown}"),
+        Op::Open { dir: Dir::Cwd, path, flags: DIRECTORY, mode: 0, resolve: libc::RESOLVE_NO_MAGICLINKS, into: target },
+    );
+    steps.push(
+        format!("cover {shown}"),
+        Op::NewMount {
+            fstype: c"tmpfs".to_owned(),
+            source: Some(c"tmpfs".to_owned()),
+            options: Vec::new(),
+            mode_of: None,
+            attributes: MountAttr::RDONLY,
+            into: tree,
+        },
+    );
+    steps.push(format!("cover {shown}"), Op::Attach { mount: tree, target });
+    steps.close(tree);
+    steps.close(target);
+    steps.bind(done);
+    Ok(())
+}
+
+/// The read-only mounts that had to be writable so far, and the root itself.
+pub(super) fn make_readonly(steps: &mut Steps, common: &Common<'_>, root: &mut Rootfs) {
+    for (slot, point) in std::mem::take(&mut root.readonly_later) {
+        steps.push(format!("make {point} read-only"), readonly(slot));
+        steps.close(slot);
+    }
+    if common.config.readonlyfs {
+        steps.push("make the root read-only", readonly(root.slot));
+    }
+}
+
+fn readonly(mount: Slot) -> Op {
+    Op::MountAttributes { mount, set: MountAttr::RDONLY, clear: 0, propagation: 0, recursive: false, keep_locked: true }
+}
+
+/// What cannot be made of the root of a configuration.
+pub(super) fn refuse(common: &Common<'_>) -> Result<()> {
+    let config = common.config;
+    if common.has(NamespaceType::Mount) {
+        if config.no_pivot_root && config.root_propagation.intersects(MountFlags::PRIVATE) {
+            return Err(Error::config("rootfsPropagation of [r]private is not safe without pivot_root"));
+        }
+        return Ok(());
+    }
+    if !config.mask_paths.is_empty() {
+        return Err(Error::config("unable to restrict sys entries without a private MNT namespace"));
+    }
+    if !config.readonly_paths.is_empty() {
+        return Err(Error::config("unable to restrict sys entries without a private MNT namespace"));
+    }
+    if !config.root_propagation.is_empty() {
+        return Err(Error::new(
+            ErrorKind::InvalidConfig,
+            "linux.rootfsPropagation needs a mount namespace of the container's own",
+        ));
+    }
+    Ok(())
+}

@@ -1,0 +1,106 @@
+//! The last steps: from "all is ready" to the execution of the user's program.
+
+use std::ffi::CString;
+
+use nsenter::plan::{Op, Slot};
+
+use super::common::Common;
+use super::environment::Environment;
+use super::namespaces::{Birth, second_stage};
+use super::steps::{Steps, c_string};
+use super::{Input, cgroup, hooks, identity, labels, terminal};
+use crate::{Error, Result};
+
+/// What was opened before and is used up here.
+#[derive(Debug)]
+pub(super) struct Pending {
+    /// The file that takes the SELinux label.
+    pub(super) selinux: Option<Slot>,
+    /// The file that takes the AppArmor profile, if that is set as late as here.
+    pub(super) apparmor: Option<Slot>,
+    /// The terminal that is not yet the controlling one.
+    pub(super) terminal: Option<Slot>,
+    /// The directory that the second stage is born in.
+    pub(super) cgroup: Option<Slot>,
+}
+
+/// The steps from ready to the end.
+pub(super) fn finish(
+    steps: &mut Steps,
+    common: &Common<'_>,
+    environment: Environment,
+    birth: Birth,
+    pending: Pending,
+) -> Result<()> {
+    let process = common.process;
+    let name = process.args.first().ok_or_else(|| Error::config("args must not be empty"))?;
+    let candidates = environment.candidates(name)?;
+    let restricted = common.no_new_privileges();
+    // From here on the death of the parent is seen on the control channel, and no longer by a signal, which would come
+    // with the end of the parent's thread already.
+    steps.push("outlive the thread of the parent", Op::DeathSignal(0));
+    // An init that is born late is known to nobody before its birth, so it says itself that it is ready.
+    let ready_late = birth == Birth::Late && !common.exec;
+    if !ready_late {
+        steps.push("ready", Op::AskReady);
+    }
+    labels::write_selinux(steps, common, pending.selinux)?;
+    if !restricted {
+        filter(steps, common);
+    }
+    identity::assume(steps, common)?;
+    labels::write_apparmor(steps, common, pending.apparmor)?;
+    death_signal(steps, common)?;
+    steps.push(format!("exec: {name:?}"), Op::Lookup(candidates));
+    if birth == Birth::Late {
+        // The signal is not inherited, and neither are session and terminal.
+        second_stage(steps, pending.cgroup)?;
+        if let Some(cgroup) = pending.cgroup {
+            steps.close(cgroup);
+            cgroup::settle_affinity(steps, common);
+        }
+        steps.push("start a session", Op::NewSession);
+        terminal::control(steps, pending.terminal);
+        if ready_late {
+            steps.push("ready", Op::AskReady);
+        }
+        steps.push("outlive the thread of the parent", Op::DeathSignal(0));
+        death_signal(steps, common)?;
+    }
+    if restricted {
+        filter(steps, common);
+    }
+    steps.push("close the control channel", Op::CloseControl);
+    if !common.exec {
+        let fifo = steps.input(Input::ExecFifo);
+        steps.push("wait for start", Op::WaitStart(fifo));
+        steps.close(fifo);
+        hooks::late(steps, common)?;
+    }
+    let args = process.args.iter().map(|arg| c_string("process.args", arg.as_str())).collect::<Result<Vec<CString>>>()?;
+    steps.passed_descriptors(process.passed.len())?;
+    steps.push(format!("exec {name}"), Op::Exec { args, env: environment.entries });
+    Ok(())
+}
+
+fn filter(steps: &mut Steps, common: &Common<'_>) {
+    if let Some(filter) = common.filter {
+        steps.push(
+            "load the seccomp filter",
+            Op::Seccomp { flags: filter.flags, program: filter.program.clone(), listener: filter.listener },
+        );
+    }
+}
+
+/// The signal asked for, once no change of credentials can clear it any more.
+fn death_signal(steps: &mut Steps, common: &Common<'_>) -> Result<()> {
+    if common.exec || common.config.parent_death_signal == 0 {
+        return Ok(());
+    }
+    let signal = u32::try_from(common.config.parent_death_signal)
+        .ok()
+        .filter(|signal| *signal <= 64)
+        .ok_or_else(|| Error::config(format!("parent_death_signal {} is no signal", common.config.parent_death_signal)))?;
+    steps.push("restore the parent death signal", Op::DeathSignal(signal));
+    Ok(())
+}
