@@ -1,1 +1,36 @@
-//! End-to-end tests and benchmarks.
+//! End-to-end tests and benchmarks: the harness.
+//!
+//! A test makes a [`Case`]: a state root, a bundle and an id of its own. It runs the program under test on it, looks at
+//! what the kernel shows, and ends with [`Case::finish`], which fails if anything is left behind.
+//!
+//! * The program under test is the release build, or what `COFFERDAM_BIN` names. With another OCI runtime there the harness
+//!   tests itself: `COFFERDAM_BIN=/usr/sbin/runc`.
+//! * [`need!`] states what a test needs of the machine. What is not there makes it a counted skip, never a silent pass;
+//!   with `COFFERDAM_NO_SKIP=1` it is a failure.
+//! * Every command has a limit of time: a hang is a failure, not a hang of the tests.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    clippy::missing_panics_doc,
+    reason = "a test that cannot go on fails, and says why"
+)]
+
+pub mod bundle;
+pub mod case;
+pub mod cgroup;
+pub mod console;
+pub mod engine;
+pub mod leftovers;
+pub mod limited;
+pub mod needs;
+pub mod program;
+#[path = "../benches/compare/tiny_program.rs"]
+pub mod tiny_program;
+
+pub use bundle::Bundle;
+pub use case::Case;
+pub use limited::{Limited, Output};

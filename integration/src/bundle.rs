@@ -1,0 +1,171 @@
+//! Bundles made of a static busybox.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+
+use configs::oci::Spec;
+use serde_json::{Value, json};
+
+use crate::{program, tiny_program};
+
+/// The programs of busybox that tests call by name.
+const APPLETS: &[&str] = &[
+    "awk", "basename", "cat", "chmod", "chown", "cp", "cut", "date", "dd", "df", "dirname", "echo",
+    "env", "false", "find", "grep", "head", "hostname", "id", "ip", "kill", "ln", "ls", "mkdir",
+    "mknod", "mount", "mv", "nc", "nproc", "od", "printf", "ps", "pwd", "readlink", "rm", "rmdir",
+    "sed", "seq", "setsid", "sh", "sleep", "sort", "stat", "stty", "sync", "tail", "test", "touch",
+    "tr", "true", "tty", "ulimit", "umount", "uname", "wc", "xargs", "yes",
+];
+
+/// A bundle directory that exists until this is dropped.
+#[derive(Debug)]
+pub struct Bundle {
+    directory: tempfile::TempDir,
+    /// What `config.json` will hold: a container without terminal, changed by tests as they like.
+    pub config: Value,
+}
+
+/// A busybox that runs without any library.
+pub fn static_busybox() -> Option<PathBuf> {
+    program::find("busybox").filter(|path| {
+        // Static or not stands in the program headers: a dynamic program names an interpreter.
+        fs::read(path).is_ok_and(|image| {
+            !image
+                .get(..4096)
+                .unwrap_or(&image)
+                .windows(8)
+                .any(|bytes| bytes == b"ld-linux")
+        })
+    })
+}
+
+impl Bundle {
+    /// A bundle with busybox and a minimal `/etc`.
+    ///
+    /// # Panics
+    /// There is no static busybox, or no room.
+    pub fn new() -> Self {
+        let directory = tempfile::Builder::new()
+            .prefix("cofferdam-test-")
+            .tempdir()
+            .expect("make a temporary directory");
+        // Containers with a user namespace reach their root through it.
+        fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755)).expect("chmod");
+        let rootfs = directory.path().join("rootfs");
+        root_file_system(&rootfs);
+        let mut config = serde_json::to_value(Spec::example()).expect("a spec is JSON");
+        config["process"]["terminal"] = json!(false);
+        config["process"]["args"] = json!(["/bin/true"]);
+        config["hostname"] = json!("testhost");
+        Self { directory, config }
+    }
+
+    /// The bundle directory.
+    pub fn path(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// The root file system.
+    pub fn rootfs(&self) -> PathBuf {
+        self.path().join("rootfs")
+    }
+
+    /// Sets the program to run.
+    pub fn args(&mut self, args: &[&str]) -> &mut Self {
+        self.config["process"]["args"] = json!(args);
+        self
+    }
+
+    /// Sets the program to a script for busybox's shell.
+    pub fn script(&mut self, script: &str) -> &mut Self {
+        self.args(&["/bin/sh", "-c", script])
+    }
+
+    /// Adds a mount.
+    pub fn mount(&mut self, mount: Value) -> &mut Self {
+        self.config["mounts"]
+            .as_array_mut()
+            .expect("mounts")
+            .push(mount);
+        self
+    }
+
+    /// Adds a namespace: `{"type": …}`, with a `path` to join one.
+    pub fn namespace(&mut self, namespace: Value) -> &mut Self {
+        self.config["linux"]["namespaces"]
+            .as_array_mut()
+            .expect("namespaces")
+            .push(namespace);
+        self
+    }
+
+    /// Takes a type of namespace away: the container then uses the host's.
+    pub fn without_namespace(&mut self, kind: &str) -> &mut Self {
+        let namespaces = self.config["linux"]["namespaces"]
+            .as_array_mut()
+            .expect("namespaces");
+        namespaces.retain(|namespace| namespace["type"] != kind);
+        self
+    }
+
+    /// Puts the container into a user namespace whose ids begin at `host` outside, and gives it the files of its root.
+    pub fn user_namespace(&mut self, host: u32, size: u32) -> &mut Self {
+        let map = json!([{ "containerID": 0, "hostID": host, "size": size }]);
+        self.config["linux"]["uidMappings"] = map.clone();
+        self.config["linux"]["gidMappings"] = map;
+        chown_tree(&self.rootfs(), host);
+        self.namespace(json!({ "type": "user" }))
+    }
+
+    /// Writes `config.json`.
+    pub fn write(&self) {
+        let text = serde_json::to_vec_pretty(&self.config).expect("JSON");
+        fs::write(self.path().join("config.json"), text).expect("write config.json");
+    }
+}
+
+impl Default for Bundle {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+fn chown_tree(path: &Path, owner: u32) {
+    std::os::unix::fs::lchown(path, Some(owner), Some(owner)).expect("chown");
+    if path.symlink_metadata().expect("stat").is_dir() {
+        for entry in fs::read_dir(path).expect("read a directory") {
+            chown_tree(&entry.expect("read a directory").path(), owner);
+        }
+    }
+}
+
+/// Fills a directory with busybox, the smallest program that ends at once, and a minimal `/etc`.
+pub fn root_file_system(rootfs: &Path) {
+    for name in [
+        "bin",
+        "etc",
+        "proc",
+        "sys",
+        "dev",
+        "tmp",
+        "root",
+        "home/user",
+    ] {
+        fs::create_dir_all(rootfs.join(name)).expect("mkdir");
+    }
+    fs::set_permissions(rootfs.join("tmp"), fs::Permissions::from_mode(0o1777)).expect("chmod");
+    let busybox = static_busybox().expect("install the package busybox-static");
+    fs::copy(busybox, rootfs.join("bin/busybox")).expect("copy busybox");
+    for applet in APPLETS {
+        symlink("busybox", rootfs.join("bin").join(applet)).expect("symlink");
+    }
+    tiny_program::write(&rootfs.join("bin/tiny-true"), tiny_program::TRUE)
+        .expect("write a program");
+    fs::write(
+        rootfs.join("etc/passwd"),
+        "root:x:0:0:root:/root:/bin/sh\nuser:x:1000:1000::/home/user:/bin/sh\n",
+    )
+    .expect("write");
+    fs::write(rootfs.join("etc/group"), "root:x:0:\nuser:x:1000:\n").expect("write");
+}

@@ -1,0 +1,259 @@
+//! One test's own containers.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use serde_json::{Value, json};
+
+use crate::bundle::Bundle;
+use crate::leftovers::{self, Marks};
+use crate::limited::{Limited, Output};
+use crate::program;
+
+/// A state root, a bundle and an id that no other test has.
+#[derive(Debug)]
+pub struct Case {
+    /// The bundle; written to disk before every command.
+    pub bundle: Bundle,
+    /// The id of the container.
+    pub id: String,
+    /// The program under test.
+    pub program: PathBuf,
+    root: tempfile::TempDir,
+    finished: bool,
+}
+
+static NUMBER: AtomicU32 = AtomicU32::new(0);
+
+impl Case {
+    /// A case whose container would run `/bin/true`.
+    pub fn new() -> Self {
+        Self::of(program::under_test())
+    }
+
+    /// The same for another runtime.
+    pub fn of(program: PathBuf) -> Self {
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let id = format!("test-{}-{number}", std::process::id());
+        let mut bundle = Bundle::new();
+        bundle.config["linux"]["cgroupsPath"] = json!(format!("/cofferdam/{id}"));
+        let root = tempfile::Builder::new()
+            .prefix("cofferdam-root-")
+            .tempdir()
+            .expect("make a temporary directory");
+        Self {
+            bundle,
+            id,
+            program,
+            root,
+            finished: false,
+        }
+    }
+
+    /// The state root.
+    pub fn root(&self) -> &Path {
+        self.root.path()
+    }
+
+    /// The cgroup of the container.
+    pub fn cgroup(&self) -> String {
+        self.bundle.config["linux"]["cgroupsPath"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned()
+    }
+
+    /// A command line of the program under test, with the state root of this case, in the bundle directory.
+    pub fn command(&self, arguments: &[&str]) -> Limited {
+        self.bundle.write();
+        let mut line: Vec<OsString> = vec!["--root".into(), self.root().into()];
+        line.extend(arguments.iter().map(OsString::from));
+        Limited::new(&self.program)
+            .args(line)
+            .directory(self.bundle.path())
+    }
+
+    /// Runs such a command line.
+    pub fn call(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output()
+    }
+
+    /// `run ID`: to its end.
+    pub fn run(&self) -> Output {
+        self.call(&["run", &self.id])
+    }
+
+    /// Runs a script in the container and returns its output, for tests that only want to look at the inside.
+    #[track_caller]
+    pub fn inside(&mut self, script: &str) -> Output {
+        self.bundle.script(script);
+        self.run().ok()
+    }
+
+    /// `run --detach ID`.
+    #[track_caller]
+    pub fn start(&self) -> Output {
+        self.detached(&["run", "--detach", &self.id]).ok()
+    }
+
+    /// `create ID`.
+    #[track_caller]
+    pub fn create(&self) -> Output {
+        self.detached(&["create", &self.id]).ok()
+    }
+
+    /// A command whose container goes on with the command's own streams: they must not be pipes of this test, whose end
+    /// it would then wait for. Standard error is kept in a file.
+    pub fn detached(&self, arguments: &[&str]) -> Output {
+        self.bundle.write();
+        let said = self.bundle.path().join("stderr");
+        let line = ["--root".into(), self.root().to_string_lossy().into_owned()];
+        let line: Vec<String> = line
+            .into_iter()
+            .chain(arguments.iter().map(|&argument| argument.to_owned()))
+            .collect();
+        let script = r#"out=$1; shift; exec "$@" </dev/null >"$out.out" 2>"$out""#;
+        let mut shell: Vec<OsString> = vec![
+            "-c".into(),
+            script.into(),
+            "sh".into(),
+            said.clone().into(),
+            self.program.clone().into(),
+        ];
+        shell.extend(line.into_iter().map(OsString::from));
+        let output = Limited::new("/bin/sh")
+            .args(shell)
+            .directory(self.bundle.path())
+            .output();
+        let read = |path: &Path| std::fs::read_to_string(path).unwrap_or_default();
+        Output {
+            stdout: read(&said.with_extension("out")),
+            stderr: read(&said),
+            ..output
+        }
+    }
+
+    /// Starts a foreground command and leaves it running.
+    pub fn spawn(&self, arguments: &[&str]) -> Child {
+        self.command(arguments).spawn(Stdio::null())
+    }
+
+    /// `exec ID …`.
+    pub fn exec(&self, arguments: &[&str]) -> Output {
+        let line: Vec<&str> = ["exec", &self.id]
+            .into_iter()
+            .chain(arguments.iter().copied())
+            .collect();
+        self.call(&line)
+    }
+
+    /// `state ID` as JSON.
+    #[track_caller]
+    pub fn state(&self) -> Value {
+        self.call(&["state", &self.id]).ok().json()
+    }
+
+    /// The status that `state` shows.
+    #[track_caller]
+    pub fn status(&self) -> String {
+        self.state()["status"]
+            .as_str()
+            .expect("a status")
+            .to_owned()
+    }
+
+    /// The pid that `state` shows.
+    #[track_caller]
+    pub fn pid(&self) -> u32 {
+        let pid = self.state()["pid"].as_u64().expect("a pid");
+        u32::try_from(pid).expect("a pid")
+    }
+
+    /// Waits until the status is `status`: looks again each time the init process may have changed it.
+    #[track_caller]
+    pub fn wait_for_status(&self, status: &str) {
+        let started = std::time::Instant::now();
+        loop {
+            let now = self.status();
+            if now == status {
+                return;
+            }
+            assert!(
+                started.elapsed() < crate::limited::PATIENCE,
+                "status is still {now}, not {status}"
+            );
+            std::thread::yield_now();
+        }
+    }
+
+    /// What is left of the container.
+    pub fn leftovers(&self) -> std::collections::BTreeSet<String> {
+        let cgroup = self.cgroup();
+        leftovers::find(&Marks {
+            cgroup: &cgroup,
+            directory: self.bundle.path(),
+            root: self.root(),
+        })
+    }
+
+    /// Makes sure that nothing is left.
+    #[track_caller]
+    pub fn nothing_left(&self) {
+        let left = self.leftovers();
+        assert!(left.is_empty(), "left behind: {left:#?}");
+    }
+
+    /// Ends the test: nothing may be left.
+    #[track_caller]
+    pub fn finish(mut self) {
+        self.finished = true;
+        self.nothing_left();
+    }
+
+    /// Ends a test whose container still exists: deletes it with `--force`; nothing may be left then.
+    #[track_caller]
+    pub fn delete(self) {
+        let deleted = self.call(&["delete", "--force", &self.id]);
+        assert!(deleted.code == 0, "{deleted}");
+        self.finish();
+    }
+}
+
+impl Default for Case {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Drop for Case {
+    fn drop(&mut self) {
+        if !self.finished {
+            // A failed test: take away what it left, so that it does not trouble others. The failure is told already.
+            let ids: Vec<String> = std::fs::read_dir(self.root())
+                .map(|entries| {
+                    entries
+                        .flatten()
+                        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+                        .collect()
+                })
+                .unwrap_or_default();
+            for id in ids {
+                let _ = std::process::Command::new(&self.program)
+                    .args([
+                        "--root".as_ref(),
+                        self.root().as_os_str(),
+                        "delete".as_ref(),
+                        "--force".as_ref(),
+                        id.as_ref(),
+                    ])
+                    .output();
+            }
+        }
+        // Empty cgroups go with the case; what is not empty is what finish() complains about.
+        for directory in crate::cgroup::directories(&self.cgroup()) {
+            let _ = std::fs::remove_dir(directory);
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! The cgroup hierarchies of this machine, as the kernel shows them.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// `CGROUP2_SUPER_MAGIC` of `linux/magic.h`.
+const CGROUP2: i64 = 0x6367_7270;
+
+/// Whether a directory is on a cgroup v2 file system.
+fn is_v2(path: &Path) -> bool {
+    rustix::fs::statfs(path).is_ok_and(|found| found.f_type == CGROUP2)
+}
+
+/// Whether cgroup v2 is all there is.
+pub fn is_unified() -> bool {
+    is_v2(Path::new("/sys/fs/cgroup"))
+}
+
+/// Whether v1 controllers are mounted where they are expected.
+pub fn has_v1() -> bool {
+    Path::new("/sys/fs/cgroup/memory/tasks").exists()
+}
+
+/// Where cgroup v2 is mounted.
+pub fn v2_mount() -> Option<PathBuf> {
+    ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"]
+        .map(PathBuf::from)
+        .into_iter()
+        .find(|path| is_v2(path))
+}
+
+/// The mount points of all hierarchies.
+pub fn mounts() -> Vec<PathBuf> {
+    let table = fs::read_to_string("/proc/self/mounts").expect("read /proc/self/mounts");
+    table
+        .lines()
+        .filter_map(|line| {
+            let mut fields = line.split(' ').skip(1);
+            let (target, kind) = (fields.next()?, fields.next()?);
+            (kind.starts_with("cgroup") && target.starts_with("/sys/fs/cgroup"))
+                .then(|| PathBuf::from(target))
+        })
+        .collect()
+}
+
+/// The directories that a cgroup path has in all hierarchies, those that exist.
+pub fn directories(path: &str) -> Vec<PathBuf> {
+    let relative = path.trim_start_matches('/');
+    mounts()
+        .into_iter()
+        .map(|mount| mount.join(relative))
+        .filter(|directory| directory.is_dir())
+        .collect()
+}
+
+/// Reads a file of a cgroup: of controller `controller` on v1, of the only hierarchy on v2.
+///
+/// # Panics
+/// It cannot be read.
+#[track_caller]
+pub fn read(controller: &str, path: &str, file: &str) -> String {
+    let mount = if is_unified() {
+        PathBuf::from("/sys/fs/cgroup")
+    } else {
+        Path::new("/sys/fs/cgroup").join(controller)
+    };
+    let file = mount.join(path.trim_start_matches('/')).join(file);
+    let text =
+        fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+    text.trim_end().to_owned()
+}

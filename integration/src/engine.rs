@@ -1,0 +1,68 @@
+//! Container engines of their own for one test, with the program under test as their runtime.
+//!
+//! Everything an engine keeps is in a temporary directory, no network is touched, and images are made of the busybox
+//! root file system, so nothing is fetched.
+
+mod containerd;
+mod daemon;
+mod docker;
+mod podman;
+
+pub use containerd::Containerd;
+pub use daemon::Daemon;
+pub use docker::Docker;
+pub use podman::Podman;
+
+use std::path::{Path, PathBuf};
+
+use crate::bundle::root_file_system;
+use crate::limited::Limited;
+
+/// The name of the image that every engine gets.
+pub const IMAGE: &str = "localhost/busybox:test";
+
+/// The directory of an engine, with a root file system in it.
+fn directory() -> (tempfile::TempDir, PathBuf) {
+    let directory = tempfile::Builder::new()
+        .prefix("cofferdam-engine-")
+        .tempdir()
+        .expect("make a temporary directory");
+    let rootfs = directory.path().join("rootfs");
+    root_file_system(&rootfs);
+    (directory, rootfs)
+}
+
+/// An archive of a root file system, to be imported as an image.
+fn archive(rootfs: &Path) -> PathBuf {
+    let path = rootfs.with_extension("tar");
+    let _ = Limited::new("tar")
+        .args([
+            "-C".into(),
+            rootfs.as_os_str().to_owned(),
+            "-cf".into(),
+            path.clone().into(),
+            ".".into(),
+        ])
+        .output()
+        .ok();
+    path
+}
+
+/// The parent of the cgroups of one engine's containers; removed when dropped.
+#[derive(Debug)]
+struct CgroupParent(String);
+
+impl CgroupParent {
+    fn new(engine: &str) -> Self {
+        Self(format!("/cofferdam-{engine}-{}", std::process::id()))
+    }
+}
+
+impl Drop for CgroupParent {
+    fn drop(&mut self) {
+        for directory in crate::cgroup::directories(&self.0) {
+            // Not empty only after a failed test.
+            let _ = std::fs::remove_dir(directory);
+        }
+    }
+}

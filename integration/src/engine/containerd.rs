@@ -1,0 +1,89 @@
+//! containerd, used through `ctr`.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::Daemon;
+use crate::limited::{Limited, Output};
+use crate::program;
+
+/// A containerd with its state in a temporary directory.
+#[derive(Debug)]
+pub struct Containerd {
+    socket: PathBuf,
+    rootfs: PathBuf,
+    // Dropped in this order.
+    _daemon: Daemon,
+    directory: tempfile::TempDir,
+}
+
+impl Containerd {
+    /// Starts the daemon.
+    pub fn start() -> Self {
+        let (directory, rootfs) = super::directory();
+        let path = |name: &str| directory.path().join(name);
+        let socket = path("containerd.sock");
+        // The built-in defaults, whatever this machine's own containerd is told.
+        std::fs::write(path("containerd.toml"), "version = 2\n").expect("write a file");
+        let mut command = Command::new(program::find("containerd").expect("containerd"));
+        command
+            .arg("--config")
+            .arg(path("containerd.toml"))
+            .arg("--root")
+            .arg(path("containerd-root"));
+        command
+            .arg("--state")
+            .arg(path("containerd-state"))
+            .arg("--address")
+            .arg(&socket);
+        let daemon = Daemon::start(&mut command, &path("containerd.log"), || {
+            socket.exists() && client(&socket).args(["version"]).output().code == 0
+        });
+        Self {
+            socket,
+            rootfs,
+            _daemon: daemon,
+            directory,
+        }
+    }
+
+    /// Its directory; other daemons may keep their things there.
+    pub fn directory(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// The path of its socket.
+    pub fn socket(&self) -> &Path {
+        &self.socket
+    }
+
+    /// A root file system for containers.
+    pub fn rootfs(&self) -> PathBuf {
+        self.rootfs.clone()
+    }
+
+    /// Calls `ctr`.
+    pub fn call(&self, arguments: &[&str]) -> Output {
+        client(&self.socket).args(arguments).output()
+    }
+
+    /// `ctr run --rootfs` with the program under test: flags, the id, the command.
+    pub fn run(&self, flags: &[&str], id: &str, command: &[&str]) -> Output {
+        let program = program::under_test();
+        let program = program.to_str().expect("a path");
+        let rootfs = self.rootfs.to_str().expect("a path of this test");
+        let parts: [&[&str]; 4] = [
+            &["run", "--rootfs", "--runc-binary", program],
+            flags,
+            &[rootfs, id],
+            command,
+        ];
+        self.call(&parts.concat())
+    }
+}
+
+fn client(socket: &Path) -> Limited {
+    // The shim keeps the runtime's state under the name of the namespace, in one place for all daemons of a machine.
+    let namespace = format!("--namespace=cofferdam-{}", std::process::id());
+    Limited::new("ctr").args([Path::new("--address"), socket, Path::new(&namespace)])
+}

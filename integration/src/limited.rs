@@ -1,0 +1,215 @@
+//! Commands that cannot hang a test.
+
+use std::ffi::{OsStr, OsString};
+use std::fmt;
+use std::io::{Read, Write};
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
+
+/// How long a command of the runtime may take, unless a test says otherwise.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A command with its input and a limit of time.
+#[derive(Debug)]
+pub struct Limited {
+    command: Command,
+    input: Vec<u8>,
+    patience: Duration,
+}
+
+/// What a command did.
+#[derive(Debug)]
+pub struct Output {
+    /// What was run, for messages.
+    pub command: String,
+    /// The exit code; 128 + N when signal N ended it.
+    pub code: i32,
+    /// Standard output. What is no UTF-8 is replaced.
+    pub stdout: String,
+    /// Standard error, likewise.
+    pub stderr: String,
+}
+
+impl Limited {
+    /// A command without input.
+    pub fn new(program: impl AsRef<OsStr>) -> Self {
+        Self {
+            command: Command::new(program),
+            input: Vec::new(),
+            patience: PATIENCE,
+        }
+    }
+
+    /// Adds arguments.
+    #[must_use]
+    pub fn args(mut self, arguments: impl IntoIterator<Item = impl Into<OsString>>) -> Self {
+        self.command.args(arguments.into_iter().map(Into::into));
+        self
+    }
+
+    /// Sets an environment variable.
+    #[must_use]
+    pub fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
+        self.command.env(name, value);
+        self
+    }
+
+    /// Removes an environment variable.
+    #[must_use]
+    pub fn without_env(mut self, name: &str) -> Self {
+        self.command.env_remove(name);
+        self
+    }
+
+    /// Sets the working directory.
+    #[must_use]
+    pub fn directory(mut self, directory: impl AsRef<std::path::Path>) -> Self {
+        self.command.current_dir(directory);
+        self
+    }
+
+    /// Gives it something to read.
+    #[must_use]
+    pub fn input(mut self, bytes: impl Into<Vec<u8>>) -> Self {
+        self.input = bytes.into();
+        self
+    }
+
+    /// Changes the limit of time.
+    #[must_use]
+    pub fn patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
+    }
+
+    /// Runs it to its end. One that takes too long is killed, and the test fails.
+    pub fn output(mut self) -> Output {
+        let text = format!("{:?}", self.command);
+        let mut child = self
+            .command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap_or_else(|error| panic!("{text}: {error}"));
+        let mut stdin = child.stdin.take().expect("stdin is piped");
+        let stdout = child.stdout.take().expect("stdout is piped");
+        let stderr = child.stderr.take().expect("stderr is piped");
+        let input = self.input;
+        let (out, err, in_time) = std::thread::scope(|scope| {
+            scope.spawn(move || {
+                // A command that does not read its input is free to do so.
+                let _ = stdin.write_all(&input);
+            });
+            let out = scope.spawn(move || read_all(stdout));
+            let err = scope.spawn(move || read_all(stderr));
+            let in_time = wait(&child, self.patience);
+            if !in_time {
+                // Also a process that keeps the pipes open would hang the readers: they end with the killed command
+                // only if nobody else has the pipes. The message comes first.
+                eprintln!("{text}: killed after {:?}", self.patience);
+                let _ = child.kill();
+            }
+            (
+                out.join().expect("reader"),
+                err.join().expect("reader"),
+                in_time,
+            )
+        });
+        let status = child.wait().expect("wait for a child");
+        let code = status
+            .code()
+            .or_else(|| status.signal().map(|signal| 128 + signal))
+            .unwrap_or(-1);
+        let output = Output {
+            command: text,
+            code,
+            stdout: out,
+            stderr: err,
+        };
+        assert!(in_time, "took longer than {:?}: {output}", self.patience);
+        output
+    }
+
+    /// Starts it without waiting; the caller owns the child. Its output goes to `/dev/null` unless redirected.
+    pub fn spawn(mut self, stdout: Stdio) -> Child {
+        let text = format!("{:?}", self.command);
+        self.command
+            .stdin(Stdio::null())
+            .stdout(stdout)
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap_or_else(|error| panic!("{text}: {error}"))
+    }
+}
+
+/// Waits for a child's end, not longer than `patience`. Tells whether it ended.
+pub fn wait(child: &Child, patience: Duration) -> bool {
+    let pid = Pid::from_child(child);
+    let pidfd = pidfd_open(pid, PidfdFlags::empty()).expect("pidfd_open of a child");
+    let mut watched = [PollFd::new(&pidfd, PollFlags::IN)];
+    let limit = Timespec::try_from(patience).expect("a short time");
+    loop {
+        match poll(&mut watched, Some(&limit)) {
+            Err(rustix::io::Errno::INTR) => {}
+            result => return result.expect("poll") > 0,
+        }
+    }
+}
+
+fn read_all(mut from: impl Read) -> String {
+    let mut bytes = Vec::new();
+    from.read_to_end(&mut bytes)
+        .expect("read the output of a command");
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+impl Output {
+    /// The same, after making sure that it succeeded.
+    #[track_caller]
+    #[must_use]
+    pub fn ok(self) -> Self {
+        assert!(self.code == 0, "failed: {self}");
+        self
+    }
+
+    /// The same, after making sure that it failed with this exit code and said this on standard error.
+    #[track_caller]
+    #[must_use]
+    pub fn failed(self, code: i32, said: &str) -> Self {
+        assert!(self.code == code, "exit code is not {code}: {self}");
+        assert!(self.stderr.contains(said), "does not say {said:?}: {self}");
+        assert!(!self.stderr.contains("panicked"), "panic: {self}");
+        self
+    }
+
+    /// The lines of standard output.
+    pub fn lines(&self) -> Vec<&str> {
+        self.stdout.lines().collect()
+    }
+
+    /// Standard output as JSON.
+    #[track_caller]
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {self}"))
+    }
+}
+
+impl fmt::Display for Output {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            command,
+            code,
+            stdout,
+            stderr,
+        } = self;
+        write!(
+            f,
+            "{command}\nexit code {code}\n--- standard output\n{stdout}\n--- standard error\n{stderr}"
+        )
+    }
+}

@@ -1,0 +1,123 @@
+//! What a test needs of the machine.
+
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+
+use crate::{cgroup, program};
+
+/// One need.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// The effective user id is 0.
+    Root,
+    /// `/sys/fs/cgroup` has cgroup v1 controllers.
+    CgroupV1,
+    /// There is a cgroup v2 tree, alone or beside v1.
+    CgroupV2,
+    /// `/sys/fs/cgroup` is cgroup v2 with its controllers.
+    Unified,
+    /// `CAP_SYS_RESOURCE`: raising hard limits.
+    CapSysResource,
+    /// `CAP_SYS_TIME` is of no interest, but time namespaces are: `/proc/self/ns/time` exists.
+    TimeNamespace,
+    /// The statically linked busybox of Debian's `busybox-static`.
+    Busybox,
+    /// Debian's runc, to compare answers with.
+    Runc,
+    /// The `ps` program of procps.
+    Ps,
+    /// `dockerd` and `docker`.
+    Docker,
+    /// `containerd` and `ctr`.
+    Containerd,
+    /// `podman`.
+    Podman,
+    /// The program under test is ours, not another runtime that tests the tests.
+    Cofferdam,
+    /// systemd is the init of this machine.
+    Systemd,
+}
+
+impl Need {
+    /// Why it is not met; `None` when it is.
+    pub fn missing(self) -> Option<String> {
+        let absent = |condition: bool, text: &str| (!condition).then(|| text.to_owned());
+        let installed = |name: &str| {
+            absent(
+                program::find(name).is_some(),
+                &format!("{name} is not installed"),
+            )
+        };
+        match self {
+            Self::Root => absent(rustix::process::geteuid().is_root(), "needs root"),
+            Self::CgroupV1 => absent(cgroup::has_v1(), "no cgroup v1 controllers"),
+            Self::CgroupV2 => absent(cgroup::v2_mount().is_some(), "no cgroup v2"),
+            Self::Unified => absent(cgroup::is_unified(), "cgroup v2 is not the only hierarchy"),
+            Self::CapSysResource => absent(effective_capability(24), "no CAP_SYS_RESOURCE"),
+            Self::TimeNamespace => absent(
+                Path::new("/proc/self/ns/time").exists(),
+                "no time namespaces in this kernel",
+            ),
+            Self::Busybox => absent(
+                crate::bundle::static_busybox().is_some(),
+                "no static busybox",
+            ),
+            Self::Runc => installed("runc"),
+            Self::Ps => installed("ps"),
+            Self::Docker => installed("dockerd").or_else(|| installed("docker")),
+            Self::Containerd => installed("containerd").or_else(|| installed("ctr")),
+            Self::Podman => installed("podman"),
+            Self::Cofferdam => absent(
+                program::is_cofferdam(),
+                "the program under test is another runtime",
+            ),
+            Self::Systemd => absent(
+                Path::new("/run/systemd/system").is_dir(),
+                "systemd is not the init",
+            ),
+        }
+    }
+}
+
+/// Whether this process has a capability, by its number in `linux/capability.h`, in its effective set.
+fn effective_capability(number: u32) -> bool {
+    let status = fs::read_to_string("/proc/self/status").expect("read /proc/self/status");
+    let set = status
+        .lines()
+        .find_map(|line| line.strip_prefix("CapEff:"))
+        .expect("CapEff");
+    u64::from_str_radix(set.trim(), 16).is_ok_and(|bits| bits >> number & 1 == 1)
+}
+
+/// Tells of a skip: on standard error, and in the file that `COFFERDAM_SKIPS` names, from which the summary counts.
+///
+/// # Panics
+/// With `COFFERDAM_NO_SKIP` set, which is how a machine that must have everything runs the tests.
+pub fn skip(test: &str, reason: &str) {
+    let line = format!("SKIP {test}: {reason}\n");
+    eprint!("{line}");
+    assert!(
+        std::env::var_os("COFFERDAM_NO_SKIP").is_none(),
+        "nothing may be skipped here: {reason}"
+    );
+    if let Some(path) = std::env::var_os("COFFERDAM_SKIPS") {
+        let file = fs::OpenOptions::new().append(true).create(true).open(path);
+        file.and_then(|mut file| file.write_all(line.as_bytes()))
+            .expect("write the list of skips");
+    }
+}
+
+/// Returns from the test, counted as a skip, unless the machine has everything that is named.
+#[macro_export]
+macro_rules! need {
+    ($($need:ident),+ $(,)?) => {
+        for need in [$($crate::needs::Need::$need),+] {
+            if let Some(reason) = need.missing() {
+                let test = std::thread::current().name().unwrap_or(module_path!()).to_owned();
+                $crate::needs::skip(&test, &reason);
+                return;
+            }
+        }
+    };
+}
