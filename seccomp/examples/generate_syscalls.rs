@@ -113,6 +113,21 @@ fn main() -> Result<(), Box<dyn Error>> {
             }
         }
     }
+    for (name, numbers) in &table {
+        for ((arch, token), number) in COLUMNS.iter().zip(numbers) {
+            let Ok(theirs) = ScmpSyscall::from_name_by_arch(name, *token) else {
+                continue;
+            };
+            if let Some(number) = number
+                && i32::try_from(*number) != Ok(theirs.as_raw_syscall())
+            {
+                eprintln!(
+                    "{arch}: {name} = {number}, libseccomp resolves it to {}",
+                    theirs.as_raw_syscall()
+                );
+            }
+        }
+    }
     for token in NAMES_ONLY {
         for name in candidates().filter_map(|nr| ScmpSyscall::from(nr).get_name_by_arch(token).ok())
         {

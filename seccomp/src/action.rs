@@ -115,6 +115,13 @@ impl Action {
         }
     }
 
+    /// A return value's place in the order of actions, strictest first: the one by which the kernel chooses between
+    /// the answers of several filters (seccomp(2), "SECCOMP_SET_MODE_FILTER").
+    pub(crate) fn strictness(value: u32) -> u32 {
+        // SECCOMP_RET_KILL_PROCESS, with the highest bit, comes first.
+        (value & RET_ACTION_FULL) ^ RET_KILL_PROCESS
+    }
+
     /// Whether the call is executed without anybody else's consent: [`Allow`](Self::Allow) or [`Log`](Self::Log).
     #[must_use]
     pub fn lets_through(self) -> bool {
@@ -155,6 +162,21 @@ mod tests {
         }
         assert!(NAMES.is_sorted());
         assert!(Action::from_name("SCMP_ACT_NEVER", None).is_err());
+    }
+
+    #[test]
+    fn strictness_is_the_kernels_order() {
+        let order = [
+            Action::KillProcess,
+            Action::KillThread,
+            Action::Trap,
+            Action::Errno(9),
+            Action::Notify,
+            Action::Trace(3),
+            Action::Log,
+            Action::Allow,
+        ];
+        assert!(order.is_sorted_by_key(|action| Action::strictness(action.return_value())));
     }
 
     #[test]

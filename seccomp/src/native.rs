@@ -19,6 +19,7 @@ use crate::action::Action;
 use crate::architecture::{Architecture, X32_SYSCALL_BIT};
 use crate::bpf;
 use crate::compile::Warning;
+use crate::enosys;
 use crate::error::Result;
 use crate::operator::Operator;
 use crate::program::Program;
@@ -36,6 +37,9 @@ const UNKNOWN_ARCHITECTURE: Action = Action::KillThread;
 /// The number of a call that a tracer cancelled (seccomp(2), `SECCOMP_RET_TRACE`). It looks like a call of x32, but
 /// gets the default action.
 const CANCELLED: u32 = u32::MAX;
+
+/// The highest bit of a system call number.
+const BIT_31: u32 = 0x8000_0000;
 
 /// Compiles checked rules; all architectures must be known to [`crate::syscalls`].
 pub(crate) fn compile(rules: &Rules<'_>, warnings: &mut Vec<Warning>) -> Result<Program> {
@@ -55,19 +59,11 @@ pub(crate) fn compile(rules: &Rules<'_>, warnings: &mut Vec<Warning>) -> Result<
         }
         let mut ranges = Ranges::default();
         if matches!(arch, Architecture::X86_64 | Architecture::X32) {
-            for abi in [Architecture::X86_64, Architecture::X32] {
-                if rules.architectures.contains(&abi) {
-                    collect(rules, &entries, abi, warnings).append_to(
-                        defaults,
-                        &mut checks,
-                        &mut ranges,
-                    );
-                } else {
-                    append_unknown_abi(abi, defaults, &mut ranges);
-                }
-            }
-        } else {
-            collect(rules, &entries, *arch, warnings).append_to(defaults, &mut checks, &mut ranges);
+            let x86_64 = collect(rules, &entries, Architecture::X86_64, warnings);
+            let x32 = collect(rules, &entries, Architecture::X32, warnings);
+            append_x86_64_and_x32(x86_64, x32, defaults, &mut checks, &mut ranges);
+        } else if let Some(numbers) = collect(rules, &entries, *arch, warnings) {
+            numbers.append_to(defaults, &mut checks, &mut ranges);
         }
         let search = tree::write(&ranges.pieces(), &mut checks, &mut assembler);
         assembler.enter(search);
@@ -83,15 +79,43 @@ pub(crate) fn compile(rules: &Rules<'_>, warnings: &mut Vec<Warning>) -> Result<
     Program::new(&assembler.finish(), rules.flags)
 }
 
-/// The numbers of the one of x86_64 and x32 that is not part of the filter.
-fn append_unknown_abi(abi: Architecture, defaults: Defaults, ranges: &mut Ranges) {
+/// The numbers of the two ABIs that share an `AUDIT_ARCH_*` value: those with bit 30 are x32's.
+///
+/// The calls of the one that is not part of the filter are calls of an unknown architecture.
+fn append_x86_64_and_x32(
+    x86_64: Option<Numbers>,
+    x32: Option<Numbers>,
+    defaults: Defaults,
+    checks: &mut Checks,
+    ranges: &mut Ranges,
+) {
     let unknown = Answer::Return(UNKNOWN_ARCHITECTURE.return_value());
-    if abi == Architecture::X32 {
-        ranges.push(X32_SYSCALL_BIT, unknown);
-        ranges.push(CANCELLED, Answer::Return(defaults.answer));
-    } else {
-        ranges.push(0, unknown);
+    let default = Answer::Return(defaults.answer);
+    let enosys = Answer::Return(enosys::ACTION.return_value());
+    let has_threshold = |numbers: &Numbers| defaults.enosys && numbers.mentions_any();
+    // No call has bit 31. The number is above the threshold of the ABI that bit 30 says, or only wrong.
+    let beyond_x86_64 = match &x86_64 {
+        Some(numbers) if has_threshold(numbers) => enosys,
+        Some(_) if x32.is_none() => unknown,
+        _ => default,
+    };
+    let beyond_x32 = match &x32 {
+        Some(numbers) if has_threshold(numbers) => enosys,
+        Some(_) => default,
+        None => unknown,
+    };
+    match x86_64 {
+        Some(numbers) => numbers.append_to(defaults, checks, ranges),
+        None => ranges.push(0, unknown),
     }
+    let cancelled = if x32.is_some() { beyond_x32 } else { default };
+    match x32 {
+        Some(numbers) => numbers.append_to(defaults, checks, ranges),
+        None => ranges.push(X32_SYSCALL_BIT, unknown),
+    }
+    ranges.push(BIT_31, beyond_x86_64);
+    ranges.push(BIT_31 | X32_SYSCALL_BIT, beyond_x32);
+    ranges.push(CANCELLED, cancelled);
 }
 
 /// A rule of the profile with its names looked up.
@@ -116,13 +140,16 @@ fn resolve<'rules>(rules: &'rules Rules<'_>, warnings: &mut Vec<Warning>) -> Vec
     resolved
 }
 
-/// The answers for the numbers of one ABI.
+/// The answers for the numbers of one ABI; `None` if it is not part of the filter.
 fn collect(
     rules: &Rules<'_>,
     entries: &[Resolved<'_>],
     arch: Architecture,
     warnings: &mut Vec<Warning>,
-) -> Numbers {
+) -> Option<Numbers> {
+    if !rules.architectures.contains(&arch) {
+        return None;
+    }
     let mut numbers = Numbers::new(arch);
     for Resolved { entry, syscalls } in entries {
         let redundant = rules.is_redundant(entry);
@@ -159,7 +186,7 @@ fn collect(
     if rules.answers_enosys() && !numbers.mentions_any() {
         warnings.push(Warning::ArchitectureWithoutSyscalls(arch));
     }
-    numbers
+    Some(numbers)
 }
 
 fn add_multiplexed(
@@ -186,3 +213,6 @@ fn add_multiplexed(
         numbers.add_clause(multiplexed.number, conditions, answer);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -50,6 +50,14 @@ pub(crate) struct Condition {
     pub(crate) value_two: u64,
 }
 
+impl Condition {
+    /// Whether the condition asks for nothing: a mask without bits. `wide` says whether arguments have 64 bits.
+    pub(crate) fn always_holds(&self, wide: bool) -> bool {
+        let seen = if wide { u64::MAX } else { u64::from(u32::MAX) };
+        self.operator == Operator::MaskedEqual && self.value & seen == 0
+    }
+}
+
 impl<'profile> Rules<'profile> {
     /// Understands and checks a profile for the native architecture.
     pub(crate) fn new(profile: &'profile Profile, warnings: &mut Vec<Warning>) -> Result<Self> {

@@ -1,5 +1,6 @@
 //! What a filter answers for each system call number of one ABI.
 
+use crate::action::Action;
 use crate::architecture::Architecture;
 use crate::enosys;
 use crate::rules::Condition;
@@ -83,8 +84,13 @@ impl Numbers {
         }
     }
 
-    /// Adds a rule with conditions, after those that are there.
-    pub(super) fn add_clause(&mut self, nr: u32, conditions: Vec<Condition>, answer: u32) {
+    /// Adds a rule with conditions. Of several that match a call, the one with the strictest action counts.
+    pub(super) fn add_clause(&mut self, nr: u32, mut conditions: Vec<Condition>, answer: u32) {
+        let wide = self.wide();
+        conditions.retain(|condition| !condition.always_holds(wide));
+        if conditions.is_empty() {
+            return self.add_always(nr, answer);
+        }
         let next = self.clauses.len();
         let clause = Clause { conditions, answer };
         match self.slot(nr) {
@@ -102,29 +108,36 @@ impl Numbers {
         }
     }
 
-    /// Appends the answers to the ranges of the filter, from the ABI's first number on.
-    pub(super) fn append_to(self, defaults: Defaults, checks: &mut Checks, ranges: &mut Ranges) {
-        let wide = !matches!(
+    /// Whether arguments have 64 bits.
+    fn wide(&self) -> bool {
+        !matches!(
             self.arch,
             Architecture::X86 | Architecture::X32 | Architecture::Arm
-        );
+        )
+    }
+
+    /// Appends the answers to the ranges of the filter, from the ABI's first number on.
+    pub(super) fn append_to(self, defaults: Defaults, checks: &mut Checks, ranges: &mut Ranges) {
+        let wide = self.wide();
         let base = syscalls::base(self.arch);
         let mut clauses = self.clauses;
         ranges.push(base, Answer::Return(defaults.answer));
-        let Some(max_nr) = self.max_nr else { return };
+        // ENOSYS wins over a rule: calls that do not count for the threshold may lie above it.
+        let enosys_above = self.max_nr.filter(|_| defaults.enosys);
         let numbers = (base..base + COUNT).chain(ARM_PRIVATE..ARM_PRIVATE + ARM_PRIVATE_COUNT);
         for (nr, slot) in numbers.zip(self.slots) {
-            if nr > max_nr {
+            if enosys_above.is_some_and(|max_nr| nr > max_nr) {
                 break;
             }
             let answer = match slot {
                 Slot::Default => Answer::Return(defaults.answer),
                 Slot::Always(answer) => Answer::Return(answer),
                 Slot::Conditional(index) => {
-                    let clauses = clauses
+                    let mut clauses = clauses
                         .get_mut(index)
                         .map(std::mem::take)
                         .unwrap_or_default();
+                    clauses.sort_by_key(|clause| Action::strictness(clause.answer));
                     Answer::Check(checks.add(Check {
                         clauses,
                         wide,
@@ -134,12 +147,12 @@ impl Numbers {
             };
             ranges.push(nr, answer);
         }
-        let above = if defaults.enosys {
-            enosys::ACTION.return_value()
-        } else {
-            defaults.answer
-        };
-        ranges.push(max_nr.saturating_add(1), Answer::Return(above));
+        if let Some(max_nr) = enosys_above {
+            ranges.push(
+                max_nr.saturating_add(1),
+                Answer::Return(enosys::ACTION.return_value()),
+            );
+        }
     }
 
     /// The slot of a number; every number of the table has one.
