@@ -66,6 +66,14 @@ pub(crate) fn supported(flag: FilterFlags) -> bool {
     }
 }
 
+/// The flags a profile may name that the kernel supports, as bits.
+pub(crate) fn supported_bits() -> u32 {
+    flags::KNOWN
+        .iter()
+        .filter(|(_, flag)| supported(*flag))
+        .fold(0, |bits, (_, flag)| bits | flag.bits())
+}
+
 /// The kernel's support as libseccomp counts it (seccomp_api_get(3)): each level needs those below.
 pub(crate) fn api_level() -> u32 {
     let notify = || {
@@ -88,4 +96,41 @@ pub(crate) fn api_level() -> u32 {
         .zip(levels)
         .find(|(_, reached)| !reached())
         .map_or(7, |(level, _)| level)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_are_sorted_and_flags_are_asked_for() {
+        let features = features();
+        assert_eq!(features.actions.len(), 9);
+        assert_eq!(features.operators.len(), 7);
+        assert_eq!(features.archs.len(), 18);
+        assert!(features.known_flags.is_sorted());
+        assert!(
+            features
+                .supported_flags
+                .iter()
+                .all(|flag| features.known_flags.contains(flag))
+        );
+        // Every kernel since 4.17 has it.
+        assert!(
+            features
+                .supported_flags
+                .contains(&"SECCOMP_FILTER_FLAG_SPEC_ALLOW")
+        );
+        assert!(!sys::knows_flags(FilterFlags::from_bits_retain(1 << 31)));
+        assert!(!sys::knows_action(0x1234_0000));
+        assert!((4..=7).contains(&api_level()));
+    }
+
+    #[test]
+    #[cfg(feature = "libseccomp")]
+    fn the_api_level_is_libseccomps() {
+        // Older libraries know fewer levels.
+        let theirs = libseccomp::get_api();
+        assert!(api_level() >= theirs, "{} {theirs}", api_level());
+    }
 }

@@ -1,0 +1,455 @@
+//! What profiles mean, whichever backend compiles them.
+
+use cofferdam_seccomp::{
+    Action, Architecture, Arg, Backend, ErrorKind, FilterFlags, Profile, Program, Rule, Warning,
+    compile, evaluate,
+};
+
+fn rule(names: &[&str], action: &str) -> Rule {
+    Rule {
+        names: names.iter().map(|name| (*name).to_owned()).collect(),
+        action: action.to_owned(),
+        ..Rule::default()
+    }
+}
+
+fn arg(index: u32, op: &str, value: u64) -> Arg {
+    Arg {
+        index,
+        value,
+        value_two: 0,
+        op: op.to_owned(),
+    }
+}
+
+fn profile(default_action: &str, syscalls: Vec<Rule>) -> Profile {
+    Profile {
+        default_action: default_action.to_owned(),
+        syscalls,
+        ..Profile::default()
+    }
+}
+
+fn backends() -> Vec<Backend> {
+    let mut backends = vec![Backend::Native];
+    if cfg!(feature = "libseccomp") {
+        backends.push(Backend::Libseccomp);
+    }
+    backends
+}
+
+fn program(profile: &Profile, backend: Backend) -> Program {
+    compile(profile, backend).unwrap().program
+}
+
+/// The number of a call on the architecture of this build.
+fn nr(number: libc::c_long) -> u32 {
+    u32::try_from(number).unwrap()
+}
+
+fn native() -> Architecture {
+    Architecture::native().unwrap()
+}
+
+fn answer(program: &Program, number: u32, args: [u64; 6]) -> Action {
+    Action::from_return_value(evaluate(program, native(), number, args).unwrap())
+}
+
+/// The error that every backend gives.
+fn error(profile: &Profile) -> (ErrorKind, String) {
+    let mut errors = backends().into_iter().map(|backend| {
+        let error = compile(profile, backend).unwrap_err();
+        (error.kind(), error.to_string())
+    });
+    let first = errors.next().unwrap();
+    assert!(errors.all(|other| other == first));
+    first
+}
+
+#[test]
+fn rules_decide_and_the_rest_gets_the_default_action() {
+    for backend in backends() {
+        let mut rules = vec![
+            rule(&["read"], "SCMP_ACT_ALLOW"),
+            rule(&["getppid"], "SCMP_ACT_ERRNO"),
+        ];
+        rules[1].errno_ret = Some(13);
+        rules.push(rule(&["uname"], "SCMP_ACT_ERRNO"));
+        rules.push(rule(&["getpid"], "SCMP_ACT_KILL"));
+        // Above everything asked for here, so that no ENOSYS is in the way.
+        rules.push(rule(&["futex_waitv"], "SCMP_ACT_ALLOW"));
+        let program = program(&profile("SCMP_ACT_TRAP", rules), backend);
+        assert_eq!(answer(&program, nr(libc::SYS_read), [0; 6]), Action::Allow);
+        assert_eq!(
+            answer(&program, nr(libc::SYS_getppid), [0; 6]),
+            Action::Errno(13)
+        );
+        assert_eq!(
+            answer(&program, nr(libc::SYS_uname), [0; 6]),
+            Action::Errno(1)
+        );
+        assert_eq!(
+            answer(&program, nr(libc::SYS_getpid), [0; 6]),
+            Action::KillThread
+        );
+        assert_eq!(answer(&program, nr(libc::SYS_write), [0; 6]), Action::Trap);
+        let other = if native() == Architecture::Aarch64 {
+            Architecture::X86
+        } else {
+            Architecture::Aarch64
+        };
+        let unknown = evaluate(&program, other, 0, [0; 6]).unwrap();
+        assert_eq!(Action::from_return_value(unknown), Action::KillThread);
+    }
+}
+
+#[test]
+fn calls_above_the_largest_mentioned_one_are_enosys_unless_the_default_lets_through() {
+    const ENOSYS: u16 = 38;
+    for backend in backends() {
+        for (default, errno, expected) in [
+            ("SCMP_ACT_ERRNO", None, Action::Errno(ENOSYS)),
+            // Another number does not turn the rule off, nor does ENOSYS itself.
+            ("SCMP_ACT_ERRNO", Some(6), Action::Errno(ENOSYS)),
+            ("SCMP_ACT_ERRNO", Some(38), Action::Errno(ENOSYS)),
+            ("SCMP_ACT_KILL_PROCESS", None, Action::Errno(ENOSYS)),
+            ("SCMP_ACT_TRAP", None, Action::Errno(ENOSYS)),
+            ("SCMP_ACT_ALLOW", None, Action::Allow),
+            ("SCMP_ACT_LOG", None, Action::Log),
+            ("SCMP_ACT_TRACE", Some(3), Action::Trace(3)),
+        ] {
+            // A rule that does nothing and one with conditions count as well.
+            let mut last = rule(&["statx"], "SCMP_ACT_ERRNO");
+            last.errno_ret = errno;
+            last.args.push(arg(0, "SCMP_CMP_EQ", 77));
+            let mut profile = profile(default, vec![rule(&["read"], "SCMP_ACT_KILL"), last]);
+            profile.default_errno_ret = errno;
+            let program = program(&profile, backend);
+            let statx = nr(libc::SYS_statx);
+            assert_eq!(
+                answer(&program, statx + 1, [0; 6]),
+                expected,
+                "{backend:?} {default}"
+            );
+            // Below the threshold the default action is what it says.
+            let default = Action::from_name(default, errno).unwrap();
+            assert_eq!(
+                answer(&program, statx - 1, [0; 6]),
+                default,
+                "{backend:?} {default:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn thresholds_are_per_architecture() {
+    for backend in backends() {
+        let mut profile = profile(
+            "SCMP_ACT_ERRNO",
+            vec![rule(&["read", "openat2"], "SCMP_ACT_ALLOW")],
+        );
+        profile.architectures = vec![
+            "SCMP_ARCH_X86_64".to_owned(),
+            "SCMP_ARCH_AARCH64".to_owned(),
+        ];
+        profile.syscalls.push(rule(&["set_tls"], "SCMP_ACT_ALLOW"));
+        let without_arm = program(&profile, backend);
+        let openat2 = 437;
+        for arch in [Architecture::X86_64, Architecture::Aarch64] {
+            assert_eq!(
+                evaluate(&without_arm, arch, openat2 - 1, [0; 6]).unwrap(),
+                0x0005_0001
+            );
+            assert_eq!(
+                evaluate(&without_arm, arch, openat2 + 1, [0; 6]).unwrap(),
+                0x0005_0026
+            );
+        }
+        profile.architectures.push("SCMP_ARCH_ARM".to_owned());
+        let with_arm = program(&profile, backend);
+        // ARM's private calls lie far above; the one mentioned moves ARM's threshold alone.
+        assert_eq!(
+            evaluate(&with_arm, Architecture::Arm, openat2 + 1, [0; 6]).unwrap(),
+            0x0005_0001
+        );
+        assert_eq!(
+            evaluate(&with_arm, Architecture::Arm, 0x000f_0006, [0; 6]).unwrap(),
+            0x0005_0026
+        );
+        assert_eq!(
+            evaluate(&with_arm, Architecture::Aarch64, openat2 + 1, [0; 6]).unwrap(),
+            0x0005_0026
+        );
+    }
+}
+
+#[test]
+#[cfg(target_arch = "x86_64")]
+fn x32_is_an_architecture_of_its_own() {
+    const X32: u32 = 0x4000_0000;
+    for backend in backends() {
+        let mut profile = profile(
+            "SCMP_ACT_ERRNO",
+            vec![rule(&["read", "openat2"], "SCMP_ACT_ALLOW")],
+        );
+        let one = program(&profile, backend);
+        assert_eq!(answer(&one, X32, [0; 6]), Action::KillThread);
+        assert_eq!(answer(&one, u32::MAX, [0; 6]), Action::Errno(1));
+        profile.architectures = vec!["SCMP_ARCH_X32".to_owned()];
+        let both = program(&profile, backend);
+        assert_eq!(answer(&both, X32, [0; 6]), Action::Allow);
+        assert_eq!(answer(&both, X32 | 1, [0; 6]), Action::Errno(1));
+        assert_eq!(answer(&both, X32 | 438, [0; 6]), Action::Errno(38));
+        assert_eq!(answer(&both, 438, [0; 6]), Action::Errno(38));
+    }
+}
+
+#[test]
+fn an_architecture_without_calls_has_no_threshold_and_says_so() {
+    for backend in backends() {
+        let mut profile = profile(
+            "SCMP_ACT_ERRNO",
+            vec![rule(&["riscv_flush_icache"], "SCMP_ACT_ALLOW")],
+        );
+        profile.architectures = vec![
+            "SCMP_ARCH_RISCV64".to_owned(),
+            "SCMP_ARCH_AARCH64".to_owned(),
+        ];
+        let compiled = compile(&profile, backend).unwrap();
+        let warning = Warning::ArchitectureWithoutSyscalls(Architecture::Aarch64);
+        assert!(compiled.warnings.contains(&warning), "{backend:?}");
+        assert_eq!(
+            warning.to_string(),
+            "could not find any syscalls for arch SCMP_ARCH_AARCH64"
+        );
+        let answer = evaluate(&compiled.program, Architecture::Aarch64, 5000, [0; 6]).unwrap();
+        assert_eq!(Action::from_return_value(answer), Action::Errno(1));
+    }
+}
+
+#[test]
+fn conditions_on_different_arguments_are_anded_and_on_the_same_ored() {
+    for backend in backends() {
+        let write = nr(libc::SYS_write);
+        let mut both = rule(&["write"], "SCMP_ACT_ERRNO");
+        both.args = vec![arg(0, "SCMP_CMP_EQ", 1), arg(2, "SCMP_CMP_GT", 10)];
+        let anded = program(&profile("SCMP_ACT_ALLOW", vec![both]), backend);
+        assert_eq!(answer(&anded, write, [1, 0, 11, 0, 0, 0]), Action::Errno(1));
+        assert_eq!(answer(&anded, write, [1, 0, 10, 0, 0, 0]), Action::Allow);
+        assert_eq!(answer(&anded, write, [2, 0, 11, 0, 0, 0]), Action::Allow);
+
+        let mut either = rule(&["write"], "SCMP_ACT_ERRNO");
+        either.args = vec![
+            arg(0, "SCMP_CMP_EQ", 1),
+            arg(0, "SCMP_CMP_EQ", 2),
+            arg(2, "SCMP_CMP_GT", 10),
+        ];
+        let ored = program(&profile("SCMP_ACT_ALLOW", vec![either]), backend);
+        assert_eq!(answer(&ored, write, [1, 0, 0, 0, 0, 0]), Action::Errno(1));
+        assert_eq!(answer(&ored, write, [2, 0, 0, 0, 0, 0]), Action::Errno(1));
+        assert_eq!(answer(&ored, write, [3, 0, 11, 0, 0, 0]), Action::Errno(1));
+        assert_eq!(answer(&ored, write, [3, 0, 10, 0, 0, 0]), Action::Allow);
+    }
+}
+
+#[test]
+fn redundant_rules_and_unknown_names_are_skipped() {
+    for backend in backends() {
+        let rules = vec![
+            rule(&["read"], "SCMP_ACT_ALLOW"),
+            rule(&["not_a_syscall"], "SCMP_ACT_ALLOW"),
+            rule(&["neither_a_syscall", "write"], "SCMP_ACT_ERRNO"),
+        ];
+        let compiled = compile(&profile("SCMP_ACT_ALLOW", rules), backend).unwrap();
+        let unknown = Warning::UnknownSyscall("neither_a_syscall".to_owned());
+        assert_eq!(
+            unknown.to_string(),
+            "unknown seccomp syscall \"neither_a_syscall\" ignored"
+        );
+        assert_eq!(compiled.warnings, [unknown]);
+        assert_eq!(
+            answer(&compiled.program, nr(libc::SYS_read), [0; 6]),
+            Action::Allow
+        );
+        assert_eq!(
+            answer(&compiled.program, nr(libc::SYS_write), [0; 6]),
+            Action::Errno(1)
+        );
+    }
+}
+
+#[test]
+fn nonsense_is_refused() {
+    let (kind, message) = error(&profile(
+        "SCMP_ACT_ALLOW",
+        vec![rule(&[""], "SCMP_ACT_ALLOW")],
+    ));
+    assert_eq!(
+        (kind, &*message),
+        (
+            ErrorKind::InvalidProfile,
+            "empty string is not a valid syscall"
+        )
+    );
+    let mut index = rule(&["read"], "SCMP_ACT_KILL");
+    index.args = vec![arg(6, "SCMP_CMP_EQ", 0)];
+    assert_eq!(
+        error(&profile("SCMP_ACT_ALLOW", vec![index])).0,
+        ErrorKind::InvalidProfile
+    );
+    let mut operator = rule(&["read"], "SCMP_ACT_KILL");
+    operator.args = vec![arg(0, "SCMP_CMP_LIKE", 0)];
+    assert_eq!(
+        error(&profile("SCMP_ACT_ALLOW", vec![operator])).0,
+        ErrorKind::InvalidProfile
+    );
+    assert_eq!(
+        error(&profile("SCMP_ACT_MAYBE", vec![])).0,
+        ErrorKind::InvalidProfile
+    );
+    assert_eq!(
+        error(&profile("", vec![rule(&["read"], "SCMP_ACT_ALLOW")])).0,
+        ErrorKind::InvalidProfile
+    );
+    let mut arch = profile("SCMP_ACT_ALLOW", vec![]);
+    arch.architectures = vec!["SCMP_ARCH_PDP11".to_owned()];
+    assert_eq!(error(&arch).0, ErrorKind::InvalidProfile);
+}
+
+#[test]
+fn notify_works_only_where_the_supervisor_can_still_be_reached() {
+    for backend in backends() {
+        let compiled = compile(
+            &profile("SCMP_ACT_ALLOW", vec![rule(&["mkdir"], "SCMP_ACT_NOTIFY")]),
+            backend,
+        );
+        let program = compiled.unwrap().program;
+        assert!(program.notify());
+        assert!(program.flags().contains(FilterFlags::NEW_LISTENER));
+    }
+    let write = profile(
+        "SCMP_ACT_NOTIFY",
+        vec![rule(&["read", "write"], "SCMP_ACT_NOTIFY")],
+    );
+    assert_eq!(
+        error(&write).1,
+        "SCMP_ACT_NOTIFY cannot be used for the write syscall"
+    );
+    let default = profile("SCMP_ACT_NOTIFY", vec![rule(&["write"], "SCMP_ACT_ALLOW")]);
+    assert_eq!(
+        error(&default).1,
+        "SCMP_ACT_NOTIFY cannot be used as default action"
+    );
+}
+
+#[test]
+fn a_listener_path_is_needed_exactly_when_there_is_a_listener() {
+    let mut profile = profile("SCMP_ACT_ALLOW", vec![rule(&["mkdir"], "SCMP_ACT_NOTIFY")]);
+    let notify = program(&profile, Backend::Native);
+    assert_eq!(
+        profile.listener_for(&notify).unwrap_err().to_string(),
+        "seccomp listenerPath is not set"
+    );
+    profile.listener_path = Some("/run/agent.sock".to_owned());
+    assert_eq!(
+        profile.listener_for(&notify).unwrap(),
+        Some("/run/agent.sock")
+    );
+    profile.syscalls.clear();
+    let silent = program(&profile, Backend::Native);
+    assert_eq!(profile.listener_for(&silent).unwrap(), None);
+}
+
+#[test]
+fn flags_default_to_spec_allow_and_unknown_ones_are_refused() {
+    for backend in backends() {
+        let mut profile = profile("SCMP_ACT_ALLOW", vec![rule(&["mkdir"], "SCMP_ACT_ERRNO")]);
+        let flags = |profile: &Profile| program(profile, backend).flags();
+        assert_eq!(flags(&profile).bits(), 4);
+        profile.flags = Some(Vec::new());
+        assert_eq!(flags(&profile).bits(), 0);
+        profile.flags = Some(vec![
+            "SECCOMP_FILTER_FLAG_LOG".to_owned(),
+            "SECCOMP_FILTER_FLAG_TSYNC".to_owned(),
+        ]);
+        assert_eq!(flags(&profile).bits(), 2);
+        profile.flags = Some(vec!["SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV".to_owned()]);
+        let compiled = compile(&profile, backend).unwrap();
+        assert_eq!(compiled.program.flags().bits(), 0);
+        assert_eq!(
+            compiled.warnings,
+            [Warning::FlagWithoutListener(
+                "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV"
+            )]
+        );
+        profile.syscalls[0].action = "SCMP_ACT_NOTIFY".to_owned();
+        assert_eq!(flags(&profile).bits(), 32 | 8);
+    }
+    let mut unknown = profile("SCMP_ACT_ALLOW", vec![]);
+    unknown.flags = Some(vec!["SECCOMP_FILTER_FLAG_X".to_owned()]);
+    assert_eq!(
+        error(&unknown).1,
+        "seccomp flag SECCOMP_FILTER_FLAG_X is not known to runc"
+    );
+}
+
+#[test]
+#[cfg(all(feature = "libseccomp", target_arch = "x86_64"))]
+fn architectures_without_numbers_are_left_to_libseccomp() {
+    let mut profile = profile(
+        "SCMP_ACT_ERRNO",
+        vec![rule(&["read", "openat2"], "SCMP_ACT_ALLOW")],
+    );
+    profile.architectures = vec!["SCMP_ARCH_PPC64LE".to_owned()];
+    let compiled = compile(&profile, Backend::Native).unwrap();
+    assert_eq!(
+        compiled.warnings,
+        [Warning::LibseccompUsed(Architecture::Ppc64Le)]
+    );
+    assert_eq!(
+        evaluate(&compiled.program, Architecture::Ppc64Le, 3, [0; 6]).unwrap(),
+        0x7fff_0000
+    );
+    assert_eq!(
+        evaluate(&compiled.program, Architecture::Ppc64Le, 438, [0; 6]).unwrap(),
+        0x0005_0026
+    );
+    // libseccomp does not mix byte orders.
+    profile.architectures = vec!["SCMP_ARCH_S390X".to_owned()];
+    assert_eq!(
+        compile(&profile, Backend::Native).unwrap_err().kind(),
+        ErrorKind::Library
+    );
+}
+
+#[test]
+fn hundreds_of_rules_with_conditions_need_long_jumps() {
+    for backend in backends() {
+        let mut rules = vec![rule(&["futex_waitv"], "SCMP_ACT_ALLOW")];
+        for value in 0..300 {
+            let mut one = rule(&["ioctl"], "SCMP_ACT_ALLOW");
+            one.args = vec![arg(1, "SCMP_CMP_EQ", value << 33)];
+            rules.push(one);
+        }
+        let program = program(&profile("SCMP_ACT_ERRNO", rules), backend);
+        for value in 0..300 {
+            assert_eq!(
+                answer(&program, nr(libc::SYS_ioctl), [0, value << 33, 0, 0, 0, 0]),
+                Action::Allow
+            );
+            assert_eq!(
+                answer(
+                    &program,
+                    nr(libc::SYS_ioctl),
+                    [0, (value << 33) + 1, 0, 0, 0, 0]
+                ),
+                Action::Errno(1)
+            );
+        }
+        assert_eq!(
+            answer(&program, nr(libc::SYS_futex_waitv), [0; 6]),
+            Action::Allow
+        );
+    }
+}
