@@ -135,7 +135,10 @@ pub fn assemble(state: &Emulator) -> Result<Vec<Insn>> {
 }
 
 /// The access an exception is about, by the numbers it names.
-type ByNumber = BTreeMap<(Option<u32>, Option<u32>), Access>;
+type ByNumber = BTreeMap<Numbers, Access>;
+
+/// Major and minor number, `None` for all.
+type Numbers = (Option<u32>, Option<u32>);
 
 /// The exceptions that are not implied by others.
 struct Exceptions {
@@ -201,9 +204,8 @@ struct Assembler {
 
 impl Assembler {
     fn new(allow_by_default: bool) -> Self {
-        let matched = i32::from(!allow_by_default);
         Self {
-            ops: vec![Op::Plain(Insn::new(MOVE, R0, 0, 0, matched))],
+            ops: Vec::new(),
             labels: 2,
             allow_by_default,
         }
@@ -234,10 +236,13 @@ impl Assembler {
             block,
             char,
         } = exceptions;
-        let uses =
-            |f: fn(&(Option<u32>, Option<u32>)) -> bool| block.keys().any(f) || char.keys().any(f);
-        let whole = *everywhere == Access::ALL;
-        if !whole && !(everywhere.is_empty() && block.is_empty() && char.is_empty()) {
+        let uses = |f: fn(&Numbers) -> bool| block.keys().any(f) || char.keys().any(f);
+        if everywhere.is_empty() && block.is_empty() && char.is_empty() {
+            return;
+        }
+        let matched = i32::from(!self.allow_by_default);
+        self.ops.push(Op::Plain(Insn::new(MOVE, R0, 0, 0, matched)));
+        if *everywhere != Access::ALL {
             self.load(ACCESS_TYPE, 0);
         }
         if !everywhere.is_empty() {
@@ -303,7 +308,7 @@ impl Assembler {
 
     /// Tests the numbers of one device type; falls through when nothing matches.
     fn numbers(&mut self, exceptions: &ByNumber) {
-        let mut by_access: BTreeMap<Access, Vec<(Option<u32>, Option<u32>)>> = BTreeMap::new();
+        let mut by_access: BTreeMap<Access, Vec<Numbers>> = BTreeMap::new();
         for (&key, &access) in exceptions {
             by_access.entry(access).or_default().push(key);
         }
@@ -315,7 +320,7 @@ impl Assembler {
         }
     }
 
-    fn numbers_of_one_access(&mut self, keys: &[(Option<u32>, Option<u32>)]) {
+    fn numbers_of_one_access(&mut self, keys: &[Numbers]) {
         let mut rest = keys;
         while let Some((&(major, minor), tail)) = rest.split_first() {
             // The keys are sorted: those with the same major number follow each other.
@@ -350,7 +355,16 @@ impl Assembler {
             Op::Here(MATCHED),
             Op::Plain(Insn::new(EXIT, 0, 0, 0, 0)),
         ]);
-        let ops = self.without_dead_code();
+        // Dead code may be all that stands between a jump and its target.
+        loop {
+            let live = self.without_dead_code();
+            let done = live.len() == self.ops.len();
+            self.ops = live;
+            if done {
+                break;
+            }
+        }
+        let ops = self.ops;
         let mut places = vec![0_usize; self.labels];
         let mut place = 0;
         for op in &ops {
