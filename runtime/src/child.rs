@@ -1,6 +1,9 @@
 //! A process of a container that this process started.
 
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::{Mutex, PoisonError};
+
+use nsenter::pidfd::{self, Exit};
 
 use crate::console::Console;
 use crate::error::{Error, ErrorKind, Result};
@@ -13,6 +16,7 @@ use crate::signal::Signal;
 pub struct Child {
     pid: i32,
     pidfd: OwnedFd,
+    status: Mutex<Option<ExitStatus>>,
     console: Option<Console>,
     pipes: Pipes,
     warnings: Vec<String>,
@@ -30,16 +34,19 @@ pub struct Pipes {
 }
 
 impl Child {
+    pub(crate) fn new(pid: i32, pidfd: OwnedFd, console: Option<Console>, pipes: Pipes, warnings: Vec<String>) -> Self {
+        Self { pid, pidfd, status: Mutex::new(None), console, pipes, warnings }
+    }
+
     /// Its pid as this process sees it.
     #[must_use]
     pub fn pid(&self) -> i32 {
         self.pid
     }
 
-    /// Its pidfd: readable (`poll(2)`) when the process has ended.
+    /// Its pidfd: readable (`poll(2)`) when the process has ended. What an event loop waits for.
     #[must_use]
     pub fn pidfd(&self) -> BorrowedFd<'_> {
-        use std::os::fd::AsFd;
         self.pidfd.as_fd()
     }
 
@@ -64,16 +71,20 @@ impl Child {
     /// # Errors
     /// [`ErrorKind::NotRunning`] if it has ended.
     pub fn signal(&self, signal: Signal) -> Result<()> {
-        let _ = signal;
-        Err(Error::new(ErrorKind::NotRunning, "process already finished"))
+        send(self.pidfd(), signal)
     }
 
-    /// Waits until it has ended. Repeated calls return the same status.
+    /// Waits until it has ended. Repeated calls, and calls from several threads, return the same status.
     ///
     /// # Errors
     /// [`ErrorKind::System`].
     pub fn wait(&self) -> Result<ExitStatus> {
-        Err(Error::new(ErrorKind::Unsupported, "wait"))
+        loop {
+            pidfd::wait_timeout(self.pidfd(), None).map_err(|error| Error::system("wait for the process", error))?;
+            if let Some(status) = self.try_wait()? {
+                return Ok(status);
+            }
+        }
     }
 
     /// The status if it has ended, without waiting.
@@ -81,6 +92,59 @@ impl Child {
     /// # Errors
     /// [`ErrorKind::System`].
     pub fn try_wait(&self) -> Result<Option<ExitStatus>> {
-        Err(Error::new(ErrorKind::Unsupported, "wait"))
+        // Held while reaping: of two threads that reap one takes the status, and the other one finds it here.
+        let mut status = self.status.lock().unwrap_or_else(PoisonError::into_inner);
+        if status.is_none() {
+            let exit = pidfd::try_wait(self.pidfd()).map_err(|error| Error::system("wait for the process", error))?;
+            *status = exit.map(exit_status);
+        }
+        Ok(*status)
+    }
+}
+
+fn exit_status(exit: Exit) -> ExitStatus {
+    match exit {
+        Exit::Code(code) => u8::try_from(code).map_or(ExitStatus::Unknown, ExitStatus::Exited),
+        Exit::Signal { signal, .. } => Signal::from_number(signal).map_or(ExitStatus::Unknown, ExitStatus::Signaled),
+        Exit::Unknown => ExitStatus::Unknown,
+    }
+}
+
+/// Sends a signal to a process that may have ended.
+pub(crate) fn send(pidfd: BorrowedFd<'_>, signal: Signal) -> Result<()> {
+    pidfd::send_signal(pidfd, signal.number()).map_err(|error| match error.kind() {
+        nsenter::ErrorKind::Process => Error::new(ErrorKind::NotRunning, "process already finished"),
+        _ => Error::system(format!("send {signal}"), error),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn start(script: &str) -> Child {
+        let child = std::process::Command::new("/bin/sh").args(["-c", script]).spawn().unwrap();
+        let pidfd = pidfd::open(child.id()).unwrap();
+        Child::new(i32::try_from(child.id()).unwrap(), pidfd, None, Pipes::default(), Vec::new())
+    }
+
+    #[test]
+    fn every_waiter_gets_the_status() {
+        let child = start("exit 7");
+        let all: Vec<_> = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..8).map(|_| scope.spawn(|| child.wait().unwrap())).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        assert_eq!(all, [ExitStatus::Exited(7); 8]);
+        assert_eq!(child.try_wait().unwrap(), Some(ExitStatus::Exited(7)));
+        assert_eq!(child.signal(Signal::TERM).unwrap_err().kind(), ErrorKind::NotRunning);
+    }
+
+    #[test]
+    fn signals_arrive() {
+        let child = start("while :; do sleep 1000; done");
+        assert_eq!(child.try_wait().unwrap(), None);
+        child.signal(Signal::KILL).unwrap();
+        assert_eq!(child.wait().unwrap(), ExitStatus::Signaled(Signal::KILL));
     }
 }

@@ -23,6 +23,7 @@ mod signal;
 mod state;
 mod stats;
 mod sys;
+mod timestamp;
 
 pub use child::{Child, Pipes};
 pub use configs::oci::{ContainerStatus as Status, State as OciState};

@@ -25,7 +25,7 @@ use crate::error::{Error, Result};
 /// The directory below the container's own one that is mounted into the container.
 pub(crate) const DIRECTORY: &str = "notify";
 /// The socket in it.
-const SOCKET: &str = "notify.sock";
+pub(crate) const SOCKET: &str = "notify.sock";
 /// Where the directory is mounted.
 pub(crate) const MOUNT_POINT: &str = "/run/notify";
 

@@ -1,5 +1,64 @@
 //! Statistics of a container.
 
-/// What [`Container::stats`](crate::Container::stats) returns.
-#[derive(Clone, Debug, Default)]
-pub struct Stats {}
+use serde::Serialize;
+
+/// What [`Container::stats`](crate::Container::stats) returns. Its JSON is the `data` of an `events` line.
+#[derive(Clone, Debug, Default, Serialize)]
+#[non_exhaustive]
+pub struct Stats {
+    /// What the cgroup counts.
+    #[serde(flatten)]
+    pub cgroup: cgroups::Stats,
+    /// Cache and memory bandwidth.
+    pub intel_rdt: RdtStats,
+    /// The host's ends of the container's network interfaces; `None` if it has none that the runtime made.
+    pub network_interfaces: Option<Vec<NetworkInterface>>,
+}
+
+/// Intel RDT statistics; empty without an RDT group.
+#[derive(Clone, Debug, Default, Serialize)]
+#[non_exhaustive]
+pub struct RdtStats {}
+
+/// Counters of a network interface (`/sys/class/net/NAME/statistics`), as the container sees them: what it receives the
+/// host's end has sent.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "PascalCase")]
+#[non_exhaustive]
+pub struct NetworkInterface {
+    /// Name on the host.
+    pub name: String,
+    /// Bytes received.
+    pub rx_bytes: u64,
+    /// Packets received.
+    pub rx_packets: u64,
+    /// Failed receptions.
+    pub rx_errors: u64,
+    /// Packets dropped on receive.
+    pub rx_dropped: u64,
+    /// Bytes sent.
+    pub tx_bytes: u64,
+    /// Packets sent.
+    pub tx_packets: u64,
+    /// Failed transmissions.
+    pub tx_errors: u64,
+    /// Packets dropped on transmit.
+    pub tx_dropped: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_json_has_the_keys_of_an_events_line() {
+        let json = serde_json::to_value(Stats::default()).unwrap();
+        let keys: Vec<&str> = json.as_object().unwrap().keys().map(String::as_str).collect();
+        for key in ["cpu", "cpuset", "memory", "pids", "blkio", "hugetlb", "intel_rdt", "network_interfaces"] {
+            assert!(keys.contains(&key), "{key} is not in {keys:?}");
+        }
+        assert!(json["network_interfaces"].is_null());
+        let interface = serde_json::to_value(NetworkInterface::default()).unwrap();
+        assert!(interface.get("RxBytes").is_some() && interface.get("Name").is_some());
+    }
+}

@@ -1,18 +1,47 @@
 //! One container.
 
+mod answers;
+mod cgroup;
+mod create;
+mod destroy;
+pub(crate) mod directory;
+mod events;
+mod exec;
+mod freezer;
+mod hooks;
+mod id_mapped;
+mod id_maps;
+mod inputs;
+mod limits;
+mod network;
+mod rdt;
+mod seccomp;
+mod signals;
+mod start;
+mod stats;
+mod status;
+mod streams;
+mod system;
+mod update;
+mod wording;
+
+use std::os::fd::OwnedFd;
 use std::path::Path;
-use std::time::{Duration, SystemTime};
+
+use cgroups::Cgroup;
+use configs::Config;
+
+pub(crate) use create::{create, preview};
+use directory::StateDirectory;
+pub(crate) use system::System;
 
 use crate::child::Child;
-use crate::error::{Error, ErrorKind, Result};
-use crate::events::Events;
+use crate::error::{Error, Result};
 use crate::exit_status::ExitStatus;
 use crate::id::ContainerId;
-use crate::process::Process;
-use crate::signal::Signal;
-use crate::state::State;
-use crate::stats::Stats;
-use crate::{OciState, Status};
+use crate::root::Runtime;
+use crate::state::{Record, State};
+use crate::OciState;
 
 /// A container: made by [`Runtime::create`](crate::Runtime::create) or found again by
 /// [`Runtime::load`](crate::Runtime::load).
@@ -22,94 +51,79 @@ use crate::{OciState, Status};
 #[derive(Debug)]
 pub struct Container {
     id: ContainerId,
-}
-
-fn unfinished<T>(what: &str) -> Result<T> {
-    Err(Error::new(ErrorKind::Unsupported, what))
+    runtime: Runtime,
+    directory: StateDirectory,
+    record: Record,
+    child: Option<Child>,
+    warnings: Vec<String>,
 }
 
 impl Container {
+    pub(crate) fn load(runtime: Runtime, id: &ContainerId) -> Result<Self> {
+        let directory = StateDirectory::open(runtime.root()?, runtime.path(), id)?;
+        let record = directory.read_state()?;
+        Ok(Self { id: id.clone(), runtime, directory, record, child: None, warnings: Vec::new() })
+    }
+
     /// The id.
     #[must_use]
     pub fn id(&self) -> &ContainerId {
         &self.id
     }
 
-    /// The status now.
-    ///
-    /// # Errors
-    /// [`ErrorKind::System`] if the cgroup cannot be read.
-    pub fn status(&self) -> Result<Status> {
-        unfinished("status")
-    }
-
-    /// Pid of the init process, if it is alive.
-    #[must_use]
-    pub fn pid(&self) -> Option<i32> {
-        None
-    }
-
     /// The container's own directory below the state root.
-    pub(crate) fn directory(&self) -> std::path::PathBuf {
-        std::path::PathBuf::new()
-    }
-
-    pub(crate) fn init_pidfd(&self) -> Result<Option<std::os::fd::OwnedFd>> {
-        unfinished("init_pidfd")
-    }
-
-    /// When the container was created.
     #[must_use]
-    pub fn created(&self) -> SystemTime {
-        SystemTime::UNIX_EPOCH
+    pub fn directory(&self) -> &Path {
+        self.directory.path()
     }
 
-    /// The same in the form of RFC 3339 with nanoseconds, UTC.
+    /// When the container was created, in the form of RFC 3339 with nanoseconds, UTC.
     #[must_use]
     pub fn created_rfc3339(&self) -> &str {
-        ""
+        &self.record.created
     }
 
-    /// The bundle directory.
+    /// The bundle directory; empty if the configuration names none.
     #[must_use]
     pub fn bundle(&self) -> &Path {
-        Path::new("")
+        let labels = self.record.config.labels.iter().rev();
+        Path::new(labels.filter_map(|label| label.strip_prefix("bundle=")).next().unwrap_or_default())
     }
 
     /// The root file system.
     #[must_use]
     pub fn rootfs(&self) -> &Path {
-        Path::new("")
+        Path::new(&self.record.config.rootfs)
     }
 
     /// User id that owns the container's directory: the one that created it.
     ///
     /// # Errors
-    /// [`ErrorKind::System`].
+    /// [`ErrorKind::System`](crate::ErrorKind::System).
     pub fn owner(&self) -> Result<u32> {
-        unfinished("owner")
+        self.directory.owner()
     }
 
     /// The configuration the container was made with, and changed by [`set`](Self::set).
     ///
     /// # Errors
-    /// [`ErrorKind::CorruptState`].
-    pub fn config(&self) -> Result<configs::Config> {
-        unfinished("config")
+    /// [`ErrorKind::NotFound`](crate::ErrorKind::NotFound), [`ErrorKind::CorruptState`](crate::ErrorKind::CorruptState).
+    pub fn config(&self) -> Result<Config> {
+        self.state().map(|state| state.config)
     }
 
     /// What is not an error but should be told: found by [`Runtime::create`](crate::Runtime::create).
     #[must_use]
     pub fn warnings(&self) -> &[String] {
-        &[]
+        &self.warnings
     }
 
     /// What `state.json` says.
     ///
     /// # Errors
-    /// [`ErrorKind::CorruptState`].
+    /// [`ErrorKind::NotFound`](crate::ErrorKind::NotFound), [`ErrorKind::CorruptState`](crate::ErrorKind::CorruptState).
     pub fn state(&self) -> Result<State> {
-        unfinished("state")
+        self.directory.read_state()
     }
 
     /// The state as the OCI runtime specification defines it.
@@ -117,121 +131,89 @@ impl Container {
     /// # Errors
     /// Those of [`status`](Self::status).
     pub fn oci_state(&self) -> Result<OciState> {
-        unfinished("oci_state")
-    }
-
-    /// Lets a created container run the user's program.
-    ///
-    /// # Errors
-    /// [`ErrorKind::InvalidState`] if it is not in the created state.
-    pub fn start(&self) -> Result<()> {
-        unfinished("start")
+        let status = self.status()?;
+        let pid = if status == crate::Status::Stopped { None } else { self.pid() };
+        Ok(hooks::oci_state(&self.id, &self.record.config.labels, status, pid.unwrap_or(0)))
     }
 
     /// The init process, if it is a child of this process.
     #[must_use]
     pub fn init(&self) -> Option<&Child> {
-        None
+        self.child.as_ref()
     }
 
-    /// The same, to take the console or the pipes.
+    /// The same, to take its console or its pipes.
     #[must_use]
     pub fn init_mut(&mut self) -> Option<&mut Child> {
-        None
+        self.child.as_mut()
     }
 
     /// Waits until the init process has ended. For a container of another process its status is
     /// [`ExitStatus::Unknown`].
     ///
     /// # Errors
-    /// [`ErrorKind::System`].
+    /// [`ErrorKind::System`](crate::ErrorKind::System).
     pub fn wait(&self) -> Result<ExitStatus> {
-        unfinished("wait")
+        if let Some(child) = &self.child {
+            return child.wait();
+        }
+        if let Some(pidfd) = self.init_pidfd()? {
+            nsenter::pidfd::wait_timeout(&pidfd, None).map_err(|error| Error::system("wait for the container", error))?;
+        }
+        Ok(ExitStatus::Unknown)
     }
 
-    /// Runs another process in the container.
+    /// The same for at most so long; says whether it has ended.
     ///
     /// # Errors
-    /// [`ErrorKind::NotRunning`], [`ErrorKind::Paused`], [`ErrorKind::Init`] for a step inside the container.
-    pub fn exec(&self, process: Process) -> Result<Child> {
-        let _ = process;
-        unfinished("exec")
+    /// [`ErrorKind::System`](crate::ErrorKind::System).
+    pub fn wait_timeout(&self, timeout: std::time::Duration) -> Result<bool> {
+        let waited = |error| Error::system("wait for the container", error);
+        let ended = match (&self.child, self.init_pidfd()?) {
+            (Some(child), _) => nsenter::pidfd::wait_timeout(child.pidfd(), Some(timeout)).map_err(waited)?,
+            (None, Some(pidfd)) => nsenter::pidfd::wait_timeout(&pidfd, Some(timeout)).map_err(waited)?,
+            (None, None) => true,
+        };
+        if let (true, Some(child)) = (ended, &self.child) {
+            child.try_wait()?;
+        }
+        Ok(ended)
     }
 
-    /// Sends a signal to the init process; `SIGKILL` to all processes if the container has no pid namespace of its own.
-    ///
-    /// # Errors
-    /// [`ErrorKind::NotRunning`].
-    pub fn signal(&self, signal: Signal) -> Result<()> {
-        let _ = signal;
-        unfinished("signal")
+    /// A pidfd of the init process, if it is alive. The start time is compared after opening, so it is that very process.
+    pub(crate) fn init_pidfd(&self) -> Result<Option<OwnedFd>> {
+        let record = self.current()?;
+        let Some(pid) = u32::try_from(record.init_process_pid).ok().filter(|pid| *pid != 0) else { return Ok(None) };
+        match nsenter::pidfd::open_verified(self.system().procfs()?, pid, record.init_process_start) {
+            Ok(pidfd) => Ok(Some(pidfd)),
+            Err(error) if error.kind() == nsenter::ErrorKind::Process => Ok(None),
+            Err(error) => Err(Error::system("open the init process", error)),
+        }
     }
 
-    /// Sends a signal to every process of the container's cgroup.
-    ///
-    /// # Errors
-    /// [`ErrorKind::CgroupNotFound`], [`ErrorKind::System`].
-    pub fn signal_all(&self, signal: Signal) -> Result<()> {
-        let _ = signal;
-        unfinished("signal_all")
+    fn system(&self) -> &System {
+        self.runtime.system()
     }
 
-    /// Changes the limits of a running container; the container keeps its old ones if that fails.
-    ///
-    /// # Errors
-    /// [`ErrorKind::NotRunning`]; [`ErrorKind::System`] if the kernel refuses a limit.
-    pub fn set(&self, config: &configs::Config) -> Result<()> {
-        let _ = config;
-        unfinished("set")
+    /// The cgroup, by its recorded paths; its directories may be gone.
+    fn cgroup(&self) -> Result<Cgroup> {
+        let loaded = Cgroup::load(self.system().hierarchy()?, &self.record.cgroup_paths);
+        let mut cgroup = loaded.map_err(cgroup::failed("load the container's cgroup"))?;
+        cgroup.set_rootless(self.record.config.rootless_cgroups);
+        Ok(cgroup)
     }
 
-    /// Freezes all processes.
-    ///
-    /// # Errors
-    /// [`ErrorKind::NotRunning`] unless the container is running or created.
-    pub fn pause(&self) -> Result<()> {
-        unfinished("pause")
+    /// Whether a pid namespace was made for the container: then the end of its init process is the end of all.
+    fn has_own_pids(&self) -> bool {
+        self.record.config.namespaces.is_private(configs::config::NamespaceType::Pid)
     }
 
-    /// Thaws all processes.
-    ///
-    /// # Errors
-    /// [`ErrorKind::NotPaused`].
-    pub fn resume(&self) -> Result<()> {
-        unfinished("resume")
+    fn current(&self) -> Result<std::borrow::Cow<'_, Record>> {
+        // A container that is being made changes once more; later its record stays.
+        if self.record.creator.is_none() {
+            return Ok(std::borrow::Cow::Borrowed(&self.record));
+        }
+        self.directory.read_state().map(std::borrow::Cow::Owned)
     }
 
-    /// Statistics of the cgroup and of the network interfaces.
-    ///
-    /// # Errors
-    /// [`ErrorKind::System`].
-    pub fn stats(&self) -> Result<Stats> {
-        unfinished("stats")
-    }
-
-    /// Out-of-memory events, and statistics at an interval.
-    ///
-    /// # Errors
-    /// [`ErrorKind::NotRunning`], [`ErrorKind::System`].
-    pub fn events(&self, interval: Option<Duration>) -> Result<Events> {
-        let _ = interval;
-        unfinished("events")
-    }
-
-    /// Pids of all processes of the container, as the caller's pid namespace sees them.
-    ///
-    /// # Errors
-    /// [`ErrorKind::System`].
-    pub fn processes(&self) -> Result<Vec<i32>> {
-        unfinished("processes")
-    }
-
-    /// Removes everything the container consists of.
-    ///
-    /// # Errors
-    /// [`ErrorKind::StillRunning`], [`ErrorKind::Paused`] if its init process is alive; [`ErrorKind::Hook`] if a
-    /// poststop hook failed, with everything else removed; [`ErrorKind::System`].
-    pub fn destroy(&self) -> Result<()> {
-        unfinished("destroy")
-    }
 }

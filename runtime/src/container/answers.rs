@@ -1,0 +1,211 @@
+//! The answers to what an init process asks while it prepares itself.
+//!
+//! The process is untrusted from the moment it is inside the container: what it sends is checked, and it is never waited
+//! for by anything but a poll with a deadline.
+
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::PathBuf;
+
+use cgroups::Cgroup;
+use configs::Config;
+use configs::config::{HookPoint, Rlimit};
+use configs::oci::{self, ContainerStatus as Status};
+use nsenter::{Answers, HookOutcome, ProcessRef, Refusal, Warnings};
+use rustix::fs::{Mode, OFlags, ResolveFlags};
+use user::Uid;
+
+use super::seccomp::Agent;
+use super::streams::Receivers;
+use super::{System, cgroup, hooks, id_maps, id_mapped, limits};
+use crate::console::Console;
+use crate::error::{Error, ErrorKind, Result};
+use crate::id::ContainerId;
+use crate::plan::{Gate, Tag};
+use crate::send_descriptor::send_named;
+
+/// What happens when the process has made all its preparations and waits for permission to go on.
+pub(crate) trait Ready {
+    /// `pid` is the process as the runtime sees it.
+    fn ready(&mut self, pid: u32) -> Result<()>;
+}
+
+/// The parent's side of a process that starts.
+pub(crate) struct Parent<'a> {
+    pub(crate) id: &'a ContainerId,
+    pub(crate) config: &'a Config,
+    pub(crate) system: &'a System,
+    pub(crate) cgroup: &'a Cgroup,
+    /// Limits to write when the mounts are made.
+    pub(crate) late_limits: Option<&'a cgroups::Resources>,
+    pub(crate) uid: u32,
+    pub(crate) rlimits: &'a [Rlimit],
+    pub(crate) console_size: Option<(u16, u16)>,
+    pub(crate) receivers: &'a Receivers,
+    pub(crate) agent: Option<&'a Agent>,
+    /// The status that a seccomp agent is told.
+    pub(crate) status: Status,
+    /// `standard`, or `setns` for a process that joins: what the receiver of the pidfd is told.
+    pub(crate) pidfd_name: &'static str,
+    pub(crate) ready: &'a mut dyn Ready,
+    /// The terminal, if it is to be kept.
+    pub(crate) console: Option<Console>,
+    /// The root directory that sources of mounts are resolved below.
+    pub(crate) root: Option<OwnedFd>,
+    /// What is no error but should be told.
+    pub(crate) warnings: Vec<String>,
+}
+
+impl Parent<'_> {
+    fn state(&self, pid: u32) -> oci::State {
+        hooks::oci_state(self.id, &self.config.labels, self.status, i32::try_from(pid).unwrap_or_default())
+    }
+
+    fn pass_gate(&mut self, number: u32, process: &ProcessRef<'_>) -> Result<()> {
+        match Gate::from_number(number) {
+            Some(Gate::Cgroup) => {
+                self.cgroup.add(process.pid()).map_err(cgroup::failed("move the process into the container's cgroup"))
+            }
+            Some(Gate::Hooks) => {
+                if let Some(limits) = self.late_limits {
+                    let applied = self.cgroup.set(limits).map_err(cgroup::failed("set the limits of the container"))?;
+                    self.warnings.extend(cgroup::warnings(applied));
+                }
+                let state = self.state(process.pid());
+                hooks::run(&self.config.hooks, HookPoint::Prestart, &state)?;
+                hooks::run(&self.config.hooks, HookPoint::CreateRuntime, &state)
+            }
+            None => Err(Error::new(ErrorKind::Init, format!("the init process waits at an unknown gate ({number})"))),
+        }
+    }
+
+    /// The source of a mount that only we may reach, below the root the process sent.
+    fn open_source(&self, index: u32) -> Result<OwnedFd> {
+        let unasked = || Error::new(ErrorKind::Init, "the init process asks for a mount source that it has no mount for");
+        let root = self.root.as_ref().ok_or_else(unasked)?;
+        let mount = usize::try_from(index).ok().and_then(|index| self.config.mounts.get(index)).ok_or_else(unasked)?;
+        let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
+        rustix::fs::openat2(root, mount.source.as_str(), OFlags::PATH | OFlags::CLOEXEC, Mode::empty(), resolve)
+            .map_err(|errno| Error::system(format!("open mount source {}", mount.source), errno))
+    }
+
+    fn map_tree(&self, index: u32, tree: &OwnedFd, process: &ProcessRef<'_>) -> Result<()> {
+        let mount = usize::try_from(index).ok().and_then(|index| self.config.mounts.get(index));
+        let mapping = mount.and_then(|mount| mount.id_mapping.as_ref());
+        let mapping = mapping.ok_or_else(|| Error::new(ErrorKind::Init, "the init process lends a tree that no mapping is asked for"))?;
+        id_mapped::apply(tree.as_fd(), mapping, self.config, self.system, process)
+    }
+
+    fn take_console(&mut self, master: OwnedFd, pts: u32) -> Result<()> {
+        let console = Console::new(master, pts);
+        if let Some((rows @ 1.., columns @ 1..)) = self.console_size {
+            console.resize(rows, columns)?;
+        }
+        match &self.receivers.console {
+            Some(socket) => {
+                send_named(socket, console.name(), &console).map_err(|error| Error::system("send the console", error))?;
+            }
+            None => self.console = Some(console),
+        }
+        Ok(())
+    }
+
+    fn send_pidfd(&self, process: &ProcessRef<'_>) -> Result<()> {
+        match &self.receivers.pidfd {
+            Some(socket) => send_named(socket, self.pidfd_name, process.pidfd()).map_err(|error| Error::system("send the pidfd", error)),
+            None => Ok(()),
+        }
+    }
+
+    fn prepare_ready(&mut self, process: &ProcessRef<'_>, warnings: &Warnings) -> Result<()> {
+        let ambient = capability_names(warnings.ambient());
+        self.warnings.extend(ambient.map(|name| format!("can't raise ambient capability {name}")));
+        limits::set(process.pid(), self.rlimits)?;
+        if self.pidfd_name == STANDARD {
+            self.send_pidfd(process)?;
+        }
+        self.ready.ready(process.pid())
+    }
+}
+
+/// What the receiver of an init process' pidfd is told.
+pub(crate) const STANDARD: &str = "standard";
+/// The same for a process that joins a container.
+pub(crate) const SETNS: &str = "setns";
+
+fn capability_names(set: u64) -> impl Iterator<Item = String> {
+    (0..64).filter(move |bit| set >> bit & 1 == 1).map(|bit| {
+        let known = caps::all().into_iter().find(|capability| u64::from(capability.index()) == bit);
+        known.map_or_else(|| format!("CAP_{bit}"), |capability| capability.to_string())
+    })
+}
+
+fn refuse(error: Error) -> Refusal {
+    Box::new(error)
+}
+
+impl Answers for Parent<'_> {
+    fn gate(&mut self, number: u32, process: &ProcessRef<'_>) -> Result<(), Refusal> {
+        self.pass_gate(number, process).map_err(refuse)
+    }
+
+    fn id_maps(&mut self, process: &ProcessRef<'_>) -> Result<(), Refusal> {
+        let procfs = self.system.procfs().map_err(refuse)?;
+        id_maps::write(self.config, procfs, process.pid()).map_err(refuse)
+    }
+
+    fn second_stage(&mut self, process: &ProcessRef<'_>) -> Result<(), Refusal> {
+        // A process that joins is born only now; that of an init plan goes on preparing, and is ready later.
+        if self.pidfd_name == SETNS { self.send_pidfd(process).map_err(refuse) } else { Ok(()) }
+    }
+
+    fn descriptor(&mut self, tag: u32, descriptor: OwnedFd) -> Result<(), Refusal> {
+        match Tag::from_number(tag) {
+            Some(Tag::Root) => {
+                self.root = Some(descriptor);
+                Ok(())
+            }
+            _ => Err(refuse(Error::new(ErrorKind::Init, "the init process sent a descriptor that nobody wants"))),
+        }
+    }
+
+    fn ask_descriptor(&mut self, tag: u32) -> Result<OwnedFd, Refusal> {
+        match Tag::from_number(tag) {
+            Some(Tag::Source(index)) => self.open_source(index).map_err(refuse),
+            _ => Err(refuse(Error::new(ErrorKind::Init, "the init process asks for a descriptor that there is not"))),
+        }
+    }
+
+    fn lend_descriptor(&mut self, tag: u32, descriptor: OwnedFd, process: &ProcessRef<'_>) -> Result<(), Refusal> {
+        match Tag::from_number(tag) {
+            Some(Tag::IdMap(index)) => self.map_tree(index, &descriptor, process).map_err(refuse),
+            Some(Tag::RouteSocket) => super::network::configure(self.config, descriptor, process).map_err(refuse),
+            _ => Err(refuse(Error::new(ErrorKind::Init, "the init process lends a descriptor that nobody wants"))),
+        }
+    }
+
+    fn console(&mut self, master: OwnedFd, pts: u32) -> Result<(), Refusal> {
+        self.take_console(master, pts).map_err(refuse)
+    }
+
+    fn home(&mut self, passwd: &[u8]) -> Result<Vec<u8>, Refusal> {
+        use std::os::unix::ffi::OsStringExt;
+        let home = Uid::new(self.uid).and_then(|uid| user::home_of(passwd, uid)).map_or_else(|| PathBuf::from("/"), PathBuf::from);
+        Ok(home.into_os_string().into_vec())
+    }
+
+    fn ready(&mut self, process: &ProcessRef<'_>, warnings: &Warnings) -> Result<(), Refusal> {
+        self.prepare_ready(process, warnings).map_err(refuse)
+    }
+
+    fn hook(&mut self, context: &str, outcome: HookOutcome) -> Result<(), Refusal> {
+        if outcome.success() {
+            return Ok(());
+        }
+        Err(refuse(Error::new(ErrorKind::Hook, format!("error running {context}: {outcome}"))))
+    }
+
+    fn seccomp_listener(&mut self, listener: OwnedFd, process: &ProcessRef<'_>) -> Result<(), Refusal> {
+        let agent = self.agent.ok_or_else(|| refuse(Error::new(ErrorKind::Init, "nobody takes the seccomp notifications")))?;
+        agent.send(&listener, process.pid(), self.state(process.pid())).map_err(refuse)
+    }
+}

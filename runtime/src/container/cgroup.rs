@@ -1,0 +1,138 @@
+//! From the configuration's words for the cgroup to those of crate `cgroups`.
+
+use std::path::PathBuf;
+
+use cgroups::{Cgroup, CgroupSpec, Resources};
+use configs::config;
+
+use crate::error::{Error, ErrorKind, Result};
+
+/// Which cgroup to make.
+pub(crate) fn spec(from: &config::Cgroup, rootless: bool) -> CgroupSpec {
+    let text = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+    CgroupSpec {
+        name: text(&from.name),
+        parent: text(&from.parent).map(PathBuf::from),
+        path: text(&from.path).map(PathBuf::from),
+        rootless: rootless || from.rootless,
+        systemd: from.systemd,
+        scope_prefix: from.scope_prefix.clone(),
+        owner_uid: from.owner_uid,
+        systemd_properties: from.systemd_properties.iter().map(systemd_property).collect(),
+    }
+}
+
+fn systemd_property(from: &config::SystemdProperty) -> (String, String) {
+    (from.name.clone(), from.value.clone())
+}
+
+/// The limits. Where the configuration says 0 for "leave alone", there is none.
+pub(crate) fn resources(from: &config::Resources) -> Result<Resources> {
+    Ok(Resources {
+        devices: from.devices.iter().map(device_rule).collect::<Result<_>>()?,
+        skip_devices: from.skip_devices,
+        skip_freeze_on_set: from.skip_freeze_on_set,
+        memory: some(from.memory),
+        memory_reservation: some(from.memory_reservation),
+        memory_swap: some(from.memory_swap),
+        memory_swappiness: from.memory_swappiness,
+        oom_kill_disable: from.oom_kill_disable,
+        memory_check_before_update: from.memory_check_before_update,
+        cpu_shares: some(from.cpu_shares),
+        cpu_weight: some(from.cpu_weight),
+        cpu_quota: some(from.cpu_quota),
+        cpu_burst: from.cpu_burst,
+        cpu_period: some(from.cpu_period),
+        cpu_rt_runtime: some(from.cpu_rt_runtime),
+        cpu_rt_period: some(from.cpu_rt_period),
+        cpu_idle: from.cpu_idle,
+        cpuset_cpus: some(from.cpuset_cpus.clone()),
+        cpuset_mems: some(from.cpuset_mems.clone()),
+        pids_limit: from.pids_limit,
+        blkio_weight: some(from.blkio_weight),
+        blkio_leaf_weight: some(from.blkio_leaf_weight),
+        blkio_weight_device: from.blkio_weight_device.iter().map(weight_device).collect(),
+        blkio_throttle_read_bps_device: throttles(&from.blkio_throttle_read_bps_device),
+        blkio_throttle_write_bps_device: throttles(&from.blkio_throttle_write_bps_device),
+        blkio_throttle_read_iops_device: throttles(&from.blkio_throttle_read_iops_device),
+        blkio_throttle_write_iops_device: throttles(&from.blkio_throttle_write_iops_device),
+        freezer: match from.freezer {
+            config::FreezerState::Undefined => None,
+            config::FreezerState::Frozen => Some(cgroups::FreezerState::Frozen),
+            config::FreezerState::Thawed => Some(cgroups::FreezerState::Thawed),
+        },
+        hugetlb_limit: from
+            .hugetlb_limit
+            .iter()
+            .map(|limit| cgroups::HugepageLimit { page_size: limit.page_size.clone(), limit: limit.limit })
+            .collect(),
+        rdma: from
+            .rdma
+            .iter()
+            .map(|(device, limit)| {
+                (device.clone(), cgroups::Rdma { hca_handles: limit.hca_handles, hca_objects: limit.hca_objects })
+            })
+            .collect(),
+        net_prio_ifpriomap: from
+            .net_prio_ifpriomap
+            .iter()
+            .map(|entry| cgroups::IfPriority { interface: entry.interface.clone(), priority: entry.priority })
+            .collect(),
+        net_cls_classid: some(from.net_cls_classid),
+        unified: from.unified.clone(),
+    })
+}
+
+fn device_rule(rule: &config::DeviceRule) -> Result<devices::Rule> {
+    let kind = match rule.kind {
+        config::DeviceType::All => devices::Kind::All,
+        config::DeviceType::Block => devices::Kind::Block,
+        config::DeviceType::Char => devices::Kind::Char,
+        config::DeviceType::Fifo => return Err(Error::config("device rules are not about fifos")),
+    };
+    let right = |granted: bool, right| if granted { right } else { devices::Access::NONE };
+    let access = right(rule.access.read, devices::Access::READ)
+        | right(rule.access.write, devices::Access::WRITE)
+        | right(rule.access.mknod, devices::Access::MKNOD);
+    Ok(devices::Rule { kind, major: rule.major, minor: rule.minor, access, allow: rule.allow })
+}
+
+fn weight_device(device: &config::WeightDevice) -> cgroups::WeightDevice {
+    cgroups::WeightDevice { major: device.major, minor: device.minor, weight: device.weight, leaf_weight: device.leaf_weight }
+}
+
+fn throttles(devices: &[config::ThrottleDevice]) -> Vec<cgroups::ThrottleDevice> {
+    let convert = |device: &config::ThrottleDevice| cgroups::ThrottleDevice { major: device.major, minor: device.minor, rate: device.rate };
+    devices.iter().map(convert).collect()
+}
+
+/// 0 and the empty string stand for "not set".
+fn some<T: Default + PartialEq>(value: T) -> Option<T> {
+    (value != T::default()).then_some(value)
+}
+
+/// Maps a failure of crate `cgroups` to this crate's kinds.
+pub(crate) fn failed(operation: &str) -> impl Fn(cgroups::Error) -> Error {
+    let operation = operation.to_owned();
+    move |error| {
+        let kind = match error.kind() {
+            cgroups::ErrorKind::NotEmpty | cgroups::ErrorKind::Frozen => ErrorKind::CgroupInUse,
+            cgroups::ErrorKind::NotFound => ErrorKind::CgroupNotFound,
+            cgroups::ErrorKind::Unsupported => ErrorKind::Unsupported,
+            cgroups::ErrorKind::InvalidConfig | cgroups::ErrorKind::InvalidPath => ErrorKind::InvalidConfig,
+            cgroups::ErrorKind::Timeout => ErrorKind::Timeout,
+            _ => ErrorKind::System,
+        };
+        Error::with(kind, operation.clone(), error)
+    }
+}
+
+/// How many processes of the cgroup the kernel killed for lack of memory; 0 if that cannot be told.
+pub(crate) fn oom_kills(cgroup: &Cgroup) -> u64 {
+    cgroup.oom_kill_count().unwrap_or(0)
+}
+
+/// What was asked for and is not in force, as text.
+pub(crate) fn warnings(applied: cgroups::Applied) -> impl Iterator<Item = String> {
+    applied.warnings.into_iter().map(|warning| format!("{}: {}", warning.setting, warning.reason))
+}

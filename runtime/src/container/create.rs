@@ -1,0 +1,368 @@
+//! Making a container.
+//!
+//! The order is what makes a failure at any point harmless: the directory is the lock, the intent is recorded before the
+//! first object exists, and [`Unwind`] removes what was made unless the end is reached. A process that is killed in the
+//! middle leaves the record; its children die with it.
+
+use std::collections::BTreeMap;
+use std::os::fd::AsFd;
+use std::path::PathBuf;
+use std::time::{Duration, SystemTime};
+
+use cgroups::Cgroup;
+use configs::Config;
+use configs::config::{HookPoint, Mount, MountFlags, NamespaceType};
+use configs::oci::ContainerStatus as Status;
+use nsenter::namespaces::Kind;
+use nsenter::{Deadline, Init, Spawn};
+
+use super::answers::{Parent, Ready, STANDARD};
+use super::directory::{self, StateDirectory};
+use super::inputs::{Inputs, Sources};
+use super::seccomp::Agent;
+use super::streams::{Receivers, Streams};
+use super::{Container, System, cgroup, hooks, network, rdt, seccomp, wording};
+use crate::child::Child;
+use crate::error::{Error, ErrorKind, Result};
+use crate::id::ContainerId;
+use crate::notify_socket;
+use crate::plan::{self, BuiltPlan, CgroupPlacement, CgroupView, HostFacts, InitRequest, LegacyHierarchy};
+use crate::process::Process;
+use crate::root::Runtime;
+use crate::state::{Creator, State};
+use crate::timestamp::rfc3339;
+
+/// How long a cgroup may take to become empty.
+pub(super) const CGROUP_BUDGET: Duration = Duration::from_secs(10);
+
+/// Makes a container up to the point where its init process waits for `start`.
+pub(crate) fn create(runtime: &Runtime, id: &ContainerId, mut config: Config, mut process: Process) -> Result<Container> {
+    check(&config, &process)?;
+    let mut warnings = Vec::new();
+    let filter = seccomp::compile(&config, &mut warnings)?;
+    // What fails easily comes before anything is made.
+    let receivers = Receivers::connect(&mut process)?;
+    let agent = Agent::connect(&config, filter.as_ref())?;
+    let owner = root_user(&config)?;
+    let mut streams = Streams::open(&mut process, owner)?;
+
+    runtime.make_root()?;
+    let directory = StateDirectory::make(runtime.root()?, runtime.path(), id)?;
+    let mut unwind = Unwind::new(runtime, id);
+    let _lock = directory.lock(runtime.root()?, id)?;
+    let system = runtime.system();
+    let spec = cgroup::spec(&config.cgroups, config.rootless_cgroups);
+    let resources = cgroup::resources(&config.cgroups.resources)?;
+    let hierarchy = system.hierarchy()?;
+    if process.notify_socket.is_some() {
+        add_notify_socket(&mut config, &mut process, &directory)?;
+    }
+
+    let mut state = State {
+        id: id.to_string(),
+        init_process_pid: -1,
+        init_process_start: 0,
+        created: rfc3339(SystemTime::now()),
+        rootless: config.rootless_euid && config.rootless_cgroups,
+        cgroup_paths: BTreeMap::new(),
+        namespace_paths: BTreeMap::new(),
+        external_descriptors: streams.external_descriptors(),
+        intel_rdt_path: String::new(),
+        intel_rdt_mon_path: String::new(),
+        creator: Some(creator(system)?),
+        host_mounts: Vec::new(),
+        intel_rdt_owned: false,
+        config,
+    };
+    let host = host_facts(&state.config)?;
+    let late_limits = needs_late_limits(&state.config);
+    directory.write_state(&state)?;
+
+    let group = Cgroup::create(hierarchy, &spec, &resources).map_err(cgroup::failed("make the container's cgroup"))?;
+    // In use by somebody else: not ours to remove.
+    group.check_unused().map_err(cgroup::failed("check the container's cgroup"))?;
+    state.cgroup_paths = group.paths();
+    unwind.cgroup = Some(group);
+    directory.write_state(&state)?;
+    let Some(group) = &unwind.cgroup else { return Err(Error::new(ErrorKind::System, "the cgroup is gone")) };
+    if !late_limits {
+        let applied = group.set(&resources).map_err(cgroup::failed("set the limits of the container"))?;
+        warnings.extend(cgroup::warnings(applied));
+    }
+    let tasks = group.self_join_files().map_err(cgroup::failed("open the container's cgroup"))?;
+    let fifo = directory.make_fifo(owner)?;
+
+    let view = cgroup_view(&group);
+    let request = InitRequest {
+        container_id: id.as_str(),
+        config: &state.config,
+        process: &process,
+        host: &host,
+        cgroup: placement(&group, &tasks),
+        cgroup_view: &view,
+        seccomp: filter,
+        late_limits,
+    };
+    let built = plan::init(&request)?;
+    if !built.host_mounts.is_empty() {
+        // These would stay on the host: on record before the first one is made.
+        state.host_mounts.clone_from(&built.host_mounts);
+        directory.write_state(&state)?;
+        unwind.host_mounts.clone_from(&built.host_mounts);
+    }
+    let sources = Sources { fifo: Some(fifo.as_fd()), tasks: &tasks, cgroup: group.dir(), init: None };
+    let inputs = Inputs::open(&built.inputs, &sources)?;
+    let spawn = Spawn {
+        plan: &built.plan,
+        stdio: streams.theirs(),
+        passed: process.passed.iter().map(AsFd::as_fd).collect(),
+        inputs: inputs.borrow(),
+        cgroup: if built.spawn_into_cgroup { group.dir() } else { None },
+    };
+    unwind.hooks = Some((state.config.hooks.clone(), state.config.labels.clone()));
+    let init = spawn.start().map_err(|error| Error::system("unable to start container process", error))?;
+    let init = unwind.init.insert(init);
+    drop(inputs);
+
+    let config = state.config.clone();
+    let mut publish = Publish { id, directory: &directory, state: &mut state, system };
+    let mut parent = Parent {
+        id,
+        config: &config,
+        system,
+        cgroup: &group,
+        late_limits: late_limits.then_some(&resources),
+        uid: process.uid,
+        rlimits: if process.rlimits.is_empty() { &config.rlimits } else { &process.rlimits },
+        console_size: process.console_size,
+        receivers: &receivers,
+        agent: agent.as_ref(),
+        status: Status::Creating,
+        pidfd_name: STANDARD,
+        ready: &mut publish,
+        console: None,
+        root: None,
+        warnings: Vec::new(),
+    };
+    let served = init.serve(&mut parent, Deadline::default());
+    let Parent { console, warnings: told, .. } = parent;
+    if let Err(error) = served {
+        return Err(explain(wording::init_error(error, &process.args), &group));
+    }
+    warnings.extend(built.warnings);
+    warnings.extend(told);
+    let Some(init) = unwind.finish() else { return Err(Error::new(ErrorKind::Init, "the init process is gone")) };
+    let pid = i32::try_from(init.pid()).unwrap_or_default();
+    let child = Child::new(pid, init.detach(), console, std::mem::take(&mut streams.ours), Vec::new());
+    let record = directory.read_state()?;
+    Ok(Container { id: id.clone(), runtime: runtime.clone(), directory, record, child: Some(child), warnings })
+}
+
+/// The plan of a container that would be made, for people to read. Touches nothing.
+pub(crate) fn preview(runtime: &Runtime, id: &ContainerId, config: &Config, process: &Process) -> Result<BuiltPlan> {
+    check(config, process)?;
+    let filter = seccomp::compile(config, &mut Vec::new())?;
+    let spec = cgroup::spec(&config.cgroups, config.rootless_cgroups);
+    let hierarchy = runtime.system().hierarchy()?;
+    let _ = spec;
+    let view = CgroupView::Legacy(Vec::new());
+    let unified = hierarchy.mode() != cgroups::Mode::V1;
+    let tasks = Vec::new();
+    plan::init(&InitRequest {
+        container_id: id.as_str(),
+        config,
+        process,
+        host: &host_facts(config)?,
+        cgroup: CgroupPlacement { unified, tasks, gate: false, outside: false },
+        cgroup_view: &view,
+        seccomp: filter,
+        late_limits: needs_late_limits(config),
+    })
+}
+
+/// Refuses what cannot work, before anything is made.
+fn check(config: &Config, process: &Process) -> Result<()> {
+    if process.args.is_empty() {
+        return Err(Error::config("args must not be empty"));
+    }
+    if !process.cwd.starts_with('/') {
+        return Err(Error::config("Cwd must be an absolute path"));
+    }
+    if config.rootless_euid && !process.additional_gids.is_empty() {
+        return Err(Error::config("process.user.additionalGids: cannot set any additional groups in a rootless container"));
+    }
+    if !process.sub_cgroups.is_empty() {
+        return Err(Error::config("a sub cgroup can only be joined by exec"));
+    }
+    if config.cgroups.systemd {
+        return Err(Error::new(ErrorKind::Unsupported, "systemd cgroup driver: not supported by this version"));
+    }
+    network::check(config)?;
+    rdt::check(config)
+}
+
+/// Ids on the host of the container's root user.
+pub(super) fn root_user(config: &Config) -> Result<(u32, u32)> {
+    let failed = |error| Error::with(ErrorKind::InvalidConfig, "root user of the container", error);
+    Ok((config.host_uid(0).map_err(failed)?, config.host_gid(0).map_err(failed)?))
+}
+
+fn creator(system: &System) -> Result<Creator> {
+    let pid = std::process::id();
+    let stat = system.procfs()?.stat(pid).map_err(|error| Error::system("read the start time of this process", error))?;
+    Ok(Creator { pid, start: stat.start_time() })
+}
+
+fn host_facts(config: &Config) -> Result<HostFacts> {
+    let mut host = HostFacts::read()?;
+    if config.no_pivot_root {
+        host.read_full_proc_mounts(config.rootfs.as_ref())?;
+    }
+    Ok(host)
+}
+
+/// Whether limits are better written when the mounts are made: a second stage is one process more, and a limit of one
+/// process would forbid it.
+fn needs_late_limits(config: &Config) -> bool {
+    let namespaces = &config.namespaces;
+    let two_stages = namespaces.contains(NamespaceType::User)
+        || namespaces.contains(NamespaceType::Time)
+        || namespaces.path_of(NamespaceType::Pid).is_some();
+    two_stages || !config.hooks.create_container.is_empty()
+}
+
+pub(super) fn placement(group: &Cgroup, tasks: &[(String, std::os::fd::OwnedFd)]) -> CgroupPlacement {
+    CgroupPlacement {
+        unified: group.dir().is_some(),
+        tasks: tasks.iter().map(|(controller, _)| controller.clone()).collect(),
+        gate: false,
+        outside: false,
+    }
+}
+
+fn cgroup_view(group: &Cgroup) -> CgroupView {
+    if group.hierarchy().mode() == cgroups::Mode::V2 {
+        return CgroupView::Unified { directory: group.path("").map(PathBuf::from).unwrap_or_default() };
+    }
+    let convert = |mount: cgroups::HierarchyMount<'_>| LegacyHierarchy {
+        directory: mount.directory,
+        source: mount.source.to_owned(),
+        data: mount.data,
+        links: mount.links,
+        own: mount.path,
+    };
+    CgroupView::Legacy(group.mounts().into_iter().map(convert).collect())
+}
+
+/// Mounts the directory of the notification socket into the container and tells the process where it is.
+fn add_notify_socket(config: &mut Config, process: &mut Process, directory: &StateDirectory) -> Result<()> {
+    let path = directory.make_notify_directory(notify_socket::DIRECTORY)?;
+    let source = path.into_os_string().into_string().map_err(|_| Error::config("the path of the state root is not UTF-8"))?;
+    config.mounts.push(Mount {
+        source,
+        destination: notify_socket::MOUNT_POINT.to_owned(),
+        device: "bind".to_owned(),
+        flags: MountFlags::BIND | MountFlags::NOSUID | MountFlags::NOEXEC | MountFlags::NODEV | MountFlags::RDONLY,
+        ..Mount::default()
+    });
+    process.add_env(format!("NOTIFY_SOCKET={}/{}", notify_socket::MOUNT_POINT, notify_socket::SOCKET));
+    Ok(())
+}
+
+/// Replaces the error of an init process that was killed for lack of memory by one that says so.
+fn explain(error: Error, group: &Cgroup) -> Error {
+    if cgroup::oom_kills(group) > 0 {
+        log::debug!("{}", error.chain());
+        return Error::new(ErrorKind::OomKilled, "container init was OOM-killed (memory limit too low?)");
+    }
+    if matches!(error.kind(), ErrorKind::Hook) {
+        return error;
+    }
+    error.context("error during container init").context("unable to start container process")
+}
+
+/// Records the container as created once its init process is ready.
+struct Publish<'a> {
+    id: &'a ContainerId,
+    directory: &'a StateDirectory,
+    state: &'a mut State,
+    system: &'a System,
+}
+
+impl Ready for Publish<'_> {
+    fn ready(&mut self, pid: u32) -> Result<()> {
+        let procfs = self.system.procfs()?;
+        let stat = procfs.stat(pid).map_err(|error| Error::system("read the start time of the init process", error))?;
+        self.state.init_process_pid = i32::try_from(pid).map_err(|error| Error::system("record the pid of the init process", error))?;
+        self.state.init_process_start = stat.start_time();
+        self.state.created = rfc3339(SystemTime::now());
+        self.state.creator = None;
+        self.state.namespace_paths = Kind::ALL
+            .into_iter()
+            .filter(|kind| kind.is_supported(procfs))
+            .map(|kind| (namespace_key(kind).to_owned(), format!("/proc/{pid}/ns/{}", kind.file_name())))
+            .collect();
+        self.directory.write_state(self.state)?;
+        let config = &self.state.config;
+        let state = hooks::oci_state(self.id, &config.labels, Status::Created, self.state.init_process_pid);
+        hooks::run(&config.hooks, HookPoint::Poststart, &state)
+    }
+}
+
+fn namespace_key(kind: Kind) -> &'static str {
+    let same = NamespaceType::ALL.into_iter().find(|other| other.proc_file() == kind.file_name());
+    same.map_or("", NamespaceType::name)
+}
+
+/// Removes what was made for a container that will not be.
+struct Unwind<'a> {
+    runtime: &'a Runtime,
+    id: &'a ContainerId,
+    armed: bool,
+    cgroup: Option<Cgroup>,
+    host_mounts: Vec<PathBuf>,
+    /// Hooks and labels, as soon as a hook may have run.
+    hooks: Option<(configs::config::Hooks, Vec<String>)>,
+    init: Option<Init>,
+}
+
+impl<'a> Unwind<'a> {
+    fn new(runtime: &'a Runtime, id: &'a ContainerId) -> Self {
+        Self { runtime, id, armed: true, cgroup: None, host_mounts: Vec::new(), hooks: None, init: None }
+    }
+
+    /// Everything went well.
+    fn finish(&mut self) -> Option<Init> {
+        self.armed = false;
+        self.init.take()
+    }
+}
+
+impl Drop for Unwind<'_> {
+    fn drop(&mut self) {
+        if !self.armed {
+            return;
+        }
+        // Dropping it kills the process and waits for it.
+        drop(self.init.take());
+        if let Some(group) = &self.cgroup {
+            if let Err(error) = group.kill() {
+                log::debug!("kill what is left of container {}: {error}", self.id);
+            }
+            if let Err(error) = group.delete(CGROUP_BUDGET) {
+                log::debug!("remove the cgroup of container {}: {error}", self.id);
+            }
+        }
+        super::destroy::unmount(&self.host_mounts);
+        match self.runtime.root().and_then(|root| directory::remove(root, self.runtime.path(), self.id)) {
+            Ok(_) => {}
+            Err(error) => log::debug!("{}", error.chain()),
+        }
+        if let Some((hooks, labels)) = &self.hooks {
+            let state = hooks::oci_state(self.id, labels, Status::Stopped, 0);
+            if let Err(error) = hooks::run(hooks, HookPoint::Poststop, &state) {
+                log::debug!("{}", error.chain());
+            }
+        }
+    }
+}

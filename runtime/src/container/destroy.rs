@@ -1,0 +1,95 @@
+//! Removing a container: the record is replayed, whatever part of it exists.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use configs::config::HookPoint;
+use configs::oci::ContainerStatus as Status;
+use rustix::mount::{UnmountFlags, unmount as umount};
+
+use super::create::CGROUP_BUDGET;
+use super::{Container, cgroup, directory, hooks};
+use crate::error::{Error, ErrorKind, Result};
+use crate::signal::Signal;
+
+/// How long a killed init process may take to end.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+impl Container {
+    /// Removes everything the container consists of. A created container is killed first, and so is what is left of a
+    /// stopped one without a pid namespace of its own. What another process removes at the same time is no error, and a
+    /// container whose creator died in the middle can be destroyed, too.
+    ///
+    /// A failure leaves the record, so that the call can be repeated.
+    ///
+    /// # Errors
+    /// [`ErrorKind::StillRunning`], [`ErrorKind::Paused`] if its init process is alive; [`ErrorKind::InvalidState`] if it
+    /// is being made; [`ErrorKind::NotFound`] if it is gone already; [`ErrorKind::Hook`] if a poststop hook failed, with
+    /// everything else removed; [`ErrorKind::System`].
+    pub fn destroy(&self) -> Result<()> {
+        match self.status()? {
+            Status::Creating => return Err(Error::new(ErrorKind::InvalidState, "container is being created")),
+            Status::Running => return Err(Error::new(ErrorKind::StillRunning, "container still running")),
+            Status::Paused if self.pid().is_some() => return Err(Error::new(ErrorKind::Paused, "container paused")),
+            Status::Paused => self.cgroup()?.thaw().map_err(cgroup::failed("thaw the container's cgroup"))?,
+            Status::Created => self.kill_init()?,
+            _ => {}
+        }
+        let _lock = self.directory.lock(self.runtime.root()?, &self.id)?;
+        self.remove_everything()
+    }
+
+    fn kill_init(&self) -> Result<()> {
+        let Some(pidfd) = self.init_pidfd()? else { return Ok(()) };
+        use std::os::fd::AsFd;
+        match crate::child::send(pidfd.as_fd(), Signal::KILL) {
+            Err(error) if error.kind() != ErrorKind::NotRunning => return Err(error),
+            _ => {}
+        }
+        let ended = nsenter::pidfd::wait_timeout(&pidfd, Some(PATIENCE)).map_err(|error| Error::system("wait for the init process", error))?;
+        if let Some(child) = &self.child {
+            child.try_wait()?;
+        }
+        if ended { Ok(()) } else { Err(Error::new(ErrorKind::Timeout, "container init still running")) }
+    }
+
+    fn remove_everything(&self) -> Result<()> {
+        let record = self.current()?.into_owned();
+        if !record.cgroup_paths.is_empty() {
+            let group = self.cgroup()?;
+            // Without an own pid namespace the end of the init process was not the end of the others.
+            if !self.has_own_pids() || record.creator.is_some() {
+                if let Err(error) = group.kill() {
+                    log::debug!("kill what is left of container {}: {error}", self.id);
+                }
+            }
+            match group.delete(CGROUP_BUDGET) {
+                Err(error) if error.kind() != cgroups::ErrorKind::NotFound => {
+                    return Err(cgroup::failed("unable to remove container's cgroup")(error));
+                }
+                _ => {}
+            }
+        }
+        unmount(&record.host_mounts);
+        directory::remove(self.runtime.root()?, self.runtime.path(), &self.id)?;
+        let state = hooks::oci_state(&self.id, &record.config.labels, Status::Stopped, 0);
+        hooks::run(&record.config.hooks, HookPoint::Poststop, &state)
+    }
+
+    /// Kills and removes a container that could not be started.
+    pub(crate) fn abandon(&self) {
+        if let Err(error) = self.signal(Signal::KILL).and_then(|()| self.wait()).and_then(|_| self.destroy()) {
+            log::debug!("{}", error.chain());
+        }
+    }
+}
+
+/// Unmounts what a container without a mount namespace of its own has mounted, the last one first.
+pub(super) fn unmount(mounts: &[PathBuf]) {
+    for mount in mounts.iter().rev() {
+        // Not mounted (any more), or gone: what was to be reached is reached.
+        if let Err(errno) = umount(mount, UnmountFlags::DETACH | UnmountFlags::NOFOLLOW) {
+            log::debug!("unmount {}: {errno}", mount.display());
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! Running another process in a container.
+
+use std::collections::BTreeMap;
+use std::os::fd::AsFd;
+use std::path::PathBuf;
+
+use cgroups::Cgroup;
+use configs::Config;
+use configs::oci::ContainerStatus as Status;
+use nsenter::{Deadline, Spawn};
+
+use super::answers::{Parent, Ready, SETNS};
+use super::create::{placement, root_user};
+use super::inputs::{Inputs, Sources};
+use super::seccomp::{self, Agent};
+use super::streams::{Receivers, Streams};
+use super::{Container, cgroup, wording};
+use crate::child::Child;
+use crate::error::{Error, ErrorKind, Result};
+use crate::plan::{self, ExecRequest, HostFacts};
+use crate::process::Process;
+
+impl Container {
+    /// Runs another process in the container: in its namespaces and its cgroup, with its filter and, where `process` does
+    /// not say otherwise, its attributes.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotRunning`] if the container is stopped, [`ErrorKind::Paused`] unless
+    /// [`Process::ignore_paused`] is set, [`ErrorKind::InvalidConfig`], [`ErrorKind::Init`] for a step inside the
+    /// container.
+    pub fn exec(&self, mut process: Process) -> Result<Child> {
+        let paused = self.require_joinable(&process)?;
+        let config = self.config()?;
+        check(&config, &process)?;
+        let mut warnings = Vec::new();
+        let filter = seccomp::compile(&config, &mut warnings)?;
+        let receivers = Receivers::connect(&mut process)?;
+        let agent = Agent::connect(&config, filter.as_ref())?;
+        let mut streams = Streams::open(&mut process, root_user(&config)?)?;
+        let Some(init) = self.init_pidfd()? else { return Err(stopped()) };
+
+        let group = self.group_to_join(&process)?;
+        let tasks = match group.self_join_files() {
+            Err(_) if config.rootless_cgroups => Vec::new(),
+            other => other.map_err(cgroup::failed("can't open cgroup"))?,
+        };
+        let mut placement = placement(&group, &tasks);
+        placement.outside = paused;
+        let host = HostFacts::read()?;
+        let request = ExecRequest {
+            container_id: self.id.as_str(),
+            config: &config,
+            process: &process,
+            host: &host,
+            cgroup: placement,
+            seccomp: filter,
+        };
+        let built = plan::exec(&request)?;
+        let sources = Sources { fifo: None, tasks: &tasks, cgroup: group.dir(), init: Some(init.as_fd()) };
+        let inputs = Inputs::open(&built.inputs, &sources)?;
+        let spawn = Spawn {
+            plan: &built.plan,
+            stdio: streams.theirs(),
+            passed: process.passed.iter().map(AsFd::as_fd).collect(),
+            inputs: inputs.borrow(),
+            cgroup: if built.spawn_into_cgroup { group.dir() } else { None },
+        };
+        let ooms = cgroup::oom_kills(&group);
+        let mut stub = spawn.start().map_err(|error| Error::system("unable to start container process", error))?;
+        drop(inputs);
+        let mut nothing = NothingMore;
+        let mut parent = Parent {
+            id: &self.id,
+            config: &config,
+            system: self.system(),
+            cgroup: &group,
+            late_limits: None,
+            uid: process.uid,
+            rlimits: if process.rlimits.is_empty() { &config.rlimits } else { &process.rlimits },
+            console_size: process.console_size,
+            receivers: &receivers,
+            agent: agent.as_ref(),
+            status: Status::Running,
+            pidfd_name: SETNS,
+            ready: &mut nothing,
+            console: None,
+            root: None,
+            warnings: Vec::new(),
+        };
+        let served = stub.serve(&mut parent, Deadline::default());
+        let Parent { console, warnings: told, .. } = parent;
+        if let Err(error) = served {
+            let error = wording::init_error(error, &process.args);
+            let killed = cgroup::oom_kills(&group) > ooms;
+            let what = if killed { "unable to start container process (possibly OOM-killed)" } else { "unable to start container process" };
+            return Err(error.context(what));
+        }
+        warnings.extend(built.warnings);
+        warnings.extend(told);
+        let pid = i32::try_from(stub.pid()).unwrap_or_default();
+        Ok(Child::new(pid, stub.detach(), console, std::mem::take(&mut streams.ours), warnings))
+    }
+
+    /// Fails unless a process can join now; says whether the container is paused.
+    fn require_joinable(&self, process: &Process) -> Result<bool> {
+        match self.status()? {
+            Status::Running | Status::Created => Ok(false),
+            Status::Paused if process.ignore_paused => Ok(true),
+            Status::Paused => {
+                Err(Error::new(ErrorKind::Paused, "cannot exec in a paused container (use --ignore-paused to override)"))
+            }
+            Status::Creating => Err(Error::new(ErrorKind::InvalidState, "cannot exec in a container that is being created")),
+            _ => Err(stopped()),
+        }
+    }
+
+    /// The cgroup to join: the container's, one below, or the one its init process has moved to.
+    fn group_to_join(&self, process: &Process) -> Result<Cgroup> {
+        let own = self.cgroup()?;
+        if !process.sub_cgroups.is_empty() {
+            let paths: BTreeMap<String, PathBuf> =
+                process.sub_cgroups.iter().map(|(controller, path)| (controller.clone(), PathBuf::from(path))).collect();
+            return own.sub_cgroup(&paths).map_err(cgroup::failed("can't open cgroup"));
+        }
+        if own.exists() && own.dir().is_some() {
+            return Ok(own);
+        }
+        let pid = self.pid().and_then(|pid| u32::try_from(pid).ok()).ok_or_else(stopped)?;
+        if own.hierarchy().mode() == cgroups::Mode::V2 {
+            return Cgroup::of_process(own.hierarchy(), pid).map_err(cgroup::failed("can't open cgroup"));
+        }
+        Ok(own)
+    }
+}
+
+fn check(config: &Config, process: &Process) -> Result<()> {
+    if process.args.is_empty() {
+        return Err(Error::config("exec args cannot be empty"));
+    }
+    if config.rootless_euid && !process.additional_gids.is_empty() {
+        return Err(Error::config("cannot set any additional groups in a rootless container"));
+    }
+    if process.notify_socket.is_some() {
+        return Err(Error::config("a notification socket belongs to the init process"));
+    }
+    Ok(())
+}
+
+fn stopped() -> Error {
+    Error::new(ErrorKind::NotRunning, "cannot exec in a stopped container")
+}
+
+/// A process that joins is not recorded anywhere.
+struct NothingMore;
+
+impl Ready for NothingMore {
+    fn ready(&mut self, _pid: u32) -> Result<()> {
+        Ok(())
+    }
+}

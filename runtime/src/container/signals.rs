@@ -1,0 +1,104 @@
+//! Signals to the processes of a container.
+
+use cgroups::Cgroup;
+
+use super::status::not_running;
+use super::{Container, cgroup};
+use crate::child::send;
+use crate::error::{Error, ErrorKind, Result};
+use crate::signal::Signal;
+
+impl Container {
+    /// Sends a signal to the init process. `SIGKILL` goes to all processes if the container has no pid namespace of its
+    /// own, also when its init process is gone already.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotRunning`].
+    pub fn signal(&self, signal: Signal) -> Result<()> {
+        if signal == Signal::KILL && !self.has_own_pids() {
+            return self.kill_shared();
+        }
+        let Some(pidfd) = self.init_pidfd()? else { return Err(not_running()) };
+        use std::os::fd::AsFd;
+        match send(pidfd.as_fd(), signal) {
+            Err(error) if error.kind() == ErrorKind::NotRunning => return Err(not_running()),
+            other => other?,
+        }
+        if signal == Signal::KILL && self.is_frozen()? {
+            // A frozen process of cgroup v1 does not die before it is thawed; on v2 this changes nothing.
+            self.cgroup()?.thaw().map_err(cgroup::failed("thaw the container's cgroup"))?;
+        }
+        Ok(())
+    }
+
+    /// Kills a container whose processes are not in a pid namespace of their own.
+    fn kill_shared(&self) -> Result<()> {
+        match self.signal_all(Signal::KILL) {
+            Ok(()) => Ok(()),
+            Err(error) if error.kind() == ErrorKind::CgroupNotFound || self.record.config.rootless_cgroups => {
+                // Without a cgroup the init process is all that can be found.
+                match self.init_pidfd()? {
+                    Some(pidfd) => {
+                        use std::os::fd::AsFd;
+                        send(pidfd.as_fd(), Signal::KILL)
+                    }
+                    None => Err(not_running()),
+                }
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Sends a signal to every process of the container's cgroup and of the cgroups below.
+    ///
+    /// # Errors
+    /// [`ErrorKind::CgroupNotFound`], [`ErrorKind::System`].
+    pub fn signal_all(&self, signal: Signal) -> Result<()> {
+        let group = self.cgroup()?;
+        if !group.exists() {
+            return Err(Error::new(ErrorKind::CgroupNotFound, "the container's cgroup does not exist"));
+        }
+        if signal == Signal::KILL {
+            return group.kill().map_err(cgroup::failed("kill the processes of the container"));
+        }
+        // Frozen, no process can leave or make another one meanwhile.
+        let frozen = if self.is_frozen()? { None } else { group.freeze_guard().ok() };
+        let result = signal_each(&group, signal);
+        drop(frozen);
+        result
+    }
+
+    /// Pids of all processes of the container, as the caller's pid namespace sees them. Empty if the cgroup is gone.
+    ///
+    /// # Errors
+    /// [`ErrorKind::System`].
+    pub fn processes(&self) -> Result<Vec<i32>> {
+        if self.record.cgroup_paths.is_empty() {
+            return Ok(self.pid().into_iter().collect());
+        }
+        match self.cgroup()?.all_processes() {
+            Ok(pids) => Ok(pids.into_iter().filter_map(|pid| i32::try_from(pid).ok()).collect()),
+            Err(error) if error.kind() == cgroups::ErrorKind::NotFound => Ok(Vec::new()),
+            Err(error) => Err(cgroup::failed("list the processes of the container")(error)),
+        }
+    }
+}
+
+fn signal_each(group: &Cgroup, signal: Signal) -> Result<()> {
+    use std::os::fd::AsFd;
+    let listed = group.all_processes().map_err(cgroup::failed("list the processes of the container"))?;
+    let mut first = Ok(());
+    for pid in listed {
+        let Ok(pidfd) = nsenter::pidfd::open(pid) else { continue };
+        // The number may have gone to a stranger since it was listed: it is ours only if it is still in the cgroup.
+        let still_listed = group.all_processes().map_err(cgroup::failed("list the processes of the container"))?;
+        if !still_listed.contains(&pid) {
+            continue;
+        }
+        match send(pidfd.as_fd(), signal) {
+            Err(error) if error.kind() != ErrorKind::NotRunning => first = first.and(Err(error)),
+            _ => {}
+        }
+    }
+    first
+}

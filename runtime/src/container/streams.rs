@@ -1,0 +1,104 @@
+//! The standard streams of a new process.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
+
+use rustix::fs::{Gid, Uid, fchown};
+use rustix::pipe::{PipeFlags, pipe_with};
+
+use crate::child::Pipes;
+use crate::console::{null, standard_stream};
+use crate::error::{Error, Result};
+use crate::process::{Process, Stdio, Terminal};
+use crate::send_descriptor;
+
+/// The three descriptors a process gets, and what stays with us.
+#[derive(Debug)]
+pub(crate) struct Streams {
+    theirs: [OwnedFd; 3],
+    pub(crate) ours: Pipes,
+}
+
+impl Streams {
+    /// Opens what the process asks for. Pipes belong to `owner`, the root user of the container: it may reopen them
+    /// through `/dev/stdout`. A process with a terminal gets that inside; until then its streams are `/dev/null`.
+    pub(crate) fn open(process: &mut Process, owner: (u32, u32)) -> Result<Self> {
+        let mut ours = Pipes::default();
+        let terminal = process.terminal.is_some();
+        let mut theirs = Vec::with_capacity(3);
+        for (number, stdio) in process.stdio.iter_mut().enumerate() {
+            theirs.push(match std::mem::take(stdio) {
+                _ if terminal => null()?,
+                Stdio::Inherit => standard_stream(number)?,
+                Stdio::Null => null()?,
+                Stdio::Descriptor(descriptor) => descriptor,
+                Stdio::Pipe => {
+                    let (read, write) = pipe_with(PipeFlags::CLOEXEC).map_err(|errno| Error::system("make a pipe", errno))?;
+                    let (inside, outside, slot) = match number {
+                        0 => (read, write, &mut ours.stdin),
+                        1 => (write, read, &mut ours.stdout),
+                        _ => (write, read, &mut ours.stderr),
+                    };
+                    if owner != (0, 0) {
+                        fchown(&inside, Some(Uid::from_raw(owner.0)), Some(Gid::from_raw(owner.1)))
+                            .map_err(|errno| Error::system("change the owner of a pipe", errno))?;
+                    }
+                    *slot = Some(outside);
+                    inside
+                }
+            });
+        }
+        match <[OwnedFd; 3]>::try_from(theirs) {
+            Ok(theirs) => Ok(Self { theirs, ours }),
+            // The array above has three elements.
+            Err(_) => Err(Error::config("a process has three standard streams")),
+        }
+    }
+
+    pub(crate) fn theirs(&self) -> [BorrowedFd<'_>; 3] {
+        let [stdin, stdout, stderr] = &self.theirs;
+        [stdin.as_fd(), stdout.as_fd(), stderr.as_fd()]
+    }
+
+    /// Where the streams lead, as procfs says; empty where that cannot be read.
+    pub(crate) fn external_descriptors(&self) -> Vec<String> {
+        use std::os::fd::AsRawFd;
+        let link = |descriptor: &OwnedFd| std::fs::read_link(format!("/proc/self/fd/{}", descriptor.as_raw_fd()));
+        self.theirs.iter().map(|one| link(one).map(|path| path.to_string_lossy().into_owned()).unwrap_or_default()).collect()
+    }
+}
+
+/// Where the console and the pidfd of a process go. Connected before anything is made, so that a missing receiver costs
+/// nothing.
+#[derive(Debug)]
+pub(crate) struct Receivers {
+    /// The console is sent here; without it, it is kept.
+    pub(crate) console: Option<OwnedFd>,
+    pub(crate) pidfd: Option<OwnedFd>,
+}
+
+impl Receivers {
+    pub(crate) fn connect(process: &mut Process) -> Result<Self> {
+        let console = match process.terminal.take() {
+            Some(Terminal::Socket(path)) => {
+                let socket = connect(&path)?;
+                process.terminal = Some(Terminal::Keep);
+                Some(socket)
+            }
+            Some(Terminal::Connected(socket)) => {
+                process.terminal = Some(Terminal::Keep);
+                Some(socket)
+            }
+            other => {
+                process.terminal = other;
+                None
+            }
+        };
+        let pidfd = process.pidfd_socket.as_deref().map(connect).transpose()?;
+        Ok(Self { console, pidfd })
+    }
+}
+
+fn connect(path: &Path) -> Result<OwnedFd> {
+    send_descriptor::connect(path).map_err(|error| Error::system(format!("failed to dial {}", path.display()), error))
+}

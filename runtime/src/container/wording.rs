@@ -1,0 +1,66 @@
+//! From a failure of the init process to an error that says what could not be done.
+
+use nsenter::Failure;
+use nsenter::plan::Op;
+
+use crate::error::{Error, ErrorKind};
+
+/// What failed when a process was started: our own refusal as it was, a step by its name, anything else as it came.
+pub(crate) fn init_error(error: nsenter::Error, args: &[String]) -> Error {
+    if error.kind() == nsenter::ErrorKind::Refused {
+        return match error.into_source().map(|source| source.downcast::<Error>()) {
+            Some(Ok(own)) => *own,
+            Some(Err(other)) => Error::with(ErrorKind::Init, "the init process was refused an answer", other),
+            None => Error::new(ErrorKind::Init, "the init process was refused an answer"),
+        };
+    }
+    if let Some(failure) = error.failure() {
+        return step(failure, args);
+    }
+    let kind = match error.kind() {
+        nsenter::ErrorKind::Timeout => ErrorKind::Timeout,
+        nsenter::ErrorKind::System => ErrorKind::System,
+        _ => ErrorKind::Init,
+    };
+    Error::with(kind, "start the init process", error)
+}
+
+/// A failed step. Programs and engines match on some of these texts.
+fn step(failure: &Failure, args: &[String]) -> Error {
+    let errno = failure.errno();
+    let cause = std::io::Error::from_raw_os_error(errno);
+    let program = args.first().map(String::as_str).unwrap_or_default();
+    let message = match failure.op() {
+        Op::Lookup(_) => {
+            let text = match errno {
+                libc::ENOENT if program.contains('/') => format!("exec: {program:?}: stat {program}"),
+                libc::ENOENT => {
+                    return Error::new(ErrorKind::Init, format!("exec: {program:?}: executable file not found in $PATH"));
+                }
+                _ => format!("exec: {program:?}"),
+            };
+            return Error::with(ErrorKind::Init, text, cause);
+        }
+        Op::VerifyDirectory => {
+            return Error::new(
+                ErrorKind::Init,
+                "current working directory is outside of container mount namespace root -- possible container breakout detected",
+            );
+        }
+        Op::ChangeDirectory { path, .. } | Op::RetryDirectory(path) => {
+            format!("chdir to cwd ({:?}) set in config.json failed", path.to_string_lossy())
+        }
+        Op::Sysctl { path, value, .. } => {
+            let path = path.to_string_lossy();
+            let key = path.strip_prefix("sys/").unwrap_or(&path).replace('/', ".");
+            if failure.detail() == b"open" {
+                format!("open sysctl {key} file")
+            } else {
+                format!("failed to write sysctl {key} = {:?}", String::from_utf8_lossy(value))
+            }
+        }
+        // The step's own name, and what the kernel's or the stub's log adds to it.
+        _ => failure.to_string(),
+    };
+    if errno == 0 { Error::new(ErrorKind::Init, message) } else { Error::with(ErrorKind::Init, message, cause) }
+}
