@@ -99,9 +99,10 @@ impl<'a> Common<'a> {
         configured.filter(|_| self.exec)
     }
 
-    /// The file mode creation mask; an added process keeps what it inherits unless one is configured.
-    pub(super) fn umask(&self) -> Option<u32> {
-        let configured = self.process.umask.or(self.config.umask);
-        if self.exec { configured } else { configured.or(Some(0o022)) }
+    /// The file mode creation mask; an added process gets the caller's unless one is configured.
+    pub(super) fn umask(&self) -> u32 {
+        const DEFAULT: u32 = 0o022;
+        let inherited = self.host.umask.filter(|_| self.exec).unwrap_or(DEFAULT);
+        self.process.umask.or(self.config.umask).unwrap_or(inherited)
     }
 }

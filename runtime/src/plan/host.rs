@@ -28,6 +28,8 @@ pub struct HostFacts {
     pub kcore: bool,
     /// procfs takes the option `pidns` (Linux 6.17): it can be mounted for a pid namespace from outside.
     pub procfs_pidns: bool,
+    /// For exec only: the file mode creation mask of the calling process. See [`HostFacts::read_umask`].
+    pub umask: Option<u32>,
     /// For containers without `pivot_root(2)` only: mount points of whole procfs and sysfs instances outside the root file
     /// system, which must not stay reachable. See [`HostFacts::read_full_proc_mounts`].
     pub full_proc_mounts: Vec<PathBuf>,
@@ -64,8 +66,21 @@ impl HostFacts {
             setgroups_denied,
             kcore: rustix::fs::statat(proc, "kcore", AtFlags::SYMLINK_NOFOLLOW).is_ok(),
             procfs_pidns: release_at_least(&rustix::system::uname().release().to_string_lossy(), (6, 17)),
+            umask: None,
             full_proc_mounts: Vec::new(),
         })
+    }
+
+    /// Fills [`umask`](Self::umask) from `/proc/thread-self/status` (Linux 4.7). A process added to a container inherits the
+    /// mask; the init of a container does not, so it does without this.
+    ///
+    /// # Errors
+    /// [`ErrorKind::System`](crate::ErrorKind::System) if the file cannot be read.
+    pub fn read_umask(&mut self) -> Result<()> {
+        let status = std::fs::read_to_string("/proc/thread-self/status")
+            .map_err(|error| Error::system("read /proc/thread-self/status", error))?;
+        self.umask = umask(&status);
+        Ok(())
     }
 
     /// Fills [`full_proc_mounts`](Self::full_proc_mounts) for a root file system. Reads `/proc/self/mountinfo`, so call it
@@ -107,6 +122,12 @@ fn maps_ids(map: &str) -> bool {
         }
         _ => false,
     }
+}
+
+/// The value of the line `Umask:`, which is octal.
+fn umask(status: &str) -> Option<u32> {
+    let value = status.lines().find_map(|line| line.strip_prefix("Umask:"))?;
+    u32::from_str_radix(value.trim(), 8).ok()
 }
 
 /// Asks the kernel about one capability after the other from the highest that existed when this was written.
@@ -202,6 +223,15 @@ mod tests {
             full_proc_mounts(mountinfo, Path::new("/rootfs")),
             [PathBuf::from("/srv/a b/proc"), PathBuf::from("/proc"), PathBuf::from("/sys")]
         );
+    }
+
+    #[test]
+    fn the_mask_is_octal() {
+        assert_eq!(umask("Name:\tx\nUmask:\t0027\nState:\tR\n"), Some(0o27));
+        assert_eq!(umask("Name:\tx\n"), None);
+        let mut facts = HostFacts::read().unwrap();
+        facts.read_umask().unwrap();
+        assert!(facts.umask.is_some_and(|mask| mask <= 0o777));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use nsenter::plan::Op;
 
 use super::common::Common;
 use super::namespaces::setgroups_denied;
-use super::steps::{Steps, c_string};
+use super::steps::{Steps, c_string, clean};
 use crate::{Error, Result};
 
 /// From the identity that prepared the container to the one of the user's program. Afterwards nothing privileged is left.
@@ -13,7 +13,9 @@ pub(super) fn assume(steps: &mut Steps, common: &Common<'_>) -> Result<()> {
     let process = common.process;
     let sets = common.capabilities().map(|sets| Sets::of(sets, common.host.last_capability, steps));
     let cwd = process.cwd.as_str();
-    if !cwd.is_empty() {
+    // The process already is in the root directory.
+    let moves = clean(cwd) != "/";
+    if moves {
         // First with the rights of the runtime, and if they do not suffice with the user's.
         steps.push(
             format!("chdir to cwd ({cwd:?}) set in config.json"),
@@ -40,7 +42,7 @@ pub(super) fn assume(steps: &mut Steps, common: &Common<'_>) -> Result<()> {
     groups(steps, common)?;
     steps.push(format!("setgid to {}", process.gid), Op::SetGid(process.gid));
     steps.push(format!("setuid to {}", process.uid), Op::SetUid(process.uid));
-    if !cwd.is_empty() {
+    if moves {
         steps.push(
             format!("chdir to cwd ({cwd:?}) set in config.json"),
             Op::RetryDirectory(c_string("process.cwd", cwd)?),

@@ -73,7 +73,7 @@ pub fn init(request: &InitRequest<'_>) -> Result<BuiltPlan> {
     labels::keyring(&mut steps, &common, &proc)?;
     network::configure(&mut steps, &common)?;
 
-    let mut root = rootfs::prepare(&mut steps, &common)?;
+    let mut root = rootfs::prepare(&mut steps, &common, layout.birth)?;
     mounts::all(&mut steps, &common, request.cgroup_view, &mut root)?;
     devices::make(&mut steps, &common, &mut root)?;
     sysctl::prepare(&mut steps, &common, &mut root, &proc);
@@ -91,9 +91,7 @@ pub fn init(request: &InitRequest<'_>) -> Result<BuiltPlan> {
         terminal::control(&mut steps, terminal.take());
     }
     rootfs::make_readonly(&mut steps, &common, &mut root);
-    if let Some(umask) = common.umask() {
-        steps.push("set the file mode creation mask", Op::Umask(umask));
-    }
+    steps.push("set the file mode creation mask", Op::Umask(common.umask()));
     names(&mut steps, &common)?;
     labels::write_apparmor(&mut steps, &common, apparmor)?;
     sysctl::write(&mut steps, &common, &mut root, &proc)?;
@@ -124,7 +122,6 @@ pub fn exec(request: &ExecRequest<'_>) -> Result<BuiltPlan> {
 
     let mut steps = Steps::new();
     let mut proc = ProcSelf::open(&mut steps, &common, false);
-    steps.push("die with the parent", Op::DeathSignal(namespaces::SIGKILL));
     namespaces::oom_score_adj(&mut steps, &common)?;
     cgroup::place(&mut steps, &common);
     let born_in = (common.cgroup.unified && cgroup::starts_outside(&common)).then(|| steps.input(Input::CgroupDirectory));
@@ -136,9 +133,7 @@ pub fn exec(request: &ExecRequest<'_>) -> Result<BuiltPlan> {
     enter_root(&mut steps, &common)?;
 
     let terminal = terminal::open(&mut steps, &common, None);
-    if let Some(umask) = common.umask() {
-        steps.push("set the file mode creation mask", Op::Umask(umask));
-    }
+    steps.push("set the file mode creation mask", Op::Umask(common.umask()));
     attributes::set(&mut steps, &common)?;
     home(&mut steps, &environment);
 

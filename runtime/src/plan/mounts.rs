@@ -319,9 +319,9 @@ fn kernel_view(steps: &mut Steps, common: &Common<'_>, root: &mut Rootfs, entry:
     let mut options = options(kind, flags_now(entry), &entry.mount.data)?;
     if kind == "proc"
         && let Some(path) = common.config.namespaces.path_of(NamespaceType::Pid)
-        && common.host.procfs_pidns
+        && root.outside_pid_namespace
     {
-        // The process that mounts it is not in that namespace, or not yet.
+        // A new procfs shows the namespace of the process that makes it, unless it is told another one (Linux 6.17).
         options.push(FsOption::String(c"pidns".to_owned(), c_string("linux.namespaces.path", path)?));
     }
     let mount = new_mount(steps, entry, options, None)?;

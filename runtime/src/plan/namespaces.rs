@@ -92,7 +92,6 @@ pub(super) fn enter(steps: &mut Steps, common: &Common<'_>, layout: &Layout<'_>)
         .iter()
         .map(|ns| (steps.input(Input::Namespace { kind: ns.kind, path: ns.path.clone() }), flag(ns.kind)))
         .collect();
-    steps.push("die with the parent", Op::DeathSignal(SIGKILL));
     oom_score_adj(steps, common)?;
     cgroup::place(steps, common);
     let offsets = open_time_offsets(steps, common)?;
@@ -100,10 +99,6 @@ pub(super) fn enter(steps: &mut Steps, common: &Common<'_>, layout: &Layout<'_>)
         steps.push("join namespaces", Op::Join(joined.clone()));
         for (slot, _) in &joined {
             steps.close(*slot);
-        }
-        if layout.joined.iter().any(|ns| ns.kind == NamespaceType::User) {
-            // A change of credentials clears the signal.
-            steps.push("die with the parent", Op::DeathSignal(SIGKILL));
         }
     }
     if layout.new_user {
@@ -122,8 +117,6 @@ pub(super) fn enter(steps: &mut Steps, common: &Common<'_>, layout: &Layout<'_>)
     Ok(())
 }
 
-pub(super) const SIGKILL: u32 = 9;
-
 /// Makes the user namespace: alone, so that everything made afterwards belongs to it.
 fn new_user_namespace(steps: &mut Steps, common: &Common<'_>) {
     steps.push("make user namespace", Op::Unshare(flag(NamespaceType::User)));
@@ -136,7 +129,6 @@ fn new_user_namespace(steps: &mut Steps, common: &Common<'_>) {
     }
     steps.push("become root of the user namespace", Op::SetGid(0));
     steps.push("become root of the user namespace", Op::SetUid(0));
-    steps.push("die with the parent", Op::DeathSignal(SIGKILL));
 }
 
 /// Whether `setgroups(2)` is known to be refused where the process runs.
@@ -153,7 +145,6 @@ pub(super) fn is_own_single_id(maps: &[IdMap], own: u32) -> bool {
 /// Clones the stub: the child goes on with the next step.
 pub(super) fn second_stage(steps: &mut Steps, cgroup: Option<Slot>) -> Result<()> {
     steps.push("start the second stage", Op::SecondStage { cgroup });
-    steps.push("die with the parent", Op::DeathSignal(SIGKILL));
     steps.push("name the process", Op::Name(c_string("process name", "runc:[2:INIT]")?));
     Ok(())
 }
@@ -167,9 +158,6 @@ pub(super) fn join_container(steps: &mut Steps, common: &Common<'_>) {
     let pidfd = steps.input(Input::InitPidfd);
     steps.push("join the namespaces of the container", Op::JoinProcess { pidfd, flags });
     steps.close(pidfd);
-    if common.has(NamespaceType::User) {
-        steps.push("die with the parent", Op::DeathSignal(SIGKILL));
-    }
 }
 
 /// Writes `oom_score_adj` while the process is still in the host's namespaces: lowering it later would need a

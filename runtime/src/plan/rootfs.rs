@@ -6,6 +6,7 @@ use configs::config::{MountAttr, MountFlags, NamespaceType};
 use nsenter::plan::{Dir, Op, Slot};
 
 use super::common::Common;
+use super::namespaces::Birth;
 use super::steps::{Steps, c_path, c_string};
 use crate::{Error, ErrorKind, Result};
 
@@ -18,6 +19,8 @@ pub(super) struct Rootfs {
     pub(super) slot: Slot,
     /// The container has a mount namespace.
     pub(super) mount_namespace: bool,
+    /// The mounts are made by a process that is not in the container's pid namespace itself.
+    pub(super) outside_pid_namespace: bool,
     /// The mount at `/dev`, if one was made that takes nodes.
     pub(super) dev: Option<Slot>,
     /// `/dev` is a bind mount: it is used as it is.
@@ -31,15 +34,13 @@ pub(super) struct Rootfs {
 }
 
 /// The root mount, private to the container, attached where it is on the host.
-pub(super) fn prepare(steps: &mut Steps, common: &Common<'_>) -> Result<Rootfs> {
+pub(super) fn prepare(steps: &mut Steps, common: &Common<'_>, birth: Birth) -> Result<Rootfs> {
     let config = common.config;
     let mount_namespace = common.has(NamespaceType::Mount);
     if !config.rootfs.starts_with('/') {
         return Err(Error::config(format!("root.path {:?} is not absolute", config.rootfs)));
     }
     let path = c_string("root.path", config.rootfs.as_str())?;
-    // Every mode given below is meant.
-    steps.push("clear the file mode creation mask", Op::Umask(0));
     let propagation = if config.root_propagation.is_empty() {
         MountFlags::SLAVE | MountFlags::REC
     } else {
@@ -84,6 +85,7 @@ pub(super) fn prepare(steps: &mut Steps, common: &Common<'_>) -> Result<Rootfs> 
     Ok(Rootfs {
         slot,
         mount_namespace,
+        outside_pid_namespace: birth == Birth::Late,
         dev: None,
         dev_is_bound: false,
         procfs: None,

@@ -36,9 +36,6 @@ pub(super) fn finish(
     let name = process.args.first().ok_or_else(|| Error::config("args must not be empty"))?;
     let candidates = environment.candidates(name)?;
     let restricted = common.no_new_privileges();
-    // From here on the death of the parent is seen on the control channel, and no longer by a signal, which would come
-    // with the end of the parent's thread already.
-    steps.push("outlive the thread of the parent", Op::DeathSignal(0));
     // An init that is born late is known to nobody before its birth, so it says itself that it is ready.
     let ready_late = birth == Birth::Late && !common.exec;
     if !ready_late {
@@ -50,10 +47,8 @@ pub(super) fn finish(
     }
     identity::assume(steps, common)?;
     labels::write_apparmor(steps, common, pending.apparmor)?;
-    death_signal(steps, common)?;
     steps.push(format!("exec: {name:?}"), Op::Lookup(candidates));
     if birth == Birth::Late {
-        // The signal is not inherited, and neither are session and terminal.
         second_stage(steps, pending.cgroup)?;
         if let Some(cgroup) = pending.cgroup {
             steps.close(cgroup);
@@ -64,9 +59,9 @@ pub(super) fn finish(
         if ready_late {
             steps.push("ready", Op::AskReady);
         }
-        steps.push("outlive the thread of the parent", Op::DeathSignal(0));
-        death_signal(steps, common)?;
     }
+    // The stub itself dies with the parent until it is ready; afterwards only if that was asked for.
+    death_signal(steps, common)?;
     if restricted {
         filter(steps, common);
     }
@@ -92,7 +87,7 @@ fn filter(steps: &mut Steps, common: &Common<'_>) {
     }
 }
 
-/// The signal asked for, once no change of credentials can clear it any more.
+/// The signal asked for, in the last process and after its last change of credentials.
 fn death_signal(steps: &mut Steps, common: &Common<'_>) -> Result<()> {
     if common.exec || common.config.parent_death_signal == 0 {
         return Ok(());

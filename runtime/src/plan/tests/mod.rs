@@ -14,6 +14,7 @@ use super::{BuiltPlan, CgroupPlacement, CgroupView, ExecRequest, Filter, HostFac
 use crate::Process;
 
 /// A request whose parts a test changes before it builds the plan.
+#[derive(Debug)]
 pub(super) struct Case {
     pub(super) config: Config,
     pub(super) process: Process,
@@ -45,6 +46,7 @@ impl Case {
                 setgroups_denied: false,
                 kcore: true,
                 procfs_pidns: false,
+                umask: None,
                 full_proc_mounts: Vec::new(),
             },
             cgroup: CgroupPlacement { unified: true, ..CgroupPlacement::default() },
