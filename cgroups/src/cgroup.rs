@@ -1,7 +1,7 @@
 use std::{
     collections::BTreeMap,
     os::fd::{AsFd, BorrowedFd, OwnedFd},
-    path::{Path, PathBuf},
+    path::{Component, Path, PathBuf},
     time::{Duration, Instant},
 };
 
@@ -641,15 +641,17 @@ fn sub_path(path: &Path) -> Result<PathBuf> {
     };
     let mut inside = PathBuf::new();
     for part in path.components() {
-        match part {
-            std::path::Component::Normal(name) => inside.push(name),
-            std::path::Component::ParentDir => {
-                if !inside.pop() {
-                    return Err(bad());
-                }
+        let stays = match part {
+            Component::Normal(name) => {
+                inside.push(name);
+                true
             }
+            Component::ParentDir => inside.pop(),
             // "/" is the top of the container's own cgroup.
-            _ => {}
+            _ => true,
+        };
+        if !stays {
+            return Err(bad());
         }
     }
     if path.as_os_str().as_encoded_bytes().contains(&0) {

@@ -176,9 +176,3 @@ fn attached(dir: &Dir) -> io::Result<Vec<OwnedFd>> {
     }
     Ok(programs)
 }
-
-/// How many programs are attached to the cgroup itself.
-#[cfg(test)]
-pub(crate) fn count(dir: &Dir) -> usize {
-    attached(dir).unwrap().len()
-}
