@@ -47,11 +47,11 @@ where
 
         fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Self::Value, A::Error> {
             let mut map = BTreeMap::new();
-            while let Some((key, value)) = access.next_entry::<String, V>()? {
+            while let Some(key) = access.next_key::<String>()? {
                 if map.contains_key(&key) {
                     return Err(A::Error::custom(format_args!("duplicate field `{key}`")));
                 }
-                map.insert(key, value);
+                map.insert(key, access.next_value()?);
             }
             Ok(map)
         }

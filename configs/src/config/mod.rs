@@ -244,3 +244,6 @@ pub struct IntelRdt {
     )]
     pub enable_monitoring: bool,
 }
+
+#[cfg(test)]
+mod tests;

@@ -37,25 +37,28 @@ pub fn from_slice<T: DeserializeOwned>(text: &[u8]) -> Result<T> {
                 .at(locate::path_at(text, error.valid_up_to())));
         }
     };
-    // Both searches are a quick look at the raw text; only a hit is examined properly.
-    if text.contains("\\u0000") {
-        if let Some(offset) = locate::nul_escape(text.as_bytes()) {
-            return Err(nul_error(locate::path_at(text.as_bytes(), offset)));
-        }
+    let bytes = text.as_bytes();
+    // Both are a quick look at the raw text first; only a hit is examined properly.
+    let nul = if text.contains("\\u0000") {
+        locate::nul_escape(bytes)
+    } else {
+        None
+    };
+    if let Some(offset) = nul {
+        return Err(nul_error(locate::path_at(bytes, offset)));
     }
-    if text
-        .bytes()
+    let openers = bytes
+        .iter()
         .filter(|byte| matches!(byte, b'{' | b'['))
-        .count()
-        >= MAX_DEPTH
-    {
-        if let Some(offset) = locate::too_deep(text.as_bytes(), MAX_DEPTH) {
-            return Err(Error::new(
-                ErrorKind::Syntax,
-                format!("nested deeper than {MAX_DEPTH} levels"),
-            )
-            .at(locate::path_at(text.as_bytes(), offset)));
-        }
+        .count();
+    let too_deep = if openers > MAX_DEPTH {
+        locate::too_deep(bytes, MAX_DEPTH)
+    } else {
+        None
+    };
+    if let Some(offset) = too_deep {
+        let message = format!("nested deeper than {MAX_DEPTH} levels");
+        return Err(Error::new(ErrorKind::Syntax, message).at(locate::path_at(bytes, offset)));
     }
     serde_json::from_str(text).map_err(|error| syntax_or_data(text, &error))
 }

@@ -45,3 +45,6 @@ pub const VERSION: &str = "1.3.0";
 
 /// The oldest specification version a bundle may be written for (`ociVersionMin` of the `features` output).
 pub const VERSION_MIN: &str = "1.0.0";
+
+#[cfg(test)]
+mod tests;

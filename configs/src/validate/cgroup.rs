@@ -4,7 +4,8 @@ use crate::{Config, Error, HostInfo, Result};
 
 pub(super) fn check(config: &Config, host: &HostInfo) -> Result<()> {
     let cgroup = &config.cgroups;
-    if !cgroup.path.is_empty() && !(cgroup.name.is_empty() && cgroup.parent.is_empty()) {
+    let is_named = !cgroup.name.is_empty() || !cgroup.parent.is_empty();
+    if is_named && !cgroup.path.is_empty() {
         return Err(Error::invalid(format!(
             "cgroup: either Path or Name and Parent should be used, got path {:?}, name {:?} and parent {:?}",
             cgroup.path, cgroup.name, cgroup.parent
