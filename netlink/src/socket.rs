@@ -1,0 +1,204 @@
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::time::{Duration, Instant};
+
+use netlink_packet_route::RouteNetlinkMessage;
+use nix::errno::Errno;
+use nix::sys::socket::sockopt::ReceiveTimeout;
+use nix::sys::socket::{
+    AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, recvfrom, sendto,
+    setsockopt, socket,
+};
+use nix::sys::time::TimeVal;
+
+use crate::address::Address;
+use crate::error::{Error, Repr, Result};
+use crate::interface_name::InterfaceName;
+use crate::link::{Link, LinkIndex};
+use crate::request::{self, Request};
+use crate::route::Route;
+use crate::sys;
+use crate::wire::{Answer, answers};
+
+/// How long a request may take.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// The kernel fills at most 32 KiB per datagram of a list; one device with many virtual functions can need more.
+const DATAGRAM_BYTES: usize = 128 * 1024;
+
+/// A connection to the kernel's routing subsystem, in one network namespace.
+#[derive(Debug)]
+pub struct Socket {
+    descriptor: OwnedFd,
+    sequence: u32,
+}
+
+impl Socket {
+    /// Connects in the network namespace of the calling thread.
+    ///
+    /// # Errors
+    /// [`Io`](crate::ErrorKind::Io).
+    pub fn connect() -> Result<Self> {
+        socket(
+            AddressFamily::Netlink,
+            SockType::Raw,
+            SockFlag::SOCK_CLOEXEC,
+            SockProtocol::NetlinkRoute,
+        )
+        .map_err(|errno| Error::io("open netlink socket", errno))
+        .and_then(Self::prepare)
+    }
+
+    /// Takes a socket that somebody else opened, for instance inside a container that the caller does not enter.
+    ///
+    /// The giver is not trusted: the socket must be a netlink socket of the routing family, and answers are taken from
+    /// the kernel alone.
+    ///
+    /// # Errors
+    /// [`Protocol`](crate::ErrorKind::Protocol) if it is another kind of descriptor.
+    pub fn from_descriptor(descriptor: OwnedFd) -> Result<Self> {
+        let option = |name| sys::socket_option(descriptor.as_fd(), name);
+        let is_route = option(libc::SO_DOMAIN).is_ok_and(|domain| domain == libc::AF_NETLINK)
+            && option(libc::SO_PROTOCOL).is_ok_and(|protocol| protocol == libc::NETLINK_ROUTE);
+        if !is_route {
+            return Err(Repr::Protocol {
+                operation: "take netlink socket".to_owned(),
+                problem: "the descriptor is no socket of NETLINK_ROUTE",
+            }
+            .into());
+        }
+        Self::prepare(descriptor)
+    }
+
+    fn prepare(descriptor: OwnedFd) -> Result<Self> {
+        let failed = |errno: Errno| Error::io("prepare netlink socket", errno);
+        setsockopt(&descriptor, ReceiveTimeout, &TimeVal::new(1, 0)).map_err(failed)?;
+        for option in [libc::NETLINK_EXT_ACK, libc::NETLINK_CAP_ACK] {
+            // Without them the kernel's words for an error are missing; that is all.
+            let _ = sys::enable_netlink_option(descriptor.as_fd(), option);
+        }
+        let start = sys::random().map_err(|source| Error::io("getrandom", source))?;
+        Ok(Self {
+            descriptor,
+            // A number that whoever had the socket before cannot know.
+            sequence: u32::try_from(start >> 32).unwrap_or(0),
+        })
+    }
+
+    /// The network namespace that the socket belongs to (`SIOCGSKNS`, Linux 4.9).
+    ///
+    /// # Errors
+    /// [`Denied`](crate::ErrorKind::Denied) without `CAP_NET_ADMIN` in it.
+    pub fn namespace(&self) -> Result<OwnedFd> {
+        sys::namespace_of(self.descriptor.as_fd())
+            .map_err(|source| Error::io("find the namespace of a socket", source))
+    }
+
+    /// The device with this name.
+    ///
+    /// # Errors
+    /// [`NotFound`](crate::ErrorKind::NotFound).
+    pub fn link_by_name(&mut self, name: &InterfaceName) -> Result<Link> {
+        let request = request::link_by_name(name);
+        let operation = request.operation.clone();
+        let objects = self.exchange(request)?;
+        let link = objects.iter().find_map(Link::from_message);
+        link.ok_or_else(|| {
+            Repr::Protocol {
+                operation,
+                problem: "the answer describes no link",
+            }
+            .into()
+        })
+    }
+
+    /// All devices of the namespace. A list that changed while it was read is taken as it came.
+    ///
+    /// # Errors
+    /// [`Io`](crate::ErrorKind::Io).
+    pub fn links(&mut self) -> Result<Vec<Link>> {
+        let objects = self.exchange(request::links())?;
+        Ok(objects.iter().filter_map(Link::from_message).collect())
+    }
+
+    /// The addresses of one device, or of all, of every family.
+    ///
+    /// # Errors
+    /// [`Io`](crate::ErrorKind::Io).
+    pub fn addresses(&mut self, link: Option<LinkIndex>) -> Result<Vec<Address>> {
+        let objects = self.exchange(request::addresses())?;
+        Ok(objects
+            .iter()
+            .filter_map(Address::from_message)
+            .filter(|address| link.is_none_or(|link| link == address.link))
+            .collect())
+    }
+
+    /// The unicast routes of the main table, of every family.
+    ///
+    /// # Errors
+    /// [`Io`](crate::ErrorKind::Io).
+    pub fn routes(&mut self) -> Result<Vec<Route>> {
+        let objects = self.exchange(request::routes())?;
+        Ok(objects.iter().filter_map(Route::from_message).collect())
+    }
+
+    pub(crate) fn change(&mut self, request: Request) -> Result<()> {
+        self.exchange(request).map(drop)
+    }
+
+    /// Sends a request and reads to the end of the answer.
+    fn exchange(&mut self, request: Request) -> Result<Vec<RouteNetlinkMessage>> {
+        let operation = request.operation.clone();
+        self.sequence = self.sequence.wrapping_add(1);
+        let bytes = request.encode(self.sequence);
+        let kernel = NetlinkAddr::new(0, 0);
+        sendto(
+            self.descriptor.as_raw_fd(),
+            &bytes,
+            &kernel,
+            MsgFlags::empty(),
+        )
+        .map_err(|errno| Error::io(operation.as_str(), errno))?;
+        let deadline = Instant::now() + PATIENCE;
+        let mut datagram = vec![0; DATAGRAM_BYTES];
+        let mut objects = Vec::new();
+        loop {
+            let length = self.receive(&mut datagram, deadline, &operation)?;
+            for answer in answers(datagram.get(..length).unwrap_or_default(), self.sequence) {
+                match answer {
+                    Answer::Object(Some(object)) => objects.push(object),
+                    Answer::Object(None) => log::debug!("{operation}: an unreadable answer"),
+                    Answer::End(0, _) => return Ok(objects),
+                    Answer::End(code, words) => {
+                        return Err(Repr::Refused {
+                            operation,
+                            words,
+                            source: std::io::Error::from_raw_os_error(code),
+                        }
+                        .into());
+                    }
+                }
+            }
+        }
+    }
+
+    /// The next datagram of the kernel; those of others (anybody with `CAP_NET_ADMIN` in the namespace) are dropped.
+    fn receive(&self, datagram: &mut [u8], deadline: Instant, operation: &str) -> Result<usize> {
+        while Instant::now() < deadline {
+            match recvfrom::<NetlinkAddr>(self.descriptor.as_raw_fd(), datagram) {
+                Ok((length, Some(sender))) if sender.pid() == 0 => return Ok(length),
+                Ok(_) | Err(Errno::EINTR | Errno::EAGAIN) => {}
+                Err(errno) => return Err(Error::io(operation, errno)),
+            }
+        }
+        Err(Error::io(operation, Errno::ETIMEDOUT))
+    }
+}
+
+impl AsFd for Socket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.descriptor.as_fd()
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -1,0 +1,571 @@
+//! Against the real kernel, in network namespaces made for each test, which need root.
+
+use super::*;
+use crate::{
+    Cidr, ErrorKind, LinkKind, MacAddress, MacvlanMode, Namespace, NetDevice, NewLink, Scope,
+    encode,
+};
+use nix::sched::{CloneFlags, unshare};
+use std::fs::File;
+use std::net::IpAddr;
+use std::path::Path;
+
+/// A new network namespace, which ends with the value; `None`, after a line that says why, without the right to make one.
+pub(crate) fn private_namespace() -> Option<Namespace> {
+    let made = std::thread::spawn(|| {
+        unshare(CloneFlags::CLONE_NEWNET)?;
+        // Opened by the thread itself: it is the one that lives in there.
+        File::open("/proc/thread-self/ns/net").map_err(|_| Errno::EIO)
+    });
+    match made.join().unwrap() {
+        Ok(file) => Some(Namespace::new(file, "/run/netns/test")),
+        Err(errno) => {
+            eprintln!("skipped: a network namespace needs root: {errno}");
+            None
+        }
+    }
+}
+
+fn private() -> Option<Socket> {
+    Some(private_namespace()?.connect().unwrap())
+}
+
+fn name(text: &str) -> InterfaceName {
+    text.parse().unwrap()
+}
+
+fn ip(text: &str) -> IpAddr {
+    text.parse().unwrap()
+}
+
+fn cidr(text: &str) -> Cidr {
+    text.parse().unwrap()
+}
+
+fn create(socket: &mut Socket, text: &str, kind: LinkKind<'_>) -> LinkIndex {
+    let name = name(text);
+    socket.create_link(&NewLink::new(&name, kind)).unwrap();
+    socket.link_by_name(&name).unwrap().index
+}
+
+/// Creates a device whose kind the kernel may lack, or says so.
+fn try_create(socket: &mut Socket, new: &NewLink<'_>) -> Option<Link> {
+    match socket.create_link(new) {
+        Ok(()) => Some(socket.link_by_name(new.name).unwrap()),
+        Err(error) if error.raw_os_error() == Some(libc::EOPNOTSUPP) => {
+            eprintln!("skipped: the kernel has no {:?}", new.kind);
+            None
+        }
+        Err(error) => panic!("{error}: {:?}", error.raw_os_error()),
+    }
+}
+
+fn addresses(socket: &mut Socket, link: LinkIndex) -> Vec<Cidr> {
+    let all = socket.addresses(Some(link)).unwrap();
+    all.iter()
+        .filter(|address| address.scope != Scope::Link)
+        .map(|address| address.cidr)
+        .collect()
+}
+
+#[test]
+fn the_loopback_device_is_the_first_and_comes_up() {
+    let Some(mut socket) = private() else { return };
+    let before = socket.link_by_name(&name("lo")).unwrap();
+    assert_eq!(
+        (before.index, before.is_up, before.kind),
+        (LinkIndex::LOOPBACK, false, None)
+    );
+    socket.set_up(LinkIndex::LOOPBACK).unwrap();
+    assert!(socket.link_by_name(&name("lo")).unwrap().is_up);
+}
+
+#[test]
+fn the_encoded_message_brings_loopback_up() {
+    let Some(mut socket) = private() else { return };
+    let kernel = NetlinkAddr::new(0, 0);
+    let raw = socket.descriptor.as_raw_fd();
+    sendto(raw, &encode::loopback_up(), &kernel, MsgFlags::empty()).unwrap();
+    let mut answer = [0; 256];
+    let (length, _) = recvfrom::<NetlinkAddr>(raw, &mut answer).unwrap();
+    let [Answer::End(0, None)] = answers(&answer[..length], 1)[..] else {
+        panic!("{:?}", &answer[..length]);
+    };
+    assert!(socket.link_by_name(&name("lo")).unwrap().is_up);
+}
+
+#[test]
+fn a_veth_pair_has_two_ends_with_the_same_sizes() {
+    let Some(mut socket) = private() else { return };
+    let (here, there) = (name("here"), name("there"));
+    let mac: MacAddress = "02:00:00:00:00:07".parse().unwrap();
+    let new = NewLink {
+        mtu: Some(1400),
+        tx_queue_len: Some(77),
+        mac: Some(mac),
+        ..NewLink::new(
+            &here,
+            LinkKind::Veth {
+                peer: &there,
+                peer_namespace: None,
+            },
+        )
+    };
+    socket.create_link(&new).unwrap();
+    for end in [&here, &there] {
+        let link = socket.link_by_name(end).unwrap();
+        assert_eq!((link.mtu, link.tx_queue_len), (1400, 77));
+        assert_eq!(link.kind.as_deref(), Some("veth"));
+        assert_eq!(link.mac == Some(mac), end == &here);
+    }
+    let error = socket.create_link(&new).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Exists);
+    assert!(error.to_string().starts_with("create link here"), "{error}");
+    let index = socket.link_by_name(&here).unwrap().index;
+    socket.delete_link(index).unwrap();
+    assert_eq!(
+        socket.link_by_name(&there).unwrap_err().kind(),
+        ErrorKind::NotFound
+    );
+}
+
+#[test]
+fn the_other_end_can_be_made_in_another_namespace() {
+    let (Some(mut socket), Some(inside)) = (private(), private_namespace()) else {
+        return;
+    };
+    let peer = name("eth0");
+    let kind = LinkKind::Veth {
+        peer: &peer,
+        peer_namespace: Some(inside.as_fd()),
+    };
+    create(&mut socket, "host-end", kind);
+    assert!(socket.link_by_name(&peer).is_err());
+    let link = inside.connect().unwrap().link_by_name(&peer).unwrap();
+    assert_eq!(link.kind.as_deref(), Some("veth"));
+}
+
+#[test]
+fn a_bridge_with_a_hairpin_port() {
+    let Some(namespace) = private_namespace() else {
+        return;
+    };
+    let mut socket = namespace.connect().unwrap();
+    let bridge_name = name("br0");
+    let Some(bridge) = try_create(&mut socket, &NewLink::new(&bridge_name, LinkKind::Bridge))
+    else {
+        return;
+    };
+    let peer = name("p1");
+    let port = create(
+        &mut socket,
+        "p0",
+        LinkKind::Veth {
+            peer: &peer,
+            peer_namespace: None,
+        },
+    );
+    let error = socket.set_hairpin(port, true).unwrap_err();
+    assert_ne!(error.raw_os_error(), None);
+    socket.set_master(port, Some(bridge.index)).unwrap();
+    assert_eq!(
+        socket.link_by_name(&name("p0")).unwrap().master,
+        Some(bridge.index)
+    );
+    socket.set_hairpin(port, true).unwrap();
+    socket.set_hairpin(port, false).unwrap();
+    socket.set_master(port, None).unwrap();
+    assert_eq!(socket.link_by_name(&name("p0")).unwrap().master, None);
+    socket.delete_link(bridge.index).unwrap();
+}
+
+#[test]
+fn changing_a_device() {
+    let Some(mut socket) = private() else { return };
+    let peer = name("b");
+    let link = create(
+        &mut socket,
+        "a",
+        LinkKind::Veth {
+            peer: &peer,
+            peer_namespace: None,
+        },
+    );
+    let mac = MacAddress::random_local().unwrap();
+    socket.set_mac(link, mac).unwrap();
+    socket.set_mtu(link, 1280).unwrap();
+    socket.set_tx_queue_len(link, 5).unwrap();
+    socket.rename(link, &name("renamed")).unwrap();
+    socket.set_up(link).unwrap();
+    let found = socket.link_by_name(&name("renamed")).unwrap();
+    assert_eq!(found.index, link);
+    assert_eq!(
+        (found.mac, found.mtu, found.tx_queue_len),
+        (Some(mac), 1280, 5)
+    );
+    assert!(found.is_up);
+    socket.set_down(link).unwrap();
+    assert!(!socket.link_by_name(&name("renamed")).unwrap().is_up);
+}
+
+#[test]
+fn refusals_are_told_apart() {
+    let Some(mut socket) = private() else { return };
+    let multicast = "01:00:5e:00:00:01".parse().unwrap();
+    let error = socket.set_mac(LinkIndex::LOOPBACK, multicast).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Invalid);
+    let nobody = LinkIndex::new(999).unwrap();
+    assert_eq!(
+        socket.set_up(nobody).unwrap_err().kind(),
+        ErrorKind::NotFound
+    );
+    assert_eq!(
+        socket.link_by_name(&name("eth9")).unwrap_err().kind(),
+        ErrorKind::NotFound
+    );
+    let peer = name("b");
+    let link = create(
+        &mut socket,
+        "a",
+        LinkKind::Veth {
+            peer: &peer,
+            peer_namespace: None,
+        },
+    );
+    let error = socket.set_mtu(link, 1).unwrap_err();
+    assert_eq!(error.raw_os_error(), Some(libc::EINVAL));
+    assert!(
+        error
+            .to_string()
+            .starts_with(&format!("set mtu of link {link} to 1")),
+        "{error}"
+    );
+    assert_eq!(
+        socket.rename(link, &name("b")).unwrap_err().kind(),
+        ErrorKind::Exists
+    );
+}
+
+#[test]
+fn devices_on_a_parent() {
+    let Some(mut socket) = private() else { return };
+    let peer = name("other");
+    let parent = create(
+        &mut socket,
+        "parent",
+        LinkKind::Veth {
+            peer: &peer,
+            peer_namespace: None,
+        },
+    );
+    let kinds = [
+        ("vlan7", LinkKind::Vlan { parent, id: 7 }, "vlan"),
+        (
+            "mv0",
+            LinkKind::Macvlan {
+                parent,
+                mode: MacvlanMode::Private,
+            },
+            "macvlan",
+        ),
+        (
+            "mv1",
+            LinkKind::Macvlan {
+                parent,
+                mode: MacvlanMode::Bridge,
+            },
+            "macvlan",
+        ),
+        (
+            "tap0",
+            LinkKind::Macvtap {
+                parent,
+                mode: MacvlanMode::Vepa,
+            },
+            "macvtap",
+        ),
+        ("dummy0", LinkKind::Dummy, "dummy"),
+        ("ifb9", LinkKind::Other("ifb"), "ifb"),
+    ];
+    for (text, kind, word) in kinds {
+        let name = name(text);
+        if let Some(link) = try_create(&mut socket, &NewLink::new(&name, kind)) {
+            assert_eq!(link.kind.as_deref(), Some(word));
+        }
+    }
+    let bad = name("vlan8");
+    let kind = LinkKind::Vlan { parent, id: 4095 };
+    let error = socket.create_link(&NewLink::new(&bad, kind)).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Invalid);
+}
+
+#[test]
+fn addresses_come_and_go() {
+    let Some(mut socket) = private() else { return };
+    let peer = name("b");
+    let link = create(
+        &mut socket,
+        "a",
+        LinkKind::Veth {
+            peer: &peer,
+            peer_namespace: None,
+        },
+    );
+    for text in ["192.0.2.7/24", "2001:db8::7/64"] {
+        socket.add_address(link, cidr(text)).unwrap();
+        assert_eq!(
+            socket.add_address(link, cidr(text)).unwrap_err().kind(),
+            ErrorKind::Exists
+        );
+    }
+    let all = socket.addresses(Some(link)).unwrap();
+    assert!(
+        all.iter()
+            .all(|address| address.is_permanent && address.scope == Scope::Universe)
+    );
+    assert_eq!(
+        addresses(&mut socket, link),
+        [cidr("192.0.2.7/24"), cidr("2001:db8::7/64")]
+    );
+    assert!(socket.addresses(None).unwrap().len() >= 2);
+    socket.delete_address(link, cidr("192.0.2.7/24")).unwrap();
+    assert_eq!(addresses(&mut socket, link), [cidr("2001:db8::7/64")]);
+    let error = socket
+        .delete_address(link, cidr("192.0.2.7/24"))
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound);
+}
+
+#[test]
+fn routes_come_and_go() {
+    let Some(mut socket) = private() else { return };
+    let peer = name("b");
+    let link = create(
+        &mut socket,
+        "a",
+        LinkKind::Veth {
+            peer: &peer,
+            peer_namespace: None,
+        },
+    );
+    socket.add_address(link, cidr("192.0.2.7/24")).unwrap();
+    socket.add_address(link, cidr("2001:db8::7/64")).unwrap();
+    socket.set_up(link).unwrap();
+    let routes = [
+        Route::default_gateway(ip("192.0.2.1"), Some(link)),
+        Route::default_gateway(ip("2001:db8::1"), Some(link)),
+        Route {
+            destination: Some(cidr("198.51.100.0/24")),
+            preferred_source: Some(ip("192.0.2.7")),
+            gateway: None,
+            link: Some(link),
+        },
+    ];
+    for route in &routes {
+        socket.add_route(route).unwrap();
+        assert_eq!(
+            socket.add_route(route).unwrap_err().kind(),
+            ErrorKind::Exists
+        );
+    }
+    let listed = socket.routes().unwrap();
+    assert!(
+        routes.iter().all(|route| listed.contains(route)),
+        "{listed:?}"
+    );
+    for route in &routes {
+        socket.delete_route(route).unwrap();
+        assert_eq!(
+            socket.delete_route(route).unwrap_err().kind(),
+            ErrorKind::NotFound
+        );
+    }
+    let unreachable = Route::default_gateway(ip("203.0.113.1"), Some(link));
+    let error = socket.add_route(&unreachable).unwrap_err();
+    assert_eq!(error.raw_os_error(), Some(libc::ENETUNREACH));
+    assert_eq!(
+        socket.add_route(&Route::default()).unwrap_err().kind(),
+        ErrorKind::Invalid
+    );
+}
+
+#[test]
+fn a_device_moves_by_descriptor_and_by_pid() {
+    let (Some(mut socket), Some(inside)) = (private(), private_namespace()) else {
+        return;
+    };
+    let peer = name("b");
+    let link = create(
+        &mut socket,
+        "a",
+        LinkKind::Veth {
+            peer: &peer,
+            peer_namespace: None,
+        },
+    );
+    socket.move_to_namespace(link, inside.as_fd()).unwrap();
+    assert!(inside.connect().unwrap().link_by_name(&name("a")).is_ok());
+    let back = socket.link_by_name(&peer).unwrap().index;
+    let error = socket
+        .move_to_namespace_of(back, i32::MAX.unsigned_abs())
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound);
+}
+
+#[test]
+fn a_net_device_takes_its_permanent_global_addresses_along() {
+    let (Some(mut host), Some(inside)) = (private(), private_namespace()) else {
+        return;
+    };
+    let mut container = inside.connect().unwrap();
+    let peer = name("b");
+    let link = create(
+        &mut host,
+        "a",
+        LinkKind::Veth {
+            peer: &peer,
+            peer_namespace: None,
+        },
+    );
+    host.set_mtu(link, 1300).unwrap();
+    host.set_up(link).unwrap();
+    for text in ["192.0.2.7/24", "198.51.100.7/32", "2001:db8::7/64"] {
+        host.add_address(link, cidr(text)).unwrap();
+    }
+    let device = NetDevice::new(name("a"), Some(name("eth0")));
+    device
+        .move_to(&mut host, &mut container, inside.path())
+        .unwrap();
+    assert_eq!(
+        host.link_by_name(&name("a")).unwrap_err().kind(),
+        ErrorKind::NotFound
+    );
+    let moved = container.link_by_name(&name("eth0")).unwrap();
+    assert!(moved.is_up);
+    assert_eq!(moved.mtu, 1300);
+    let mut found = addresses(&mut container, moved.index);
+    found.sort();
+    assert_eq!(
+        found,
+        ["192.0.2.7/24", "198.51.100.7/32", "2001:db8::7/64"].map(cidr)
+    );
+}
+
+#[test]
+fn addresses_of_narrow_scope_stay_behind() {
+    let (Some(mut host), Some(inside)) = (private(), private_namespace()) else {
+        return;
+    };
+    let mut container = inside.connect().unwrap();
+    let peer = name("b");
+    let link = create(
+        &mut host,
+        "a",
+        LinkKind::Veth {
+            peer: &peer,
+            peer_namespace: None,
+        },
+    );
+    // Link-local by its prefix, so the kernel gives it the scope of the link.
+    host.add_address(link, cidr("fe80::7/64")).unwrap();
+    let device = NetDevice::new(name("a"), None);
+    device
+        .move_to(&mut host, &mut container, inside.path())
+        .unwrap();
+    let moved = container.link_by_name(&name("a")).unwrap();
+    let all = container.addresses(Some(moved.index)).unwrap();
+    assert!(
+        all.iter().all(|address| address.cidr != cidr("fe80::7/64")),
+        "{all:?}"
+    );
+}
+
+#[test]
+fn a_net_device_whose_new_name_is_taken_stays_on_the_host() {
+    let (Some(mut host), Some(inside)) = (private(), private_namespace()) else {
+        return;
+    };
+    let mut container = inside.connect().unwrap();
+    let peer = name("b");
+    create(
+        &mut host,
+        "a",
+        LinkKind::Veth {
+            peer: &peer,
+            peer_namespace: None,
+        },
+    );
+    let device = NetDevice::new(name("a"), Some(name("lo")));
+    let error = device
+        .move_to(&mut host, &mut container, Path::new("/proc/7/ns/net"))
+        .unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "move netDevice a to namespace /proc/7/ns/net"
+    );
+    assert_eq!(error.kind(), ErrorKind::Exists);
+    assert!(host.link_by_name(&name("a")).is_ok());
+    let missing = NetDevice::new(name("eth9"), None);
+    let error = missing
+        .move_to(&mut host, &mut container, inside.path())
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound);
+}
+
+#[test]
+fn a_long_list_is_read_to_its_end() {
+    let Some(mut socket) = private() else { return };
+    for number in 0..60 {
+        let (one, other) = (name(&format!("a{number}")), name(&format!("b{number}")));
+        let kind = LinkKind::Veth {
+            peer: &other,
+            peer_namespace: None,
+        };
+        socket.create_link(&NewLink::new(&one, kind)).unwrap();
+    }
+    let links = socket.links().unwrap();
+    assert_eq!(
+        links
+            .iter()
+            .filter(|link| link.kind.as_deref() == Some("veth"))
+            .count(),
+        120
+    );
+}
+
+#[test]
+fn a_socket_keeps_its_namespace_and_can_be_handed_over() {
+    let Some(namespace) = private_namespace() else {
+        return;
+    };
+    let socket = namespace.connect().unwrap();
+    let inode = |fd: BorrowedFd<'_>| nix::sys::stat::fstat(fd).unwrap().st_ino;
+    assert_eq!(
+        inode(socket.namespace().unwrap().as_fd()),
+        inode(namespace.as_fd())
+    );
+    let mut handed = Socket::from_descriptor(socket.descriptor).unwrap();
+    assert_eq!(
+        handed.links().unwrap().first().map(|link| link.index),
+        Some(LinkIndex::LOOPBACK)
+    );
+}
+
+#[test]
+fn other_descriptors_are_no_sockets_of_the_kernel() {
+    let pair = std::os::unix::net::UnixDatagram::pair().unwrap();
+    let audit = socket(
+        AddressFamily::Netlink,
+        SockType::Raw,
+        SockFlag::SOCK_CLOEXEC,
+        SockProtocol::NetlinkKObjectUEvent,
+    );
+    for descriptor in [
+        pair.0.into(),
+        File::open("/dev/null").unwrap().into(),
+        audit.unwrap(),
+    ] {
+        let error = Socket::from_descriptor(descriptor).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Protocol);
+    }
+}
