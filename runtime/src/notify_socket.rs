@@ -231,10 +231,12 @@ mod tests {
         client.send_to(b"STATUS=soon", &address).unwrap();
         client.send_to(b"STATUS=now\nREADY=1\nX=y", &address).unwrap();
         f.socket.main_pid(42);
-        f.socket.forward().map(drop).map_err(|error| error.chain()).ok();
+        let forwarder = std::thread::spawn(move || f.socket.forward());
         assert_eq!(receive(&f.manager), "READY=1");
         assert_eq!(receive(&f.manager), "MAINPID=42");
+        // Receiving it without taking the descriptor closes that.
         assert_eq!(receive(&f.manager), "BARRIER=1");
+        forwarder.join().unwrap().unwrap();
     }
 
     #[test]

@@ -150,6 +150,13 @@ impl Runtime {
         directory::remove(self.root()?, &self.path, id)
     }
 
+    /// The same containers seen with other kernel file systems.
+    #[cfg(test)]
+    pub(crate) fn with_system(mut self, system: System) -> Self {
+        self.system = Arc::new(system);
+        self
+    }
+
     pub(crate) fn system(&self) -> &Arc<System> {
         &self.system
     }

@@ -58,19 +58,157 @@ pub(super) fn not_running() -> Error {
     Error::new(ErrorKind::NotRunning, "container not running")
 }
 
-/// Checks that a container may go from one status to another.
-///
-/// # Errors
-/// [`ErrorKind::InvalidState`] with the text `invalid state transition from X to Y`.
-pub(super) fn transition(from: Status, to: Status) -> Result<()> {
-    use Status::{Created, Creating, Paused, Running, Stopped};
-    let allowed = match from {
-        Creating => matches!(to, Creating | Created | Stopped),
-        Created => matches!(to, Created | Running | Paused | Stopped),
-        Running => matches!(to, Running | Paused | Stopped),
-        Paused => matches!(to, Paused | Running | Created | Stopped),
-        Stopped => to == Stopped,
-        _ => false,
-    };
-    if allowed { Ok(()) } else { Err(Error::new(ErrorKind::InvalidState, format!("invalid state transition from {from} to {to}"))) }
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::fd::OwnedFd;
+    use std::path::Path;
+
+    use nsenter::Procfs;
+
+    use super::*;
+    use crate::ContainerId;
+    use crate::container::System;
+    use crate::root::Runtime;
+
+    /// A machine with cgroup v2, a procfs and one container, all made up.
+    struct Machine {
+        dir: tempfile::TempDir,
+    }
+
+    impl Machine {
+        fn new() -> Self {
+            let this = Self { dir: tempfile::tempdir().unwrap() };
+            for directory in ["proc/self", "cgroup/x", "state/x"] {
+                fs::create_dir_all(this.path(directory)).unwrap();
+            }
+            fs::write(this.path("proc/cgroup"), "0::/\n").unwrap();
+            fs::write(this.path("cgroup/cgroup.controllers"), "cpu memory\n").unwrap();
+            fs::write(this.path("cgroup/x/cgroup.freeze"), "0\n").unwrap();
+            fs::write(this.path("cgroup/x/cgroup.events"), "populated 1\nfrozen 0\n").unwrap();
+            this.record("");
+            this
+        }
+
+        fn path(&self, name: &str) -> std::path::PathBuf {
+            self.dir.path().join(name)
+        }
+
+        /// Init is process 42, started at 1000.
+        fn record(&self, more: &str) {
+            let text = format!(
+                r#"{{"id":"x","init_process_pid":42,"init_process_start":1000,"created":"","config":{{}},"cgroup_paths":{{"":{:?}}}{more}}}"#,
+                self.path("cgroup/x")
+            );
+            fs::write(self.path("state/x/state.json"), text).unwrap();
+        }
+
+        fn process(&self, pid: u32, state: char, start: u64) {
+            let directory = self.path(&format!("proc/{pid}"));
+            fs::create_dir_all(&directory).unwrap();
+            let zeros = "0 ".repeat(18);
+            fs::write(directory.join("stat"), format!("{pid} (a) b) {state} {zeros}{start} 0 0\n")).unwrap();
+        }
+
+        fn freeze(&self) {
+            fs::write(self.path("cgroup/x/cgroup.freeze"), "1\n").unwrap();
+            fs::write(self.path("cgroup/x/cgroup.events"), "populated 1\nfrozen 1\n").unwrap();
+        }
+
+        fn container(&self) -> Container {
+            let open = |path: &Path| OwnedFd::from(fs::File::open(path).unwrap());
+            let proc = Procfs::open_at(open(&self.path("proc"))).unwrap();
+            let cgroup = self.path("cgroup");
+            let hierarchy = cgroups::Hierarchy::open_at(open(&cgroup), &cgroup, open(&self.path("proc"))).unwrap();
+            let runtime = Runtime::new(self.path("state")).unwrap().with_system(System::fake(proc, hierarchy));
+            runtime.load(&ContainerId::new("x").unwrap()).unwrap()
+        }
+
+        fn status(&self) -> Status {
+            self.container().status().unwrap()
+        }
+    }
+
+    #[test]
+    fn an_init_process_that_is_gone_means_stopped() {
+        let machine = Machine::new();
+        assert_eq!(machine.status(), Status::Stopped);
+        machine.process(42, 'Z', 1000);
+        assert_eq!(machine.status(), Status::Stopped);
+        machine.process(42, 'X', 1000);
+        assert_eq!(machine.status(), Status::Stopped);
+    }
+
+    #[test]
+    fn the_fifo_tells_created_from_running() {
+        let machine = Machine::new();
+        machine.process(42, 'S', 1000);
+        assert_eq!(machine.status(), Status::Running);
+        fs::write(machine.path("state/x/exec.fifo"), "").unwrap();
+        assert_eq!(machine.status(), Status::Created);
+    }
+
+    #[test]
+    fn a_reused_pid_is_a_stranger() {
+        let machine = Machine::new();
+        machine.process(42, 'S', 1001);
+        let container = machine.container();
+        assert_eq!(container.status().unwrap(), Status::Stopped);
+        assert_eq!(container.pid(), None);
+        assert_eq!(container.oci_state().unwrap().pid, 0);
+        assert_eq!(container.signal(crate::Signal::TERM).unwrap_err().kind(), ErrorKind::NotRunning);
+        assert_eq!(container.exec(crate::Process::new(["x"])).unwrap_err().kind(), ErrorKind::NotRunning);
+    }
+
+    #[test]
+    fn paused_comes_before_stopped_and_created() {
+        let machine = Machine::new();
+        machine.freeze();
+        assert_eq!(machine.status(), Status::Paused);
+        machine.process(42, 'S', 1000);
+        fs::write(machine.path("state/x/exec.fifo"), "").unwrap();
+        let container = machine.container();
+        assert_eq!(container.status().unwrap(), Status::Paused);
+        assert_eq!(container.pause().unwrap_err().to_string(), "container not running");
+        assert_eq!(container.start().unwrap_err().to_string(), "cannot start a container in the paused state");
+        assert_eq!(container.destroy().unwrap_err().kind(), ErrorKind::Paused);
+    }
+
+    #[test]
+    fn a_cgroup_that_is_gone_is_not_frozen() {
+        let machine = Machine::new();
+        machine.process(42, 'S', 1000);
+        fs::remove_dir_all(machine.path("cgroup/x")).unwrap();
+        assert_eq!(machine.status(), Status::Running);
+        assert_eq!(machine.container().processes().unwrap(), Vec::<i32>::new());
+    }
+
+    #[test]
+    fn a_container_is_being_made_as_long_as_its_creator_lives() {
+        let machine = Machine::new();
+        machine.record(r#","creator":{"pid":7,"start":500}"#);
+        assert_eq!(machine.status(), Status::Stopped);
+        machine.process(7, 'S', 500);
+        let container = machine.container();
+        assert_eq!(container.status().unwrap(), Status::Creating);
+        assert_eq!(container.destroy().unwrap_err().kind(), ErrorKind::InvalidState);
+        // The creator finishes: what was loaded before sees it.
+        machine.record("");
+        machine.process(42, 'S', 1000);
+        assert_eq!(container.status().unwrap(), Status::Running);
+    }
+
+    #[test]
+    fn verbs_that_need_another_status_say_which() {
+        let machine = Machine::new();
+        let stopped = machine.container();
+        assert_eq!(stopped.start().unwrap_err().to_string(), "cannot start a container that has stopped");
+        assert_eq!(stopped.resume().unwrap_err().to_string(), "container not paused");
+        assert_eq!(stopped.pause().unwrap_err().kind(), ErrorKind::NotRunning);
+        assert!(stopped.wait_timeout(std::time::Duration::ZERO).unwrap());
+        machine.process(42, 'S', 1000);
+        let running = machine.container();
+        assert_eq!(running.start().unwrap_err().to_string(), "cannot start an already running container");
+        assert_eq!(running.destroy().unwrap_err().to_string(), "container still running");
+    }
 }
