@@ -14,17 +14,36 @@ pub(super) fn set(steps: &mut Steps, common: &Common<'_>) -> Result<()> {
         steps.push("set no_new_privs", Op::NoNewPrivileges);
     }
     if let Some(scheduler) = common.scheduler() {
-        steps.push("set the scheduling policy", Op::Scheduler(sched_attr(scheduler)?));
+        steps.push(
+            "set the scheduling policy",
+            Op::Scheduler(sched_attr(scheduler)?),
+        );
     }
     if let Some(priority) = common.io_priority() {
-        steps.push("set the I/O priority", Op::IoPriority(io_priority(priority)?));
+        steps.push(
+            "set the I/O priority",
+            Op::IoPriority(io_priority(priority)?),
+        );
     }
     if let Some(personality) = &common.config.personality {
-        steps.push("set the personality", Op::Personality(personality.domain.to_int().into()));
+        steps.push(
+            "set the personality",
+            Op::Personality(personality.domain.to_int().into()),
+        );
     }
     if let Some(policy) = &common.config.memory_policy {
-        let nodes = policy.nodes.as_ref().map(|nodes| nodes.words().to_vec()).unwrap_or_default();
-        steps.push("set the memory policy", Op::MemoryPolicy { mode: policy.mode.to_int() | policy.flags, nodes });
+        let nodes = policy
+            .nodes
+            .as_ref()
+            .map(|nodes| nodes.words().to_vec())
+            .unwrap_or_default();
+        steps.push(
+            "set the memory policy",
+            Op::MemoryPolicy {
+                mode: policy.mode.to_int() | policy.flags,
+                nodes,
+            },
+        );
     }
     Ok(())
 }
@@ -39,8 +58,12 @@ fn sched_attr(scheduler: &oci::Scheduler) -> Result<Vec<u8>> {
             .map(|flag| bits | flag.to_int())
             .ok_or_else(|| Error::config(format!("invalid scheduler flag: {name}")))
     })?;
-    let priority = u32::try_from(scheduler.priority)
-        .map_err(|_| Error::config(format!("process.scheduler.priority {} is negative", scheduler.priority)))?;
+    let priority = u32::try_from(scheduler.priority).map_err(|_| {
+        Error::config(format!(
+            "process.scheduler.priority {} is negative",
+            scheduler.priority
+        ))
+    })?;
     let mut attr = Vec::with_capacity(48);
     attr.extend_from_slice(&SIZE.to_ne_bytes());
     attr.extend_from_slice(&policy.to_int().to_ne_bytes());
@@ -60,7 +83,12 @@ fn io_priority(priority: &oci::IoPriority) -> Result<u32> {
     let level = u32::try_from(priority.priority)
         .ok()
         .filter(|level| *level <= 7)
-        .ok_or_else(|| Error::config(format!("invalid ioPriority.Priority: {}", priority.priority)))?;
+        .ok_or_else(|| {
+            Error::config(format!(
+                "invalid ioPriority.Priority: {}",
+                priority.priority
+            ))
+        })?;
     Ok(class.to_int() << 13 | level)
 }
 
@@ -72,7 +100,10 @@ mod tests {
     fn a_scheduler_becomes_the_kernels_structure() {
         let scheduler = oci::Scheduler {
             policy: "SCHED_DEADLINE".to_owned(),
-            flags: vec!["SCHED_FLAG_RESET_ON_FORK".to_owned(), "SCHED_FLAG_RECLAIM".to_owned()],
+            flags: vec![
+                "SCHED_FLAG_RESET_ON_FORK".to_owned(),
+                "SCHED_FLAG_RECLAIM".to_owned(),
+            ],
             runtime: 1,
             deadline: 2,
             period: 3,
@@ -82,13 +113,20 @@ mod tests {
         let word = |at: usize| u32::from_ne_bytes(attr[at..at + 4].try_into().unwrap());
         let long = |at: usize| u64::from_ne_bytes(attr[at..at + 8].try_into().unwrap());
         assert_eq!(attr.len(), 48);
-        assert_eq!((word(0), word(4), long(8), word(16), word(20)), (48, 6, 3, 0, 0));
+        assert_eq!(
+            (word(0), word(4), long(8), word(16), word(20)),
+            (48, 6, 3, 0, 0)
+        );
         assert_eq!((long(24), long(32), long(40)), (1, 2, 3));
     }
 
     #[test]
     fn nice_values_may_be_negative_and_priorities_may_not() {
-        let mut scheduler = oci::Scheduler { policy: "SCHED_BATCH".to_owned(), nice: -20, ..oci::Scheduler::default() };
+        let mut scheduler = oci::Scheduler {
+            policy: "SCHED_BATCH".to_owned(),
+            nice: -20,
+            ..oci::Scheduler::default()
+        };
         let attr = sched_attr(&scheduler).unwrap();
         assert_eq!(i32::from_ne_bytes(attr[16..20].try_into().unwrap()), -20);
         scheduler.priority = -1;
@@ -97,7 +135,12 @@ mod tests {
 
     #[test]
     fn an_io_priority_is_class_and_level() {
-        let priority = |class: &str, priority| io_priority(&oci::IoPriority { class: class.to_owned(), priority });
+        let priority = |class: &str, priority| {
+            io_priority(&oci::IoPriority {
+                class: class.to_owned(),
+                priority,
+            })
+        };
         assert_eq!(priority("IOPRIO_CLASS_RT", 0).unwrap(), 0x2000);
         assert_eq!(priority("IOPRIO_CLASS_IDLE", 7).unwrap(), 0x6007);
         assert!(priority("IOPRIO_CLASS_BE", 8).is_err());

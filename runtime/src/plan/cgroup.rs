@@ -21,13 +21,19 @@ pub(super) fn starts_outside(common: &Common<'_>) -> bool {
 /// The steps up to the membership in every hierarchy, except a v2 cgroup that the second stage is born in.
 pub(super) fn place(steps: &mut Steps, common: &Common<'_>) {
     if let Some(initial) = common.initial_cpus() {
-        steps.push("set the initial CPU affinity", Op::Affinity(Some(mask(initial))));
+        steps.push(
+            "set the initial CPU affinity",
+            Op::Affinity(Some(mask(initial))),
+        );
     }
     for controller in &common.cgroup.tasks {
         let tasks = steps.input(Input::CgroupTasks(controller.clone()));
         let context = format!("join the {controller} cgroup");
         // "0" is the writing thread itself, whose move needs no global lock in the kernel.
-        let op = Op::Write { fd: tasks, bytes: b"0".to_vec() };
+        let op = Op::Write {
+            fd: tasks,
+            bytes: b"0".to_vec(),
+        };
         if common.config.rootless_cgroups {
             steps.push_tolerating(context, op, &[libc::EPERM, libc::EACCES]);
         } else {
@@ -36,7 +42,10 @@ pub(super) fn place(steps: &mut Steps, common: &Common<'_>) {
         steps.close(tasks);
     }
     if common.cgroup.gate {
-        steps.push("wait for the placement in the cgroup", Op::AskGate(Gate::Cgroup.number()));
+        steps.push(
+            "wait for the placement in the cgroup",
+            Op::AskGate(Gate::Cgroup.number()),
+        );
     }
     if !(common.cgroup.unified && starts_outside(common)) {
         settle_affinity(steps, common);
@@ -59,5 +68,8 @@ pub(super) fn settle_affinity(steps: &mut Steps, common: &Common<'_>) {
 }
 
 fn mask(cpus: &CpuSet) -> Vec<u8> {
-    cpus.words().iter().flat_map(|word| word.to_ne_bytes()).collect()
+    cpus.words()
+        .iter()
+        .flat_map(|word| word.to_ne_bytes())
+        .collect()
 }

@@ -34,7 +34,13 @@ pub(super) fn mount(
 
 /// cgroup v2. With a cgroup namespace a new mount, whose root is the container's cgroup. Without one, a clone of the
 /// host's mount: it shows the same, and making a new mount of a live cgroup2 costs milliseconds.
-fn unified(steps: &mut Steps, common: &Common<'_>, root: &mut Rootfs, entry: &Entry<'_>, own: &Path) -> Result<()> {
+fn unified(
+    steps: &mut Steps,
+    common: &Common<'_>,
+    root: &mut Rootfs,
+    entry: &Entry<'_>,
+    own: &Path,
+) -> Result<()> {
     let target = target(steps, root.slot, entry, Leaf::Directory)?;
     let tree = steps.slot();
     let own_namespace = common.has(NamespaceType::Cgroup);
@@ -78,7 +84,13 @@ fn unified(steps: &mut Steps, common: &Common<'_>, root: &mut Rootfs, entry: &En
     if !own_namespace {
         steps.push(
             format!("check that {HOST} is a cgroup2 file system"),
-            Op::Verify { fd: tree, expect: Expect { magic: Some(CGROUP2_MAGIC), ..Expect::default() } },
+            Op::Verify {
+                fd: tree,
+                expect: Expect {
+                    magic: Some(CGROUP2_MAGIC),
+                    ..Expect::default()
+                },
+            },
         );
     }
     restrict(steps, common, entry, flags, tree);
@@ -94,8 +106,18 @@ fn unified(steps: &mut Steps, common: &Common<'_>, root: &mut Rootfs, entry: &En
 }
 
 /// Gives a bound cgroup directory the flags of the mount.
-fn restrict(steps: &mut Steps, common: &Common<'_>, entry: &Entry<'_>, flags: MountFlags, tree: Slot) {
-    let change = bind_change(&Mount { flags, cleared_flags: entry.mount.cleared_flags, ..Mount::default() });
+fn restrict(
+    steps: &mut Steps,
+    common: &Common<'_>,
+    entry: &Entry<'_>,
+    flags: MountFlags,
+    tree: Slot,
+) {
+    let change = bind_change(&Mount {
+        flags,
+        cleared_flags: entry.mount.cleared_flags,
+        ..Mount::default()
+    });
     let (set, clear) = (change.rest.set, change.rest.clear | change.explicit.clear);
     if set | clear != 0 {
         steps.push(
@@ -126,7 +148,10 @@ fn legacy(
     let mut options = vec![FsOption::String(c"mode".to_owned(), c"755".to_owned())];
     let label = common.config.mount_label.as_str();
     if !label.is_empty() {
-        options.push(FsOption::String(c"context".to_owned(), c_string("linux.mountLabel", label)?));
+        options.push(FsOption::String(
+            c"context".to_owned(),
+            c_string("linux.mountLabel", label)?,
+        ));
     }
     steps.push(
         entry.context("mount a tmpfs for"),
@@ -144,7 +169,11 @@ fn legacy(
         one_hierarchy(steps, common, entry, tmpfs, hierarchy)?;
     }
     for hierarchy in hierarchies {
-        for link in hierarchy.links.iter().filter(|link| **link != hierarchy.directory) {
+        for link in hierarchy
+            .links
+            .iter()
+            .filter(|link| **link != hierarchy.directory)
+        {
             steps.push(
                 format!("link the {link} cgroup"),
                 Op::Symlink {
@@ -186,9 +215,10 @@ fn one_hierarchy(
             .data
             .split(',')
             .map(|option| match option.split_once('=') {
-                Some((key, value)) => {
-                    Ok(FsOption::String(c_string("cgroup hierarchy", key)?, c_string("cgroup hierarchy", value)?))
-                }
+                Some((key, value)) => Ok(FsOption::String(
+                    c_string("cgroup hierarchy", key)?,
+                    c_string("cgroup hierarchy", value)?,
+                )),
                 None => Ok(FsOption::Flag(c_string("cgroup hierarchy", option)?)),
             })
             .collect::<Result<_>>()?;
@@ -225,7 +255,13 @@ fn one_hierarchy(
             into: target,
         },
     );
-    steps.push(format!("attach the {name} cgroup"), Op::Attach { mount: tree, target });
+    steps.push(
+        format!("attach the {name} cgroup"),
+        Op::Attach {
+            mount: tree,
+            target,
+        },
+    );
     steps.close(target);
     steps.close(tree);
     Ok(())

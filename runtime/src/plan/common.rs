@@ -59,43 +59,68 @@ impl<'a> Common<'a> {
     }
 
     pub(super) fn no_new_privileges(&self) -> bool {
-        self.process.no_new_privileges.unwrap_or(self.config.no_new_privileges)
+        self.process
+            .no_new_privileges
+            .unwrap_or(self.config.no_new_privileges)
     }
 
     pub(super) fn capabilities(&self) -> Option<&'a Capabilities> {
-        self.process.capabilities.as_ref().or(self.config.capabilities.as_ref())
+        self.process
+            .capabilities
+            .as_ref()
+            .or(self.config.capabilities.as_ref())
     }
 
     pub(super) fn apparmor_profile(&self) -> Option<&'a str> {
-        let profile = self.process.apparmor_profile.as_deref().unwrap_or(&self.config.apparmor_profile);
+        let profile = self
+            .process
+            .apparmor_profile
+            .as_deref()
+            .unwrap_or(&self.config.apparmor_profile);
         (!profile.is_empty()).then_some(profile)
     }
 
     pub(super) fn selinux_label(&self) -> Option<&'a str> {
-        let label = self.process.selinux_label.as_deref().unwrap_or(&self.config.process_label);
+        let label = self
+            .process
+            .selinux_label
+            .as_deref()
+            .unwrap_or(&self.config.process_label);
         (!label.is_empty()).then_some(label)
     }
 
     pub(super) fn scheduler(&self) -> Option<&'a oci::Scheduler> {
-        self.process.scheduler.as_ref().or(self.config.scheduler.as_ref())
+        self.process
+            .scheduler
+            .as_ref()
+            .or(self.config.scheduler.as_ref())
     }
 
     pub(super) fn io_priority(&self) -> Option<&'a oci::IoPriority> {
-        self.process.io_priority.as_ref().or(self.config.io_priority.as_ref())
+        self.process
+            .io_priority
+            .as_ref()
+            .or(self.config.io_priority.as_ref())
     }
 
     /// The CPUs of a process added by exec before it is in its cgroup; the init has none.
     pub(super) fn initial_cpus(&self) -> Option<&'a CpuSet> {
-        self.cpu_affinity().and_then(|affinity| affinity.initial.as_ref())
+        self.cpu_affinity()
+            .and_then(|affinity| affinity.initial.as_ref())
     }
 
     /// The CPUs of a process added by exec from then on.
     pub(super) fn final_cpus(&self) -> Option<&'a CpuSet> {
-        self.cpu_affinity().and_then(|affinity| affinity.final_cpus.as_ref())
+        self.cpu_affinity()
+            .and_then(|affinity| affinity.final_cpus.as_ref())
     }
 
     fn cpu_affinity(&self) -> Option<&'a CpuAffinity> {
-        let configured = self.process.cpu_affinity.as_ref().or(self.config.exec_cpu_affinity.as_ref());
+        let configured = self
+            .process
+            .cpu_affinity
+            .as_ref()
+            .or(self.config.exec_cpu_affinity.as_ref());
         configured.filter(|_| self.exec)
     }
 
@@ -103,6 +128,9 @@ impl<'a> Common<'a> {
     pub(super) fn umask(&self) -> u32 {
         const DEFAULT: u32 = 0o022;
         let inherited = self.host.umask.filter(|_| self.exec).unwrap_or(DEFAULT);
-        self.process.umask.or(self.config.umask).unwrap_or(inherited)
+        self.process
+            .umask
+            .or(self.config.umask)
+            .unwrap_or(inherited)
     }
 }

@@ -31,7 +31,12 @@ pub(super) fn make(steps: &mut Steps, common: &Common<'_>, root: &mut Rootfs) ->
             let into = steps.slot();
             steps.push(
                 "open /dev",
-                Op::MakePath { root: root.slot, path: c"/dev".to_owned(), leaf: Leaf::Directory, into },
+                Op::MakePath {
+                    root: root.slot,
+                    path: c"/dev".to_owned(),
+                    leaf: Leaf::Directory,
+                    into,
+                },
             );
             root.dev = Some(into);
             into
@@ -44,7 +49,10 @@ pub(super) fn make(steps: &mut Steps, common: &Common<'_>, root: &mut Rootfs) ->
         .filter(|device| !device.path.is_empty())
         .map(|device| Node::of(device, root, dev))
         .collect::<Result<Vec<_>>>()?;
-    let devices: Vec<Node<'_>> = devices.into_iter().filter(|node| node.path != "/dev/ptmx").collect();
+    let devices: Vec<Node<'_>> = devices
+        .into_iter()
+        .filter(|node| node.path != "/dev/ptmx")
+        .collect();
     if !devices.is_empty() {
         nodes(steps, common, &devices)?;
     }
@@ -69,28 +77,47 @@ impl<'a> Node<'a> {
     fn of(device: &'a Device, root: &Rootfs, dev: Slot) -> Result<Self> {
         let path = clean(&device.path);
         let number = |value: i64| {
-            u32::try_from(value).map_err(|_| Error::config(format!("cannot mkdev() device with wildcards: {path}")))
+            u32::try_from(value)
+                .map_err(|_| Error::config(format!("cannot mkdev() device with wildcards: {path}")))
         };
         let file_type = match device.kind {
             DeviceType::Char => libc::S_IFCHR,
             DeviceType::Block => libc::S_IFBLK,
             DeviceType::Fifo => libc::S_IFIFO,
             DeviceType::All => {
-                return Err(Error::config(format!("{path}: a device node is of type c, b or p")));
+                return Err(Error::config(format!(
+                    "{path}: a device node is of type c, b or p"
+                )));
             }
         };
-        let numbers =
-            if file_type == libc::S_IFIFO { (0, 0) } else { (number(device.major)?, number(device.minor)?) };
-        let (base, below) = match path.strip_prefix(DEV).and_then(|rest| rest.strip_prefix('/')) {
+        let numbers = if file_type == libc::S_IFIFO {
+            (0, 0)
+        } else {
+            (number(device.major)?, number(device.minor)?)
+        };
+        let (base, below) = match path
+            .strip_prefix(DEV)
+            .and_then(|rest| rest.strip_prefix('/'))
+        {
             Some(below) => (dev, below),
             None => (root.slot, path.trim_start_matches('/')),
         };
         let (parent, name) = below.rsplit_once('/').unwrap_or(("", below));
         if name.is_empty() {
-            return Err(Error::config(format!("{path:?} is no path of a device node")));
+            return Err(Error::config(format!(
+                "{path:?} is no path of a device node"
+            )));
         }
         let (parent, name) = (parent.to_owned(), name.to_owned());
-        Ok(Self { device, path, base, parent, name, file_type, numbers })
+        Ok(Self {
+            device,
+            path,
+            base,
+            parent,
+            name,
+            file_type,
+            numbers,
+        })
     }
 
     /// The directory of the node; true if it was opened for it.
@@ -166,9 +193,20 @@ fn bound(steps: &mut Steps, devices: &[Node<'_>]) -> Result<()> {
         let device = (node.file_type != libc::S_IFIFO).then_some(node.numbers);
         steps.push(
             format!("check that the host's {} is the device", node.path),
-            Op::Verify { fd: tree, expect: Expect { file_type: Some(node.file_type), device, ..Expect::default() } },
+            Op::Verify {
+                fd: tree,
+                expect: Expect {
+                    file_type: Some(node.file_type),
+                    device,
+                    ..Expect::default()
+                },
+            },
         );
-        let below = if node.parent.is_empty() { node.name.clone() } else { format!("{}/{}", node.parent, node.name) };
+        let below = if node.parent.is_empty() {
+            node.name.clone()
+        } else {
+            format!("{}/{}", node.parent, node.name)
+        };
         steps.push(
             format!("create {}", node.path),
             Op::MakePath {
@@ -178,7 +216,13 @@ fn bound(steps: &mut Steps, devices: &[Node<'_>]) -> Result<()> {
                 into: target,
             },
         );
-        steps.push(format!("bind {}", node.path), Op::Attach { mount: tree, target });
+        steps.push(
+            format!("bind {}", node.path),
+            Op::Attach {
+                mount: tree,
+                target,
+            },
+        );
         steps.close(target);
         steps.close(tree);
     }
@@ -190,12 +234,29 @@ fn links(steps: &mut Steps, common: &Common<'_>, dev: Slot, fresh: bool) -> Resu
     for (name, target) in LINKS.into_iter().chain(core) {
         steps.push(
             format!("link /dev/{name}"),
-            Op::Symlink { dir: dev, name: c_string("link", name)?, target: c_string("link", target)? },
+            Op::Symlink {
+                dir: dev,
+                name: c_string("link", name)?,
+                target: c_string("link", target)?,
+            },
         );
     }
     if !fresh {
-        steps.push("remove /dev/ptmx", Op::Remove { dir: dev, name: c"ptmx".to_owned() });
+        steps.push(
+            "remove /dev/ptmx",
+            Op::Remove {
+                dir: dev,
+                name: c"ptmx".to_owned(),
+            },
+        );
     }
-    steps.push("link /dev/ptmx", Op::Symlink { dir: dev, name: c"ptmx".to_owned(), target: c"pts/ptmx".to_owned() });
+    steps.push(
+        "link /dev/ptmx",
+        Op::Symlink {
+            dir: dev,
+            name: c"ptmx".to_owned(),
+            target: c"pts/ptmx".to_owned(),
+        },
+    );
     Ok(())
 }

@@ -21,7 +21,9 @@ pub(super) struct Environment {
 /// # Errors
 /// An entry has no name, no `=`, or a null byte.
 pub(super) fn prepare(list: Option<&[String]>) -> Result<Environment> {
-    let Some(list) = list else { return Ok(Environment::default()) };
+    let Some(list) = list else {
+        return Ok(Environment::default());
+    };
     let mut seen = std::collections::BTreeSet::new();
     let mut kept: Vec<(&str, &str)> = Vec::new();
     for entry in list.iter().rev() {
@@ -29,7 +31,9 @@ pub(super) fn prepare(list: Option<&[String]>) -> Result<Environment> {
             return Err(Error::config("invalid environment variable: missing '='"));
         };
         if name.is_empty() {
-            return Err(Error::config("invalid environment variable: name cannot be empty"));
+            return Err(Error::config(
+                "invalid environment variable: name cannot be empty",
+            ));
         }
         if entry.contains('\0') {
             return Err(Error::config(format!(
@@ -42,14 +46,21 @@ pub(super) fn prepare(list: Option<&[String]>) -> Result<Environment> {
         }
     }
     kept.reverse();
-    let path = kept.iter().find(|(name, _)| *name == "PATH").map(|(_, value)| (*value).to_owned());
+    let path = kept
+        .iter()
+        .find(|(name, _)| *name == "PATH")
+        .map(|(_, value)| (*value).to_owned());
     kept.retain(|(name, value)| !(*name == "HOME" && value.is_empty()));
     let wants_home = !kept.iter().any(|(name, _)| *name == "HOME");
     let entries = kept
         .into_iter()
         .map(|(name, value)| c_string("process.env", format!("{name}={value}")))
         .collect::<Result<_>>()?;
-    Ok(Environment { entries, wants_home, path })
+    Ok(Environment {
+        entries,
+        wants_home,
+        path,
+    })
 }
 
 impl Environment {
@@ -60,12 +71,21 @@ impl Environment {
         if name.contains('/') {
             return Ok(vec![c_string("process.args", name)?]);
         }
-        let directories = self.path.iter().flat_map(|path| path.split(':')).filter(|dir| dir.starts_with('/'));
+        let directories = self
+            .path
+            .iter()
+            .flat_map(|path| path.split(':'))
+            .filter(|dir| dir.starts_with('/'));
         // A name of nothing, `.` or `..` is no program in any directory.
         let searched = !matches!(name, "" | "." | "..");
         directories
             .filter(|_| searched)
-            .map(|dir| c_string("process.args", format!("{}/{name}", dir.trim_end_matches('/'))))
+            .map(|dir| {
+                c_string(
+                    "process.args",
+                    format!("{}/{name}", dir.trim_end_matches('/')),
+                )
+            })
             .collect()
     }
 }
@@ -80,7 +100,10 @@ mod tests {
     }
 
     fn texts(strings: &[CString]) -> Vec<&str> {
-        strings.iter().map(|string| string.to_str().unwrap()).collect()
+        strings
+            .iter()
+            .map(|string| string.to_str().unwrap())
+            .collect()
     }
 
     #[test]
@@ -107,14 +130,20 @@ mod tests {
     fn bad_entries_are_refused_in_words() {
         let message = |entry: &str| prepare(Some(&[entry.to_owned()])).unwrap_err().to_string();
         assert_eq!(message("A"), "invalid environment variable: missing '='");
-        assert_eq!(message("=x"), "invalid environment variable: name cannot be empty");
+        assert_eq!(
+            message("=x"),
+            "invalid environment variable: name cannot be empty"
+        );
         assert!(message("A=\0").starts_with("invalid environment variable \"A\": contains nul"));
     }
 
     #[test]
     fn programs_are_searched_in_the_path_of_the_environment() {
         let env = prepared(&["PATH=/usr/bin/:bin::/bin:."]);
-        assert_eq!(texts(&env.candidates("sh").unwrap()), ["/usr/bin/sh", "/bin/sh"]);
+        assert_eq!(
+            texts(&env.candidates("sh").unwrap()),
+            ["/usr/bin/sh", "/bin/sh"]
+        );
         assert_eq!(texts(&env.candidates("./sh").unwrap()), ["./sh"]);
         assert_eq!(texts(&env.candidates("a/sh").unwrap()), ["a/sh"]);
         assert!(env.candidates("..").unwrap().is_empty());

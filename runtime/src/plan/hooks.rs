@@ -11,18 +11,32 @@ use super::steps::{Steps, c_string};
 use crate::{Error, ErrorKind, Result};
 
 /// Once the mounts are made: what the parent has to do, then the `createContainer` hooks, in the new root directory.
-pub(super) fn before_the_switch(steps: &mut Steps, common: &Common<'_>, root: &Rootfs, late_limits: bool) -> Result<()> {
+pub(super) fn before_the_switch(
+    steps: &mut Steps,
+    common: &Common<'_>,
+    root: &Rootfs,
+    late_limits: bool,
+) -> Result<()> {
     let hooks = &common.config.hooks;
     if late_limits || !hooks.prestart.is_empty() || !hooks.create_runtime.is_empty() {
-        steps.push("run prestart and createRuntime hooks", Op::AskGate(Gate::Hooks.number()));
+        steps.push(
+            "run prestart and createRuntime hooks",
+            Op::AskGate(Gate::Hooks.number()),
+        );
     }
     if hooks.create_container.is_empty() {
         return Ok(());
     }
-    steps.push("change to the root file system for hooks", Op::ChangeDirectoryTo(root.slot));
+    steps.push(
+        "change to the root file system for hooks",
+        Op::ChangeDirectoryTo(root.slot),
+    );
     for (index, command) in hooks.create_container.iter().enumerate() {
         let hook = hook(common, HookPoint::CreateContainer, index, command)?;
-        steps.push(format!("running createContainer hook #{index}"), Op::Hook(hook));
+        steps.push(
+            format!("running createContainer hook #{index}"),
+            Op::Hook(hook),
+        );
     }
     Ok(())
 }
@@ -43,29 +57,60 @@ pub(super) fn late(steps: &mut Steps, common: &Common<'_>) -> Result<()> {
     Ok(())
 }
 
-fn hook(common: &Common<'_>, point: HookPoint, index: usize, command: &Command) -> Result<HookCommand> {
+fn hook(
+    common: &Common<'_>,
+    point: HookPoint,
+    index: usize,
+    command: &Command,
+) -> Result<HookCommand> {
     let field = || format!("hooks.{}[{index}]", point.name());
     if !command.dir.is_empty() {
-        return Err(Error::new(ErrorKind::Unsupported, format!("{}: a working directory", field())));
+        return Err(Error::new(
+            ErrorKind::Unsupported,
+            format!("{}: a working directory", field()),
+        ));
     }
     if !command.path.starts_with('/') {
-        return Err(Error::config(format!("{}: path {:?} is not absolute", field(), command.path)));
+        return Err(Error::config(format!(
+            "{}: path {:?} is not absolute",
+            field(),
+            command.path
+        )));
     }
-    let strings = |list: &[String]| list.iter().map(|text| c_string(&field(), text.as_str())).collect::<Result<Vec<_>>>();
+    let strings = |list: &[String]| {
+        list.iter()
+            .map(|text| c_string(&field(), text.as_str()))
+            .collect::<Result<Vec<_>>>()
+    };
     let path = c_string(&field(), command.path.as_str())?;
-    let args = if command.args.is_empty() { vec![path.clone()] } else { strings(&command.args)? };
+    let args = if command.args.is_empty() {
+        vec![path.clone()]
+    } else {
+        strings(&command.args)?
+    };
     let (status, env) = match (point, &command.env) {
         (HookPoint::StartContainer, Some(env)) => (ContainerStatus::Created, Some(strings(env)?)),
         // Without a list of its own the hook gets the environment of the user's program.
         (HookPoint::StartContainer, None) => (ContainerStatus::Created, None),
-        (_, env) => (ContainerStatus::Creating, Some(strings(env.as_deref().unwrap_or_default())?)),
+        (_, env) => (
+            ContainerStatus::Creating,
+            Some(strings(env.as_deref().unwrap_or_default())?),
+        ),
     };
     let timeout_ms = match command.timeout {
         // 0 means without bound to the stub; a time that has run out ends the hook at once.
-        Some(timeout) => u32::try_from(timeout.as_millis()).unwrap_or(u32::MAX).max(1),
+        Some(timeout) => u32::try_from(timeout.as_millis())
+            .unwrap_or(u32::MAX)
+            .max(1),
         None => 0,
     };
-    Ok(HookCommand { path, args, env, stdin: state(common, status)?, timeout_ms })
+    Ok(HookCommand {
+        path,
+        args,
+        env,
+        stdin: state(common, status)?,
+        timeout_ms,
+    })
 }
 
 /// The state as JSON, in two halves around the process id, which only the stub knows.
@@ -80,11 +125,15 @@ fn state(common: &Common<'_>, status: ContainerStatus) -> Result<(Vec<u8>, Vec<u
         bundle: config.bundle().unwrap_or_default().to_owned(),
         annotations: config.annotations(),
     };
-    let json = serde_json::to_string(&state).map_err(|error| Error::system("encode the state for hooks", error))?;
+    let json = serde_json::to_string(&state)
+        .map_err(|error| Error::system("encode the state for hooks", error))?;
     // The keys before it have no free text: this is the key, and the number follows it.
     json.split_once(PID)
         .and_then(|(before, after)| {
-            Some((format!("{before}{PID}").into_bytes(), after.strip_prefix('1')?.as_bytes().to_vec()))
+            Some((
+                format!("{before}{PID}").into_bytes(),
+                after.strip_prefix('1')?.as_bytes().to_vec(),
+            ))
         })
         .ok_or_else(|| Error::config("the state for hooks has no pid"))
 }

@@ -56,8 +56,8 @@ impl HostFacts {
             None => false,
         };
         // Outside of user namespaces the file always says "allow".
-        let setgroups_denied =
-            in_user_namespace && text(proc, "self/setgroups")?.is_some_and(|text| text.trim_end() == "deny");
+        let setgroups_denied = in_user_namespace
+            && text(proc, "self/setgroups")?.is_some_and(|text| text.trim_end() == "deny");
         Ok(Self {
             last_capability: last_capability(),
             effective_uid: rustix::process::geteuid().as_raw(),
@@ -65,7 +65,10 @@ impl HostFacts {
             in_user_namespace,
             setgroups_denied,
             kcore: rustix::fs::statat(proc, "kcore", AtFlags::SYMLINK_NOFOLLOW).is_ok(),
-            procfs_pidns: release_at_least(&rustix::system::uname().release().to_string_lossy(), (6, 17)),
+            procfs_pidns: release_at_least(
+                &rustix::system::uname().release().to_string_lossy(),
+                (6, 17),
+            ),
             umask: None,
             full_proc_mounts: Vec::new(),
         })
@@ -89,7 +92,8 @@ impl HostFacts {
     /// # Errors
     /// [`ErrorKind::System`](crate::ErrorKind::System) if the file cannot be read.
     pub fn read_full_proc_mounts(&mut self, rootfs: &Path) -> Result<()> {
-        let text = std::fs::read("/proc/self/mountinfo").map_err(|error| Error::system("read /proc/self/mountinfo", error))?;
+        let text = std::fs::read("/proc/self/mountinfo")
+            .map_err(|error| Error::system("read /proc/self/mountinfo", error))?;
         self.full_proc_mounts = full_proc_mounts(&text, rootfs);
         Ok(())
     }
@@ -114,10 +118,16 @@ fn text(proc: BorrowedFd<'_>, path: &str) -> Result<Option<String>> {
 /// Whether a `uid_map` is that of a user namespace other than the initial one. An empty map is one, too; what cannot be
 /// understood is none.
 fn maps_ids(map: &str) -> bool {
-    let Some(line) = map.lines().next() else { return true };
+    let Some(line) = map.lines().next() else {
+        return true;
+    };
     let numbers: Vec<&str> = line.split_ascii_whitespace().collect();
     match *numbers.as_slice() {
-        [inside, outside, size] if [inside, outside, size].iter().all(|n| n.parse::<u32>().is_ok()) => {
+        [inside, outside, size]
+            if [inside, outside, size]
+                .iter()
+                .all(|n| n.parse::<u32>().is_ok()) =>
+        {
             (inside, outside, size) != ("0", "0", "4294967295")
         }
         _ => false,
@@ -126,14 +136,19 @@ fn maps_ids(map: &str) -> bool {
 
 /// The value of the line `Umask:`, which is octal.
 fn umask(status: &str) -> Option<u32> {
-    let value = status.lines().find_map(|line| line.strip_prefix("Umask:"))?;
+    let value = status
+        .lines()
+        .find_map(|line| line.strip_prefix("Umask:"))?;
     u32::from_str_radix(value.trim(), 8).ok()
 }
 
 /// Asks the kernel about one capability after the other from the highest that existed when this was written.
 fn last_capability() -> u32 {
     let known = |number: u32| {
-        rustix::thread::capability_is_in_bounding_set(CapabilitySet::from_bits_retain(1u64 << number)).is_ok()
+        rustix::thread::capability_is_in_bounding_set(CapabilitySet::from_bits_retain(
+            1u64 << number,
+        ))
+        .is_ok()
     };
     let mut last = 40;
     while last > 0 && !known(last) {
@@ -147,7 +162,9 @@ fn last_capability() -> u32 {
 
 /// Compares the first two numbers of a kernel release such as `6.18.1-arch`.
 fn release_at_least(release: &str, wanted: (u32, u32)) -> bool {
-    let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map(str::parse::<u32>);
+    let mut numbers = release
+        .split(|c: char| !c.is_ascii_digit())
+        .map(str::parse::<u32>);
     match (numbers.next(), numbers.next()) {
         (Some(Ok(major)), Some(Ok(minor))) => (major, minor) >= wanted,
         _ => false,
@@ -165,7 +182,8 @@ fn full_proc_mounts(mountinfo: &[u8], rootfs: &Path) -> Vec<PathBuf> {
             let point = unescape(fields.next()?);
             let kind = fields.skip_while(|field| *field != b"-").nth(1)?;
             let path = PathBuf::from(OsStr::from_bytes(&point));
-            (root == b"/" && (kind == b"proc" || kind == b"sysfs") && !path.starts_with(rootfs)).then_some(path)
+            (root == b"/" && (kind == b"proc" || kind == b"sysfs") && !path.starts_with(rootfs))
+                .then_some(path)
         })
         .collect();
     found.sort_by_key(|path| std::cmp::Reverse(path.components().count()));
@@ -221,7 +239,11 @@ mod tests {
             27 1 254:0 / / rw - ext4 /dev/vda rw\n";
         assert_eq!(
             full_proc_mounts(mountinfo, Path::new("/rootfs")),
-            [PathBuf::from("/srv/a b/proc"), PathBuf::from("/proc"), PathBuf::from("/sys")]
+            [
+                PathBuf::from("/srv/a b/proc"),
+                PathBuf::from("/proc"),
+                PathBuf::from("/sys")
+            ]
         );
     }
 

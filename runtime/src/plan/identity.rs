@@ -11,7 +11,9 @@ use crate::{Error, Result};
 /// From the identity that prepared the container to the one of the user's program. Afterwards nothing privileged is left.
 pub(super) fn assume(steps: &mut Steps, common: &Common<'_>) -> Result<()> {
     let process = common.process;
-    let sets = common.capabilities().map(|sets| Sets::of(sets, common.host.last_capability, steps));
+    let sets = common
+        .capabilities()
+        .map(|sets| Sets::of(sets, common.host.last_capability, steps));
     let cwd = process.cwd.as_str();
     // The process already is in the root directory.
     let moves = clean(cwd) != "/";
@@ -19,29 +21,50 @@ pub(super) fn assume(steps: &mut Steps, common: &Common<'_>) -> Result<()> {
         // First with the rights of the runtime, and if they do not suffice with the user's.
         steps.push(
             format!("chdir to cwd ({cwd:?}) set in config.json"),
-            Op::ChangeDirectory { path: c_string("process.cwd", cwd)?, retry_later: true },
+            Op::ChangeDirectory {
+                path: c_string("process.cwd", cwd)?,
+                retry_later: true,
+            },
         );
     }
     if let Some(sets) = &sets {
         steps.push(
             "drop capabilities from the bounding set",
-            Op::BoundingSet { keep: sets.bounding, last: common.host.last_capability },
+            Op::BoundingSet {
+                keep: sets.bounding,
+                last: common.host.last_capability,
+            },
         );
     }
     // A change from root to another user would take the capabilities that are still to be sorted.
     let keep = process.uid != 0 && sets.as_ref().is_some_and(|sets| sets.permitted != 0);
     if keep {
-        steps.push("keep capabilities across the change of the user", Op::KeepCapabilities(true));
+        steps.push(
+            "keep capabilities across the change of the user",
+            Op::KeepCapabilities(true),
+        );
     }
-    for id in [process.uid, process.gid].iter().chain(&process.additional_gids) {
+    for id in [process.uid, process.gid]
+        .iter()
+        .chain(&process.additional_gids)
+    {
         if *id == u32::MAX {
             return Err(Error::config("process.user: 4294967295 is no id"));
         }
     }
-    steps.push("change the owner of the standard streams", Op::StdioOwner(process.uid));
+    steps.push(
+        "change the owner of the standard streams",
+        Op::StdioOwner(process.uid),
+    );
     groups(steps, common)?;
-    steps.push(format!("setgid to {}", process.gid), Op::SetGid(process.gid));
-    steps.push(format!("setuid to {}", process.uid), Op::SetUid(process.uid));
+    steps.push(
+        format!("setgid to {}", process.gid),
+        Op::SetGid(process.gid),
+    );
+    steps.push(
+        format!("setuid to {}", process.uid),
+        Op::SetUid(process.uid),
+    );
     if moves {
         steps.push(
             format!("chdir to cwd ({cwd:?}) set in config.json"),
@@ -52,8 +75,22 @@ pub(super) fn assume(steps: &mut Steps, common: &Common<'_>) -> Result<()> {
     if keep {
         steps.push("stop keeping capabilities", Op::KeepCapabilities(false));
     }
-    if let Some(Sets { effective, permitted, inheritable, ambient, .. }) = sets {
-        steps.push("apply capabilities", Op::Capabilities { effective, permitted, inheritable });
+    if let Some(Sets {
+        effective,
+        permitted,
+        inheritable,
+        ambient,
+        ..
+    }) = sets
+    {
+        steps.push(
+            "apply capabilities",
+            Op::Capabilities {
+                effective,
+                permitted,
+                inheritable,
+            },
+        );
         steps.push("apply ambient capabilities", Op::AmbientSet(ambient));
     }
     Ok(())
@@ -63,13 +100,21 @@ pub(super) fn assume(steps: &mut Steps, common: &Common<'_>) -> Result<()> {
 fn groups(steps: &mut Steps, common: &Common<'_>) -> Result<()> {
     let gids = &common.process.additional_gids;
     if common.config.rootless_euid && !gids.is_empty() {
-        return Err(Error::config("cannot set any additional groups in a rootless container"));
+        return Err(Error::config(
+            "cannot set any additional groups in a rootless container",
+        ));
     }
     if setgroups_denied(common) {
         return Ok(());
     }
     let op = Op::SetGroups(gids.clone());
-    if gids.is_empty() && common.config.namespaces.path_of(NamespaceType::User).is_some() {
+    if gids.is_empty()
+        && common
+            .config
+            .namespaces
+            .path_of(NamespaceType::User)
+            .is_some()
+    {
         // The joined namespace may have it switched off.
         steps.push_tolerating("set supplementary groups", op, &[libc::EPERM]);
     } else {
@@ -111,7 +156,10 @@ impl Sets {
             ambient: bits(&sets.ambient),
         };
         if !unknown.is_empty() {
-            steps.warn(format!("ignoring unknown or unavailable capabilities: [{}]", unknown.join(" ")));
+            steps.warn(format!(
+                "ignoring unknown or unavailable capabilities: [{}]",
+                unknown.join(" ")
+            ));
         }
         bits
     }
@@ -119,7 +167,10 @@ impl Sets {
 
 /// The number of a capability by its name, which must be exact and have its prefix.
 fn number(name: &str) -> Option<u32> {
-    name.parse::<caps::Capability>().ok().filter(|known| known.to_string() == name).map(|known| known.index().into())
+    name.parse::<caps::Capability>()
+        .ok()
+        .filter(|known| known.to_string() == name)
+        .map(|known| known.index().into())
 }
 
 #[cfg(test)]

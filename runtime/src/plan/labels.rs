@@ -36,7 +36,11 @@ impl ProcSelf {
             "check that /proc is a procfs",
             Op::Verify {
                 fd: into,
-                expect: Expect { inode: Some(PROC_ROOT_INODE), magic: Some(PROC_MAGIC), ..Expect::default() },
+                expect: Expect {
+                    inode: Some(PROC_ROOT_INODE),
+                    magic: Some(PROC_MAGIC),
+                    ..Expect::default()
+                },
             },
         );
         Self(Some(into))
@@ -56,7 +60,10 @@ impl ProcSelf {
     fn attribute(&self, steps: &mut Steps, name: &str) -> Result<Option<Slot>> {
         let Some(proc) = self.0 else { return Ok(None) };
         let into = steps.slot();
-        steps.push(format!("open /proc/self/attr/{name}"), open_attribute(proc, name, into)?);
+        steps.push(
+            format!("open /proc/self/attr/{name}"),
+            open_attribute(proc, name, into)?,
+        );
         Ok(Some(into))
     }
 }
@@ -80,11 +87,19 @@ pub(super) fn keyring(steps: &mut Steps, common: &Common<'_>, proc: &ProcSelf) -
         return Ok(());
     }
     let label = match common.selinux_label() {
-        Some(label) => proc.attribute(steps, "keycreate")?.map(|file| (file, label)),
+        Some(label) => proc
+            .attribute(steps, "keycreate")?
+            .map(|file| (file, label)),
         None => None,
     };
     if let Some((file, label)) = label {
-        steps.push("set the label of new keys", Op::Write { fd: file, bytes: c_string("process.selinuxLabel", label)?.into_bytes() });
+        steps.push(
+            "set the label of new keys",
+            Op::Write {
+                fd: file,
+                bytes: c_string("process.selinuxLabel", label)?.into_bytes(),
+            },
+        );
     }
     let add_permissions = if common.exec {
         0
@@ -94,12 +109,25 @@ pub(super) fn keyring(steps: &mut Steps, common: &Common<'_>, proc: &ProcSelf) -
         USER_SEARCH
     };
     let name = c_string("container id", format!("_ses.{}", common.id))?;
-    steps.push_tolerating("unable to join session keyring", Op::Keyring { name, add_permissions }, &[libc::ENOSYS]);
+    steps.push_tolerating(
+        "unable to join session keyring",
+        Op::Keyring {
+            name,
+            add_permissions,
+        },
+        &[libc::ENOSYS],
+    );
     if let Some((file, _)) = label {
         steps.close(file);
         // A second open: the first one's position is past the label.
         if let Some(file) = proc.attribute(steps, "keycreate")? {
-            steps.push("reset the label of new keys", Op::Write { fd: file, bytes: b"\0".to_vec() });
+            steps.push(
+                "reset the label of new keys",
+                Op::Write {
+                    fd: file,
+                    bytes: b"\0".to_vec(),
+                },
+            );
             steps.close(file);
         }
     }
@@ -107,30 +135,57 @@ pub(super) fn keyring(steps: &mut Steps, common: &Common<'_>, proc: &ProcSelf) -
 }
 
 /// The open attribute that the AppArmor profile is written to.
-pub(super) fn open_apparmor(steps: &mut Steps, common: &Common<'_>, proc: &ProcSelf) -> Result<Option<Slot>> {
-    let (Some(_), Some(handle)) = (common.apparmor_profile(), proc.handle()) else { return Ok(None) };
+pub(super) fn open_apparmor(
+    steps: &mut Steps,
+    common: &Common<'_>,
+    proc: &ProcSelf,
+) -> Result<Option<Slot>> {
+    let (Some(_), Some(handle)) = (common.apparmor_profile(), proc.handle()) else {
+        return Ok(None);
+    };
     let into = steps.slot();
     let (old, opened) = (steps.label(), steps.label());
     // The own directory of AppArmor exists since Linux 5.8.
-    steps.push_or("open /proc/self/attr/apparmor/exec", open_attribute(handle, "apparmor/exec", into)?, &[libc::ENOENT], old);
+    steps.push_or(
+        "open /proc/self/attr/apparmor/exec",
+        open_attribute(handle, "apparmor/exec", into)?,
+        &[libc::ENOENT],
+        old,
+    );
     steps.jump(opened);
     steps.bind(old);
-    steps.push("open /proc/self/attr/exec", open_attribute(handle, "exec", into)?);
+    steps.push(
+        "open /proc/self/attr/exec",
+        open_attribute(handle, "exec", into)?,
+    );
     steps.bind(opened);
     Ok(Some(into))
 }
 
 /// Makes the kernel change to the AppArmor profile at the next exec.
-pub(super) fn write_apparmor(steps: &mut Steps, common: &Common<'_>, file: Option<Slot>) -> Result<()> {
-    let (Some(profile), Some(file)) = (common.apparmor_profile(), file) else { return Ok(()) };
+pub(super) fn write_apparmor(
+    steps: &mut Steps,
+    common: &Common<'_>,
+    file: Option<Slot>,
+) -> Result<()> {
+    let (Some(profile), Some(file)) = (common.apparmor_profile(), file) else {
+        return Ok(());
+    };
     let bytes = c_string("process.apparmorProfile", format!("exec {profile}"))?.into_bytes();
-    steps.push(format!("unable to apply apparmor profile: apparmor failed to apply profile {profile}"), Op::Write { fd: file, bytes });
+    steps.push(
+        format!("unable to apply apparmor profile: apparmor failed to apply profile {profile}"),
+        Op::Write { fd: file, bytes },
+    );
     steps.close(file);
     Ok(())
 }
 
 /// The open attribute that the SELinux label is written to.
-pub(super) fn open_selinux(steps: &mut Steps, common: &Common<'_>, proc: &ProcSelf) -> Result<Option<Slot>> {
+pub(super) fn open_selinux(
+    steps: &mut Steps,
+    common: &Common<'_>,
+    proc: &ProcSelf,
+) -> Result<Option<Slot>> {
     if common.selinux_label().is_none() {
         return Ok(None);
     }
@@ -138,10 +193,19 @@ pub(super) fn open_selinux(steps: &mut Steps, common: &Common<'_>, proc: &ProcSe
 }
 
 /// Makes the kernel change to the SELinux label at the next exec.
-pub(super) fn write_selinux(steps: &mut Steps, common: &Common<'_>, file: Option<Slot>) -> Result<()> {
-    let (Some(label), Some(file)) = (common.selinux_label(), file) else { return Ok(()) };
+pub(super) fn write_selinux(
+    steps: &mut Steps,
+    common: &Common<'_>,
+    file: Option<Slot>,
+) -> Result<()> {
+    let (Some(label), Some(file)) = (common.selinux_label(), file) else {
+        return Ok(());
+    };
     let bytes = c_string("process.selinuxLabel", label)?.into_bytes();
-    steps.push(format!("set the process label {label}"), Op::Write { fd: file, bytes });
+    steps.push(
+        format!("set the process label {label}"),
+        Op::Write { fd: file, bytes },
+    );
     steps.close(file);
     Ok(())
 }

@@ -15,7 +15,13 @@ pub(super) fn apply(steps: &mut Steps, common: &Common<'_>, root: &Rootfs) -> Re
     let config = common.config;
     let readonly = paths("linux.readonlyPaths", &config.readonly_paths)?;
     if !readonly.is_empty() {
-        steps.push("make paths read-only", Op::ReadonlyPaths { root: root.slot, paths: readonly });
+        steps.push(
+            "make paths read-only",
+            Op::ReadonlyPaths {
+                root: root.slot,
+                paths: readonly,
+            },
+        );
     }
     let masked = paths("linux.maskedPaths", &config.mask_paths)?;
     if masked.is_empty() {
@@ -38,12 +44,28 @@ pub(super) fn apply(steps: &mut Steps, common: &Common<'_>, root: &Rootfs) -> Re
         "check that /dev/null is the null device",
         Op::Verify {
             fd: null,
-            expect: Expect { file_type: Some(libc::S_IFCHR), device: Some((1, 3)), ..Expect::default() },
+            expect: Expect {
+                file_type: Some(libc::S_IFCHR),
+                device: Some((1, 3)),
+                ..Expect::default()
+            },
         },
     );
     let label = common.config.mount_label.as_str();
-    let context = if label.is_empty() { None } else { Some(c_string("linux.mountLabel", label)?) };
-    steps.push("mask paths", Op::Mask { root: root.slot, paths: masked, null, context });
+    let context = if label.is_empty() {
+        None
+    } else {
+        Some(c_string("linux.mountLabel", label)?)
+    };
+    steps.push(
+        "mask paths",
+        Op::Mask {
+            root: root.slot,
+            paths: masked,
+            null,
+            context,
+        },
+    );
     steps.close(null);
     Ok(())
 }

@@ -104,7 +104,12 @@ pub fn init(request: &InitRequest<'_>) -> Result<BuiltPlan> {
     attributes::set(&mut steps, &common)?;
     home(&mut steps, &environment);
 
-    let pending = Pending { selinux, apparmor: None, terminal, cgroup: None };
+    let pending = Pending {
+        selinux,
+        apparmor: None,
+        terminal,
+        cgroup: None,
+    };
     tail::finish(&mut steps, &common, environment, layout.birth, pending)?;
     steps.build(cgroup::born_inside(&common), layout.birth != Birth::None)
 }
@@ -122,9 +127,11 @@ pub fn exec(request: &ExecRequest<'_>) -> Result<BuiltPlan> {
 
     let mut steps = Steps::new();
     let mut proc = ProcSelf::open(&mut steps, &common, false);
+    namespaces::name(&mut steps, namespaces::STAGE_NAME);
     namespaces::oom_score_adj(&mut steps, &common)?;
     cgroup::place(&mut steps, &common);
-    let born_in = (common.cgroup.unified && cgroup::starts_outside(&common)).then(|| steps.input(Input::CgroupDirectory));
+    let born_in = (common.cgroup.unified && cgroup::starts_outside(&common))
+        .then(|| steps.input(Input::CgroupDirectory));
     let apparmor = labels::open_apparmor(&mut steps, &common, &proc)?;
     let selinux = labels::open_selinux(&mut steps, &common, &proc)?;
     labels::keyring(&mut steps, &common, &proc)?;
@@ -137,7 +144,12 @@ pub fn exec(request: &ExecRequest<'_>) -> Result<BuiltPlan> {
     attributes::set(&mut steps, &common)?;
     home(&mut steps, &environment);
 
-    let pending = Pending { selinux, apparmor, terminal, cgroup: born_in };
+    let pending = Pending {
+        selinux,
+        apparmor,
+        terminal,
+        cgroup: born_in,
+    };
     tail::finish(&mut steps, &common, environment, Birth::Late, pending)?;
     steps.build(cgroup::born_inside(&common), true)
 }
@@ -174,7 +186,12 @@ fn working_directory(steps: &mut Steps, common: &Common<'_>, root: &Rootfs) -> R
     // Whether the directory can be entered is found out later, by whom it belongs to.
     steps.push_tolerating(
         format!("create the working directory {cwd:?}"),
-        Op::MakePath { root: root.slot, path: c_string("process.cwd", cwd)?, leaf: Leaf::Directory, into },
+        Op::MakePath {
+            root: root.slot,
+            path: c_string("process.cwd", cwd)?,
+            leaf: Leaf::Directory,
+            into,
+        },
         &[libc::EACCES, libc::EPERM],
     );
     steps.close(into);
@@ -184,13 +201,21 @@ fn working_directory(steps: &mut Steps, common: &Common<'_>, root: &Rootfs) -> R
 /// Host and domain name.
 fn names(steps: &mut Steps, common: &Common<'_>) -> Result<()> {
     let config = common.config;
-    for (field, name) in [("hostname", &config.hostname), ("domainname", &config.domainname)] {
+    for (field, name) in [
+        ("hostname", &config.hostname),
+        ("domainname", &config.domainname),
+    ] {
         if !name.is_empty() && !common.has(configs::config::NamespaceType::Uts) {
-            return Err(crate::Error::config(format!("unable to set {field} without a private UTS namespace")));
+            return Err(crate::Error::config(format!(
+                "unable to set {field} without a private UTS namespace"
+            )));
         }
     }
     if !config.hostname.is_empty() {
-        steps.push(format!("sethostname {:?}", config.hostname), Op::HostName(config.hostname.clone().into_bytes()));
+        steps.push(
+            format!("sethostname {:?}", config.hostname),
+            Op::HostName(config.hostname.clone().into_bytes()),
+        );
     }
     if !config.domainname.is_empty() {
         steps.push(
@@ -204,6 +229,9 @@ fn names(steps: &mut Steps, common: &Common<'_>) -> Result<()> {
 /// Asks for the home directory if the environment lacks one.
 fn home(steps: &mut Steps, environment: &environment::Environment) {
     if environment.wants_home {
-        steps.push("look up the home directory", Op::AskHome(c"/etc/passwd".to_owned()));
+        steps.push(
+            "look up the home directory",
+            Op::AskHome(c"/etc/passwd".to_owned()),
+        );
     }
 }

@@ -24,7 +24,10 @@ const PLAIN: [(MountFlags, u64); 5] = [
 ];
 
 fn plain(flags: MountFlags) -> u64 {
-    PLAIN.iter().filter(|(flag, _)| flags.contains(*flag)).fold(0, |bits, (_, attribute)| bits | attribute)
+    PLAIN
+        .iter()
+        .filter(|(flag, _)| flags.contains(*flag))
+        .fold(0, |bits, (_, attribute)| bits | attribute)
 }
 
 fn access_time(flags: MountFlags) -> u64 {
@@ -35,7 +38,11 @@ fn access_time(flags: MountFlags) -> u64 {
     } else {
         MountAttr::RELATIME
     };
-    mode | if flags.contains(MountFlags::NODIRATIME) { MountAttr::NODIRATIME } else { 0 }
+    mode | if flags.contains(MountFlags::NODIRATIME) {
+        MountAttr::NODIRATIME
+    } else {
+        0
+    }
 }
 
 /// The attributes of a new mount (`fsmount(2)`).
@@ -74,20 +81,45 @@ pub(super) fn bind_change(mount: &Mount) -> BindChange {
         return BindChange::default();
     }
     let mut set = plain(mount.flags);
-    let mut clear = PLAIN.iter().fold(0, |bits, (_, attribute)| bits | attribute) & !set;
+    let mut clear = PLAIN
+        .iter()
+        .fold(0, |bits, (_, attribute)| bits | attribute)
+        & !set;
     let explicit = plain(mount.cleared_flags) & clear;
     clear &= !explicit;
     if mount.flags.intersects(ACCESS_TIME) {
         set |= access_time(mount.flags);
         clear |= MountAttr::ATIME | (MountAttr::NODIRATIME & !set);
     }
-    BindChange { explicit: Change { set: 0, clear: explicit }, rest: Change { set, clear } }
+    BindChange {
+        explicit: Change {
+            set: 0,
+            clear: explicit,
+        },
+        rest: Change { set, clear },
+    }
 }
 
 /// Whether a file system is one of the kernel's own, for which a read-only mount must not make the whole instance
 /// read-only: other mounts show the same instance.
 fn is_kernels_own(kind: &str) -> bool {
-    matches!(kind, "proc" | "sysfs" | "mqueue" | "devpts" | "tmpfs" | "cgroup" | "cgroup2" | "devtmpfs" | "debugfs" | "tracefs" | "securityfs" | "bpf" | "pstore" | "efivarfs")
+    matches!(
+        kind,
+        "proc"
+            | "sysfs"
+            | "mqueue"
+            | "devpts"
+            | "tmpfs"
+            | "cgroup"
+            | "cgroup2"
+            | "devtmpfs"
+            | "debugfs"
+            | "tracefs"
+            | "securityfs"
+            | "bpf"
+            | "pstore"
+            | "efivarfs"
+    )
 }
 
 /// The options of a new file system: those that flags stand for, then the data of the mount.
@@ -146,7 +178,9 @@ fn limited(text: &str) -> Result<CString> {
         let start: String = text.chars().take(32).collect();
         return Err(Error::new(
             ErrorKind::Unsupported,
-            format!("mount option \"{start}…\" is longer than the {MAX_VALUE} bytes the kernel takes"),
+            format!(
+                "mount option \"{start}…\" is longer than the {MAX_VALUE} bytes the kernel takes"
+            ),
         ));
     }
     c_string("mount option", text)
@@ -196,7 +230,11 @@ mod tests {
     use super::*;
 
     fn bind(flags: MountFlags, cleared: MountFlags) -> BindChange {
-        bind_change(&Mount { flags: flags | MountFlags::BIND, cleared_flags: cleared, ..Mount::default() })
+        bind_change(&Mount {
+            flags: flags | MountFlags::BIND,
+            cleared_flags: cleared,
+            ..Mount::default()
+        })
     }
 
     const ALL: u64 = MountAttr::RDONLY
@@ -207,26 +245,50 @@ mod tests {
 
     #[test]
     fn a_plain_bind_keeps_the_flags_of_its_source() {
-        assert_eq!(bind(MountFlags::REC, MountFlags::NONE), BindChange::default());
+        assert_eq!(
+            bind(MountFlags::REC, MountFlags::NONE),
+            BindChange::default()
+        );
     }
 
     #[test]
     fn any_flag_makes_the_others_exact() {
         let change = bind(MountFlags::RDONLY, MountFlags::NONE);
-        assert_eq!(change.rest, Change { set: MountAttr::RDONLY, clear: ALL & !MountAttr::RDONLY });
+        assert_eq!(
+            change.rest,
+            Change {
+                set: MountAttr::RDONLY,
+                clear: ALL & !MountAttr::RDONLY
+            }
+        );
         assert!(change.explicit.is_nothing());
     }
 
     #[test]
     fn a_cleared_flag_alone_clears_the_others_too_and_is_explicit() {
         let change = bind(MountFlags::NONE, MountFlags::NOEXEC);
-        assert_eq!(change.explicit, Change { set: 0, clear: MountAttr::NOEXEC });
-        assert_eq!(change.rest, Change { set: 0, clear: ALL & !MountAttr::NOEXEC });
+        assert_eq!(
+            change.explicit,
+            Change {
+                set: 0,
+                clear: MountAttr::NOEXEC
+            }
+        );
+        assert_eq!(
+            change.rest,
+            Change {
+                set: 0,
+                clear: ALL & !MountAttr::NOEXEC
+            }
+        );
     }
 
     #[test]
     fn access_time_is_only_touched_when_asked_for() {
-        assert_eq!(bind(MountFlags::NONE, MountFlags::NODIRATIME).rest.clear & MountAttr::NODIRATIME, 0);
+        assert_eq!(
+            bind(MountFlags::NONE, MountFlags::NODIRATIME).rest.clear & MountAttr::NODIRATIME,
+            0
+        );
         let change = bind(MountFlags::NODIRATIME, MountFlags::NONE).rest;
         assert_eq!(change.set, MountAttr::NODIRATIME);
         assert_eq!(change.clear, ALL | MountAttr::ATIME);
@@ -241,7 +303,10 @@ mod tests {
 
     #[test]
     fn strict_wins_over_no_access_times() {
-        assert_eq!(attributes(MountFlags::STRICTATIME | MountFlags::NOATIME), MountAttr::STRICTATIME);
+        assert_eq!(
+            attributes(MountFlags::STRICTATIME | MountFlags::NOATIME),
+            MountAttr::STRICTATIME
+        );
         assert_eq!(attributes(MountFlags::NOATIME), MountAttr::NOATIME);
         assert_eq!(attributes(MountFlags::NONE), 0);
     }
@@ -251,17 +316,25 @@ mod tests {
             .iter()
             .map(|option| match option {
                 FsOption::Flag(key) => key.to_str().unwrap().to_owned(),
-                FsOption::String(key, value) => format!("{}={}", key.to_str().unwrap(), value.to_str().unwrap()),
+                FsOption::String(key, value) => {
+                    format!("{}={}", key.to_str().unwrap(), value.to_str().unwrap())
+                }
             })
             .collect()
     }
 
     #[test]
     fn data_is_split_at_commas_outside_of_quotes() {
-        let data = "mode=755,context=\"system_u:object_r:x_t:s0:c1,c2\",size=65536k,newinstance,defaults,";
+        let data =
+            "mode=755,context=\"system_u:object_r:x_t:s0:c1,c2\",size=65536k,newinstance,defaults,";
         assert_eq!(
             strings(&options("tmpfs", MountFlags::NONE, data).unwrap()),
-            ["mode=755", "context=system_u:object_r:x_t:s0:c1,c2", "size=65536k", "newinstance"]
+            [
+                "mode=755",
+                "context=system_u:object_r:x_t:s0:c1,c2",
+                "size=65536k",
+                "newinstance"
+            ]
         );
     }
 
@@ -280,19 +353,30 @@ mod tests {
         let data = format!(r"lowerdir={layer}:/b\:c:{layer}");
         assert_eq!(
             strings(&options("overlay", MountFlags::NONE, &data).unwrap()),
-            [format!("lowerdir+={layer}"), "lowerdir+=/b:c".to_owned(), format!("lowerdir+={layer}")]
+            [
+                format!("lowerdir+={layer}"),
+                "lowerdir+=/b:c".to_owned(),
+                format!("lowerdir+={layer}")
+            ]
         );
     }
 
     #[test]
     fn an_option_that_fits_no_string_is_refused_by_name() {
-        let error = options("fuse", MountFlags::NONE, &format!("x={}", "y".repeat(256))).unwrap_err();
+        let error =
+            options("fuse", MountFlags::NONE, &format!("x={}", "y".repeat(256))).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Unsupported);
     }
 
     #[test]
     fn a_read_only_disk_is_opened_read_only_and_a_shared_instance_is_not() {
-        assert_eq!(strings(&options("ext4", MountFlags::RDONLY, "").unwrap()), ["ro"]);
-        assert_eq!(strings(&options("sysfs", MountFlags::RDONLY, "").unwrap()), [""; 0]);
+        assert_eq!(
+            strings(&options("ext4", MountFlags::RDONLY, "").unwrap()),
+            ["ro"]
+        );
+        assert_eq!(
+            strings(&options("sysfs", MountFlags::RDONLY, "").unwrap()),
+            [""; 0]
+        );
     }
 }

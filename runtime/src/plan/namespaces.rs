@@ -1,6 +1,8 @@
 //! Making and joining namespaces, and where the second process is born.
 
-use configs::config::{IdMap, Namespace, NamespaceType};
+use std::ffi::CStr;
+
+use configs::config::{Namespace, NamespaceType};
 use nsenter::plan::{Dir, Op, Slot};
 
 use super::common::Common;
@@ -43,7 +45,10 @@ impl<'a> Layout<'a> {
     /// The layout for a container's init.
     pub(super) fn of(common: &Common<'a>) -> Self {
         let namespaces = &common.config.namespaces;
-        let joined: Vec<_> = namespaces.iter_canonical().filter(|ns| !ns.path.is_empty()).collect();
+        let joined: Vec<_> = namespaces
+            .iter_canonical()
+            .filter(|ns| !ns.path.is_empty())
+            .collect();
         let made = namespaces
             .iter()
             .filter(|ns| ns.path.is_empty() && ns.kind != NamespaceType::User)
@@ -79,8 +84,16 @@ impl<'a> Layout<'a> {
 /// Not if it has to mount a procfs that shows the joined namespace and the kernel has no option for that, nor if a filter
 /// must be loaded with a capability that the process would still have to hold inside.
 fn late_birth(common: &Common<'_>) -> bool {
-    let mounts_proc = common.config.mounts.iter().any(|mount| !mount.is_bind() && mount.device == "proc");
-    common.config.namespaces.path_of(NamespaceType::Pid).is_some()
+    let mounts_proc = common
+        .config
+        .mounts
+        .iter()
+        .any(|mount| !mount.is_bind() && mount.device == "proc");
+    common
+        .config
+        .namespaces
+        .path_of(NamespaceType::Pid)
+        .is_some()
         && (!mounts_proc || common.host.procfs_pidns)
         && (common.filter.is_none() || common.no_new_privileges())
 }
@@ -90,8 +103,24 @@ pub(super) fn enter(steps: &mut Steps, common: &Common<'_>, layout: &Layout<'_>)
     let joined: Vec<(Slot, u32)> = layout
         .joined
         .iter()
-        .map(|ns| (steps.input(Input::Namespace { kind: ns.kind, path: ns.path.clone() }), flag(ns.kind)))
+        .map(|ns| {
+            (
+                steps.input(Input::Namespace {
+                    kind: ns.kind,
+                    path: ns.path.clone(),
+                }),
+                flag(ns.kind),
+            )
+        })
         .collect();
+    name(
+        steps,
+        if layout.birth == Birth::None {
+            FINAL_NAME
+        } else {
+            STAGE_NAME
+        },
+    );
     oom_score_adj(steps, common)?;
     cgroup::place(steps, common);
     let offsets = open_time_offsets(steps, common)?;
@@ -108,18 +137,27 @@ pub(super) fn enter(steps: &mut Steps, common: &Common<'_>, layout: &Layout<'_>)
         steps.push("make namespaces", Op::Unshare(layout.unshare));
     }
     if let Some(offsets) = offsets {
-        steps.push("set the clocks of the time namespace", Op::Write { fd: offsets, bytes: time_offsets(common)? });
+        steps.push(
+            "set the clocks of the time namespace",
+            Op::Write {
+                fd: offsets,
+                bytes: time_offsets(common)?,
+            },
+        );
         steps.close(offsets);
     }
     if layout.birth == Birth::Early {
-        second_stage(steps, None)?;
+        second_stage(steps, None);
     }
     Ok(())
 }
 
 /// Makes the user namespace: alone, so that everything made afterwards belongs to it.
 fn new_user_namespace(steps: &mut Steps, common: &Common<'_>) {
-    steps.push("make user namespace", Op::Unshare(flag(NamespaceType::User)));
+    steps.push(
+        "make user namespace",
+        Op::Unshare(flag(NamespaceType::User)),
+    );
     // The maps are files in this process' /proc directory, which only belong to it while it is dumpable.
     steps.push("let the parent write the id maps", Op::Dumpable(true));
     steps.push("write id maps", Op::AskIdMaps);
@@ -136,39 +174,59 @@ pub(super) fn setgroups_denied(common: &Common<'_>) -> bool {
     common.config.rootless_euid || common.host.setgroups_denied
 }
 
-/// Whether a lone id range of the user itself can be written without help and without privilege; the kernel then wants
-/// `setgroups` switched off first.
-pub(super) fn is_own_single_id(maps: &[IdMap], own: u32) -> bool {
-    matches!(maps, [IdMap { container_id: 0, host_id, size: 1 }] if *host_id == own)
+/// Clones the stub: the child goes on with the next step.
+pub(super) fn second_stage(steps: &mut Steps, cgroup: Option<Slot>) {
+    steps.push("start the second stage", Op::SecondStage { cgroup });
+    name(steps, FINAL_NAME);
 }
 
-/// Clones the stub: the child goes on with the next step.
-pub(super) fn second_stage(steps: &mut Steps, cgroup: Option<Slot>) -> Result<()> {
-    steps.push("start the second stage", Op::SecondStage { cgroup });
-    steps.push("name the process", Op::Name(c_string("process name", "runc:[2:INIT]")?));
-    Ok(())
+/// Names the process, as it is shown by ps(1). Programs look for these names.
+pub(super) fn name(steps: &mut Steps, name: &CStr) {
+    steps.push("name the process", Op::Name(name.to_owned()));
 }
+
+/// Of a process that makes way for another one.
+pub(super) const STAGE_NAME: &CStr = c"runc:[1:CHILD]";
+/// Of the process that becomes the user's program.
+const FINAL_NAME: &CStr = c"runc:[2:INIT]";
 
 /// Joins the namespaces of a running container's init: those its configuration names, in one call.
 pub(super) fn join_container(steps: &mut Steps, common: &Common<'_>) {
-    let flags = common.config.namespaces.iter().fold(0, |flags, ns| flags | flag(ns.kind));
+    let flags = common
+        .config
+        .namespaces
+        .iter()
+        .fold(0, |flags, ns| flags | flag(ns.kind));
     if flags == 0 {
         return;
     }
     let pidfd = steps.input(Input::InitPidfd);
-    steps.push("join the namespaces of the container", Op::JoinProcess { pidfd, flags });
+    steps.push(
+        "join the namespaces of the container",
+        Op::JoinProcess { pidfd, flags },
+    );
     steps.close(pidfd);
 }
 
 /// Writes `oom_score_adj` while the process is still in the host's namespaces: lowering it later would need a
 /// capability of the initial user namespace.
 pub(super) fn oom_score_adj(steps: &mut Steps, common: &Common<'_>) -> Result<()> {
-    let Some(value) = common.config.oom_score_adj else { return Ok(()) };
+    let Some(value) = common.config.oom_score_adj else {
+        return Ok(());
+    };
     if !(-1000..=1000).contains(&value) {
-        return Err(Error::config(format!("process.oomScoreAdj {value} is not within -1000..=1000")));
+        return Err(Error::config(format!(
+            "process.oomScoreAdj {value} is not within -1000..=1000"
+        )));
     }
     let file = open_own(steps, common, "oom_score_adj")?;
-    steps.push("set oom_score_adj", Op::Write { fd: file, bytes: value.to_string().into_bytes() });
+    steps.push(
+        "set oom_score_adj",
+        Op::Write {
+            fd: file,
+            bytes: value.to_string().into_bytes(),
+        },
+    );
     steps.close(file);
     Ok(())
 }
@@ -178,7 +236,9 @@ fn open_time_offsets(steps: &mut Steps, common: &Common<'_>) -> Result<Option<Sl
         return Ok(None);
     }
     if !common.config.namespaces.is_private(NamespaceType::Time) {
-        return Err(Error::config("time namespace offsets specified, but time namespace isn't enabled in the config"));
+        return Err(Error::config(
+            "time namespace offsets specified, but time namespace isn't enabled in the config",
+        ));
     }
     // Opened now, for later: whether the offsets may be written is decided by the credentials of this open.
     open_own(steps, common, "timens_offsets").map(Some)
@@ -213,8 +273,14 @@ fn open_own(steps: &mut Steps, common: &Common<'_>, name: &str) -> Result<Slot> 
 fn time_offsets(common: &Common<'_>) -> Result<Vec<u8>> {
     let mut text = String::new();
     for (clock, offset) in &common.config.time_offsets {
-        if clock.is_empty() || !clock.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
-            return Err(Error::config(format!("linux.timeOffsets: {clock:?} is no clock")));
+        if clock.is_empty()
+            || !clock
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+        {
+            return Err(Error::config(format!(
+                "linux.timeOffsets: {clock:?} is no clock"
+            )));
         }
         text.push_str(&format!("{clock} {} {}\n", offset.secs, offset.nanosecs));
     }
@@ -230,10 +296,15 @@ pub(super) fn refuse(common: &Common<'_>) -> Result<()> {
     if config.namespaces.is_private(NamespaceType::User)
         && (config.uid_mappings.is_empty() || config.gid_mappings.is_empty())
     {
-        return Err(Error::config("linux.uidMappings and linux.gidMappings are needed by a new user namespace"));
+        return Err(Error::config(
+            "linux.uidMappings and linux.gidMappings are needed by a new user namespace",
+        ));
     }
     if common.host.effective_uid != 0 && !config.namespaces.contains(NamespaceType::User) {
-        return Err(Error::new(ErrorKind::InvalidConfig, "rootless container requires user namespaces"));
+        return Err(Error::new(
+            ErrorKind::InvalidConfig,
+            "rootless container requires user namespaces",
+        ));
     }
     Ok(())
 }

@@ -15,18 +15,35 @@ const NETLINK_ROUTE: u32 = 0;
 /// The steps that configure the container's network.
 pub(super) fn configure(steps: &mut Steps, common: &Common<'_>) -> Result<()> {
     let config = common.config;
-    let loopback = config.networks.iter().any(|network| network.kind == "loopback");
+    let loopback = config
+        .networks
+        .iter()
+        .any(|network| network.kind == "loopback");
     if loopback && config.namespaces.is_private(NamespaceType::Network) {
         steps.push("set the loopback interface up", Op::Netlink(loopback_up()));
     }
-    let further = config.networks.iter().any(|network| network.kind != "loopback");
+    let further = config
+        .networks
+        .iter()
+        .any(|network| network.kind != "loopback");
     if further || !config.routes.is_empty() || !config.net_devices.is_empty() {
         let into = steps.slot();
         steps.push(
             "open a route socket in the network namespace",
-            Op::Socket { family: AF_NETLINK, kind: SOCK_RAW, protocol: NETLINK_ROUTE, into },
+            Op::Socket {
+                family: AF_NETLINK,
+                kind: SOCK_RAW,
+                protocol: NETLINK_ROUTE,
+                into,
+            },
         );
-        steps.push("configure network interfaces", Op::LendDescriptor { tag: Tag::RouteSocket.number(), fd: into });
+        steps.push(
+            "configure network interfaces",
+            Op::LendDescriptor {
+                tag: Tag::RouteSocket.number(),
+                fd: into,
+            },
+        );
         steps.close(into);
     }
     Ok(())

@@ -38,7 +38,10 @@ pub(super) fn prepare(steps: &mut Steps, common: &Common<'_>, birth: Birth) -> R
     let config = common.config;
     let mount_namespace = common.has(NamespaceType::Mount);
     if !config.rootfs.starts_with('/') {
-        return Err(Error::config(format!("root.path {:?} is not absolute", config.rootfs)));
+        return Err(Error::config(format!(
+            "root.path {:?} is not absolute",
+            config.rootfs
+        )));
     }
     let path = c_string("root.path", config.rootfs.as_str())?;
     let propagation = if config.root_propagation.is_empty() {
@@ -49,7 +52,10 @@ pub(super) fn prepare(steps: &mut Steps, common: &Common<'_>, birth: Birth) -> R
     if mount_namespace {
         steps.push(
             "set the propagation of /",
-            Op::Propagation { paths: vec![c"/".to_owned()], flags: propagation.bits().into() },
+            Op::Propagation {
+                paths: vec![c"/".to_owned()],
+                flags: propagation.bits().into(),
+            },
         );
         // What is mounted in the root must not show up outside, and the kernel does not pivot below a shared mount.
         let mut candidates = Vec::new();
@@ -58,22 +64,43 @@ pub(super) fn prepare(steps: &mut Steps, common: &Common<'_>, birth: Birth) -> R
         }
         steps.push(
             "make the mount of the root file system private",
-            Op::Propagation { paths: candidates, flags: MountFlags::PRIVATE.bits().into() },
+            Op::Propagation {
+                paths: candidates,
+                flags: MountFlags::PRIVATE.bits().into(),
+            },
         );
     }
     let found = steps.slot();
     steps.push(
         "open the root file system",
-        Op::Open { dir: Dir::Cwd, path, flags: DIRECTORY, mode: 0, resolve: libc::RESOLVE_NO_SYMLINKS, into: found },
+        Op::Open {
+            dir: Dir::Cwd,
+            path,
+            flags: DIRECTORY,
+            mode: 0,
+            resolve: libc::RESOLVE_NO_SYMLINKS,
+            into: found,
+        },
     );
     let mut slot = found;
     if mount_namespace || config.readonlyfs {
         let tree = steps.slot();
         steps.push(
             "bind the root file system",
-            Op::CloneTree { dir: Dir::Slot(found), path: c"".to_owned(), recursive: true, into: tree },
+            Op::CloneTree {
+                dir: Dir::Slot(found),
+                path: c"".to_owned(),
+                recursive: true,
+                into: tree,
+            },
         );
-        steps.push("attach the root file system", Op::Attach { mount: tree, target: found });
+        steps.push(
+            "attach the root file system",
+            Op::Attach {
+                mount: tree,
+                target: found,
+            },
+        );
         steps.close(found);
         slot = tree;
         if !mount_namespace {
@@ -109,10 +136,15 @@ pub(super) fn switch(steps: &mut Steps, common: &Common<'_>, root: &Rootfs) -> R
     } else {
         steps.push("pivot the root", Op::PivotRoot(root.slot));
     }
-    if !config.root_propagation.is_empty() && !config.root_propagation.intersects(MountFlags::PRIVATE) {
+    if !config.root_propagation.is_empty()
+        && !config.root_propagation.intersects(MountFlags::PRIVATE)
+    {
         steps.push(
             "set the propagation of the new root",
-            Op::Propagation { paths: vec![c"/".to_owned()], flags: config.root_propagation.bits().into() },
+            Op::Propagation {
+                paths: vec![c"/".to_owned()],
+                flags: config.root_propagation.bits().into(),
+            },
         );
     }
     Ok(())
@@ -125,13 +157,19 @@ fn uncover(steps: &mut Steps, point: &Path) -> Result<()> {
     let shown = point.display();
     steps.push_tolerating(
         format!("stop propagation from {shown}"),
-        Op::Propagation { paths: vec![path.clone()], flags: (MountFlags::SLAVE | MountFlags::REC).bits().into() },
+        Op::Propagation {
+            paths: vec![path.clone()],
+            flags: (MountFlags::SLAVE | MountFlags::REC).bits().into(),
+        },
         &[libc::EINVAL, libc::ENOENT],
     );
     let (cover, done) = (steps.label(), steps.label());
     steps.push_or(
         format!("unmount {shown}"),
-        Op::Unmount { path: path.clone(), flags: libc::MNT_DETACH.cast_unsigned() },
+        Op::Unmount {
+            path: path.clone(),
+            flags: libc::MNT_DETACH.cast_unsigned(),
+        },
         &[libc::EPERM, libc::EINVAL],
         cover,
     );
@@ -140,7 +178,14 @@ fn uncover(steps: &mut Steps, point: &Path) -> Result<()> {
     let (target, tree) = (steps.slot(), steps.slot());
     steps.push(
         format!("open {shown}"),
-        Op::Open { dir: Dir::Cwd, path, flags: DIRECTORY, mode: 0, resolve: libc::RESOLVE_NO_MAGICLINKS, into: target },
+        Op::Open {
+            dir: Dir::Cwd,
+            path,
+            flags: DIRECTORY,
+            mode: 0,
+            resolve: libc::RESOLVE_NO_MAGICLINKS,
+            into: target,
+        },
     );
     steps.push(
         format!("cover {shown}"),
@@ -153,7 +198,13 @@ fn uncover(steps: &mut Steps, point: &Path) -> Result<()> {
             into: tree,
         },
     );
-    steps.push(format!("cover {shown}"), Op::Attach { mount: tree, target });
+    steps.push(
+        format!("cover {shown}"),
+        Op::Attach {
+            mount: tree,
+            target,
+        },
+    );
     steps.close(tree);
     steps.close(target);
     steps.bind(done);
@@ -172,7 +223,14 @@ pub(super) fn make_readonly(steps: &mut Steps, common: &Common<'_>, root: &mut R
 }
 
 fn readonly(mount: Slot) -> Op {
-    Op::MountAttributes { mount, set: MountAttr::RDONLY, clear: 0, propagation: 0, recursive: false, keep_locked: true }
+    Op::MountAttributes {
+        mount,
+        set: MountAttr::RDONLY,
+        clear: 0,
+        propagation: 0,
+        recursive: false,
+        keep_locked: true,
+    }
 }
 
 /// What cannot be made of the root of a configuration.
@@ -180,15 +238,21 @@ pub(super) fn refuse(common: &Common<'_>) -> Result<()> {
     let config = common.config;
     if common.has(NamespaceType::Mount) {
         if config.no_pivot_root && config.root_propagation.intersects(MountFlags::PRIVATE) {
-            return Err(Error::config("rootfsPropagation of [r]private is not safe without pivot_root"));
+            return Err(Error::config(
+                "rootfsPropagation of [r]private is not safe without pivot_root",
+            ));
         }
         return Ok(());
     }
     if !config.mask_paths.is_empty() {
-        return Err(Error::config("unable to restrict sys entries without a private MNT namespace"));
+        return Err(Error::config(
+            "unable to restrict sys entries without a private MNT namespace",
+        ));
     }
     if !config.readonly_paths.is_empty() {
-        return Err(Error::config("unable to restrict sys entries without a private MNT namespace"));
+        return Err(Error::config(
+            "unable to restrict sys entries without a private MNT namespace",
+        ));
     }
     if !config.root_propagation.is_empty() {
         return Err(Error::new(

@@ -55,7 +55,13 @@ impl Steps {
     }
 
     /// A step that continues elsewhere on these errnos.
-    pub(super) fn push_or(&mut self, context: impl Into<String>, op: Op, errnos: &[i32], otherwise: Label) {
+    pub(super) fn push_or(
+        &mut self,
+        context: impl Into<String>,
+        op: Op,
+        errnos: &[i32],
+        otherwise: Label,
+    ) {
         self.builder.push_or(context, op, errnos, otherwise);
     }
 
@@ -90,7 +96,8 @@ impl Steps {
     }
 
     pub(super) fn passed_descriptors(&mut self, count: usize) -> Result<()> {
-        let count = u32::try_from(count).map_err(|_| Error::config("too many descriptors are passed"))?;
+        let count =
+            u32::try_from(count).map_err(|_| Error::config("too many descriptors are passed"))?;
         self.builder.passed_descriptors(count);
         Ok(())
     }
@@ -106,7 +113,10 @@ impl Steps {
 
     /// Checks and encodes.
     pub(super) fn build(self, spawn_into_cgroup: bool, two_stages: bool) -> Result<BuiltPlan> {
-        let plan = self.builder.build().map_err(|error| Error::with(crate::ErrorKind::InvalidConfig, "build plan", error))?;
+        let plan = self
+            .builder
+            .build()
+            .map_err(|error| Error::with(crate::ErrorKind::InvalidConfig, "build plan", error))?;
         Ok(BuiltPlan {
             plan,
             inputs: self.inputs,

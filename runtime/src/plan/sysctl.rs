@@ -12,7 +12,11 @@ use crate::{Error, Result};
 /// Whether the host's procfs may be needed: no mount of the configuration is one that parameters can be written through.
 pub(super) fn needs_host(common: &Common<'_>) -> bool {
     !common.config.sysctl.is_empty()
-        && !common.config.mounts.iter().any(|mount| serves(mount) && clean(&mount.destination) == "/proc")
+        && !common
+            .config
+            .mounts
+            .iter()
+            .any(|mount| serves(mount) && clean(&mount.destination) == "/proc")
 }
 
 /// Whether a mount is a complete, writable procfs.
@@ -64,22 +68,35 @@ pub(super) fn prepare(steps: &mut Steps, common: &Common<'_>, root: &mut Rootfs,
 }
 
 /// Writes every parameter, sorted by name.
-pub(super) fn write(steps: &mut Steps, common: &Common<'_>, root: &mut Rootfs, proc: &ProcSelf) -> Result<()> {
+pub(super) fn write(
+    steps: &mut Steps,
+    common: &Common<'_>,
+    root: &mut Rootfs,
+    proc: &ProcSelf,
+) -> Result<()> {
     if common.config.sysctl.is_empty() {
         return Ok(());
     }
     let own = root.procfs.take();
     let Some(procfs) = own.or(proc.handle()) else {
-        return Err(Error::config("linux.sysctl: there is no procfs to write to"));
+        return Err(Error::config(
+            "linux.sysctl: there is no procfs to write to",
+        ));
     };
     for (name, value) in &common.config.sysctl {
         let path = c_string("linux.sysctl", path_of(name)?)?;
         if value.contains('\0') {
-            return Err(Error::config(format!("linux.sysctl {name} contains a null byte")));
+            return Err(Error::config(format!(
+                "linux.sysctl {name} contains a null byte"
+            )));
         }
         steps.push(
             format!("sysctl {name} = {value:?}"),
-            Op::Sysctl { procfs, path, value: value.as_bytes().to_vec() },
+            Op::Sysctl {
+                procfs,
+                path,
+                value: value.as_bytes().to_vec(),
+            },
         );
     }
     if let Some(own) = own {
@@ -91,7 +108,10 @@ pub(super) fn write(steps: &mut Steps, common: &Common<'_>, root: &mut Rootfs, p
 /// The path of a parameter below a procfs, `sysctl.d(5)`: if the first separator of the name is a slash, dots are part of
 /// the names; else slashes are.
 fn path_of(name: &str) -> Result<String> {
-    let swapped: String = if name.find(['.', '/']).is_some_and(|at| name[at..].starts_with('/')) {
+    let swapped: String = if name
+        .find(['.', '/'])
+        .is_some_and(|at| name[at..].starts_with('/'))
+    {
         name.to_owned()
     } else {
         name.chars()
@@ -102,8 +122,13 @@ fn path_of(name: &str) -> Result<String> {
             })
             .collect()
     };
-    if swapped.split('/').any(|part| matches!(part, "" | "." | "..")) {
-        return Err(Error::config(format!("linux.sysctl {name:?} is no name of a kernel parameter")));
+    if swapped
+        .split('/')
+        .any(|part| matches!(part, "" | "." | ".."))
+    {
+        return Err(Error::config(format!(
+            "linux.sysctl {name:?} is no name of a kernel parameter"
+        )));
     }
     Ok(format!("sys/{swapped}"))
 }
@@ -117,8 +142,14 @@ mod tests {
         for (name, path) in [
             ("net.ipv4.ip_forward", "sys/net/ipv4/ip_forward"),
             ("net/ipv4/ip_forward", "sys/net/ipv4/ip_forward"),
-            ("net.ipv4.conf.eno2/100.rp_filter", "sys/net/ipv4/conf/eno2.100/rp_filter"),
-            ("net/ipv4/conf/eno2.100/rp_filter", "sys/net/ipv4/conf/eno2.100/rp_filter"),
+            (
+                "net.ipv4.conf.eno2/100.rp_filter",
+                "sys/net/ipv4/conf/eno2.100/rp_filter",
+            ),
+            (
+                "net/ipv4/conf/eno2.100/rp_filter",
+                "sys/net/ipv4/conf/eno2.100/rp_filter",
+            ),
             ("kernel.shmmax", "sys/kernel/shmmax"),
         ] {
             assert_eq!(path_of(name).unwrap(), path, "{name}");
@@ -127,7 +158,15 @@ mod tests {
 
     #[test]
     fn a_name_that_leaves_its_directory_is_refused() {
-        for name in ["net/../kernel/panic", "net.ipv4.//.kernel", "", ".", "/net", "net.", "net..x"] {
+        for name in [
+            "net/../kernel/panic",
+            "net.ipv4.//.kernel",
+            "",
+            ".",
+            "/net",
+            "net.",
+            "net..x",
+        ] {
             assert!(path_of(name).is_err(), "{name}");
         }
     }

@@ -33,7 +33,10 @@ pub(super) fn finish(
     pending: Pending,
 ) -> Result<()> {
     let process = common.process;
-    let name = process.args.first().ok_or_else(|| Error::config("args must not be empty"))?;
+    let name = process
+        .args
+        .first()
+        .ok_or_else(|| Error::config("args must not be empty"))?;
     let candidates = environment.candidates(name)?;
     let restricted = common.no_new_privileges();
     // An init that is born late is known to nobody before its birth, so it says itself that it is ready.
@@ -49,7 +52,7 @@ pub(super) fn finish(
     labels::write_apparmor(steps, common, pending.apparmor)?;
     steps.push(format!("exec: {name:?}"), Op::Lookup(candidates));
     if birth == Birth::Late {
-        second_stage(steps, pending.cgroup)?;
+        second_stage(steps, pending.cgroup);
         if let Some(cgroup) = pending.cgroup {
             steps.close(cgroup);
             cgroup::settle_affinity(steps, common);
@@ -72,9 +75,19 @@ pub(super) fn finish(
         steps.close(fifo);
         hooks::late(steps, common)?;
     }
-    let args = process.args.iter().map(|arg| c_string("process.args", arg.as_str())).collect::<Result<Vec<CString>>>()?;
+    let args = process
+        .args
+        .iter()
+        .map(|arg| c_string("process.args", arg.as_str()))
+        .collect::<Result<Vec<CString>>>()?;
     steps.passed_descriptors(process.passed.len())?;
-    steps.push(format!("exec {name}"), Op::Exec { args, env: environment.entries });
+    steps.push(
+        format!("exec {name}"),
+        Op::Exec {
+            args,
+            env: environment.entries,
+        },
+    );
     Ok(())
 }
 
@@ -82,7 +95,11 @@ fn filter(steps: &mut Steps, common: &Common<'_>) {
     if let Some(filter) = common.filter {
         steps.push(
             "load the seccomp filter",
-            Op::Seccomp { flags: filter.flags, program: filter.program.clone(), listener: filter.listener },
+            Op::Seccomp {
+                flags: filter.flags,
+                program: filter.program.clone(),
+                listener: filter.listener,
+            },
         );
     }
 }
@@ -95,7 +112,12 @@ fn death_signal(steps: &mut Steps, common: &Common<'_>) -> Result<()> {
     let signal = u32::try_from(common.config.parent_death_signal)
         .ok()
         .filter(|signal| *signal <= 64)
-        .ok_or_else(|| Error::config(format!("parent_death_signal {} is no signal", common.config.parent_death_signal)))?;
+        .ok_or_else(|| {
+            Error::config(format!(
+                "parent_death_signal {} is no signal",
+                common.config.parent_death_signal
+            ))
+        })?;
     steps.push("restore the parent death signal", Op::DeathSignal(signal));
     Ok(())
 }

@@ -23,11 +23,23 @@ pub(super) fn open(steps: &mut Steps, common: &Common<'_>, root: Option<&Rootfs>
             path: path.to_owned(),
             flags: (libc::O_PATH | libc::O_DIRECTORY).cast_unsigned(),
             mode: 0,
-            resolve: libc::RESOLVE_NO_MAGICLINKS | if root.is_some() { libc::RESOLVE_IN_ROOT } else { 0 },
+            resolve: libc::RESOLVE_NO_MAGICLINKS
+                | if root.is_some() {
+                    libc::RESOLVE_IN_ROOT
+                } else {
+                    0
+                },
             into: devpts,
         },
     );
-    steps.push("open a pseudo terminal", Op::Pty { devpts, master, slave });
+    steps.push(
+        "open a pseudo terminal",
+        Op::Pty {
+            devpts,
+            master,
+            slave,
+        },
+    );
     steps.close(devpts);
     if let Some(root) = root
         && root.mount_namespace
@@ -36,7 +48,10 @@ pub(super) fn open(steps: &mut Steps, common: &Common<'_>, root: Option<&Rootfs>
     }
     steps.push("send the console", Op::AskConsole(master));
     steps.close(master);
-    steps.push("use the terminal for the standard streams", Op::Stdio(slave));
+    steps.push(
+        "use the terminal for the standard streams",
+        Op::Stdio(slave),
+    );
     Some(slave)
 }
 
@@ -46,15 +61,36 @@ fn console(steps: &mut Steps, root: &Rootfs, slave: Slot) {
     steps.push(
         "create /dev/console",
         match root.dev {
-            Some(dev) => Op::MakePath { root: dev, path: c"console".to_owned(), leaf: Leaf::File, into: target },
-            None => Op::MakePath { root: root.slot, path: c"dev/console".to_owned(), leaf: Leaf::File, into: target },
+            Some(dev) => Op::MakePath {
+                root: dev,
+                path: c"console".to_owned(),
+                leaf: Leaf::File,
+                into: target,
+            },
+            None => Op::MakePath {
+                root: root.slot,
+                path: c"dev/console".to_owned(),
+                leaf: Leaf::File,
+                into: target,
+            },
         },
     );
     steps.push(
         "clone the terminal for /dev/console",
-        Op::CloneTree { dir: Dir::Slot(slave), path: c"".to_owned(), recursive: false, into: tree },
+        Op::CloneTree {
+            dir: Dir::Slot(slave),
+            path: c"".to_owned(),
+            recursive: false,
+            into: tree,
+        },
     );
-    steps.push("bind /dev/console", Op::Attach { mount: tree, target });
+    steps.push(
+        "bind /dev/console",
+        Op::Attach {
+            mount: tree,
+            target,
+        },
+    );
     steps.close(target);
     steps.close(tree);
 }
@@ -62,7 +98,10 @@ fn console(steps: &mut Steps, root: &Rootfs, slave: Slot) {
 /// Makes the terminal the controlling one of the session.
 pub(super) fn control(steps: &mut Steps, slave: Option<Slot>) {
     if let Some(slave) = slave {
-        steps.push("set the controlling terminal", Op::ControllingTerminal(slave));
+        steps.push(
+            "set the controlling terminal",
+            Op::ControllingTerminal(slave),
+        );
         steps.close(slave);
     }
 }

@@ -12,14 +12,22 @@ fn check(name: &str, built: BuiltPlan) {
     for (slot, input) in &built.inputs {
         writeln!(text, "input {slot:?}: {input:?}").unwrap();
     }
-    writeln!(text, "spawn into cgroup: {}; two stages: {}", built.spawn_into_cgroup, built.two_stages).unwrap();
+    writeln!(
+        text,
+        "spawn into cgroup: {}; two stages: {}",
+        built.spawn_into_cgroup, built.two_stages
+    )
+    .unwrap();
     for mount in &built.host_mounts {
         writeln!(text, "host mount: {}", mount.display()).unwrap();
     }
     for warning in &built.warnings {
         writeln!(text, "warning: {warning}").unwrap();
     }
-    let path = format!("{}/src/plan/tests/golden/{name}.txt", env!("CARGO_MANIFEST_DIR"));
+    let path = format!(
+        "{}/src/plan/tests/golden/{name}.txt",
+        env!("CARGO_MANIFEST_DIR")
+    );
     if std::env::var_os("COFFERDAM_BLESS").is_some() {
         std::fs::write(&path, &text).unwrap();
     }
@@ -45,8 +53,14 @@ fn user_namespace() {
 #[test]
 fn joined_namespaces() {
     let mut case = Case::standard();
-    for kind in [NamespaceType::Pid, NamespaceType::Network, NamespaceType::Ipc] {
-        case.config.namespaces.set(kind, format!("/proc/1234/ns/{}", kind.proc_file()));
+    for kind in [
+        NamespaceType::Pid,
+        NamespaceType::Network,
+        NamespaceType::Ipc,
+    ] {
+        case.config
+            .namespaces
+            .set(kind, format!("/proc/1234/ns/{}", kind.proc_file()));
     }
     check("joined_namespaces", case.init().unwrap());
     case.host.procfs_pidns = true;

@@ -5,12 +5,15 @@ mod properties;
 mod rules;
 
 use configs::config::{
-    Capabilities, Command, Config, Device, DeviceAccess, DeviceType, IdMap, Mount, MountFlags, NamespaceType, Namespaces,
-    Network,
+    Capabilities, Command, Config, Device, DeviceAccess, DeviceType, IdMap, Mount, MountFlags,
+    NamespaceType, Namespaces, Network,
 };
 use nsenter::plan::{Op, Plan, Step};
 
-use super::{BuiltPlan, CgroupPlacement, CgroupView, ExecRequest, Filter, HostFacts, InitRequest, LegacyHierarchy};
+use super::{
+    BuiltPlan, CgroupPlacement, CgroupView, ExecRequest, Filter, HostFacts, InitRequest,
+    LegacyHierarchy,
+};
 use crate::Process;
 
 /// A request whose parts a test changes before it builds the plan.
@@ -49,8 +52,13 @@ impl Case {
                 umask: None,
                 full_proc_mounts: Vec::new(),
             },
-            cgroup: CgroupPlacement { unified: true, ..CgroupPlacement::default() },
-            view: CgroupView::Unified { directory: "/sys/fs/cgroup/c".into() },
+            cgroup: CgroupPlacement {
+                unified: true,
+                ..CgroupPlacement::default()
+            },
+            view: CgroupView::Unified {
+                directory: "/sys/fs/cgroup/c".into(),
+            },
             filter: None,
             late_limits: false,
         }
@@ -75,10 +83,16 @@ impl Case {
         config.no_new_privileges = true;
         config.mounts = standard_mounts();
         config.devices = standard_devices();
-        config.mask_paths =
-            ["/proc/acpi", "/proc/kcore", "/sys/firmware"].map(str::to_owned).to_vec();
+        config.mask_paths = ["/proc/acpi", "/proc/kcore", "/sys/firmware"]
+            .map(str::to_owned)
+            .to_vec();
         config.readonly_paths = ["/proc/bus", "/proc/sys"].map(str::to_owned).to_vec();
-        let names = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
+        let names = |names: &[&str]| {
+            names
+                .iter()
+                .map(|&name| name.to_owned())
+                .collect::<Vec<_>>()
+        };
         let set = names(&["CAP_AUDIT_WRITE", "CAP_KILL", "CAP_NET_BIND_SERVICE"]);
         config.capabilities = Some(Capabilities {
             bounding: set.clone(),
@@ -87,7 +101,8 @@ impl Case {
             ..Capabilities::default()
         });
         case.process = Process::new(["sh"]);
-        case.process.env(["PATH=/usr/sbin:/usr/bin:/sbin:/bin", "TERM=xterm"]);
+        case.process
+            .env(["PATH=/usr/sbin:/usr/bin:/sbin:/bin", "TERM=xterm"]);
         case
     }
 
@@ -98,20 +113,35 @@ impl Case {
         config.readonlyfs = false;
         config.no_new_privileges = false;
         config.oom_score_adj = Some(0);
-        config.mounts.push(volume("/var/lib/engine/v1", "/data", MountFlags::REC, MountFlags::PRIVATE | MountFlags::REC));
+        config.mounts.push(volume(
+            "/var/lib/engine/v1",
+            "/data",
+            MountFlags::REC,
+            MountFlags::PRIVATE | MountFlags::REC,
+        ));
         config.mounts.push(volume(
             "/var/lib/engine/hosts",
             "/etc/hosts",
             MountFlags::REC | MountFlags::RDONLY,
             MountFlags::PRIVATE | MountFlags::REC,
         ));
-        config.sysctl = [("net.ipv4.ip_unprivileged_port_start", "0"), ("net.ipv4.ping_group_range", "0 2147483647")]
-            .map(|(name, value)| (name.to_owned(), value.to_owned()))
-            .into();
+        config.sysctl = [
+            ("net.ipv4.ip_unprivileged_port_start", "0"),
+            ("net.ipv4.ping_group_range", "0 2147483647"),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .into();
         config.apparmor_profile = "docker-default".to_owned();
         config.hooks.prestart = vec![command("/usr/bin/network-hook")];
-        case.process.user(1000, 1000).cwd("/home/user").additional_gids([10, 20]);
-        case.filter = Some(Filter { flags: 4, program: vec![6, 0, 0, 0, 0, 0, 0xff, 0x7f], listener: false });
+        case.process
+            .user(1000, 1000)
+            .cwd("/home/user")
+            .additional_gids([10, 20]);
+        case.filter = Some(Filter {
+            flags: 4,
+            program: vec![6, 0, 0, 0, 0, 0, 0xff, 0x7f],
+            listener: false,
+        });
         case
     }
 
@@ -119,10 +149,19 @@ impl Case {
     pub(super) fn user_namespace() -> Self {
         let mut case = Self::standard();
         case.config.namespaces.set(NamespaceType::User, "");
-        let map = IdMap { container_id: 0, host_id: 100_000, size: 65_536 };
+        let map = IdMap {
+            container_id: 0,
+            host_id: 100_000,
+            size: 65_536,
+        };
         case.config.uid_mappings = vec![map];
         case.config.gid_mappings = vec![map];
-        case.config.mounts.push(volume("/private/dir", "/data", MountFlags::RDONLY, MountFlags::PRIVATE));
+        case.config.mounts.push(volume(
+            "/private/dir",
+            "/data",
+            MountFlags::RDONLY,
+            MountFlags::PRIVATE,
+        ));
         case
     }
 
@@ -152,7 +191,9 @@ impl Case {
 
     /// The text of the error that building the plan of an init gives.
     pub(super) fn refusal(&self) -> String {
-        self.init().expect_err("the plan must be refused").to_string()
+        self.init()
+            .expect_err("the plan must be refused")
+            .to_string()
     }
 }
 
@@ -175,59 +216,107 @@ pub(super) fn mount(device: &str, destination: &str, flags: MountFlags, data: &s
     }
 }
 
-pub(super) fn volume(source: &str, destination: &str, flags: MountFlags, propagation: MountFlags) -> Mount {
+pub(super) fn volume(
+    source: &str,
+    destination: &str,
+    flags: MountFlags,
+    propagation: MountFlags,
+) -> Mount {
     Mount {
         source: source.to_owned(),
         destination: destination.to_owned(),
         device: "bind".to_owned(),
         flags: flags | MountFlags::BIND,
-        propagation_flags: if propagation.is_empty() { Vec::new() } else { vec![propagation] },
+        propagation_flags: if propagation.is_empty() {
+            Vec::new()
+        } else {
+            vec![propagation]
+        },
         ..Mount::default()
     }
 }
 
 pub(super) fn command(path: &str) -> Command {
-    Command { path: path.to_owned(), ..Command::default() }
+    Command {
+        path: path.to_owned(),
+        ..Command::default()
+    }
 }
 
 fn standard_mounts() -> Vec<Mount> {
     let safe = MountFlags::NOSUID | MountFlags::NOEXEC | MountFlags::NODEV;
     vec![
         mount("proc", "/proc", MountFlags::NONE, ""),
-        mount("tmpfs", "/dev", MountFlags::NOSUID | MountFlags::STRICTATIME, "mode=755,size=65536k"),
-        mount("devpts", "/dev/pts", MountFlags::NOSUID | MountFlags::NOEXEC, "newinstance,ptmxmode=0666,mode=0620,gid=5"),
+        mount(
+            "tmpfs",
+            "/dev",
+            MountFlags::NOSUID | MountFlags::STRICTATIME,
+            "mode=755,size=65536k",
+        ),
+        mount(
+            "devpts",
+            "/dev/pts",
+            MountFlags::NOSUID | MountFlags::NOEXEC,
+            "newinstance,ptmxmode=0666,mode=0620,gid=5",
+        ),
         mount("tmpfs", "/dev/shm", safe, "mode=1777,size=65536k"),
         mount("mqueue", "/dev/mqueue", safe, ""),
         mount("sysfs", "/sys", safe | MountFlags::RDONLY, ""),
-        mount("cgroup", "/sys/fs/cgroup", safe | MountFlags::RELATIME | MountFlags::RDONLY, ""),
+        mount(
+            "cgroup",
+            "/sys/fs/cgroup",
+            safe | MountFlags::RELATIME | MountFlags::RDONLY,
+            "",
+        ),
     ]
 }
 
 fn standard_devices() -> Vec<Device> {
-    [("null", 1, 3), ("random", 1, 8), ("full", 1, 7), ("tty", 5, 0), ("zero", 1, 5), ("urandom", 1, 9)]
-        .map(|(name, major, minor)| Device {
-            kind: DeviceType::Char,
-            major,
-            minor,
-            access: DeviceAccess::ALL,
-            allow: true,
-            path: format!("/dev/{name}"),
-            file_mode: 0o666,
-            uid: 0,
-            gid: 0,
-        })
-        .to_vec()
+    [
+        ("null", 1, 3),
+        ("random", 1, 8),
+        ("full", 1, 7),
+        ("tty", 5, 0),
+        ("zero", 1, 5),
+        ("urandom", 1, 9),
+    ]
+    .map(|(name, major, minor)| Device {
+        kind: DeviceType::Char,
+        major,
+        minor,
+        access: DeviceAccess::ALL,
+        allow: true,
+        path: format!("/dev/{name}"),
+        file_mode: 0o666,
+        uid: 0,
+        gid: 0,
+    })
+    .to_vec()
 }
 
 pub(super) fn hierarchies() -> CgroupView {
     let hierarchy = |directory: &str, links: &[&str]| LegacyHierarchy {
         directory: directory.to_owned(),
-        source: if directory == "systemd" { "systemd" } else { "cgroup" }.to_owned(),
-        data: if directory == "systemd" { "name=systemd" } else { directory }.to_owned(),
+        source: if directory == "systemd" {
+            "systemd"
+        } else {
+            "cgroup"
+        }
+        .to_owned(),
+        data: if directory == "systemd" {
+            "name=systemd"
+        } else {
+            directory
+        }
+        .to_owned(),
         links: links.iter().map(|&link| link.to_owned()).collect(),
         own: format!("/sys/fs/cgroup/{directory}/c").into(),
     };
-    CgroupView::Legacy(vec![hierarchy("memory", &[]), hierarchy("cpu,cpuacct", &["cpu", "cpuacct"]), hierarchy("systemd", &[])])
+    CgroupView::Legacy(vec![
+        hierarchy("memory", &[]),
+        hierarchy("cpu,cpuacct", &["cpu", "cpuacct"]),
+        hierarchy("systemd", &[]),
+    ])
 }
 
 /// The operations of a plan, in order.

@@ -36,7 +36,11 @@ fn flags() -> impl Strategy<Value = MountFlags> {
         ],
         0..4,
     )
-    .prop_map(|flags| flags.into_iter().fold(MountFlags::NONE, |all, flag| all | flag))
+    .prop_map(|flags| {
+        flags
+            .into_iter()
+            .fold(MountFlags::NONE, |all, flag| all | flag)
+    })
 }
 
 fn propagation() -> impl Strategy<Value = MountFlags> {
@@ -51,20 +55,50 @@ fn propagation() -> impl Strategy<Value = MountFlags> {
 }
 
 fn some_mount() -> impl Strategy<Value = Mount> {
-    let destination = select(vec!["/a", "/a/b", "/var/c", "/dev/d", "/etc/hosts", "relative/x", "/a/../e"]);
-    let bind = (destination.clone(), flags(), flags(), propagation(), any::<bool>(), any::<bool>()).prop_map(
-        |(destination, flags, cleared, propagation, recursive, attributes)| {
-            let recursive = if recursive { MountFlags::REC } else { MountFlags::NONE };
-            let mut mount = volume("/host/dir", destination, flags | recursive, propagation);
-            mount.cleared_flags = cleared.difference(flags);
-            mount.rec_attr =
-                attributes.then_some(MountAttr { attr_set: MountAttr::RDONLY, ..MountAttr::default() });
-            mount
-        },
-    );
-    let fresh = (select(vec!["tmpfs", "mqueue", "overlay", "ext4"]), destination, flags(), select(vec!["", "mode=700", "a=b,c"]))
+    let destination = select(vec![
+        "/a",
+        "/a/b",
+        "/var/c",
+        "/dev/d",
+        "/etc/hosts",
+        "relative/x",
+        "/a/../e",
+    ]);
+    let bind = (
+        destination.clone(),
+        flags(),
+        flags(),
+        propagation(),
+        any::<bool>(),
+        any::<bool>(),
+    )
+        .prop_map(
+            |(destination, flags, cleared, propagation, recursive, attributes)| {
+                let recursive = if recursive {
+                    MountFlags::REC
+                } else {
+                    MountFlags::NONE
+                };
+                let mut mount = volume("/host/dir", destination, flags | recursive, propagation);
+                mount.cleared_flags = cleared.difference(flags);
+                mount.rec_attr = attributes.then_some(MountAttr {
+                    attr_set: MountAttr::RDONLY,
+                    ..MountAttr::default()
+                });
+                mount
+            },
+        );
+    let fresh = (
+        select(vec!["tmpfs", "mqueue", "overlay", "ext4"]),
+        destination,
+        flags(),
+        select(vec!["", "mode=700", "a=b,c"]),
+    )
         .prop_map(|(kind, destination, flags, data)| mount(kind, destination, flags, data));
-    let copied = flags().prop_map(|flags| Mount { extensions: Mount::COPY_UP, ..mount("tmpfs", "/copied", flags, "") });
+    let copied = flags().prop_map(|flags| Mount {
+        extensions: Mount::COPY_UP,
+        ..mount("tmpfs", "/copied", flags, "")
+    });
     prop_oneof![4 => bind, 3 => fresh, 1 => copied]
 }
 
@@ -72,7 +106,10 @@ fn namespaces() -> impl Strategy<Value = Vec<(NamespaceType, bool)>> {
     subsequence(NamespaceType::ALL.to_vec(), 0..=8)
         .prop_flat_map(|kinds| {
             let count = kinds.len();
-            (Just(kinds), proptest::collection::vec(proptest::bool::weighted(0.25), count))
+            (
+                Just(kinds),
+                proptest::collection::vec(proptest::bool::weighted(0.25), count),
+            )
         })
         .prop_map(|(kinds, joined)| kinds.into_iter().zip(joined).collect())
 }
@@ -162,7 +199,11 @@ prop_compose! {
 fn match_namespaces(config: &mut Config) {
     let has = |kind| config.namespaces.contains(kind);
     if has(NamespaceType::User) {
-        let map = IdMap { container_id: 0, host_id: 100_000, size: 65_536 };
+        let map = IdMap {
+            container_id: 0,
+            host_id: 100_000,
+            size: 65_536,
+        };
         (config.uid_mappings, config.gid_mappings) = (vec![map], vec![map]);
     }
     if !has(NamespaceType::Uts) {
@@ -173,7 +214,13 @@ fn match_namespaces(config: &mut Config) {
         config.readonly_paths.clear();
     }
     if config.namespaces.is_private(NamespaceType::Time) {
-        config.time_offsets.insert("boottime".to_owned(), configs::config::TimeOffset { secs: 1, nanosecs: 0 });
+        config.time_offsets.insert(
+            "boottime".to_owned(),
+            configs::config::TimeOffset {
+                secs: 1,
+                nanosecs: 0,
+            },
+        );
     }
 }
 
@@ -186,10 +233,15 @@ fn slots(op: &Op) -> (Vec<Slot>, Vec<Slot>) {
         Dir::Slot(slot) => Some(*slot),
     };
     match op {
-        Op::Open { dir: from, into, .. } | Op::CloneTree { dir: from, into, .. } => {
-            (dir(from).into_iter().collect(), vec![*into])
+        Op::Open {
+            dir: from, into, ..
         }
-        Op::MakePath { root, leaf, into, .. } => {
+        | Op::CloneTree {
+            dir: from, into, ..
+        } => (dir(from).into_iter().collect(), vec![*into]),
+        Op::MakePath {
+            root, leaf, into, ..
+        } => {
             let mut reads = vec![*root];
             if let Leaf::Like(slot) = leaf {
                 reads.push(*slot);
@@ -197,11 +249,17 @@ fn slots(op: &Op) -> (Vec<Slot>, Vec<Slot>) {
             (reads, vec![*into])
         }
         Op::MakePlainDirectory { root, into, .. } => (vec![*root], vec![*into]),
-        Op::NewMount { into, .. } | Op::AskDescriptor { into, .. } | Op::Socket { into, .. } => (vec![], vec![*into]),
+        Op::NewMount { into, .. } | Op::AskDescriptor { into, .. } | Op::Socket { into, .. } => {
+            (vec![], vec![*into])
+        }
         Op::Attach { mount, target } => (vec![*mount, *target], vec![]),
         Op::CopyTree { from, to } => (vec![*from, *to], vec![]),
         Op::Mask { root, null, .. } => (vec![*root, *null], vec![]),
-        Op::Pty { devpts, master, slave } => (vec![*devpts], vec![*master, *slave]),
+        Op::Pty {
+            devpts,
+            master,
+            slave,
+        } => (vec![*devpts], vec![*master, *slave]),
         Op::Join(list) => (list.iter().map(|(slot, _)| *slot).collect(), vec![]),
         Op::SecondStage { cgroup } => (cgroup.iter().copied().collect(), vec![]),
         Op::Write { fd, .. }
@@ -232,32 +290,53 @@ fn slots(op: &Op) -> (Vec<Slot>, Vec<Slot>) {
 fn destination(op: &Op) -> Option<usize> {
     let Op::Jump(label) = op else { return None };
     let text = format!("{label:?}");
-    Some(text.trim_matches(|c: char| !c.is_ascii_digit()).parse().unwrap())
+    Some(
+        text.trim_matches(|c: char| !c.is_ascii_digit())
+            .parse()
+            .unwrap(),
+    )
 }
 
 /// Goes through the plan with one step failing, and checks every descriptor on the way.
 fn walk(built: &BuiltPlan, failing: Option<usize>) -> Result<(), TestCaseError> {
     let steps = built.plan.steps();
-    let mut open: BTreeMap<Slot, usize> = built.inputs.iter().map(|(slot, _)| (*slot, usize::MAX)).collect();
+    let mut open: BTreeMap<Slot, usize> = built
+        .inputs
+        .iter()
+        .map(|(slot, _)| (*slot, usize::MAX))
+        .collect();
     let mut at = 0;
     while let Some(step) = steps.get(at) {
         let op = step.op();
         let (reads, fills) = slots(op);
         for slot in reads {
-            prop_assert!(open.contains_key(&slot), "step {at} {} reads an empty slot", step.context());
+            prop_assert!(
+                open.contains_key(&slot),
+                "step {at} {} reads an empty slot",
+                step.context()
+            );
         }
         if failing == Some(at) {
-            at = step.otherwise().map_or(at + 1, |target| usize::try_from(target).unwrap());
+            at = step
+                .otherwise()
+                .map_or(at + 1, |target| usize::try_from(target).unwrap());
             continue;
         }
         for slot in fills {
-            prop_assert!(open.insert(slot, at).is_none(), "step {at} {} leaks what its slot held", step.context());
+            prop_assert!(
+                open.insert(slot, at).is_none(),
+                "step {at} {} leaks what its slot held",
+                step.context()
+            );
         }
         if let Op::Close(slot) = op {
             open.remove(slot);
         }
         if let Op::WaitStart(fifo) = op {
-            prop_assert!(open.keys().all(|slot| slot == fifo), "open while waiting: {open:?}");
+            prop_assert!(
+                open.keys().all(|slot| slot == fifo),
+                "open while waiting: {open:?}"
+            );
         }
         if let Op::Exec { .. } = op {
             prop_assert!(open.is_empty(), "open at the end: {open:?}");
@@ -281,7 +360,12 @@ fn walks(built: &BuiltPlan) -> Result<(), TestCaseError> {
 // ---- invariants ----------------------------------------------------------------------------------------------------
 
 fn all(plan: &Plan, wanted: impl Fn(&Op) -> bool) -> Vec<usize> {
-    ops(plan).into_iter().enumerate().filter(|(_, op)| wanted(op)).map(|(index, _)| index).collect()
+    ops(plan)
+        .into_iter()
+        .enumerate()
+        .filter(|(_, op)| wanted(op))
+        .map(|(index, _)| index)
+        .collect()
 }
 
 fn last(plan: &Plan, wanted: impl Fn(&Op) -> bool) -> Option<usize> {
@@ -295,7 +379,10 @@ fn namespaces_are_made_in_order(case: &Case, plan: &Plan) -> Result<(), TestCase
     let needs_second = namespaces.contains(NamespaceType::User)
         || namespaces.path_of(NamespaceType::Pid).is_some()
         || namespaces.is_private(NamespaceType::Time);
-    prop_assert_eq!(count(plan, |op| matches!(op, Op::SecondStage { .. })), usize::from(needs_second));
+    prop_assert_eq!(
+        count(plan, |op| matches!(op, Op::SecondStage { .. })),
+        usize::from(needs_second)
+    );
     if needs_second {
         prop_assert_eq!(plan.clone_flags(), 0);
     }
@@ -309,7 +396,12 @@ fn namespaces_are_made_in_order(case: &Case, plan: &Plan) -> Result<(), TestCase
     }
     prop_assert_eq!(made, namespaces.clone_flags());
 
-    let unshare = |wanted: u32| position(plan, |op| matches!(op, Op::Unshare(flags) if flags & wanted != 0));
+    let unshare = |wanted: u32| {
+        position(
+            plan,
+            |op| matches!(op, Op::Unshare(flags) if flags & wanted != 0),
+        )
+    };
     if let Some(user) = unshare(USER) {
         let maps = position(plan, |op| matches!(op, Op::AskIdMaps)).unwrap();
         let root = position(plan, |op| matches!(op, Op::SetUid(0))).unwrap();
@@ -321,7 +413,9 @@ fn namespaces_are_made_in_order(case: &Case, plan: &Plan) -> Result<(), TestCase
         }
     }
     if let Some(cgroup) = unshare(CGROUP) {
-        let placed = last(plan, |op| matches!(op, Op::AskGate(1)) || matches!(op, Op::Write { bytes, .. } if bytes == b"0"));
+        let placed = last(plan, |op| {
+            matches!(op, Op::AskGate(1)) || matches!(op, Op::Write { bytes, .. } if bytes == b"0")
+        });
         let offsets = case.config.oom_score_adj.is_some();
         // The value 0 of oom_score_adj looks the same as a placement, and comes before it.
         prop_assert!(placed.is_none_or(|placed| placed < cgroup) || offsets);
@@ -391,7 +485,9 @@ fn the_tail_is_in_order(case: &Case, plan: &Plan) -> Result<(), TestCaseError> {
     if let Some(capabilities) = capabilities {
         let bounding = one(&|op| matches!(op, Op::BoundingSet { .. }));
         let ambient = one(&|op| matches!(op, Op::AmbientSet(_)));
-        prop_assert!(bounding < uid && uid < capabilities && capabilities < ambient && ambient < lookup);
+        prop_assert!(
+            bounding < uid && uid < capabilities && capabilities < ambient && ambient < lookup
+        );
     }
     let filter = position(plan, |op| matches!(op, Op::Seccomp { .. }));
     prop_assert_eq!(filter.is_some(), case.filter.is_some());
@@ -400,10 +496,15 @@ fn the_tail_is_in_order(case: &Case, plan: &Plan) -> Result<(), TestCaseError> {
         if case.config.no_new_privileges {
             prop_assert!(lookup < filter);
         } else {
-            prop_assert!(filter < uid && capabilities.is_none_or(|capabilities| filter < capabilities));
+            prop_assert!(
+                filter < uid && capabilities.is_none_or(|capabilities| filter < capabilities)
+            );
         }
     }
-    prop_assert_eq!(count(plan, |op| matches!(op, Op::NoNewPrivileges)), usize::from(case.config.no_new_privileges));
+    prop_assert_eq!(
+        count(plan, |op| matches!(op, Op::NoNewPrivileges)),
+        usize::from(case.config.no_new_privileges)
+    );
     // Limits on descriptors are in force from here on: nothing more is opened.
     for op in &ops(plan)[ready..] {
         prop_assert!(slots(op).1.is_empty(), "{op:?} opens a descriptor");
@@ -419,7 +520,10 @@ fn only_trees_are_attached(plan: &Plan) -> Result<(), TestCaseError> {
     let mut filled: BTreeMap<Slot, &Op> = BTreeMap::new();
     for op in ops(plan) {
         if let Op::Attach { mount, target } = op {
-            let made = matches!(filled.get(mount), Some(Op::NewMount { .. } | Op::CloneTree { .. }));
+            let made = matches!(
+                filled.get(mount),
+                Some(Op::NewMount { .. } | Op::CloneTree { .. })
+            );
             let resolved = matches!(
                 filled.get(target),
                 Some(Op::MakePath { .. } | Op::MakePlainDirectory { .. } | Op::Open { .. })
@@ -438,17 +542,29 @@ fn mounts_are_in_order(case: &Case, plan: &Plan) -> Result<(), TestCaseError> {
     let mut after = 0;
     for mount in &case.config.mounts {
         let point = super::super::steps::clean(&mount.destination);
-        let source = if mount.source.is_empty() { &mount.device } else { &mount.source };
+        let source = if mount.source.is_empty() {
+            &mount.device
+        } else {
+            &mount.source
+        };
         let context = format!("attach \"{source}\" at \"{point}\"");
-        let found = plan.steps().iter().skip(after).position(|step| step.context() == context);
+        let found = plan
+            .steps()
+            .iter()
+            .skip(after)
+            .position(|step| step.context() == context);
         prop_assert!(found.is_some(), "no {} after step {}", context, after);
         let attached = after + found.unwrap();
-        let Op::Attach { mount: tree, .. } = plan.steps()[attached].op() else { panic!("{context} attaches nothing") };
+        let Op::Attach { mount: tree, .. } = plan.steps()[attached].op() else {
+            panic!("{context} attaches nothing")
+        };
         // Until its slot is closed only the propagation of the mount changes, and read-only is added.
         for step in plan.steps().iter().skip(attached + 1) {
             match step.op() {
                 Op::Close(slot) if slot == tree => break,
-                Op::MountAttributes { mount, set, clear, .. } if mount == tree => {
+                Op::MountAttributes {
+                    mount, set, clear, ..
+                } if mount == tree => {
                     prop_assert!(*clear == 0 && (*set == 0 || *set == MountAttr::RDONLY));
                 }
                 _ => {}
@@ -462,21 +578,43 @@ fn mounts_are_in_order(case: &Case, plan: &Plan) -> Result<(), TestCaseError> {
 /// I10, I15, I17: the order around the switch of the root, and every protection once.
 fn protections_are_complete(case: &Case, built: &BuiltPlan) -> Result<(), TestCaseError> {
     let (config, plan) = (&case.config, &built.plan);
-    let switch = position(plan, |op| matches!(op, Op::PivotRoot(_) | Op::MoveRoot(_) | Op::Chroot(_))).unwrap();
+    let switch = position(plan, |op| {
+        matches!(op, Op::PivotRoot(_) | Op::MoveRoot(_) | Op::Chroot(_))
+    })
+    .unwrap();
     let switches = |wanted: fn(&Op) -> bool| count(plan, wanted);
     if config.namespaces.contains(NamespaceType::Mount) {
-        prop_assert_eq!(switches(|op| matches!(op, Op::PivotRoot(_))), usize::from(!config.no_pivot_root));
-        prop_assert_eq!(switches(|op| matches!(op, Op::MoveRoot(_))), usize::from(config.no_pivot_root));
+        prop_assert_eq!(
+            switches(|op| matches!(op, Op::PivotRoot(_))),
+            usize::from(!config.no_pivot_root)
+        );
+        prop_assert_eq!(
+            switches(|op| matches!(op, Op::MoveRoot(_))),
+            usize::from(config.no_pivot_root)
+        );
         prop_assert!(built.host_mounts.is_empty());
     } else {
         prop_assert_eq!(switches(|op| matches!(op, Op::Chroot(_))), 1);
-        prop_assert_eq!(switches(|op| matches!(op, Op::Propagation { .. } | Op::PivotRoot(_) | Op::MoveRoot(_))), 0);
-        prop_assert_eq!(built.host_mounts.len(), config.mounts.len() + usize::from(config.readonlyfs));
+        prop_assert_eq!(
+            switches(|op| matches!(
+                op,
+                Op::Propagation { .. } | Op::PivotRoot(_) | Op::MoveRoot(_)
+            )),
+            0
+        );
+        prop_assert_eq!(
+            built.host_mounts.len(),
+            config.mounts.len() + usize::from(config.readonlyfs)
+        );
     }
     for (index, op) in ops(plan).into_iter().enumerate() {
         match op {
-            Op::NewMount { fstype, .. } if matches!(fstype.to_bytes(), b"proc" | b"sysfs") => prop_assert!(index < switch),
-            Op::Mask { .. } | Op::ReadonlyPaths { .. } | Op::Sysctl { .. } => prop_assert!(index > switch),
+            Op::NewMount { fstype, .. } if matches!(fstype.to_bytes(), b"proc" | b"sysfs") => {
+                prop_assert!(index < switch)
+            }
+            Op::Mask { .. } | Op::ReadonlyPaths { .. } | Op::Sysctl { .. } => {
+                prop_assert!(index > switch)
+            }
             _ => {}
         }
     }
@@ -486,16 +624,33 @@ fn protections_are_complete(case: &Case, built: &BuiltPlan) -> Result<(), TestCa
     prop_assert_eq!(readonly.is_some(), !config.readonly_paths.is_empty());
     let sysctls = all(plan, |op| matches!(op, Op::Sysctl { .. }));
     prop_assert_eq!(sysctls.len(), config.sysctl.len());
-    let profile = position(plan, |op| matches!(op, Op::Write { bytes, .. } if bytes == b"exec profile"));
+    let profile = position(
+        plan,
+        |op| matches!(op, Op::Write { bytes, .. } if bytes == b"exec profile"),
+    );
     prop_assert_eq!(profile.is_some(), !config.apparmor_profile.is_empty());
     for sysctl in sysctls {
         prop_assert!(profile.is_none_or(|profile| profile < sysctl));
-        prop_assert!(mask.is_none_or(|mask| sysctl < mask) && readonly.is_none_or(|readonly| sysctl < readonly));
+        prop_assert!(
+            mask.is_none_or(|mask| sysctl < mask)
+                && readonly.is_none_or(|readonly| sysctl < readonly)
+        );
     }
-    let contexts = |wanted: &str| plan.steps().iter().filter(|step| step.context() == wanted).count();
-    prop_assert_eq!(contexts("make the root read-only"), usize::from(config.readonlyfs));
+    let contexts = |wanted: &str| {
+        plan.steps()
+            .iter()
+            .filter(|step| step.context() == wanted)
+            .count()
+    };
+    prop_assert_eq!(
+        contexts("make the root read-only"),
+        usize::from(config.readonlyfs)
+    );
     let label = format!("set the process label {}", config.process_label);
-    prop_assert_eq!(contexts(&label), usize::from(!config.process_label.is_empty()));
+    prop_assert_eq!(
+        contexts(&label),
+        usize::from(!config.process_label.is_empty())
+    );
     Ok(())
 }
 
@@ -510,12 +665,23 @@ fn placements_are_made(case: &Case, built: &BuiltPlan) -> Result<(), TestCaseErr
         })
         .collect();
     prop_assert_eq!(tasks, case.cgroup.tasks.iter().collect::<Vec<_>>());
-    prop_assert_eq!(count(&built.plan, |op| matches!(op, Op::AskGate(1))), usize::from(case.cgroup.gate));
-    let born_by_stub = built.inputs.iter().any(|(_, input)| *input == Input::CgroupDirectory);
+    prop_assert_eq!(
+        count(&built.plan, |op| matches!(op, Op::AskGate(1))),
+        usize::from(case.cgroup.gate)
+    );
+    let born_by_stub = built
+        .inputs
+        .iter()
+        .any(|(_, input)| *input == Input::CgroupDirectory);
     prop_assert_eq!(built.spawn_into_cgroup || born_by_stub, case.cgroup.unified);
     prop_assert!(!(built.spawn_into_cgroup && born_by_stub));
     for (slot, input) in &built.inputs {
-        prop_assert!(ops(&built.plan).into_iter().any(|op| slots(op).0.contains(slot)), "{input} is not used");
+        prop_assert!(
+            ops(&built.plan)
+                .into_iter()
+                .any(|op| slots(op).0.contains(slot)),
+            "{input} is not used"
+        );
     }
     Ok(())
 }

@@ -1,0 +1,132 @@
+//! Mounts of type `cgroup`.
+
+use configs::config::{MountAttr, MountFlags, NamespaceType};
+use nsenter::plan::{FsOption, Op};
+
+use super::super::{Case, count, hierarchies, mount, ops, position};
+use super::{built, new_mounts, with_mounts};
+
+#[test]
+fn a_cgroup2_mount_is_new_with_a_namespace_and_a_clone_without() {
+    let mut case = Case::standard();
+    let plan = built(&case);
+    assert!(new_mounts(&plan).contains(&("cgroup2", 0xf)));
+    // Where that is not permitted, the container's own directory.
+    assert!(ops(&plan).into_iter().any(
+        |op| matches!(op, Op::CloneTree { path, .. } if path.to_bytes() == b"/sys/fs/cgroup/c")
+    ));
+
+    case.config.namespaces.remove(NamespaceType::Cgroup);
+    let plan = built(&case);
+    assert!(!new_mounts(&plan).iter().any(|(kind, _)| *kind == "cgroup2"));
+    let clone = position(
+        &plan,
+        |op| matches!(op, Op::CloneTree { path, .. } if path.to_bytes() == b"/sys/fs/cgroup"),
+    )
+    .unwrap();
+    assert!(
+        matches!(plan.steps()[clone + 1].op(), Op::Verify { expect, .. } if expect.magic == Some(0x6367_7270))
+    );
+    assert!(matches!(
+        plan.steps()[clone + 2].op(),
+        Op::MountAttributes { set: 0xf, .. }
+    ));
+}
+
+#[test]
+fn without_privilege_and_namespace_the_cgroup_mount_is_read_only_or_hidden() {
+    let mut case = Case::user_namespace();
+    case.config.namespaces.remove(NamespaceType::Cgroup);
+    case.config.rootless_cgroups = true;
+    case.config.mounts = vec![mount("cgroup", "/sys/fs/cgroup", MountFlags::NOSUID, "")];
+    let plan = built(&case);
+    let clone = position(
+        &plan,
+        |op| matches!(op, Op::CloneTree { path, .. } if path.to_bytes() == b"/sys/fs/cgroup"),
+    )
+    .unwrap();
+    assert_eq!(plan.steps()[clone].tolerated(), [libc::ENOENT]);
+    assert!(
+        matches!(plan.steps()[clone + 2].op(), Op::MountAttributes { set, .. } if set & MountAttr::RDONLY != 0)
+    );
+    let hidden = usize::try_from(plan.steps()[clone].otherwise().unwrap()).unwrap();
+    assert!(
+        matches!(plan.steps()[hidden].op(), Op::NewMount { fstype, .. } if fstype.to_bytes() == b"tmpfs")
+    );
+}
+
+#[test]
+fn legacy_hierarchies_get_a_directory_each_and_links_for_shared_ones() {
+    let mut case = with_mounts(vec![mount(
+        "cgroup",
+        "/sys/fs/cgroup",
+        MountFlags::RDONLY,
+        "",
+    )]);
+    case.view = hierarchies();
+    let plan = built(&case);
+    // Without a cgroup namespace the container's own directories are bound, read-only.
+    let bound: Vec<&str> = ops(&plan)
+        .into_iter()
+        .filter_map(|op| match op {
+            Op::CloneTree { path, .. } => path
+                .to_str()
+                .ok()
+                .filter(|path| path.starts_with("/sys/fs")),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(
+        bound,
+        [
+            "/sys/fs/cgroup/memory/c",
+            "/sys/fs/cgroup/cpu,cpuacct/c",
+            "/sys/fs/cgroup/systemd/c"
+        ]
+    );
+    assert_eq!(
+        count(&plan, |op| matches!(op, Op::MountAttributes { set: 1, .. })),
+        4
+    );
+    let links: Vec<(&str, &str)> = ops(&plan)
+        .into_iter()
+        .filter_map(|op| match op {
+            Op::Symlink { name, target, .. } => {
+                Some((name.to_str().unwrap(), target.to_str().unwrap()))
+            }
+            _ => None,
+        })
+        .filter(|(_, target)| *target == "cpu,cpuacct")
+        .collect();
+    assert_eq!(links, [("cpu", "cpu,cpuacct"), ("cpuacct", "cpu,cpuacct")]);
+
+    case.config.namespaces.set(NamespaceType::Cgroup, "");
+    let plan = built(&case);
+    let sources: Vec<(&str, &[FsOption])> = ops(&plan)
+        .into_iter()
+        .filter_map(|op| match op {
+            Op::NewMount {
+                fstype,
+                source: Some(source),
+                options,
+                ..
+            } if fstype.to_bytes() == b"cgroup" => {
+                Some((source.to_str().unwrap(), options.as_slice()))
+            }
+            _ => None,
+        })
+        .collect();
+    let flag = |name: &str| FsOption::Flag(std::ffi::CString::new(name).unwrap());
+    assert_eq!(sources[0], ("cgroup", [flag("memory")].as_slice()));
+    assert_eq!(
+        sources[1],
+        ("cgroup", [flag("cpu"), flag("cpuacct")].as_slice())
+    );
+    assert_eq!(
+        sources[2],
+        (
+            "systemd",
+            [FsOption::String(c"name".to_owned(), c"systemd".to_owned())].as_slice()
+        )
+    );
+}

@@ -1,0 +1,156 @@
+//! Device nodes and links.
+
+use configs::config::{Device, DeviceType, MountFlags};
+use nsenter::plan::Op;
+
+use super::super::{Case, count, named, ops, volume};
+use super::built;
+
+fn device(path: &str, kind: DeviceType, major: i64, minor: i64) -> Device {
+    Device {
+        path: path.to_owned(),
+        kind,
+        major,
+        minor,
+        ..Case::standard().config.devices[0].clone()
+    }
+}
+
+#[test]
+fn nodes_are_made_below_the_handle_of_dev() {
+    let mut case = Case::standard();
+    case.config
+        .devices
+        .push(device("/dev/net/tun", DeviceType::Char, 10, 200));
+    case.config
+        .devices
+        .push(device("/srv/fifo", DeviceType::Fifo, 0, 0));
+    let plan = built(&case);
+    let dev = ops(&plan)
+        .into_iter()
+        .find_map(|op| match op {
+            Op::MakeNode { dir, name, .. } if name.to_bytes() == b"null" => Some(*dir),
+            _ => None,
+        })
+        .unwrap();
+    let parent = |path: &str| {
+        ops(&plan)
+            .into_iter()
+            .find_map(|op| match op {
+                Op::MakePath {
+                    root, path: made, ..
+                } if made.to_str() == Ok(path) => Some(*root),
+                _ => None,
+            })
+            .unwrap()
+    };
+    assert_eq!(parent("net"), dev);
+    assert_ne!(parent("srv"), dev);
+    let mode = |name: &[u8]| {
+        ops(&plan)
+            .into_iter()
+            .find_map(|op| match op {
+                Op::MakeNode {
+                    name: made,
+                    mode,
+                    device,
+                    ..
+                } if made.to_bytes() == name => Some((*mode, *device)),
+                _ => None,
+            })
+            .unwrap()
+    };
+    assert_eq!(mode(b"tun"), (libc::S_IFCHR | 0o666, (10, 200)));
+    assert_eq!(mode(b"fifo"), (libc::S_IFIFO | 0o666, (0, 0)));
+}
+
+#[test]
+fn nodes_that_may_not_be_made_are_bound_from_the_host() {
+    let plan = built(&Case::standard());
+    let make = named(&plan, "make device node /dev/null");
+    let step = &plan.steps()[make];
+    assert_eq!(step.tolerated(), [libc::EPERM]);
+    let bind = usize::try_from(step.otherwise().unwrap()).unwrap();
+    assert!(
+        matches!(plan.steps()[bind].op(), Op::CloneTree { path, .. } if path.to_bytes() == b"/dev/null")
+    );
+    assert!(
+        matches!(plan.steps()[bind + 1].op(), Op::Verify { expect, .. } if expect.device == Some((1, 3)))
+    );
+
+    let plan = built(&Case::user_namespace());
+    assert_eq!(count(&plan, |op| matches!(op, Op::MakeNode { .. })), 0);
+    let mut nested = Case::standard();
+    nested.host.in_user_namespace = true;
+    assert_eq!(
+        count(&built(&nested), |op| matches!(op, Op::MakeNode { .. })),
+        0
+    );
+}
+
+#[test]
+fn a_bound_dev_is_left_alone() {
+    let mut case = Case::standard();
+    case.config.mounts[1] = volume("/dev", "/dev/", MountFlags::REC, MountFlags::NONE);
+    let plan = built(&case);
+    let makes = |op: &Op| {
+        matches!(
+            op,
+            Op::MakeNode { .. } | Op::Symlink { .. } | Op::Remove { .. }
+        )
+    };
+    assert_eq!(count(&plan, makes), 0);
+}
+
+#[test]
+fn dev_has_its_links_and_ptmx_is_always_that_of_its_own_devpts() {
+    let mut case = Case::standard();
+    case.config
+        .devices
+        .push(device("/dev/ptmx", DeviceType::Char, 5, 2));
+    let links = |case: &Case| -> Vec<String> {
+        ops(&built(case))
+            .into_iter()
+            .filter_map(|op| match op {
+                Op::Symlink { name, target, .. } => {
+                    Some(format!("{name:?}->{target:?}").replace('"', ""))
+                }
+                Op::Remove { name, .. } => Some(format!("-{name:?}").replace('"', "")),
+                Op::MakeNode { name, .. } if name.to_bytes() == b"ptmx" => Some("node".to_owned()),
+                _ => None,
+            })
+            .collect()
+    };
+    let common = [
+        "fd->/proc/self/fd",
+        "stdin->/proc/self/fd/0",
+        "stdout->/proc/self/fd/1",
+        "stderr->/proc/self/fd/2",
+    ];
+    let mut expected: Vec<&str> = common.to_vec();
+    expected.extend(["core->/proc/kcore", "ptmx->pts/ptmx"]);
+    assert_eq!(links(&case), expected);
+    // The image's own /dev may hold another ptmx, and a host without kcore has no core.
+    case.config.mounts.clear();
+    case.host.kcore = false;
+    let mut expected: Vec<&str> = common.to_vec();
+    expected.extend(["-ptmx", "ptmx->pts/ptmx"]);
+    assert_eq!(links(&case), expected);
+}
+
+#[test]
+fn wildcards_are_no_nodes() {
+    let mut case = Case::standard();
+    case.config
+        .devices
+        .push(device("/dev/any", DeviceType::Char, -1, 3));
+    assert!(
+        case.refusal()
+            .contains("cannot mkdev() device with wildcards")
+    );
+    case.config.devices.pop();
+    case.config
+        .devices
+        .push(device("/dev/any", DeviceType::All, 1, 3));
+    assert!(case.refusal().contains("/dev/any"));
+}

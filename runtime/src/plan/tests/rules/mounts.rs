@@ -1,0 +1,430 @@
+//! Mounts.
+
+use configs::config::{Mount, MountAttr, MountFlags, MountIdMapping};
+use nsenter::plan::{Dir, FsOption, Leaf, Op};
+
+use super::super::super::Tag;
+use super::super::{Case, count, mount, named, ops, position, volume};
+use super::{OTHERS, PRIVATE, built, changes, new_mounts, with_mounts};
+
+#[test]
+fn destinations_inside_proc_are_refused_but_for_the_known_files() {
+    for destination in [
+        "/proc/self",
+        "//proc/1/fd",
+        "/a/../proc/sys",
+        "proc/self/attr",
+        "/proc/cpuinfo/x",
+        "/proc/./sys/",
+    ] {
+        let case = with_mounts(vec![volume(
+            "/x",
+            destination,
+            MountFlags::NONE,
+            MountFlags::NONE,
+        )]);
+        assert!(
+            case.refusal().contains("because it is inside /proc"),
+            "{destination}"
+        );
+    }
+    for destination in [
+        "/proc/cpuinfo",
+        "/proc/uptime",
+        "/proc/sys/kernel/ns_last_pid",
+        "/proc/sys/crypto/fips_enabled",
+    ] {
+        with_mounts(vec![volume(
+            "/x",
+            destination,
+            MountFlags::NONE,
+            MountFlags::NONE,
+        )])
+        .init()
+        .unwrap();
+    }
+}
+
+#[test]
+fn only_a_procfs_may_be_mounted_on_proc() {
+    for destination in ["/proc", "/proc/", "/proc/.", "/a/../proc"] {
+        let case = with_mounts(vec![mount("tmpfs", destination, MountFlags::NONE, "")]);
+        assert!(
+            case.refusal().contains("because it is not of type proc"),
+            "{destination}"
+        );
+    }
+    let plan = built(&with_mounts(vec![volume(
+        "/proc",
+        "/proc",
+        MountFlags::NONE,
+        MountFlags::NONE,
+    )]));
+    let check = position(
+        &plan,
+        |op| matches!(op, Op::Verify { expect, .. } if expect.magic == Some(0x9fa0)),
+    )
+    .unwrap();
+    assert!(check < named(&plan, "attach \"/proc\" at \"/proc\""));
+}
+
+#[test]
+fn nothing_is_mounted_over_the_root() {
+    for destination in ["/", "", "/a/..", "."] {
+        let case = with_mounts(vec![mount("tmpfs", destination, MountFlags::NONE, "")]);
+        assert!(
+            case.refusal().contains("is on the top of rootfs"),
+            "{destination}"
+        );
+    }
+}
+
+#[test]
+fn proc_and_sysfs_are_mounted_on_plain_directories_only() {
+    let plan = built(&Case::standard());
+    let plain: Vec<&str> = ops(&plan)
+        .into_iter()
+        .filter_map(|op| match op {
+            Op::MakePlainDirectory { path, .. } => Some(path.to_str().unwrap()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(plain, ["/proc", "/sys"]);
+}
+
+#[test]
+fn a_plain_bind_is_only_cloned_and_attached() {
+    let plan = built(&with_mounts(vec![volume(
+        "/src",
+        "/data",
+        MountFlags::REC,
+        MountFlags::NONE,
+    )]));
+    assert!(changes(&plan).is_empty());
+    let clone = named(
+        &plan,
+        "open the source of the bind mount of \"/src\" at \"/data\"",
+    );
+    let Op::CloneTree {
+        dir: Dir::Cwd,
+        path,
+        recursive: true,
+        into,
+    } = plan.steps()[clone].op()
+    else {
+        panic!()
+    };
+    assert_eq!(path.to_str().unwrap(), "/src");
+    // What the mount point becomes is decided by the source.
+    let Op::MakePath {
+        leaf: Leaf::Like(like),
+        ..
+    } = plan.steps()[clone + 1].op()
+    else {
+        panic!()
+    };
+    assert_eq!(like, into);
+}
+
+#[test]
+fn flags_and_propagation_of_a_bind_are_one_call_where_they_can_be() {
+    let plan = built(&with_mounts(vec![volume(
+        "/src",
+        "/data",
+        MountFlags::RDONLY,
+        MountFlags::PRIVATE | MountFlags::REC,
+    )]));
+    assert_eq!(
+        changes(&plan),
+        [(MountAttr::RDONLY, OTHERS, PRIVATE, false, false)]
+    );
+
+    let flags = MountFlags::RDONLY | MountFlags::REC;
+    let plan = built(&with_mounts(vec![volume(
+        "/src",
+        "/data",
+        flags,
+        MountFlags::PRIVATE | MountFlags::REC,
+    )]));
+    assert_eq!(
+        changes(&plan),
+        [
+            (MountAttr::RDONLY, OTHERS, 0, false, false),
+            (0, 0, PRIVATE, true, false)
+        ]
+    );
+}
+
+#[test]
+fn propagation_waits_for_the_attachment_once_something_may_be_shared() {
+    let shared = volume("/src", "/a", MountFlags::NONE, MountFlags::SHARED);
+    let second = volume("/src", "/a/b", MountFlags::NONE, MountFlags::PRIVATE);
+    let plan = built(&with_mounts(vec![shared, second]));
+    let attach = named(&plan, "attach \"/src\" at \"/a/b\"");
+    let propagate = plan
+        .steps()
+        .iter()
+        .rposition(|step| matches!(step.op(), Op::MountAttributes { .. }))
+        .unwrap();
+    assert!(attach < propagate);
+
+    let mut case = with_mounts(vec![volume(
+        "/src",
+        "/a",
+        MountFlags::NONE,
+        MountFlags::PRIVATE,
+    )]);
+    case.config.root_propagation = MountFlags::SHARED | MountFlags::REC;
+    let plan = built(&case);
+    assert!(
+        named(&plan, "attach \"/src\" at \"/a\"")
+            < position(&plan, |op| matches!(op, Op::MountAttributes { .. })).unwrap()
+    );
+}
+
+#[test]
+fn explicitly_cleared_flags_are_not_kept_when_a_user_namespace_locked_them() {
+    let mut bind = volume("/src", "/data", MountFlags::NOSUID, MountFlags::NONE);
+    bind.cleared_flags = MountFlags::NOEXEC;
+    let mut case = Case::user_namespace();
+    case.config.mounts = vec![bind];
+    case.config.readonlyfs = false;
+    let kept = MountAttr::RDONLY | MountAttr::NODEV | MountAttr::NOSYMFOLLOW;
+    assert_eq!(
+        changes(&built(&case)),
+        [
+            (0, MountAttr::NOEXEC, 0, false, false),
+            (MountAttr::NOSUID, kept, 0, false, true)
+        ]
+    );
+}
+
+#[test]
+fn recursive_attributes_are_set_on_top_of_the_others() {
+    let mut bind = volume(
+        "/src",
+        "/data",
+        MountFlags::REC | MountFlags::NOSUID,
+        MountFlags::NONE,
+    );
+    bind.rec_attr = Some(MountAttr {
+        attr_set: MountAttr::RDONLY,
+        ..MountAttr::default()
+    });
+    let plan = built(&with_mounts(vec![bind]));
+    assert_eq!(
+        changes(&plan),
+        [
+            (
+                MountAttr::NOSUID,
+                MountAttr::RDONLY | OTHERS & !MountAttr::NOSUID,
+                0,
+                false,
+                false
+            ),
+            (MountAttr::RDONLY, 0, 0, true, false)
+        ]
+    );
+    // rrelatime is a change although the value of what it sets is 0.
+    let mut bind = volume("/src", "/data", MountFlags::REC, MountFlags::NONE);
+    bind.rec_attr = Some(MountAttr {
+        attr_clr: MountAttr::ATIME,
+        ..MountAttr::default()
+    });
+    assert_eq!(
+        changes(&built(&with_mounts(vec![bind]))),
+        [(0, MountAttr::ATIME, 0, true, false)]
+    );
+}
+
+#[test]
+fn a_bind_takes_no_data_and_an_absolute_source() {
+    let mut bind = volume("/src", "/data", MountFlags::NONE, MountFlags::NONE);
+    bind.data = "size=1".to_owned();
+    assert_eq!(
+        with_mounts(vec![bind]).refusal(),
+        "bind mounts cannot have any filesystem-specific options applied"
+    );
+    let bind = volume("src", "/data", MountFlags::NONE, MountFlags::NONE);
+    assert!(
+        with_mounts(vec![bind])
+            .refusal()
+            .contains("mounts[0].source")
+    );
+}
+
+#[test]
+fn a_tmpfs_asks_its_mount_point_for_the_mode_first() {
+    let plan = built(&with_mounts(vec![mount(
+        "tmpfs",
+        "/t",
+        MountFlags::NONE,
+        "mode=0700",
+    )]));
+    let Some(Op::NewMount {
+        mode_of, options, ..
+    }) = ops(&plan)
+        .into_iter()
+        .find(|op| matches!(op, Op::NewMount { .. }))
+    else {
+        panic!()
+    };
+    assert!(mode_of.is_some());
+    // Given later, the explicit mode wins.
+    assert_eq!(
+        options,
+        &[FsOption::String(c"mode".to_owned(), c"0700".to_owned())]
+    );
+}
+
+#[test]
+fn a_read_only_tmpfs_and_dev_become_read_only_after_everything_is_in_them() {
+    let mut case = Case::standard();
+    case.config.readonlyfs = false;
+    case.config.mounts[1].flags |= MountFlags::RDONLY;
+    case.config
+        .mounts
+        .push(mount("tmpfs", "/ro", MountFlags::RDONLY, ""));
+    let plan = built(&case);
+    let tmpfs: Vec<u64> = new_mounts(&plan)
+        .into_iter()
+        .filter(|(kind, _)| *kind == "tmpfs")
+        .map(|(_, a)| a)
+        .collect();
+    assert!(
+        tmpfs
+            .iter()
+            .all(|attributes| attributes & MountAttr::RDONLY == 0)
+    );
+    let last_node = position(
+        &plan,
+        |op| matches!(op, Op::Symlink { name, .. } if name.to_bytes() == b"ptmx"),
+    )
+    .unwrap();
+    let pivot = position(&plan, |op| matches!(op, Op::PivotRoot(_))).unwrap();
+    for point in ["/dev", "/ro"] {
+        let at = named(&plan, &format!("make {point} read-only"));
+        assert!(last_node < at && pivot < at);
+        assert!(matches!(
+            plan.steps()[at].op(),
+            Op::MountAttributes {
+                set: 1,
+                clear: 0,
+                ..
+            }
+        ));
+    }
+}
+
+#[test]
+fn tmpcopyup_copies_before_the_mount_covers_its_source() {
+    let mut copied = mount("tmpfs", "/etc", MountFlags::NONE, "");
+    copied.extensions = Mount::COPY_UP;
+    let plan = built(&with_mounts(vec![copied.clone()]));
+    let copy = position(&plan, |op| matches!(op, Op::CopyTree { .. })).unwrap();
+    assert!(copy < named(&plan, "attach \"tmpfs\" at \"/etc\""));
+    copied.device = "mqueue".to_owned();
+    assert!(with_mounts(vec![copied]).refusal().contains("tmpcopyup"));
+}
+
+#[test]
+fn mount_labels_go_where_the_file_system_takes_them() {
+    let mut case = Case::standard();
+    case.config.mount_label = "u:r:t:s0:c1,c2".to_owned();
+    let plan = built(&case);
+    let labelled = |kind: &str| {
+        ops(&plan).into_iter().any(|op| match op {
+            Op::NewMount {
+                fstype, options, ..
+            } if fstype.to_bytes() == kind.as_bytes() => options.contains(&FsOption::String(
+                c"context".to_owned(),
+                c"u:r:t:s0:c1,c2".to_owned(),
+            )),
+            _ => false,
+        })
+    };
+    assert!(labelled("tmpfs") && labelled("devpts"));
+    assert!(!labelled("proc") && !labelled("sysfs") && !labelled("mqueue") && !labelled("cgroup2"));
+    let Some(Op::SetXattr { name, value, .. }) = ops(&plan)
+        .into_iter()
+        .find(|op| matches!(op, Op::SetXattr { .. }))
+    else {
+        panic!()
+    };
+    assert_eq!(
+        (name.to_bytes(), value.as_slice()),
+        (b"security.selinux".as_slice(), b"u:r:t:s0:c1,c2".as_slice())
+    );
+    let Some(Op::Mask { context, .. }) = ops(&plan)
+        .into_iter()
+        .find(|op| matches!(op, Op::Mask { .. }))
+    else {
+        panic!()
+    };
+    assert_eq!(context.as_deref(), Some(c"u:r:t:s0:c1,c2"));
+}
+
+#[test]
+fn an_id_mapped_mount_is_lent_to_the_parent_before_it_is_attached() {
+    let mut bind = volume("/src", "/data", MountFlags::REC, MountFlags::NONE);
+    bind.id_mapping = Some(MountIdMapping::default());
+    let mut case = with_mounts(vec![mount("tmpfs", "/t", MountFlags::NONE, ""), bind]);
+    let plan = built(&case);
+    let lend = position(&plan, |op| matches!(op, Op::LendDescriptor { .. })).unwrap();
+    assert!(
+        matches!(plan.steps()[lend].op(), Op::LendDescriptor { tag, .. } if *tag == Tag::IdMap(1).number())
+    );
+    assert!(lend < named(&plan, "attach \"/src\" at \"/data\""));
+    case.config.rootless_euid = true;
+    assert!(case.refusal().contains("id-mapped"));
+    let mut tmpfs = mount("tmpfs", "/t", MountFlags::NONE, "");
+    tmpfs.id_mapping = Some(MountIdMapping::default());
+    assert!(
+        with_mounts(vec![tmpfs])
+            .refusal()
+            .contains("only bind mounts")
+    );
+}
+
+#[test]
+fn a_source_that_the_mapped_root_cannot_reach_is_asked_for() {
+    let plan = built(&Case::user_namespace());
+    let own = named(
+        &plan,
+        "open the source of the bind mount of \"/private/dir\" at \"/data\"",
+    );
+    let step = &plan.steps()[own];
+    assert_eq!(step.tolerated(), [libc::EACCES, libc::EPERM]);
+    let ask = usize::try_from(step.otherwise().unwrap()).unwrap();
+    // The parent resolves below a root that this process shows it.
+    assert!(matches!(plan.steps()[ask].op(), Op::Open { path, .. } if path.to_bytes() == b"/"));
+    assert!(
+        matches!(plan.steps()[ask + 1].op(), Op::SendDescriptor { tag, .. } if *tag == Tag::Root.number())
+    );
+    assert!(
+        matches!(plan.steps()[ask + 3].op(), Op::AskDescriptor { tag, .. } if *tag == Tag::Source(7).number())
+    );
+
+    // A parent without privilege has no more rights than the process.
+    let mut case = Case::user_namespace();
+    case.host.effective_uid = 1000;
+    assert_eq!(
+        count(&built(&case), |op| matches!(op, Op::AskDescriptor { .. })),
+        0
+    );
+}
+
+#[test]
+fn many_mounts_share_the_slots_of_the_stub() {
+    let mounts = (0..500)
+        .map(|n| {
+            volume(
+                "/src",
+                &format!("/m{n}"),
+                MountFlags::NONE,
+                MountFlags::NONE,
+            )
+        })
+        .collect();
+    with_mounts(mounts).init().unwrap();
+}

@@ -1,0 +1,207 @@
+//! Namespaces, cgroups, networks.
+
+use configs::config::{MountFlags, NamespaceType, Network};
+use nsenter::plan::{FsOption, Op};
+
+use super::super::super::{Filter, Gate, Input, Tag};
+use super::super::{Case, count, named, ops, position};
+use super::built;
+
+#[test]
+fn a_joined_pid_namespace_sees_only_the_finished_process_where_the_kernel_allows() {
+    let mut case = Case::standard();
+    case.config
+        .namespaces
+        .set(NamespaceType::Pid, "/proc/7/ns/pid");
+    let birth =
+        |case: &Case| position(&built(case), |op| matches!(op, Op::SecondStage { .. })).unwrap();
+    let pivot = |case: &Case| position(&built(case), |op| matches!(op, Op::PivotRoot(_))).unwrap();
+    assert!(birth(&case) < pivot(&case));
+    case.host.procfs_pidns = true;
+    assert!(birth(&case) > pivot(&case));
+    let plan = built(&case);
+    let pidns = FsOption::String(c"pidns".to_owned(), c"/proc/7/ns/pid".to_owned());
+    assert!(
+        ops(&plan)
+            .into_iter()
+            .any(|op| matches!(op, Op::NewMount { options, .. } if options.contains(&pidns)))
+    );
+    // A filter that needs a capability to load must not be loaded in there.
+    case.config.no_new_privileges = false;
+    case.filter = Some(Filter {
+        flags: 0,
+        program: vec![0; 8],
+        listener: false,
+    });
+    assert!(birth(&case) < pivot(&case));
+}
+
+#[test]
+fn time_offsets_are_written_with_the_rights_of_before() {
+    let mut case = Case::user_namespace();
+    case.config.namespaces.set(NamespaceType::Time, "");
+    case.config.time_offsets = [("boottime", 7, 8), ("monotonic", -1, 0)]
+        .map(|(clock, secs, nanosecs)| {
+            (
+                clock.to_owned(),
+                configs::config::TimeOffset { secs, nanosecs },
+            )
+        })
+        .into();
+    let plan = built(&case);
+    let write = named(&plan, "set the clocks of the time namespace");
+    let Op::Write { bytes, .. } = plan.steps()[write].op() else {
+        panic!()
+    };
+    assert_eq!(bytes, b"boottime 7 8\nmonotonic -1 0\n");
+    assert!(named(&plan, "open /proc/self/timens_offsets") < named(&plan, "make user namespace"));
+    case.config.namespaces.remove(NamespaceType::Time);
+    assert!(case.refusal().contains("time namespace isn't enabled"));
+}
+
+#[test]
+fn an_unprivileged_runtime_becomes_dumpable_to_open_its_own_files() {
+    let mut case = Case::user_namespace();
+    case.config.oom_score_adj = Some(500);
+    let bracket = |case: &Case| count(&built(case), |op| matches!(op, Op::Dumpable(true)));
+    assert_eq!(bracket(&case), 1);
+    case.host.effective_uid = 1000;
+    assert_eq!(bracket(&case), 2);
+}
+
+#[test]
+fn groups_are_dropped_unless_that_is_switched_off() {
+    let mut case = Case::user_namespace();
+    let groups = |case: &Case| count(&built(case), |op| matches!(op, Op::SetGroups(_)));
+    assert_eq!(groups(&case), 2);
+    case.config.rootless_euid = true;
+    assert_eq!(groups(&case), 0);
+    case.process.additional_gids([5]);
+    assert_eq!(
+        case.refusal(),
+        "cannot set any additional groups in a rootless container"
+    );
+    let mut nested = Case::standard();
+    nested.host.setgroups_denied = true;
+    assert_eq!(groups(&nested), 0);
+}
+
+#[test]
+fn namespaces_that_fit_nothing_are_refused_by_the_name_of_the_field() {
+    let mut case = Case::user_namespace();
+    case.config.uid_mappings.clear();
+    assert!(case.refusal().contains("linux.uidMappings"));
+    let mut case = Case::standard();
+    case.host.effective_uid = 1000;
+    assert_eq!(
+        case.refusal(),
+        "rootless container requires user namespaces"
+    );
+    let mut case = Case::standard();
+    case.config.namespaces.remove(NamespaceType::Uts);
+    assert_eq!(
+        case.refusal(),
+        "unable to set hostname without a private UTS namespace"
+    );
+    let mut case = Case::standard();
+    case.config.namespaces.remove(NamespaceType::Mount);
+    assert_eq!(
+        case.refusal(),
+        "unable to restrict sys entries without a private MNT namespace"
+    );
+    let mut case = Case::bare();
+    case.config.no_pivot_root = true;
+    case.config.root_propagation = MountFlags::PRIVATE;
+    assert_eq!(
+        case.refusal(),
+        "rootfsPropagation of [r]private is not safe without pivot_root"
+    );
+}
+
+#[test]
+fn the_initial_affinity_of_an_exec_applies_outside_of_the_cgroup() {
+    let mut case = Case::standard();
+    case.process.cpu_affinity(configs::config::CpuAffinity {
+        initial: Some("0".parse().unwrap()),
+        final_cpus: Some("1".parse().unwrap()),
+    });
+    let built = case.exec().unwrap();
+    assert!(!built.spawn_into_cgroup);
+    assert!(
+        built
+            .inputs
+            .iter()
+            .any(|(_, input)| *input == Input::CgroupDirectory)
+    );
+    let masks: Vec<&Op> = ops(&built.plan)
+        .into_iter()
+        .filter(|op| matches!(op, Op::Affinity(_)))
+        .collect();
+    let mask = |word: u64| Op::Affinity(Some(word.to_ne_bytes().to_vec()));
+    assert_eq!(masks, [&mask(1), &mask(2)]);
+    let birth = position(&built.plan, |op| matches!(op, Op::SecondStage { .. })).unwrap();
+    assert!(birth < named(&built.plan, "set the final CPU affinity"));
+    // An init has no affinity of its own: what it inherited is taken off.
+    let plan = case.init().unwrap().plan;
+    assert_eq!(
+        ops(&plan)
+            .into_iter()
+            .filter(|op| matches!(op, Op::Affinity(_)))
+            .collect::<Vec<_>>(),
+        [&Op::Affinity(None)]
+    );
+}
+
+#[test]
+fn a_gate_waits_for_the_placement_before_the_cgroup_namespace() {
+    let mut case = Case::standard();
+    case.cgroup.unified = false;
+    case.cgroup.gate = true;
+    let built = case.init().unwrap();
+    assert!(!built.spawn_into_cgroup);
+    let gate = position(
+        &built.plan,
+        |op| matches!(op, Op::AskGate(n) if *n == Gate::Cgroup.number()),
+    )
+    .unwrap();
+    assert!(gate < position(&built.plan, |op| matches!(op, Op::Unshare(_))).unwrap());
+}
+
+#[test]
+fn rootless_cgroups_may_not_be_joinable() {
+    let mut case = Case::user_namespace();
+    case.cgroup.tasks = vec!["memory".to_owned()];
+    let step = |case: &Case| {
+        let plan = built(case);
+        plan.steps()[named(&plan, "join the memory cgroup")]
+            .tolerated()
+            .to_vec()
+    };
+    assert!(step(&case).is_empty());
+    case.config.rootless_cgroups = true;
+    assert_eq!(step(&case), [libc::EPERM, libc::EACCES]);
+}
+
+#[test]
+fn further_networks_are_left_to_the_parent() {
+    let mut case = Case::standard();
+    assert_eq!(
+        count(&built(&case), |op| matches!(op, Op::Socket { .. })),
+        0
+    );
+    case.config.networks.push(Network {
+        kind: "veth".to_owned(),
+        ..Network::default()
+    });
+    let plan = built(&case);
+    let socket = position(&plan, |op| matches!(op, Op::Socket { .. })).unwrap();
+    assert!(
+        matches!(plan.steps()[socket + 1].op(), Op::LendDescriptor { tag, .. } if *tag == Tag::RouteSocket.number())
+    );
+    assert_eq!(count(&plan, |op| matches!(op, Op::Netlink(_))), 1);
+    // The loopback of a joined namespace is its owner's business.
+    case.config
+        .namespaces
+        .set(NamespaceType::Network, "/run/netns/x");
+    assert_eq!(count(&built(&case), |op| matches!(op, Op::Netlink(_))), 0);
+}

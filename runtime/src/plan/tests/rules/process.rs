@@ -1,0 +1,320 @@
+//! The process: identity, environment, terminal, hooks.
+
+use configs::config::{Capabilities, MountFlags};
+use nsenter::plan::{Dir, Op, Plan};
+
+use super::super::super::{CgroupView, Gate, Tag};
+use super::super::{Case, command, count, mount, named, ops, position, private};
+use super::{built, with_mounts};
+use crate::{ErrorKind, Terminal};
+
+#[test]
+fn absent_capabilities_leave_them_alone_and_empty_ones_drop_all() {
+    let mut case = Case::standard();
+    case.config.capabilities = None;
+    let touches = |op: &Op| {
+        matches!(
+            op,
+            Op::BoundingSet { .. } | Op::Capabilities { .. } | Op::AmbientSet(_)
+        )
+    };
+    assert_eq!(count(&built(&case), touches), 0);
+    case.config.capabilities = Some(Capabilities::default());
+    let plan = built(&case);
+    let dropped: Vec<&Op> = ops(&plan).into_iter().filter(|op| touches(op)).collect();
+    assert_eq!(
+        dropped,
+        [
+            &Op::BoundingSet { keep: 0, last: 40 },
+            &Op::Capabilities {
+                effective: 0,
+                permitted: 0,
+                inheritable: 0
+            },
+            &Op::AmbientSet(0)
+        ]
+    );
+}
+
+#[test]
+fn capabilities_that_the_kernel_lacks_are_told_and_left_out() {
+    let mut case = Case::standard();
+    let names = ["CAP_CHOWN", "CAP_NEVER", "CAP_CHECKPOINT_RESTORE"]
+        .map(str::to_owned)
+        .to_vec();
+    case.config.capabilities = Some(Capabilities {
+        bounding: names.clone(),
+        effective: names,
+        ..Capabilities::default()
+    });
+    case.host.last_capability = 39;
+    let built = case.init().unwrap();
+    assert_eq!(
+        built.warnings,
+        ["ignoring unknown or unavailable capabilities: [CAP_NEVER CAP_CHECKPOINT_RESTORE]"]
+    );
+    assert!(ops(&built.plan).contains(&&Op::BoundingSet { keep: 1, last: 39 }));
+}
+
+#[test]
+fn capabilities_survive_the_change_to_another_user() {
+    let keeps = |plan: &Plan| count(plan, |op| matches!(op, Op::KeepCapabilities(_)));
+    assert_eq!(keeps(&built(&Case::standard())), 0);
+    let plan = built(&Case::engine());
+    let [on, off] =
+        [true, false].map(|keep| position(&plan, |op| *op == Op::KeepCapabilities(keep)).unwrap());
+    let uid = position(&plan, |op| *op == Op::SetUid(1000)).unwrap();
+    assert!(on < uid && uid < off);
+}
+
+#[test]
+fn an_id_that_means_no_change_is_refused() {
+    let mut case = Case::standard();
+    case.process.user(u32::MAX, 0);
+    assert!(case.refusal().contains("4294967295"));
+    case.process.user(0, 0).additional_gids([u32::MAX]);
+    assert!(case.refusal().contains("4294967295"));
+}
+
+#[test]
+fn the_working_directory_is_tried_with_both_identities_and_verified() {
+    let plan = built(&Case::engine());
+    let first = position(&plan, |op| {
+        matches!(
+            op,
+            Op::ChangeDirectory {
+                retry_later: true,
+                ..
+            }
+        )
+    })
+    .unwrap();
+    let uid = position(&plan, |op| *op == Op::SetUid(1000)).unwrap();
+    let second = position(&plan, |op| matches!(op, Op::RetryDirectory(_))).unwrap();
+    let verify = position(&plan, |op| matches!(op, Op::VerifyDirectory)).unwrap();
+    assert!(first < uid && uid < second && second < verify);
+    // It is made before, inside of the root, and nothing is done for the root directory itself.
+    assert!(named(&plan, "create the working directory \"/home/user\"") < first);
+    let plan = built(&Case::standard());
+    assert_eq!(
+        count(&plan, |op| matches!(
+            op,
+            Op::ChangeDirectory { .. } | Op::RetryDirectory(_)
+        )),
+        0
+    );
+    assert_eq!(count(&plan, |op| matches!(op, Op::VerifyDirectory)), 1);
+    // An exec makes no directory.
+    let plan = Case::engine().exec().unwrap().plan;
+    assert_eq!(count(&plan, |op| matches!(op, Op::MakePath { .. })), 0);
+}
+
+#[test]
+fn the_mask_is_the_configured_one_or_the_usual() {
+    let mask = |plan: &Plan| {
+        ops(plan).into_iter().find_map(|op| match op {
+            Op::Umask(mask) => Some(*mask),
+            _ => None,
+        })
+    };
+    let mut case = Case::standard();
+    assert_eq!(mask(&built(&case)), Some(0o022));
+    case.host.umask = Some(0o077);
+    assert_eq!(mask(&built(&case)), Some(0o022));
+    assert_eq!(mask(&case.exec().unwrap().plan), Some(0o077));
+    case.config.umask = Some(0o027);
+    assert_eq!(mask(&case.exec().unwrap().plan), Some(0o027));
+    case.process.umask(0o007);
+    assert_eq!(mask(&built(&case)), Some(0o007));
+}
+
+#[test]
+fn home_is_only_asked_for_when_it_is_missing() {
+    let asks = |case: &Case| count(&built(case), |op| matches!(op, Op::AskHome(_)));
+    let mut case = Case::standard();
+    assert_eq!(asks(&case), 1);
+    case.process.add_env("HOME=/root");
+    assert_eq!(asks(&case), 0);
+    assert_eq!(asks(&Case::bare()), 0);
+}
+
+#[test]
+fn the_terminal_comes_from_the_containers_devpts_and_covers_the_console_of_an_init() {
+    let mut case = Case::standard();
+    case.process.terminal(Some(Terminal::Keep));
+    let plan = built(&case);
+    let pivot = position(&plan, |op| matches!(op, Op::PivotRoot(_))).unwrap();
+    let Some((at, Op::Pty { slave, .. })) = ops(&plan)
+        .into_iter()
+        .enumerate()
+        .find(|(_, op)| matches!(op, Op::Pty { .. }))
+    else {
+        panic!()
+    };
+    assert!(pivot < at);
+    let console = named(&plan, "clone the terminal for /dev/console");
+    assert!(
+        matches!(plan.steps()[console].op(), Op::CloneTree { dir: Dir::Slot(dir), path, .. } if dir == slave && path.is_empty())
+    );
+    // With a terminal the standard streams are no null device.
+    assert_eq!(count(&plan, |op| matches!(op, Op::ReopenNull)), 0);
+
+    let plan = case.exec().unwrap().plan;
+    assert_eq!(count(&plan, |op| matches!(op, Op::CloneTree { .. })), 0);
+    let session = position(&plan, |op| matches!(op, Op::NewSession)).unwrap();
+    assert!(session < position(&plan, |op| matches!(op, Op::ControllingTerminal(_))).unwrap());
+}
+
+#[test]
+fn hooks_get_their_environment_and_the_state_around_the_pid() {
+    let mut case = Case::standard();
+    let mut hook = command("/hook");
+    hook.args = vec!["other name".to_owned()];
+    hook.timeout = Some(std::time::Duration::from_millis(1500));
+    case.config.hooks.create_container = vec![hook];
+    case.config.hooks.start_container = vec![command("/late")];
+    case.config.labels = vec!["pid\":1=\"pid\":1".to_owned(), "bundle=/b".to_owned()];
+    let plan = built(&case);
+    let Some(Op::Hook(hook)) = ops(&plan).into_iter().find(|op| matches!(op, Op::Hook(_))) else {
+        panic!()
+    };
+    assert_eq!(hook.args, [c"other name".to_owned()]);
+    assert_eq!(
+        (hook.env.as_deref(), hook.timeout_ms),
+        (Some([].as_slice()), 1500)
+    );
+    let json = [hook.stdin.0.as_slice(), b"4711", &hook.stdin.1].concat();
+    let state: configs::oci::State = serde_json::from_slice(&json).unwrap();
+    assert_eq!(
+        (state.pid, state.id.as_str(), state.bundle.as_str()),
+        (4711, "c1", "/b")
+    );
+    assert_eq!(state.status, configs::oci::ContainerStatus::Creating);
+    assert_eq!(state.annotations["pid\":1"], "\"pid\":1");
+
+    let Some(Op::LateHooks(late)) = ops(&plan)
+        .into_iter()
+        .find(|op| matches!(op, Op::LateHooks(_)))
+    else {
+        panic!()
+    };
+    assert_eq!(late[0].env, None);
+    assert!(
+        late[0]
+            .stdin
+            .0
+            .windows(18)
+            .any(|window| window == b"\"status\":\"created\"")
+    );
+    let change = position(&plan, |op| matches!(op, Op::ChangeDirectoryTo(_))).unwrap();
+    assert!(change < position(&plan, |op| matches!(op, Op::PivotRoot(_))).unwrap());
+}
+
+#[test]
+fn what_hooks_cannot_be_is_refused_by_name() {
+    let mut case = Case::bare();
+    case.config.hooks.create_container = vec![command("relative")];
+    assert!(case.refusal().contains("hooks.createContainer[0]"));
+    let mut hook = command("/hook");
+    hook.dir = "/tmp".to_owned();
+    case.config.hooks.create_container = vec![hook];
+    let error = case.init().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unsupported);
+}
+
+#[test]
+fn the_parents_gate_for_hooks_is_only_asked_when_it_has_something_to_do() {
+    let mut case = Case::standard();
+    let gates = |case: &Case| count(&built(case), |op| *op == Op::AskGate(Gate::Hooks.number()));
+    assert_eq!(gates(&case), 0);
+    case.late_limits = true;
+    assert_eq!(gates(&case), 1);
+    case.late_limits = false;
+    case.config.hooks.create_runtime = vec![command("/hook")];
+    assert_eq!(gates(&case), 1);
+}
+
+#[test]
+fn exec_joins_what_the_configuration_names_and_enters_a_root_without_mount_namespace() {
+    let mut case = Case::standard();
+    let joins = |case: &Case| {
+        ops(&case.exec().unwrap().plan)
+            .into_iter()
+            .find_map(|op| match op {
+                Op::JoinProcess { flags, .. } => Some(u64::from(*flags)),
+                _ => None,
+            })
+    };
+    let all = case
+        .config
+        .namespaces
+        .iter()
+        .fold(0, |flags, ns| flags | ns.kind.clone_flag());
+    assert_eq!(joins(&case), Some(all));
+    case.config.namespaces = private(&[]);
+    assert_eq!(joins(&case), None);
+    assert_eq!(
+        count(&case.exec().unwrap().plan, |op| matches!(op, Op::Chroot(_))),
+        1
+    );
+}
+
+#[test]
+fn values_of_the_process_win_over_the_containers() {
+    let mut case = Case::engine();
+    case.process
+        .no_new_privileges(true)
+        .capabilities(Capabilities::default());
+    let plan = case.exec().unwrap().plan;
+    assert_eq!(count(&plan, |op| *op == Op::NoNewPrivileges), 1);
+    assert_eq!(
+        count(&plan, |op| matches!(
+            op,
+            Op::Capabilities { permitted: 0, .. }
+        )),
+        1
+    );
+}
+
+#[test]
+fn null_bytes_are_refused_wherever_they_stand() {
+    let mut case = Case::bare();
+    case.process = crate::Process::new(["/bin/sh", "a\0b"]);
+    assert!(case.refusal().contains("process.args"));
+    let mut case = Case::bare();
+    case.process.cwd("/a\0b");
+    assert!(case.refusal().contains("process.cwd"));
+    let case = with_mounts(vec![mount("tmpfs", "/a\0b", MountFlags::NONE, "")]);
+    assert_eq!(case.refusal(), "mount field contains null byte");
+    let mut case = Case::standard();
+    case.config.sysctl = [("net.x".to_owned(), "1\0".to_owned())].into();
+    assert!(case.refusal().contains("linux.sysctl"));
+}
+
+#[test]
+fn tags_and_gates_read_back_from_their_numbers() {
+    for tag in [
+        Tag::Root,
+        Tag::RouteSocket,
+        Tag::Source(0),
+        Tag::Source(65_535),
+        Tag::IdMap(0),
+        Tag::IdMap(65_535),
+    ] {
+        assert_eq!(Tag::from_number(tag.number()), Some(tag));
+    }
+    for gate in [Gate::Cgroup, Gate::Hooks] {
+        assert_eq!(Gate::from_number(gate.number()), Some(gate));
+    }
+    assert_eq!(Tag::from_number(0), None);
+    assert_eq!(Tag::from_number(0x3_0000), None);
+    assert_eq!(Gate::from_number(0), None);
+}
+
+#[test]
+fn a_view_is_only_looked_at_for_cgroup_mounts() {
+    let mut case = Case::bare();
+    let one = built(&case);
+    case.view = CgroupView::Legacy(Vec::new());
+    assert_eq!(one.as_bytes(), built(&case).as_bytes());
+}
