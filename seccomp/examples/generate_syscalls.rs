@@ -10,6 +10,11 @@
 //! cargo run -p cofferdam-seccomp --example generate_syscalls -- 6.17 \
 //!     x86_64=…/x86_64/general.rs x32=… x86=… arm=… aarch64=… riscv64=… loongarch64=… > seccomp/src/syscalls/table.rs
 //! ```
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "the table goes to stdout, what to look at to stderr"
+)]
 
 use std::collections::BTreeMap;
 use std::error::Error;

@@ -5,7 +5,6 @@
 //! ```
 //!
 //! Times are the median of many runs. Each load happens in a new thread, which has no other filter.
-#![allow(unsafe_code, reason = "prctl(PR_SET_NO_NEW_PRIVS)")]
 #![allow(
     clippy::print_stdout,
     reason = "printing the result is what the example is for"
@@ -25,8 +24,7 @@ fn median(mut times: Vec<Duration>) -> Duration {
 fn load(program: &Program) -> Result<Duration, Box<dyn Error + Send + Sync>> {
     thread::scope(|scope| {
         let loading = scope.spawn(|| -> std::io::Result<Duration> {
-            // SAFETY: no pointers.
-            unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) };
+            rustix::thread::set_no_new_privs(true)?;
             let start = Instant::now();
             install(program)?;
             Ok(start.elapsed())

@@ -21,7 +21,7 @@ use crate::syscalls;
 /// Starts every file; the last byte is the version of the format.
 const MAGIC: &[u8; 8] = b"cfdmsec\x01";
 
-/// The largest file that is read: a program has at most 65535 instructions, the rest is the profile.
+/// The largest file that is read: a program has at most 32 KiB, the rest is the profile.
 const MAX_FILE_SIZE: u64 = 8 << 20;
 
 /// A directory of compiled programs, addressed by everything they depend on: the profile, the backend and its

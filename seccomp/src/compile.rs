@@ -93,7 +93,7 @@ impl fmt::Display for Warning {
 ///
 /// [`InvalidProfile`](ErrorKind::InvalidProfile) and [`Unsupported`](ErrorKind::Unsupported) for what the profile
 /// says, [`Library`](ErrorKind::Library) for what libseccomp refuses, [`TooLarge`](ErrorKind::TooLarge) for more than
-/// 65535 instructions.
+/// [`MAX_INSTRUCTIONS`](crate::MAX_INSTRUCTIONS).
 pub fn compile(profile: &Profile, backend: Backend) -> Result<Compiled> {
     let mut warnings = Vec::new();
     let rules = Rules::new(profile, &mut warnings)?;

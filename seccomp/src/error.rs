@@ -13,7 +13,7 @@ pub enum ErrorKind {
     InvalidProfile,
     /// The profile is meaningful, but this kernel, this build or this libseccomp cannot do it.
     Unsupported,
-    /// The filter would have more instructions than the kernel's 16-bit program length can say.
+    /// The filter would have more instructions than the kernel takes.
     TooLarge,
     /// libseccomp refused something.
     Library,
@@ -29,6 +29,10 @@ pub enum ErrorKind {
 /// [`source`](StdError::source).
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
+#[allow(
+    clippy::error_impl_error,
+    reason = "read as seccomp::Error, like io::Error"
+)]
 pub struct Error {
     kind: ErrorKind,
     message: String,
@@ -75,7 +79,7 @@ impl Error {
         self.kind
     }
 
-    /// The kernel's error number, when a system call failed.
+    /// The kernel's error number (`errno`), when a system call failed.
     #[must_use]
     pub fn errno(&self) -> Option<i32> {
         self.source

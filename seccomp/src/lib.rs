@@ -1,4 +1,45 @@
-//! OCI seccomp profiles to BPF: native compiler and libseccomp backend, cache, ENOSYS stub.
+//! OCI seccomp profiles as kernel filters: a native compiler, a libseccomp backend, a cache, and the ENOSYS rule.
+//!
+//! [`compile()`] turns a [`Profile`] (the `linux.seccomp` object of an OCI configuration) into a [`Program`]: classic
+//! BPF instructions and the flags to load them with. [`install()`] loads it for the calling thread; a caller that
+//! loads it elsewhere takes [`Program::as_bytes`]. [`evaluate()`] says what a program answers for a system call,
+//! [`features()`] what this crate and the kernel support, and [`Cache`] keeps programs of the slower backend.
+//!
+//! # What a filter answers
+//!
+//! 1. A call of an architecture that is not in the filter ends the thread. The native architecture always is in it.
+//! 2. A call with a number above every one that the profile mentions on its architecture fails with `ENOSYS`, unless
+//!    the default action lets calls through or traces them.
+//! 3. A rule without conditions decides; of several, the first.
+//! 4. Of the rules whose conditions hold, the one with the strictest action decides.
+//! 5. Otherwise it is the default action.
+//!
+//! # Example
+//!
+//! ```
+//! use cofferdam_seccomp::{Action, Architecture, Backend, Profile, Rule, compile, evaluate};
+//!
+//! let profile = Profile {
+//!     default_action: "SCMP_ACT_ALLOW".into(),
+//!     syscalls: vec![Rule {
+//!         names: vec!["mount_setattr".into()],
+//!         action: "SCMP_ACT_ERRNO".into(),
+//!         errno_ret: Some(1),
+//!         args: Vec::new(),
+//!     }],
+//!     ..Profile::default()
+//! };
+//! let program = compile(&profile, Backend::Native)?.program;
+//! // mount_setattr is 442 on every architecture but MIPS and x32.
+//! let answer = evaluate(&program, Architecture::native().unwrap(), 442, [0; 6])?;
+//! assert_eq!(Action::from_return_value(answer), Action::Errno(1));
+//! # Ok::<(), cofferdam_seccomp::Error>(())
+//! ```
+//!
+//! # Kernel interface
+//!
+//! seccomp(2) and prctl(2) `PR_SET_SECCOMP` (Linux 3.5), `SECCOMP_SET_MODE_FILTER` with flags (3.17), actions and
+//! flags as documented at [`Action`] and [`FilterFlags`].
 
 mod action;
 mod architecture;
@@ -16,6 +57,8 @@ mod native;
 mod operator;
 mod profile;
 mod program;
+#[cfg(feature = "libseccomp")]
+mod prologue;
 mod rules;
 mod sys;
 mod syscalls;
@@ -32,3 +75,8 @@ pub use operator::Operator;
 pub use profile::{Arg, Profile, Rule};
 pub use program::{Instruction, MAX_INSTRUCTIONS, Program};
 pub use sys::install;
+
+/// The examples of the README are compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -12,10 +12,11 @@ use rustix::fs::{MemfdFlags, memfd_create};
 use crate::action::Action;
 use crate::architecture::Architecture;
 use crate::compile::Warning;
-use crate::enosys::{self, Threshold};
-use crate::error::{Error, Result};
+
+use crate::error::{Error, ErrorKind, Result};
 use crate::operator::Operator;
 use crate::program::{Instruction, Program};
+use crate::prologue::{Threshold, prologue};
 use crate::rules::{Condition, Rules};
 
 /// With more rules than this, the filter is a binary tree over system call numbers instead of a list.
@@ -39,14 +40,14 @@ pub(crate) fn compile(rules: &Rules<'_>, warnings: &mut Vec<Warning>) -> Result<
     let context = context(rules, warnings)?;
     let filter = export(&context)?;
     let mut instructions = if rules.answers_enosys() {
-        enosys::prologue(&thresholds(rules, warnings))?
+        prologue(&thresholds(rules, warnings))?
     } else {
         Vec::new()
     };
     let (chunks, rest) = filter.as_chunks::<{ Instruction::SIZE }>();
     if !rest.is_empty() {
         return Err(Error::new(
-            crate::ErrorKind::InvalidProgram,
+            ErrorKind::InvalidProgram,
             format!(
                 "libseccomp exported {} bytes, which are not a BPF program",
                 filter.len()

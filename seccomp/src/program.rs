@@ -53,18 +53,16 @@ pub struct Program {
     flags: FilterFlags,
 }
 
-/// The kernel's limit for a seccomp filter (`BPF_MAXINSNS`, `linux/bpf_common.h`). libseccomp and the program
-/// length's 16 bits would allow more, but the kernel answers `EINVAL`.
+/// The most instructions the kernel takes in one filter (`BPF_MAXINSNS`, `linux/bpf_common.h`).
 pub const MAX_INSTRUCTIONS: usize = 4096;
 
 impl Program {
     pub(crate) fn new(instructions: &[Instruction], flags: FilterFlags) -> Result<Self> {
-        // The program length of `struct sock_fprog` has 16 bits.
-        if instructions.len() > usize::from(u16::MAX) {
+        if instructions.len() > MAX_INSTRUCTIONS {
             return Err(Error::new(
                 ErrorKind::TooLarge,
                 format!(
-                    "seccomp filter too large: {} instructions",
+                    "seccomp filter too large: {} instructions, the kernel takes {MAX_INSTRUCTIONS}",
                     instructions.len()
                 ),
             ));
@@ -82,10 +80,11 @@ impl Program {
     ///
     /// # Errors
     ///
-    /// `bytes` is empty, no multiple of 8 bytes, or more than 65535 instructions.
+    /// `bytes` is empty, no multiple of 8 bytes, or more than [`MAX_INSTRUCTIONS`].
     pub fn from_bytes(bytes: Vec<u8>, flags: FilterFlags) -> Result<Self> {
         let count = bytes.len() / Instruction::SIZE;
-        if bytes.len() % Instruction::SIZE != 0 || count == 0 || count > usize::from(u16::MAX) {
+        if !bytes.len().is_multiple_of(Instruction::SIZE) || count == 0 || count > MAX_INSTRUCTIONS
+        {
             return Err(Error::new(
                 ErrorKind::InvalidProgram,
                 format!("{} bytes are not a BPF program", bytes.len()),
@@ -106,10 +105,10 @@ impl Program {
         chunks.iter().map(|chunk| Instruction::from_bytes(*chunk))
     }
 
-    /// The number of instructions, 1 to 65535.
+    /// The number of instructions, 1 to [`MAX_INSTRUCTIONS`].
     #[must_use]
     pub fn len(&self) -> u16 {
-        // Both constructors keep the length within 16 bits.
+        // Both constructors keep the length far below 16 bits.
         u16::try_from(self.bytes.len() / Instruction::SIZE).unwrap_or(u16::MAX)
     }
 
@@ -154,15 +153,16 @@ mod tests {
     }
 
     #[test]
-    fn a_length_the_kernel_cannot_say_is_refused() {
+    fn a_length_the_kernel_does_not_take_is_refused() {
         let ret = Instruction {
             code: 6,
             jt: 0,
             jf: 0,
             k: 0,
         };
-        assert!(Program::new(&vec![ret; 65_535], FilterFlags::empty()).is_ok());
-        let error = Program::new(&vec![ret; 65_536], FilterFlags::empty()).unwrap_err();
+        assert!(Program::new(&vec![ret; MAX_INSTRUCTIONS], FilterFlags::empty()).is_ok());
+        let error =
+            Program::new(&vec![ret; MAX_INSTRUCTIONS + 1], FilterFlags::empty()).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::TooLarge);
         assert!(Program::from_bytes(vec![0; 12], FilterFlags::empty()).is_err());
         assert!(Program::from_bytes(Vec::new(), FilterFlags::empty()).is_err());

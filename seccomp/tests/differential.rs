@@ -1,7 +1,10 @@
 //! The native compiler against libseccomp: for every architecture and system call number both filters must answer
 //! the same.
 //!
+//! The random tests run few cases by default; `PROPTEST_CASES=500` makes them thorough.
+//!
 //! Numbers above those that both know are compared too: that is where the ENOSYS rule lies.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests")]
 
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
@@ -250,7 +253,7 @@ fn without_overlap(mut profile: Profile) -> Profile {
             let conditional = !rule.args.is_empty();
             rule.names.retain(|name| {
                 let name = &name.as_str();
-                !ONLY_MULTIPLEXED.contains(name) && !(conditional && MULTIPLEXED.contains(name))
+                !(ONLY_MULTIPLEXED.contains(name) || conditional && MULTIPLEXED.contains(name))
             });
         }
     }
@@ -284,7 +287,7 @@ fn without_overlap(mut profile: Profile) -> Profile {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn random_profiles(

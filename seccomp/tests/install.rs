@@ -1,15 +1,19 @@
 //! Compiled filters on the running kernel. A filter holds for the thread that loads it, so each test loads its own in
 //! a thread of its own.
-#![allow(
-    unsafe_code,
-    reason = "the tests make system calls and set no_new_privs by hand"
-)]
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
-use std::io;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::fs::File;
+use std::os::fd::OwnedFd;
 use std::thread;
 
-use cofferdam_seccomp::{Arg, Backend, FilterFlags, Profile, Program, Rule, compile, install};
+use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, SeekFrom, mkdirat, openat2, seek};
+use rustix::io::{Errno, FdFlags, fcntl_getfd};
+use rustix::thread::set_no_new_privs;
+
+use cofferdam_seccomp::{
+    Action, Arg, Backend, FilterFlags, Instruction, MAX_INSTRUCTIONS, Profile, Program, Rule,
+    compile, install,
+};
 
 fn rule(name: &str, action: &str) -> Rule {
     Rule {
@@ -38,31 +42,27 @@ fn backends() -> Vec<Backend> {
 /// Loads the filter in a new thread and runs `test` there.
 fn with_filter(program: Program, test: impl FnOnce(Option<OwnedFd>) + Send + 'static) {
     thread::spawn(move || {
-        // SAFETY: no pointers.
-        let result = unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) };
-        assert_eq!(result, 0);
-        test(install(&program).expect("load the filter"));
+        set_no_new_privs(true).unwrap();
+        test(install(&program).unwrap());
     })
     .join()
     .unwrap();
 }
 
-/// Makes a system call with small integers as arguments and gives its error number.
-fn errno(number: libc::c_long, args: [libc::c_long; 2]) -> Option<i32> {
-    // SAFETY: the callers use calls that take no pointers, or null ones.
-    let result = unsafe { libc::syscall(number, args[0], args[1], 0, 0, 0, 0) };
-    (result < 0).then(|| io::Error::last_os_error().raw_os_error().unwrap())
+/// A call that no test needs: it fails with `EEXIST` when it is let through.
+fn mkdir() -> Result<(), Errno> {
+    mkdirat(CWD, "/", Mode::RWXU)
 }
 
 #[test]
 fn a_denied_call_fails_with_its_error_number() {
     for backend in backends() {
         for flags in [None, Some(Vec::new())] {
-            let mut denied = rule("getppid", "SCMP_ACT_ERRNO");
+            let mut denied = rule("mkdirat", "SCMP_ACT_ERRNO");
             denied.errno_ret = Some(77);
-            let mut conditional = rule("getpriority", "SCMP_ACT_ERRNO");
+            let mut conditional = rule("lseek", "SCMP_ACT_ERRNO");
             conditional.args = vec![Arg {
-                index: 0,
+                index: 1,
                 value: 1 << 40,
                 value_two: 0,
                 op: "SCMP_CMP_GE".to_owned(),
@@ -70,65 +70,62 @@ fn a_denied_call_fails_with_its_error_number() {
             let mut profile = profile(vec![denied, conditional]);
             profile.flags = flags;
             let program = compile(&profile, backend).unwrap().program;
-            with_filter(program, |listener| {
+            let file = File::open("/proc/self/exe").unwrap();
+            with_filter(program, move |listener| {
                 assert!(listener.is_none());
-                assert_eq!(errno(libc::SYS_getppid, [0, 0]), Some(77));
+                assert_eq!(mkdir(), Err(Errno::from_raw_os_error(77)));
+                assert_eq!(seek(&file, SeekFrom::Start(1 << 40)), Err(Errno::PERM));
                 assert_eq!(
-                    errno(libc::SYS_getpriority, [1 << 40, 0]),
-                    Some(libc::EPERM)
+                    seek(&file, SeekFrom::Start((1 << 40) - 1)),
+                    Ok((1 << 40) - 1)
                 );
-                assert_eq!(errno(libc::SYS_getpriority, [0, 0]), None);
-                assert_eq!(errno(libc::SYS_getpid, [0, 0]), None);
             });
         }
     }
-    // The filter held for its threads alone.
-    assert_eq!(errno(libc::SYS_getppid, [0, 0]), None);
+    // The filters held for their threads alone.
+    assert_eq!(mkdir(), Err(Errno::EXIST));
 }
 
 #[test]
 fn a_call_newer_than_the_profile_is_enosys() {
-    // The largest number of the generic table that the profile mentions is landlock_restrict_self's.
-    let names = ["landlock_restrict_self"];
+    let open = || {
+        openat2(
+            CWD,
+            "/",
+            OFlags::PATH | OFlags::CLOEXEC,
+            Mode::empty(),
+            ResolveFlags::empty(),
+        )
+    };
+    open().unwrap();
     for backend in backends() {
-        // All others get the default action, so the profile must not deny by it what the thread needs to end.
-        let mut profile = profile(
-            names
-                .iter()
-                .map(|name| rule(name, "SCMP_ACT_ALLOW"))
-                .collect(),
-        );
-        profile.default_action = "SCMP_ACT_ERRNO".to_owned();
-        profile.default_errno_ret = Some(0);
+        // close_range has the number before openat2's. The thread needs some calls to end.
         let allowed = [
+            "close_range",
+            "close",
             "exit",
             "exit_group",
             "futex",
-            "munmap",
             "madvise",
+            "mmap",
+            "mprotect",
+            "munmap",
             "rt_sigprocmask",
             "sigaltstack",
             "write",
-            "writev",
-            "mmap",
-            "mprotect",
             "brk",
             "gettid",
             "getpid",
-            "sched_yield",
-            "close",
-            "set_robust_list",
             "rseq",
+            "set_robust_list",
         ];
-        profile
-            .syscalls
-            .extend(allowed.iter().map(|name| rule(name, "SCMP_ACT_ALLOW")));
+        let mut profile = profile(allowed.map(|name| rule(name, "SCMP_ACT_ALLOW")).to_vec());
+        profile.default_action = "SCMP_ACT_ERRNO".to_owned();
+        profile.default_errno_ret = Some(77);
         let program = compile(&profile, backend).unwrap().program;
-        with_filter(program, |_| {
-            let process_mrelease = 448;
-            assert_eq!(errno(process_mrelease, [-1, 0]), Some(libc::ENOSYS));
-            // Error number 0 is success: the call does not happen.
-            assert_eq!(errno(libc::SYS_close_range, [-1, -2]), None);
+        with_filter(program, move |_| {
+            assert_eq!(open().map(drop), Err(Errno::NOSYS));
+            assert_eq!(mkdir(), Err(Errno::from_raw_os_error(77)));
         });
     }
 }
@@ -136,21 +133,37 @@ fn a_call_newer_than_the_profile_is_enosys() {
 #[test]
 fn notify_gives_a_listener_that_is_closed_on_exec() {
     let program = compile(
-        &profile(vec![rule("mkdir", "SCMP_ACT_NOTIFY")]),
+        &profile(vec![rule("mkdirat", "SCMP_ACT_NOTIFY")]),
         Backend::Native,
     )
     .unwrap()
     .program;
     assert!(program.flags().contains(FilterFlags::NEW_LISTENER));
     with_filter(program, |listener| {
-        let listener = listener.expect("listener");
-        // SAFETY: F_GETFD takes no pointer.
-        let flags = unsafe { libc::fcntl(listener.as_raw_fd(), libc::F_GETFD) };
-        assert_eq!(flags & libc::FD_CLOEXEC, libc::FD_CLOEXEC);
+        let listener = listener.unwrap();
+        assert_eq!(fcntl_getfd(&listener), Ok(FdFlags::CLOEXEC));
         // Without a supervisor the call cannot be answered.
         drop(listener);
-        assert_eq!(errno(libc::SYS_mkdir, [0, 0]), Some(libc::ENOSYS));
+        assert_eq!(mkdir(), Err(Errno::NOSYS));
     });
+}
+
+#[test]
+fn the_longest_program_can_be_loaded() {
+    let allow = Instruction {
+        code: 0x06,
+        jt: 0,
+        jf: 0,
+        k: Action::Allow.return_value(),
+    }
+    .to_bytes();
+    let longest = allow.repeat(MAX_INSTRUCTIONS);
+    with_filter(
+        Program::from_bytes(longest, FilterFlags::empty()).unwrap(),
+        |_| {
+            assert_eq!(mkdir(), Err(Errno::EXIST));
+        },
+    );
 }
 
 #[test]
@@ -159,8 +172,7 @@ fn what_the_kernel_refuses_is_an_error() {
     let program =
         Program::from_bytes(vec![0x05, 0, 0, 0, 9, 0, 0, 0], FilterFlags::empty()).unwrap();
     let error = thread::spawn(move || {
-        // SAFETY: no pointers.
-        unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) };
+        set_no_new_privs(true).unwrap();
         install(&program).unwrap_err()
     })
     .join()

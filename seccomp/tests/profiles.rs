@@ -1,4 +1,5 @@
 //! What profiles mean, whichever backend compiles them.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests")]
 
 use cofferdam_seccomp::{
     Action, Architecture, Arg, Backend, ErrorKind, FilterFlags, Profile, Program, Rule, Warning,

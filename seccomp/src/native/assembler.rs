@@ -79,7 +79,7 @@ impl Assembler {
     }
 
     fn jump_always(&mut self, label: Label) -> Label {
-        // A program is limited to 65535 instructions, so a distance always fits.
+        // A program has far fewer than 2^32 instructions, so a distance always fits.
         let distance = u32::try_from(self.distance(label)).unwrap_or(u32::MAX);
         self.push(bpf::JA, distance)
     }
