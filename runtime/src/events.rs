@@ -5,8 +5,10 @@ use std::time::{Duration, Instant};
 
 use cgroups::Cgroup;
 use cgroups::events::{Event as MemoryEvent, OomEvents};
+use configs::config::Network;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
+use crate::container::read_stats;
 use crate::error::{Error, Result};
 use crate::stats::Stats;
 
@@ -25,6 +27,7 @@ pub enum Event {
 pub struct Events {
     cgroup: Cgroup,
     oom: OomEvents,
+    networks: Vec<Network>,
     init: Option<OwnedFd>,
     interval: Option<Duration>,
     next: Instant,
@@ -32,14 +35,19 @@ pub struct Events {
 }
 
 impl Events {
-    pub(crate) fn new(cgroup: Cgroup, oom: OomEvents, init: Option<OwnedFd>, interval: Option<Duration>) -> Self {
+    pub(crate) fn new(
+        cgroup: Cgroup,
+        oom: OomEvents,
+        networks: Vec<Network>,
+        init: Option<OwnedFd>,
+        interval: Option<Duration>,
+    ) -> Self {
         // The first statistics come at once.
-        Self { cgroup, oom, init, interval, next: Instant::now(), ended: false }
+        Self { cgroup, oom, networks, init, interval, next: Instant::now(), ended: false }
     }
 
     fn stats(&self) -> Event {
-        let read = self.cgroup.stats().map_err(|error| Error::system("read the statistics of the container's cgroup", error));
-        Event::Stats(read.map(|cgroup| Box::new(Stats { cgroup, ..Stats::default() })))
+        Event::Stats(read_stats(&self.cgroup, &self.networks).map(Box::new))
     }
 
     /// Waits for the kernel or the clock; `true` if the container has ended.

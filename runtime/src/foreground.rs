@@ -241,3 +241,73 @@ impl Streams {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::child::Pipes;
+    use std::process::Command;
+
+    fn start(script: &str) -> Child {
+        let child = Command::new("/bin/sh").args(["-c", script]).spawn().unwrap();
+        let pidfd = nsenter::pidfd::open(child.id()).unwrap();
+        Child::new(i32::try_from(child.id()).unwrap(), pidfd, None, Pipes::default(), Vec::new())
+    }
+
+    #[test]
+    fn a_process_that_ends_at_once_is_not_missed() {
+        for _ in 0..50 {
+            let mut foreground = Foreground::prepare(false).unwrap();
+            let mut child = start("exit 3");
+            assert_eq!(foreground.wait(&mut child).unwrap(), ExitStatus::Exited(3));
+        }
+    }
+
+    #[test]
+    fn signals_go_to_the_child() {
+        let mut foreground = Foreground::prepare(false).unwrap();
+        let (ready, tell) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::empty()).unwrap();
+        use std::os::fd::AsRawFd;
+        let mut child = start(&format!("trap 'exit 5' USR1; echo >&{}; while :; do sleep 1; done", tell.as_raw_fd()));
+        rustix::io::read(&ready, &mut [0_u8; 1]).unwrap();
+        // Not one that goes to the container.
+        sys::signal_this_thread(libc::SIGWINCH);
+        sys::signal_this_thread(libc::SIGURG);
+        sys::signal_this_thread(libc::SIGUSR1);
+        assert_eq!(foreground.wait(&mut child).unwrap(), ExitStatus::Exited(5));
+    }
+
+    #[test]
+    fn an_ignored_sigchld_does_not_cost_the_status() {
+        // Its own process: the disposition belongs to the whole one.
+        let Ok(run) = std::env::var("COFFERDAM_TEST_IGNORES_SIGCHLD") else {
+            let test = std::env::current_exe().unwrap();
+            let name = "foreground::tests::an_ignored_sigchld_does_not_cost_the_status";
+            let command = format!("trap '' CHLD; exec \"$0\" --exact {name}");
+            let status = Command::new("/bin/bash").args(["-c", &command]).arg(test).env("COFFERDAM_TEST_IGNORES_SIGCHLD", "1").status();
+            assert!(status.unwrap().success());
+            return;
+        };
+        assert_eq!(run, "1");
+        let mut foreground = Foreground::prepare(false).unwrap();
+        let mut child = start("exit 9");
+        assert_eq!(foreground.wait(&mut child).unwrap(), ExitStatus::Exited(9));
+    }
+
+    #[test]
+    fn output_written_just_before_the_end_arrives() {
+        let (read, write) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).unwrap();
+        let (sink_read, sink_write) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).unwrap();
+        let mut child = Command::new("/bin/sh").args(["-c", "head -c 30000 /dev/zero"]).stdout(write).spawn().unwrap();
+        let foreground = Foreground::prepare(false).unwrap();
+        let pidfd = nsenter::pidfd::open(child.id()).unwrap();
+        let ours = Child::new(i32::try_from(child.id()).unwrap(), pidfd, None, Pipes::default(), Vec::new());
+        child.wait().unwrap();
+        let mut streams = Streams { copies: vec![Relay::new(read, sink_write)], ..Streams::default() };
+        foreground.finish(&ours, &mut streams).unwrap();
+        drop(streams);
+        let mut all = Vec::new();
+        std::io::Read::read_to_end(&mut std::fs::File::from(sink_read), &mut all).unwrap();
+        assert_eq!(all.len(), 30_000);
+    }
+}

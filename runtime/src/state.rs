@@ -11,7 +11,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use configs::Config;
-use configs::config::{Hooks, Namespaces};
+use configs::config::{Hooks, Namespaces, Network};
 use serde::de::{self, Deserializer, Visitor};
 use serde::{Deserialize, Serialize};
 
@@ -81,15 +81,9 @@ pub(crate) struct Record {
     #[serde(default)]
     pub(crate) cgroup_paths: BTreeMap<String, PathBuf>,
     #[serde(default)]
-    pub(crate) intel_rdt_path: String,
-    #[serde(default)]
-    pub(crate) intel_rdt_mon_path: String,
-    #[serde(default)]
     pub(crate) creator: Option<Creator>,
     #[serde(default)]
     pub(crate) host_mounts: Vec<PathBuf>,
-    #[serde(default)]
-    pub(crate) intel_rdt_owned: bool,
 }
 
 /// The same for [`Config`].
@@ -103,20 +97,30 @@ pub(crate) struct ConfigRecord {
     #[serde(rename = "Hooks", deserialize_with = "null_is_default")]
     pub(crate) hooks: Hooks,
     pub(crate) rootless_cgroups: bool,
-    pub(crate) cgroups: CgroupRecord,
+    #[serde(deserialize_with = "null_is_default")]
+    pub(crate) networks: Vec<Network>,
 }
 
-/// The same for the cgroup.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
-pub(crate) struct CgroupRecord {
-    pub(crate) name: String,
-    pub(crate) parent: String,
-    pub(crate) scope_prefix: String,
-    #[serde(rename = "Systemd")]
-    pub(crate) systemd: bool,
-    #[serde(rename = "Rootless")]
-    pub(crate) rootless: bool,
+impl From<State> for Record {
+    fn from(state: State) -> Self {
+        let config = state.config;
+        Self {
+            init_process_pid: state.init_process_pid,
+            init_process_start: state.init_process_start,
+            created: state.created,
+            config: ConfigRecord {
+                rootfs: config.rootfs,
+                labels: config.labels,
+                namespaces: config.namespaces,
+                hooks: config.hooks,
+                rootless_cgroups: config.rootless_cgroups,
+                networks: config.networks,
+            },
+            cgroup_paths: state.cgroup_paths,
+            creator: state.creator,
+            host_mounts: state.host_mounts,
+        }
+    }
 }
 
 fn null_is_default<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(deserializer: D) -> Result<T, D::Error> {
@@ -201,7 +205,6 @@ mod tests {
         assert_eq!(record.config.rootfs, "/bundle/rootfs");
         assert_eq!(record.config.labels, state.config.labels);
         assert_eq!(record.config.namespaces, state.config.namespaces);
-        assert!(record.config.cgroups.systemd);
         assert_eq!(record.cgroup_paths, state.cgroup_paths);
         assert_eq!(record.creator, state.creator);
     }

@@ -170,3 +170,10 @@ pub(crate) fn map_ids(tree: BorrowedFd<'_>, user_namespace: BorrowedFd<'_>, recu
     };
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
+
+/// Sends a signal to the calling thread alone: a test's process has other threads, which do not block it.
+#[cfg(test)]
+pub(crate) fn signal_this_thread(signal: i32) {
+    // SAFETY: the calling thread exists.
+    assert_eq!(unsafe { libc::pthread_kill(libc::pthread_self(), signal) }, 0);
+}

@@ -29,7 +29,7 @@ use crate::notify_socket;
 use crate::plan::{self, BuiltPlan, CgroupPlacement, CgroupView, HostFacts, InitRequest, LegacyHierarchy};
 use crate::process::Process;
 use crate::root::Runtime;
-use crate::state::{Creator, State};
+use crate::state::{Creator, Record, State};
 use crate::timestamp::rfc3339;
 
 /// How long a cgroup may take to become empty.
@@ -154,8 +154,7 @@ pub(crate) fn create(runtime: &Runtime, id: &ContainerId, mut config: Config, mu
     let Some(init) = unwind.finish() else { return Err(Error::new(ErrorKind::Init, "the init process is gone")) };
     let pid = i32::try_from(init.pid()).unwrap_or_default();
     let child = Child::new(pid, init.detach(), console, std::mem::take(&mut streams.ours), Vec::new());
-    let record = directory.read_state()?;
-    Ok(Container { id: id.clone(), runtime: runtime.clone(), directory, record, child: Some(child), warnings })
+    Ok(Container { id: id.clone(), runtime: runtime.clone(), directory, record: Record::from(state), child: Some(child), warnings })
 }
 
 /// The plan of a container that would be made, for people to read. Touches nothing.

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use cgroups::Cgroup;
 use configs::config::HookPoint;
 use configs::oci::ContainerStatus as Status;
 use rustix::mount::{UnmountFlags, unmount as umount};
@@ -55,6 +56,9 @@ impl Container {
 
     fn remove_everything(&self) -> Result<()> {
         let record = self.current()?.into_owned();
+        if record.cgroup_paths.is_empty() && record.creator.is_some() {
+            self.remove_unrecorded_cgroup()?;
+        }
         if !record.cgroup_paths.is_empty() {
             let group = self.cgroup()?;
             // Without an own pid namespace the end of the init process was not the end of the others.
@@ -74,6 +78,20 @@ impl Container {
         directory::remove(self.runtime.root()?, self.runtime.path(), &self.id)?;
         let state = hooks::oci_state(&self.id, &record.config.labels, Status::Stopped, 0);
         hooks::run(&record.config.hooks, HookPoint::Poststop, &state)
+    }
+
+    /// A creator that died just after it made the cgroup has not recorded where it is. The configuration tells: making it
+    /// once more leads to the same place.
+    fn remove_unrecorded_cgroup(&self) -> Result<()> {
+        let config = self.config()?;
+        let spec = cgroup::spec(&config.cgroups, config.rootless_cgroups);
+        let made = Cgroup::create(self.system().hierarchy()?, &spec, &cgroups::Resources::default());
+        let group = made.map_err(cgroup::failed("find the container's cgroup"))?;
+        // With processes in it, it is not ours: the creator's own one died with it.
+        if group.check_unused().is_err() {
+            return Ok(());
+        }
+        group.delete(CGROUP_BUDGET).map_err(cgroup::failed("unable to remove container's cgroup"))
     }
 
     /// Kills and removes a container that could not be started.

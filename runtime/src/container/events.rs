@@ -23,7 +23,7 @@ impl Container {
         }
         let group = self.cgroup()?;
         let oom = group.oom_events().map_err(cgroup::failed("watch the memory of the container"))?;
-        Ok(Events::new(group, oom, self.init_pidfd()?, interval))
+        Ok(Events::new(group, oom, self.record.config.networks.clone(), self.init_pidfd()?, interval))
     }
 
     /// Events of memory pressure: readable (`poll(2)`) when the memory of the container has come under the pressure of

@@ -46,7 +46,8 @@ impl Container {
         };
         let mut placement = placement(&group, &tasks);
         placement.outside = paused;
-        let host = HostFacts::read()?;
+        let mut host = HostFacts::read()?;
+        host.read_umask()?;
         let request = ExecRequest {
             container_id: self.id.as_str(),
             config: &config,

@@ -33,6 +33,7 @@ use configs::Config;
 
 pub(crate) use create::{create, preview};
 use directory::StateDirectory;
+pub(crate) use stats::read_stats;
 pub(crate) use system::System;
 
 use crate::child::Child;
