@@ -6,6 +6,8 @@ mod devices_v2;
 mod dir;
 mod error;
 pub mod events;
+#[cfg(test)]
+mod fake;
 mod freezer;
 mod hierarchy;
 mod hugepages;

@@ -1,6 +1,10 @@
 //! `/proc/PID/cgroup` and the cgroup lines of `/proc/PID/mountinfo` (cgroups(7), proc(5)).
 
-use std::path::PathBuf;
+use std::{
+    ffi::OsString,
+    os::unix::ffi::{OsStrExt as _, OsStringExt as _},
+    path::PathBuf,
+};
 
 use procfs::process::MountInfo;
 
@@ -75,10 +79,85 @@ pub(crate) fn v1_mounts(mountinfo: &str) -> Result<Vec<V1Mount>> {
                     None => key,
                 });
             Ok(V1Mount {
-                mount_point: mount.mount_point,
-                root: PathBuf::from(mount.root),
+                mount_point: unescape(mount.mount_point.as_os_str().as_bytes()),
+                root: unescape(mount.root.as_bytes()),
                 options: options.collect(),
             })
         })
         .collect()
+}
+
+/// The kernel writes blank, tab, newline and backslash as a backslash and three octal digits.
+fn unescape(text: &[u8]) -> PathBuf {
+    let mut plain = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((&byte, tail)) = rest.split_first() {
+        if let (
+            b'\\',
+            [
+                a @ b'0'..=b'3',
+                b @ b'0'..=b'7',
+                c @ b'0'..=b'7',
+                after @ ..,
+            ],
+        ) = (byte, tail)
+        {
+            plain.push((a - b'0') << 6 | (b - b'0') << 3 | (c - b'0'));
+            rest = after;
+        } else {
+            plain.push(byte);
+            rest = tail;
+        }
+    }
+    PathBuf::from(OsString::from_vec(plain))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn membership() {
+        let text = "12:cpu,cpuacct:/a:b\n1:name=systemd:/user.slice\n0::/user.slice\n";
+        let own = Membership::parse(text).unwrap();
+        assert_eq!(own.path_of("cpuacct").unwrap(), Path::new("/a:b"));
+        assert_eq!(
+            own.path_of("name=systemd").unwrap(),
+            Path::new("/user.slice")
+        );
+        assert_eq!(own.path_of("").unwrap(), Path::new("/user.slice"));
+        assert_eq!(own.path_of("memory"), None);
+        assert!(Membership::parse("1:cpu\n").is_err());
+    }
+
+    #[test]
+    fn mounts() {
+        let text = "\
+31 23 0:28 / /sys/fs/cgroup rw,relatime - tmpfs tmpfs rw,mode=755
+34 31 0:31 /docker/x /sys/fs/cgroup/with\\040blank rw shared:9 - cgroup cgroup rw,cpuset
+40 31 0:37 / /sys/fs/cgroup/systemd rw - cgroup cgroup rw,xattr,name=systemd
+41 31 0:38 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw
+";
+        let mounts = v1_mounts(text).unwrap();
+        assert_eq!(mounts.len(), 2);
+        assert_eq!(
+            mounts[0].mount_point,
+            Path::new("/sys/fs/cgroup/with blank")
+        );
+        assert_eq!(mounts[0].root, Path::new("/docker/x"));
+        assert!(mounts[1].options.contains(&"name=systemd".to_owned()));
+        assert!(v1_mounts("1 2 x - cgroup cgroup\n").is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_read_or_refused(text in "[0-9a-z:,=/ \n-]{0,60}") {
+            let _ = Membership::parse(&text);
+            let _ = v1_mounts(&text);
+        }
+    }
 }

@@ -137,7 +137,7 @@ mod tests {
     #[test]
     fn lists() {
         assert_eq!(list("0-2,7\n").unwrap(), [0, 1, 2, 7]);
-        assert_eq!(list("\n").unwrap(), []);
+        assert!(list("\n").unwrap().is_empty());
         for wrong in ["3-1", "a", "1-", "70000"] {
             assert_eq!(list(wrong), None, "{wrong:?}");
         }

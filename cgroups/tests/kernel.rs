@@ -1,6 +1,12 @@
 //! The crate on the kernel it runs on. Every test makes its own `cofferdam-test-…` cgroups and
 //! removes them; without root, or the hierarchy it is about, it says so and passes.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test that cannot do its work shall say where"
+)]
+
 use std::{
     collections::BTreeMap,
     fs,
