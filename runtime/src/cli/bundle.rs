@@ -35,14 +35,14 @@ pub(crate) fn config(
     spec: &Spec,
 ) -> Result<Config, Failure> {
     let bundle = std::env::current_dir().map_err(|error| Failure::io("getcwd", error))?;
-    let host = host_info::for_bundle(spec, &bundle);
+    let bundle = bundle
+        .to_str()
+        .ok_or_else(|| Failure::new("the path of the bundle is not UTF-8"))?;
+    let host = host_info::for_bundle(spec, bundle)?;
     let globals = invocation.globals;
     let options = Options {
         id: id.as_str().to_owned(),
-        bundle: bundle
-            .to_str()
-            .ok_or_else(|| Failure::new("the path of the bundle is not UTF-8"))?
-            .to_owned(),
+        bundle: bundle.to_owned(),
         use_systemd_cgroup: globals.systemd_cgroup,
         no_pivot_root: invocation.parsed.switch("no-pivot"),
         no_new_keyring: invocation.parsed.switch("no-new-keyring"),

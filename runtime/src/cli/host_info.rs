@@ -6,58 +6,46 @@ use std::path::Path;
 
 use configs::config::{NamespaceType, SeccompFlag};
 use configs::oci::Spec;
+use configs::specconv;
 use configs::{HostInfo, IntelRdtSupport, NetworkNamespaceFact, RootfsFact};
 
-use super::failure::describe;
+use super::failure::{Failure, describe};
+use super::user_namespace;
 
 /// `CGROUP2_SUPER_MAGIC` of `linux/magic.h`.
 const CGROUP2: i64 = 0x6367_7270;
 
 /// Gathers the facts that the conversion of `spec`, read from `bundle`, depends on.
-pub(crate) fn for_bundle(spec: &Spec, bundle: &Path) -> HostInfo {
+pub(crate) fn for_bundle(spec: &Spec, bundle: &str) -> Result<HostInfo, Failure> {
     let mut host = HostInfo {
         namespaces: namespaces(),
         cgroup_v2: unified_cgroup(),
-        rootfs: spec.root.as_ref().map_or(RootfsFact::NotExamined, |root| {
-            rootfs(&bundle.join(&root.path))
-        }),
         ..HostInfo::default()
     };
-    let process_label = spec
-        .process
-        .as_ref()
-        .is_some_and(|process| !process.selinux_label.is_empty());
-    let Some(linux) = &spec.linux else {
-        host.selinux = process_label && selinux_enabled();
-        return host;
-    };
-    if process_label || !linux.mount_label.is_empty() {
-        host.selinux = selinux_enabled();
+    if let Some(path) = specconv::rootfs_path(spec, bundle) {
+        host.rootfs = rootfs(Path::new(&path));
     }
-    if linux.seccomp.is_some() {
+    if let Some(path) = specconv::joined_network_namespace(spec) {
+        host.network_namespace = network_namespace(Path::new(path));
+    }
+    if let Some(path) = specconv::joined_user_namespace(spec) {
+        let maps = user_namespace::maps(Path::new(path))?;
+        host.user_namespaces.insert(path.to_owned(), maps);
+    }
+    let linux = spec.linux.as_ref();
+    let labelled = linux.is_some_and(|linux| !linux.mount_label.is_empty())
+        || spec
+            .process
+            .as_ref()
+            .is_some_and(|process| !process.selinux_label.is_empty());
+    host.selinux = labelled && selinux_enabled();
+    if linux.is_some_and(|linux| linux.seccomp.is_some()) {
         host.seccomp_flags = seccomp_flags();
     }
-    if linux.intel_rdt.is_some() {
+    if linux.is_some_and(|linux| linux.intel_rdt.is_some()) {
         host.intel_rdt = intel_rdt();
     }
-    for namespace in linux
-        .namespaces
-        .iter()
-        .filter(|namespace| !namespace.path.is_empty())
-    {
-        match NamespaceType::from_oci_name(&namespace.kind) {
-            Some(NamespaceType::Network) => {
-                host.network_namespace = network_namespace(Path::new(&namespace.path))
-            }
-            Some(NamespaceType::User) => {
-                if let Some(maps) = user_namespace(Path::new(&namespace.path)) {
-                    host.user_namespaces.insert(namespace.path.clone(), maps);
-                }
-            }
-            _ => {}
-        }
-    }
-    host
+    Ok(host)
 }
 
 /// The types of namespaces this kernel has.
@@ -92,15 +80,20 @@ fn seccomp_flags() -> Vec<SeccompFlag> {
 }
 
 fn intel_rdt() -> IntelRdtSupport {
-    IntelRdtSupport::default()
+    // resctrl that is not mounted, or cannot be read, offers nothing.
+    let features = intelrdt::Root::system().and_then(|root| root.features());
+    features.map_or_else(
+        |_| IntelRdtSupport::default(),
+        |features| IntelRdtSupport {
+            enabled: true,
+            cat: features.cache_allocation,
+            mba: features.bandwidth_allocation,
+        },
+    )
 }
 
 fn selinux_enabled() -> bool {
-    Path::new("/sys/fs/selinux/enforce").exists()
-}
-
-fn user_namespace(_path: &Path) -> Option<configs::UserNamespaceMaps> {
-    None
+    selinux::SeLinux::system().is_enabled()
 }
 
 fn network_namespace(path: &Path) -> NetworkNamespaceFact {

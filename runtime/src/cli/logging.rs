@@ -6,10 +6,10 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::OnceLock;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::failure::Failure;
-use super::timestamp;
+use crate::timestamp::rfc3339;
 
 /// How a line of the log is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -140,7 +140,10 @@ impl Log {
     }
 
     fn line(&self, line: &Line<'_>) {
-        let now = timestamp::seconds(SystemTime::now());
+        let now = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
+        let now = rfc3339(UNIX_EPOCH + Duration::from_secs(now.as_secs()));
         let mut text = match self.format {
             Format::Text => text_line(line, &now),
             Format::Json => json_line(line, &now),

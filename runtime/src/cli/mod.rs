@@ -29,7 +29,7 @@ mod root;
 mod size;
 mod sub_cgroup;
 mod table;
-mod timestamp;
+mod user_namespace;
 mod version;
 
 use std::ffi::{OsStr, OsString};

@@ -7,11 +7,9 @@ use std::path::{Path, PathBuf};
 use super::command::Invocation;
 use super::failure::Failure;
 use super::flag::{Flag, Parsed};
-use crate::container::Container;
 use crate::descriptors::InheritedDescriptors;
 use crate::pid_file::write_pid_file;
 use crate::process::{Process, Stdio, Terminal};
-use crate::signal::Signal;
 
 pub(crate) const BUNDLE: Flag = Flag::text(
     "bundle",
@@ -162,14 +160,6 @@ pub(crate) fn record_pid(path: Option<&Path>, pid: i32) -> Result<(), Failure> {
         Some(path) => Ok(write_pid_file(path, pid)?),
         None => Ok(()),
     }
-}
-
-/// Ends and removes a container whose creation could not be completed. What fails here is of no interest next to the
-/// reason for it.
-pub(crate) fn discard(container: &Container) {
-    let _ = container.signal(Signal::KILL);
-    let _ = container.wait();
-    let _ = container.destroy();
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use configs::config::{Resources, WeightDevice};
 use configs::oci::{self, ThrottleDevice};
+use configs::specconv::cpu_weight;
 
 /// Merges `wanted` into the stored limits.
 ///
@@ -51,11 +52,7 @@ fn cpu(stored: &mut Resources, wanted: &oci::Cpu) {
 /// Sets shares, and the weight of cgroup v2 that follows from them.
 fn set_shares(stored: &mut Resources, shares: u64) {
     stored.cpu_shares = shares;
-    stored.cpu_weight = shares_to_weight(shares);
-}
-
-fn shares_to_weight(shares: u64) -> u64 {
-    shares
+    stored.cpu_weight = cpu_weight(shares);
 }
 
 fn memory(stored: &mut Resources, wanted: &oci::Memory) {

@@ -41,7 +41,7 @@ fn create(invocation: &Invocation<'_>) -> Result<u8, Failure> {
     if let Err(failure) =
         flags::record_pid(pid_file.as_deref(), container.pid().unwrap_or_default())
     {
-        flags::discard(&container);
+        container.abandon();
         return Err(failure);
     }
     Ok(0)

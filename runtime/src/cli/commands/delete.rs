@@ -1,6 +1,8 @@
 //! `delete`: removes what a container consists of.
 
 use crate::Status;
+use std::time::Duration;
+
 use crate::cli::command::{Command, Count, Invocation};
 use crate::cli::failure::Failure;
 use crate::cli::flag::{Flag, Order};
@@ -18,6 +20,9 @@ pub(crate) static COMMAND: Command = Command {
     order: Order::Any,
     run,
 };
+
+/// How long a killed init process may take to end.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 fn run(invocation: &Invocation<'_>) -> Result<u8, Failure> {
     let force = invocation.parsed.switch("force");
@@ -53,6 +58,8 @@ fn run(invocation: &Invocation<'_>) -> Result<u8, Failure> {
 fn kill_and_destroy(container: &Container) -> Result<(), Failure> {
     // A container that is gone already needs no signal.
     let _ = container.signal(Signal::KILL);
-    container.wait()?;
+    if !container.wait_timeout(PATIENCE)? {
+        return Err(Failure::new("container init still running"));
+    }
     Ok(container.destroy()?)
 }

@@ -34,7 +34,7 @@ struct Line<'a> {
     #[serde(rename = "type")]
     kind: &'static str,
     id: &'a str,
-    #[serde(skip)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     data: Option<&'a Stats>,
 }
 

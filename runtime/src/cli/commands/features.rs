@@ -8,6 +8,8 @@ use configs::oci::{
     SelinuxFeatures,
 };
 
+use configs::specconv;
+
 use crate::cli::command::{Command, Count, Invocation};
 use crate::cli::failure::Failure;
 use crate::cli::flag::Order;
@@ -73,8 +75,11 @@ fn features() -> Features {
     }
 }
 
+/// The mount options with a meaning of their own, sorted; those for id-mapped mounts are told as an extension.
 fn mount_options() -> Vec<String> {
-    Vec::new()
+    let mut known: Vec<String> = specconv::known_mount_options().map(str::to_owned).collect();
+    known.sort_unstable();
+    known
 }
 
 fn strings(texts: &[&str]) -> Vec<String> {

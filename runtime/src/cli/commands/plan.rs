@@ -31,6 +31,6 @@ fn run(invocation: &Invocation<'_>) -> Result<u8, Failure> {
         .ok_or_else(|| Failure::new("process property must not be empty"))?;
     let process = Process::from_oci(described)?;
     let config = bundle::config(invocation, &id, &spec)?;
-    let _ = (config, process, output::write(""));
-    Err(Failure::new("plan"))
+    output::write(&super::runtime(invocation)?.plan(&id, &config, &process)?)?;
+    Ok(0)
 }

@@ -90,5 +90,5 @@ fn start(container: &Container, pid_file: Option<&Path>) -> Result<Option<Notify
         flags::record_pid(pid_file, pid)?;
         Ok(socket)
     };
-    started().inspect_err(|_| flags::discard(container))
+    started().inspect_err(|_| container.abandon())
 }

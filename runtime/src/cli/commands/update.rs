@@ -95,7 +95,9 @@ fn run(invocation: &Invocation<'_>) -> Result<u8, Failure> {
     if parsed.text("resources").is_none() {
         schemas(parsed, &mut config);
     }
-    container.set(&config)?;
+    for warning in container.set(&config)? {
+        invocation.log.warn(&warning);
+    }
     Ok(0)
 }
 
