@@ -6,8 +6,9 @@ use configs::config::{Mount, MountAttr, MountFlags, NamespaceType};
 use nsenter::plan::{Dir, Expect, FsOption, Leaf, Op, Slot};
 
 use super::common::Common;
+use super::file_systems::empty_directory;
 use super::mount_options::{attributes, bind_change};
-use super::mounts::{Entry, Pending, attach, empty_directory, keep_or_close, target};
+use super::mounts::{Entry, Pending, attach, keep_or_close, target};
 use super::rootfs::Rootfs;
 use super::steps::{Steps, c_path, c_string};
 use super::{CgroupView, LegacyHierarchy};

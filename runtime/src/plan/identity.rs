@@ -9,11 +9,20 @@ use super::steps::{Steps, c_string, clean};
 use crate::{Error, Result};
 
 /// From the identity that prepared the container to the one of the user's program. Afterwards nothing privileged is left.
-pub(super) fn assume(steps: &mut Steps, common: &Common<'_>) -> Result<()> {
+///
+/// With `keep_admin` the capability `CAP_SYS_ADMIN` stays; what is given back takes it away later.
+pub(super) fn assume(
+    steps: &mut Steps,
+    common: &Common<'_>,
+    keep_admin: bool,
+) -> Result<Option<Sets>> {
     let process = common.process;
     let sets = common
         .capabilities()
         .map(|sets| Sets::of(sets, common.host.last_capability, steps));
+    // Root without configured sets has that capability anyway, another user has none in the end.
+    let for_admin =
+        (keep_admin && (sets.is_some() || process.uid != 0)).then(|| sets.unwrap_or_default());
     let cwd = process.cwd.as_str();
     // The process already is in the root directory.
     let moves = clean(cwd) != "/";
@@ -37,7 +46,7 @@ pub(super) fn assume(steps: &mut Steps, common: &Common<'_>) -> Result<()> {
         );
     }
     // A change from root to another user would take the capabilities that are still to be sorted.
-    let keep = process.uid != 0 && sets.as_ref().is_some_and(|sets| sets.permitted != 0);
+    let keep = process.uid != 0 && (for_admin.is_some() || sets.is_some_and(Sets::is_anything));
     if keep {
         steps.push(
             "keep capabilities across the change of the user",
@@ -75,26 +84,20 @@ pub(super) fn assume(steps: &mut Steps, common: &Common<'_>) -> Result<()> {
     if keep {
         steps.push("stop keeping capabilities", Op::KeepCapabilities(false));
     }
-    if let Some(Sets {
-        effective,
-        permitted,
-        inheritable,
-        ambient,
-        ..
-    }) = sets
-    {
-        steps.push(
-            "apply capabilities",
-            Op::Capabilities {
-                effective,
-                permitted,
-                inheritable,
-            },
-        );
-        steps.push("apply ambient capabilities", Op::AmbientSet(ambient));
+    match (for_admin, sets) {
+        (Some(sets), _) => Sets {
+            effective: sets.effective | CAP_SYS_ADMIN,
+            permitted: sets.permitted | CAP_SYS_ADMIN,
+            ..sets
+        }
+        .push(steps),
+        (None, Some(sets)) => sets.apply(steps),
+        (None, None) => {}
     }
-    Ok(())
+    Ok(for_admin)
 }
+
+const CAP_SYS_ADMIN: u64 = 1 << 21;
 
 /// Supplementary groups: always set, so that none of the caller's survive, except where the kernel has that switched off.
 fn groups(steps: &mut Steps, common: &Common<'_>) -> Result<()> {
@@ -124,8 +127,8 @@ fn groups(steps: &mut Steps, common: &Common<'_>) -> Result<()> {
 }
 
 /// Capability sets as bits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Sets {
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Sets {
     bounding: u64,
     effective: u64,
     permitted: u64,
@@ -134,6 +137,33 @@ struct Sets {
 }
 
 impl Sets {
+    /// Sets them all, but the bounding set.
+    pub(super) fn apply(self, steps: &mut Steps) {
+        self.push(steps);
+        steps.push("apply ambient capabilities", Op::AmbientSet(self.ambient));
+    }
+
+    fn push(self, steps: &mut Steps) {
+        let Self {
+            effective,
+            permitted,
+            inheritable,
+            ..
+        } = self;
+        steps.push(
+            "apply capabilities",
+            Op::Capabilities {
+                effective,
+                permitted,
+                inheritable,
+            },
+        );
+    }
+
+    fn is_anything(self) -> bool {
+        self.effective | self.permitted | self.inheritable != 0
+    }
+
     /// The sets, without what the kernel does not know; that is told once.
     fn of(sets: &Capabilities, last: u32, steps: &mut Steps) -> Self {
         let mut unknown: Vec<String> = Vec::new();

@@ -7,17 +7,20 @@
 //! The order of the steps is what keeps a container closed. One file a subject:
 //!
 //! * `namespaces`, `cgroup`: where the process is, and which of the two processes does what;
-//! * `rootfs`, `mounts`, `mount_options`, `cgroup_mounts`, `devices`, `masks`, `sysctl`: what it sees;
-//! * `terminal`, `network`, `labels`, `attributes`, `environment`, `identity`: what it is;
+//! * `rootfs`, `mounts`, `binds`, `file_systems`, `cgroup_mounts`, `mount_options`, `devices`, `masks`, `sysctl`: what it sees;
+//! * `terminal`, `network`, `labels`, `attributes`, `environment`, `identity`, `filter`: what it is;
 //! * `hooks`, `tail`: how it goes over to the user's program.
 
 mod attributes;
+mod binds;
 mod built;
 mod cgroup;
 mod cgroup_mounts;
 mod common;
 mod devices;
 mod environment;
+mod file_systems;
+mod filter;
 mod hooks;
 mod host;
 mod identity;

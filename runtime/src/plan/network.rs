@@ -20,7 +20,10 @@ pub(super) fn configure(steps: &mut Steps, common: &Common<'_>) -> Result<()> {
         .iter()
         .any(|network| network.kind == "loopback");
     if loopback && config.namespaces.is_private(NamespaceType::Network) {
-        steps.push("set the loopback interface up", Op::Netlink(loopback_up()));
+        steps.push(
+            "set the loopback interface up",
+            Op::Netlink(netlink::encode::loopback_up()),
+        );
     }
     let further = config
         .networks
@@ -47,24 +50,4 @@ pub(super) fn configure(steps: &mut Steps, common: &Common<'_>) -> Result<()> {
         steps.close(into);
     }
     Ok(())
-}
-
-/// `RTM_NEWLINK` with `IFF_UP` for interface 1, which `lo` is in every network namespace (`rtnetlink(7)`).
-fn loopback_up() -> Vec<u8> {
-    const RTM_NEWLINK: u16 = 16;
-    const NLM_F_REQUEST_ACK: u16 = 0x5;
-    const IFF_UP: u32 = 1;
-    let mut message = Vec::with_capacity(32);
-    // struct nlmsghdr: length, type, flags, sequence number, port.
-    message.extend_from_slice(&32u32.to_ne_bytes());
-    message.extend_from_slice(&RTM_NEWLINK.to_ne_bytes());
-    message.extend_from_slice(&NLM_F_REQUEST_ACK.to_ne_bytes());
-    message.extend_from_slice(&1u32.to_ne_bytes());
-    message.extend_from_slice(&0u32.to_ne_bytes());
-    // struct ifinfomsg: family, pad, type, index, flags, change mask.
-    message.extend_from_slice(&[0, 0, 0, 0]);
-    message.extend_from_slice(&1u32.to_ne_bytes());
-    message.extend_from_slice(&IFF_UP.to_ne_bytes());
-    message.extend_from_slice(&IFF_UP.to_ne_bytes());
-    message
 }

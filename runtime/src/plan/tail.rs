@@ -8,7 +8,7 @@ use super::common::Common;
 use super::environment::Environment;
 use super::namespaces::{Birth, second_stage};
 use super::steps::{Steps, c_string};
-use super::{Input, cgroup, hooks, identity, labels, terminal};
+use super::{Input, cgroup, filter, hooks, identity, labels, terminal};
 use crate::{Error, Result};
 
 /// What was opened before and is used up here.
@@ -45,10 +45,21 @@ pub(super) fn finish(
         steps.push("ready", Op::AskReady);
     }
     labels::write_selinux(steps, common, pending.selinux)?;
-    if !restricted {
-        filter(steps, common);
+    // Without no_new_privs a capability is needed to load the filter, so it is on before the capabilities go. A filter
+    // that would not let the second stage start is left to that, which then is born with this one capability.
+    let postponed = !restricted
+        && birth == Birth::Late
+        && common.filter.is_some_and(|filter| {
+            !filter::lets_second_stage_start(
+                filter,
+                pending.cgroup.is_some(),
+                pending.terminal.is_some(),
+            )
+        });
+    if !restricted && !postponed {
+        filter::load(steps, common);
     }
-    identity::assume(steps, common)?;
+    let rest = identity::assume(steps, common, postponed)?;
     labels::write_apparmor(steps, common, pending.apparmor)?;
     steps.push(format!("exec: {name:?}"), Op::Lookup(candidates));
     if birth == Birth::Late {
@@ -65,8 +76,11 @@ pub(super) fn finish(
     }
     // The stub itself dies with the parent until it is ready; afterwards only if that was asked for.
     death_signal(steps, common)?;
-    if restricted {
-        filter(steps, common);
+    if restricted || postponed {
+        filter::load(steps, common);
+    }
+    if let Some(rest) = rest {
+        rest.apply(steps);
     }
     steps.push("close the control channel", Op::CloseControl);
     if !common.exec {
@@ -89,19 +103,6 @@ pub(super) fn finish(
         },
     );
     Ok(())
-}
-
-fn filter(steps: &mut Steps, common: &Common<'_>) {
-    if let Some(filter) = common.filter {
-        steps.push(
-            "load the seccomp filter",
-            Op::Seccomp {
-                flags: filter.flags,
-                program: filter.program.clone(),
-                listener: filter.listener,
-            },
-        );
-    }
 }
 
 /// The signal asked for, in the last process and after its last change of credentials.

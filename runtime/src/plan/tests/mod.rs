@@ -139,8 +139,7 @@ impl Case {
             .additional_gids([10, 20]);
         case.filter = Some(Filter {
             flags: 4,
-            program: vec![6, 0, 0, 0, 0, 0, 0xff, 0x7f],
-            listener: false,
+            ..allowing()
         });
         case
     }
@@ -317,6 +316,38 @@ pub(super) fn hierarchies() -> CgroupView {
         hierarchy("cpu,cpuacct", &["cpu", "cpuacct"]),
         hierarchy("systemd", &[]),
     ])
+}
+
+/// A filter that allows everything.
+pub(super) fn allowing() -> Filter {
+    Filter {
+        flags: 0,
+        program: instructions(&[(0x06, 0, 0, 0x7fff_0000)]),
+        listener: false,
+    }
+}
+
+/// A filter that refuses these system calls with an errno each and allows everything else.
+pub(super) fn refusing(calls: &[(libc::c_long, i32)]) -> Filter {
+    let mut program = vec![(0x20, 0, 0, 0)];
+    for (number, errno) in calls {
+        program.push((0x15, 0, 1, u32::try_from(*number).unwrap()));
+        program.push((0x06, 0, 0, 0x0005_0000 | errno.cast_unsigned()));
+    }
+    program.push((0x06, 0, 0, 0x7fff_0000));
+    Filter {
+        flags: 0,
+        program: instructions(&program),
+        listener: false,
+    }
+}
+
+fn instructions(list: &[(u16, u8, u8, u32)]) -> Vec<u8> {
+    list.iter()
+        .flat_map(|(code, jt, jf, k)| {
+            [&code.to_ne_bytes()[..], &[*jt, *jf], &k.to_ne_bytes()].concat()
+        })
+        .collect()
 }
 
 /// The operations of a plan, in order.

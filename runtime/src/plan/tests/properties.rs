@@ -11,7 +11,9 @@ use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 
 use super::super::{BuiltPlan, Filter, Input};
-use super::{Case, command, count, hierarchies, mount, named, ops, position, volume};
+use super::{
+    Case, allowing, command, count, hierarchies, mount, named, ops, position, refusing, volume,
+};
 use crate::Terminal;
 
 const USER: u32 = 0x1000_0000;
@@ -122,14 +124,15 @@ prop_compose! {
         mounts in proptest::collection::vec(some_mount(), 0..6),
         keep in subsequence(vec!["/proc", "/dev", "/dev/pts", "/dev/shm", "/dev/mqueue", "/sys", "/sys/fs/cgroup"], 0..=7),
         root_propagation in propagation(),
-        switches in any::<[bool; 16]>(),
+        switches in any::<[bool; 15]>(),
         uid in select(vec![0u32, 1, 1000]),
         affinity in select(vec![None, Some("0"), Some("0-3")]),
         signal in select(vec![0, 9, 15]),
+        filter in select(vec![None, Some(allowing()), Some(strict())]),
         tasks in subsequence(vec!["memory".to_owned(), "pids".to_owned()], 0..=2),
     ) -> Case {
         let [
-            nnp, filter, caps, terminal, readonly, labels, apparmor, late, hooks, legacy, gate, unified, pidns, unprivileged,
+            nnp, caps, terminal, readonly, labels, apparmor, late, hooks, legacy, gate, unified, pidns, unprivileged,
             outside, no_pivot,
         ] = switches;
         let mut case = if standard { Case::standard() } else { Case::engine() };
@@ -178,7 +181,7 @@ prop_compose! {
         if terminal {
             case.process.terminal(Some(Terminal::Keep));
         }
-        case.filter = filter.then(|| Filter { flags: 0, program: vec![6, 0, 0, 0, 0, 0, 0xff, 0x7f], listener: false });
+        case.filter = filter;
         case.late_limits = late;
         case.cgroup.tasks = tasks;
         case.cgroup.gate = gate;
@@ -438,6 +441,14 @@ fn dumpable_only_for_a_moment(plan: &Plan) -> Result<(), TestCaseError> {
     Ok(())
 }
 
+/// A filter under which the stub cannot clone itself.
+fn strict() -> Filter {
+    refusing(&[
+        (libc::SYS_clone3, libc::EPERM),
+        (libc::SYS_clone, libc::EPERM),
+    ])
+}
+
 /// I5: what is born late in a populated pid namespace does nothing that needs a capability.
 fn late_births_are_powerless(plan: &Plan) -> Result<(), TestCaseError> {
     let born = position(plan, |op| matches!(op, Op::SecondStage { .. })).unwrap();
@@ -445,23 +456,28 @@ fn late_births_are_powerless(plan: &Plan) -> Result<(), TestCaseError> {
     if born < lookup {
         return Ok(());
     }
+    let mut filtered = false;
     for op in &ops(plan)[born + 1..] {
+        filtered |= matches!(op, Op::Seccomp { .. });
+        // The one capability that loading the filter takes is dropped right after it.
+        let drops = filtered && matches!(op, Op::Capabilities { .. } | Op::AmbientSet(_));
         prop_assert!(
-            matches!(
-                op,
-                Op::Name(_)
-                    | Op::Close(_)
-                    | Op::Affinity(_)
-                    | Op::NewSession
-                    | Op::ControllingTerminal(_)
-                    | Op::AskReady
-                    | Op::DeathSignal(_)
-                    | Op::Seccomp { .. }
-                    | Op::CloseControl
-                    | Op::WaitStart(_)
-                    | Op::LateHooks(_)
-                    | Op::Exec { .. }
-            ),
+            drops
+                || matches!(
+                    op,
+                    Op::Name(_)
+                        | Op::Close(_)
+                        | Op::Affinity(_)
+                        | Op::NewSession
+                        | Op::ControllingTerminal(_)
+                        | Op::AskReady
+                        | Op::DeathSignal(_)
+                        | Op::Seccomp { .. }
+                        | Op::CloseControl
+                        | Op::WaitStart(_)
+                        | Op::LateHooks(_)
+                        | Op::Exec { .. }
+                ),
             "{op:?}"
         );
     }
@@ -481,12 +497,12 @@ fn the_tail_is_in_order(case: &Case, plan: &Plan) -> Result<(), TestCaseError> {
     prop_assert_eq!(ops(plan)[uid], &Op::SetUid(case.process.uid));
 
     let capabilities = position(plan, |op| matches!(op, Op::Capabilities { .. }));
-    prop_assert_eq!(capabilities.is_some(), case.config.capabilities.is_some());
-    if let Some(capabilities) = capabilities {
+    prop_assert!(capabilities.is_some() || case.config.capabilities.is_none());
+    if let Some(capabilities) = capabilities.filter(|_| case.config.capabilities.is_some()) {
         let bounding = one(&|op| matches!(op, Op::BoundingSet { .. }));
         let ambient = one(&|op| matches!(op, Op::AmbientSet(_)));
         prop_assert!(
-            bounding < uid && uid < capabilities && capabilities < ambient && ambient < lookup
+            bounding < uid && uid < capabilities && capabilities < ambient && capabilities < lookup
         );
     }
     let filter = position(plan, |op| matches!(op, Op::Seccomp { .. }));
@@ -495,10 +511,17 @@ fn the_tail_is_in_order(case: &Case, plan: &Plan) -> Result<(), TestCaseError> {
         prop_assert!(ready < filter && filter < close);
         if case.config.no_new_privileges {
             prop_assert!(lookup < filter);
+        } else if filter > uid {
+            // Left to the second stage, which keeps one capability for it and drops that.
+            let born = last(plan, |op| matches!(op, Op::SecondStage { .. })).unwrap();
+            prop_assert!(lookup < born && born < filter);
+            prop_assert_eq!(case.filter.as_ref(), Some(&strict()));
+            if case.process.uid != 0 || case.config.capabilities.is_some() {
+                let dropped = last(plan, |op| matches!(op, Op::Capabilities { .. }));
+                prop_assert!(dropped.unwrap() > filter);
+            }
         } else {
-            prop_assert!(
-                filter < uid && capabilities.is_none_or(|capabilities| filter < capabilities)
-            );
+            prop_assert!(capabilities.is_none_or(|capabilities| filter < capabilities));
         }
     }
     prop_assert_eq!(

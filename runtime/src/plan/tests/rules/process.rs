@@ -4,7 +4,7 @@ use configs::config::{Capabilities, MountFlags};
 use nsenter::plan::{Dir, Op, Plan};
 
 use super::super::super::{CgroupView, Gate, Tag};
-use super::super::{Case, command, count, mount, named, ops, position, private};
+use super::super::{Case, command, count, mount, named, ops, position, private, refusing};
 use super::{built, with_mounts};
 use crate::{ErrorKind, Terminal};
 
@@ -65,6 +65,49 @@ fn capabilities_survive_the_change_to_another_user() {
         [true, false].map(|keep| position(&plan, |op| *op == Op::KeepCapabilities(keep)).unwrap());
     let uid = position(&plan, |op| *op == Op::SetUid(1000)).unwrap();
     assert!(on < uid && uid < off);
+}
+
+#[test]
+fn an_exec_is_filtered_before_its_birth_unless_the_filter_forbids_the_birth() {
+    let mut case = Case::engine();
+    case.config.apparmor_profile.clear();
+    let order = |case: &Case| {
+        let plan = case.exec().unwrap().plan;
+        let filter = position(&plan, |op| matches!(op, Op::Seccomp { .. })).unwrap();
+        let born = position(&plan, |op| matches!(op, Op::SecondStage { .. })).unwrap();
+        let sets: Vec<u64> = ops(&plan)
+            .into_iter()
+            .filter_map(|op| match op {
+                Op::Capabilities { permitted, .. } => Some(*permitted),
+                _ => None,
+            })
+            .collect();
+        (filter < born, sets)
+    };
+    let wanted = 1 << 29 | 1 << 5 | 1 << 10;
+    let admin = 1 << 21;
+    assert_eq!(order(&case), (true, vec![wanted]));
+    // The older call will do, where the newer one is said not to exist.
+    case.filter = Some(refusing(&[(libc::SYS_clone3, libc::ENOSYS)]));
+    assert_eq!(order(&case), (true, vec![wanted]));
+    // But it cannot give birth inside of a cgroup.
+    case.cgroup.outside = true;
+    assert_eq!(order(&case), (false, vec![wanted | admin, wanted]));
+    case.cgroup.outside = false;
+    for call in [libc::SYS_clone3, libc::SYS_setsid] {
+        case.filter = Some(refusing(&[(call, libc::EACCES)]));
+        assert_eq!(order(&case), (false, vec![wanted | admin, wanted]));
+    }
+    case.filter = Some(refusing(&[(libc::SYS_ioctl, libc::EPERM)]));
+    assert_eq!(order(&case), (true, vec![wanted]));
+    case.process.terminal(Some(Terminal::Keep));
+    assert_eq!(order(&case), (false, vec![wanted | admin, wanted]));
+    // Nobody asked for sets, but the capability must not outlive the filter.
+    case.config.capabilities = None;
+    assert_eq!(order(&case), (false, vec![admin, 0]));
+    // Restricted programs may be filtered without any capability.
+    case.process.no_new_privileges(true);
+    assert_eq!(order(&case), (false, vec![]));
 }
 
 #[test]

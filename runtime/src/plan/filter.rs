@@ -1,0 +1,80 @@
+//! When a system call filter is loaded, and what it lets the stub still do.
+
+use nsenter::plan::Op;
+use seccomp::{Architecture, FilterFlags, Program};
+
+use super::Filter;
+use super::common::Common;
+use super::steps::Steps;
+
+/// Loads the filter of the request, if there is one.
+pub(super) fn load(steps: &mut Steps, common: &Common<'_>) {
+    if let Some(filter) = common.filter {
+        steps.push(
+            "load the seccomp filter",
+            Op::Seccomp {
+                flags: filter.flags,
+                program: filter.program.clone(),
+                listener: filter.listener,
+            },
+        );
+    }
+}
+
+const CLONE_PARENT: u64 = 0x8000;
+const CLONE_PIDFD: u64 = 0x1000;
+
+/// Whether a process with this filter on can still start the second stage, and that one its session.
+///
+/// `into_cgroup` asks for a clone that only `clone3(2)` can make.
+pub(super) fn lets_second_stage_start(
+    filter: &Filter,
+    into_cgroup: bool,
+    with_terminal: bool,
+) -> bool {
+    let Some(native) = Architecture::native() else {
+        return false;
+    };
+    let Ok(program) = Program::from_bytes(filter.program.clone(), FilterFlags::empty()) else {
+        return false;
+    };
+    let answer = |number: libc::c_long, args: [u64; 6]| {
+        let number = u32::try_from(number).ok()?;
+        seccomp::evaluate(&program, native, number, args)
+            .ok()
+            .map(Answer::of)
+    };
+    let allowed = |number, args| matches!(answer(number, args), Some(Answer::Allowed));
+    let clones = match answer(libc::SYS_clone3, [0, 88, 0, 0, 0, 0]) {
+        Some(Answer::Allowed) => true,
+        // The stub then tries the older call.
+        Some(Answer::Errno(libc::ENOSYS | libc::EPERM)) if !into_cgroup => {
+            allowed(libc::SYS_clone, [CLONE_PARENT | CLONE_PIDFD, 0, 0, 0, 0, 0])
+        }
+        _ => false,
+    };
+    let controls = !with_terminal || allowed(libc::SYS_ioctl, [3, libc::TIOCSCTTY, 0, 0, 0, 0]);
+    clones && controls && allowed(libc::SYS_setsid, [0; 6])
+}
+
+/// What a filter says to a system call.
+#[derive(Debug, PartialEq, Eq)]
+enum Answer {
+    Allowed,
+    Errno(i32),
+    Other,
+}
+
+impl Answer {
+    /// From `SECCOMP_RET_*` with its data, `seccomp(2)`.
+    fn of(value: u32) -> Self {
+        const ERRNO: u32 = 0x0005_0000;
+        const LOG: u32 = 0x7ffc_0000;
+        const ALLOW: u32 = 0x7fff_0000;
+        match value & 0xffff_0000 {
+            ALLOW | LOG => Self::Allowed,
+            ERRNO => i32::try_from(value & 0xffff).map_or(Self::Other, Self::Errno),
+            _ => Self::Other,
+        }
+    }
+}
