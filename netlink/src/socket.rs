@@ -1,3 +1,4 @@
+use std::fmt;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
@@ -25,10 +26,20 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const DATAGRAM_BYTES: usize = 128 * 1024;
 
 /// A connection to the kernel's routing subsystem, in one network namespace.
-#[derive(Debug)]
 pub struct Socket {
     descriptor: OwnedFd,
     sequence: u32,
+    /// Where answers are received, kept for the next one.
+    datagram: Vec<u8>,
+}
+
+impl fmt::Debug for Socket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Socket")
+            .field("descriptor", &self.descriptor)
+            .field("sequence", &self.sequence)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Socket {
@@ -80,6 +91,7 @@ impl Socket {
             descriptor,
             // A number that whoever had the socket before cannot know.
             sequence: u32::try_from(start >> 32).unwrap_or(0),
+            datagram: vec![0; DATAGRAM_BYTES],
         })
     }
 
@@ -149,7 +161,8 @@ impl Socket {
     fn exchange(&mut self, request: Request) -> Result<Vec<RouteNetlinkMessage>> {
         let operation = request.operation.clone();
         self.sequence = self.sequence.wrapping_add(1);
-        let bytes = request.encode(self.sequence);
+        let sequence = self.sequence;
+        let bytes = request.encode(sequence);
         let kernel = NetlinkAddr::new(0, 0);
         sendto(
             self.descriptor.as_raw_fd(),
@@ -159,11 +172,10 @@ impl Socket {
         )
         .map_err(|errno| Error::io(operation.as_str(), errno))?;
         let deadline = Instant::now() + PATIENCE;
-        let mut datagram = vec![0; DATAGRAM_BYTES];
         let mut objects = Vec::new();
         loop {
-            let length = self.receive(&mut datagram, deadline, &operation)?;
-            for answer in answers(datagram.get(..length).unwrap_or_default(), self.sequence) {
+            let datagram = self.receive(deadline, &operation)?;
+            for answer in answers(datagram, sequence) {
                 match answer {
                     Answer::Object(Some(object)) => objects.push(object),
                     Answer::Object(None) => log::debug!("{operation}: an unreadable answer"),
@@ -182,10 +194,12 @@ impl Socket {
     }
 
     /// The next datagram of the kernel; those of others (anybody with `CAP_NET_ADMIN` in the namespace) are dropped.
-    fn receive(&self, datagram: &mut [u8], deadline: Instant, operation: &str) -> Result<usize> {
+    fn receive(&mut self, deadline: Instant, operation: &str) -> Result<&[u8]> {
         while Instant::now() < deadline {
-            match recvfrom::<NetlinkAddr>(self.descriptor.as_raw_fd(), datagram) {
-                Ok((length, Some(sender))) if sender.pid() == 0 => return Ok(length),
+            match recvfrom::<NetlinkAddr>(self.descriptor.as_raw_fd(), &mut self.datagram) {
+                Ok((length, Some(sender))) if sender.pid() == 0 => {
+                    return Ok(self.datagram.get(..length).unwrap_or_default());
+                }
                 Ok(_) | Err(Errno::EINTR | Errno::EAGAIN) => {}
                 Err(errno) => return Err(Error::io(operation, errno)),
             }

@@ -64,8 +64,7 @@ impl UserDb {
     /// # Errors
     /// [`TooLarge`](crate::ErrorKind::TooLarge) if the file breaks a limit before the entry.
     pub fn user_by_name(&self, name: impl AsRef<OsStr>) -> Result<Option<passwd::Entry<'_>>> {
-        let name = name.as_ref();
-        first(passwd::entries(&self.passwd), |entry| entry.name == name)
+        passwd::with_name(&self.passwd, name.as_ref())
     }
 
     /// The user with this id.
@@ -73,9 +72,7 @@ impl UserDb {
     /// # Errors
     /// As [`UserDb::user_by_name`].
     pub fn user_by_id(&self, uid: Uid) -> Result<Option<passwd::Entry<'_>>> {
-        first(passwd::entries(&self.passwd), |entry| {
-            entry.uid == Some(uid)
-        })
+        passwd::with_id(&self.passwd, uid)
     }
 
     /// The group with this name.

@@ -26,7 +26,7 @@ impl<'a> Entry<'a> {
         let _password = field();
         Self {
             name: OsStr::from_bytes(name),
-            gid: Gid::parse(field()).ok(),
+            gid: Gid::parse_quietly(field()),
             members: field(),
         }
     }

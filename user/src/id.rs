@@ -57,12 +57,19 @@ macro_rules! id_type {
             /// # Errors
             /// [`ErrorKind::InvalidId`](crate::ErrorKind::InvalidId).
             pub fn parse(text: &[u8]) -> Result<Self, Error> {
-                decimal(text).and_then(Self::new).ok_or_else(|| {
+                Self::parse_quietly(text).ok_or_else(|| {
                     Error::from(Repr::BadId {
                         what: $what,
                         text: String::from_utf8_lossy(text).into_owned(),
                     })
                 })
+            }
+        }
+
+        impl $name {
+            /// As `parse`, without words for what is wrong: a file has thousands of fields.
+            pub(crate) fn parse_quietly(text: &[u8]) -> Option<Self> {
+                decimal(text).and_then(Self::new)
             }
         }
 

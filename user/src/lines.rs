@@ -1,3 +1,5 @@
+use std::io::BufRead;
+
 use crate::error::{Error, Repr};
 
 /// The most bytes one line may have. A group of some twenty thousand members fits.
@@ -36,22 +38,19 @@ impl<'a> Iterator for Lines<'a> {
 
     fn next(&mut self) -> Option<Self::Item> {
         while !self.rest.is_empty() {
-            let window = self.rest.get(..=MAX_LINE_BYTES).unwrap_or(self.rest);
             self.number = self.number.saturating_add(1);
-            let line = match window.iter().position(|byte| *byte == b'\n') {
-                Some(end) => {
-                    self.rest = self.rest.get(end.saturating_add(1)..).unwrap_or_default();
-                    window.get(..end).unwrap_or_default()
-                }
-                None if window.len() > MAX_LINE_BYTES => {
-                    let line = self.number;
-                    return self.fail(Repr::LineTooLong {
-                        line,
-                        limit: MAX_LINE_BYTES,
-                    });
-                }
-                None => std::mem::take(&mut self.rest),
-            };
+            let whole = self.rest;
+            // The standard library looks for the line end many bytes at a time here; a slice cannot fail.
+            let length = self.rest.skip_until(b'\n').unwrap_or(whole.len());
+            let line = whole.get(..length).unwrap_or_default();
+            let line = line.strip_suffix(b"\n").unwrap_or(line);
+            if line.len() > MAX_LINE_BYTES {
+                let line = self.number;
+                return self.fail(Repr::LineTooLong {
+                    line,
+                    limit: MAX_LINE_BYTES,
+                });
+            }
             let line = line.trim_ascii();
             if line.is_empty() {
                 continue;
@@ -64,6 +63,24 @@ impl<'a> Iterator for Lines<'a> {
         }
         None
     }
+}
+
+/// The first line whose field with this index matches; an error in front of it is the answer instead.
+pub(crate) fn first_with_field(
+    bytes: &[u8],
+    index: usize,
+    matches: impl Fn(&[u8]) -> bool,
+) -> Result<Option<&[u8]>, Error> {
+    let field = |line: &[u8]| {
+        matches(
+            line.split(|byte| *byte == b':')
+                .nth(index)
+                .unwrap_or_default(),
+        )
+    };
+    Lines::new(bytes)
+        .find(|line| line.as_ref().map_or(true, |line| field(line)))
+        .transpose()
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use crate::error::Result;
 use crate::id::{Gid, Uid};
-use crate::lines::Lines;
+use crate::lines::{Lines, first_with_field};
 
 /// One line of a passwd file. Absent fields are empty; the password field is not kept.
 ///
@@ -37,8 +37,8 @@ impl<'a> Entry<'a> {
         let _password = field();
         Self {
             name: OsStr::from_bytes(name),
-            uid: Uid::parse(field()).ok(),
-            gid: Gid::parse(field()).ok(),
+            uid: Uid::parse_quietly(field()),
+            gid: Gid::parse_quietly(field()),
             gecos: OsStr::from_bytes(field()),
             home: OsStr::from_bytes(field()),
             shell: OsStr::from_bytes(field()),
@@ -73,10 +73,18 @@ pub fn entries(bytes: &[u8]) -> impl Iterator<Item = Result<Entry<'_>>> + Clone 
 /// assert_eq!(home_of(passwd, Uid::new(34).unwrap()), None);
 /// ```
 pub fn home_of(passwd: &[u8], uid: Uid) -> Option<&Path> {
-    entries(passwd)
-        .map_while(Result::ok)
-        .find(|entry| entry.uid == Some(uid))?
-        .home_dir()
+    with_id(passwd, uid).ok()??.home_dir()
+}
+
+/// The first entry with this name.
+pub(crate) fn with_name<'a>(passwd: &'a [u8], name: &OsStr) -> Result<Option<Entry<'a>>> {
+    first_with_field(passwd, 0, |field| field == name.as_bytes()).map(|line| line.map(Entry::parse))
+}
+
+/// The first entry with this id. A number has one spelling, so texts are compared.
+pub(crate) fn with_id(passwd: &[u8], uid: Uid) -> Result<Option<Entry<'_>>> {
+    let text = uid.to_string();
+    first_with_field(passwd, 2, |field| field == text.as_bytes()).map(|line| line.map(Entry::parse))
 }
 
 #[cfg(test)]
