@@ -1,4 +1,4 @@
-//! OCI runtime-spec 1.3.0 types, the container configuration kept in `state.json`, conversion and validation.
+#![doc = include_str!("../README.md")]
 
 pub mod config;
 mod error;

@@ -1,7 +1,7 @@
 //! The container configuration: what `state.json` stores under `config`.
 //!
 //! JSON keys, their order and what is left out when empty are libcontainer's: cAdvisor, podman and the kubelet's tooling
-//! read this object. Everything here is decided and typed; the bundle's own wording is in [`oci`](crate::oci).
+//! read this object. Everything here is decided and typed; the bundle's own wording is in [`oci`].
 
 mod cgroup;
 mod cpu_set;

@@ -47,10 +47,7 @@ pub fn from_slice<T: DeserializeOwned>(text: &[u8]) -> Result<T> {
     if let Some(offset) = nul {
         return Err(nul_error(locate::path_at(bytes, offset)));
     }
-    let openers = bytes
-        .iter()
-        .filter(|byte| matches!(byte, b'{' | b'['))
-        .count();
+    let openers = count_openers(bytes);
     let too_deep = if openers > MAX_DEPTH {
         locate::too_deep(bytes, MAX_DEPTH)
     } else {
@@ -61,6 +58,20 @@ pub fn from_slice<T: DeserializeOwned>(text: &[u8]) -> Result<T> {
         return Err(Error::new(ErrorKind::Syntax, message).at(locate::path_at(bytes, offset)));
     }
     serde_json::from_str(text).map_err(|error| syntax_or_data(text, &error))
+}
+
+/// How many arrays and objects seem to begin: at least as many as are nested.
+fn count_openers(text: &[u8]) -> usize {
+    let in_chunk = |chunk: &[u8]| {
+        chunk
+            .iter()
+            .map(|byte| u8::from(matches!(byte, b'{' | b'[')))
+            .sum::<u8>()
+    };
+    // Sums of single bytes are what compilers turn into vector instructions; 255 of them cannot overflow.
+    text.chunks(255)
+        .map(|chunk| usize::from(in_chunk(chunk)))
+        .sum()
 }
 
 /// Writes a value without white space.
