@@ -3,9 +3,15 @@
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
-use crate::answers::{Answers, Warnings};
-use crate::error::Result;
+use crate::answers::{Answers, ProcessRef, Warnings};
+use crate::control::{Control, Event, Received};
+use crate::error::{Error, ErrorKind, Failure, Refusal, Result};
+use crate::hook;
 use crate::pidfd::{self, Exit};
+use crate::plan::{Op, Plan, Step};
+use crate::procfs::Procfs;
+use crate::sys::Leash;
+use crate::wire::{MAX_HOME, MAX_HOME_FILE, Message};
 
 /// How long the stub may go without progress.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,7 +31,7 @@ impl Default for Deadline {
     }
 }
 
-/// What serving the stub has ended with: its plan has run up to [`Op::CloseControl`](crate::plan::Op::CloseControl).
+/// What serving the stub has ended with: its plan has run up to [`Op::CloseControl`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Served {
     warnings: Warnings,
@@ -38,15 +44,27 @@ impl Served {
     }
 }
 
-/// A started stub, later the program. Dropping it kills the process, unless it was [detached](Self::detach) or has been waited for.
+/// A started stub, later the program. Dropping it kills and reaps the process, unless it was [detached](Self::detach) or waited for.
 #[derive(Debug)]
 pub struct Init {
+    plan: Plan,
     pid: u32,
-    pidfd: OwnedFd,
-    control: Option<OwnedFd>,
+    process: Leash,
+    exit: Option<Exit>,
+    control: Option<Control>,
 }
 
 impl Init {
+    pub(crate) fn new(plan: Plan, pid: u32, pidfd: OwnedFd, control: OwnedFd) -> Self {
+        Self {
+            plan,
+            pid,
+            process: Leash::new(pidfd),
+            exit: None,
+            control: Some(Control::new(control)),
+        }
+    }
+
     /// The process id. It changes once, when a second stage is born.
     pub fn pid(&self) -> u32 {
         self.pid
@@ -54,30 +72,292 @@ impl Init {
 
     /// The pidfd. It changes once, when a second stage is born.
     pub fn pidfd(&self) -> BorrowedFd<'_> {
-        self.pidfd.as_fd()
+        self.process.as_fd()
     }
 
-    /// Answers the stub's questions until its plan has reached [`Op::CloseControl`](crate::plan::Op::CloseControl).
+    /// Answers the stub's questions until its plan has reached [`Op::CloseControl`].
+    ///
+    /// Call it on the thread that spawned the stub.
     ///
     /// # Errors
-    /// [`ErrorKind::Step`](crate::ErrorKind::Step) with the [`Failure`](crate::Failure), [`Refused`](crate::ErrorKind::Refused),
-    /// [`Timeout`](crate::ErrorKind::Timeout), [`Died`](crate::ErrorKind::Died), [`Protocol`](crate::ErrorKind::Protocol) or
-    /// [`System`](crate::ErrorKind::System). The stub is then killed and reaped.
+    /// [`ErrorKind::Step`] with the [`Failure`], [`ErrorKind::Refused`], [`ErrorKind::Timeout`], [`ErrorKind::Died`],
+    /// [`ErrorKind::Protocol`] or [`ErrorKind::System`]. The stub is then killed and reaped.
     pub fn serve(&mut self, answers: &mut dyn Answers, deadline: Deadline) -> Result<Served> {
-        let _ = (answers, deadline, &self.control);
-        Ok(Served::default())
+        let Some(control) = self.control.take() else {
+            return Err(Error::protocol(
+                "the plan of this process was already served",
+            ));
+        };
+        let mut serving = Serving {
+            init: self,
+            control,
+            deadline,
+            last: None,
+        };
+        let result = serving.run(answers);
+        drop(serving);
+        if result.is_err() {
+            self.process.kill();
+            self.exit.get_or_insert(Exit::Unknown);
+        }
+        result
     }
 
-    /// Waits for the end of the process and reaps it.
+    /// Waits for the end of the process and reaps it. The status is kept: a second call gives it again.
     ///
     /// # Errors
-    /// [`ErrorKind::System`](crate::ErrorKind::System).
+    /// [`ErrorKind::System`].
     pub fn wait(&mut self) -> Result<Exit> {
-        pidfd::wait(&self.pidfd)
+        if let Some(exit) = self.exit {
+            return Ok(exit);
+        }
+        let exit = pidfd::wait(&self.process)?;
+        self.process.set_reaped();
+        self.exit = Some(exit);
+        Ok(exit)
     }
 
     /// Lets the process live on its own: it is not killed when this value is gone. Returns its pidfd.
     pub fn detach(self) -> OwnedFd {
-        self.pidfd
+        self.process.release()
     }
+}
+
+/// The conversation about one plan.
+struct Serving<'a> {
+    init: &'a mut Init,
+    control: Control,
+    deadline: Deadline,
+    /// The last step that said something: questions only come from later ones.
+    last: Option<u32>,
+}
+
+impl Serving<'_> {
+    fn run(&mut self, answers: &mut dyn Answers) -> Result<Served> {
+        loop {
+            let received = self.next()?;
+            let index = received.packet.step;
+            if received.packet.message == Message::Fail {
+                return Err(self.failure(&received));
+            }
+            if self.last.is_some_and(|last| index <= last) {
+                return Err(Error::protocol("the init process goes back in its plan"));
+            }
+            self.last = Some(index);
+            let plan = self.init.plan.clone();
+            let step = usize::try_from(index)
+                .ok()
+                .and_then(|index| plan.steps().get(index));
+            let Some(step) = step else {
+                return Err(Error::protocol(
+                    "the init process is beyond the end of its plan",
+                ));
+            };
+            if let Some(served) = self.handle(answers, step, received)? {
+                return Ok(served);
+            }
+        }
+    }
+
+    fn next(&mut self) -> Result<Received> {
+        match self
+            .control
+            .next(self.init.process.as_fd(), self.deadline.0)?
+        {
+            Event::Packet(received) => Ok(received),
+            Event::Ended => Err(self.died()),
+        }
+    }
+
+    /// The stub is gone, or says nothing any more.
+    fn died(&mut self) -> Error {
+        let ended =
+            pidfd::wait_timeout(&self.init.process, Some(Duration::from_secs(1))).unwrap_or(false);
+        match if ended {
+            self.init.wait()
+        } else {
+            Ok(Exit::Unknown)
+        } {
+            Ok(exit) if ended => Error::new(
+                ErrorKind::Died,
+                format!("the init process ended early: {exit}"),
+            ),
+            _ => Error::new(
+                ErrorKind::Died,
+                "the init process closed its control channel early",
+            ),
+        }
+    }
+
+    fn failure(&self, received: &Received) -> Error {
+        let (index, errno) = (
+            received.packet.step,
+            i32::try_from(received.packet.value).unwrap_or(0),
+        );
+        if self.last.is_some_and(|last| index < last) || errno > 4095 {
+            return Error::protocol("the init process reports an impossible failure");
+        }
+        match Failure::new(&self.init.plan, index, errno, &received.payload) {
+            Some(failure) => Error::step(failure),
+            None => Error::protocol("the init process is beyond the end of its plan"),
+        }
+    }
+
+    /// One question. A step may only ask what its operation asks.
+    fn handle(
+        &mut self,
+        answers: &mut dyn Answers,
+        step: &Step,
+        mut received: Received,
+    ) -> Result<Option<Served>> {
+        let (index, value) = (received.packet.step, received.packet.value);
+        let process = ProcessRef::new(self.init.pid, self.init.process.as_fd());
+        let refused =
+            |refusal: Refusal| Error::with_source(ErrorKind::Refused, step.context(), refusal);
+        match (received.packet.message, step.op()) {
+            (Message::Gate, Op::AskGate(number)) => {
+                answers.gate(*number, &process).map_err(refused)?
+            }
+            (Message::IdMaps, Op::AskIdMaps) => answers.id_maps(&process).map_err(refused)?,
+            (Message::SecondStage, Op::SecondStage { .. }) => {
+                self.second_stage(one(&mut received)?)?;
+                let process = ProcessRef::new(self.init.pid, self.init.process.as_fd());
+                answers.second_stage(&process).map_err(refused)?;
+            }
+            (Message::Send, Op::SendDescriptor { tag, .. }) => {
+                answers
+                    .descriptor(*tag, one(&mut received)?)
+                    .map_err(refused)?;
+                return Ok(None);
+            }
+            (Message::Ask, Op::AskDescriptor { tag, .. }) => {
+                let descriptor = answers.ask_descriptor(*tag).map_err(refused)?;
+                self.control.go(index, &[], Some(descriptor.as_fd()))?;
+                return Ok(None);
+            }
+            (Message::Lend, Op::LendDescriptor { tag, .. }) => {
+                answers
+                    .lend_descriptor(*tag, one(&mut received)?, &process)
+                    .map_err(refused)?;
+            }
+            (Message::Console, Op::AskConsole(_)) => {
+                answers
+                    .console(one(&mut received)?, value)
+                    .map_err(refused)?;
+            }
+            (Message::Home | Message::HomeEnd, Op::AskHome(_)) => {
+                let passwd = self.home_file(received)?;
+                let home = answers.home(&passwd).map_err(refused)?;
+                if home.len() > MAX_HOME || home.contains(&0) {
+                    return Err(Error::new(
+                        ErrorKind::Refused,
+                        "the home directory is too long or contains a NUL",
+                    ));
+                }
+                self.control.go(index, &home, None)?;
+                return Ok(None);
+            }
+            (Message::Ready, Op::AskReady) => {
+                let warnings = decode_warnings(&received)?;
+                answers.ready(&process, &warnings).map_err(refused)?;
+            }
+            (Message::HookStarted, Op::Hook(command)) => {
+                let outcome = hook::supervise(
+                    received,
+                    command,
+                    &mut self.control,
+                    process.pidfd(),
+                    self.deadline.0,
+                );
+                let outcome = match outcome {
+                    Ok(Some(outcome)) => outcome,
+                    Ok(None) => return Err(self.died()),
+                    Err(error) => return Err(error),
+                };
+                answers.hook(step.context(), outcome).map_err(refused)?;
+            }
+            (Message::Listener, Op::Seccomp { listener: true, .. }) => {
+                let listener = pidfd::take_descriptor(process.pidfd(), value)?;
+                answers
+                    .seccomp_listener(listener, &process)
+                    .map_err(refused)?;
+            }
+            (Message::Done, Op::CloseControl) => {
+                return Ok(Some(Served {
+                    warnings: decode_warnings(&received)?,
+                }));
+            }
+            _ => {
+                return Err(Error::protocol(format!(
+                    "step \"{}\" asks something else than planned",
+                    step.context()
+                )));
+            }
+        }
+        self.control.go(index, &[], None)?;
+        Ok(None)
+    }
+
+    /// Takes over the second process and reaps the first.
+    fn second_stage(&mut self, pidfd: OwnedFd) -> Result<()> {
+        let procfs = Procfs::system()?;
+        let strange = || Error::protocol("the second stage is no child of this process");
+        // Number and kind from the kernel, not from the sender. That it is our child, waiting for it says.
+        let pid = pidfd::pid_of(&procfs, &pidfd).map_err(|_| strange())?;
+        if !pidfd::is_child(&pidfd)? {
+            return Err(strange());
+        }
+        let mut first = std::mem::replace(&mut self.init.process, Leash::new(pidfd));
+        if !pidfd::wait_timeout(&first, Some(self.deadline.0))? {
+            return Err(Error::new(
+                ErrorKind::Timeout,
+                "the first stage of the init process does not end",
+            ));
+        }
+        let exit = pidfd::wait(&first)?;
+        first.set_reaped();
+        if exit.success() || exit == Exit::Unknown {
+            self.init.pid = pid;
+            Ok(())
+        } else {
+            Err(Error::new(
+                ErrorKind::Died,
+                format!("the first stage of the init process ended early: {exit}"),
+            ))
+        }
+    }
+
+    /// The pieces of a file, up to the packet that ends it.
+    fn home_file(&mut self, mut received: Received) -> Result<Vec<u8>> {
+        let step = received.packet.step;
+        let mut file = Vec::new();
+        while received.packet.message == Message::Home && received.packet.step == step {
+            file.append(&mut received.payload);
+            if file.len() > MAX_HOME_FILE {
+                return Err(Error::protocol("the init process sends too large a file"));
+            }
+            received = self.next()?;
+        }
+        match received.packet.message {
+            Message::HomeEnd if received.packet.step == step => Ok(file),
+            Message::Fail => Err(self.failure(&received)),
+            _ => Err(Error::protocol(
+                "the init process does not end the file it sends",
+            )),
+        }
+    }
+}
+
+fn one(received: &mut Received) -> Result<OwnedFd> {
+    match (received.descriptors.pop(), received.descriptors.is_empty()) {
+        (Some(descriptor), true) => Ok(descriptor),
+        _ => Err(Error::protocol(
+            "the init process sent another number of descriptors than one",
+        )),
+    }
+}
+
+fn decode_warnings(received: &Received) -> Result<Warnings> {
+    Warnings::decode(&received.payload)
+        .ok_or_else(|| Error::protocol("the init process sent malformed warnings"))
 }

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod answers;
+mod control;
 mod error;
 mod hook;
 pub mod id_maps;
@@ -12,6 +13,12 @@ pub mod plan;
 mod procfs;
 mod spawn;
 mod sys;
+#[path = "../stub/text.rs"]
+#[allow(
+    dead_code,
+    reason = "the stub says errnos, the parent has std for that"
+)]
+mod text;
 #[path = "../stub/wire.rs"]
 mod wire;
 

@@ -55,7 +55,10 @@ impl fmt::Display for Exit {
                 signal,
                 core_dumped,
             } => {
-                write!(f, "signal: {signal}")?;
+                match crate::text::signal(*signal) {
+                    "" => write!(f, "signal: {signal}")?,
+                    name => write!(f, "signal: {name}")?,
+                }
                 if *core_dumped {
                     f.write_str(" (core dumped)")
                 } else {
@@ -66,6 +69,9 @@ impl fmt::Display for Exit {
         }
     }
 }
+
+/// `__WALL` of `wait(2)`: also children whose end is told by another signal than `SIGCHLD`.
+const WALL: u32 = 0x4000_0000;
 
 fn to_pid(pid: u32) -> Result<Pid> {
     i32::try_from(pid)
@@ -119,7 +125,7 @@ pub fn send_signal(pidfd: impl AsFd, signal: i32) -> Result<()> {
     let result = match Signal::from_named_raw(signal) {
         Some(named) => pidfd_send_signal(pidfd, named).map_err(std::io::Error::from),
         // 0, and the real-time signals, for which rustix has no names.
-        None => crate::sys::pidfd_send_signal(pidfd.as_fd(), signal),
+        None => crate::sys::pidfd_send_signal(pidfd.as_fd(), signal, false),
     };
     result.map_err(|e| {
         let kind = if e.raw_os_error() == Some(libc::ESRCH) {
@@ -194,10 +200,8 @@ pub fn try_wait(pidfd: impl AsFd) -> Result<Option<Exit>> {
 }
 
 fn reap(pidfd: impl AsFd) -> Result<Option<Exit>> {
-    // __WALL: a child of a second stage may end before it has executed anything, with another exit signal than SIGCHLD.
-    let options = WaitIdOptions::EXITED
-        | WaitIdOptions::NOHANG
-        | WaitIdOptions::from_bits_retain(0x4000_0000);
+    let options =
+        WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::from_bits_retain(WALL);
     loop {
         return match waitid(WaitId::PidFd(pidfd.as_fd()), options) {
             Ok(None) => Ok(None),
@@ -214,6 +218,22 @@ fn reap(pidfd: impl AsFd) -> Result<Option<Exit>> {
             Err(Errno::CHILD) => Ok(Some(Exit::Unknown)),
             Err(Errno::INTR) => continue,
             Err(e) => Err(Error::system("wait for a process", e)),
+        };
+    }
+}
+
+/// Whether the process is a child of this one that was not reaped yet.
+pub(crate) fn is_child(pidfd: impl AsFd) -> Result<bool> {
+    let options = WaitIdOptions::EXITED
+        | WaitIdOptions::NOHANG
+        | WaitIdOptions::NOWAIT
+        | WaitIdOptions::from_bits_retain(WALL);
+    loop {
+        return match waitid(WaitId::PidFd(pidfd.as_fd()), options) {
+            Ok(_) => Ok(true),
+            Err(Errno::CHILD | Errno::INVAL | Errno::BADF) => Ok(false),
+            Err(Errno::INTR) => continue,
+            Err(e) => Err(Error::system("look at a process", e)),
         };
     }
 }

@@ -1,10 +1,19 @@
 //! Starting the stub.
 
-use std::os::fd::BorrowedFd;
+use std::ffi::CString;
+use std::io::Write;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use crate::error::Result;
+use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
+use rustix::io::Errno;
+use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
+
+use crate::error::{Error, Result};
+use crate::image::image;
 use crate::init::Init;
 use crate::plan::{Plan, Slot};
+use crate::sys::{StartError, start_stub};
+use crate::wire::FIRST_DESCRIPTOR;
 
 /// What a stub is started with.
 #[derive(Debug)]
@@ -23,17 +32,90 @@ pub struct Spawn<'a> {
 
 impl Spawn<'_> {
     /// Starts the stub. Safe in a program with any number of threads: between clone and execution only a few
-    /// system calls are made, on a stack of their own, with all signals blocked.
+    /// system calls are made, on a stack of their own, with all signals blocked. The calling thread is suspended
+    /// meanwhile (some tens of microseconds).
     ///
     /// Until the parent has answered [`Op::AskReady`](crate::plan::Op::AskReady) the stub is killed when the *thread* that spawned it ends:
     /// spawn and [serve](Init::serve) on one thread.
     ///
     /// # Errors
-    /// [`ErrorKind::Plan`](crate::ErrorKind::Plan) if descriptors and plan do not fit, [`ErrorKind::System`](crate::ErrorKind::System).
+    /// [`ErrorKind::Plan`](crate::ErrorKind::Plan) if descriptors and plan do not fit, [`ErrorKind::System`](crate::ErrorKind::System)
+    /// if the kernel does not start it (`EPERM`: a namespace needs a privilege; `EAGAIN`: too many processes; …).
     pub fn start(self) -> Result<Init> {
-        Err(crate::error::Error::new(
-            crate::ErrorKind::System,
-            "not built",
-        ))
+        let inputs = self.ordered_inputs()?;
+        let image = image()?;
+        let plan_file = sealed_plan(self.plan)
+            .map_err(|e| Error::system("make the memory file of the plan", e))?;
+        let (ours, theirs) = socketpair(
+            AddressFamily::UNIX,
+            SocketType::SEQPACKET,
+            SocketFlags::CLOEXEC,
+            None,
+        )
+        .map_err(|e| Error::system("make the control channel", e))?;
+        let mut descriptors = Vec::with_capacity(5 + self.passed.len() + inputs.len());
+        descriptors.extend(self.stdio);
+        descriptors.extend(&self.passed);
+        descriptors.extend([plan_file.as_fd(), theirs.as_fd()]);
+        descriptors.extend(inputs);
+        let number = FIRST_DESCRIPTOR.saturating_add(self.plan.passed());
+        let argument = CString::new(number.to_string()).unwrap_or_default();
+        let (pid, pidfd) = start_stub(
+            image.as_fd(),
+            &descriptors,
+            &argument,
+            self.plan.clone_flags(),
+            self.cgroup,
+        )
+        .map_err(|error| match error {
+            StartError::Clone(e) => Error::system("clone the init process", e),
+            StartError::Child(what, e) => Error::system(what, e),
+        })?;
+        Ok(Init::new(self.plan.clone(), pid, pidfd, ours))
     }
+
+    /// The inputs in the order of the plan.
+    fn ordered_inputs(&self) -> Result<Vec<BorrowedFd<'_>>> {
+        if u32::try_from(self.passed.len()) != Ok(self.plan.passed()) {
+            let (given, wanted) = (self.passed.len(), self.plan.passed());
+            return Err(Error::plan(format!(
+                "{given} descriptors are passed, the plan says {wanted}"
+            )));
+        }
+        if self.inputs.len() > self.plan.inputs().len() {
+            return Err(Error::plan(
+                "a descriptor is given for a slot that is no input of the plan",
+            ));
+        }
+        let given = |slot: Slot| {
+            self.inputs
+                .iter()
+                .find(|(given, _)| *given == slot)
+                .map(|(_, fd)| *fd)
+        };
+        self.plan
+            .inputs()
+            .iter()
+            .map(|input| {
+                given(input.slot())
+                    .ok_or_else(|| Error::plan(format!("input \"{}\" is missing", input.name())))
+            })
+            .collect()
+    }
+}
+
+fn sealed_plan(plan: &Plan) -> std::io::Result<OwnedFd> {
+    let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
+    let file = match memfd_create(c"cofferdam-plan", flags | MemfdFlags::NOEXEC_SEAL) {
+        // Linux before 6.3.
+        Err(Errno::INVAL) => memfd_create(c"cofferdam-plan", flags)?,
+        result => result?,
+    };
+    let mut file = std::fs::File::from(file);
+    file.write_all(plan.as_bytes())?;
+    fcntl_add_seals(
+        &file,
+        SealFlags::SEAL | SealFlags::SHRINK | SealFlags::GROW | SealFlags::WRITE,
+    )?;
+    Ok(file.into())
 }

@@ -1,11 +1,32 @@
 #![allow(
     unsafe_code,
-    reason = "the system calls that neither std nor rustix has"
+    reason = "starting the stub, and the system calls that neither std nor rustix has"
+)]
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    reason = "registers are words: a descriptor, a flag or a length is widened on the way in and narrowed on the way out"
 )]
 //! The unsafe part of the crate.
 
+// The stub's own way into the kernel: what runs between clone and execution must not touch the C library.
+#[cfg(target_arch = "aarch64")]
+#[path = "../stub/sys/aarch64.rs"]
+#[allow(dead_code, reason = "the stub uses the rest")]
+mod arch;
+#[cfg(target_arch = "x86_64")]
+#[path = "../stub/sys/x86_64.rs"]
+#[allow(dead_code, reason = "the stub uses the rest")]
+mod arch;
+
+use std::ffi::{CStr, c_char};
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::mem::{ManuallyDrop, MaybeUninit, size_of, size_of_val};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::time::Duration;
+
+use arch::number;
 
 /// `ioctl(NS_GET_NSTYPE)`, `ioctl_nsfs(2)`.
 pub(crate) fn namespace_type(namespace: BorrowedFd<'_>) -> io::Result<u32> {
@@ -15,8 +36,10 @@ pub(crate) fn namespace_type(namespace: BorrowedFd<'_>) -> io::Result<u32> {
     u32::try_from(kind).map_err(|_| io::Error::last_os_error())
 }
 
-/// `pidfd_send_signal(2)` with any number.
-pub(crate) fn pidfd_send_signal(pidfd: BorrowedFd<'_>, signal: i32) -> io::Result<()> {
+/// `pidfd_send_signal(2)` with any number. With `group`, to the process group that the process leads
+/// (`PIDFD_SIGNAL_PROCESS_GROUP`, Linux 6.9).
+pub(crate) fn pidfd_send_signal(pidfd: BorrowedFd<'_>, signal: i32, group: bool) -> io::Result<()> {
+    let flags: libc::c_uint = if group { 4 } else { 0 };
     // SAFETY: the descriptor is open; a null siginfo asks the kernel to make one.
     let result = unsafe {
         libc::syscall(
@@ -24,7 +47,7 @@ pub(crate) fn pidfd_send_signal(pidfd: BorrowedFd<'_>, signal: i32) -> io::Resul
             pidfd.as_raw_fd(),
             signal,
             std::ptr::null::<libc::siginfo_t>(),
-            0,
+            flags,
         )
     };
     if result == 0 {
@@ -32,4 +55,300 @@ pub(crate) fn pidfd_send_signal(pidfd: BorrowedFd<'_>, signal: i32) -> io::Resul
     } else {
         Err(io::Error::last_os_error())
     }
+}
+
+/// A child that is killed and reaped when this value is dropped, unless it was released.
+#[derive(Debug)]
+pub(crate) struct Leash {
+    pidfd: ManuallyDrop<OwnedFd>,
+    reaped: bool,
+}
+
+impl Leash {
+    pub(crate) fn new(pidfd: OwnedFd) -> Self {
+        Self {
+            pidfd: ManuallyDrop::new(pidfd),
+            reaped: false,
+        }
+    }
+
+    /// The process has been reaped: there is nothing left to kill.
+    pub(crate) fn set_reaped(&mut self) {
+        self.reaped = true;
+    }
+
+    /// Kills and reaps. A process that the kernel does not let go within five seconds is left to whoever reaps us.
+    pub(crate) fn kill(&mut self) {
+        if !self.reaped {
+            self.reaped = true;
+            let _ = crate::pidfd::send_signal(self.as_fd(), libc::SIGKILL);
+            if crate::pidfd::wait_timeout(self.as_fd(), Some(Duration::from_secs(5)))
+                .unwrap_or(false)
+            {
+                let _ = crate::pidfd::try_wait(self.as_fd());
+            }
+        }
+    }
+
+    /// Lets the process go; its pidfd is the caller's.
+    pub(crate) fn release(self) -> OwnedFd {
+        let mut this = ManuallyDrop::new(self);
+        // SAFETY: `this` is not dropped and not used again, so the descriptor is taken once.
+        unsafe { ManuallyDrop::take(&mut this.pidfd) }
+    }
+}
+
+impl AsFd for Leash {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.pidfd.as_fd()
+    }
+}
+
+impl Drop for Leash {
+    fn drop(&mut self) {
+        self.kill();
+        // SAFETY: dropped here and nowhere else: `release` prevents this function.
+        unsafe { ManuallyDrop::drop(&mut self.pidfd) }
+    }
+}
+
+/// What the child needs between clone and execution. It shares the parent's memory: this lives on the parent's stack while the parent
+/// is suspended.
+#[repr(C)]
+struct Start {
+    /// The descriptors, in the order of the numbers they shall have; the executable is the last.
+    sources: *mut i32,
+    count: usize,
+    argv: *const *const c_char,
+    envp: *const *const c_char,
+    /// 0, or why the stub is not running.
+    errno: i32,
+    /// Which call failed.
+    call: usize,
+}
+
+/// The stack of the child until it executes the stub.
+#[repr(C, align(16))]
+struct Stack([MaybeUninit<u8>; 16 << 10]);
+
+const CLONE_VM: u64 = 0x100;
+const CLONE_PIDFD: u64 = 0x1000;
+const CLONE_VFORK: u64 = 0x4000;
+const CLONE_INTO_CGROUP: u64 = 0x2_0000_0000;
+
+/// The child: descriptors to their numbers, everything else closed, then the stub. Only system calls.
+///
+/// # Safety
+/// `start` is the address of a valid [`Start`] that nobody else uses meanwhile.
+unsafe extern "C" fn child(start: usize) -> ! {
+    let start = start as *mut Start;
+    // SAFETY: system calls with valid arguments: descriptors, flags, and the strings that the parent prepared. The
+    // pointers stay within the array of `count` numbers. Nothing is allocated, locked, or left behind in the memory that is the parent's too.
+    unsafe {
+        let (sources, count) = ((*start).sources, (*start).count);
+        let call = |number: usize, args: [usize; 6]| -> usize {
+            let result = arch::syscall(number, args);
+            if (-4095..0).contains(&result) {
+                (&raw mut (*start).errno).write_volatile(result.wrapping_neg() as i32);
+                (&raw mut (*start).call).write_volatile(number);
+                loop {
+                    arch::syscall(number::EXIT_GROUP, [127, 0, 0, 0, 0, 0]);
+                }
+            }
+            result as usize
+        };
+        // Out of the way first: a source may lie where another shall go. F_DUPFD_CLOEXEC.
+        let mut index = 0;
+        while index < count {
+            let source = *sources.wrapping_add(index) as usize;
+            if source != index && source < count {
+                let lifted = call(number::FCNTL, [source, 1030, count, 0, 0, 0]);
+                *sources.wrapping_add(index) = lifted as i32;
+            }
+            index = index.wrapping_add(1);
+        }
+        index = 0;
+        while index < count {
+            let source = *sources.wrapping_add(index) as usize;
+            // The executable is closed when it is executed; the others stay.
+            let last = index.wrapping_add(1) == count;
+            if source == index {
+                call(number::FCNTL, [source, 2, usize::from(last), 0, 0, 0]);
+            } else {
+                call(
+                    number::DUP3,
+                    [source, index, if last { 0o2_000_000 } else { 0 }, 0, 0, 0],
+                );
+            }
+            index = index.wrapping_add(1);
+        }
+        // The host's descriptors. A kernel or filter without the call leaves it to the stub.
+        arch::syscall(number::CLOSE_RANGE, [count, u32::MAX as usize, 0, 0, 0, 0]);
+        // AT_EMPTY_PATH.
+        let (argv, envp) = ((*start).argv as usize, (*start).envp as usize);
+        call(
+            number::EXECVEAT,
+            [
+                count.wrapping_sub(1),
+                c"".as_ptr() as usize,
+                argv,
+                envp,
+                0x1000,
+                0,
+            ],
+        );
+        loop {
+            arch::syscall(number::EXIT_GROUP, [127, 0, 0, 0, 0, 0]);
+        }
+    }
+}
+
+/// Blocks every signal, also those that the C library keeps for itself, until dropped: a handler that ran in the child
+/// would run in the parent's memory.
+struct SignalsBlocked(u64);
+
+impl SignalsBlocked {
+    fn new() -> Self {
+        let all = u64::MAX;
+        let mut before = 0_u64;
+        // SAFETY: two masks of 8 bytes; SIG_SETMASK is 2. It cannot fail.
+        unsafe {
+            arch::syscall(
+                number::RT_SIGPROCMASK,
+                [
+                    2,
+                    &raw const all as usize,
+                    &raw mut before as usize,
+                    8,
+                    0,
+                    0,
+                ],
+            );
+        }
+        Self(before)
+    }
+}
+
+impl Drop for SignalsBlocked {
+    fn drop(&mut self) {
+        // SAFETY: as above.
+        unsafe {
+            arch::syscall(
+                number::RT_SIGPROCMASK,
+                [2, &raw const self.0 as usize, 0, 8, 0, 0],
+            );
+        }
+    }
+}
+
+/// Why the stub did not start.
+#[derive(Debug)]
+pub(crate) enum StartError {
+    /// The clone failed.
+    Clone(io::Error),
+    /// The child could not arrange its descriptors or execute the stub.
+    Child(&'static str, io::Error),
+}
+
+/// Starts `image` with these descriptors as 0, 1, 2, … and this argument. Returns its process id and pidfd.
+pub(crate) fn start_stub(
+    image: BorrowedFd<'_>,
+    descriptors: &[BorrowedFd<'_>],
+    argument: &CStr,
+    namespaces: u32,
+    cgroup: Option<BorrowedFd<'_>>,
+) -> Result<(u32, OwnedFd), StartError> {
+    let mut sources: Vec<i32> = descriptors.iter().map(AsRawFd::as_raw_fd).collect();
+    sources.push(image.as_raw_fd());
+    let argv = [
+        c"cofferdam-init".as_ptr(),
+        argument.as_ptr(),
+        std::ptr::null(),
+    ];
+    let envp = [std::ptr::null::<c_char>()];
+    let mut start = Start {
+        sources: sources.as_mut_ptr(),
+        count: sources.len(),
+        argv: argv.as_ptr(),
+        envp: envp.as_ptr(),
+        errno: 0,
+        call: 0,
+    };
+    let start_at = &raw mut start;
+    let mut stack = Stack([MaybeUninit::uninit(); 16 << 10]);
+    let mut pidfd: i32 = -1;
+    let flags = CLONE_VM | CLONE_VFORK | CLONE_PIDFD | u64::from(namespaces);
+    let into = if cgroup.is_some() {
+        CLONE_INTO_CGROUP
+    } else {
+        0
+    };
+    // flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls, set_tid, set_tid_size, cgroup.
+    let args: [u64; 11] = [
+        flags | into,
+        &raw mut pidfd as u64,
+        0,
+        0,
+        libc::SIGCHLD as u64,
+        &raw mut stack as u64,
+        size_of::<Stack>() as u64,
+        0,
+        0,
+        0,
+        cgroup.map_or(0, |fd| fd.as_raw_fd() as u64),
+    ];
+    let mut result;
+    {
+        let _blocked = SignalsBlocked::new();
+        // SAFETY: clone_args of that size, with a stack of 16 KiB that is used for nothing else. CLONE_VFORK suspends this thread
+        // until the child has executed the stub or ended, so everything the child reads and writes outlives it.
+        result = unsafe {
+            arch::clone3(
+                &raw const args as usize,
+                size_of_val(&args),
+                child,
+                start_at as usize,
+            )
+        };
+        if (result == -(libc::ENOSYS as isize) || result == -(libc::EPERM as isize))
+            && cgroup.is_none()
+        {
+            let top = (&raw mut stack as usize).wrapping_add(size_of::<Stack>());
+            let flags = flags | libc::SIGCHLD as u64;
+            // SAFETY: as above, with the older call.
+            result = unsafe {
+                arch::clone(
+                    flags as usize,
+                    top,
+                    &raw mut pidfd as usize,
+                    child,
+                    start_at as usize,
+                )
+            };
+        }
+    }
+    if result < 0 {
+        return Err(StartError::Clone(io::Error::from_raw_os_error(
+            result.wrapping_neg() as i32,
+        )));
+    }
+    // SAFETY: the kernel has stored a new descriptor there, which is ours alone.
+    let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
+    // SAFETY: the child, which wrote these, has executed the stub or ended.
+    let (errno, call) = unsafe {
+        (
+            (&raw const (*start_at).errno).read_volatile(),
+            (&raw const (*start_at).call).read_volatile(),
+        )
+    };
+    if errno != 0 {
+        let _ = crate::pidfd::wait(&pidfd);
+        let what = if call == number::EXECVEAT {
+            "execute the init stub"
+        } else {
+            "arrange the descriptors of the init stub"
+        };
+        return Err(StartError::Child(what, io::Error::from_raw_os_error(errno)));
+    }
+    Ok((result as u32, pidfd))
 }

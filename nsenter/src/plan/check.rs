@@ -122,7 +122,7 @@ fn namespaces(steps: &[Step]) -> Result<()> {
                 waiting_for_child = Some(step);
             }
             Op::JoinProcess { flags, .. } if flags & PID != 0 => waiting_for_child = Some(step),
-            Op::SecondStage { .. } => waiting_for_child = None,
+            Op::SecondStage { .. } if !dumpable => waiting_for_child = None,
             Op::Dumpable(on) => dumpable = *on,
             Op::AskIdMaps if !dumpable => {
                 return Err(wrong(

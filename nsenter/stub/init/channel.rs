@@ -1,0 +1,147 @@
+//! Questions to the parent. One at a time: the stub waits for the answer to each, and ends when the parent is gone.
+
+use core::ffi::CStr;
+
+use super::words::Text;
+use super::{Init, SIGKILL};
+use crate::sys::{self, Errno, Fd, Result};
+use crate::wire::{MAX_HOME, MAX_HOME_FILE, MAX_PAYLOAD, Message, PACKET, Packet};
+
+impl Init {
+    fn head(&self, message: Message, value: u32, extra: usize) -> Result<[u8; PACKET]> {
+        let extra = u32::try_from(extra).map_err(|_| Errno::EINVAL)?;
+        Ok(Packet { message, step: self.step, value }.encode(extra))
+    }
+
+    /// Sends without descriptors, with nothing but `write(2)`, which a filter that lets a program do anything permits.
+    pub(super) fn tell(&self, message: Message, value: u32, body: &[u8]) -> Result<()> {
+        let mut packet = Text::<512>::new();
+        packet.push(&self.head(message, value, body.len())?)?;
+        packet.push(body)?;
+        let count = sys::write(self.control, packet.get())?;
+        if count == packet.get().len() { Ok(()) } else { Err(Errno::EPROTO) }
+    }
+
+    fn tell_with(&self, message: Message, value: u32, body: &[u8], fds: &[i32]) -> Result<()> {
+        sys::send(self.control, &self.head(message, value, body.len())?, body, fds)
+    }
+
+    /// Waits for the answer, which is an errno, and perhaps bytes.
+    pub(super) fn answer<'b>(&self, buffer: &'b mut [u8]) -> Result<&'b [u8]> {
+        let count = sys::read(self.control, buffer)?;
+        self.accept(buffer.get(..count).unwrap_or(&[]))
+    }
+
+    /// A parent that is gone, or that says something else than the answer, is the end.
+    fn accept<'b>(&self, packet: &'b [u8]) -> Result<&'b [u8]> {
+        match Packet::decode(packet) {
+            Some((Packet { message: Message::Go, step, value }, payload)) if step == self.step => match value {
+                0 => Ok(payload),
+                errno => Err(Errno(i32::try_from(errno).map_err(|_| Errno::EPROTO)?)),
+            },
+            _ => sys::exit(255),
+        }
+    }
+
+    fn ask(&self, message: Message, value: u32, fds: &[i32]) -> Result<()> {
+        if fds.is_empty() {
+            self.tell(message, value, &[])?;
+        } else {
+            self.tell_with(message, value, &[], fds)?;
+        }
+        self.answer(&mut [0; PACKET]).map(drop)
+    }
+
+    pub(super) fn ask_gate(&self, number: u32) -> Result<()> {
+        self.ask(Message::Gate, number, &[])
+    }
+
+    pub(super) fn ask_id_maps(&self) -> Result<()> {
+        self.ask(Message::IdMaps, 0, &[])
+    }
+
+    pub(super) fn send_descriptor(&self, tag: u32, fd: i32) -> Result<()> {
+        self.tell_with(Message::Send, tag, &[], &[fd])
+    }
+
+    pub(super) fn lend_descriptor(&self, tag: u32, fd: i32) -> Result<()> {
+        self.ask(Message::Lend, tag, &[fd])
+    }
+
+    pub(super) fn ask_descriptor(&mut self, tag: u32, into: u32) -> Result<()> {
+        self.tell(Message::Ask, tag, &[])?;
+        let mut buffer = [0; PACKET];
+        let (count, fd): (usize, Option<Fd>) = sys::receive(self.control, &mut buffer)?;
+        self.accept(buffer.get(..count).unwrap_or(&[]))?;
+        self.fill(into, fd.ok_or(Errno::EPROTO)?)
+    }
+
+    pub(super) fn ask_console(&self, master: i32) -> Result<()> {
+        self.ask(Message::Console, sys::terminal_number(master)?, &[master])
+    }
+
+    /// Hands a child's pidfd to the parent.
+    pub(super) fn announce(&self, pidfd: i32) -> Result<()> {
+        self.tell_with(Message::SecondStage, 0, &[], &[pidfd])
+    }
+
+    /// Sends the file in pieces; the answer is the home directory.
+    pub(super) fn ask_home(&mut self, path: &CStr) -> Result<()> {
+        let flags = sys::O_NONBLOCK | sys::O_NOCTTY;
+        if let Ok(file) = sys::openat2(sys::CWD, path, flags, 0, sys::RESOLVE_NO_MAGICLINKS)
+            && sys::fstat(file.raw()).is_ok_and(|stat| stat.is_regular())
+        {
+            self.send_file(file.raw())?;
+        }
+        self.tell(Message::HomeEnd, 0, &[])?;
+        let mut buffer = [0; PACKET + MAX_HOME];
+        let home = self.answer(&mut buffer)?;
+        let mut text = Text::<{ MAX_HOME + 8 }>::new();
+        text.push(b"HOME=")?;
+        text.push(home)?;
+        text.push(&[0])?;
+        let kept = sys::keep(text.get())?;
+        self.home = Some(CStr::from_bytes_with_nul(kept).map_err(|_| Errno::EINVAL)?);
+        Ok(())
+    }
+
+    fn send_file(&self, file: i32) -> Result<()> {
+        let mut buffer = [0; MAX_PAYLOAD / 4];
+        let mut sent = 0;
+        // An error ends the file as its end does: what cannot be read does not count.
+        while let Ok(count @ 1..) = sys::read(file, &mut buffer) {
+            let count = count.min(MAX_HOME_FILE - sent);
+            if count == 0 {
+                break;
+            }
+            self.tell_with(Message::Home, 0, buffer.get(..count).unwrap_or(&[]), &[])?;
+            sent += count;
+        }
+        Ok(())
+    }
+
+    /// From here on the process belongs to nobody but the program's owner: the parent may end.
+    pub(super) fn ask_ready(&mut self) -> Result<()> {
+        let warnings = self.warnings.encode();
+        self.tell(Message::Ready, 0, &warnings)?;
+        self.answer(&mut [0; PACKET])?;
+        if self.death_signal == SIGKILL {
+            self.death_signal = 0;
+            self.arm()?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn close_control(&mut self) -> Result<()> {
+        let warnings = self.warnings.encode();
+        self.tell(Message::Done, 0, &warnings)?;
+        sys::close(self.control);
+        self.control = -1;
+        Ok(())
+    }
+
+    /// Tells the parent why this is the end.
+    pub(super) fn report(&self, errno: Errno) {
+        let _ = self.tell(Message::Fail, errno.0.unsigned_abs(), self.detail.get());
+    }
+}

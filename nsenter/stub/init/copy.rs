@@ -1,0 +1,120 @@
+//! Copying the content of a directory (`tmpcopyup`). Source and target are only reached through descriptors, and no link is followed.
+
+use core::ffi::CStr;
+
+use super::Init;
+use crate::sys::{self, Errno, Fd, O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_WRONLY, Result, Stat};
+use crate::wire::u16_at;
+
+/// How deep a tree may be: each level takes a few kilobytes of stack and two descriptors.
+const MAX_DEPTH: u32 = 128;
+
+impl Init {
+    pub(super) fn copy_tree(&mut self, from: u32, to: u32) -> Result<()> {
+        // The descriptors of a plan are opened with O_PATH; to read a directory it is opened again.
+        let from = sys::openat(self.fd(from)?, c".", O_DIRECTORY, 0)?;
+        let to = sys::openat(self.fd(to)?, c".", O_DIRECTORY, 0)?;
+        directory(&from, &to, 0)
+    }
+}
+
+fn directory(from: &Fd, to: &Fd, depth: u32) -> Result<()> {
+    if depth > MAX_DEPTH {
+        return Err(Errno::ELOOP);
+    }
+    let mut buffer = [0; 2048];
+    loop {
+        let count = sys::getdents(from.raw(), &mut buffer)?;
+        if count == 0 {
+            return Ok(());
+        }
+        let mut rest = buffer.get(..count).unwrap_or(&[]);
+        while !rest.is_empty() {
+            // struct linux_dirent64: u64 inode, i64 offset, u16 length, u8 type, the name.
+            let length = usize::from(u16_at(rest, 16).ok_or(Errno::EIO)?);
+            let name = rest.get(19..length).ok_or(Errno::EIO)?;
+            let name = CStr::from_bytes_until_nul(name).map_err(|_| Errno::EIO)?;
+            if !matches!(name.to_bytes(), b"." | b"..") {
+                entry(from, to, name, depth)?;
+            }
+            rest = rest.get(length..).ok_or(Errno::EIO)?;
+        }
+    }
+}
+
+fn entry(from: &Fd, to: &Fd, name: &CStr, depth: u32) -> Result<()> {
+    let stat = sys::stat(from.raw(), name, false)?;
+    match stat.file_type() {
+        0o040_000 => {
+            let source = sys::openat(from.raw(), name, O_DIRECTORY | O_NOFOLLOW, 0)?;
+            sys::mkdirat(to.raw(), name, 0o700)?;
+            let target = sys::openat(to.raw(), name, O_DIRECTORY | O_NOFOLLOW, 0)?;
+            directory(&source, &target, depth + 1)?;
+            finish(&source, &target, &stat)
+        }
+        0o100_000 => {
+            // It may have become something else by now: a FIFO must not block, and is refused below.
+            let source = sys::openat(from.raw(), name, O_NOFOLLOW | O_NONBLOCK, 0)?;
+            if !sys::fstat(source.raw())?.is_regular() {
+                return Err(Errno::EBADMSG);
+            }
+            let target = sys::openat(to.raw(), name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600)?;
+            content(&source, &target)?;
+            finish(&source, &target, &stat)
+        }
+        0o120_000 => {
+            let mut text = [0; 4096];
+            let length = sys::readlinkat(from.raw(), name, &mut text)?;
+            // The last byte stays the NUL.
+            let link = text.get(..4095.min(length) + 1).and_then(|text| CStr::from_bytes_until_nul(text).ok());
+            sys::symlinkat(link.ok_or(Errno::ENAMETOOLONG)?, to.raw(), name)?;
+            sys::lchownat(to.raw(), name, stat.uid, stat.gid)?;
+            sys::set_times(to.raw(), name, stat.atime, stat.mtime)
+        }
+        _ => {
+            sys::mknodat(to.raw(), name, stat.mode, stat.device())?;
+            sys::lchownat(to.raw(), name, stat.uid, stat.gid)?;
+            let node = sys::openat(to.raw(), name, sys::O_PATH | O_NOFOLLOW, 0)?;
+            sys::chmod(node.raw(), stat.mode & 0o7777)?;
+            sys::set_times(to.raw(), name, stat.atime, stat.mtime)
+        }
+    }
+}
+
+fn content(from: &Fd, to: &Fd) -> Result<()> {
+    let mut buffer = [0; 8192];
+    loop {
+        let count = sys::read(from.raw(), &mut buffer)?;
+        if count == 0 {
+            return Ok(());
+        }
+        sys::write_all(to.raw(), buffer.get(..count).unwrap_or(&[]))?;
+    }
+}
+
+/// Extended attributes, owner, mode, times: in this order, since each may take away what an earlier one set.
+fn finish(from: &Fd, to: &Fd, stat: &Stat) -> Result<()> {
+    sys::fchown(to.raw(), stat.uid, stat.gid)?;
+    extended_attributes(from, to)?;
+    sys::fchmod(to.raw(), stat.mode & 0o7777)?;
+    sys::set_times_of(to.raw(), stat.atime, stat.mtime)
+}
+
+/// Best effort, as `cp -a` does it: the target may not take the attributes of other namespaces.
+fn extended_attributes(from: &Fd, to: &Fd) -> Result<()> {
+    let mut names = [0; 1024];
+    let length = match sys::list_xattrs(from.raw(), &mut names) {
+        Ok(length) => length,
+        Err(Errno::EOPNOTSUPP | Errno::ENOSYS | Errno::ERANGE | Errno::EPERM) => return Ok(()),
+        Err(e) => return Err(e),
+    };
+    let mut rest = names.get(..length).unwrap_or(&[]);
+    while let Ok(name) = CStr::from_bytes_until_nul(rest) {
+        let mut value = [0; 1024];
+        if let Ok(length) = sys::get_xattr(from.raw(), name, &mut value) {
+            let _ = sys::set_xattr(to.raw(), name, value.get(..length).unwrap_or(&[]));
+        }
+        rest = rest.get(name.count_bytes() + 1..).unwrap_or(&[]);
+    }
+    Ok(())
+}

@@ -1,0 +1,101 @@
+//! Device nodes, the terminal and the standard streams.
+
+use core::ffi::CStr;
+
+use super::Init;
+use super::words::halves;
+use crate::sys::{
+    self, CWD, Errno, O_NOCTTY, O_NOFOLLOW, O_PATH, O_RDWR, RESOLVE_BENEATH, RESOLVE_NO_MAGICLINKS, RESOLVE_NO_SYMLINKS,
+    RESOLVE_NO_XDEV, Result,
+};
+use crate::wire::Record;
+
+const DEVPTS_SUPER_MAGIC: u64 = 0x1cd1;
+const PTMX_INODE: u64 = 2;
+
+/// Makes a node, or accepts one of the right type and number.
+pub(super) fn make_node(dir: i32, name: &CStr, r: &Record) -> Result<()> {
+    if name.to_bytes().contains(&b'/') {
+        return Err(Errno::EINVAL);
+    }
+    let (mode, device) = (r.b, (r.c, r.d));
+    let [uid, gid] = halves(r.x);
+    match sys::mknodat(dir, name, mode, device) {
+        Ok(()) | Err(Errno::EEXIST) => {}
+        Err(e) => return Err(e),
+    }
+    let node = sys::openat(dir, name, O_PATH | O_NOFOLLOW, 0)?;
+    let stat = sys::fstat(node.raw())?;
+    let numbered = matches!(mode & 0o170_000, 0o020_000 | 0o060_000);
+    if stat.file_type() != mode & 0o170_000 || numbered && stat.device() != device {
+        return Err(Errno::EEXIST);
+    }
+    if (stat.uid, stat.gid) != (uid, gid) {
+        sys::chown(node.raw(), uid, gid)?;
+    }
+    // A change of owner takes the set-ID bits away.
+    if sys::fstat(node.raw())?.mode & 0o7777 != mode & 0o7777 {
+        sys::chmod(node.raw(), mode & 0o7777)?;
+    }
+    Ok(())
+}
+
+impl Init {
+    pub(super) fn pty(&mut self, r: &Record) -> Result<()> {
+        let devpts = self.fd(r.a)?;
+        if sys::fstatfs(devpts)?.0 != DEVPTS_SUPER_MAGIC {
+            return Err(Errno::EBADMSG);
+        }
+        let instance = sys::fstat(devpts)?;
+        let resolve = RESOLVE_BENEATH | RESOLVE_NO_XDEV | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
+        let master = sys::openat2(devpts, c"ptmx", O_RDWR | O_NOCTTY | O_NOFOLLOW, 0, resolve)?;
+        let stat = sys::fstat(master.raw())?;
+        if stat.dev != instance.dev
+            || stat.ino != PTMX_INODE
+            || stat.file_type() != 0o020_000
+            || stat.device() != (5, 2)
+        {
+            return Err(Errno::EBADMSG);
+        }
+        sys::unlock_terminal(master.raw())?;
+        let slave = sys::terminal_peer(master.raw())?;
+        self.fill(r.b, master)?;
+        self.fill(r.c, slave)
+    }
+}
+
+pub(super) fn stdio(fd: i32) -> Result<()> {
+    for stream in 0..3 {
+        sys::dup3(fd, stream)?;
+    }
+    Ok(())
+}
+
+/// The streams that are the host's null device become the container's.
+pub(super) fn reopen_null() -> Result<()> {
+    for stream in 0..3 {
+        if !sys::fstat(stream)?.is_null() {
+            continue;
+        }
+        let null = sys::openat2(CWD, c"/dev/null", O_RDWR | O_NOCTTY, 0, RESOLVE_NO_MAGICLINKS)?;
+        if !sys::fstat(null.raw())?.is_null() {
+            return Err(Errno::EBADMSG);
+        }
+        sys::dup3(null.raw(), stream)?;
+    }
+    Ok(())
+}
+
+pub(super) fn stdio_owner(uid: u32) -> Result<()> {
+    for stream in 0..3 {
+        let stat = sys::fstat(stream)?;
+        if stat.uid == uid || stat.is_null() {
+            continue;
+        }
+        match sys::fchown(stream, uid, u32::MAX) {
+            Ok(()) | Err(Errno::EPERM | Errno::EROFS) => {}
+            Err(e) => return Err(e),
+        }
+    }
+    Ok(())
+}

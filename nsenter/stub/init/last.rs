@@ -1,0 +1,145 @@
+//! The last steps: filter, program, start.
+
+use core::ffi::CStr;
+
+use super::words::Text;
+use super::Init;
+use crate::sys::{self, CWD, Errno, O_DIRECTORY, Pointers, Result};
+use crate::text;
+use crate::wire::{Blob, Code, FIRST_DESCRIPTOR, Message, PACKET, Record, u16_at};
+
+impl Init {
+    pub(super) fn seccomp(&mut self, r: &Record) -> Result<()> {
+        let fd = sys::seccomp(r.a, self.data(r.p)?)?;
+        if r.b == 0 {
+            return Ok(());
+        }
+        // The number is enough: the parent takes the descriptor out of this process.
+        self.tell(Message::Listener, u32::try_from(fd).map_err(|_| Errno::EINVAL)?, &[])?;
+        self.answer(&mut [0; PACKET])?;
+        sys::close(i32::try_from(fd).map_err(|_| Errno::EINVAL)?);
+        Ok(())
+    }
+
+    pub(super) fn lookup(&mut self, r: &Record) -> Result<()> {
+        let mut errno = Errno::ENOENT;
+        for candidate in self.plan.strings(r.p).ok_or(Errno::EINVAL)? {
+            match executable(candidate) {
+                Ok(()) => {
+                    self.program = Some(candidate);
+                    return Ok(());
+                }
+                Err(Errno::ENOENT | Errno::ENOTDIR) => {}
+                Err(_) => errno = Errno::EACCES,
+            }
+        }
+        Err(errno)
+    }
+
+    /// The strings of a list as pointers, and one more.
+    pub(super) fn pointers(&self, list: Blob, count: u32, more: Option<&'static CStr>) -> Result<Pointers<'static>> {
+        let count = usize::try_from(count).ok().and_then(|count| count.checked_add(1)).ok_or(Errno::E2BIG)?;
+        let mut pointers = Pointers::new(count)?;
+        for text in self.plan.strings(list).ok_or(Errno::EINVAL)?.chain(more) {
+            pointers.push(text)?;
+        }
+        Ok(pointers)
+    }
+
+    pub(super) fn exec(&mut self, r: &Record) -> Result<()> {
+        let program = self.program.ok_or(Errno::EINVAL)?;
+        let args = self.pointers(r.p, r.a, None)?;
+        let env = self.pointers(r.q, r.b, self.home)?;
+        if self.death_signal == super::SIGKILL && self.control >= 0 {
+            return Err(Errno::EINVAL);
+        }
+        close_from(FIRST_DESCRIPTOR.saturating_add(self.plan.header().passed));
+        Err(sys::execve(program, &args, &env))
+    }
+
+    /// The one line that can be said when nobody listens any more.
+    pub(super) fn complain(&self, errno: Errno) {
+        let mut line = Text::<4608>::new();
+        let record = self.plan.record(self.step);
+        match (self.program, &record) {
+            (Some(program), Some(record)) if record.code == Code::Exec as u16 => {
+                line.push_some(b"exec ");
+                line.push_some(program.to_bytes());
+            }
+            (_, Some(record)) => line.push_some(self.plan.bytes(record.context).unwrap_or(&[])),
+            _ => {}
+        }
+        line.push_some(b": ");
+        push_errno(&mut line, errno);
+        let _ = line.push(b"\n");
+        let _ = sys::write_all(2, line.get());
+    }
+}
+
+/// The text of an errno, or its number.
+pub(super) fn push_errno<const N: usize>(line: &mut Text<N>, errno: Errno) {
+    match text::errno(errno.0) {
+        "" => {
+            line.push_some(b"errno ");
+            line.push_number(u64::from(errno.0.unsigned_abs()));
+        }
+        words => line.push_some(words.as_bytes()),
+    }
+}
+
+/// A file that the effective ids may execute.
+fn executable(path: &CStr) -> Result<()> {
+    let stat = sys::stat(CWD, path, true)?;
+    if stat.is_directory() {
+        return Err(Errno::EISDIR);
+    }
+    match sys::may_execute(path) {
+        // No such call, or a filter that does not know it: any execute bit counts.
+        Err(Errno::ENOSYS | Errno::EPERM) if stat.mode & 0o111 != 0 => Ok(()),
+        Err(Errno::ENOSYS | Errno::EPERM) => Err(Errno::EACCES),
+        result => result,
+    }
+}
+
+/// One byte of the fifo, of which this process is a writer itself: it never ends.
+pub(super) fn wait_start(fifo: i32) -> Result<()> {
+    sys::exit_on_signals();
+    if sys::read(fifo, &mut [0])? == 1 { Ok(()) } else { Err(Errno::EPIPE) }
+}
+
+/// Closes every descriptor from this number on.
+pub(super) fn close_from(first: u32) {
+    if sys::close_from(first).is_ok() {
+        return;
+    }
+    // A kernel or filter without close_range. What procfs lists is complete; without procfs every number is tried.
+    if close_listed(first).is_err() {
+        for fd in first..65536 {
+            sys::close(i32::try_from(fd).unwrap_or(-1));
+        }
+    }
+}
+
+fn close_listed(first: u32) -> Result<()> {
+    let list = sys::openat(CWD, c"/proc/self/fd", O_DIRECTORY, 0)?;
+    let mut buffer = [0; 2048];
+    loop {
+        let count = sys::getdents(list.raw(), &mut buffer)?;
+        if count == 0 {
+            return Ok(());
+        }
+        let mut rest = buffer.get(..count).unwrap_or(&[]);
+        while !rest.is_empty() {
+            let length = usize::from(u16_at(rest, 16).ok_or(Errno::EIO)?);
+            let name = rest.get(19..length).ok_or(Errno::EIO)?;
+            let number = CStr::from_bytes_until_nul(name).ok().and_then(|name| name.to_str().ok()?.parse::<u32>().ok());
+            if let Some(number) = number.and_then(|number| i32::try_from(number).ok())
+                && number.unsigned_abs() >= first
+                && number != list.raw()
+            {
+                sys::close(number);
+            }
+            rest = rest.get(length..).ok_or(Errno::EIO)?;
+        }
+    }
+}

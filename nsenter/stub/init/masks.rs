@@ -1,0 +1,87 @@
+//! Paths that are hidden or made read-only.
+
+use super::Init;
+use super::mounts::attach_readonly;
+use crate::sys::{self, Errno, Fd, O_PATH, RESOLVE_IN_ROOT, RESOLVE_NO_MAGICLINKS, Result};
+use crate::wire::Record;
+
+/// `MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC`.
+const EMPTY_ATTRIBUTES: u64 = 0xf;
+
+impl Init {
+    pub(super) fn mask(&mut self, r: &Record) -> Result<()> {
+        let (root, null) = (self.fd(r.a)?, self.fd(r.b)?);
+        let context = if r.c == 0 { None } else { Some(self.text(r.q)?) };
+        if !sys::fstat(null)?.is_null() {
+            return Err(Errno::EBADMSG);
+        }
+        // Attached over the first directory; the others get clones, so that all share one file system.
+        let mut empty: Option<Fd> = None;
+        for path in self.plan.strings(r.p).ok_or(Errno::EINVAL)? {
+            let Some(target) = existing(root, path)? else { continue };
+            self.detail.set(path.to_bytes());
+            let stat = sys::fstat(target.raw())?;
+            if !stat.is_directory() {
+                if !stat.is_null() {
+                    let cover = sys::clone_tree(null, c"", false)?;
+                    sys::move_mount(cover.raw(), target.raw())?;
+                }
+                continue;
+            }
+            match &empty {
+                None => {
+                    let cover = empty_directory(context)?;
+                    sys::move_mount(cover.raw(), target.raw())?;
+                    empty = Some(cover);
+                }
+                // Reached a second time on another way, it is covered already.
+                Some(first) if sys::fstat(first.raw())?.same(&stat) => {}
+                Some(first) => {
+                    let cover = sys::clone_tree(first.raw(), c"", false)?;
+                    sys::move_mount(cover.raw(), target.raw())?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn readonly_paths(&mut self, r: &Record) -> Result<()> {
+        let root = self.fd(r.a)?;
+        for path in self.plan.strings(r.p).ok_or(Errno::EINVAL)? {
+            let Some(target) = existing(root, path)? else { continue };
+            self.detail.set(path.to_bytes());
+            let cover = sys::clone_tree(target.raw(), c"", true)?;
+            attach_readonly(cover.raw(), target.raw())?;
+        }
+        Ok(())
+    }
+}
+
+/// The target; `None` if there is none.
+fn existing(root: i32, path: &core::ffi::CStr) -> Result<Option<Fd>> {
+    match sys::openat2(root, path, O_PATH, 0, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS) {
+        Ok(fd) => Ok(Some(fd)),
+        Err(Errno::ENOENT) => Ok(None),
+        Err(e) => Err(e),
+    }
+}
+
+/// A read-only tmpfs without room for anything. Some kernels want an inode more than the root needs.
+fn empty_directory(context: Option<&core::ffi::CStr>) -> Result<Fd> {
+    let make = |inodes: &core::ffi::CStr| {
+        let fs = sys::fsopen(c"tmpfs")?;
+        sys::fsconfig(fs.raw(), c"source", Some(c"tmpfs"))?;
+        sys::fsconfig(fs.raw(), c"nr_blocks", Some(c"1"))?;
+        sys::fsconfig(fs.raw(), c"nr_inodes", Some(inodes))?;
+        if let Some(context) = context {
+            sys::fsconfig(fs.raw(), c"context", Some(context))?;
+        }
+        sys::fsconfig(fs.raw(), c"ro", None)?;
+        sys::fsconfig_create(fs.raw())?;
+        sys::fsmount(fs.raw(), EMPTY_ATTRIBUTES)
+    };
+    match make(c"1") {
+        Err(Errno::EINVAL | Errno(28)) => make(c"2"),
+        result => result,
+    }
+}

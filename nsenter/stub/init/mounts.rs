@@ -1,0 +1,218 @@
+//! Mounts: made detached, given their attributes, then attached; and the root.
+
+use core::ffi::CStr;
+
+use super::words::Text;
+use super::{Init, Postponed};
+use crate::sys::{self, Errno, FdPath, MNT_DETACH, MS_BIND, MS_MOVE, MS_REC, MS_REMOUNT, MS_SLAVE, Result};
+use crate::wire::{NONE, Record, View};
+
+/// `MOUNT_ATTR__ATIME`: one of a class of values, not a set of bits.
+const ATIME: u64 = 0x70;
+const NOATIME: u64 = 0x10;
+const STRICTATIME: u64 = 0x20;
+const NODIRATIME: u64 = 0x80;
+const NOSYMFOLLOW: u64 = 0x20_0000;
+
+impl Init {
+    pub(super) fn new_mount(&mut self, r: &Record) -> Result<()> {
+        let context = sys::fsopen(self.text(r.p)?)?;
+        let result = self.configure(context.raw(), r);
+        match result {
+            Ok(mount) => self.fill(r.a, mount),
+            Err(e) => {
+                // The file system's own words, if it has any: "e tmpfs: Bad value for 'size'".
+                let mut log = [0; 256];
+                if let Ok(length) = sys::read(context.raw(), &mut log) {
+                    self.detail.set(log.get(..length).unwrap_or(&[]).trim_ascii_end());
+                }
+                Err(e)
+            }
+        }
+    }
+
+    fn configure(&self, context: i32, r: &Record) -> Result<sys::Fd> {
+        let made = usize::try_from(r.b).ok().and_then(|slot| self.made.get(slot)).copied();
+        if r.b != NONE
+            && made != Some(true)
+            && let Ok(directory) = self.fd(r.b)
+        {
+            let mode = sys::fstat(directory)?.mode;
+            let mut text = Text::<8>::new();
+            for shift in [9, 6, 3, 0] {
+                text.push_number(u64::from(mode >> shift & 7));
+            }
+            sys::fsconfig(context, c"mode", Some(text.as_cstr()))?;
+        }
+        if r.c != 0 {
+            sys::fsconfig(context, c"source", Some(self.text(r.q)?))?;
+        }
+        let mut rest = self.data(r.r)?;
+        while let Some((kind, after)) = rest.split_first() {
+            let key = next_string(after)?;
+            rest = after.get(key.count_bytes() + 1..).ok_or(Errno::EINVAL)?;
+            if *kind == b's' {
+                let value = next_string(rest)?;
+                rest = rest.get(value.count_bytes() + 1..).ok_or(Errno::EINVAL)?;
+                sys::fsconfig(context, key, Some(value))?;
+            } else {
+                sys::fsconfig(context, key, None)?;
+            }
+        }
+        sys::fsconfig_create(context)?;
+        sys::fsmount(context, r.x)
+    }
+
+    pub(super) fn mount_attributes(&mut self, r: &Record) -> Result<()> {
+        let mount = self.fd(r.a)?;
+        let (recursive, keep_locked) = (r.b != 0, r.c != 0);
+        let result = match sys::mount_setattr(mount, recursive, r.x, r.y, r.z) {
+            Err(Errno::EPERM) if keep_locked => {
+                let (set, clear) = without_locked(mount, r.x, r.y)?;
+                sys::mount_setattr(mount, recursive, set, clear, r.z)
+            }
+            Err(Errno::ENOSYS) if recursive && r.x | r.y != 0 => Err(Errno::ENOSYS),
+            Err(Errno::ENOSYS) => {
+                let postponed = Postponed { slot: r.a, set: r.x, clear: r.y, propagation: r.z };
+                // Only an attached mount can be changed the old way: at once if it is, else after `Attach`.
+                match remount(mount, &postponed, keep_locked) {
+                    Err(Errno::EINVAL) => self.postpone(postponed),
+                    result => result,
+                }
+            }
+            result => result,
+        };
+        if result == Err(Errno::EPERM) {
+            let mut flags = Text::<24>::new();
+            flags.push_number(sys::fstatfs(mount)?.1);
+            self.detail.set(flags.get());
+        }
+        result
+    }
+
+    fn postpone(&mut self, what: Postponed) -> Result<()> {
+        let free = self.postponed.iter_mut().find(|entry| entry.is_none());
+        *free.ok_or(Errno::ENOSYS)? = Some(what);
+        Ok(())
+    }
+
+    pub(super) fn attach(&mut self, mount: u32, target: u32) -> Result<()> {
+        let fd = self.fd(mount)?;
+        sys::move_mount(fd, self.fd(target)?)?;
+        for entry in &mut self.postponed {
+            if let Some(postponed) = entry.take_if(|postponed| postponed.slot == mount) {
+                remount(fd, &postponed, true)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn next_string(bytes: &[u8]) -> Result<&CStr> {
+    CStr::from_bytes_until_nul(bytes).map_err(|_| Errno::EINVAL)
+}
+
+/// What is left of a change if the flags that the mount has now must stay. A class of access times that was asked for
+/// and is another than the present one cannot be had: `EPERM`.
+fn without_locked(mount: i32, set: u64, clear: u64) -> Result<(u64, u64)> {
+    let present = attributes_of(sys::fstatfs(mount)?.1);
+    if clear & ATIME != 0 && set & ATIME != present & ATIME {
+        return Err(Errno::EPERM);
+    }
+    Ok((set & !ATIME, clear & !(present | ATIME)))
+}
+
+/// `f_flags` of `statfs(2)` as `MOUNT_ATTR_*`.
+fn attributes_of(flags: u64) -> u64 {
+    let atime = match flags & (1024 | 4096) {
+        0 => STRICTATIME,
+        4096 => 0,
+        _ => NOATIME,
+    };
+    let directories = if flags & 2048 != 0 { NODIRATIME } else { 0 };
+    let links = if flags & 8192 != 0 { NOSYMFOLLOW } else { 0 };
+    flags & 0xf | atime | directories | links
+}
+
+/// `MOUNT_ATTR_*` as flags of `mount(2)`.
+fn mount_flags(attributes: u64) -> u64 {
+    let atime = match attributes & ATIME {
+        STRICTATIME => 1 << 24,
+        NOATIME => 1024,
+        _ => 1 << 21,
+    };
+    let directories = if attributes & NODIRATIME != 0 { 2048 } else { 0 };
+    let links = if attributes & NOSYMFOLLOW != 0 { 256 } else { 0 };
+    attributes & 0xf | atime | directories | links
+}
+
+/// The same change with `mount(2)`, for kernels before 5.12.
+fn remount(mount: i32, change: &Postponed, keep_locked: bool) -> Result<()> {
+    let path = FdPath::new(mount);
+    if change.set | change.clear != 0 {
+        let present = attributes_of(sys::fstatfs(mount)?.1);
+        let wanted = present & !change.clear | change.set;
+        match sys::mount(None, path.as_cstr(), MS_REMOUNT | MS_BIND | mount_flags(wanted)) {
+            Err(Errno::EPERM) if keep_locked => {
+                let (set, clear) = without_locked(mount, change.set, change.clear)?;
+                let wanted = present & !clear | set;
+                sys::mount(None, path.as_cstr(), MS_REMOUNT | MS_BIND | mount_flags(wanted))?;
+            }
+            result => result?,
+        }
+    }
+    if change.propagation != 0 {
+        sys::mount(None, path.as_cstr(), change.propagation)?;
+    }
+    Ok(())
+}
+
+/// Sets read-only on a new mount that is not recursive; on kernels before 5.12 after it is attached.
+pub(super) fn attach_readonly(mount: i32, target: i32) -> Result<()> {
+    let change = Postponed { slot: NONE, set: 1, clear: 0, propagation: 0 };
+    match sys::mount_setattr(mount, false, change.set, 0, 0) {
+        Err(Errno::ENOSYS) => {
+            sys::move_mount(mount, target)?;
+            remount(mount, &change, true)
+        }
+        result => {
+            result?;
+            sys::move_mount(mount, target)
+        }
+    }
+}
+
+/// The first of the candidates that is a mount point.
+pub(super) fn propagation(plan: &View<'static>, r: &Record) -> Result<()> {
+    let mut result = Err(Errno::EINVAL);
+    for path in plan.strings(r.p).ok_or(Errno::EINVAL)? {
+        result = sys::mount(None, path, r.x);
+        if result != Err(Errno::EINVAL) {
+            break;
+        }
+    }
+    result
+}
+
+/// The old root ends up on top of the new one, at the same place, and is then detached: no directory is needed for it.
+pub(super) fn pivot_root(root: i32) -> Result<()> {
+    sys::fchdir(root)?;
+    sys::pivot_root(c".", c".")?;
+    // What is unmounted here must not be unmounted elsewhere.
+    sys::mount(None, c".", MS_SLAVE | MS_REC)?;
+    sys::umount(c".", MNT_DETACH)?;
+    sys::chdir(c"/")
+}
+
+pub(super) fn move_root(root: i32) -> Result<()> {
+    sys::fchdir(root)?;
+    sys::mount(Some(c"."), c"/", MS_MOVE)?;
+    sys::chroot(c".")?;
+    sys::chdir(c"/")
+}
+
+pub(super) fn chroot(root: i32) -> Result<()> {
+    sys::fchdir(root)?;
+    sys::chroot(c".")?;
+    sys::chdir(c"/")
+}

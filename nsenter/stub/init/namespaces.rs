@@ -1,0 +1,101 @@
+//! Namespaces: made, joined, and entered by the second stage.
+
+use super::Init;
+use super::words::Text;
+use crate::sys::{self, CLONE_NEWUSER, CLONE_PARENT, Errno, Forked, Result};
+use crate::wire::{NONE, PACKET, u32_at};
+
+/// Slots and kinds.
+fn namespaces(pairs: &[u8]) -> impl Iterator<Item = (u32, u32)> + use<'_> {
+    pairs.chunks_exact(8).filter_map(|pair| Some((u32_at(pair, 0)?, u32_at(pair, 4)?)))
+}
+
+impl Init {
+    pub(super) fn unshare(&mut self, flags: u32) -> Result<()> {
+        let mut result = sys::unshare(flags);
+        // Old kernels refuse now and then while another process of the same namespace is being made.
+        for _ in 0..5 {
+            if result != Err(Errno::EINVAL) {
+                break;
+            }
+            result = sys::unshare(flags);
+        }
+        result?;
+        // A new user namespace changes the credentials.
+        self.arm()
+    }
+
+    /// Becomes root of the user namespace just joined: otherwise files are made and seen as the overflow user.
+    fn become_root(&self) -> Result<()> {
+        sys::setresgid(0)?;
+        sys::setresuid(0)?;
+        self.arm()
+    }
+
+    /// Three rounds, since a namespace may be owned by the user namespace we leave or by the one we join.
+    pub(super) fn join(&mut self, pairs: &[u8]) -> Result<()> {
+        if pairs.len() % 8 != 0 || pairs.len() / 8 > 16 {
+            return Err(Errno::EINVAL);
+        }
+        let mut missing = 0_u32;
+        for (slot, kind) in namespaces(pairs) {
+            if kind == CLONE_NEWUSER {
+                continue;
+            }
+            match sys::setns(self.fd(slot)?, kind) {
+                Ok(()) => {}
+                Err(Errno::EPERM) => missing |= kind,
+                Err(e) => return self.unjoined(kind, e),
+            }
+        }
+        if let Some((slot, kind)) = namespaces(pairs).find(|(_, kind)| *kind == CLONE_NEWUSER) {
+            if let Err(e) = sys::setns(self.fd(slot)?, kind) {
+                return self.unjoined(kind | missing, e);
+            }
+            self.become_root()?;
+        }
+        let mut first = Ok(());
+        let mut still = 0;
+        for (slot, kind) in namespaces(pairs).filter(|(_, kind)| missing & kind != 0) {
+            if let Err(e) = sys::setns(self.fd(slot)?, kind) {
+                still |= kind;
+                first = first.and(Err(e));
+            }
+        }
+        match first {
+            Ok(()) => self.arm(),
+            Err(e) => self.unjoined(still, e),
+        }
+    }
+
+    /// The detail: the unjoined types as a decimal number.
+    fn unjoined(&mut self, kinds: u32, errno: Errno) -> Result<()> {
+        let mut text = Text::<16>::new();
+        text.push_number(u64::from(kinds));
+        self.detail.set(text.get());
+        Err(errno)
+    }
+
+    pub(super) fn join_process(&mut self, pidfd: u32, flags: u32) -> Result<()> {
+        sys::setns(self.fd(pidfd)?, flags)?;
+        if flags & CLONE_NEWUSER != 0 { self.become_root() } else { self.arm() }
+    }
+
+    /// This process ends; its child, which has the same parent, goes on.
+    pub(super) fn second_stage(&mut self, cgroup: u32) -> Result<()> {
+        let cgroup = if cgroup == NONE { None } else { Some(self.fd(cgroup)?) };
+        match sys::fork(CLONE_PARENT, cgroup)? {
+            Forked::Parent(pid, pidfd) => {
+                if self.announce(pidfd.raw()).is_err() {
+                    let _ = sys::kill(pid, 9);
+                }
+                sys::exit(0)
+            }
+            Forked::Child => {
+                // The death signal is not inherited. Should the parent be gone already, its end of the channel is closed.
+                self.arm()?;
+                self.answer(&mut [0; PACKET]).map(drop)
+            }
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! Paths inside a root that belongs to somebody else.
+//!
+//! Whatever a path or a symlink in it says, the result lies below the root: the kernel resolves it there (`openat2`), also at the end of
+//! a walk that had to make something on its way.
+
+use core::ffi::CStr;
+
+use super::Init;
+use super::words::Text;
+use crate::sys::{
+    self, Errno, Fd, O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_PATH, O_WRONLY, RESOLVE_IN_ROOT, RESOLVE_NO_MAGICLINKS,
+    RESOLVE_NO_SYMLINKS, Result,
+};
+use crate::wire::Record;
+
+const PROC_SUPER_MAGIC: u64 = 0x9fa0;
+const MAX_LINKS: u32 = 40;
+/// How often something may vanish again that was just made, before it is taken for an attack.
+const MAX_RACES: u32 = 64;
+const PATH_MAX: usize = 4096;
+
+impl Init {
+    pub(super) fn make_path(&mut self, r: &Record) -> Result<()> {
+        let directory = match r.c {
+            0 => true,
+            1 => false,
+            _ => sys::fstat(self.fd(r.d)?)?.is_directory(),
+        };
+        let (fd, made) = make(self.fd(r.a)?, self.text(r.p)?, directory)?;
+        self.fill(r.b, fd)?;
+        if let Some(entry) = usize::try_from(r.b).ok().and_then(|slot| self.made.get_mut(slot)) {
+            *entry = made;
+        }
+        Ok(())
+    }
+}
+
+/// Opens `path` below `root`, making what is missing. The second value says whether the last component was made.
+pub(super) fn make(root: i32, path: &CStr, directory: bool) -> Result<(Fd, bool)> {
+    let (fd, made) = match sys::openat2(root, path, O_PATH, 0, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS) {
+        Err(Errno::ENOENT) => walk(root, path, directory)?,
+        result => (result?, false),
+    };
+    not_the_root(root, fd).map(|fd| (fd, made))
+}
+
+/// Opens a directory below `root` none of whose components is a symlink, making what is missing.
+pub(super) fn make_plain(root: i32, path: &CStr) -> Result<Fd> {
+    let resolve = RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS;
+    let open = |path: &CStr| sys::openat2(root, path, O_PATH | O_DIRECTORY, 0, resolve);
+    let fd = match open(path) {
+        Err(Errno::ENOENT) => {
+            make_plain_parts(root, path)?;
+            open(path)?
+        }
+        result => result?,
+    };
+    not_the_root(root, fd)
+}
+
+fn make_plain_parts(root: i32, path: &CStr) -> Result<()> {
+    let mut current: Option<Fd> = None;
+    for part in path.to_bytes().split(|byte| *byte == b'/') {
+        if part.is_empty() || part == b"." {
+            continue;
+        }
+        if part == b".." {
+            return Err(Errno::EINVAL);
+        }
+        let mut name = Text::<256>::new();
+        name.push(part)?;
+        let dir = current.as_ref().map_or(root, Fd::raw);
+        match sys::mkdirat(dir, name.as_cstr(), 0o755) {
+            Ok(()) | Err(Errno::EEXIST) => {}
+            Err(e) => return Err(e),
+        }
+        current = Some(sys::openat(dir, name.as_cstr(), O_PATH | O_DIRECTORY | O_NOFOLLOW, 0)?);
+    }
+    Ok(())
+}
+
+/// A mount on the root itself would hide everything that was prepared.
+fn not_the_root(root: i32, fd: Fd) -> Result<Fd> {
+    if sys::fstat(root)?.same(&sys::fstat(fd.raw())?) { Err(Errno::EXDEV) } else { Ok(fd) }
+}
+
+/// Component by component. `done` is the path walked so far: real directories below the root, no symlink.
+fn walk(root: i32, path: &CStr, directory: bool) -> Result<(Fd, bool)> {
+    let mut rest = Text::<PATH_MAX>::new();
+    rest.push(path.to_bytes())?;
+    let mut at = 0;
+    let mut done = Text::<PATH_MAX>::new();
+    let mut current: Option<Fd> = None;
+    let mut made = false;
+    let (mut links, mut races) = (0, 0);
+
+    while let Some((start, end)) = component(rest.get(), at) {
+        let mut name = Text::<256>::new();
+        name.push(rest.get().get(start..end).unwrap_or(&[]))?;
+        let last = component(rest.get(), end).is_none();
+        match name.get() {
+            b"." => {
+                at = end;
+                continue;
+            }
+            b".." => {
+                at = end;
+                done.truncate(done.get().iter().rposition(|byte| *byte == b'/').unwrap_or(0));
+                current = if done.get().is_empty() { None } else { Some(reopen(root, &done)?) };
+                continue;
+            }
+            _ => {}
+        }
+        let dir = current.as_ref().map_or(root, Fd::raw);
+        match sys::openat(dir, name.as_cstr(), O_PATH | O_NOFOLLOW, 0) {
+            Ok(fd) => {
+                let stat = sys::fstat(fd.raw())?;
+                if stat.is_symlink() {
+                    links += 1;
+                    // Links of procfs lead anywhere, not where their text says.
+                    if links > MAX_LINKS || sys::fstatfs(fd.raw())?.0 == PROC_SUPER_MAGIC {
+                        return Err(Errno::ELOOP);
+                    }
+                    let mut target = [0; PATH_MAX];
+                    let length = sys::readlinkat(fd.raw(), c"", &mut target)?;
+                    let target = target.get(..length).unwrap_or(&[]);
+                    if target.is_empty() {
+                        return Err(Errno::ENOENT);
+                    }
+                    if target.first() == Some(&b'/') {
+                        done.truncate(0);
+                        current = None;
+                    }
+                    let mut longer = Text::<PATH_MAX>::new();
+                    longer.push(target)?;
+                    longer.push(rest.get().get(end..).unwrap_or(&[]))?;
+                    (rest, at) = (longer, 0);
+                } else if stat.is_directory() || last {
+                    at = end;
+                    done.push(b"/")?;
+                    done.push(name.get())?;
+                    current = Some(fd);
+                } else {
+                    return Err(Errno::ENOTDIR);
+                }
+            }
+            Err(Errno::ENOENT) => {
+                races += 1;
+                if races > MAX_RACES + 2048 {
+                    return Err(Errno::EAGAIN);
+                }
+                made = create(dir, name.as_cstr(), directory || !last)? && last;
+            }
+            Err(e) => return Err(e),
+        }
+    }
+    Ok((reopen(root, &done)?, made))
+}
+
+/// Makes one component; `false` if somebody else was faster.
+fn create(dir: i32, name: &CStr, directory: bool) -> Result<bool> {
+    let result = if directory {
+        // A set-group-ID parent gives its bit and group to what is made in it: the kernel sees to that.
+        sys::mkdirat(dir, name, 0o755)
+    } else {
+        sys::openat(dir, name, O_CREAT | O_EXCL | O_NOFOLLOW | O_WRONLY, 0o644).map(drop)
+    };
+    match result {
+        Ok(()) => Ok(true),
+        Err(Errno::EEXIST) => Ok(false),
+        Err(e) => Err(e),
+    }
+}
+
+/// Where the next component starts and ends.
+fn component(path: &[u8], at: usize) -> Option<(usize, usize)> {
+    let start = at + path.get(at..)?.iter().position(|byte| *byte != b'/')?;
+    let rest = path.get(start..)?;
+    let end = start + rest.iter().position(|byte| *byte == b'/').unwrap_or(rest.len());
+    Some((start, end))
+}
+
+/// The walked path once more, now by the kernel: what was renamed or exchanged meanwhile cannot lead out.
+fn reopen<const N: usize>(root: i32, done: &Text<N>) -> Result<Fd> {
+    let path = if done.get().is_empty() { c"." } else { done.as_cstr() };
+    sys::openat2(root, path, O_PATH, 0, RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS)
+}

@@ -1,0 +1,117 @@
+//! Steps that change the process itself.
+
+use core::ffi::CStr;
+
+use super::Init;
+use crate::sys::{self, Errno, Result};
+use crate::wire::{Record, u32_at};
+
+/// All CPUs: the kernel takes as many bits as it knows CPUs (`CONFIG_NR_CPUS` is at most 8192) and clamps them to the cpuset.
+pub(super) fn affinity(mask: Option<&[u8]>) -> Result<()> {
+    match mask {
+        Some(mask) => sys::set_affinity(mask),
+        None => sys::set_affinity(&[0xff; 1024]),
+    }
+}
+
+/// Drops what is not kept and not dropped yet.
+pub(super) fn bounding_set(keep: u64, last: u32) -> Result<()> {
+    for capability in 0..=last.min(63) {
+        let kept = keep >> capability & 1 == 1;
+        let number = usize::try_from(capability).map_err(|_| Errno::EINVAL)?;
+        // PR_CAPBSET_READ, PR_CAPBSET_DROP; EINVAL: the kernel does not know it.
+        if !kept && sys::prctl(23, number, 0) == Ok(1) {
+            sys::prctl(24, number, 0)?;
+        }
+    }
+    Ok(())
+}
+
+/// Clears the set and raises these. Returns those that could not be raised.
+pub(super) fn ambient_set(set: u64) -> Result<u64> {
+    // PR_CAP_AMBIENT: CLEAR_ALL 4, RAISE 2. EINVAL: Linux before 4.3, which has no such set.
+    match sys::prctl(47, 4, 0) {
+        Ok(_) | Err(Errno::EINVAL) => {}
+        Err(e) => return Err(e),
+    }
+    let mut refused = 0;
+    for capability in 0..64_u32 {
+        let number = usize::try_from(capability).map_err(|_| Errno::EINVAL)?;
+        if set >> capability & 1 == 1 && sys::prctl(47, 2, number).is_err() {
+            refused |= 1 << capability;
+        }
+    }
+    Ok(refused)
+}
+
+/// Joins the keyring and adds permissions to those it has.
+pub(super) fn keyring(name: &CStr, add: u32) -> Result<()> {
+    let serial = sys::join_keyring(name)?;
+    if add == 0 {
+        return Ok(());
+    }
+    let mut buffer = [0; 512];
+    let length = sys::describe_key(serial, &mut buffer)?.min(buffer.len());
+    let text = buffer.get(..length).unwrap_or(&[]);
+    let permissions = described_permissions(text).ok_or(Errno::EBADMSG)?;
+    sys::set_key_permissions(serial, permissions | add)
+}
+
+/// The fourth field of `type;uid;gid;permissions;description`, in hexadecimal.
+pub(super) fn described_permissions(text: &[u8]) -> Option<u32> {
+    let mut fields = text.split(|byte| *byte == b';');
+    let field = fields.nth(3)?;
+    fields.next()?;
+    let digits = core::str::from_utf8(field).ok()?;
+    u32::from_str_radix(digits, 16).ok()
+}
+
+/// The working directory must have a path below the root: the kernel says `(unreachable)…` or `ENOENT` if it has not.
+pub(super) fn verify_directory() -> Result<()> {
+    let mut buffer = [0; 4096];
+    sys::getcwd(&mut buffer)?;
+    if buffer.first() == Some(&b'/') { Ok(()) } else { Err(Errno::ENOENT) }
+}
+
+/// One request and its acknowledgement.
+pub(super) fn netlink(request: &[u8]) -> Result<()> {
+    // AF_NETLINK, SOCK_RAW, NETLINK_ROUTE.
+    let socket = sys::socket(16, 3, 0)?;
+    if sys::write(socket.raw(), request)? != request.len() {
+        return Err(Errno::EIO);
+    }
+    let mut buffer = [0; 1024];
+    let count = sys::read(socket.raw(), &mut buffer)?;
+    let reply = buffer.get(..count).unwrap_or(&[]);
+    // struct nlmsghdr, then for NLMSG_ERROR (2) an int: 0, or a negative errno.
+    let kind = crate::wire::u16_at(reply, 4).ok_or(Errno::EPROTO)?;
+    let error = u32_at(reply, 16).ok_or(Errno::EPROTO)?;
+    match (kind, error) {
+        (2, 0) => Ok(()),
+        (2, error) => Err(Errno(i32::try_from(error.wrapping_neg()).map_err(|_| Errno::EPROTO)?)),
+        _ => Err(Errno::EPROTO),
+    }
+}
+
+impl Init {
+    /// `chdir`, first with the runtime's own rights.
+    pub(super) fn change_directory(&mut self, path: &CStr, retry_later: bool) -> Result<()> {
+        match sys::chdir(path) {
+            Err(Errno::EPERM | Errno::EACCES) if retry_later => {
+                self.directory_refused = true;
+                Ok(())
+            }
+            result => result,
+        }
+    }
+
+    /// Writes one value below a procfs that nothing covers.
+    pub(super) fn sysctl(&mut self, r: &Record) -> Result<()> {
+        let resolve = sys::RESOLVE_BENEATH | sys::RESOLVE_NO_XDEV | sys::RESOLVE_NO_SYMLINKS;
+        let value = self.data(r.q)?;
+        self.detail.set(b"open");
+        let file = sys::openat2(self.fd(r.a)?, self.text(r.p)?, sys::O_WRONLY, 0, resolve)?;
+        self.detail.set(b"write");
+        if sys::write(file.raw(), value)? == value.len() { Ok(()) } else { Err(Errno::EIO) }
+    }
+}

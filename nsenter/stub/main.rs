@@ -1,0 +1,36 @@
+//! The init stub: reads a plan and executes it, step by step.
+//!
+//! A freestanding program: no C library, no heap, no thread. Everything it does is a system call, and which ones is decided by the
+//! plan (`wire.rs`). What it may be trusted with can be judged by reading `init/`; the unsafe code is in `sys/`.
+
+#![no_std]
+#![no_main]
+#![deny(unsafe_code)]
+
+mod init;
+mod start;
+#[allow(dead_code, reason = "the parent uses the calls that start the stub")]
+mod sys;
+mod text;
+#[allow(dead_code, reason = "the parent encodes, the stub decodes")]
+mod wire;
+
+use core::ffi::CStr;
+
+/// The first argument is the number of the plan's descriptor.
+fn main(argument: &CStr) -> ! {
+    let mut number: u32 = 0;
+    for digit in argument.to_bytes() {
+        match digit {
+            b'0'..=b'9' if number < 100_000 => number = number * 10 + u32::from(digit - b'0'),
+            _ => sys::exit(255),
+        }
+    }
+    init::run(number)
+}
+
+/// Bounds are checked everywhere, so that a defect ends here and not in somebody's memory.
+#[panic_handler]
+fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
+    sys::exit(255)
+}
