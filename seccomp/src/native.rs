@@ -50,25 +50,31 @@ pub(crate) fn compile(rules: &Rules<'_>, warnings: &mut Vec<Warning>) -> Result<
     };
     let mut checks = Checks::default();
     let mut assembler = Assembler::default();
-    // Written from the end of the program to its start: the native architecture last, so that it comes first.
-    let mut dispatch: Vec<(u32, Destination)> = Vec::new();
-    for arch in rules.architectures.iter().rev() {
-        let audit_arch = arch.audit_arch();
-        if dispatch.iter().any(|(other, _)| *other == audit_arch) {
-            continue;
+    let mut sections: Vec<Architecture> = Vec::new();
+    for arch in &rules.architectures {
+        if !sections
+            .iter()
+            .any(|other| other.audit_arch() == arch.audit_arch())
+        {
+            sections.push(*arch);
         }
+    }
+    // Written from the end of the program to its start, so that the native architecture, the first of the list, comes
+    // first.
+    let mut dispatch: Vec<(u32, Destination)> = Vec::with_capacity(sections.len());
+    for arch in sections.into_iter().rev() {
         let mut ranges = Ranges::default();
         if matches!(arch, Architecture::X86_64 | Architecture::X32) {
             let x86_64 = collect(rules, &entries, Architecture::X86_64, warnings);
             let x32 = collect(rules, &entries, Architecture::X32, warnings);
             append_x86_64_and_x32(x86_64, x32, defaults, &mut checks, &mut ranges);
-        } else if let Some(numbers) = collect(rules, &entries, *arch, warnings) {
+        } else if let Some(numbers) = collect(rules, &entries, arch, warnings) {
             numbers.append_to(defaults, &mut checks, &mut ranges);
         }
         let search = tree::write(&ranges.pieces(), &mut checks, &mut assembler);
         assembler.enter(search);
         let start = assembler.push(bpf::LD_W_ABS, bpf::OFFSET_NR);
-        dispatch.push((audit_arch, Destination::Code(start)));
+        dispatch.push((arch.audit_arch(), Destination::Code(start)));
     }
     let mut next = Destination::Return(UNKNOWN_ARCHITECTURE.return_value());
     for (audit_arch, start) in dispatch {
