@@ -117,6 +117,14 @@ impl Dir {
         Ok(Self::new(fd, path))
     }
 
+    /// Opens a child directory, or the parent for `..`, under the name of this one: for walks
+    /// through trees that may be thousands of levels deep.
+    pub(crate) fn step(&self, name: &str) -> Result<Self> {
+        let fd = rustix::fs::openat(&self.fd, name, DIRECTORY | OFlags::NOFOLLOW, Mode::empty())
+            .map_err(|errno| self.error("open", name, errno))?;
+        Ok(Self::new(fd, self.path.clone()))
+    }
+
     /// Makes a child cgroup; `false` if it exists.
     pub(crate) fn mkdir(&self, name: &Path) -> Result<bool> {
         match rustix::fs::mkdirat(&self.fd, name, Mode::from_raw_mode(0o755)) {

@@ -41,33 +41,76 @@ fn remove(parent: &Dir, name: &Path, dir: &Dir, deadline: Deadline) -> Result<()
     // that is not tried before they are gone.
     wait_until_empty(dir, deadline)?;
     let mut pause = FIRST_PAUSE;
+    let mut late = false;
     loop {
         let errno = match parent.rmdir(name) {
             Ok(()) | Err(Errno::NOENT | Errno::NODEV) => return Ok(()),
             Err(errno) => errno,
         };
         // A read-only mount says EROFS even for what is not there.
-        let children = match dir.children() {
+        let has_children = match dir.children() {
             Err(error) if error.is_not_found() => return Ok(()),
-            children => children?,
+            children => !children?.is_empty(),
         };
-        for child in &children {
-            match dir.child(child) {
-                Err(error) if error.is_not_found() => {}
-                open => remove(dir, Path::new(child), &open?, deadline)?,
-            }
-        }
-        let retry = errno == Errno::BUSY || (errno == Errno::NOTEMPTY && !children.is_empty());
-        if !retry || Instant::now() >= deadline {
+        let retry = errno == Errno::BUSY || (errno == Errno::NOTEMPTY && has_children);
+        if !retry || late {
             return Err(Error::io(
                 format_args!("rmdir {}", dir.path().display()),
                 dir.path(),
                 errno,
             ));
         }
-        if children.is_empty() {
+        // One more attempt when the time is up: the children may have been all that was in the way.
+        late = Instant::now() >= deadline;
+        if has_children {
+            remove_below(dir, deadline)?;
+        } else if !late {
             std::thread::sleep(pause);
             pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+}
+
+/// Removes everything below a cgroup, the innermost first. The tree may be deeper than there are
+/// descriptors or stack frames.
+fn remove_below(top: &Dir, deadline: Deadline) -> Result<()> {
+    let mut above: Vec<String> = Vec::new();
+    let mut here: Option<Dir> = None;
+    loop {
+        let dir = here.as_ref().unwrap_or(top);
+        let child = match dir.children() {
+            Err(error) if error.is_not_found() => None,
+            children => children?.pop(),
+        };
+        let next = match (child, above.pop()) {
+            (Some(name), outer) => {
+                above.extend(outer);
+                let child = dir.step(&name);
+                above.push(name);
+                child
+            }
+            (None, None) => return Ok(()),
+            (None, Some(name)) => {
+                wait_until_empty(dir, deadline)?;
+                dir.step("..")
+                    .and_then(|parent| match parent.rmdir(Path::new(&name)) {
+                        Ok(()) | Err(Errno::NOENT | Errno::NODEV) => Ok(parent),
+                        Err(errno) => Err(Error::io(
+                            format_args!("rmdir {name} below {}", top.path().display()),
+                            top.path(),
+                            errno,
+                        )),
+                    })
+            }
+        };
+        match next {
+            Ok(next) => here = Some(next),
+            // Somebody else removes cgroups here, too: look again from the top.
+            Err(error) if error.is_not_found() && Instant::now() < deadline => {
+                above.clear();
+                here = None;
+            }
+            Err(error) => return Err(error),
         }
     }
 }
@@ -95,9 +138,10 @@ fn wait_until_empty(dir: &Dir, deadline: Deadline) -> Result<()> {
     ))
 }
 
+/// Looks at the cgroup itself only: those below are waited for when they are removed.
 fn wait_by_reading(dir: &Dir, deadline: Deadline) -> Result<bool> {
     let mut pause = FIRST_PAUSE;
-    while !tree::all_processes(dir)?.is_empty() {
+    while !tree::processes(dir)?.is_empty() {
         let left = deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {
             return Ok(false);

@@ -2,14 +2,14 @@
 
 use rustix::fs::OFlags;
 
-use crate::{Error, Result, dir::Dir};
+use crate::{Error, ErrorKind, Result, dir::Dir};
 
 /// How often joining is tried: `EINVAL` is what a process that is just being born gets.
 const ADD_ATTEMPTS: u32 = 5;
 const ADD_PAUSE: std::time::Duration = std::time::Duration::from_millis(30);
 
-/// How deep cgroups are followed; the kernel's own `cgroup.max.depth` has no such bound, stacks do.
-const MAX_DEPTH: usize = 512;
+/// How often a walk starts again because the cgroup it stood in was removed.
+const WALK_ATTEMPTS: u32 = 100;
 
 /// Moves a process by writing its number to `cgroup.procs`.
 pub(crate) fn add(dir: &Dir, pid: u32) -> Result<()> {
@@ -41,27 +41,57 @@ pub(crate) fn processes(dir: &Dir) -> Result<Vec<u32>> {
 
 /// The processes in the cgroup and all below it. What vanishes meanwhile is empty.
 pub(crate) fn all_processes(dir: &Dir) -> Result<Vec<u32>> {
-    let mut pids = Vec::new();
-    walk(dir, 0, &mut pids)?;
-    Ok(pids)
-}
-
-fn walk(dir: &Dir, depth: usize, pids: &mut Vec<u32>) -> Result<()> {
-    collect(dir, pids)?;
-    let children = match dir.children() {
-        Err(error) if error.is_not_found() => return Ok(()),
-        children => children?,
-    };
-    if depth == MAX_DEPTH {
-        return Ok(());
-    }
-    for name in children {
-        match dir.child(&name) {
-            Err(error) if error.is_not_found() => {}
-            child => walk(&child?, depth + 1, pids)?,
+    for _ in 0..WALK_ATTEMPTS {
+        if let Some(pids) = walk(dir)? {
+            return Ok(pids);
         }
     }
-    Ok(())
+    Err(Error::new(
+        ErrorKind::Timeout,
+        format_args!("cgroup {} does not keep still", dir.path().display()),
+    ))
+}
+
+/// `None` when the way back was lost. Whoever owns a cgroup decides how deep it is nested, so the
+/// walk holds one descriptor at a time and no stack frames.
+fn walk(top: &Dir) -> Result<Option<Vec<u32>>> {
+    let mut pids = Vec::new();
+    let Some(mut names) = visit(top, &mut pids)? else {
+        return Ok(Some(pids));
+    };
+    let mut above = Vec::new();
+    let mut here: Option<Dir> = None;
+    loop {
+        let dir = here.as_ref().unwrap_or(top);
+        if let Some(name) = names.pop() {
+            let child = match dir.step(&name) {
+                Err(error) if error.is_not_found() => continue,
+                child => child?,
+            };
+            if let Some(inside) = visit(&child, &mut pids)? {
+                above.push(std::mem::replace(&mut names, inside));
+                here = Some(child);
+            }
+        } else {
+            let Some(outside) = above.pop() else {
+                return Ok(Some(pids));
+            };
+            here = match dir.step("..") {
+                Err(error) if error.is_not_found() => return Ok(None),
+                parent => Some(parent?),
+            };
+            names = outside;
+        }
+    }
+}
+
+/// Adds the processes of one cgroup and returns the names of its children; `None` if it is gone.
+fn visit(dir: &Dir, pids: &mut Vec<u32>) -> Result<Option<Vec<String>>> {
+    collect(dir, pids)?;
+    match dir.children() {
+        Err(error) if error.is_not_found() => Ok(None),
+        children => children.map(Some),
+    }
 }
 
 fn collect(dir: &Dir, pids: &mut Vec<u32>) -> Result<()> {

@@ -267,6 +267,38 @@ fn children_and_kill_on_v2() {
     }
 }
 
+/// A container that owns its cgroup may nest as it likes.
+fn deep_trees(hierarchy: &Hierarchy, controller: &str) {
+    const DEPTH: usize = 400;
+    let cgroup = scratch(hierarchy, &Resources::default());
+    let mut path = cgroup.path(controller).unwrap().to_owned();
+    for _ in 0..DEPTH {
+        path.push("d");
+        fs::create_dir(&path).unwrap();
+    }
+    let sleeper = Sleeper::new();
+    fs::write(path.join("cgroup.procs"), sleeper.pid().to_string()).unwrap();
+    assert_eq!(cgroup.all_processes().unwrap(), [sleeper.pid()]);
+    cgroup.kill().unwrap();
+    drop(sleeper);
+    cgroup.delete(BUDGET).unwrap();
+    assert!(!cgroup.exists());
+}
+
+#[test]
+fn deep_trees_on_v1() {
+    if let Some(hierarchy) = v1("deep_trees_on_v1", &["devices"]) {
+        deep_trees(&hierarchy, "devices");
+    }
+}
+
+#[test]
+fn deep_trees_on_v2() {
+    if let Some(hierarchy) = v2("deep_trees_on_v2") {
+        deep_trees(&hierarchy, "");
+    }
+}
+
 fn freezing(hierarchy: &Hierarchy) {
     let cgroup = scratch(hierarchy, &Resources::default());
     let sleeper = Sleeper::new();
