@@ -34,8 +34,21 @@ pub struct Pipes {
 }
 
 impl Child {
-    pub(crate) fn new(pid: i32, pidfd: OwnedFd, console: Option<Console>, pipes: Pipes, warnings: Vec<String>) -> Self {
-        Self { pid, pidfd, status: Mutex::new(None), console, pipes, warnings }
+    pub(crate) fn new(
+        pid: i32,
+        pidfd: OwnedFd,
+        console: Option<Console>,
+        pipes: Pipes,
+        warnings: Vec<String>,
+    ) -> Self {
+        Self {
+            pid,
+            pidfd,
+            status: Mutex::new(None),
+            console,
+            pipes,
+            warnings,
+        }
     }
 
     /// Its pid as this process sees it.
@@ -80,7 +93,8 @@ impl Child {
     /// [`ErrorKind::System`].
     pub fn wait(&self) -> Result<ExitStatus> {
         loop {
-            pidfd::wait_timeout(self.pidfd(), None).map_err(|error| Error::system("wait for the process", error))?;
+            pidfd::wait_timeout(self.pidfd(), None)
+                .map_err(|error| Error::system("wait for the process", error))?;
             if let Some(status) = self.try_wait()? {
                 return Ok(status);
             }
@@ -95,7 +109,8 @@ impl Child {
         // Held while reaping: of two threads that reap one takes the status, and the other one finds it here.
         let mut status = self.status.lock().unwrap_or_else(PoisonError::into_inner);
         if status.is_none() {
-            let exit = pidfd::try_wait(self.pidfd()).map_err(|error| Error::system("wait for the process", error))?;
+            let exit = pidfd::try_wait(self.pidfd())
+                .map_err(|error| Error::system("wait for the process", error))?;
             *status = exit.map(exit_status);
         }
         Ok(*status)
@@ -105,7 +120,9 @@ impl Child {
 fn exit_status(exit: Exit) -> ExitStatus {
     match exit {
         Exit::Code(code) => u8::try_from(code).map_or(ExitStatus::Unknown, ExitStatus::Exited),
-        Exit::Signal { signal, .. } => Signal::from_number(signal).map_or(ExitStatus::Unknown, ExitStatus::Signaled),
+        Exit::Signal { signal, .. } => {
+            Signal::from_number(signal).map_or(ExitStatus::Unknown, ExitStatus::Signaled)
+        }
         Exit::Unknown => ExitStatus::Unknown,
     }
 }
@@ -113,7 +130,9 @@ fn exit_status(exit: Exit) -> ExitStatus {
 /// Sends a signal to a process that may have ended.
 pub(crate) fn send(pidfd: BorrowedFd<'_>, signal: Signal) -> Result<()> {
     pidfd::send_signal(pidfd, signal.number()).map_err(|error| match error.kind() {
-        nsenter::ErrorKind::Process => Error::new(ErrorKind::NotRunning, "process already finished"),
+        nsenter::ErrorKind::Process => {
+            Error::new(ErrorKind::NotRunning, "process already finished")
+        }
         _ => Error::system(format!("send {signal}"), error),
     })
 }
@@ -122,22 +141,40 @@ pub(crate) fn send(pidfd: BorrowedFd<'_>, signal: Signal) -> Result<()> {
 mod tests {
     use super::*;
 
+    #[allow(clippy::zombie_processes, reason = "waited for through its pidfd")]
     fn start(script: &str) -> Child {
-        let child = std::process::Command::new("/bin/sh").args(["-c", script]).spawn().unwrap();
+        let child = std::process::Command::new("/bin/sh")
+            .args(["-c", script])
+            .spawn()
+            .unwrap();
         let pidfd = pidfd::open(child.id()).unwrap();
-        Child::new(i32::try_from(child.id()).unwrap(), pidfd, None, Pipes::default(), Vec::new())
+        Child::new(
+            i32::try_from(child.id()).unwrap(),
+            pidfd,
+            None,
+            Pipes::default(),
+            Vec::new(),
+        )
     }
 
     #[test]
     fn every_waiter_gets_the_status() {
         let child = start("exit 7");
         let all: Vec<_> = std::thread::scope(|scope| {
-            let threads: Vec<_> = (0..8).map(|_| scope.spawn(|| child.wait().unwrap())).collect();
-            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+            let threads: Vec<_> = (0..8)
+                .map(|_| scope.spawn(|| child.wait().unwrap()))
+                .collect();
+            threads
+                .into_iter()
+                .map(|thread| thread.join().unwrap())
+                .collect()
         });
         assert_eq!(all, [ExitStatus::Exited(7); 8]);
         assert_eq!(child.try_wait().unwrap(), Some(ExitStatus::Exited(7)));
-        assert_eq!(child.signal(Signal::TERM).unwrap_err().kind(), ErrorKind::NotRunning);
+        assert_eq!(
+            child.signal(Signal::TERM).unwrap_err().kind(),
+            ErrorKind::NotRunning
+        );
     }
 
     #[test]

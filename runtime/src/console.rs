@@ -5,7 +5,10 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::fs::OFlags;
-use rustix::termios::{OptionalActions, OutputModes, Termios, Winsize, isatty, tcgetattr, tcgetwinsize, tcsetattr, tcsetwinsize};
+use rustix::termios::{
+    OptionalActions, OutputModes, Termios, Winsize, isatty, tcgetattr, tcgetwinsize, tcsetattr,
+    tcsetwinsize,
+};
 
 use crate::error::{Error, Result};
 
@@ -18,7 +21,10 @@ pub struct Console {
 
 impl Console {
     pub(crate) fn new(master: OwnedFd, pts: u32) -> Self {
-        Self { master, name: format!("/dev/pts/{pts}") }
+        Self {
+            master,
+            name: format!("/dev/pts/{pts}"),
+        }
     }
 
     /// Name of the other side inside the container, `/dev/pts/N`.
@@ -32,8 +38,14 @@ impl Console {
     /// # Errors
     /// [`ErrorKind::System`](crate::ErrorKind::System).
     pub fn resize(&self, rows: u16, columns: u16) -> Result<()> {
-        let size = Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
-        tcsetwinsize(&self.master, size).map_err(|errno| Error::system("set the size of the console", errno))
+        let size = Winsize {
+            ws_row: rows,
+            ws_col: columns,
+            ws_xpixel: 0,
+            ws_ypixel: 0,
+        };
+        tcsetwinsize(&self.master, size)
+            .map_err(|errno| Error::system("set the size of the console", errno))
     }
 
     /// Turns off the translation of line feeds into carriage return and line feed (`ONLCR`): what is copied to another
@@ -73,14 +85,18 @@ pub(crate) struct RawTerminal {
 impl RawTerminal {
     /// Looks for the terminal at standard error, output, input and at `/dev/tty`, in that order, and makes it raw.
     pub(crate) fn enter() -> Result<Self> {
-        let terminal = Self::find().map_err(|error| Error::system("find the terminal of this process", error))?;
-        let before = tcgetattr(&terminal).map_err(|errno| Error::system("read the modes of the terminal", errno))?;
+        let terminal = Self::find()
+            .map_err(|error| Error::system("find the terminal of this process", error))?;
+        let before = tcgetattr(&terminal)
+            .map_err(|errno| Error::system("read the modes of the terminal", errno))?;
         let mut raw = before.clone();
         raw.make_raw();
         // Output of the container arrives untranslated.
-        raw.output_modes.insert(OutputModes::OPOST | OutputModes::ONLCR);
+        raw.output_modes
+            .insert(OutputModes::OPOST | OutputModes::ONLCR);
         let this = Self { terminal, before };
-        tcsetattr(&this.terminal, OptionalActions::Now, &raw).map_err(|errno| Error::system("make the terminal raw", errno))?;
+        tcsetattr(&this.terminal, OptionalActions::Now, &raw)
+            .map_err(|errno| Error::system("make the terminal raw", errno))?;
         Ok(this)
     }
 
@@ -92,7 +108,11 @@ impl RawTerminal {
             }
         }
         let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
-        Ok(rustix::fs::open("/dev/tty", flags, rustix::fs::Mode::empty())?)
+        Ok(rustix::fs::open(
+            "/dev/tty",
+            flags,
+            rustix::fs::Mode::empty(),
+        )?)
     }
 
     /// Gives the console the size of this terminal.
@@ -122,7 +142,8 @@ pub(crate) fn standard_stream(number: usize) -> Result<OwnedFd> {
 /// `/dev/null`, open for reading and writing.
 pub(crate) fn null() -> Result<OwnedFd> {
     let open = File::options().read(true).write(true).open("/dev/null");
-    open.map(OwnedFd::from).map_err(|error| Error::system("open /dev/null", error))
+    open.map(OwnedFd::from)
+        .map_err(|error| Error::system("open /dev/null", error))
 }
 
 #[cfg(test)]
@@ -131,10 +152,15 @@ mod tests {
     use rustix::pty::{OpenptFlags, grantpt, ioctl_tiocgptpeer, openpt, unlockpt};
 
     fn pair() -> (Console, OwnedFd) {
-        let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
+        let master =
+            openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
         grantpt(&master).unwrap();
         unlockpt(&master).unwrap();
-        let slave = ioctl_tiocgptpeer(&master, OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
+        let slave = ioctl_tiocgptpeer(
+            &master,
+            OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC,
+        )
+        .unwrap();
         (Console::new(master, 3), slave)
     }
 
@@ -152,9 +178,13 @@ mod tests {
         use std::io::{Read, Write};
         let (console, slave) = pair();
         console.clear_onlcr().unwrap();
-        File::from(slave.try_clone().unwrap()).write_all(b"a\nb").unwrap();
+        File::from(slave.try_clone().unwrap())
+            .write_all(b"a\nb")
+            .unwrap();
         let mut seen = [0_u8; 16];
-        let length = File::from(console.into_descriptor()).read(&mut seen).unwrap();
+        let length = File::from(console.into_descriptor())
+            .read(&mut seen)
+            .unwrap();
         assert_eq!(&seen[..length], b"a\nb");
     }
 
@@ -166,7 +196,10 @@ mod tests {
         raw.make_raw();
         tcsetattr(&slave, OptionalActions::Now, &raw).unwrap();
         let terminal = slave.try_clone().unwrap();
-        drop(RawTerminal { terminal, before: before.clone() });
+        drop(RawTerminal {
+            terminal,
+            before: before.clone(),
+        });
         assert_eq!(tcgetattr(&slave).unwrap().local_modes, before.local_modes);
     }
 }

@@ -50,12 +50,20 @@ impl InheritedDescriptors {
     pub fn duplicate(&self, first: i32, count: u32) -> Result<Vec<OwnedFd>> {
         let mut taken = Vec::new();
         for index in 0..count {
-            let missing = || Error::config(format!("unable to stat preserved-fd {index} (of {count}): no such descriptor was passed"));
-            let number = i32::try_from(index).ok().and_then(|index| first.checked_add(index)).ok_or_else(missing)?;
+            let missing = || {
+                Error::config(format!(
+                    "unable to stat preserved-fd {index} (of {count}): no such descriptor was passed"
+                ))
+            };
+            let number = i32::try_from(index)
+                .ok()
+                .and_then(|index| first.checked_add(index))
+                .ok_or_else(missing)?;
             if !self.contains(number) {
                 return Err(missing());
             }
-            let descriptor = sys::duplicate(number).map_err(|error| Error::system("duplicate an inherited descriptor", error))?;
+            let descriptor = sys::duplicate(number)
+                .map_err(|error| Error::system("duplicate an inherited descriptor", error))?;
             taken.push(descriptor.ok_or_else(missing)?);
         }
         Ok(taken)
@@ -78,7 +86,12 @@ mod tests {
         let late = rustix::io::fcntl_dupfd_cloexec(&before, 700).unwrap();
         assert!(!snapshot.contains(late.as_raw_fd()));
         let error = snapshot.duplicate(late.as_raw_fd(), 2).unwrap_err();
-        assert!(error.to_string().starts_with("unable to stat preserved-fd 0 (of 2)"), "{error}");
+        assert!(
+            error
+                .to_string()
+                .starts_with("unable to stat preserved-fd 0 (of 2)"),
+            "{error}"
+        );
     }
 
     #[test]

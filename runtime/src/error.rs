@@ -13,6 +13,10 @@ type Source = Box<dyn StdError + Send + Sync + 'static>;
 ///
 /// Its `Display` is one line that does not repeat the source; walk [`source`](StdError::source) (or use
 /// [`Error::chain`]) for the whole story. Match on [`Error::kind`] to react to it.
+#[allow(
+    clippy::error_impl_error,
+    reason = "one error type per crate, named by its path"
+)]
 pub struct Error(Box<Inner>);
 
 struct Inner {
@@ -66,12 +70,24 @@ pub enum ErrorKind {
 impl Error {
     /// An error without source.
     pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self(Box::new(Inner { kind, message: message.into(), source: None }))
+        Self(Box::new(Inner {
+            kind,
+            message: message.into(),
+            source: None,
+        }))
     }
 
     /// An error with source. `message` must not repeat what the source says.
-    pub(crate) fn with(kind: ErrorKind, message: impl Into<String>, source: impl Into<Source>) -> Self {
-        Self(Box::new(Inner { kind, message: message.into(), source: Some(source.into()) }))
+    pub(crate) fn with(
+        kind: ErrorKind,
+        message: impl Into<String>,
+        source: impl Into<Source>,
+    ) -> Self {
+        Self(Box::new(Inner {
+            kind,
+            message: message.into(),
+            source: Some(source.into()),
+        }))
     }
 
     /// A failed system call or a failure of another crate: kind [`ErrorKind::System`].
@@ -137,13 +153,20 @@ impl fmt::Display for Error {
 
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Error").field("kind", &self.0.kind).field("message", &self.0.message).field("source", &self.0.source).finish()
+        f.debug_struct("Error")
+            .field("kind", &self.0.kind)
+            .field("message", &self.0.message)
+            .field("source", &self.0.source)
+            .finish()
     }
 }
 
 impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        self.0.source.as_ref().map(|source| &**source as &(dyn StdError + 'static))
+        self.0
+            .source
+            .as_ref()
+            .map(|source| &**source as &(dyn StdError + 'static))
     }
 }
 
@@ -153,9 +176,13 @@ mod tests {
 
     #[test]
     fn the_chain_is_printed_once_and_the_errno_found() {
-        let error = Error::system("open /x", io::Error::from_raw_os_error(libc::ENOENT)).context("create container");
+        let error = Error::system("open /x", io::Error::from_raw_os_error(libc::ENOENT))
+            .context("create container");
         assert_eq!(error.to_string(), "create container");
-        assert_eq!(error.chain(), "create container: open /x: No such file or directory (os error 2)");
+        assert_eq!(
+            error.chain(),
+            "create container: open /x: No such file or directory (os error 2)"
+        );
         assert_eq!(error.raw_os_error(), Some(libc::ENOENT));
         assert_eq!(error.kind(), ErrorKind::System);
     }

@@ -43,7 +43,15 @@ impl Events {
         interval: Option<Duration>,
     ) -> Self {
         // The first statistics come at once.
-        Self { cgroup, oom, networks, init, interval, next: Instant::now(), ended: false }
+        Self {
+            cgroup,
+            oom,
+            networks,
+            init,
+            interval,
+            next: Instant::now(),
+            ended: false,
+        }
     }
 
     fn stats(&self) -> Event {
@@ -52,14 +60,19 @@ impl Events {
 
     /// Waits for the kernel or the clock; `true` if the container has ended.
     fn wait(&self) -> Result<bool> {
-        let left = self.interval.map(|_| self.next.saturating_duration_since(Instant::now()));
+        let left = self
+            .interval
+            .map(|_| self.next.saturating_duration_since(Instant::now()));
         let limit = left.and_then(|left| Timespec::try_from(left).ok());
         let mut watched = vec![PollFd::from_borrowed_fd(self.oom.as_fd(), PollFlags::IN)];
         if let Some(init) = &self.init {
             watched.push(PollFd::from_borrowed_fd(init.as_fd(), PollFlags::IN));
         }
-        rustix::io::retry_on_intr(|| poll(&mut watched, limit.as_ref())).map_err(|errno| Error::system("wait for events", errno))?;
-        Ok(watched.get(1).is_some_and(|init| !init.revents().is_empty()))
+        rustix::io::retry_on_intr(|| poll(&mut watched, limit.as_ref()))
+            .map_err(|errno| Error::system("wait for events", errno))?;
+        Ok(watched
+            .get(1)
+            .is_some_and(|init| !init.revents().is_empty()))
     }
 }
 
@@ -74,7 +87,10 @@ impl Iterator for Events {
                 Ok(None) => {}
                 Err(error) => {
                     self.ended = true;
-                    return Some(Err(Error::system("read events of the container's cgroup", error)));
+                    return Some(Err(Error::system(
+                        "read events of the container's cgroup",
+                        error,
+                    )));
                 }
             }
             if let Some(interval) = self.interval

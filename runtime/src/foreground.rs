@@ -46,9 +46,15 @@ impl Foreground {
         let signals = set.descriptor().map_err(failed)?;
         if subreaper {
             // Any pid means "on".
-            set_child_subreaper(Pid::from_raw(1)).map_err(|errno| Error::system("become a subreaper", errno))?;
+            set_child_subreaper(Pid::from_raw(1))
+                .map_err(|errno| Error::system("become a subreaper", errno))?;
         }
-        Ok(Self { signals, mask_before, reap: subreaper, notify: None })
+        Ok(Self {
+            signals,
+            mask_before,
+            reap: subreaper,
+            notify: None,
+        })
     }
 
     /// Passes the readiness of the container on to the service manager while waiting.
@@ -82,7 +88,12 @@ impl Foreground {
 
     /// Waits for anything to happen and copies; returns whether signals came in and whether the notification socket is to
     /// be looked at.
-    fn poll(&self, child: &Child, streams: &mut Streams, limit: Option<Timespec>) -> Result<(bool, bool)> {
+    fn poll(
+        &self,
+        child: &Child,
+        streams: &mut Streams,
+        limit: Option<Timespec>,
+    ) -> Result<(bool, bool)> {
         let mut watched = vec![
             PollFd::from_borrowed_fd(child.pidfd(), PollFlags::IN),
             PollFd::from_borrowed_fd(self.signals.as_fd(), PollFlags::IN),
@@ -90,32 +101,49 @@ impl Foreground {
         let mut limit = limit;
         let notify = self.notify.as_ref().and_then(NotifySocket::interest);
         let notify_at = notify.map(|(interest, deadline)| {
-            if let Some(left) = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now())) {
+            if let Some(left) =
+                deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()))
+            {
                 limit = limit.or(Timespec::try_from(left).ok());
             }
             watched.push(interest);
             watched.len() - 1
         });
         let copies_at = watched.len();
-        let copies: Vec<usize> = streams.copies.iter().enumerate().filter(|(_, copy)| !copy.is_finished()).map(|(i, _)| i).collect();
+        let copies: Vec<usize> = streams
+            .copies
+            .iter()
+            .enumerate()
+            .filter(|(_, copy)| !copy.is_finished())
+            .map(|(i, _)| i)
+            .collect();
         watched.extend(streams.copies.iter().filter_map(Relay::interest));
         let count = rustix::io::retry_on_intr(|| poll(&mut watched, limit.as_ref()))
             .map_err(|errno| Error::system("wait for the process", errno))?;
-        let ready: Vec<bool> = watched.iter().map(|one| !one.revents().is_empty()).collect();
+        let ready: Vec<bool> = watched
+            .iter()
+            .map(|one| !one.revents().is_empty())
+            .collect();
         drop(watched);
         for (copy, is_ready) in copies.into_iter().zip(ready.iter().skip(copies_at)) {
             if *is_ready && let Some(copy) = streams.copies.get_mut(copy) {
-                copy.step().map_err(|error| Error::system("copy the standard streams", error))?;
+                copy.step()
+                    .map_err(|error| Error::system("copy the standard streams", error))?;
             }
         }
         let is_ready = |index: usize| ready.get(index).copied().unwrap_or(false);
-        Ok((is_ready(1), notify_at.is_some_and(|at| is_ready(at) || count == 0)))
+        Ok((
+            is_ready(1),
+            notify_at.is_some_and(|at| is_ready(at) || count == 0),
+        ))
     }
 
     /// Forwards what came in, and reaps.
     fn signals(&self, child: &Child, streams: &Streams) -> Result<()> {
         let own = rustix::process::getpid().as_raw_nonzero().get();
-        while let Some(delivered) = sys::read_signal(self.signals.as_fd()).map_err(|error| Error::system("read a signal", error))? {
+        while let Some(delivered) = sys::read_signal(self.signals.as_fd())
+            .map_err(|error| Error::system("read a signal", error))?
+        {
             match delivered.signal {
                 libc::SIGCHLD => self.reap(child)?,
                 libc::SIGWINCH => streams.resize(),
@@ -136,19 +164,28 @@ impl Foreground {
     /// Takes the status of every ended child but the one waited for, whose status is kept.
     fn reap(&self, child: &Child) -> Result<()> {
         let failed = |error| Error::system("reap orphans", error);
-        while self.reap {
-            let Some(number) = sys::ended_child().map_err(failed)? else { break };
+        if !self.reap {
+            return Ok(());
+        }
+        loop {
+            let Some(number) = sys::ended_child().map_err(failed)? else {
+                return Ok(());
+            };
             if number == child.pid() {
                 child.try_wait()?;
                 continue;
             }
-            let Some(pid) = Pid::from_raw(number) else { break };
-            match waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOHANG) {
+            let Some(pid) = Pid::from_raw(number) else {
+                return Ok(());
+            };
+            match waitid(
+                WaitId::Pid(pid),
+                WaitIdOptions::EXITED | WaitIdOptions::NOHANG,
+            ) {
                 Ok(_) | Err(rustix::io::Errno::CHILD) => {}
                 Err(errno) => return Err(failed(errno.into())),
             }
         }
-        Ok(())
     }
 
     /// Copies what the process wrote before its end, and takes signals that came in at the same time off the queue.
@@ -158,22 +195,29 @@ impl Foreground {
             // A sink that is full is waited for; a source that somebody else holds open is not.
             let pending = streams.copies.iter().any(Relay::has_pending);
             let mut watched: Vec<_> = streams.copies.iter().filter_map(Relay::interest).collect();
-            let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+            let now = Timespec {
+                tv_sec: 0,
+                tv_nsec: 0,
+            };
             let limit = if pending { None } else { Some(&now) };
             if watched.is_empty() {
                 break;
             }
-            let count =
-                rustix::io::retry_on_intr(|| poll(&mut watched, limit)).map_err(|errno| Error::system("wait for output", errno))?;
+            let count = rustix::io::retry_on_intr(|| poll(&mut watched, limit))
+                .map_err(|errno| Error::system("wait for output", errno))?;
             if count == 0 {
                 break;
             }
-            let ready: Vec<bool> = watched.iter().map(|one| !one.revents().is_empty()).collect();
+            let ready: Vec<bool> = watched
+                .iter()
+                .map(|one| !one.revents().is_empty())
+                .collect();
             drop(watched);
             let mut ready = ready.into_iter();
             for copy in streams.copies.iter_mut().filter(|copy| !copy.is_finished()) {
                 if ready.next().unwrap_or(false) {
-                    copy.step().map_err(|error| Error::system("copy the standard streams", error))?;
+                    copy.step()
+                        .map_err(|error| Error::system("copy the standard streams", error))?;
                 }
             }
         }
@@ -236,7 +280,11 @@ impl Streams {
     }
 
     fn input_is_over(&mut self) {
-        if let Some(copy) = self.input.take().and_then(|index| self.copies.get_mut(index)) {
+        if let Some(copy) = self
+            .input
+            .take()
+            .and_then(|index| self.copies.get_mut(index))
+        {
             copy.close();
         }
     }
@@ -248,10 +296,20 @@ mod tests {
     use crate::child::Pipes;
     use std::process::Command;
 
+    #[allow(clippy::zombie_processes, reason = "waited for through its pidfd")]
     fn start(script: &str) -> Child {
-        let child = Command::new("/bin/sh").args(["-c", script]).spawn().unwrap();
+        let child = Command::new("/bin/sh")
+            .args(["-c", script])
+            .spawn()
+            .unwrap();
         let pidfd = nsenter::pidfd::open(child.id()).unwrap();
-        Child::new(i32::try_from(child.id()).unwrap(), pidfd, None, Pipes::default(), Vec::new())
+        Child::new(
+            i32::try_from(child.id()).unwrap(),
+            pidfd,
+            None,
+            Pipes::default(),
+            Vec::new(),
+        )
     }
 
     #[test]
@@ -268,7 +326,10 @@ mod tests {
         let mut foreground = Foreground::prepare(false).unwrap();
         let (ready, tell) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::empty()).unwrap();
         use std::os::fd::AsRawFd;
-        let mut child = start(&format!("trap 'exit 5' USR1; echo >&{}; while :; do sleep 1; done", tell.as_raw_fd()));
+        let mut child = start(&format!(
+            "trap 'exit 5' USR1; echo >&{}; while :; do sleep 1; done",
+            tell.as_raw_fd()
+        ));
         rustix::io::read(&ready, &mut [0_u8; 1]).unwrap();
         // Not one that goes to the container.
         sys::signal_this_thread(libc::SIGWINCH);
@@ -284,7 +345,11 @@ mod tests {
             let test = std::env::current_exe().unwrap();
             let name = "foreground::tests::an_ignored_sigchld_does_not_cost_the_status";
             let command = format!("trap '' CHLD; exec \"$0\" --exact {name}");
-            let status = Command::new("/bin/bash").args(["-c", &command]).arg(test).env("COFFERDAM_TEST_IGNORES_SIGCHLD", "1").status();
+            let status = Command::new("/bin/bash")
+                .args(["-c", &command])
+                .arg(test)
+                .env("COFFERDAM_TEST_IGNORES_SIGCHLD", "1")
+                .status();
             assert!(status.unwrap().success());
             return;
         };
@@ -297,13 +362,27 @@ mod tests {
     #[test]
     fn output_written_just_before_the_end_arrives() {
         let (read, write) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).unwrap();
-        let (sink_read, sink_write) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).unwrap();
-        let mut child = Command::new("/bin/sh").args(["-c", "head -c 30000 /dev/zero"]).stdout(write).spawn().unwrap();
+        let (sink_read, sink_write) =
+            rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).unwrap();
+        let mut child = Command::new("/bin/sh")
+            .args(["-c", "head -c 30000 /dev/zero"])
+            .stdout(write)
+            .spawn()
+            .unwrap();
         let foreground = Foreground::prepare(false).unwrap();
         let pidfd = nsenter::pidfd::open(child.id()).unwrap();
-        let ours = Child::new(i32::try_from(child.id()).unwrap(), pidfd, None, Pipes::default(), Vec::new());
+        let ours = Child::new(
+            i32::try_from(child.id()).unwrap(),
+            pidfd,
+            None,
+            Pipes::default(),
+            Vec::new(),
+        );
         child.wait().unwrap();
-        let mut streams = Streams { copies: vec![Relay::new(read, sink_write)], ..Streams::default() };
+        let mut streams = Streams {
+            copies: vec![Relay::new(read, sink_write)],
+            ..Streams::default()
+        };
         foreground.finish(&ours, &mut streams).unwrap();
         drop(streams);
         let mut all = Vec::new();

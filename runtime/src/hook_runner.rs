@@ -40,7 +40,9 @@ impl HookRun<'_> {
     /// Runs it to its end. A hook that leaves processes behind which hold its output open is not waited for any longer.
     pub(crate) fn run(&self) -> Result<(), Failure> {
         let mut command = self.command().map_err(|error| error.to_string())?;
-        let mut child = command.spawn().map_err(|error| format!("fork/exec {}: {}", self.path, plain(&error)))?;
+        let mut child = command
+            .spawn()
+            .map_err(|error| format!("fork/exec {}: {}", self.path, plain(&error)))?;
         let mut output = Output::default();
         let ended = supervise(&mut child, &mut output, self.timeout);
         if !matches!(ended, Ok(true)) {
@@ -61,7 +63,9 @@ impl HookRun<'_> {
                 Ok(status) if status.success() => Ok(()),
                 Ok(status) => Err(output.describe(&words(status))),
                 // Somebody else took the status: what is not known to have succeeded has failed.
-                Err(error) => Err(output.describe(&format!("exit status unknown ({})", plain(&error)))),
+                Err(error) => {
+                    Err(output.describe(&format!("exit status unknown ({})", plain(&error))))
+                }
             },
         }
     }
@@ -74,13 +78,20 @@ impl HookRun<'_> {
         if let Some(env) = self.env {
             command.env_clear();
             // An entry without `=` cannot be part of an environment.
-            command.envs(env.iter().filter_map(|entry| entry.split_once('=')).filter(|(name, _)| !name.is_empty()));
+            command.envs(
+                env.iter()
+                    .filter_map(|entry| entry.split_once('='))
+                    .filter(|(name, _)| !name.is_empty()),
+            );
         }
         if let Some(directory) = self.directory {
             command.current_dir(directory);
         }
         command.process_group(0);
-        command.stdin(state_file(self.stdin)?).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+            .stdin(state_file(self.stdin)?)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
         Ok(command)
     }
 }
@@ -121,15 +132,27 @@ impl Output {
     fn describe(&self, what: &str) -> String {
         let mut text = String::from(what);
         // Writing to a string cannot fail.
-        let _ = write!(text, ", stdout: {}, stderr: {}", String::from_utf8_lossy(&self.stdout), String::from_utf8_lossy(&self.stderr));
+        let _ = write!(
+            text,
+            ", stdout: {}, stderr: {}",
+            String::from_utf8_lossy(&self.stdout),
+            String::from_utf8_lossy(&self.stderr)
+        );
         text
     }
 }
 
 /// Reads the output until the hook has ended (`true`) or its time is over (`false`).
-fn supervise(child: &mut Child, output: &mut Output, timeout: Option<Duration>) -> io::Result<bool> {
+fn supervise(
+    child: &mut Child,
+    output: &mut Output,
+    timeout: Option<Duration>,
+) -> io::Result<bool> {
     let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
-    let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw).ok_or(io::ErrorKind::NotFound)?;
+    let pid = i32::try_from(child.id())
+        .ok()
+        .and_then(Pid::from_raw)
+        .ok_or(io::ErrorKind::NotFound)?;
     // Not reaped yet, so the pid is the hook's.
     let pidfd = pidfd_open(pid, PidfdFlags::empty())?;
     let mut stdout = child.stdout.take().map(OwnedFd::from).map(File::from);
@@ -146,7 +169,9 @@ fn supervise(child: &mut Child, output: &mut Output, timeout: Option<Duration>) 
             }
             let limit = left.and_then(|left| Timespec::try_from(left).ok());
             rustix::io::retry_on_intr(|| poll(&mut watched, limit.as_ref()))?;
-            watched.first().is_some_and(|pidfd| !pidfd.revents().is_empty())
+            watched
+                .first()
+                .is_some_and(|pidfd| !pidfd.revents().is_empty())
         };
         drain(&mut stdout, &mut output.stdout)?;
         drain(&mut stderr, &mut output.stderr)?;
@@ -183,7 +208,14 @@ mod tests {
     use super::*;
 
     fn shell<'a>(args: &'a [String]) -> HookRun<'a> {
-        HookRun { path: "/bin/sh", args, env: None, directory: None, timeout: None, stdin: b"{\"id\":\"x\"}" }
+        HookRun {
+            path: "/bin/sh",
+            args,
+            env: None,
+            directory: None,
+            timeout: None,
+            stdin: b"{\"id\":\"x\"}",
+        }
     }
 
     fn script(text: &str) -> Vec<String> {
@@ -192,9 +224,14 @@ mod tests {
 
     #[test]
     fn gets_state_arguments_and_environment_verbatim() {
-        let args = script(r#"read line; test "$line" = '{"id":"x"}' && test "$A" = "b=c" && test "$0" = my-hook && test -z "$HOME""#);
+        let args = script(
+            r#"read line; test "$line" = '{"id":"x"}' && test "$A" = "b=c" && test "$0" = my-hook && test -z "$HOME""#,
+        );
         let env = ["A=b=c".to_owned(), "novalue".to_owned()];
-        let run = HookRun { env: Some(&env), ..shell(&args) };
+        let run = HookRun {
+            env: Some(&env),
+            ..shell(&args)
+        };
         assert_eq!(run.run(), Ok(()));
     }
 
@@ -207,23 +244,41 @@ mod tests {
     #[test]
     fn a_failure_tells_status_and_output() {
         let args = script("echo out; echo err >&2; exit 3");
-        assert_eq!(shell(&args).run(), Err("exit status 3, stdout: out\n, stderr: err\n".to_owned()));
+        assert_eq!(
+            shell(&args).run(),
+            Err("exit status 3, stdout: out\n, stderr: err\n".to_owned())
+        );
         let args = script("kill -9 $$");
-        assert_eq!(shell(&args).run(), Err("signal: killed, stdout: , stderr: ".to_owned()));
+        assert_eq!(
+            shell(&args).run(),
+            Err("signal: killed, stdout: , stderr: ".to_owned())
+        );
     }
 
     #[test]
     fn a_timeout_ends_the_whole_group() {
         let dir = tempfile::tempdir().unwrap();
         let pids = dir.path().join("pids");
-        let args = script(&format!("sleep 1000 & echo $! $$ > {}; wait", pids.display()));
+        let args = script(&format!(
+            "sleep 1000 & echo $! $$ > {}; wait",
+            pids.display()
+        ));
         let begin = Instant::now();
-        let run = HookRun { timeout: Some(Duration::from_secs(1)), ..shell(&args) };
-        assert_eq!(run.run(), Err("hook ran past specified timeout of 1.0s".to_owned()));
+        let run = HookRun {
+            timeout: Some(Duration::from_secs(1)),
+            ..shell(&args)
+        };
+        assert_eq!(
+            run.run(),
+            Err("hook ran past specified timeout of 1.0s".to_owned())
+        );
         assert!(begin.elapsed() < Duration::from_secs(10));
         for pid in std::fs::read_to_string(pids).unwrap().split_whitespace() {
             let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-            assert!(stat.is_empty() || stat.contains(") Z "), "still alive: {stat}");
+            assert!(
+                stat.is_empty() || stat.contains(") Z "),
+                "still alive: {stat}"
+            );
         }
     }
 
@@ -233,7 +288,12 @@ mod tests {
         let begin = Instant::now();
         let error = shell(&args).run().unwrap_err();
         assert!(begin.elapsed() < Duration::from_secs(20));
-        let pid = error.rsplit("stderr: ").next().and_then(|pid| pid.trim().parse().ok()).and_then(Pid::from_raw).unwrap();
+        let pid = error
+            .rsplit("stderr: ")
+            .next()
+            .and_then(|pid| pid.trim().parse().ok())
+            .and_then(Pid::from_raw)
+            .unwrap();
         rustix::process::kill_process(pid, Signal::KILL).unwrap();
     }
 
@@ -247,7 +307,13 @@ mod tests {
 
     #[test]
     fn a_missing_program_is_named() {
-        let run = HookRun { path: "/nonexistent/hook", ..shell(&[]) };
-        assert_eq!(run.run(), Err("fork/exec /nonexistent/hook: no such file or directory".to_owned()));
+        let run = HookRun {
+            path: "/nonexistent/hook",
+            ..shell(&[])
+        };
+        assert_eq!(
+            run.run(),
+            Err("fork/exec /nonexistent/hook: no such file or directory".to_owned())
+        );
     }
 }

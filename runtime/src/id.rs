@@ -32,8 +32,16 @@ impl ContainerId {
     pub fn new(id: impl Into<String>) -> Result<Self, Error> {
         let id = id.into();
         let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'+' | b'.' | b'-');
-        if id.is_empty() || id.len() > NAME_MAX || id == "." || id == ".." || !id.bytes().all(allowed) {
-            return Err(Error::new(ErrorKind::InvalidId, "invalid container ID format"));
+        if id.is_empty()
+            || id.len() > NAME_MAX
+            || id == "."
+            || id == ".."
+            || !id.bytes().all(allowed)
+        {
+            return Err(Error::new(
+                ErrorKind::InvalidId,
+                "invalid container ID format",
+            ));
         }
         Ok(Self(id))
     }
@@ -86,7 +94,19 @@ mod tests {
 
     #[test]
     fn rejects_what_is_not_one_plain_file_name() {
-        for bad in ["", ".", "..", "a/b", "/", "a b", "a\0", "ä", "a:b", "a\n", &"x".repeat(256)] {
+        for bad in [
+            "",
+            ".",
+            "..",
+            "a/b",
+            "/",
+            "a b",
+            "a\0",
+            "ä",
+            "a:b",
+            "a\n",
+            &"x".repeat(256),
+        ] {
             let error = ContainerId::new(bad).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::InvalidId, "{bad:?}");
             assert_eq!(error.to_string(), "invalid container ID format");

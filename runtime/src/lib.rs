@@ -1,4 +1,4 @@
-//! A container runtime library and the runc-compatible OCI command line cofferdam.
+#![doc = include_str!("../README.md")]
 
 mod child;
 #[cfg(feature = "cli")]
@@ -24,6 +24,9 @@ mod state;
 mod stats;
 mod sys;
 mod timestamp;
+
+pub use cgroups;
+pub use configs;
 
 pub use child::{Child, Pipes};
 pub use configs::oci::{ContainerStatus as Status, State as OciState};

@@ -74,9 +74,16 @@ impl NotifySocket {
     }
 
     fn at(directory: &Path, host: &Path) -> Result<Option<Self>> {
-        let Ok(host) = connect(host) else { return Ok(None) };
+        let Ok(host) = connect(host) else {
+            return Ok(None);
+        };
         let path: PathBuf = directory.join(SOCKET);
-        let failed = |error| Error::system(format!("make the notification socket {}", path.display()), error);
+        let failed = |error| {
+            Error::system(
+                format!("make the notification socket {}", path.display()),
+                error,
+            )
+        };
         match fs::remove_file(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
             _ => {}
@@ -86,7 +93,13 @@ impl NotifySocket {
         fs::set_permissions(&path, Permissions::from_mode(0o777)).map_err(failed)?;
         container.set_nonblocking(true).map_err(failed)?;
         host.set_nonblocking(true).map_err(failed)?;
-        Ok(Some(Self { container, host, phase: Phase::Waiting, pid: None, init: None }))
+        Ok(Some(Self {
+            container,
+            host,
+            phase: Phase::Waiting,
+            pid: None,
+            init: None,
+        }))
     }
 
     /// Which pid the service manager is told: by default that of the container's init process.
@@ -108,9 +121,12 @@ impl NotifySocket {
             }
             let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
             let limit = left.and_then(|left| Timespec::try_from(left).ok());
-            rustix::io::retry_on_intr(|| poll(&mut watched, limit.as_ref()))
-                .map_err(|errno| Error::system("wait for the notification of the container", errno))?;
-            let gone = watched.get(1).is_some_and(|init| !init.revents().is_empty());
+            rustix::io::retry_on_intr(|| poll(&mut watched, limit.as_ref())).map_err(|errno| {
+                Error::system("wait for the notification of the container", errno)
+            })?;
+            let gone = watched
+                .get(1)
+                .is_some_and(|init| !init.revents().is_empty());
             drop(watched);
             self.step()?;
             // What it sent before its end was read in this step.
@@ -124,8 +140,14 @@ impl NotifySocket {
     /// What to wait for and until when; `None` when there is nothing left to do.
     pub(crate) fn interest(&self) -> Option<(PollFd<'_>, Option<Instant>)> {
         match &self.phase {
-            Phase::Waiting => Some((PollFd::from_borrowed_fd(self.container.as_fd(), PollFlags::IN), None)),
-            Phase::Barrier(pipe, deadline) => Some((PollFd::from_borrowed_fd(pipe.as_fd(), PollFlags::IN), Some(*deadline))),
+            Phase::Waiting => Some((
+                PollFd::from_borrowed_fd(self.container.as_fd(), PollFlags::IN),
+                None,
+            )),
+            Phase::Barrier(pipe, deadline) => Some((
+                PollFd::from_borrowed_fd(pipe.as_fd(), PollFlags::IN),
+                Some(*deadline),
+            )),
             Phase::Done => None,
         }
     }
@@ -138,20 +160,30 @@ impl NotifySocket {
                 loop {
                     match self.container.recv(&mut datagram) {
                         Ok(length) => {
-                            if let Some(ready) = ready_line(datagram.get(..length).unwrap_or_default()) {
+                            if let Some(ready) =
+                                ready_line(datagram.get(..length).unwrap_or_default())
+                            {
                                 self.phase = self.announce(ready)?;
                                 return Ok(());
                             }
                         }
                         Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                         Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
-                        Err(error) => return Err(Error::system("read the notification of the container", error)),
+                        Err(error) => {
+                            return Err(Error::system(
+                                "read the notification of the container",
+                                error,
+                            ));
+                        }
                     }
                 }
             }
             Phase::Barrier(pipe, deadline) => {
                 let mut one = [PollFd::from_borrowed_fd(pipe.as_fd(), PollFlags::IN)];
-                let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+                let now = Timespec {
+                    tv_sec: 0,
+                    tv_nsec: 0,
+                };
                 if poll(&mut one, Some(&now)).unwrap_or(0) > 0 || Instant::now() >= *deadline {
                     self.phase = Phase::Done;
                 }
@@ -166,16 +198,25 @@ impl NotifySocket {
         let failed = |error| Error::system("notify the service manager", error);
         self.host.send(ready).map_err(failed)?;
         if let Some(pid) = self.pid {
-            self.host.send(format!("MAINPID={pid}").as_bytes()).map_err(failed)?;
+            self.host
+                .send(format!("MAINPID={pid}").as_bytes())
+                .map_err(failed)?;
         }
         let (ours, theirs) = pipe_with(PipeFlags::CLOEXEC).map_err(|errno| failed(errno.into()))?;
         let rights = [theirs.as_fd()];
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
         let mut control = SendAncillaryBuffer::new(&mut space);
         control.push(SendAncillaryMessage::ScmRights(&rights));
-        sendmsg(&self.host, &[IoSlice::new(b"BARRIER=1")], &mut control, SendFlags::NOSIGNAL)
-            .map_err(|errno| failed(errno.into()))?;
-        let deadline = Instant::now().checked_add(BARRIER).unwrap_or_else(Instant::now);
+        sendmsg(
+            &self.host,
+            &[IoSlice::new(b"BARRIER=1")],
+            &mut control,
+            SendFlags::NOSIGNAL,
+        )
+        .map_err(|errno| failed(errno.into()))?;
+        let deadline = Instant::now()
+            .checked_add(BARRIER)
+            .unwrap_or_else(Instant::now);
         Ok(Phase::Barrier(ours, deadline))
     }
 }
@@ -193,7 +234,9 @@ fn connect(host: &Path) -> io::Result<UnixDatagram> {
 
 /// The line of a notification that says that the service is ready, wherever in the datagram it stands.
 fn ready_line(datagram: &[u8]) -> Option<&[u8]> {
-    datagram.split(|byte| *byte == b'\n').find(|line| line.starts_with(b"READY="))
+    datagram
+        .split(|byte| *byte == b'\n')
+        .find(|line| line.starts_with(b"READY="))
 }
 
 #[cfg(test)]
@@ -210,11 +253,17 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let host = dir.path().join("manager");
         let manager = UnixDatagram::bind(&host).unwrap();
-        manager.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        manager
+            .set_read_timeout(Some(Duration::from_secs(10)))
+            .unwrap();
         let inner = dir.path().join(DIRECTORY);
         fs::create_dir(&inner).unwrap();
         let socket = NotifySocket::at(&inner, &host).unwrap().unwrap();
-        Fixture { dir, manager, socket }
+        Fixture {
+            dir,
+            manager,
+            socket,
+        }
     }
 
     fn receive(manager: &UnixDatagram) -> String {
@@ -229,7 +278,9 @@ mod tests {
         let client = UnixDatagram::unbound().unwrap();
         let address = f.dir.path().join(DIRECTORY).join(SOCKET);
         client.send_to(b"STATUS=soon", &address).unwrap();
-        client.send_to(b"STATUS=now\nREADY=1\nX=y", &address).unwrap();
+        client
+            .send_to(b"STATUS=now\nREADY=1\nX=y", &address)
+            .unwrap();
         f.socket.main_pid(42);
         let forwarder = std::thread::spawn(move || f.socket.forward());
         assert_eq!(receive(&f.manager), "READY=1");
@@ -244,7 +295,8 @@ mod tests {
         let mut f = fixture();
         let mut child = std::process::Command::new("true").spawn().unwrap();
         let pid = rustix::process::Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
-        f.socket.init = Some(rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty()).unwrap());
+        f.socket.init =
+            Some(rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty()).unwrap());
         f.socket.forward().unwrap();
         child.wait().unwrap();
     }
@@ -252,7 +304,11 @@ mod tests {
     #[test]
     fn nobody_listening_is_no_error() {
         let dir = tempfile::tempdir().unwrap();
-        assert!(NotifySocket::at(dir.path(), &dir.path().join("none")).unwrap().is_none());
+        assert!(
+            NotifySocket::at(dir.path(), &dir.path().join("none"))
+                .unwrap()
+                .is_none()
+        );
     }
 
     #[test]

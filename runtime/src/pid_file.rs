@@ -14,11 +14,14 @@ use crate::error::{Error, Result};
 /// # Errors
 /// [`ErrorKind::System`](crate::ErrorKind::System), also if `.NAME` exists.
 pub fn write_pid_file(path: &Path, pid: i32) -> Result<()> {
-    let name = path.file_name().ok_or_else(|| Error::config(format!("pid file {}: not a file name", path.display())))?;
+    let name = path
+        .file_name()
+        .ok_or_else(|| Error::config(format!("pid file {}: not a file name", path.display())))?;
     let mut hidden = OsString::from(".");
     hidden.push(name);
     let temporary = path.with_file_name(hidden);
-    let failed = |what: &str, error| Error::system(format!("{what} pid file {}", path.display()), error);
+    let failed =
+        |what: &str, error| Error::system(format!("{what} pid file {}", path.display()), error);
     let mut file = OpenOptions::new()
         .write(true)
         .create_new(true)
@@ -26,8 +29,11 @@ pub fn write_pid_file(path: &Path, pid: i32) -> Result<()> {
         .custom_flags(libc::O_SYNC)
         .open(&temporary)
         .map_err(|error| failed("create", error))?;
-    let written = file.write_all(pid.to_string().as_bytes()).map_err(|error| failed("write", error));
-    let result = written.and_then(|()| fs::rename(&temporary, path).map_err(|error| failed("rename", error)));
+    let written = file
+        .write_all(pid.to_string().as_bytes())
+        .map_err(|error| failed("write", error));
+    let result = written
+        .and_then(|()| fs::rename(&temporary, path).map_err(|error| failed("rename", error)));
     if result.is_err() {
         // Whatever removing it says, the first error is the one to tell.
         let _ = fs::remove_file(&temporary);

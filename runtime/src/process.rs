@@ -127,10 +127,14 @@ impl Process {
         this.env.clone_from(&process.env);
         this.uid = process.user.uid;
         this.gid = process.user.gid;
-        this.additional_gids.clone_from(&process.user.additional_gids);
+        this.additional_gids
+            .clone_from(&process.user.additional_gids);
         this.umask = process.user.umask;
         this.cwd.clone_from(&process.cwd);
-        this.capabilities = process.capabilities.as_ref().map(configs::config::Capabilities::from);
+        this.capabilities = process
+            .capabilities
+            .as_ref()
+            .map(configs::config::Capabilities::from);
         this.rlimits = rlimits(&process.rlimits)?;
         this.no_new_privileges = Some(process.no_new_privileges);
         this.apparmor_profile = not_empty(&process.apparmor_profile);
@@ -138,8 +142,10 @@ impl Process {
         this.scheduler.clone_from(&process.scheduler);
         this.io_priority.clone_from(&process.io_priority);
         if let Some(affinity) = &process.exec_cpu_affinity {
-            this.cpu_affinity = configs::config::CpuAffinity::from_oci(affinity)
-                .map_err(|error| Error::with(ErrorKind::InvalidConfig, "process.execCPUAffinity", error))?;
+            this.cpu_affinity =
+                configs::config::CpuAffinity::from_oci(affinity).map_err(|error| {
+                    Error::with(ErrorKind::InvalidConfig, "process.execCPUAffinity", error)
+                })?;
         }
         if process.terminal {
             this.terminal = Some(Terminal::Keep);
@@ -201,7 +207,10 @@ impl Process {
     }
 
     /// Resource limits (`prlimit(2)`) instead of the container's.
-    pub fn rlimits(&mut self, rlimits: impl IntoIterator<Item = configs::config::Rlimit>) -> &mut Self {
+    pub fn rlimits(
+        &mut self,
+        rlimits: impl IntoIterator<Item = configs::config::Rlimit>,
+    ) -> &mut Self {
         self.rlimits = rlimits.into_iter().collect();
         self
     }
@@ -285,7 +294,11 @@ impl Process {
     /// Exec only: joins a cgroup below the container's, for one v1 controller, or for all and for v2 with `""`. The path
     /// is relative to the container's cgroup; `/` is that itself and forbids the fallback to the cgroup that the
     /// container's init process is in.
-    pub fn sub_cgroup(&mut self, controller: impl Into<String>, path: impl Into<String>) -> &mut Self {
+    pub fn sub_cgroup(
+        &mut self,
+        controller: impl Into<String>,
+        path: impl Into<String>,
+    ) -> &mut Self {
         self.sub_cgroups.push((controller.into(), path.into()));
         self
     }
@@ -317,7 +330,11 @@ fn rlimits(limits: &[oci::PosixRlimit]) -> Result<Vec<configs::config::Rlimit>> 
         .map(|limit| {
             let kind = configs::config::RlimitType::from_name(&limit.kind)
                 .ok_or_else(|| Error::config(format!("invalid rlimit type: {}", limit.kind)))?;
-            Ok(configs::config::Rlimit { kind, hard: limit.hard, soft: limit.soft })
+            Ok(configs::config::Rlimit {
+                kind,
+                hard: limit.hard,
+                soft: limit.soft,
+            })
         })
         .collect()
 }

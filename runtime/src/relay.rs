@@ -24,7 +24,11 @@ pub(crate) struct Relay {
 
 impl Relay {
     pub(crate) fn new(from: OwnedFd, to: OwnedFd) -> Self {
-        Self { from: Some(File::from(from)), to: Some(File::from(to)), buffer: Vec::with_capacity(CHUNK) }
+        Self {
+            from: Some(File::from(from)),
+            to: Some(File::from(to)),
+            buffer: Vec::with_capacity(CHUNK),
+        }
     }
 
     /// Whether there is nothing left to do.
@@ -37,7 +41,9 @@ impl Relay {
         let to = self.to.as_ref()?;
         if self.buffer.is_empty() {
             // `POLLERR` on the sink would tell that its reader is gone, but only a write makes sure.
-            self.from.as_ref().map(|from| PollFd::from_borrowed_fd(from.as_fd(), PollFlags::IN))
+            self.from
+                .as_ref()
+                .map(|from| PollFd::from_borrowed_fd(from.as_fd(), PollFlags::IN))
         } else {
             Some(PollFd::from_borrowed_fd(to.as_fd(), PollFlags::OUT))
         }
@@ -45,18 +51,30 @@ impl Relay {
 
     /// Does one step after [`interest`](Self::interest) became ready.
     pub(crate) fn step(&mut self) -> io::Result<()> {
-        if self.buffer.is_empty() { self.read() } else { self.write() }
+        if self.buffer.is_empty() {
+            self.read()
+        } else {
+            self.write()
+        }
     }
 
     fn read(&mut self) -> io::Result<()> {
-        let Some(from) = &mut self.from else { return Ok(()) };
+        let Some(from) = &mut self.from else {
+            return Ok(());
+        };
         let mut chunk = [0_u8; CHUNK];
         match from.read(&mut chunk) {
             Ok(0) => self.close(),
-            Ok(length) => self.buffer.extend_from_slice(chunk.get(..length).unwrap_or_default()),
+            Ok(length) => self
+                .buffer
+                .extend_from_slice(chunk.get(..length).unwrap_or_default()),
             // A master terminal whose other side is closed says EIO.
             Err(error) if error.raw_os_error() == Some(libc::EIO) => self.close(),
-            Err(error) if matches!(error.kind(), io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock) => {}
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock
+                ) => {}
             Err(error) => {
                 self.close();
                 return Err(error);
@@ -66,14 +84,22 @@ impl Relay {
     }
 
     fn write(&mut self) -> io::Result<()> {
-        let Some(to) = &mut self.to else { return Ok(()) };
+        let Some(to) = &mut self.to else {
+            return Ok(());
+        };
         match to.write(&self.buffer) {
             Ok(length) => {
                 self.buffer.drain(..length.min(self.buffer.len()));
             }
-            Err(error) if matches!(error.kind(), io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock) => {}
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock
+                ) => {}
             // The reader went away: nothing more to say to it.
-            Err(error) if matches!(error.raw_os_error(), Some(libc::EPIPE | libc::EIO)) => self.close(),
+            Err(error) if matches!(error.raw_os_error(), Some(libc::EPIPE | libc::EIO)) => {
+                self.close()
+            }
             Err(error) => {
                 self.close();
                 return Err(error);
@@ -149,7 +175,16 @@ mod tests {
         let mut steps = 0;
         loop {
             let mut one = [relay.interest().unwrap()];
-            if poll(&mut one, Some(&rustix::event::Timespec { tv_sec: 0, tv_nsec: 0 })).unwrap() == 0 {
+            if poll(
+                &mut one,
+                Some(&rustix::event::Timespec {
+                    tv_sec: 0,
+                    tv_nsec: 0,
+                }),
+            )
+            .unwrap()
+                == 0
+            {
                 break;
             }
             relay.step().unwrap();

@@ -27,7 +27,9 @@ pub struct Runtime {
     system: Arc<System>,
 }
 
-const OPEN: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
+const OPEN: OFlags = OFlags::RDONLY
+    .union(OFlags::DIRECTORY)
+    .union(OFlags::CLOEXEC);
 
 impl Runtime {
     /// The containers below `root`.
@@ -37,12 +39,19 @@ impl Runtime {
     pub fn new(root: impl Into<PathBuf>) -> Result<Self> {
         let path: PathBuf = root.into();
         if !path.is_absolute() {
-            return Err(Error::config(format!("state root {}: not an absolute path", path.display())));
+            return Err(Error::config(format!(
+                "state root {}: not an absolute path",
+                path.display()
+            )));
         }
         if path.parent().is_none() {
             return Err(Error::config("the state root cannot be /"));
         }
-        Ok(Self { path, root: Arc::default(), system: Arc::default() })
+        Ok(Self {
+            path,
+            root: Arc::default(),
+            system: Arc::default(),
+        })
     }
 
     /// The same for an open directory.
@@ -52,11 +61,17 @@ impl Runtime {
     pub fn open_at(root: OwnedFd) -> Result<Self> {
         let failed = |error| Error::system("open the state root", error);
         // The descriptor given may be `O_PATH`, or not close-on-exec.
-        let own = rustix::fs::openat(&root, ".", OPEN, Mode::empty()).map_err(|errno| failed(errno.into()))?;
-        let path = std::fs::read_link(format!("/proc/self/fd/{}", own.as_raw_fd())).map_err(failed)?;
+        let own = rustix::fs::openat(&root, ".", OPEN, Mode::empty())
+            .map_err(|errno| failed(errno.into()))?;
+        let path =
+            std::fs::read_link(format!("/proc/self/fd/{}", own.as_raw_fd())).map_err(failed)?;
         let cell = OnceLock::new();
         let _ = cell.set(own);
-        Ok(Self { path, root: Arc::new(cell), system: Arc::default() })
+        Ok(Self {
+            path,
+            root: Arc::new(cell),
+            system: Arc::default(),
+        })
     }
 
     /// The path of the state root.
@@ -119,7 +134,10 @@ impl Runtime {
     /// [`ErrorKind::NotFound`] if the state root does not exist, [`ErrorKind::System`].
     pub fn list(&self) -> Result<Containers> {
         if self.existing_root()?.is_none() {
-            return Err(Error::new(ErrorKind::NotFound, format!("state root {} does not exist", self.path.display())));
+            return Err(Error::new(
+                ErrorKind::NotFound,
+                format!("state root {} does not exist", self.path.display()),
+            ));
         }
         let failed = |errno| Error::system(format!("list {}", self.path.display()), errno);
         let mut ids = Vec::new();
@@ -128,12 +146,17 @@ impl Runtime {
             if !matches!(entry.file_type(), FileType::Directory | FileType::Unknown) {
                 continue;
             }
-            let Ok(name) = entry.file_name().to_str() else { continue };
+            let Ok(name) = entry.file_name().to_str() else {
+                continue;
+            };
             // Another program's directory, not ours: engines keep their own things beside.
             ids.extend(ContainerId::new(name).ok());
         }
         ids.sort();
-        Ok(Containers { runtime: self.clone(), ids: ids.into_iter() })
+        Ok(Containers {
+            runtime: self.clone(),
+            ids: ids.into_iter(),
+        })
     }
 
     /// Removes the directory of a container that cannot be loaded. Returns whether there was one.
@@ -145,7 +168,10 @@ impl Runtime {
             return Ok(false);
         }
         if self.load(id).is_ok() {
-            return Err(Error::new(ErrorKind::InvalidState, format!("container {id} can be loaded")));
+            return Err(Error::new(
+                ErrorKind::InvalidState,
+                format!("container {id} can be loaded"),
+            ));
         }
         directory::remove(self.root()?, &self.path, id)
     }
@@ -165,7 +191,10 @@ impl Runtime {
     pub(crate) fn root(&self) -> Result<impl AsFd + '_> {
         match self.existing_root()?.and_then(|()| self.root.get()) {
             Some(root) => Ok(root),
-            None => Err(Error::new(ErrorKind::NotFound, format!("state root {} does not exist", self.path.display()))),
+            None => Err(Error::new(
+                ErrorKind::NotFound,
+                format!("state root {} does not exist", self.path.display()),
+            )),
         }
     }
 
@@ -180,7 +209,10 @@ impl Runtime {
                 Ok(Some(()))
             }
             Err(Errno::NOENT) => Ok(None),
-            Err(errno) => Err(Error::system(format!("open {}", self.path.display()), errno)),
+            Err(errno) => Err(Error::system(
+                format!("open {}", self.path.display()),
+                errno,
+            )),
         }
     }
 
@@ -190,7 +222,10 @@ impl Runtime {
         if self.existing_root()?.is_some() {
             return Ok(());
         }
-        let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.path);
+        let made = std::fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&self.path);
         made.map_err(|error| Error::system(format!("make {}", self.path.display()), error))?;
         self.existing_root().map(drop)
     }
@@ -225,7 +260,11 @@ mod tests {
     #[test]
     fn a_root_that_would_be_dangerous_is_refused() {
         for root in ["/", "relative", ""] {
-            assert_eq!(Runtime::new(root).unwrap_err().kind(), ErrorKind::InvalidConfig, "{root:?}");
+            assert_eq!(
+                Runtime::new(root).unwrap_err().kind(),
+                ErrorKind::InvalidConfig,
+                "{root:?}"
+            );
         }
     }
 
@@ -247,14 +286,24 @@ mod tests {
         let runtime = Runtime::new(dir.path().join("a/b")).unwrap();
         runtime.make_root().unwrap();
         runtime.make_root().unwrap();
-        assert_eq!(dir.path().join("a/b").metadata().unwrap().permissions().mode() & 0o7777, 0o700);
+        assert_eq!(
+            dir.path()
+                .join("a/b")
+                .metadata()
+                .unwrap()
+                .permissions()
+                .mode()
+                & 0o7777,
+            0o700
+        );
         assert_eq!(runtime.list().unwrap().count(), 0);
     }
 
     #[test]
     fn foreign_entries_and_unfinished_directories_are_left_out() {
         let dir = tempfile::tempdir().unwrap();
-        let runtime = Runtime::open_at(OwnedFd::from(std::fs::File::open(dir.path()).unwrap())).unwrap();
+        let runtime =
+            Runtime::open_at(OwnedFd::from(std::fs::File::open(dir.path()).unwrap())).unwrap();
         assert_eq!(runtime.path(), dir.path().canonicalize().unwrap());
         std::fs::create_dir(dir.path().join("empty")).unwrap();
         std::fs::create_dir(dir.path().join("not an id")).unwrap();

@@ -28,11 +28,21 @@ pub(crate) fn connect(path: &Path) -> io::Result<OwnedFd> {
 }
 
 /// Sends one message: `data` and exactly one descriptor. Waits a bounded time for a slow receiver.
-pub(crate) fn send(socket: BorrowedFd<'_>, data: &[u8], descriptor: BorrowedFd<'_>) -> io::Result<()> {
+pub(crate) fn send(
+    socket: BorrowedFd<'_>,
+    data: &[u8],
+    descriptor: BorrowedFd<'_>,
+) -> io::Result<()> {
     if data.is_empty() {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "a message with a descriptor needs data"));
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "a message with a descriptor needs data",
+        ));
     }
-    let timeout = Timespec { tv_sec: PATIENCE.as_secs().try_into().unwrap_or(10), tv_nsec: 0 };
+    let timeout = Timespec {
+        tv_sec: PATIENCE.as_secs().try_into().unwrap_or(10),
+        tv_nsec: 0,
+    };
     let mut wait = [PollFd::new(&socket, PollFlags::OUT)];
     if rustix::io::retry_on_intr(|| poll(&mut wait, Some(&timeout)))? == 0 {
         return Err(io::ErrorKind::TimedOut.into());
@@ -42,7 +52,8 @@ pub(crate) fn send(socket: BorrowedFd<'_>, data: &[u8], descriptor: BorrowedFd<'
     let rights = [descriptor];
     control.push(SendAncillaryMessage::ScmRights(&rights));
     let flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
-    let sent = rustix::io::retry_on_intr(|| sendmsg(socket, &[IoSlice::new(data)], &mut control, flags))?;
+    let sent =
+        rustix::io::retry_on_intr(|| sendmsg(socket, &[IoSlice::new(data)], &mut control, flags))?;
     if sent != data.len() {
         return Err(io::ErrorKind::WriteZero.into());
     }
@@ -74,16 +85,30 @@ mod tests {
         let mut data = [0_u8; 64];
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(4))];
         let mut control = RecvAncillaryBuffer::new(&mut space);
-        let message =
-            recvmsg(&theirs, &mut [io::IoSliceMut::new(&mut data)], &mut control, RecvFlags::CMSG_CLOEXEC).unwrap();
+        let message = recvmsg(
+            &theirs,
+            &mut [io::IoSliceMut::new(&mut data)],
+            &mut control,
+            RecvFlags::CMSG_CLOEXEC,
+        )
+        .unwrap();
         assert_eq!(&data[..message.bytes], b"/dev/pts/7");
         let received: Vec<OwnedFd> = control
             .drain()
-            .filter_map(|message| if let RecvAncillaryMessage::ScmRights(fds) = message { Some(fds) } else { None })
+            .filter_map(|message| {
+                if let RecvAncillaryMessage::ScmRights(fds) = message {
+                    Some(fds)
+                } else {
+                    None
+                }
+            })
             .flatten()
             .collect();
         assert_eq!(received.len(), 1);
-        let device = File::from(received.into_iter().next().unwrap()).metadata().unwrap().rdev();
+        let device = File::from(received.into_iter().next().unwrap())
+            .metadata()
+            .unwrap()
+            .rdev();
         assert_eq!(device, null.metadata().unwrap().rdev());
     }
 
@@ -98,7 +123,10 @@ mod tests {
     fn a_receiver_that_is_gone_is_an_error_not_a_signal() {
         let (ours, theirs) = UnixStream::pair().unwrap();
         drop(theirs);
-        assert_eq!(send_named(&ours, "x", &ours).unwrap_err().raw_os_error(), Some(libc::EPIPE));
+        assert_eq!(
+            send_named(&ours, "x", &ours).unwrap_err().raw_os_error(),
+            Some(libc::EPIPE)
+        );
     }
 
     #[test]

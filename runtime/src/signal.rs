@@ -119,17 +119,39 @@ mod tests {
 
     #[test]
     fn names_and_numbers() {
-        for (text, number) in
-            [("9", 9), ("KILL", 9), ("sigkill", 9), ("SIGTERM", 15), ("cld", 17), ("RTMIN", 34), ("SIGRTMIN+3", 37), ("rtmax-1", 63), ("64", 64)]
-        {
+        for (text, number) in [
+            ("9", 9),
+            ("KILL", 9),
+            ("sigkill", 9),
+            ("SIGTERM", 15),
+            ("cld", 17),
+            ("RTMIN", 34),
+            ("SIGRTMIN+3", 37),
+            ("rtmax-1", 63),
+            ("64", 64),
+        ] {
             assert_eq!(text.parse::<Signal>().unwrap().number(), number, "{text}");
         }
     }
 
     #[test]
     fn unknown_signals_are_named() {
-        for text in ["", "0", "65", "-9", "SIG", "FOO", "RTMIN-1", "RTMAX+1", "RTMIN3", "SIGSIGKILL"] {
-            assert_eq!(text.parse::<Signal>().unwrap_err().to_string(), format!("unknown signal {text:?}"));
+        for text in [
+            "",
+            "0",
+            "65",
+            "-9",
+            "SIG",
+            "FOO",
+            "RTMIN-1",
+            "RTMAX+1",
+            "RTMIN3",
+            "SIGSIGKILL",
+        ] {
+            assert_eq!(
+                text.parse::<Signal>().unwrap_err().to_string(),
+                format!("unknown signal {text:?}")
+            );
         }
     }
 }

@@ -123,7 +123,9 @@ impl From<State> for Record {
     }
 }
 
-fn null_is_default<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(deserializer: D) -> Result<T, D::Error> {
+fn null_is_default<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(
+    deserializer: D,
+) -> Result<T, D::Error> {
     Option::deserialize(deserializer).map(Option::unwrap_or_default)
 }
 
@@ -143,7 +145,11 @@ fn number_or_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::
         }
 
         fn visit_str<E: de::Error>(self, text: &str) -> Result<u64, E> {
-            if text.is_empty() { Ok(0) } else { text.parse().map_err(E::custom) }
+            if text.is_empty() {
+                Ok(0)
+            } else {
+                text.parse().map_err(E::custom)
+            }
         }
     }
 
@@ -155,9 +161,14 @@ mod tests {
     use super::*;
 
     fn sample() -> State {
-        let mut config = Config { rootfs: "/bundle/rootfs".to_owned(), ..Config::default() };
+        let mut config = Config {
+            rootfs: "/bundle/rootfs".to_owned(),
+            ..Config::default()
+        };
         config.labels = vec!["a=b".to_owned(), "bundle=/bundle".to_owned()];
-        config.namespaces.set(configs::config::NamespaceType::Pid, "");
+        config
+            .namespaces
+            .set(configs::config::NamespaceType::Pid, "");
         config.cgroups.systemd = true;
         State {
             id: "x".to_owned(),
@@ -166,7 +177,11 @@ mod tests {
             created: "2026-01-02T03:04:05Z".to_owned(),
             config,
             rootless: false,
-            cgroup_paths: [("memory".to_owned(), PathBuf::from("/sys/fs/cgroup/memory/x"))].into(),
+            cgroup_paths: [(
+                "memory".to_owned(),
+                PathBuf::from("/sys/fs/cgroup/memory/x"),
+            )]
+            .into(),
             namespace_paths: [("NEWPID".to_owned(), "/proc/42/ns/pid".to_owned())].into(),
             external_descriptors: vec!["/dev/null".to_owned(); 3],
             intel_rdt_path: String::new(),
@@ -181,12 +196,23 @@ mod tests {
     fn keys_and_their_order_are_the_original_ones() {
         let text = serde_json::to_string(&sample()).unwrap();
         let keys = [
-            "id", "init_process_pid", "init_process_start", "created", "config", "cgroup_paths", "namespace_paths",
-            "external_descriptors", "intel_rdt_path", "intel_rdt_mon_path",
+            "id",
+            "init_process_pid",
+            "init_process_start",
+            "created",
+            "config",
+            "cgroup_paths",
+            "namespace_paths",
+            "external_descriptors",
+            "intel_rdt_path",
+            "intel_rdt_mon_path",
         ];
         let mut at = 0;
         for key in keys {
-            let found = text.get(at..).and_then(|rest| rest.find(&format!("\"{key}\":"))).unwrap_or_else(|| panic!("{key} in {text}"));
+            let found = text
+                .get(at..)
+                .and_then(|rest| rest.find(&format!("\"{key}\":")))
+                .unwrap_or_else(|| panic!("{key} in {text}"));
             at += found;
         }
         for ours in ["creator", "host_mounts", "rootless\"", "intel_rdt_owned"] {
@@ -211,8 +237,16 @@ mod tests {
 
     #[test]
     fn a_start_time_may_be_text() {
-        let text = serde_json::to_string(&sample()).unwrap().replace("\"init_process_start\":4711", "\"init_process_start\":\"4711\"");
-        assert_eq!(serde_json::from_str::<State>(&text).unwrap().init_process_start, 4711);
+        let text = serde_json::to_string(&sample()).unwrap().replace(
+            "\"init_process_start\":4711",
+            "\"init_process_start\":\"4711\"",
+        );
+        assert_eq!(
+            serde_json::from_str::<State>(&text)
+                .unwrap()
+                .init_process_start,
+            4711
+        );
         let text = text.replace("\"4711\"", "\"4711x\"");
         assert!(serde_json::from_str::<State>(&text).is_err());
     }

@@ -53,8 +53,22 @@ mod tests {
     #[test]
     fn the_json_has_the_keys_of_an_events_line() {
         let json = serde_json::to_value(Stats::default()).unwrap();
-        let keys: Vec<&str> = json.as_object().unwrap().keys().map(String::as_str).collect();
-        for key in ["cpu", "cpuset", "memory", "pids", "blkio", "hugetlb", "intel_rdt", "network_interfaces"] {
+        let keys: Vec<&str> = json
+            .as_object()
+            .unwrap()
+            .keys()
+            .map(String::as_str)
+            .collect();
+        for key in [
+            "cpu",
+            "cpuset",
+            "memory",
+            "pids",
+            "blkio",
+            "hugetlb",
+            "intel_rdt",
+            "network_interfaces",
+        ] {
             assert!(keys.contains(&key), "{key} is not in {keys:?}");
         }
         assert!(json["network_interfaces"].is_null());

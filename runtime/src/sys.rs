@@ -1,5 +1,8 @@
 //! The system calls that need `unsafe` or that the safe wrapper crates lack.
-#![allow(unsafe_code, reason = "the one file of this crate that talks to the kernel without a safe wrapper")]
+#![allow(
+    unsafe_code,
+    reason = "the one file of this crate that talks to the kernel without a safe wrapper"
+)]
 
 use std::io;
 use std::mem::MaybeUninit;
@@ -22,7 +25,15 @@ impl SignalSet {
         // SAFETY: sigfillset initialises the whole set; sigdelset works on an initialised one and valid signal numbers.
         unsafe {
             libc::sigfillset(set.as_mut_ptr());
-            for signal in [libc::SIGSEGV, libc::SIGBUS, libc::SIGILL, libc::SIGFPE, libc::SIGABRT, libc::SIGTRAP, libc::SIGSYS] {
+            for signal in [
+                libc::SIGSEGV,
+                libc::SIGBUS,
+                libc::SIGILL,
+                libc::SIGFPE,
+                libc::SIGABRT,
+                libc::SIGTRAP,
+                libc::SIGSYS,
+            ] {
                 libc::sigdelset(set.as_mut_ptr(), signal);
             }
             Self(set.assume_init())
@@ -52,7 +63,13 @@ impl SignalSet {
     /// A descriptor that delivers these signals (`signalfd(2)`); they must be blocked.
     pub(crate) fn descriptor(&self) -> io::Result<OwnedFd> {
         // SAFETY: the pointer refers to a live set; -1 asks for a new descriptor.
-        let fd = unsafe { libc::signalfd(-1, &raw const self.0, libc::SFD_CLOEXEC | libc::SFD_NONBLOCK) };
+        let fd = unsafe {
+            libc::signalfd(
+                -1,
+                &raw const self.0,
+                libc::SFD_CLOEXEC | libc::SFD_NONBLOCK,
+            )
+        };
         if fd < 0 {
             return Err(io::Error::last_os_error());
         }
@@ -78,14 +95,24 @@ pub(crate) fn read_signal(descriptor: BorrowedFd<'_>) -> io::Result<Option<Deliv
     let read = unsafe { libc::read(descriptor.as_raw_fd(), info.as_mut_ptr().cast(), size) };
     match usize::try_from(read) {
         Err(_) => match io::Error::last_os_error() {
-            error if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => Ok(None),
+            error
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted
+                ) =>
+            {
+                Ok(None)
+            }
             error => Err(error),
         },
         Ok(length) if length == size => {
             // SAFETY: zeroed and then filled by the kernel.
             let info = unsafe { info.assume_init() };
             let number = |value: u32| i32::try_from(value).unwrap_or(0);
-            Ok(Some(Delivered { signal: number(info.ssi_signo), sender: number(info.ssi_pid) }))
+            Ok(Some(Delivered {
+                signal: number(info.ssi_signo),
+                sender: number(info.ssi_pid),
+            }))
         }
         Ok(_) => Err(io::ErrorKind::UnexpectedEof.into()),
     }
@@ -118,7 +145,11 @@ pub(crate) fn duplicate(number: RawFd) -> io::Result<Option<OwnedFd>> {
     let fd = unsafe { libc::fcntl(number, libc::F_DUPFD_CLOEXEC, 3) };
     if fd < 0 {
         let error = io::Error::last_os_error();
-        return if error.raw_os_error() == Some(libc::EBADF) { Ok(None) } else { Err(error) };
+        return if error.raw_os_error() == Some(libc::EBADF) {
+            Ok(None)
+        } else {
+            Err(error)
+        };
     }
     // SAFETY: a new descriptor that nobody else owns.
     Ok(Some(unsafe { OwnedFd::from_raw_fd(fd) }))
@@ -152,10 +183,19 @@ struct MountAttr {
 }
 
 /// Gives a detached mount the id mapping of a user namespace.
-pub(crate) fn map_ids(tree: BorrowedFd<'_>, user_namespace: BorrowedFd<'_>, recursive: bool) -> io::Result<()> {
+pub(crate) fn map_ids(
+    tree: BorrowedFd<'_>,
+    user_namespace: BorrowedFd<'_>,
+    recursive: bool,
+) -> io::Result<()> {
     const MOUNT_ATTR_IDMAP: u64 = 0x0010_0000;
     let namespace = u64::try_from(user_namespace.as_raw_fd()).map_err(io::Error::other)?;
-    let attributes = MountAttr { attr_set: MOUNT_ATTR_IDMAP, attr_clr: 0, propagation: 0, userns_fd: namespace };
+    let attributes = MountAttr {
+        attr_set: MOUNT_ATTR_IDMAP,
+        attr_clr: 0,
+        propagation: 0,
+        userns_fd: namespace,
+    };
     let flags = libc::AT_EMPTY_PATH | if recursive { libc::AT_RECURSIVE } else { 0 };
     // SAFETY: the path is a C string, the structure is as large as said, both live through the call.
     let result = unsafe {
@@ -168,12 +208,17 @@ pub(crate) fn map_ids(tree: BorrowedFd<'_>, user_namespace: BorrowedFd<'_>, recu
             size_of::<MountAttr>(),
         )
     };
-    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+    if result == 0 {
+        Ok(())
+    } else {
+        Err(io::Error::last_os_error())
+    }
 }
 
 /// Sends a signal to the calling thread alone: a test's process has other threads, which do not block it.
 #[cfg(test)]
 pub(crate) fn signal_this_thread(signal: i32) {
     // SAFETY: the calling thread exists.
-    assert_eq!(unsafe { libc::pthread_kill(libc::pthread_self(), signal) }, 0);
+    let result = unsafe { libc::pthread_kill(libc::pthread_self(), signal) };
+    assert_eq!(result, 0);
 }

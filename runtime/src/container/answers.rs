@@ -16,7 +16,7 @@ use user::Uid;
 
 use super::seccomp::Agent;
 use super::streams::Receivers;
-use super::{System, cgroup, hooks, id_maps, id_mapped, limits};
+use super::{System, cgroup, hooks, id_mapped, id_maps, limits};
 use crate::console::Console;
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::ContainerId;
@@ -57,41 +57,73 @@ pub(crate) struct Parent<'a> {
 
 impl Parent<'_> {
     fn state(&self, pid: u32) -> oci::State {
-        hooks::oci_state(self.id, &self.config.labels, self.status, i32::try_from(pid).unwrap_or_default())
+        hooks::oci_state(
+            self.id,
+            &self.config.labels,
+            self.status,
+            i32::try_from(pid).unwrap_or_default(),
+        )
     }
 
     fn pass_gate(&mut self, number: u32, process: &ProcessRef<'_>) -> Result<()> {
         match Gate::from_number(number) {
-            Some(Gate::Cgroup) => {
-                self.cgroup.add(process.pid()).map_err(cgroup::failed("move the process into the container's cgroup"))
-            }
+            Some(Gate::Cgroup) => self.cgroup.add(process.pid()).map_err(cgroup::failed(
+                "move the process into the container's cgroup",
+            )),
             Some(Gate::Hooks) => {
                 if let Some(limits) = self.late_limits {
-                    let applied = self.cgroup.set(limits).map_err(cgroup::failed("set the limits of the container"))?;
+                    let applied = self
+                        .cgroup
+                        .set(limits)
+                        .map_err(cgroup::failed("set the limits of the container"))?;
                     self.warnings.extend(cgroup::warnings(applied));
                 }
                 let state = self.state(process.pid());
                 hooks::run(&self.config.hooks, HookPoint::Prestart, &state)?;
                 hooks::run(&self.config.hooks, HookPoint::CreateRuntime, &state)
             }
-            None => Err(Error::new(ErrorKind::Init, format!("the init process waits at an unknown gate ({number})"))),
+            None => Err(Error::new(
+                ErrorKind::Init,
+                format!("the init process waits at an unknown gate ({number})"),
+            )),
         }
     }
 
     /// The source of a mount that only we may reach, below the root the process sent.
     fn open_source(&self, index: u32) -> Result<OwnedFd> {
-        let unasked = || Error::new(ErrorKind::Init, "the init process asks for a mount source that it has no mount for");
+        let unasked = || {
+            Error::new(
+                ErrorKind::Init,
+                "the init process asks for a mount source that it has no mount for",
+            )
+        };
         let root = self.root.as_ref().ok_or_else(unasked)?;
-        let mount = usize::try_from(index).ok().and_then(|index| self.config.mounts.get(index)).ok_or_else(unasked)?;
+        let mount = usize::try_from(index)
+            .ok()
+            .and_then(|index| self.config.mounts.get(index))
+            .ok_or_else(unasked)?;
         let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
-        rustix::fs::openat2(root, mount.source.as_str(), OFlags::PATH | OFlags::CLOEXEC, Mode::empty(), resolve)
-            .map_err(|errno| Error::system(format!("open mount source {}", mount.source), errno))
+        rustix::fs::openat2(
+            root,
+            mount.source.as_str(),
+            OFlags::PATH | OFlags::CLOEXEC,
+            Mode::empty(),
+            resolve,
+        )
+        .map_err(|errno| Error::system(format!("open mount source {}", mount.source), errno))
     }
 
     fn map_tree(&self, index: u32, tree: &OwnedFd, process: &ProcessRef<'_>) -> Result<()> {
-        let mount = usize::try_from(index).ok().and_then(|index| self.config.mounts.get(index));
+        let mount = usize::try_from(index)
+            .ok()
+            .and_then(|index| self.config.mounts.get(index));
         let mapping = mount.and_then(|mount| mount.id_mapping.as_ref());
-        let mapping = mapping.ok_or_else(|| Error::new(ErrorKind::Init, "the init process lends a tree that no mapping is asked for"))?;
+        let mapping = mapping.ok_or_else(|| {
+            Error::new(
+                ErrorKind::Init,
+                "the init process lends a tree that no mapping is asked for",
+            )
+        })?;
         id_mapped::apply(tree.as_fd(), mapping, self.config, self.system, process)
     }
 
@@ -102,7 +134,8 @@ impl Parent<'_> {
         }
         match &self.receivers.console {
             Some(socket) => {
-                send_named(socket, console.name(), &console).map_err(|error| Error::system("send the console", error))?;
+                send_named(socket, console.name(), &console)
+                    .map_err(|error| Error::system("send the console", error))?;
             }
             None => self.console = Some(console),
         }
@@ -111,14 +144,16 @@ impl Parent<'_> {
 
     fn send_pidfd(&self, process: &ProcessRef<'_>) -> Result<()> {
         match &self.receivers.pidfd {
-            Some(socket) => send_named(socket, self.pidfd_name, process.pidfd()).map_err(|error| Error::system("send the pidfd", error)),
+            Some(socket) => send_named(socket, self.pidfd_name, process.pidfd())
+                .map_err(|error| Error::system("send the pidfd", error)),
             None => Ok(()),
         }
     }
 
     fn prepare_ready(&mut self, process: &ProcessRef<'_>, warnings: &Warnings) -> Result<()> {
         let ambient = capability_names(warnings.ambient());
-        self.warnings.extend(ambient.map(|name| format!("can't raise ambient capability {name}")));
+        self.warnings
+            .extend(ambient.map(|name| format!("can't raise ambient capability {name}")));
         limits::set(process.pid(), self.rlimits)?;
         if self.pidfd_name == STANDARD {
             self.send_pidfd(process)?;
@@ -134,7 +169,9 @@ pub(crate) const SETNS: &str = "setns";
 
 fn capability_names(set: u64) -> impl Iterator<Item = String> {
     (0..64).filter(move |bit| set >> bit & 1 == 1).map(|bit| {
-        let known = caps::all().into_iter().find(|capability| u64::from(capability.index()) == bit);
+        let known = caps::all()
+            .into_iter()
+            .find(|capability| u64::from(capability.index()) == bit);
         known.map_or_else(|| format!("CAP_{bit}"), |capability| capability.to_string())
     })
 }
@@ -155,7 +192,11 @@ impl Answers for Parent<'_> {
 
     fn second_stage(&mut self, process: &ProcessRef<'_>) -> Result<(), Refusal> {
         // A process that joins is born only now; that of an init plan goes on preparing, and is ready later.
-        if self.pidfd_name == SETNS { self.send_pidfd(process).map_err(refuse) } else { Ok(()) }
+        if self.pidfd_name == SETNS {
+            self.send_pidfd(process).map_err(refuse)
+        } else {
+            Ok(())
+        }
     }
 
     fn descriptor(&mut self, tag: u32, descriptor: OwnedFd) -> Result<(), Refusal> {
@@ -164,22 +205,38 @@ impl Answers for Parent<'_> {
                 self.root = Some(descriptor);
                 Ok(())
             }
-            _ => Err(refuse(Error::new(ErrorKind::Init, "the init process sent a descriptor that nobody wants"))),
+            _ => Err(refuse(Error::new(
+                ErrorKind::Init,
+                "the init process sent a descriptor that nobody wants",
+            ))),
         }
     }
 
     fn ask_descriptor(&mut self, tag: u32) -> Result<OwnedFd, Refusal> {
         match Tag::from_number(tag) {
             Some(Tag::Source(index)) => self.open_source(index).map_err(refuse),
-            _ => Err(refuse(Error::new(ErrorKind::Init, "the init process asks for a descriptor that there is not"))),
+            _ => Err(refuse(Error::new(
+                ErrorKind::Init,
+                "the init process asks for a descriptor that there is not",
+            ))),
         }
     }
 
-    fn lend_descriptor(&mut self, tag: u32, descriptor: OwnedFd, process: &ProcessRef<'_>) -> Result<(), Refusal> {
+    fn lend_descriptor(
+        &mut self,
+        tag: u32,
+        descriptor: OwnedFd,
+        process: &ProcessRef<'_>,
+    ) -> Result<(), Refusal> {
         match Tag::from_number(tag) {
             Some(Tag::IdMap(index)) => self.map_tree(index, &descriptor, process).map_err(refuse),
-            Some(Tag::RouteSocket) => super::network::configure(self.config, descriptor, process).map_err(refuse),
-            _ => Err(refuse(Error::new(ErrorKind::Init, "the init process lends a descriptor that nobody wants"))),
+            Some(Tag::RouteSocket) => {
+                super::network::configure(self.config, descriptor, process).map_err(refuse)
+            }
+            _ => Err(refuse(Error::new(
+                ErrorKind::Init,
+                "the init process lends a descriptor that nobody wants",
+            ))),
         }
     }
 
@@ -189,7 +246,9 @@ impl Answers for Parent<'_> {
 
     fn home(&mut self, passwd: &[u8]) -> Result<Vec<u8>, Refusal> {
         use std::os::unix::ffi::OsStringExt;
-        let home = Uid::new(self.uid).and_then(|uid| user::home_of(passwd, uid)).map_or_else(|| PathBuf::from("/"), PathBuf::from);
+        let home = Uid::new(self.uid)
+            .and_then(|uid| user::home_of(passwd, uid))
+            .map_or_else(|| PathBuf::from("/"), PathBuf::from);
         Ok(home.into_os_string().into_vec())
     }
 
@@ -201,11 +260,25 @@ impl Answers for Parent<'_> {
         if outcome.success() {
             return Ok(());
         }
-        Err(refuse(Error::new(ErrorKind::Hook, format!("error running {context}: {outcome}"))))
+        Err(refuse(Error::new(
+            ErrorKind::Hook,
+            format!("error running {context}: {outcome}"),
+        )))
     }
 
-    fn seccomp_listener(&mut self, listener: OwnedFd, process: &ProcessRef<'_>) -> Result<(), Refusal> {
-        let agent = self.agent.ok_or_else(|| refuse(Error::new(ErrorKind::Init, "nobody takes the seccomp notifications")))?;
-        agent.send(&listener, process.pid(), self.state(process.pid())).map_err(refuse)
+    fn seccomp_listener(
+        &mut self,
+        listener: OwnedFd,
+        process: &ProcessRef<'_>,
+    ) -> Result<(), Refusal> {
+        let agent = self.agent.ok_or_else(|| {
+            refuse(Error::new(
+                ErrorKind::Init,
+                "nobody takes the seccomp notifications",
+            ))
+        })?;
+        agent
+            .send(&listener, process.pid(), self.state(process.pid()))
+            .map_err(refuse)
     }
 }

@@ -18,7 +18,11 @@ pub(crate) fn spec(from: &config::Cgroup, rootless: bool) -> CgroupSpec {
         systemd: from.systemd,
         scope_prefix: from.scope_prefix.clone(),
         owner_uid: from.owner_uid,
-        systemd_properties: from.systemd_properties.iter().map(systemd_property).collect(),
+        systemd_properties: from
+            .systemd_properties
+            .iter()
+            .map(systemd_property)
+            .collect(),
     }
 }
 
@@ -29,7 +33,11 @@ fn systemd_property(from: &config::SystemdProperty) -> (String, String) {
 /// The limits. Where the configuration says 0 for "leave alone", there is none.
 pub(crate) fn resources(from: &config::Resources) -> Result<Resources> {
     Ok(Resources {
-        devices: from.devices.iter().map(device_rule).collect::<Result<_>>()?,
+        devices: from
+            .devices
+            .iter()
+            .map(device_rule)
+            .collect::<Result<_>>()?,
         skip_devices: from.skip_devices,
         skip_freeze_on_set: from.skip_freeze_on_set,
         memory: some(from.memory),
@@ -64,19 +72,31 @@ pub(crate) fn resources(from: &config::Resources) -> Result<Resources> {
         hugetlb_limit: from
             .hugetlb_limit
             .iter()
-            .map(|limit| cgroups::HugepageLimit { page_size: limit.page_size.clone(), limit: limit.limit })
+            .map(|limit| cgroups::HugepageLimit {
+                page_size: limit.page_size.clone(),
+                limit: limit.limit,
+            })
             .collect(),
         rdma: from
             .rdma
             .iter()
             .map(|(device, limit)| {
-                (device.clone(), cgroups::Rdma { hca_handles: limit.hca_handles, hca_objects: limit.hca_objects })
+                (
+                    device.clone(),
+                    cgroups::Rdma {
+                        hca_handles: limit.hca_handles,
+                        hca_objects: limit.hca_objects,
+                    },
+                )
             })
             .collect(),
         net_prio_ifpriomap: from
             .net_prio_ifpriomap
             .iter()
-            .map(|entry| cgroups::IfPriority { interface: entry.interface.clone(), priority: entry.priority })
+            .map(|entry| cgroups::IfPriority {
+                interface: entry.interface.clone(),
+                priority: entry.priority,
+            })
             .collect(),
         net_cls_classid: some(from.net_cls_classid),
         unified: from.unified.clone(),
@@ -90,19 +110,40 @@ fn device_rule(rule: &config::DeviceRule) -> Result<devices::Rule> {
         config::DeviceType::Char => devices::Kind::Char,
         config::DeviceType::Fifo => return Err(Error::config("device rules are not about fifos")),
     };
-    let right = |granted: bool, right| if granted { right } else { devices::Access::NONE };
+    let right = |granted: bool, right| {
+        if granted {
+            right
+        } else {
+            devices::Access::NONE
+        }
+    };
     let access = right(rule.access.read, devices::Access::READ)
         | right(rule.access.write, devices::Access::WRITE)
         | right(rule.access.mknod, devices::Access::MKNOD);
-    Ok(devices::Rule { kind, major: rule.major, minor: rule.minor, access, allow: rule.allow })
+    Ok(devices::Rule {
+        kind,
+        major: rule.major,
+        minor: rule.minor,
+        access,
+        allow: rule.allow,
+    })
 }
 
 fn weight_device(device: &config::WeightDevice) -> cgroups::WeightDevice {
-    cgroups::WeightDevice { major: device.major, minor: device.minor, weight: device.weight, leaf_weight: device.leaf_weight }
+    cgroups::WeightDevice {
+        major: device.major,
+        minor: device.minor,
+        weight: device.weight,
+        leaf_weight: device.leaf_weight,
+    }
 }
 
 fn throttles(devices: &[config::ThrottleDevice]) -> Vec<cgroups::ThrottleDevice> {
-    let convert = |device: &config::ThrottleDevice| cgroups::ThrottleDevice { major: device.major, minor: device.minor, rate: device.rate };
+    let convert = |device: &config::ThrottleDevice| cgroups::ThrottleDevice {
+        major: device.major,
+        minor: device.minor,
+        rate: device.rate,
+    };
     devices.iter().map(convert).collect()
 }
 
@@ -119,7 +160,9 @@ pub(crate) fn failed(operation: &str) -> impl Fn(cgroups::Error) -> Error {
             cgroups::ErrorKind::NotEmpty | cgroups::ErrorKind::Frozen => ErrorKind::CgroupInUse,
             cgroups::ErrorKind::NotFound => ErrorKind::CgroupNotFound,
             cgroups::ErrorKind::Unsupported => ErrorKind::Unsupported,
-            cgroups::ErrorKind::InvalidConfig | cgroups::ErrorKind::InvalidPath => ErrorKind::InvalidConfig,
+            cgroups::ErrorKind::InvalidConfig | cgroups::ErrorKind::InvalidPath => {
+                ErrorKind::InvalidConfig
+            }
             cgroups::ErrorKind::Timeout => ErrorKind::Timeout,
             _ => ErrorKind::System,
         };
@@ -134,5 +177,8 @@ pub(crate) fn oom_kills(cgroup: &Cgroup) -> u64 {
 
 /// What was asked for and is not in force, as text.
 pub(crate) fn warnings(applied: cgroups::Applied) -> impl Iterator<Item = String> {
-    applied.warnings.into_iter().map(|warning| format!("{}: {}", warning.setting, warning.reason))
+    applied
+        .warnings
+        .into_iter()
+        .map(|warning| format!("{}: {}", warning.setting, warning.reason))
 }

@@ -26,7 +26,9 @@ use crate::child::Child;
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::ContainerId;
 use crate::notify_socket;
-use crate::plan::{self, BuiltPlan, CgroupPlacement, CgroupView, HostFacts, InitRequest, LegacyHierarchy};
+use crate::plan::{
+    self, BuiltPlan, CgroupPlacement, CgroupView, HostFacts, InitRequest, LegacyHierarchy,
+};
 use crate::process::Process;
 use crate::root::Runtime;
 use crate::state::{Creator, Record, State};
@@ -36,7 +38,12 @@ use crate::timestamp::rfc3339;
 pub(super) const CGROUP_BUDGET: Duration = Duration::from_secs(10);
 
 /// Makes a container up to the point where its init process waits for `start`.
-pub(crate) fn create(runtime: &Runtime, id: &ContainerId, mut config: Config, mut process: Process) -> Result<Container> {
+pub(crate) fn create(
+    runtime: &Runtime,
+    id: &ContainerId,
+    mut config: Config,
+    mut process: Process,
+) -> Result<Container> {
     check(&config, &process)?;
     let mut warnings = Vec::new();
     let filter = seccomp::compile(&config, &mut warnings)?;
@@ -78,27 +85,36 @@ pub(crate) fn create(runtime: &Runtime, id: &ContainerId, mut config: Config, mu
     let late_limits = needs_late_limits(&state.config);
     directory.write_state(&state)?;
 
-    let group = Cgroup::create(hierarchy, &spec, &resources).map_err(cgroup::failed("make the container's cgroup"))?;
+    let group = Cgroup::create(hierarchy, &spec, &resources)
+        .map_err(cgroup::failed("make the container's cgroup"))?;
     // In use by somebody else: not ours to remove.
-    group.check_unused().map_err(cgroup::failed("check the container's cgroup"))?;
+    group
+        .check_unused()
+        .map_err(cgroup::failed("check the container's cgroup"))?;
     state.cgroup_paths = group.paths();
     unwind.cgroup = Some(group);
     directory.write_state(&state)?;
-    let Some(group) = &unwind.cgroup else { return Err(Error::new(ErrorKind::System, "the cgroup is gone")) };
+    let Some(group) = &unwind.cgroup else {
+        return Err(Error::new(ErrorKind::System, "the cgroup is gone"));
+    };
     if !late_limits {
-        let applied = group.set(&resources).map_err(cgroup::failed("set the limits of the container"))?;
+        let applied = group
+            .set(&resources)
+            .map_err(cgroup::failed("set the limits of the container"))?;
         warnings.extend(cgroup::warnings(applied));
     }
-    let tasks = group.self_join_files().map_err(cgroup::failed("open the container's cgroup"))?;
+    let tasks = group
+        .self_join_files()
+        .map_err(cgroup::failed("open the container's cgroup"))?;
     let fifo = directory.make_fifo(owner)?;
 
-    let view = cgroup_view(&group);
+    let view = cgroup_view(group);
     let request = InitRequest {
         container_id: id.as_str(),
         config: &state.config,
         process: &process,
         host: &host,
-        cgroup: placement(&group, &tasks),
+        cgroup: placement(group, &tasks),
         cgroup_view: &view,
         seccomp: filter,
         late_limits,
@@ -110,30 +126,50 @@ pub(crate) fn create(runtime: &Runtime, id: &ContainerId, mut config: Config, mu
         directory.write_state(&state)?;
         unwind.host_mounts.clone_from(&built.host_mounts);
     }
-    let sources = Sources { fifo: Some(fifo.as_fd()), tasks: &tasks, cgroup: group.dir(), init: None };
+    let sources = Sources {
+        fifo: Some(fifo.as_fd()),
+        tasks: &tasks,
+        cgroup: group.dir(),
+        init: None,
+    };
     let inputs = Inputs::open(&built.inputs, &sources)?;
     let spawn = Spawn {
         plan: &built.plan,
         stdio: streams.theirs(),
         passed: process.passed.iter().map(AsFd::as_fd).collect(),
         inputs: inputs.borrow(),
-        cgroup: if built.spawn_into_cgroup { group.dir() } else { None },
+        cgroup: if built.spawn_into_cgroup {
+            group.dir()
+        } else {
+            None
+        },
     };
     unwind.hooks = Some((state.config.hooks.clone(), state.config.labels.clone()));
-    let init = spawn.start().map_err(|error| Error::system("unable to start container process", error))?;
+    let init = spawn
+        .start()
+        .map_err(|error| Error::system("unable to start container process", error))?;
     let init = unwind.init.insert(init);
     drop(inputs);
 
     let config = state.config.clone();
-    let mut publish = Publish { id, directory: &directory, state: &mut state, system };
+    let mut publish = Publish {
+        id,
+        directory: &directory,
+        state: &mut state,
+        system,
+    };
     let mut parent = Parent {
         id,
         config: &config,
         system,
-        cgroup: &group,
+        cgroup: group,
         late_limits: late_limits.then_some(&resources),
         uid: process.uid,
-        rlimits: if process.rlimits.is_empty() { &config.rlimits } else { &process.rlimits },
+        rlimits: if process.rlimits.is_empty() {
+            &config.rlimits
+        } else {
+            &process.rlimits
+        },
         console_size: process.console_size,
         receivers: &receivers,
         agent: agent.as_ref(),
@@ -145,20 +181,44 @@ pub(crate) fn create(runtime: &Runtime, id: &ContainerId, mut config: Config, mu
         warnings: Vec::new(),
     };
     let served = init.serve(&mut parent, Deadline::default());
-    let Parent { console, warnings: told, .. } = parent;
+    let Parent {
+        console,
+        warnings: told,
+        ..
+    } = parent;
     if let Err(error) = served {
-        return Err(explain(wording::init_error(error, &process.args), &group));
+        return Err(explain(wording::init_error(error, &process.args), group));
     }
     warnings.extend(built.warnings);
     warnings.extend(told);
-    let Some(init) = unwind.finish() else { return Err(Error::new(ErrorKind::Init, "the init process is gone")) };
+    let Some(init) = unwind.finish() else {
+        return Err(Error::new(ErrorKind::Init, "the init process is gone"));
+    };
     let pid = i32::try_from(init.pid()).unwrap_or_default();
-    let child = Child::new(pid, init.detach(), console, std::mem::take(&mut streams.ours), Vec::new());
-    Ok(Container { id: id.clone(), runtime: runtime.clone(), directory, record: Record::from(state), child: Some(child), warnings })
+    let child = Child::new(
+        pid,
+        init.detach(),
+        console,
+        std::mem::take(&mut streams.ours),
+        Vec::new(),
+    );
+    Ok(Container {
+        id: id.clone(),
+        runtime: runtime.clone(),
+        directory,
+        record: Record::from(state),
+        child: Some(child),
+        warnings,
+    })
 }
 
 /// The plan of a container that would be made, for people to read. Touches nothing.
-pub(crate) fn preview(runtime: &Runtime, id: &ContainerId, config: &Config, process: &Process) -> Result<BuiltPlan> {
+pub(crate) fn preview(
+    runtime: &Runtime,
+    id: &ContainerId,
+    config: &Config,
+    process: &Process,
+) -> Result<BuiltPlan> {
     check(config, process)?;
     let filter = seccomp::compile(config, &mut Vec::new())?;
     let spec = cgroup::spec(&config.cgroups, config.rootless_cgroups);
@@ -172,7 +232,12 @@ pub(crate) fn preview(runtime: &Runtime, id: &ContainerId, config: &Config, proc
         config,
         process,
         host: &host_facts(config)?,
-        cgroup: CgroupPlacement { unified, tasks, gate: false, outside: false },
+        cgroup: CgroupPlacement {
+            unified,
+            tasks,
+            gate: false,
+            outside: false,
+        },
         cgroup_view: &view,
         seccomp: filter,
         late_limits: needs_late_limits(config),
@@ -188,13 +253,18 @@ fn check(config: &Config, process: &Process) -> Result<()> {
         return Err(Error::config("Cwd must be an absolute path"));
     }
     if config.rootless_euid && !process.additional_gids.is_empty() {
-        return Err(Error::config("process.user.additionalGids: cannot set any additional groups in a rootless container"));
+        return Err(Error::config(
+            "process.user.additionalGids: cannot set any additional groups in a rootless container",
+        ));
     }
     if !process.sub_cgroups.is_empty() {
         return Err(Error::config("a sub cgroup can only be joined by exec"));
     }
     if config.cgroups.systemd {
-        return Err(Error::new(ErrorKind::Unsupported, "systemd cgroup driver: not supported by this version"));
+        return Err(Error::new(
+            ErrorKind::Unsupported,
+            "systemd cgroup driver: not supported by this version",
+        ));
     }
     network::check(config)?;
     rdt::check(config)
@@ -202,14 +272,29 @@ fn check(config: &Config, process: &Process) -> Result<()> {
 
 /// Ids on the host of the container's root user.
 pub(super) fn root_user(config: &Config) -> Result<(u32, u32)> {
-    let failed = |error| Error::with(ErrorKind::InvalidConfig, "root user of the container", error);
-    Ok((config.host_uid(0).map_err(failed)?, config.host_gid(0).map_err(failed)?))
+    let failed = |error| {
+        Error::with(
+            ErrorKind::InvalidConfig,
+            "root user of the container",
+            error,
+        )
+    };
+    Ok((
+        config.host_uid(0).map_err(failed)?,
+        config.host_gid(0).map_err(failed)?,
+    ))
 }
 
 fn creator(system: &System) -> Result<Creator> {
     let pid = std::process::id();
-    let stat = system.procfs()?.stat(pid).map_err(|error| Error::system("read the start time of this process", error))?;
-    Ok(Creator { pid, start: stat.start_time() })
+    let stat = system
+        .procfs()?
+        .stat(pid)
+        .map_err(|error| Error::system("read the start time of this process", error))?;
+    Ok(Creator {
+        pid,
+        start: stat.start_time(),
+    })
 }
 
 fn host_facts(config: &Config) -> Result<HostFacts> {
@@ -230,10 +315,16 @@ fn needs_late_limits(config: &Config) -> bool {
     two_stages || !config.hooks.create_container.is_empty()
 }
 
-pub(super) fn placement(group: &Cgroup, tasks: &[(String, std::os::fd::OwnedFd)]) -> CgroupPlacement {
+pub(super) fn placement(
+    group: &Cgroup,
+    tasks: &[(String, std::os::fd::OwnedFd)],
+) -> CgroupPlacement {
     CgroupPlacement {
         unified: group.dir().is_some(),
-        tasks: tasks.iter().map(|(controller, _)| controller.clone()).collect(),
+        tasks: tasks
+            .iter()
+            .map(|(controller, _)| controller.clone())
+            .collect(),
         gate: false,
         outside: false,
     }
@@ -241,7 +332,9 @@ pub(super) fn placement(group: &Cgroup, tasks: &[(String, std::os::fd::OwnedFd)]
 
 fn cgroup_view(group: &Cgroup) -> CgroupView {
     if group.hierarchy().mode() == cgroups::Mode::V2 {
-        return CgroupView::Unified { directory: group.path("").map(PathBuf::from).unwrap_or_default() };
+        return CgroupView::Unified {
+            directory: group.path("").map(PathBuf::from).unwrap_or_default(),
+        };
     }
     let convert = |mount: cgroups::HierarchyMount<'_>| LegacyHierarchy {
         directory: mount.directory,
@@ -254,17 +347,32 @@ fn cgroup_view(group: &Cgroup) -> CgroupView {
 }
 
 /// Mounts the directory of the notification socket into the container and tells the process where it is.
-fn add_notify_socket(config: &mut Config, process: &mut Process, directory: &StateDirectory) -> Result<()> {
+fn add_notify_socket(
+    config: &mut Config,
+    process: &mut Process,
+    directory: &StateDirectory,
+) -> Result<()> {
     let path = directory.make_notify_directory(notify_socket::DIRECTORY)?;
-    let source = path.into_os_string().into_string().map_err(|_| Error::config("the path of the state root is not UTF-8"))?;
+    let source = path
+        .into_os_string()
+        .into_string()
+        .map_err(|_| Error::config("the path of the state root is not UTF-8"))?;
     config.mounts.push(Mount {
         source,
         destination: notify_socket::MOUNT_POINT.to_owned(),
         device: "bind".to_owned(),
-        flags: MountFlags::BIND | MountFlags::NOSUID | MountFlags::NOEXEC | MountFlags::NODEV | MountFlags::RDONLY,
+        flags: MountFlags::BIND
+            | MountFlags::NOSUID
+            | MountFlags::NOEXEC
+            | MountFlags::NODEV
+            | MountFlags::RDONLY,
         ..Mount::default()
     });
-    process.add_env(format!("NOTIFY_SOCKET={}/{}", notify_socket::MOUNT_POINT, notify_socket::SOCKET));
+    process.add_env(format!(
+        "NOTIFY_SOCKET={}/{}",
+        notify_socket::MOUNT_POINT,
+        notify_socket::SOCKET
+    ));
     Ok(())
 }
 
@@ -272,12 +380,17 @@ fn add_notify_socket(config: &mut Config, process: &mut Process, directory: &Sta
 fn explain(error: Error, group: &Cgroup) -> Error {
     if cgroup::oom_kills(group) > 0 {
         log::debug!("{}", error.chain());
-        return Error::new(ErrorKind::OomKilled, "container init was OOM-killed (memory limit too low?)");
+        return Error::new(
+            ErrorKind::OomKilled,
+            "container init was OOM-killed (memory limit too low?)",
+        );
     }
     if matches!(error.kind(), ErrorKind::Hook) {
         return error;
     }
-    error.context("error during container init").context("unable to start container process")
+    error
+        .context("error during container init")
+        .context("unable to start container process")
 }
 
 /// Records the container as created once its init process is ready.
@@ -291,25 +404,40 @@ struct Publish<'a> {
 impl Ready for Publish<'_> {
     fn ready(&mut self, pid: u32) -> Result<()> {
         let procfs = self.system.procfs()?;
-        let stat = procfs.stat(pid).map_err(|error| Error::system("read the start time of the init process", error))?;
-        self.state.init_process_pid = i32::try_from(pid).map_err(|error| Error::system("record the pid of the init process", error))?;
+        let stat = procfs
+            .stat(pid)
+            .map_err(|error| Error::system("read the start time of the init process", error))?;
+        self.state.init_process_pid = i32::try_from(pid)
+            .map_err(|error| Error::system("record the pid of the init process", error))?;
         self.state.init_process_start = stat.start_time();
         self.state.created = rfc3339(SystemTime::now());
         self.state.creator = None;
         self.state.namespace_paths = Kind::ALL
             .into_iter()
             .filter(|kind| kind.is_supported(procfs))
-            .map(|kind| (namespace_key(kind).to_owned(), format!("/proc/{pid}/ns/{}", kind.file_name())))
+            .map(|kind| {
+                (
+                    namespace_key(kind).to_owned(),
+                    format!("/proc/{pid}/ns/{}", kind.file_name()),
+                )
+            })
             .collect();
         self.directory.write_state(self.state)?;
         let config = &self.state.config;
-        let state = hooks::oci_state(self.id, &config.labels, Status::Created, self.state.init_process_pid);
+        let state = hooks::oci_state(
+            self.id,
+            &config.labels,
+            Status::Created,
+            self.state.init_process_pid,
+        );
         hooks::run(&config.hooks, HookPoint::Poststart, &state)
     }
 }
 
 fn namespace_key(kind: Kind) -> &'static str {
-    let same = NamespaceType::ALL.into_iter().find(|other| other.proc_file() == kind.file_name());
+    let same = NamespaceType::ALL
+        .into_iter()
+        .find(|other| other.proc_file() == kind.file_name());
     same.map_or("", NamespaceType::name)
 }
 
@@ -327,7 +455,15 @@ struct Unwind<'a> {
 
 impl<'a> Unwind<'a> {
     fn new(runtime: &'a Runtime, id: &'a ContainerId) -> Self {
-        Self { runtime, id, armed: true, cgroup: None, host_mounts: Vec::new(), hooks: None, init: None }
+        Self {
+            runtime,
+            id,
+            armed: true,
+            cgroup: None,
+            host_mounts: Vec::new(),
+            hooks: None,
+            init: None,
+        }
     }
 
     /// Everything went well.
@@ -353,7 +489,11 @@ impl Drop for Unwind<'_> {
             }
         }
         super::destroy::unmount(&self.host_mounts);
-        match self.runtime.root().and_then(|root| directory::remove(root, self.runtime.path(), self.id)) {
+        match self
+            .runtime
+            .root()
+            .and_then(|root| directory::remove(root, self.runtime.path(), self.id))
+        {
             Ok(_) => {}
             Err(error) => log::debug!("{}", error.chain()),
         }

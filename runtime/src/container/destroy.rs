@@ -29,10 +29,25 @@ impl Container {
     /// everything else removed; [`ErrorKind::System`].
     pub fn destroy(&self) -> Result<()> {
         match self.status()? {
-            Status::Creating => return Err(Error::new(ErrorKind::InvalidState, "container is being created")),
-            Status::Running => return Err(Error::new(ErrorKind::StillRunning, "container still running")),
-            Status::Paused if self.pid().is_some() => return Err(Error::new(ErrorKind::Paused, "container paused")),
-            Status::Paused => self.cgroup()?.thaw().map_err(cgroup::failed("thaw the container's cgroup"))?,
+            Status::Creating => {
+                return Err(Error::new(
+                    ErrorKind::InvalidState,
+                    "container is being created",
+                ));
+            }
+            Status::Running => {
+                return Err(Error::new(
+                    ErrorKind::StillRunning,
+                    "container still running",
+                ));
+            }
+            Status::Paused if self.pid().is_some() => {
+                return Err(Error::new(ErrorKind::Paused, "container paused"));
+            }
+            Status::Paused => self
+                .cgroup()?
+                .thaw()
+                .map_err(cgroup::failed("thaw the container's cgroup"))?,
             Status::Created => self.kill_init()?,
             _ => {}
         }
@@ -41,17 +56,27 @@ impl Container {
     }
 
     fn kill_init(&self) -> Result<()> {
-        let Some(pidfd) = self.init_pidfd()? else { return Ok(()) };
+        let Some(pidfd) = self.init_pidfd()? else {
+            return Ok(());
+        };
         use std::os::fd::AsFd;
         match crate::child::send(pidfd.as_fd(), Signal::KILL) {
             Err(error) if error.kind() != ErrorKind::NotRunning => return Err(error),
             _ => {}
         }
-        let ended = nsenter::pidfd::wait_timeout(&pidfd, Some(PATIENCE)).map_err(|error| Error::system("wait for the init process", error))?;
+        let ended = nsenter::pidfd::wait_timeout(&pidfd, Some(PATIENCE))
+            .map_err(|error| Error::system("wait for the init process", error))?;
         if let Some(child) = &self.child {
             child.try_wait()?;
         }
-        if ended { Ok(()) } else { Err(Error::new(ErrorKind::Timeout, "container init still running")) }
+        if ended {
+            Ok(())
+        } else {
+            Err(Error::new(
+                ErrorKind::Timeout,
+                "container init still running",
+            ))
+        }
     }
 
     fn remove_everything(&self) -> Result<()> {
@@ -62,10 +87,9 @@ impl Container {
         if !record.cgroup_paths.is_empty() {
             let group = self.cgroup()?;
             // Without an own pid namespace the end of the init process was not the end of the others.
-            if !self.has_own_pids() || record.creator.is_some() {
-                if let Err(error) = group.kill() {
-                    log::debug!("kill what is left of container {}: {error}", self.id);
-                }
+            let others_left = !self.has_own_pids() || record.creator.is_some();
+            if others_left && let Err(error) = group.kill() {
+                log::debug!("kill what is left of container {}: {error}", self.id);
             }
             match group.delete(CGROUP_BUDGET) {
                 Err(error) if error.kind() != cgroups::ErrorKind::NotFound => {
@@ -85,18 +109,28 @@ impl Container {
     fn remove_unrecorded_cgroup(&self) -> Result<()> {
         let config = self.config()?;
         let spec = cgroup::spec(&config.cgroups, config.rootless_cgroups);
-        let made = Cgroup::create(self.system().hierarchy()?, &spec, &cgroups::Resources::default());
+        let made = Cgroup::create(
+            self.system().hierarchy()?,
+            &spec,
+            &cgroups::Resources::default(),
+        );
         let group = made.map_err(cgroup::failed("find the container's cgroup"))?;
         // With processes in it, it is not ours: the creator's own one died with it.
         if group.check_unused().is_err() {
             return Ok(());
         }
-        group.delete(CGROUP_BUDGET).map_err(cgroup::failed("unable to remove container's cgroup"))
+        group
+            .delete(CGROUP_BUDGET)
+            .map_err(cgroup::failed("unable to remove container's cgroup"))
     }
 
     /// Kills and removes a container that could not be started.
     pub(crate) fn abandon(&self) {
-        if let Err(error) = self.signal(Signal::KILL).and_then(|()| self.wait()).and_then(|_| self.destroy()) {
+        if let Err(error) = self
+            .signal(Signal::KILL)
+            .and_then(|()| self.wait())
+            .and_then(|_| self.destroy())
+        {
             log::debug!("{}", error.chain());
         }
     }

@@ -28,7 +28,10 @@ pub(crate) struct StateDirectory {
     path: PathBuf,
 }
 
-const OPEN: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
+const OPEN: OFlags = OFlags::RDONLY
+    .union(OFlags::DIRECTORY)
+    .union(OFlags::NOFOLLOW)
+    .union(OFlags::CLOEXEC);
 
 impl StateDirectory {
     /// Makes the directory: of several processes that try, exactly one succeeds.
@@ -37,7 +40,12 @@ impl StateDirectory {
         // Searchable for everybody: the root user of a user namespace must be able to reach what is mounted from below.
         match rustix::fs::mkdirat(&root, id.as_str(), Mode::from_raw_mode(0o711)) {
             Ok(()) => {}
-            Err(Errno::EXIST) => return Err(Error::new(ErrorKind::AlreadyExists, "container with given ID already exists")),
+            Err(Errno::EXIST) => {
+                return Err(Error::new(
+                    ErrorKind::AlreadyExists,
+                    "container with given ID already exists",
+                ));
+            }
             Err(errno) => return Err(failed(errno)),
         }
         let open = || {
@@ -47,7 +55,10 @@ impl StateDirectory {
             Ok(directory)
         };
         match open() {
-            Ok(directory) => Ok(Self { directory, path: root_path.join(id) }),
+            Ok(directory) => Ok(Self {
+                directory,
+                path: root_path.join(id),
+            }),
             Err(errno) => {
                 let _ = rustix::fs::unlinkat(&root, id.as_str(), AtFlags::REMOVEDIR);
                 Err(failed(errno))
@@ -58,9 +69,15 @@ impl StateDirectory {
     /// Opens the directory of an existing container.
     pub(crate) fn open(root: impl AsFd, root_path: &Path, id: &ContainerId) -> Result<Self> {
         match rustix::fs::openat(root, id.as_str(), OPEN, Mode::empty()) {
-            Ok(directory) => Ok(Self { directory, path: root_path.join(id) }),
+            Ok(directory) => Ok(Self {
+                directory,
+                path: root_path.join(id),
+            }),
             Err(Errno::NOENT) => Err(not_found()),
-            Err(errno) => Err(Error::system(format!("open the directory of container {id}"), errno)),
+            Err(errno) => Err(Error::system(
+                format!("open the directory of container {id}"),
+                errno,
+            )),
         }
     }
 
@@ -91,7 +108,8 @@ impl StateDirectory {
 
     /// The user who made it.
     pub(crate) fn owner(&self) -> Result<u32> {
-        let stat = rustix::fs::fstat(&self.directory).map_err(|errno| Error::system("read the owner of the container", errno))?;
+        let stat = rustix::fs::fstat(&self.directory)
+            .map_err(|errno| Error::system("read the owner of the container", errno))?;
         Ok(stat.st_uid)
     }
 
@@ -104,12 +122,25 @@ impl StateDirectory {
             Err(errno) => return Err(self.failed("open", errno)),
         };
         let mut text = Vec::new();
-        file.take(MAX_STATE + 1).read_to_end(&mut text).map_err(|error| self.failed("read", error))?;
+        file.take(MAX_STATE + 1)
+            .read_to_end(&mut text)
+            .map_err(|error| self.failed("read", error))?;
         if u64::try_from(text.len()).is_ok_and(|length| length > MAX_STATE) {
-            return Err(Error::new(ErrorKind::CorruptState, format!("{}: larger than {MAX_STATE} bytes", self.state_path().display())));
+            return Err(Error::new(
+                ErrorKind::CorruptState,
+                format!(
+                    "{}: larger than {MAX_STATE} bytes",
+                    self.state_path().display()
+                ),
+            ));
         }
-        serde_json::from_slice(&text)
-            .map_err(|error| Error::with(ErrorKind::CorruptState, format!("read {}", self.state_path().display()), error))
+        serde_json::from_slice(&text).map_err(|error| {
+            Error::with(
+                ErrorKind::CorruptState,
+                format!("read {}", self.state_path().display()),
+                error,
+            )
+        })
     }
 
     /// Replaces the state file: whoever reads it gets the old or the new one.
@@ -121,13 +152,23 @@ impl StateDirectory {
         let name = format!("state-{}-{number}", std::process::id());
         let write = || -> io::Result<()> {
             let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
-            let file = rustix::fs::openat(&self.directory, &name, flags, Mode::from_raw_mode(0o600))?;
+            let file =
+                rustix::fs::openat(&self.directory, &name, flags, Mode::from_raw_mode(0o600))?;
             File::from(file).write_all(&text)?;
-            Ok(rustix::fs::renameat(&self.directory, &name, &self.directory, STATE)?)
+            Ok(rustix::fs::renameat(
+                &self.directory,
+                &name,
+                &self.directory,
+                STATE,
+            )?)
         };
         write().map_err(|error| {
             let _ = rustix::fs::unlinkat(&self.directory, &name, AtFlags::empty());
-            if error.kind() == io::ErrorKind::NotFound { not_found() } else { self.failed("write", error) }
+            if error.kind() == io::ErrorKind::NotFound {
+                not_found()
+            } else {
+                self.failed("write", error)
+            }
         })
     }
 
@@ -135,7 +176,11 @@ impl StateDirectory {
         self.path.join(STATE)
     }
 
-    fn failed(&self, what: &str, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
+    fn failed(
+        &self,
+        what: &str,
+        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Error {
         Error::system(format!("{what} {}", self.state_path().display()), source)
     }
 
@@ -143,16 +188,32 @@ impl StateDirectory {
     /// file. `owner` is the root user of the container.
     pub(crate) fn make_fifo(&self, owner: (u32, u32)) -> Result<OwnedFd> {
         let make = || -> rustix::io::Result<OwnedFd> {
-            rustix::fs::mknodat(&self.directory, FIFO, FileType::Fifo, Mode::from_raw_mode(0o622), 0)?;
+            rustix::fs::mknodat(
+                &self.directory,
+                FIFO,
+                FileType::Fifo,
+                Mode::from_raw_mode(0o622),
+                0,
+            )?;
             let flags = OFlags::RDWR | OFlags::NOFOLLOW | OFlags::CLOEXEC;
             let fifo = rustix::fs::openat(&self.directory, FIFO, flags, Mode::empty())?;
-            let (uid, gid) = (rustix::fs::Uid::from_raw(owner.0), rustix::fs::Gid::from_raw(owner.1));
-            if owner != (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw()) {
+            let (uid, gid) = (
+                rustix::fs::Uid::from_raw(owner.0),
+                rustix::fs::Gid::from_raw(owner.1),
+            );
+            if owner
+                != (
+                    rustix::process::geteuid().as_raw(),
+                    rustix::process::getegid().as_raw(),
+                )
+            {
                 rustix::fs::fchown(&fifo, Some(uid), Some(gid))?;
             }
             Ok(fifo)
         };
-        make().map_err(|errno| Error::system(format!("make {}", self.path.join(FIFO).display()), errno))
+        make().map_err(|errno| {
+            Error::system(format!("make {}", self.path.join(FIFO).display()), errno)
+        })
     }
 
     /// Whether the fifo exists.
@@ -160,13 +221,21 @@ impl StateDirectory {
         match rustix::fs::statat(&self.directory, FIFO, AtFlags::SYMLINK_NOFOLLOW) {
             Ok(_) => Ok(true),
             Err(Errno::NOENT) => Ok(false),
-            Err(errno) => Err(Error::system(format!("look for {}", self.path.join(FIFO).display()), errno)),
+            Err(errno) => Err(Error::system(
+                format!("look for {}", self.path.join(FIFO).display()),
+                errno,
+            )),
         }
     }
 
     /// Opens the fifo with these flags; `Ok(None)` if there is none.
     pub(crate) fn open_fifo(&self, flags: OFlags) -> Result<Option<OwnedFd>, Errno> {
-        match rustix::fs::openat(&self.directory, FIFO, flags | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty()) {
+        match rustix::fs::openat(
+            &self.directory,
+            FIFO,
+            flags | OFlags::NOFOLLOW | OFlags::CLOEXEC,
+            Mode::empty(),
+        ) {
             Ok(fifo) => Ok(Some(fifo)),
             Err(Errno::NOENT) => Ok(None),
             Err(errno) => Err(errno),
@@ -178,7 +247,10 @@ impl StateDirectory {
         match rustix::fs::unlinkat(&self.directory, FIFO, AtFlags::empty()) {
             Ok(()) => Ok(true),
             Err(Errno::NOENT) => Ok(false),
-            Err(errno) => Err(Error::system(format!("remove {}", self.path.join(FIFO).display()), errno)),
+            Err(errno) => Err(Error::system(
+                format!("remove {}", self.path.join(FIFO).display()),
+                errno,
+            )),
         }
     }
 
@@ -187,7 +259,12 @@ impl StateDirectory {
         let path = self.path.join(name);
         let make = || {
             rustix::fs::mkdirat(&self.directory, name, Mode::from_raw_mode(0o755))?;
-            rustix::fs::chmodat(&self.directory, name, Mode::from_raw_mode(0o755), AtFlags::empty())
+            rustix::fs::chmodat(
+                &self.directory,
+                name,
+                Mode::from_raw_mode(0o755),
+                AtFlags::empty(),
+            )
         };
         make().map_err(|errno| Error::system(format!("make {}", path.display()), errno))?;
         Ok(path)
@@ -233,8 +310,12 @@ mod tests {
     fn of_many_that_make_one_directory_exactly_one_succeeds() {
         let (dir, fd) = root();
         let results: Vec<_> = std::thread::scope(|scope| {
-            let all: Vec<_> = (0..16).map(|_| scope.spawn(|| StateDirectory::make(&fd, dir.path(), &id("x")))).collect();
-            all.into_iter().map(|thread| thread.join().unwrap()).collect()
+            let all: Vec<_> = (0..16)
+                .map(|_| scope.spawn(|| StateDirectory::make(&fd, dir.path(), &id("x"))))
+                .collect();
+            all.into_iter()
+                .map(|thread| thread.join().unwrap())
+                .collect()
         });
         assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 1);
         for error in results.into_iter().filter_map(Result::err) {
@@ -268,7 +349,11 @@ mod tests {
             let reader = scope.spawn(|| {
                 for _ in 0..500 {
                     let record: Record = directory.read_state().unwrap();
-                    let expected = if record.init_process_pid == -1 { 0 } else { usize::try_from(record.init_process_pid).unwrap() };
+                    let expected = if record.init_process_pid == -1 {
+                        0
+                    } else {
+                        usize::try_from(record.init_process_pid).unwrap()
+                    };
                     assert_eq!(record.config.rootfs.len(), expected);
                 }
             });
@@ -279,7 +364,11 @@ mod tests {
             }
             reader.join().unwrap();
         });
-        assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1, "temporary files stay behind");
+        assert_eq!(
+            std::fs::read_dir(directory.path()).unwrap().count(),
+            1,
+            "temporary files stay behind"
+        );
         assert_eq!(directory.read_state::<State>().unwrap(), state);
     }
 
@@ -287,7 +376,10 @@ mod tests {
     fn what_is_no_state_is_told_with_its_path() {
         let (dir, fd) = root();
         let directory = StateDirectory::make(&fd, dir.path(), &id("x")).unwrap();
-        assert_eq!(directory.read_state::<Record>().unwrap_err().kind(), ErrorKind::NotFound);
+        assert_eq!(
+            directory.read_state::<Record>().unwrap_err().kind(),
+            ErrorKind::NotFound
+        );
         for text in ["", "{", "[]", "{\"id\":\"x\"}"] {
             std::fs::write(directory.path().join(STATE), text).unwrap();
             let error = directory.read_state::<Record>().unwrap_err();
@@ -301,7 +393,10 @@ mod tests {
         let (dir, fd) = root();
         let directory = StateDirectory::make(&fd, dir.path(), &id("x")).unwrap();
         assert!(!directory.has_fifo().unwrap());
-        let own = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
+        let own = (
+            rustix::process::geteuid().as_raw(),
+            rustix::process::getegid().as_raw(),
+        );
         let _ends = directory.make_fifo(own).unwrap();
         assert!(directory.has_fifo().unwrap());
         assert!(directory.claim_fifo().unwrap());
@@ -315,8 +410,14 @@ mod tests {
         drop(old.lock(&fd, &id("x")).unwrap());
         assert!(remove(&fd, dir.path(), &id("x")).unwrap());
         assert!(!remove(&fd, dir.path(), &id("x")).unwrap());
-        assert_eq!(old.lock(&fd, &id("x")).unwrap_err().kind(), ErrorKind::NotFound);
+        assert_eq!(
+            old.lock(&fd, &id("x")).unwrap_err().kind(),
+            ErrorKind::NotFound
+        );
         let _new = StateDirectory::make(&fd, dir.path(), &id("x")).unwrap();
-        assert_eq!(old.lock(&fd, &id("x")).unwrap_err().kind(), ErrorKind::NotFound);
+        assert_eq!(
+            old.lock(&fd, &id("x")).unwrap_err().kind(),
+            ErrorKind::NotFound
+        );
     }
 }

@@ -19,11 +19,22 @@ impl Container {
             return Err(Error::config("duration interval must be greater than 0"));
         }
         if self.status()? == Status::Stopped {
-            return Err(Error::new(ErrorKind::NotRunning, format!("container with id {} is not running", self.id)));
+            return Err(Error::new(
+                ErrorKind::NotRunning,
+                format!("container with id {} is not running", self.id),
+            ));
         }
         let group = self.cgroup()?;
-        let oom = group.oom_events().map_err(cgroup::failed("watch the memory of the container"))?;
-        Ok(Events::new(group, oom, self.record.config.networks.clone(), self.init_pidfd()?, interval))
+        let oom = group
+            .oom_events()
+            .map_err(cgroup::failed("watch the memory of the container"))?;
+        Ok(Events::new(
+            group,
+            oom,
+            self.record.config.networks.clone(),
+            self.init_pidfd()?,
+            interval,
+        ))
     }
 
     /// Events of memory pressure: readable (`poll(2)`) when the memory of the container has come under the pressure of
@@ -31,8 +42,13 @@ impl Container {
     ///
     /// # Errors
     /// [`ErrorKind::NotRunning`], [`ErrorKind::Unsupported`] on cgroup v2, [`ErrorKind::System`].
-    pub fn pressure_events(&self, level: cgroups::events::PressureLevel) -> Result<cgroups::events::PressureEvents> {
+    pub fn pressure_events(
+        &self,
+        level: cgroups::events::PressureLevel,
+    ) -> Result<cgroups::events::PressureEvents> {
         self.require_running()?;
-        self.cgroup()?.pressure_events(level).map_err(cgroup::failed("watch the memory pressure of the container"))
+        self.cgroup()?
+            .pressure_events(level)
+            .map_err(cgroup::failed("watch the memory pressure of the container"))
     }
 }

@@ -37,7 +37,9 @@ impl Container {
         let receivers = Receivers::connect(&mut process)?;
         let agent = Agent::connect(&config, filter.as_ref())?;
         let mut streams = Streams::open(&mut process, root_user(&config)?)?;
-        let Some(init) = self.init_pidfd()? else { return Err(stopped()) };
+        let Some(init) = self.init_pidfd()? else {
+            return Err(stopped());
+        };
 
         let group = self.group_to_join(&process)?;
         let tasks = match group.self_join_files() {
@@ -57,17 +59,28 @@ impl Container {
             seccomp: filter,
         };
         let built = plan::exec(&request)?;
-        let sources = Sources { fifo: None, tasks: &tasks, cgroup: group.dir(), init: Some(init.as_fd()) };
+        let sources = Sources {
+            fifo: None,
+            tasks: &tasks,
+            cgroup: group.dir(),
+            init: Some(init.as_fd()),
+        };
         let inputs = Inputs::open(&built.inputs, &sources)?;
         let spawn = Spawn {
             plan: &built.plan,
             stdio: streams.theirs(),
             passed: process.passed.iter().map(AsFd::as_fd).collect(),
             inputs: inputs.borrow(),
-            cgroup: if built.spawn_into_cgroup { group.dir() } else { None },
+            cgroup: if built.spawn_into_cgroup {
+                group.dir()
+            } else {
+                None
+            },
         };
         let ooms = cgroup::oom_kills(&group);
-        let mut stub = spawn.start().map_err(|error| Error::system("unable to start container process", error))?;
+        let mut stub = spawn
+            .start()
+            .map_err(|error| Error::system("unable to start container process", error))?;
         drop(inputs);
         let mut nothing = NothingMore;
         let mut parent = Parent {
@@ -77,7 +90,11 @@ impl Container {
             cgroup: &group,
             late_limits: None,
             uid: process.uid,
-            rlimits: if process.rlimits.is_empty() { &config.rlimits } else { &process.rlimits },
+            rlimits: if process.rlimits.is_empty() {
+                &config.rlimits
+            } else {
+                &process.rlimits
+            },
             console_size: process.console_size,
             receivers: &receivers,
             agent: agent.as_ref(),
@@ -89,17 +106,31 @@ impl Container {
             warnings: Vec::new(),
         };
         let served = stub.serve(&mut parent, Deadline::default());
-        let Parent { console, warnings: told, .. } = parent;
+        let Parent {
+            console,
+            warnings: told,
+            ..
+        } = parent;
         if let Err(error) = served {
             let error = wording::init_error(error, &process.args);
             let killed = cgroup::oom_kills(&group) > ooms;
-            let what = if killed { "unable to start container process (possibly OOM-killed)" } else { "unable to start container process" };
+            let what = if killed {
+                "unable to start container process (possibly OOM-killed)"
+            } else {
+                "unable to start container process"
+            };
             return Err(error.context(what));
         }
         warnings.extend(built.warnings);
         warnings.extend(told);
         let pid = i32::try_from(stub.pid()).unwrap_or_default();
-        Ok(Child::new(pid, stub.detach(), console, std::mem::take(&mut streams.ours), warnings))
+        Ok(Child::new(
+            pid,
+            stub.detach(),
+            console,
+            std::mem::take(&mut streams.ours),
+            warnings,
+        ))
     }
 
     /// Fails unless a process can join now; says whether the container is paused.
@@ -107,10 +138,14 @@ impl Container {
         match self.status()? {
             Status::Running | Status::Created => Ok(false),
             Status::Paused if process.ignore_paused => Ok(true),
-            Status::Paused => {
-                Err(Error::new(ErrorKind::Paused, "cannot exec in a paused container (use --ignore-paused to override)"))
-            }
-            Status::Creating => Err(Error::new(ErrorKind::InvalidState, "cannot exec in a container that is being created")),
+            Status::Paused => Err(Error::new(
+                ErrorKind::Paused,
+                "cannot exec in a paused container (use --ignore-paused to override)",
+            )),
+            Status::Creating => Err(Error::new(
+                ErrorKind::InvalidState,
+                "cannot exec in a container that is being created",
+            )),
             _ => Err(stopped()),
         }
     }
@@ -119,16 +154,25 @@ impl Container {
     fn group_to_join(&self, process: &Process) -> Result<Cgroup> {
         let own = self.cgroup()?;
         if !process.sub_cgroups.is_empty() {
-            let paths: BTreeMap<String, PathBuf> =
-                process.sub_cgroups.iter().map(|(controller, path)| (controller.clone(), PathBuf::from(path))).collect();
-            return own.sub_cgroup(&paths).map_err(cgroup::failed("can't open cgroup"));
+            let paths: BTreeMap<String, PathBuf> = process
+                .sub_cgroups
+                .iter()
+                .map(|(controller, path)| (controller.clone(), PathBuf::from(path)))
+                .collect();
+            return own
+                .sub_cgroup(&paths)
+                .map_err(cgroup::failed("can't open cgroup"));
         }
         if own.exists() && own.dir().is_some() {
             return Ok(own);
         }
-        let pid = self.pid().and_then(|pid| u32::try_from(pid).ok()).ok_or_else(stopped)?;
+        let pid = self
+            .pid()
+            .and_then(|pid| u32::try_from(pid).ok())
+            .ok_or_else(stopped)?;
         if own.hierarchy().mode() == cgroups::Mode::V2 {
-            return Cgroup::of_process(own.hierarchy(), pid).map_err(cgroup::failed("can't open cgroup"));
+            return Cgroup::of_process(own.hierarchy(), pid)
+                .map_err(cgroup::failed("can't open cgroup"));
         }
         Ok(own)
     }
@@ -139,10 +183,14 @@ fn check(config: &Config, process: &Process) -> Result<()> {
         return Err(Error::config("exec args cannot be empty"));
     }
     if config.rootless_euid && !process.additional_gids.is_empty() {
-        return Err(Error::config("cannot set any additional groups in a rootless container"));
+        return Err(Error::config(
+            "cannot set any additional groups in a rootless container",
+        ));
     }
     if process.notify_socket.is_some() {
-        return Err(Error::config("a notification socket belongs to the init process"));
+        return Err(Error::config(
+            "a notification socket belongs to the init process",
+        ));
     }
     Ok(())
 }

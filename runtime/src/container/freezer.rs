@@ -16,7 +16,9 @@ impl Container {
             Status::Running | Status::Created => {}
             _ => return Err(not_running()),
         }
-        self.cgroup()?.freeze().map_err(cgroup::failed("freeze the container's cgroup"))
+        self.cgroup()?
+            .freeze()
+            .map_err(cgroup::failed("freeze the container's cgroup"))
     }
 
     /// Thaws all processes.
@@ -27,6 +29,8 @@ impl Container {
         if self.status()? != Status::Paused {
             return Err(Error::new(ErrorKind::NotPaused, "container not paused"));
         }
-        self.cgroup()?.thaw().map_err(cgroup::failed("thaw the container's cgroup"))
+        self.cgroup()?
+            .thaw()
+            .map_err(cgroup::failed("thaw the container's cgroup"))
     }
 }

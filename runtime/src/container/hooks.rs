@@ -11,15 +11,27 @@ use crate::hook_runner::HookRun;
 use crate::id::ContainerId;
 
 /// The state of a container in the words of the specification; `labels` hold the annotations and the bundle.
-pub(crate) fn oci_state(id: &ContainerId, labels: &[String], status: Status, pid: i32) -> oci::State {
+pub(crate) fn oci_state(
+    id: &ContainerId,
+    labels: &[String],
+    status: Status,
+    pid: i32,
+) -> oci::State {
     let pairs = || labels.iter().filter_map(|label| label.split_once('='));
     oci::State {
         version: oci::VERSION.to_owned(),
         id: id.to_string(),
         status,
         pid,
-        bundle: pairs().rev().find(|(key, _)| *key == "bundle").map(|(_, path)| path.to_owned()).unwrap_or_default(),
-        annotations: pairs().filter(|(key, _)| *key != "bundle").map(|(key, value)| (key.to_owned(), value.to_owned())).collect(),
+        bundle: pairs()
+            .rev()
+            .find(|(key, _)| *key == "bundle")
+            .map(|(_, path)| path.to_owned())
+            .unwrap_or_default(),
+        annotations: pairs()
+            .filter(|(key, _)| *key != "bundle")
+            .map(|(key, value)| (key.to_owned(), value.to_owned()))
+            .collect(),
     }
 }
 
@@ -29,9 +41,12 @@ pub(crate) fn run(hooks: &Hooks, point: HookPoint, state: &oci::State) -> Result
     if hooks.is_empty() {
         return Ok(());
     }
-    let stdin = serde_json::to_vec(state).map_err(|error| Error::system("encode the state for hooks", error))?;
+    let stdin = serde_json::to_vec(state)
+        .map_err(|error| Error::system("encode the state for hooks", error))?;
     for (index, hook) in hooks.iter().enumerate() {
-        let directory = Some(hook.dir.as_str()).filter(|dir| !dir.is_empty()).unwrap_or(&state.bundle);
+        let directory = Some(hook.dir.as_str())
+            .filter(|dir| !dir.is_empty())
+            .unwrap_or(&state.bundle);
         let run = HookRun {
             path: &hook.path,
             args: &hook.args,
@@ -40,14 +55,18 @@ pub(crate) fn run(hooks: &Hooks, point: HookPoint, state: &oci::State) -> Result
             timeout: hook.timeout,
             stdin: &stdin,
         };
-        run.run().map_err(|failure| failed(point, index, &failure))?;
+        run.run()
+            .map_err(|failure| failed(point, index, &failure))?;
     }
     Ok(())
 }
 
 /// The error of a failed hook.
 pub(crate) fn failed(point: HookPoint, index: usize, failure: &str) -> Error {
-    Error::new(ErrorKind::Hook, format!("error running {} hook #{index}: {failure}", point.name()))
+    Error::new(
+        ErrorKind::Hook,
+        format!("error running {} hook #{index}: {failure}", point.name()),
+    )
 }
 
 #[cfg(test)]
@@ -55,7 +74,9 @@ mod tests {
     use super::*;
 
     fn labels() -> Vec<String> {
-        ["bundle=annotation", "a=b=c", "bundle=/the bundle"].map(str::to_owned).to_vec()
+        ["bundle=annotation", "a=b=c", "bundle=/the bundle"]
+            .map(str::to_owned)
+            .to_vec()
     }
 
     #[test]
@@ -78,13 +99,20 @@ mod tests {
             ..configs::config::Command::default()
         };
         let hooks = Hooks {
-            create_runtime: vec![command("exit 0"), command("echo bad >&2; exit 2"), command(&format!("> {}", mark.display()))],
+            create_runtime: vec![
+                command("exit 0"),
+                command("echo bad >&2; exit 2"),
+                command(&format!("> {}", mark.display())),
+            ],
             ..Hooks::default()
         };
         let state = oci_state(&"x".parse().unwrap(), &[], Status::Creating, 1);
         let error = run(&hooks, HookPoint::CreateRuntime, &state).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Hook);
-        assert_eq!(error.to_string(), "error running createRuntime hook #1: exit status 2, stdout: , stderr: bad\n");
+        assert_eq!(
+            error.to_string(),
+            "error running createRuntime hook #1: exit status 2, stdout: , stderr: bad\n"
+        );
         assert!(!mark.exists());
         run(&hooks, HookPoint::Poststop, &state).unwrap();
     }

@@ -37,10 +37,20 @@ pub(crate) fn apply(
     })
 }
 
-fn user_namespace(mapping: &MountIdMapping, config: &Config, system: &System, process: &ProcessRef<'_>) -> Result<OwnedFd> {
+fn user_namespace(
+    mapping: &MountIdMapping,
+    config: &Config,
+    system: &System,
+    process: &ProcessRef<'_>,
+) -> Result<OwnedFd> {
     if !mapping.userns_path.is_empty() {
-        return namespaces::open(Path::new(&mapping.userns_path), Kind::User)
-            .map_err(|error| Error::with(ErrorKind::InvalidConfig, "user namespace of an id-mapped mount", error));
+        return namespaces::open(Path::new(&mapping.userns_path), Kind::User).map_err(|error| {
+            Error::with(
+                ErrorKind::InvalidConfig,
+                "user namespace of an id-mapped mount",
+                error,
+            )
+        });
     }
     let own = config.namespaces.contains(NamespaceType::User)
         && mapping.uid_mappings == config.uid_mappings
@@ -55,7 +65,9 @@ fn user_namespace(mapping: &MountIdMapping, config: &Config, system: &System, pr
 /// A user namespace with these maps that no process is in.
 fn make_user_namespace(uid: &[IdMap], gid: &[IdMap], system: &System) -> Result<OwnedFd> {
     const CLONE_NEWUSER: u32 = 0x1000_0000;
-    let failed = |error: nsenter::Error| Error::system("make a user namespace for an id-mapped mount", error);
+    let failed = |error: nsenter::Error| {
+        Error::system("make a user namespace for an id-mapped mount", error)
+    };
     let mut plan = PlanBuilder::new();
     plan.push("become dumpable", Op::Dumpable(true));
     plan.push("make a user namespace", Op::Unshare(CLONE_NEWUSER));
@@ -65,15 +77,37 @@ fn make_user_namespace(uid: &[IdMap], gid: &[IdMap], system: &System) -> Result<
     plan.push("report", Op::AskReady);
     plan.push("find nothing", Op::Lookup(vec![CString::default()]));
     plan.push("close the channel", Op::CloseControl);
-    plan.push("run nothing", Op::Exec { args: vec![CString::default()], env: Vec::new() });
+    plan.push(
+        "run nothing",
+        Op::Exec {
+            args: vec![CString::default()],
+            env: Vec::new(),
+        },
+    );
     let plan = plan.build().map_err(failed)?;
     let null = null()?;
-    let spawn = Spawn { plan: &plan, stdio: [null.as_fd(); 3], passed: Vec::new(), inputs: Vec::new(), cgroup: None };
+    let spawn = Spawn {
+        plan: &plan,
+        stdio: [null.as_fd(); 3],
+        passed: Vec::new(),
+        inputs: Vec::new(),
+        cgroup: None,
+    };
     let mut stub = spawn.start().map_err(failed)?;
-    let mut maker = Maker { uid, gid, system, namespace: None };
+    let mut maker = Maker {
+        uid,
+        gid,
+        system,
+        namespace: None,
+    };
     match stub.serve(&mut maker, Deadline::default()) {
         Err(error) if maker.namespace.is_none() => Err(failed(error)),
-        _ => maker.namespace.ok_or_else(|| Error::new(ErrorKind::Init, "no user namespace was made for an id-mapped mount")),
+        _ => maker.namespace.ok_or_else(|| {
+            Error::new(
+                ErrorKind::Init,
+                "no user namespace was made for an id-mapped mount",
+            )
+        }),
     }
 }
 

@@ -2,8 +2,8 @@
 
 use configs::Config;
 use configs::config;
-use nsenter::id_maps::{self, Request, Tools};
 use nsenter::Procfs;
+use nsenter::id_maps::{self, Request, Tools};
 use user::IdMaps;
 
 use crate::error::{Error, Result};
@@ -15,15 +15,31 @@ pub(crate) fn write(config: &Config, procfs: &Procfs, pid: u32) -> Result<()> {
         uid: maps(&config.uid_mappings),
         gid: maps(&config.gid_mappings),
         deny_setgroups: config.rootless_euid && is_own_group(&config.gid_mappings, own_gid),
-        tools: if config.rootless_euid { Tools::find(&std::env::var_os("PATH").unwrap_or_default()) } else { Tools::default() },
+        tools: if config.rootless_euid {
+            Tools::find(&std::env::var_os("PATH").unwrap_or_default())
+        } else {
+            Tools::default()
+        },
     };
-    id_maps::write(procfs, pid, &request).map_err(|error| Error::system("write the id maps of the user namespace", error))
+    id_maps::write(procfs, pid, &request)
+        .map_err(|error| Error::system("write the id maps of the user namespace", error))
 }
 
 /// Writes maps that have nothing to do with the container's, as root.
-pub(crate) fn write_maps(uid: &[config::IdMap], gid: &[config::IdMap], procfs: &Procfs, pid: u32) -> Result<()> {
-    let request = Request { uid: maps(uid), gid: maps(gid), deny_setgroups: false, tools: Tools::default() };
-    id_maps::write(procfs, pid, &request).map_err(|error| Error::system("write the id maps of a mount", error))
+pub(crate) fn write_maps(
+    uid: &[config::IdMap],
+    gid: &[config::IdMap],
+    procfs: &Procfs,
+    pid: u32,
+) -> Result<()> {
+    let request = Request {
+        uid: maps(uid),
+        gid: maps(gid),
+        deny_setgroups: false,
+        tools: Tools::default(),
+    };
+    id_maps::write(procfs, pid, &request)
+        .map_err(|error| Error::system("write the id maps of a mount", error))
 }
 
 /// The one map that the kernel takes without any privilege, at the price of `setgroups(2)`.
@@ -32,7 +48,11 @@ fn is_own_group(maps: &[config::IdMap], own_gid: u32) -> bool {
 }
 
 fn maps(from: &[config::IdMap]) -> IdMaps {
-    let convert = |map: &config::IdMap| user::IdMap { container: map.container_id, host: map.host_id, size: map.size };
+    let convert = |map: &config::IdMap| user::IdMap {
+        container: map.container_id,
+        host: map.host_id,
+        size: map.size,
+    };
     IdMaps::new(from.iter().map(convert).collect::<Vec<_>>())
 }
 
@@ -42,12 +62,19 @@ mod tests {
 
     #[test]
     fn only_a_single_map_of_the_own_group_gives_up_setgroups() {
-        let map = |container_id, host_id, size| config::IdMap { container_id, host_id, size };
+        let map = |container_id, host_id, size| config::IdMap {
+            container_id,
+            host_id,
+            size,
+        };
         assert!(is_own_group(&[map(0, 1000, 1)], 1000));
         assert!(!is_own_group(&[map(0, 1000, 1)], 1001));
         assert!(!is_own_group(&[map(1, 1000, 1)], 1000));
         assert!(!is_own_group(&[map(0, 1000, 2)], 1000));
-        assert!(!is_own_group(&[map(0, 1000, 1), map(1, 100_000, 65536)], 1000));
+        assert!(!is_own_group(
+            &[map(0, 1000, 1), map(1, 100_000, 65536)],
+            1000
+        ));
         assert!(!is_own_group(&[], 1000));
     }
 }

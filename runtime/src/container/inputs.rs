@@ -26,18 +26,28 @@ pub(crate) struct Inputs(Vec<(Slot, OwnedFd)>);
 
 impl Inputs {
     pub(crate) fn open(wanted: &[(Slot, Input)], sources: &Sources<'_>) -> Result<Self> {
-        wanted.iter().map(|(slot, input)| Ok((*slot, open(input, sources)?))).collect::<Result<_>>().map(Self)
+        wanted
+            .iter()
+            .map(|(slot, input)| Ok((*slot, open(input, sources)?)))
+            .collect::<Result<_>>()
+            .map(Self)
     }
 
     pub(crate) fn borrow(&self) -> Vec<(Slot, BorrowedFd<'_>)> {
-        self.0.iter().map(|(slot, descriptor)| (*slot, descriptor.as_fd())).collect()
+        self.0
+            .iter()
+            .map(|(slot, descriptor)| (*slot, descriptor.as_fd()))
+            .collect()
     }
 }
 
 fn open(input: &Input, sources: &Sources<'_>) -> Result<OwnedFd> {
     let copy = |source: Option<BorrowedFd<'_>>| {
-        let source = source.ok_or_else(|| Error::new(ErrorKind::System, format!("there is no {input}")))?;
-        source.try_clone_to_owned().map_err(|error| Error::system(format!("duplicate the {input}"), error))
+        let source =
+            source.ok_or_else(|| Error::new(ErrorKind::System, format!("there is no {input}")))?;
+        source
+            .try_clone_to_owned()
+            .map_err(|error| Error::system(format!("duplicate the {input}"), error))
     };
     match input {
         Input::ExecFifo => copy(sources.fifo),
@@ -47,7 +57,13 @@ fn open(input: &Input, sources: &Sources<'_>) -> Result<OwnedFd> {
         }
         Input::CgroupDirectory => copy(sources.cgroup),
         Input::Namespace { kind, path } => namespaces::open(Path::new(path), namespace(*kind))
-            .map_err(|error| Error::with(ErrorKind::InvalidConfig, format!("namespace path: {path}"), error)),
+            .map_err(|error| {
+                Error::with(
+                    ErrorKind::InvalidConfig,
+                    format!("namespace path: {path}"),
+                    error,
+                )
+            }),
         Input::InitPidfd => copy(sources.init),
     }
 }

@@ -36,13 +36,13 @@ use directory::StateDirectory;
 pub(crate) use stats::read_stats;
 pub(crate) use system::System;
 
+use crate::OciState;
 use crate::child::Child;
 use crate::error::{Error, Result};
 use crate::exit_status::ExitStatus;
 use crate::id::ContainerId;
 use crate::root::Runtime;
 use crate::state::{Record, State};
-use crate::OciState;
 
 /// A container: made by [`Runtime::create`](crate::Runtime::create) or found again by
 /// [`Runtime::load`](crate::Runtime::load).
@@ -63,7 +63,14 @@ impl Container {
     pub(crate) fn load(runtime: Runtime, id: &ContainerId) -> Result<Self> {
         let directory = StateDirectory::open(runtime.root()?, runtime.path(), id)?;
         let record = directory.read_state()?;
-        Ok(Self { id: id.clone(), runtime, directory, record, child: None, warnings: Vec::new() })
+        Ok(Self {
+            id: id.clone(),
+            runtime,
+            directory,
+            record,
+            child: None,
+            warnings: Vec::new(),
+        })
     }
 
     /// The id.
@@ -88,7 +95,12 @@ impl Container {
     #[must_use]
     pub fn bundle(&self) -> &Path {
         let labels = self.record.config.labels.iter().rev();
-        Path::new(labels.filter_map(|label| label.strip_prefix("bundle=")).next().unwrap_or_default())
+        Path::new(
+            labels
+                .filter_map(|label| label.strip_prefix("bundle="))
+                .next()
+                .unwrap_or_default(),
+        )
     }
 
     /// The root file system.
@@ -133,8 +145,17 @@ impl Container {
     /// Those of [`status`](Self::status).
     pub fn oci_state(&self) -> Result<OciState> {
         let status = self.status()?;
-        let pid = if status == crate::Status::Stopped { None } else { self.pid() };
-        Ok(hooks::oci_state(&self.id, &self.record.config.labels, status, pid.unwrap_or(0)))
+        let pid = if status == crate::Status::Stopped {
+            None
+        } else {
+            self.pid()
+        };
+        Ok(hooks::oci_state(
+            &self.id,
+            &self.record.config.labels,
+            status,
+            pid.unwrap_or(0),
+        ))
     }
 
     /// The init process, if it is a child of this process.
@@ -159,7 +180,8 @@ impl Container {
             return child.wait();
         }
         if let Some(pidfd) = self.init_pidfd()? {
-            nsenter::pidfd::wait_timeout(&pidfd, None).map_err(|error| Error::system("wait for the container", error))?;
+            nsenter::pidfd::wait_timeout(&pidfd, None)
+                .map_err(|error| Error::system("wait for the container", error))?;
         }
         Ok(ExitStatus::Unknown)
     }
@@ -171,8 +193,12 @@ impl Container {
     pub fn wait_timeout(&self, timeout: std::time::Duration) -> Result<bool> {
         let waited = |error| Error::system("wait for the container", error);
         let ended = match (&self.child, self.init_pidfd()?) {
-            (Some(child), _) => nsenter::pidfd::wait_timeout(child.pidfd(), Some(timeout)).map_err(waited)?,
-            (None, Some(pidfd)) => nsenter::pidfd::wait_timeout(&pidfd, Some(timeout)).map_err(waited)?,
+            (Some(child), _) => {
+                nsenter::pidfd::wait_timeout(child.pidfd(), Some(timeout)).map_err(waited)?
+            }
+            (None, Some(pidfd)) => {
+                nsenter::pidfd::wait_timeout(&pidfd, Some(timeout)).map_err(waited)?
+            }
             (None, None) => true,
         };
         if let (true, Some(child)) = (ended, &self.child) {
@@ -184,8 +210,14 @@ impl Container {
     /// A pidfd of the init process, if it is alive. The start time is compared after opening, so it is that very process.
     pub(crate) fn init_pidfd(&self) -> Result<Option<OwnedFd>> {
         let record = self.current()?;
-        let Some(pid) = u32::try_from(record.init_process_pid).ok().filter(|pid| *pid != 0) else { return Ok(None) };
-        match nsenter::pidfd::open_verified(self.system().procfs()?, pid, record.init_process_start) {
+        let Some(pid) = u32::try_from(record.init_process_pid)
+            .ok()
+            .filter(|pid| *pid != 0)
+        else {
+            return Ok(None);
+        };
+        match nsenter::pidfd::open_verified(self.system().procfs()?, pid, record.init_process_start)
+        {
             Ok(pidfd) => Ok(Some(pidfd)),
             Err(error) if error.kind() == nsenter::ErrorKind::Process => Ok(None),
             Err(error) => Err(Error::system("open the init process", error)),
@@ -206,7 +238,10 @@ impl Container {
 
     /// Whether a pid namespace was made for the container: then the end of its init process is the end of all.
     fn has_own_pids(&self) -> bool {
-        self.record.config.namespaces.is_private(configs::config::NamespaceType::Pid)
+        self.record
+            .config
+            .namespaces
+            .is_private(configs::config::NamespaceType::Pid)
     }
 
     fn current(&self) -> Result<std::borrow::Cow<'_, Record>> {
@@ -216,5 +251,4 @@ impl Container {
         }
         self.directory.read_state().map(std::borrow::Cow::Owned)
     }
-
 }

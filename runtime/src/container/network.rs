@@ -29,7 +29,8 @@ pub(crate) fn check(config: &Config) -> Result<()> {
         net_device(host, &device.name)?;
     }
     for route in &config.routes {
-        Route::parse(&route.destination, &route.source, &route.gateway, None).map_err(invalid("routes"))?;
+        Route::parse(&route.destination, &route.source, &route.gateway, None)
+            .map_err(invalid("routes"))?;
     }
     Ok(())
 }
@@ -41,17 +42,29 @@ pub(crate) fn configure(config: &Config, socket: OwnedFd, process: &ProcessRef<'
     let mut host = Socket::connect().map_err(failed)?;
     let namespace = PathBuf::from(format!("/proc/{}/ns/net", process.pid()));
     for (name, device) in &config.net_devices {
-        net_device(name, &device.name)?.move_to(&mut host, &mut inside, &namespace).map_err(failed)?;
+        net_device(name, &device.name)?
+            .move_to(&mut host, &mut inside, &namespace)
+            .map_err(failed)?;
     }
-    for network in config.networks.iter().filter(|network| network.kind == "veth") {
+    for network in config
+        .networks
+        .iter()
+        .filter(|network| network.kind == "veth")
+    {
         Veth::parse(network)?.make(&mut host, &mut inside)?;
     }
     for route in &config.routes {
         let link = match route.interface_name.as_str() {
             "" => None,
-            name => Some(inside.link_by_name(&name.parse().map_err(invalid("routes"))?).map_err(failed)?.index),
+            name => Some(
+                inside
+                    .link_by_name(&name.parse().map_err(invalid("routes"))?)
+                    .map_err(failed)?
+                    .index,
+            ),
         };
-        let route = Route::parse(&route.destination, &route.source, &route.gateway, link).map_err(invalid("routes"))?;
+        let route = Route::parse(&route.destination, &route.source, &route.gateway, link)
+            .map_err(invalid("routes"))?;
         inside.add_route(&route).map_err(failed)?;
     }
     Ok(())
@@ -59,7 +72,10 @@ pub(crate) fn configure(config: &Config, socket: OwnedFd, process: &ProcessRef<'
 
 /// Counters of the host's ends of the container's veth pairs, as the container sees them.
 pub(crate) fn statistics(networks: &[Network]) -> Result<Option<Vec<NetworkInterface>>> {
-    let mut veths = networks.iter().filter(|network| network.kind == "veth").peekable();
+    let mut veths = networks
+        .iter()
+        .filter(|network| network.kind == "veth")
+        .peekable();
     if veths.peek().is_none() {
         return Ok(None);
     }
@@ -92,8 +108,15 @@ fn invalid(field: &str) -> impl Fn(netlink::Error) -> Error {
 }
 
 fn net_device(host: &str, new: &str) -> Result<NetDevice> {
-    let name = |text: &str| text.parse::<InterfaceName>().map_err(invalid("linux.netDevices"));
-    let new = if new.is_empty() { None } else { Some(name(new)?) };
+    let name = |text: &str| {
+        text.parse::<InterfaceName>()
+            .map_err(invalid("linux.netDevices"))
+    };
+    let new = if new.is_empty() {
+        None
+    } else {
+        Some(name(new)?)
+    };
     Ok(NetDevice::new(name(host)?, new))
 }
 
@@ -113,17 +136,32 @@ struct Veth {
 
 impl Veth {
     fn parse(from: &Network) -> Result<Self> {
-        fn part<T: std::str::FromStr<Err = E>, E>(field: &str, text: &str, problem: impl Fn(E) -> Error) -> Result<Option<T>> {
+        fn part<T: std::str::FromStr<Err = E>, E>(
+            field: &str,
+            text: &str,
+            problem: impl Fn(E) -> Error,
+        ) -> Result<Option<T>> {
             if text.is_empty() {
                 return Ok(None);
             }
-            text.parse().map(Some).map_err(|error| problem(error).context(format!("networks: {field} {text:?}")))
+            text.parse()
+                .map(Some)
+                .map_err(|error| problem(error).context(format!("networks: {field} {text:?}")))
         }
-        let netlink = |error: netlink::Error| Error::with(ErrorKind::InvalidConfig, "invalid", error);
-        let address = |error: std::net::AddrParseError| Error::with(ErrorKind::InvalidConfig, "invalid", error);
+        let netlink =
+            |error: netlink::Error| Error::with(ErrorKind::InvalidConfig, "invalid", error);
+        let address = |error: std::net::AddrParseError| {
+            Error::with(ErrorKind::InvalidConfig, "invalid", error)
+        };
         let missing = |field: &str| Error::config(format!("networks: a veth needs {field}"));
-        let addresses = [part("address", &from.address, netlink)?, part("ipv6_address", &from.ipv6_address, netlink)?];
-        let gateways = [part("gateway", &from.gateway, address)?, part("ipv6_gateway", &from.ipv6_gateway, address)?];
+        let addresses = [
+            part("address", &from.address, netlink)?,
+            part("ipv6_address", &from.ipv6_address, netlink)?,
+        ];
+        let gateways = [
+            part("gateway", &from.gateway, address)?,
+            part("ipv6_gateway", &from.ipv6_gateway, address)?,
+        ];
         Ok(Self {
             inside: part("name", &from.name, netlink)?.ok_or_else(|| missing("a name"))?,
             outside: part("host_interface_name", &from.host_interface_name, netlink)?
@@ -139,10 +177,18 @@ impl Veth {
     }
 
     fn make(&self, host: &mut Socket, inside: &mut Socket) -> Result<()> {
-        let failed = |error| Error::system(format!("make veth pair {} and {}", self.outside, self.inside), error);
+        let failed = |error| {
+            Error::system(
+                format!("make veth pair {} and {}", self.outside, self.inside),
+                error,
+            )
+        };
         let namespace = inside.namespace().map_err(failed)?;
         // Its other end is born in the container under its final name: nothing to move or rename.
-        let kind = LinkKind::Veth { peer: &self.inside, peer_namespace: Some(namespace.as_fd()) };
+        let kind = LinkKind::Veth {
+            peer: &self.inside,
+            peer_namespace: Some(namespace.as_fd()),
+        };
         let mut pair = NewLink::new(&self.outside, kind);
         pair.mtu = self.mtu;
         pair.tx_queue_len = self.tx_queue_len;
@@ -198,7 +244,10 @@ mod tests {
     }
 
     fn config(network: Network) -> Config {
-        Config { networks: vec![Network::loopback(), network], ..Config::default() }
+        Config {
+            networks: vec![Network::loopback(), network],
+            ..Config::default()
+        }
     }
 
     #[test]
@@ -225,7 +274,12 @@ mod tests {
     fn zero_leaves_sizes_to_the_kernel() {
         let parsed = Veth::parse(&veth()).unwrap();
         assert_eq!((parsed.mtu, parsed.tx_queue_len), (None, None));
-        let parsed = Veth::parse(&Network { mtu: 1400, txqueuelen: 5, ..veth() }).unwrap();
+        let parsed = Veth::parse(&Network {
+            mtu: 1400,
+            txqueuelen: 5,
+            ..veth()
+        })
+        .unwrap();
         assert_eq!((parsed.mtu, parsed.tx_queue_len), (Some(1400), Some(5)));
         assert_eq!(parsed.addresses.len(), 1);
         assert_eq!(parsed.gateways, [IpAddr::from([10, 1, 2, 1])]);
@@ -234,7 +288,13 @@ mod tests {
     #[test]
     fn without_a_pair_there_are_no_counters() {
         assert_eq!(statistics(&[Network::loopback()]).unwrap(), None);
-        let unnamed = Network { host_interface_name: String::new(), ..veth() };
-        assert_eq!(statistics(&[unnamed]).unwrap(), Some(vec![NetworkInterface::default()]));
+        let unnamed = Network {
+            host_interface_name: String::new(),
+            ..veth()
+        };
+        assert_eq!(
+            statistics(&[unnamed]).unwrap(),
+            Some(vec![NetworkInterface::default()])
+        );
     }
 }

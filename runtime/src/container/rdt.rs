@@ -9,7 +9,10 @@ use crate::error::{Error, ErrorKind, Result};
 pub(crate) fn check(config: &Config) -> Result<()> {
     match config.intel_rdt {
         None => Ok(()),
-        Some(_) => Err(Error::new(ErrorKind::Unsupported, "linux.intelRdt: not supported by this version")),
+        Some(_) => Err(Error::new(
+            ErrorKind::Unsupported,
+            "linux.intelRdt: not supported by this version",
+        )),
     }
 }
 

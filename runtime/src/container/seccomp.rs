@@ -14,20 +14,40 @@ use crate::send_descriptor;
 
 /// Compiles the filter of the configuration, if it has one.
 pub(crate) fn compile(config: &Config, warnings: &mut Vec<String>) -> Result<Option<Filter>> {
-    let Some(from) = &config.seccomp else { return Ok(None) };
+    let Some(from) = &config.seccomp else {
+        return Ok(None);
+    };
     let compiled = seccomp::compile(&profile(from), Backend::Native)
         .map_err(|error| Error::with(ErrorKind::InvalidConfig, "linux.seccomp", error))?;
-    warnings.extend(compiled.warnings.iter().map(|warning| format!("linux.seccomp: {warning}")));
+    warnings.extend(
+        compiled
+            .warnings
+            .iter()
+            .map(|warning| format!("linux.seccomp: {warning}")),
+    );
     let program = &compiled.program;
-    Ok(Some(Filter { flags: program.flags().bits(), program: program.as_bytes().to_vec(), listener: program.notify() }))
+    Ok(Some(Filter {
+        flags: program.flags().bits(),
+        program: program.as_bytes().to_vec(),
+        listener: program.notify(),
+    }))
 }
 
 fn profile(from: &config::Seccomp) -> Profile {
     Profile {
         default_action: from.default_action.name().to_owned(),
         default_errno_ret: from.default_errno_ret,
-        architectures: from.architectures.iter().map(|architecture| architecture.name().to_owned()).collect(),
-        flags: Some(from.flags.iter().map(|flag| flag.name().to_owned()).collect()),
+        architectures: from
+            .architectures
+            .iter()
+            .map(|architecture| architecture.name().to_owned())
+            .collect(),
+        flags: Some(
+            from.flags
+                .iter()
+                .map(|flag| flag.name().to_owned())
+                .collect(),
+        ),
         listener_path: some(&from.listener_path),
         listener_metadata: some(&from.listener_metadata),
         syscalls: from
@@ -40,7 +60,12 @@ fn profile(from: &config::Seccomp) -> Profile {
                 args: call
                     .args
                     .iter()
-                    .map(|arg| Arg { index: arg.index, value: arg.value, value_two: arg.value_two, op: arg.op.name().to_owned() })
+                    .map(|arg| Arg {
+                        index: arg.index,
+                        value: arg.value,
+                        value_two: arg.value_two,
+                        op: arg.op.name().to_owned(),
+                    })
                     .collect(),
             })
             .collect(),
@@ -61,10 +86,23 @@ pub(crate) struct Agent {
 impl Agent {
     /// Connects to the agent if the filter has a notification descriptor.
     pub(crate) fn connect(config: &Config, filter: Option<&Filter>) -> Result<Option<Self>> {
-        let (Some(profile), true) = (&config.seccomp, filter.is_some_and(|filter| filter.listener)) else { return Ok(None) };
-        let socket = send_descriptor::connect(Path::new(&profile.listener_path))
-            .map_err(|error| Error::system("failed to connect with seccomp agent specified in the seccomp profile", error))?;
-        Ok(Some(Self { socket, metadata: profile.listener_metadata.clone() }))
+        let (Some(profile), true) = (
+            &config.seccomp,
+            filter.is_some_and(|filter| filter.listener),
+        ) else {
+            return Ok(None);
+        };
+        let socket =
+            send_descriptor::connect(Path::new(&profile.listener_path)).map_err(|error| {
+                Error::system(
+                    "failed to connect with seccomp agent specified in the seccomp profile",
+                    error,
+                )
+            })?;
+        Ok(Some(Self {
+            socket,
+            metadata: profile.listener_metadata.clone(),
+        }))
     }
 
     /// Hands the descriptor over; no reply is awaited.
@@ -76,7 +114,8 @@ impl Agent {
             metadata: self.metadata.clone(),
             state,
         };
-        let text = serde_json::to_vec(&message).map_err(|error| Error::system("encode the state for the seccomp agent", error))?;
+        let text = serde_json::to_vec(&message)
+            .map_err(|error| Error::system("encode the state for the seccomp agent", error))?;
         send_descriptor::send(self.socket.as_fd(), &text, listener.as_fd())
             .map_err(|error| Error::system("send the seccomp descriptor to the agent", error))
     }

@@ -18,7 +18,9 @@ impl Container {
         if signal == Signal::KILL && !self.has_own_pids() {
             return self.kill_shared();
         }
-        let Some(pidfd) = self.init_pidfd()? else { return Err(not_running()) };
+        let Some(pidfd) = self.init_pidfd()? else {
+            return Err(not_running());
+        };
         use std::os::fd::AsFd;
         match send(pidfd.as_fd(), signal) {
             Err(error) if error.kind() == ErrorKind::NotRunning => return Err(not_running()),
@@ -26,7 +28,9 @@ impl Container {
         }
         if signal == Signal::KILL && self.is_frozen()? {
             // A frozen process of cgroup v1 does not die before it is thawed; on v2 this changes nothing.
-            self.cgroup()?.thaw().map_err(cgroup::failed("thaw the container's cgroup"))?;
+            self.cgroup()?
+                .thaw()
+                .map_err(cgroup::failed("thaw the container's cgroup"))?;
         }
         Ok(())
     }
@@ -35,7 +39,10 @@ impl Container {
     fn kill_shared(&self) -> Result<()> {
         match self.signal_all(Signal::KILL) {
             Ok(()) => Ok(()),
-            Err(error) if error.kind() == ErrorKind::CgroupNotFound || self.record.config.rootless_cgroups => {
+            Err(error)
+                if error.kind() == ErrorKind::CgroupNotFound
+                    || self.record.config.rootless_cgroups =>
+            {
                 // Without a cgroup the init process is all that can be found.
                 match self.init_pidfd()? {
                     Some(pidfd) => {
@@ -56,13 +63,22 @@ impl Container {
     pub fn signal_all(&self, signal: Signal) -> Result<()> {
         let group = self.cgroup()?;
         if !group.exists() {
-            return Err(Error::new(ErrorKind::CgroupNotFound, "the container's cgroup does not exist"));
+            return Err(Error::new(
+                ErrorKind::CgroupNotFound,
+                "the container's cgroup does not exist",
+            ));
         }
         if signal == Signal::KILL {
-            return group.kill().map_err(cgroup::failed("kill the processes of the container"));
+            return group
+                .kill()
+                .map_err(cgroup::failed("kill the processes of the container"));
         }
         // Frozen, no process can leave or make another one meanwhile.
-        let frozen = if self.is_frozen()? { None } else { group.freeze_guard().ok() };
+        let frozen = if self.is_frozen()? {
+            None
+        } else {
+            group.freeze_guard().ok()
+        };
         let result = signal_each(&group, signal);
         drop(frozen);
         result
@@ -77,7 +93,10 @@ impl Container {
             return Ok(self.pid().into_iter().collect());
         }
         match self.cgroup()?.all_processes() {
-            Ok(pids) => Ok(pids.into_iter().filter_map(|pid| i32::try_from(pid).ok()).collect()),
+            Ok(pids) => Ok(pids
+                .into_iter()
+                .filter_map(|pid| i32::try_from(pid).ok())
+                .collect()),
             Err(error) if error.kind() == cgroups::ErrorKind::NotFound => Ok(Vec::new()),
             Err(error) => Err(cgroup::failed("list the processes of the container")(error)),
         }
@@ -86,12 +105,18 @@ impl Container {
 
 fn signal_each(group: &Cgroup, signal: Signal) -> Result<()> {
     use std::os::fd::AsFd;
-    let listed = group.all_processes().map_err(cgroup::failed("list the processes of the container"))?;
+    let listed = group
+        .all_processes()
+        .map_err(cgroup::failed("list the processes of the container"))?;
     let mut first = Ok(());
     for pid in listed {
-        let Ok(pidfd) = nsenter::pidfd::open(pid) else { continue };
+        let Ok(pidfd) = nsenter::pidfd::open(pid) else {
+            continue;
+        };
         // The number may have gone to a stranger since it was listed: it is ours only if it is still in the cgroup.
-        let still_listed = group.all_processes().map_err(cgroup::failed("list the processes of the container"))?;
+        let still_listed = group
+            .all_processes()
+            .map_err(cgroup::failed("list the processes of the container"))?;
         if !still_listed.contains(&pid) {
             continue;
         }

@@ -29,15 +29,24 @@ impl Container {
         let fifo = match self.directory.open_fifo(OFlags::WRONLY | OFlags::NONBLOCK) {
             Ok(Some(fifo)) => fifo,
             Ok(None) => return refused("cannot start an already running container"),
-            Err(Errno::NXIO) => return Err(Error::new(ErrorKind::NotRunning, "container process is already dead")),
+            Err(Errno::NXIO) => {
+                return Err(Error::new(
+                    ErrorKind::NotRunning,
+                    "container process is already dead",
+                ));
+            }
             Err(errno) => return Err(failed(errno)),
         };
         // A reader of our own: writing must not raise SIGPIPE if the other one ends just now.
-        let _reader = self.directory.open_fifo(OFlags::RDONLY | OFlags::NONBLOCK).map_err(failed)?;
+        let _reader = self
+            .directory
+            .open_fifo(OFlags::RDONLY | OFlags::NONBLOCK)
+            .map_err(failed)?;
         if !self.directory.claim_fifo()? {
             return refused("cannot start an already running container");
         }
-        rustix::io::retry_on_intr(|| rustix::io::write(&fifo, b"0")).map_err(|errno| Error::system("write the exec fifo", errno))?;
+        rustix::io::retry_on_intr(|| rustix::io::write(&fifo, b"0"))
+            .map_err(|errno| Error::system("write the exec fifo", errno))?;
         Ok(())
     }
 }

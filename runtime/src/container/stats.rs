@@ -18,6 +18,12 @@ impl Container {
 }
 
 pub(crate) fn read_stats(group: &Cgroup, networks: &[Network]) -> Result<Stats> {
-    let cgroup = group.stats().map_err(cgroup::failed("read the statistics of the container's cgroup"))?;
-    Ok(Stats { cgroup, network_interfaces: network::statistics(networks)?, ..Stats::default() })
+    let cgroup = group.stats().map_err(cgroup::failed(
+        "read the statistics of the container's cgroup",
+    ))?;
+    Ok(Stats {
+        cgroup,
+        network_interfaces: network::statistics(networks)?,
+        ..Stats::default()
+    })
 }

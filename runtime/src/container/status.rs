@@ -17,22 +17,36 @@ impl Container {
             let pid = i32::try_from(creator.pid).unwrap_or(-1);
             let alive = self.system().is_alive(pid, creator.start)?;
             // What a dead creator left behind is not going to become a container.
-            return Ok(if alive { Status::Creating } else { Status::Stopped });
+            return Ok(if alive {
+                Status::Creating
+            } else {
+                Status::Stopped
+            });
         }
         if self.is_frozen()? {
             return Ok(Status::Paused);
         }
-        if !self.system().is_alive(record.init_process_pid, record.init_process_start)? {
+        if !self
+            .system()
+            .is_alive(record.init_process_pid, record.init_process_start)?
+        {
             return Ok(Status::Stopped);
         }
-        Ok(if self.directory.has_fifo()? { Status::Created } else { Status::Running })
+        Ok(if self.directory.has_fifo()? {
+            Status::Created
+        } else {
+            Status::Running
+        })
     }
 
     /// Pid of the init process as this process sees it, if it is alive.
     #[must_use]
     pub fn pid(&self) -> Option<i32> {
         let record = self.current().ok()?;
-        let alive = self.system().is_alive(record.init_process_pid, record.init_process_start).unwrap_or(false);
+        let alive = self
+            .system()
+            .is_alive(record.init_process_pid, record.init_process_start)
+            .unwrap_or(false);
         alive.then_some(record.init_process_pid)
     }
 
@@ -50,7 +64,11 @@ impl Container {
 
     /// Fails unless the init process is alive.
     pub(super) fn require_running(&self) -> Result<()> {
-        if self.pid().is_some() { Ok(()) } else { Err(not_running()) }
+        if self.pid().is_some() {
+            Ok(())
+        } else {
+            Err(not_running())
+        }
     }
 }
 
@@ -78,14 +96,20 @@ mod tests {
 
     impl Machine {
         fn new() -> Self {
-            let this = Self { dir: tempfile::tempdir().unwrap() };
+            let this = Self {
+                dir: tempfile::tempdir().unwrap(),
+            };
             for directory in ["proc/self", "cgroup/x", "state/x"] {
                 fs::create_dir_all(this.path(directory)).unwrap();
             }
             fs::write(this.path("proc/cgroup"), "0::/\n").unwrap();
             fs::write(this.path("cgroup/cgroup.controllers"), "cpu memory\n").unwrap();
             fs::write(this.path("cgroup/x/cgroup.freeze"), "0\n").unwrap();
-            fs::write(this.path("cgroup/x/cgroup.events"), "populated 1\nfrozen 0\n").unwrap();
+            fs::write(
+                this.path("cgroup/x/cgroup.events"),
+                "populated 1\nfrozen 0\n",
+            )
+            .unwrap();
             this.record("");
             this
         }
@@ -107,20 +131,32 @@ mod tests {
             let directory = self.path(&format!("proc/{pid}"));
             fs::create_dir_all(&directory).unwrap();
             let zeros = "0 ".repeat(18);
-            fs::write(directory.join("stat"), format!("{pid} (a) b) {state} {zeros}{start} 0 0\n")).unwrap();
+            fs::write(
+                directory.join("stat"),
+                format!("{pid} (a) b) {state} {zeros}{start} 0 0\n"),
+            )
+            .unwrap();
         }
 
         fn freeze(&self) {
             fs::write(self.path("cgroup/x/cgroup.freeze"), "1\n").unwrap();
-            fs::write(self.path("cgroup/x/cgroup.events"), "populated 1\nfrozen 1\n").unwrap();
+            fs::write(
+                self.path("cgroup/x/cgroup.events"),
+                "populated 1\nfrozen 1\n",
+            )
+            .unwrap();
         }
 
         fn container(&self) -> Container {
             let open = |path: &Path| OwnedFd::from(fs::File::open(path).unwrap());
             let proc = Procfs::open_at(open(&self.path("proc"))).unwrap();
             let cgroup = self.path("cgroup");
-            let hierarchy = cgroups::Hierarchy::open_at(open(&cgroup), &cgroup, open(&self.path("proc"))).unwrap();
-            let runtime = Runtime::new(self.path("state")).unwrap().with_system(System::fake(proc, hierarchy));
+            let hierarchy =
+                cgroups::Hierarchy::open_at(open(&cgroup), &cgroup, open(&self.path("proc")))
+                    .unwrap();
+            let runtime = Runtime::new(self.path("state"))
+                .unwrap()
+                .with_system(System::fake(proc, hierarchy));
             runtime.load(&ContainerId::new("x").unwrap()).unwrap()
         }
 
@@ -156,8 +192,17 @@ mod tests {
         assert_eq!(container.status().unwrap(), Status::Stopped);
         assert_eq!(container.pid(), None);
         assert_eq!(container.oci_state().unwrap().pid, 0);
-        assert_eq!(container.signal(crate::Signal::TERM).unwrap_err().kind(), ErrorKind::NotRunning);
-        assert_eq!(container.exec(crate::Process::new(["x"])).unwrap_err().kind(), ErrorKind::NotRunning);
+        assert_eq!(
+            container.signal(crate::Signal::TERM).unwrap_err().kind(),
+            ErrorKind::NotRunning
+        );
+        assert_eq!(
+            container
+                .exec(crate::Process::new(["x"]))
+                .unwrap_err()
+                .kind(),
+            ErrorKind::NotRunning
+        );
     }
 
     #[test]
@@ -169,8 +214,14 @@ mod tests {
         fs::write(machine.path("state/x/exec.fifo"), "").unwrap();
         let container = machine.container();
         assert_eq!(container.status().unwrap(), Status::Paused);
-        assert_eq!(container.pause().unwrap_err().to_string(), "container not running");
-        assert_eq!(container.start().unwrap_err().to_string(), "cannot start a container in the paused state");
+        assert_eq!(
+            container.pause().unwrap_err().to_string(),
+            "container not running"
+        );
+        assert_eq!(
+            container.start().unwrap_err().to_string(),
+            "cannot start a container in the paused state"
+        );
         assert_eq!(container.destroy().unwrap_err().kind(), ErrorKind::Paused);
     }
 
@@ -191,7 +242,10 @@ mod tests {
         machine.process(7, 'S', 500);
         let container = machine.container();
         assert_eq!(container.status().unwrap(), Status::Creating);
-        assert_eq!(container.destroy().unwrap_err().kind(), ErrorKind::InvalidState);
+        assert_eq!(
+            container.destroy().unwrap_err().kind(),
+            ErrorKind::InvalidState
+        );
         // The creator finishes: what was loaded before sees it.
         machine.record("");
         machine.process(42, 'S', 1000);
@@ -202,13 +256,25 @@ mod tests {
     fn verbs_that_need_another_status_say_which() {
         let machine = Machine::new();
         let stopped = machine.container();
-        assert_eq!(stopped.start().unwrap_err().to_string(), "cannot start a container that has stopped");
-        assert_eq!(stopped.resume().unwrap_err().to_string(), "container not paused");
+        assert_eq!(
+            stopped.start().unwrap_err().to_string(),
+            "cannot start a container that has stopped"
+        );
+        assert_eq!(
+            stopped.resume().unwrap_err().to_string(),
+            "container not paused"
+        );
         assert_eq!(stopped.pause().unwrap_err().kind(), ErrorKind::NotRunning);
         assert!(stopped.wait_timeout(std::time::Duration::ZERO).unwrap());
         machine.process(42, 'S', 1000);
         let running = machine.container();
-        assert_eq!(running.start().unwrap_err().to_string(), "cannot start an already running container");
-        assert_eq!(running.destroy().unwrap_err().to_string(), "container still running");
+        assert_eq!(
+            running.start().unwrap_err().to_string(),
+            "cannot start an already running container"
+        );
+        assert_eq!(
+            running.destroy().unwrap_err().to_string(),
+            "container still running"
+        );
     }
 }

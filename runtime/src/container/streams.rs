@@ -33,15 +33,20 @@ impl Streams {
                 Stdio::Null => null()?,
                 Stdio::Descriptor(descriptor) => descriptor,
                 Stdio::Pipe => {
-                    let (read, write) = pipe_with(PipeFlags::CLOEXEC).map_err(|errno| Error::system("make a pipe", errno))?;
+                    let (read, write) = pipe_with(PipeFlags::CLOEXEC)
+                        .map_err(|errno| Error::system("make a pipe", errno))?;
                     let (inside, outside, slot) = match number {
                         0 => (read, write, &mut ours.stdin),
                         1 => (write, read, &mut ours.stdout),
                         _ => (write, read, &mut ours.stderr),
                     };
                     if owner != (0, 0) {
-                        fchown(&inside, Some(Uid::from_raw(owner.0)), Some(Gid::from_raw(owner.1)))
-                            .map_err(|errno| Error::system("change the owner of a pipe", errno))?;
+                        fchown(
+                            &inside,
+                            Some(Uid::from_raw(owner.0)),
+                            Some(Gid::from_raw(owner.1)),
+                        )
+                        .map_err(|errno| Error::system("change the owner of a pipe", errno))?;
                     }
                     *slot = Some(outside);
                     inside
@@ -63,8 +68,17 @@ impl Streams {
     /// Where the streams lead, as procfs says; empty where that cannot be read.
     pub(crate) fn external_descriptors(&self) -> Vec<String> {
         use std::os::fd::AsRawFd;
-        let link = |descriptor: &OwnedFd| std::fs::read_link(format!("/proc/self/fd/{}", descriptor.as_raw_fd()));
-        self.theirs.iter().map(|one| link(one).map(|path| path.to_string_lossy().into_owned()).unwrap_or_default()).collect()
+        let link = |descriptor: &OwnedFd| {
+            std::fs::read_link(format!("/proc/self/fd/{}", descriptor.as_raw_fd()))
+        };
+        self.theirs
+            .iter()
+            .map(|one| {
+                link(one)
+                    .map(|path| path.to_string_lossy().into_owned())
+                    .unwrap_or_default()
+            })
+            .collect()
     }
 }
 
@@ -100,5 +114,6 @@ impl Receivers {
 }
 
 fn connect(path: &Path) -> Result<OwnedFd> {
-    send_descriptor::connect(path).map_err(|error| Error::system(format!("failed to dial {}", path.display()), error))
+    send_descriptor::connect(path)
+        .map_err(|error| Error::system(format!("failed to dial {}", path.display()), error))
 }

@@ -18,7 +18,10 @@ impl System {
     /// Made-up file systems in place of the machine's.
     #[cfg(test)]
     pub(crate) fn fake(procfs: Procfs, hierarchy: Hierarchy) -> Self {
-        Self { procfs: procfs.into(), hierarchy: hierarchy.into() }
+        Self {
+            procfs: procfs.into(),
+            hierarchy: hierarchy.into(),
+        }
     }
 
     pub(crate) fn procfs(&self) -> Result<&Procfs> {
@@ -33,13 +36,16 @@ impl System {
         if let Some(hierarchy) = self.hierarchy.get() {
             return Ok(hierarchy);
         }
-        let hierarchy = Hierarchy::system().map_err(|error| Error::system("find the cgroup hierarchies", error))?;
+        let hierarchy = Hierarchy::system()
+            .map_err(|error| Error::system("find the cgroup hierarchies", error))?;
         Ok(self.hierarchy.get_or_init(|| hierarchy))
     }
 
     /// Whether the recorded process is alive, which takes its pid *and* its start time.
     pub(crate) fn is_alive(&self, pid: i32, start: u64) -> Result<bool> {
-        let Some(pid) = u32::try_from(pid).ok().filter(|pid| *pid != 0) else { return Ok(false) };
+        let Some(pid) = u32::try_from(pid).ok().filter(|pid| *pid != 0) else {
+            return Ok(false);
+        };
         match self.procfs()?.stat(pid) {
             Ok(stat) => Ok(stat.start_time() == start && stat.is_alive()),
             Err(error) if error.kind() == nsenter::ErrorKind::Process => Ok(false),

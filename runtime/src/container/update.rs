@@ -29,7 +29,11 @@ impl Container {
                 let before = self.wanted(&state.config.cgroups.resources)?;
                 if let Err(again) = group.set(&before) {
                     log::debug!("setting the former limits again failed: {again}");
-                    return Err(Error::with(error.kind(), "the former limits could not be restored", error));
+                    return Err(Error::with(
+                        error.kind(),
+                        "the former limits could not be restored",
+                        error,
+                    ));
                 }
                 return Err(error);
             }
@@ -40,7 +44,11 @@ impl Container {
         }
         state.config.cgroups.resources = config.cgroups.resources.clone();
         self.directory.write_state(&state)?;
-        Ok(applied.warnings.into_iter().map(|warning| format!("{}: {}", warning.setting, warning.reason)).collect())
+        Ok(applied
+            .warnings
+            .into_iter()
+            .map(|warning| format!("{}: {}", warning.setting, warning.reason))
+            .collect())
     }
 
     /// The limits to write: never device rules, and the freezer as it is now.

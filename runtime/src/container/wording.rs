@@ -10,7 +10,11 @@ pub(crate) fn init_error(error: nsenter::Error, args: &[String]) -> Error {
     if error.kind() == nsenter::ErrorKind::Refused {
         return match error.into_source().map(|source| source.downcast::<Error>()) {
             Some(Ok(own)) => *own,
-            Some(Err(other)) => Error::with(ErrorKind::Init, "the init process was refused an answer", other),
+            Some(Err(other)) => Error::with(
+                ErrorKind::Init,
+                "the init process was refused an answer",
+                other,
+            ),
             None => Error::new(ErrorKind::Init, "the init process was refused an answer"),
         };
     }
@@ -33,9 +37,14 @@ fn step(failure: &Failure, args: &[String]) -> Error {
     let message = match failure.op() {
         Op::Lookup(_) => {
             let text = match errno {
-                libc::ENOENT if program.contains('/') => format!("exec: {program:?}: stat {program}"),
+                libc::ENOENT if program.contains('/') => {
+                    format!("exec: {program:?}: stat {program}")
+                }
                 libc::ENOENT => {
-                    return Error::new(ErrorKind::Init, format!("exec: {program:?}: executable file not found in $PATH"));
+                    return Error::new(
+                        ErrorKind::Init,
+                        format!("exec: {program:?}: executable file not found in $PATH"),
+                    );
                 }
                 _ => format!("exec: {program:?}"),
             };
@@ -48,7 +57,10 @@ fn step(failure: &Failure, args: &[String]) -> Error {
             );
         }
         Op::ChangeDirectory { path, .. } | Op::RetryDirectory(path) => {
-            format!("chdir to cwd ({:?}) set in config.json failed", path.to_string_lossy())
+            format!(
+                "chdir to cwd ({:?}) set in config.json failed",
+                path.to_string_lossy()
+            )
         }
         Op::Sysctl { path, value, .. } => {
             let path = path.to_string_lossy();
@@ -56,11 +68,18 @@ fn step(failure: &Failure, args: &[String]) -> Error {
             if failure.detail() == b"open" {
                 format!("open sysctl {key} file")
             } else {
-                format!("failed to write sysctl {key} = {:?}", String::from_utf8_lossy(value))
+                format!(
+                    "failed to write sysctl {key} = {:?}",
+                    String::from_utf8_lossy(value)
+                )
             }
         }
         // The step's own name, and what the kernel's or the stub's log adds to it.
         _ => failure.to_string(),
     };
-    if errno == 0 { Error::new(ErrorKind::Init, message) } else { Error::with(ErrorKind::Init, message, cause) }
+    if errno == 0 {
+        Error::new(ErrorKind::Init, message)
+    } else {
+        Error::with(ErrorKind::Init, message, cause)
+    }
 }

@@ -1,0 +1,95 @@
+//! Further processes in a running container.
+
+use cofferdam::{ErrorKind, ExitStatus, Process, Signal, Status, Stdio};
+
+use crate::bundle::{Bundle, forever, read_all, shell};
+
+#[test]
+fn a_second_process_shares_the_namespaces_and_the_cgroup() {
+    let Some(bundle) = Bundle::new() else { return };
+    let container = bundle.run(forever()).unwrap();
+    let mut child = container
+        .exec(shell(
+            "hostname; readlink /proc/self/ns/pid; readlink /proc/1/ns/pid; exit 3",
+        ))
+        .unwrap();
+    let text = read_all(&mut child);
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines[0], "inside");
+    assert_eq!(lines[1], lines[2]);
+    assert_eq!(child.wait().unwrap(), ExitStatus::Exited(3));
+
+    let child = container.exec(forever()).unwrap();
+    assert!(container.processes().unwrap().contains(&child.pid()));
+    child.signal(Signal::KILL).unwrap();
+    child.wait().unwrap();
+    assert_eq!(container.status().unwrap(), Status::Running);
+}
+
+#[test]
+fn identity_directory_and_home_are_the_process_own() {
+    let Some(bundle) = Bundle::new() else { return };
+    let container = bundle.run(forever()).unwrap();
+    let mut process = shell("echo $(id -u):$(id -g) $HOME $PWD");
+    process.user(1000, 1000).cwd("/tmp");
+    let mut child = container.exec(process).unwrap();
+    assert_eq!(read_all(&mut child), "1000:1000 /home/user /tmp\n");
+    assert!(child.wait().unwrap().success());
+}
+
+#[test]
+fn descriptors_are_passed_in_order_and_no_others() {
+    let Some(bundle) = Bundle::new() else { return };
+    let container = bundle.run(forever()).unwrap();
+    let mut process = shell("cat <&3; cat <&4; ls /proc/self/fd");
+    for name in ["one", "two"] {
+        let path = bundle.outside().join(name);
+        std::fs::write(&path, format!("{name}\n")).unwrap();
+        process.pass(std::fs::File::open(path).unwrap().into());
+    }
+    let mut child = container.exec(process).unwrap();
+    let text = read_all(&mut child);
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines[..2], ["one", "two"]);
+    // 5 is the directory that ls reads.
+    assert_eq!(lines[2..], ["0", "1", "2", "3", "4", "5"]);
+}
+
+#[test]
+fn a_paused_container_is_not_entered_unless_asked_for() {
+    let Some(bundle) = Bundle::new() else { return };
+    let container = bundle.run(forever()).unwrap();
+    container.pause().unwrap();
+    assert_eq!(
+        container.exec(forever()).unwrap_err().kind(),
+        ErrorKind::Paused
+    );
+    container.resume().unwrap();
+}
+
+#[test]
+fn a_program_that_is_not_there_is_named() {
+    let Some(bundle) = Bundle::new() else { return };
+    let container = bundle.run(forever()).unwrap();
+    let mut process = Process::new(["nothing-of-that-name"]);
+    process.env(["PATH=/bin"]).stdin(Stdio::Null);
+    let error = container.exec(process).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Init);
+    assert!(
+        error
+            .chain()
+            .ends_with("exec: \"nothing-of-that-name\": executable file not found in $PATH"),
+        "{}",
+        error.chain()
+    );
+    assert_eq!(container.status().unwrap(), Status::Running);
+}
+
+#[test]
+fn a_stopped_container_cannot_be_entered() {
+    let Some(bundle) = Bundle::new() else { return };
+    let container = bundle.run(shell("true")).unwrap();
+    container.wait().unwrap();
+    let error = container.exec(forever()).unwrap_err();
+    assert_eq!(error.to_string(), "cannot exec in a stopped container");
+}

@@ -1,0 +1,360 @@
+//! create, start, signal, pause, set, destroy.
+
+use std::fs;
+use std::time::Duration;
+
+use cofferdam::configs::config::{Command, NamespaceType};
+use cofferdam::{ErrorKind, Event, ExitStatus, Signal, Status};
+
+use crate::bundle::{Bundle, cgroups_named, forever, output, shell};
+
+#[test]
+fn the_whole_life() {
+    let Some(bundle) = Bundle::new() else { return };
+    let mut container = bundle
+        .create(shell("echo hello from $$ on $(hostname); exit 7"))
+        .unwrap();
+    assert_eq!(container.status().unwrap(), Status::Created);
+    assert_eq!(container.init().unwrap().try_wait().unwrap(), None);
+    let pid = container.pid().unwrap();
+    let state = container.oci_state().unwrap();
+    assert_eq!((state.pid, state.status), (pid, Status::Created));
+    assert_eq!(
+        state.annotations.get("purpose").map(String::as_str),
+        Some("test")
+    );
+    assert_eq!(bundle.runtime.list().unwrap().count(), 1);
+
+    container.start().unwrap();
+    assert_eq!(output(&mut container), "hello from 1 on inside\n");
+    assert_eq!(container.wait().unwrap(), ExitStatus::Exited(7));
+    assert_eq!(container.status().unwrap(), Status::Stopped);
+    assert_eq!(container.oci_state().unwrap().pid, 0);
+    assert!(
+        container
+            .start()
+            .unwrap_err()
+            .to_string()
+            .contains("stopped")
+    );
+    container.destroy().unwrap();
+    bundle.assert_nothing_left();
+    assert_eq!(container.destroy().unwrap_err().kind(), ErrorKind::NotFound);
+}
+
+#[test]
+fn a_created_container_is_started_once_and_by_anybody() {
+    let Some(bundle) = Bundle::new() else { return };
+    let _maker = bundle.create(forever()).unwrap();
+    let results: Vec<_> = std::thread::scope(|scope| {
+        let starters: Vec<_> = (0..8)
+            .map(|_| scope.spawn(|| bundle.runtime.load(&bundle.id).unwrap().start()))
+            .collect();
+        starters
+            .into_iter()
+            .map(|starter| starter.join().unwrap())
+            .collect()
+    });
+    assert_eq!(
+        results.iter().filter(|result| result.is_ok()).count(),
+        1,
+        "{results:?}"
+    );
+    for error in results.into_iter().filter_map(Result::err) {
+        assert_eq!(
+            error.to_string(),
+            "cannot start an already running container"
+        );
+    }
+    let other = bundle.runtime.load(&bundle.id).unwrap();
+    assert_eq!(other.status().unwrap(), Status::Running);
+    assert_eq!(other.destroy().unwrap_err().kind(), ErrorKind::StillRunning);
+    other.signal(Signal::KILL).unwrap();
+    assert_eq!(other.wait().unwrap(), ExitStatus::Unknown);
+    other.destroy().unwrap();
+    bundle.assert_nothing_left();
+}
+
+#[test]
+fn a_created_container_can_be_destroyed() {
+    let Some(bundle) = Bundle::new() else { return };
+    let container = bundle.create(forever()).unwrap();
+    container.destroy().unwrap();
+    assert_eq!(
+        container.wait().unwrap(),
+        ExitStatus::Signaled(Signal::KILL)
+    );
+    bundle.assert_nothing_left();
+}
+
+#[test]
+fn a_second_container_of_the_same_name_is_refused_and_harms_nobody() {
+    let Some(bundle) = Bundle::new() else { return };
+    let first = bundle.run(forever()).unwrap();
+    assert_eq!(
+        bundle.create(forever()).unwrap_err().kind(),
+        ErrorKind::AlreadyExists
+    );
+    assert_eq!(first.status().unwrap(), Status::Running);
+    assert!(!cgroups_named(bundle.id.as_str()).is_empty());
+    first.signal(Signal::KILL).unwrap();
+    first.wait().unwrap();
+    first.destroy().unwrap();
+    bundle.assert_nothing_left();
+}
+
+#[test]
+fn a_cgroup_in_use_is_refused() {
+    let Some(first) = Bundle::new() else { return };
+    let Some(mut second) = Bundle::new() else {
+        return;
+    };
+    let container = first.run(forever()).unwrap();
+    second.config.cgroups = first.config.cgroups.clone();
+    let error = second.create(forever()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::CgroupInUse);
+    assert!(
+        error
+            .chain()
+            .contains("container's cgroup is not empty: 1 process(es) found"),
+        "{}",
+        error.chain()
+    );
+    assert_eq!(container.status().unwrap(), Status::Running);
+    second.assert_nothing_left();
+}
+
+#[test]
+fn paused_processes_stand_still_until_resumed() {
+    let Some(bundle) = Bundle::new() else { return };
+    let container = bundle.run(forever()).unwrap();
+    container.pause().unwrap();
+    assert_eq!(container.status().unwrap(), Status::Paused);
+    assert_eq!(
+        container.pause().unwrap_err().to_string(),
+        "container not running"
+    );
+    assert_eq!(container.destroy().unwrap_err().kind(), ErrorKind::Paused);
+    container.resume().unwrap();
+    assert_eq!(container.status().unwrap(), Status::Running);
+    assert_eq!(container.resume().unwrap_err().kind(), ErrorKind::NotPaused);
+    // A paused one dies, too.
+    container.pause().unwrap();
+    container.signal(Signal::KILL).unwrap();
+    assert_eq!(
+        container.wait().unwrap(),
+        ExitStatus::Signaled(Signal::KILL)
+    );
+    container.destroy().unwrap();
+    bundle.assert_nothing_left();
+}
+
+#[test]
+fn processes_and_statistics_are_those_of_the_container() {
+    let Some(bundle) = Bundle::new() else { return };
+    let mut container = bundle.run(shell("sleep 100000 & echo; wait")).unwrap();
+    let mut byte = [0_u8; 1];
+    rustix::io::read(
+        container
+            .init_mut()
+            .unwrap()
+            .pipes()
+            .stdout
+            .as_ref()
+            .unwrap(),
+        &mut byte,
+    )
+    .unwrap();
+    let pids = container.processes().unwrap();
+    assert_eq!(pids.len(), 2);
+    assert!(pids.contains(&container.pid().unwrap()));
+    assert_eq!(container.stats().unwrap().cgroup.pids.current, 2);
+    container.signal_all(Signal::KILL).unwrap();
+    container.wait().unwrap();
+    assert!(container.processes().unwrap().is_empty());
+    container.destroy().unwrap();
+    assert!(container.processes().unwrap().is_empty());
+    bundle.assert_nothing_left();
+}
+
+#[test]
+fn a_changed_limit_is_in_force_and_recorded() {
+    let Some(mut bundle) = Bundle::new() else {
+        return;
+    };
+    bundle.config.cgroups.resources.pids_limit = Some(20);
+    let container = bundle.run(forever()).unwrap();
+    assert_eq!(container.stats().unwrap().cgroup.pids.limit, 20);
+    let mut config = container.config().unwrap();
+    config.cgroups.resources.pids_limit = Some(30);
+    container.set(&config).unwrap();
+    assert_eq!(container.stats().unwrap().cgroup.pids.limit, 30);
+    assert_eq!(
+        container.config().unwrap().cgroups.resources.pids_limit,
+        Some(30)
+    );
+    // Refused by the kernel: the former limits stay.
+    config.cgroups.resources.pids_limit = Some(40);
+    config.cgroups.resources.cpuset_cpus = "1000".to_owned();
+    container.set(&config).unwrap_err();
+    assert_eq!(container.stats().unwrap().cgroup.pids.limit, 30);
+    assert_eq!(
+        container.config().unwrap().cgroups.resources.pids_limit,
+        Some(30)
+    );
+    container.signal(Signal::KILL).unwrap();
+    container.wait().unwrap();
+    container.destroy().unwrap();
+}
+
+#[test]
+fn killing_reaches_everybody_without_a_pid_namespace() {
+    let Some(mut bundle) = Bundle::new() else {
+        return;
+    };
+    bundle.config.namespaces.remove(NamespaceType::Pid);
+    let mut container = bundle.run(shell("sleep 100000 & echo; wait")).unwrap();
+    let mut byte = [0_u8; 1];
+    rustix::io::read(
+        container
+            .init_mut()
+            .unwrap()
+            .pipes()
+            .stdout
+            .as_ref()
+            .unwrap(),
+        &mut byte,
+    )
+    .unwrap();
+    // The init process alone.
+    container.init().unwrap().signal(Signal::KILL).unwrap();
+    container.wait().unwrap();
+    assert_eq!(container.processes().unwrap().len(), 1);
+    assert_eq!(container.status().unwrap(), Status::Stopped);
+    container.signal(Signal::KILL).unwrap();
+    container.destroy().unwrap();
+    bundle.assert_nothing_left();
+}
+
+#[test]
+fn hooks_run_at_their_points_with_the_state() {
+    let Some(mut bundle) = Bundle::new() else {
+        return;
+    };
+    let log = bundle.outside().join("log");
+    let hook = |name: &str| Command {
+        path: "/bin/sh".to_owned(),
+        args: [
+            "sh",
+            "-c",
+            &format!("(echo {name}; cat; echo) >> {}", log.display()),
+        ]
+        .map(str::to_owned)
+        .to_vec(),
+        ..Command::default()
+    };
+    bundle.config.hooks.prestart = vec![hook("prestart")];
+    bundle.config.hooks.create_runtime = vec![hook("createRuntime")];
+    bundle.config.hooks.poststart = vec![hook("poststart")];
+    bundle.config.hooks.poststop = vec![hook("poststop")];
+    let container = bundle.create(shell("true")).unwrap();
+    let pid = container.pid().unwrap();
+    let text = fs::read_to_string(&log).unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(
+        [lines[0], lines[2], lines[4]],
+        ["prestart", "createRuntime", "poststart"]
+    );
+    for (line, status) in [
+        (lines[1], "creating"),
+        (lines[3], "creating"),
+        (lines[5], "created"),
+    ] {
+        let state: serde_json::Value = serde_json::from_str(line).unwrap();
+        assert_eq!(
+            (state["status"].as_str(), state["pid"].as_i64()),
+            (Some(status), Some(i64::from(pid))),
+            "{line}"
+        );
+        assert_eq!(state["id"], bundle.id.as_str());
+    }
+    container.destroy().unwrap();
+    let text = fs::read_to_string(&log).unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines[6], "poststop");
+    let state: serde_json::Value = serde_json::from_str(lines[7]).unwrap();
+    assert_eq!(
+        (state["status"].as_str(), state.get("pid")),
+        (Some("stopped"), None)
+    );
+    bundle.assert_nothing_left();
+}
+
+#[test]
+fn running_out_of_memory_is_an_event() {
+    let Some(mut bundle) = Bundle::new() else {
+        return;
+    };
+    bundle.config.cgroups.resources.memory = 16 << 20;
+    let process = shell("read go < /go; x=x; while :; do x=$x$x; done");
+    rustix::fs::mknodat(
+        rustix::fs::CWD,
+        bundle.rootfs().join("go"),
+        rustix::fs::FileType::Fifo,
+        rustix::fs::Mode::from_raw_mode(0o666),
+        0,
+    )
+    .unwrap();
+    let container = bundle.run(process).unwrap();
+    let events = container.events(Some(Duration::from_secs(3600))).unwrap();
+    fs::write(bundle.rootfs().join("go"), "go\n").unwrap();
+    let seen: Vec<_> = events.map(Result::unwrap).collect();
+    assert!(
+        matches!(seen.first(), Some(Event::Stats(Ok(_)))),
+        "{seen:?}"
+    );
+    assert!(
+        seen.iter().any(|event| matches!(event, Event::OutOfMemory)),
+        "{seen:?}"
+    );
+    assert_eq!(
+        container.wait().unwrap(),
+        ExitStatus::Signaled(Signal::KILL)
+    );
+    container.destroy().unwrap();
+    bundle.assert_nothing_left();
+}
+
+#[test]
+fn many_threads_make_containers_at_a_time() {
+    let Some(_) = Bundle::new() else { return };
+    std::thread::scope(|scope| {
+        for number in 0..8_u8 {
+            scope.spawn(move || {
+                let bundle = Bundle::new().unwrap();
+                let container = bundle.run(shell(&format!("exit {number}"))).unwrap();
+                assert_eq!(container.wait().unwrap(), ExitStatus::Exited(number));
+                container.destroy().unwrap();
+                bundle.assert_nothing_left();
+            });
+        }
+    });
+}
+
+#[test]
+fn no_descriptor_is_leaked() {
+    let Some(bundle) = Bundle::new() else { return };
+    let open = || fs::read_dir("/proc/self/fd").unwrap().count();
+    let life = || {
+        let container = bundle.run(shell("true")).unwrap();
+        container.wait().unwrap();
+        container.destroy().unwrap();
+    };
+    // What is opened once and kept.
+    life();
+    let before = open();
+    for _ in 0..5 {
+        life();
+    }
+    assert_eq!(open(), before);
+}

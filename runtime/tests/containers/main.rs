@@ -1,0 +1,16 @@
+//! Containers on the running kernel. Needs root and `/bin/busybox` (Debian package busybox-static); without them each test
+//! prints one line and does nothing.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "tests, and helpers of tests"
+)]
+
+mod bundle;
+mod exec;
+mod failures;
+mod lifecycle;
+mod terminal;
