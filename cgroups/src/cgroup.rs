@@ -330,7 +330,7 @@ impl Cgroup {
     pub fn self_join_files(&self) -> Result<Vec<(String, OwnedFd)>> {
         match &self.driver {
             Driver::V2(_) => Ok(Vec::new()),
-            Driver::V1(group) => group.self_join_files(&self.hierarchy),
+            Driver::V1(group) => group.self_join_files(&self.hierarchy, self.rootless),
         }
     }
 

@@ -67,7 +67,7 @@ impl Group {
         let inner = spec.inner_path()?;
         let mut made = Vec::new();
         let group = Self::make(hierarchy, spec, &inner, &mut made).and_then(|group| {
-            group.prepare(hierarchy, resources, spec.rootless)?;
+            group.prepare(hierarchy, resources, spec.rootless && spec.path.is_none())?;
             Ok(group)
         });
         if group.is_err() {
@@ -118,11 +118,18 @@ impl Group {
                 "cgroup v1 devices controller is not mounted",
             ));
         }
+        let lenient = |result: Result<()>| match result {
+            Err(error) if rootless && error.is_permission() => {
+                log::debug!("{error}: left out");
+                Ok(())
+            }
+            done => done,
+        };
         if let Some(cpuset) = self.member("cpuset") {
-            cpuset::prepare(hierarchy, &cpuset.slot, resources)?;
+            lenient(cpuset::prepare(hierarchy, &cpuset.slot, resources))?;
         }
         if let Some(cpu) = self.member("cpu") {
-            cpu::set_realtime(cpu.slot.dir(hierarchy)?, resources)?;
+            lenient(cpu::set_realtime(cpu.slot.dir(hierarchy)?, resources))?;
         }
         Ok(())
     }
@@ -175,17 +182,22 @@ impl Group {
         }
     }
 
-    pub(crate) fn self_join_files(&self, hierarchy: &Hierarchy) -> Result<Vec<(String, OwnedFd)>> {
-        let v1 = self
-            .members
-            .iter()
-            .filter(|member| member.controllers.iter().all(|name| name != UNIFIED));
-        v1.map(|member| {
-            let dir = member.slot.dir(hierarchy)?;
-            let file = dir.open("tasks", OFlags::WRONLY)?;
-            Ok((member.controllers.join(","), file))
-        })
-        .collect()
+    pub(crate) fn self_join_files(
+        &self,
+        hierarchy: &Hierarchy,
+        rootless: bool,
+    ) -> Result<Vec<(String, OwnedFd)>> {
+        let mut files = Vec::new();
+        for member in &self.members {
+            if member.controllers.iter().any(|name| name == UNIFIED) {
+                continue;
+            }
+            match member.slot.dir(hierarchy)?.open("tasks", OFlags::WRONLY) {
+                Err(error) if rootless && error.is_permission() => log::debug!("{error}"),
+                file => files.push((member.controllers.join(","), file?)),
+            }
+        }
+        Ok(files)
     }
 
     pub(crate) fn add(&self, hierarchy: &Hierarchy, pid: u32, rootless: bool) -> Result<()> {
@@ -246,10 +258,8 @@ impl Group {
                 dir.write("rdma.max", &crate::v2::rdma_text(device, limit))
             })
         })?;
-        match resources.freezer {
-            Some(FreezerState::Thawed) if self.fresh => {}
-            Some(state) => self.freeze(hierarchy, state)?,
-            None => {}
+        if let Some(state) = resources.freezer {
+            self.freeze(hierarchy, state)?;
         }
         if resources.cpu_weight.is_some() && resources.cpu_shares.is_none() {
             applied.warn("cpu_weight", "cgroup v1 has no such setting");

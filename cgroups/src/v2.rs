@@ -1,6 +1,9 @@
 //! cgroup v2: one directory, every controller (`Documentation/admin-guide/cgroup-v2.rst`).
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::atomic::{AtomicBool, Ordering},
+};
 
 use crate::{
     Applied, CgroupSpec, Error, ErrorKind, FreezerState, Hierarchy, Resources, Result, Stats,
@@ -24,6 +27,8 @@ pub(crate) struct Group {
     pub(crate) slot: Slot,
     /// The directory was made by this value: nobody else has set anything in it.
     fresh: bool,
+    /// A device program may be attached already.
+    has_program: AtomicBool,
     /// A rootless caller may not have a cgroup here, and needs none.
     denied: bool,
 }
@@ -55,6 +60,7 @@ impl Group {
             Ok(()) => Ok(Self {
                 slot,
                 fresh,
+                has_program: AtomicBool::new(!fresh),
                 denied: false,
             }),
             Err(error) => {
@@ -91,6 +97,7 @@ impl Group {
         Ok(Self {
             slot,
             fresh: false,
+            has_program: AtomicBool::new(false),
             denied: true,
         })
     }
@@ -99,6 +106,7 @@ impl Group {
         Self {
             slot,
             fresh: false,
+            has_program: AtomicBool::new(true),
             denied: false,
         }
     }
@@ -124,7 +132,8 @@ impl Group {
             };
         }
         let dir = self.dir(hierarchy)?;
-        let attachment = if self.fresh {
+        let attaches = !resources.skip_devices && !resources.devices.is_empty();
+        let attachment = if attaches && !self.has_program.swap(true, Ordering::Relaxed) {
             Attachment::First
         } else {
             Attachment::Replace

@@ -384,6 +384,10 @@ fn device_rules(hierarchy: &Hierarchy) {
     assert!(!succeeds_inside(&cgroup, &format!("mknod {node} c 1 7")));
 
     // Again, with other rules: they take the place of the first ones.
+    let full = Rule::allow(Kind::Char, Some(1), Some(7), Access::ALL);
+    resources.devices = vec![Rule::everything(false), full];
+    assert!(cgroup.set(&resources).unwrap().warnings.is_empty());
+    assert!(succeeds_inside(&cgroup, ": < /dev/full"));
     resources.devices = vec![Rule::everything(false), null];
     let found = Cgroup::load(hierarchy, &cgroup.paths()).unwrap();
     assert!(found.set(&resources).unwrap().warnings.is_empty());

@@ -34,6 +34,8 @@ pub(super) fn set(dir: &Dir, resources: &Resources) -> Result<()> {
 /// The limit of memory may never be above the one of memory and swap, so which one is written first
 /// depends on where they are now.
 fn set_limits(dir: &Dir, memory: Option<i64>, swap: Option<i64>) -> Result<()> {
+    let is_set = |limit: &i64| *limit != 0;
+    let (memory, swap) = (memory.filter(is_set), swap.filter(is_set));
     let swap = match (memory, swap) {
         // Unlimited memory would be held back by the old limit of both.
         (Some(-1), None) if dir.exists(SWAP_LIMIT) => Some(-1),

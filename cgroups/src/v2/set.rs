@@ -3,7 +3,7 @@
 use rustix::fs::OFlags;
 
 use crate::{
-    Applied, Error, ErrorKind, FreezerState, Resources, Result, Warning,
+    Applied, Error, ErrorKind, Resources, Result, Warning,
     conversion::{cpu_weight, io_weight, limit_text, pids_text, swap_max},
     devices_v2::{self, Attachment},
     dir::{Dir, check_name, read_all},
@@ -34,10 +34,8 @@ pub(super) fn set(
     for (device, limit) in &resources.rdma {
         dir.write("rdma.max", &rdma_text(device, limit))?;
     }
-    match resources.freezer {
-        Some(FreezerState::Thawed) if attachment == Attachment::First => {}
-        Some(state) => freezer::v2::set(dir, state)?,
-        None => {}
+    if let Some(state) = resources.freezer {
+        freezer::v2::set(dir, state)?;
     }
     set_unified(dir, resources)?;
     ignored(resources, &mut applied);
