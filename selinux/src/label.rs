@@ -121,6 +121,10 @@ impl FromStr for Label {
             kind,
             level: colons.next(),
         };
+        // A range of levels has two: each level has one before its categories.
+        if colons.count() > 2 {
+            return Err(bad("too many parts"));
+        }
         let parts = [label.user(), label.role(), label.type_name()];
         if parts.contains(&"") || label.level() == Some("") {
             return Err(bad("an empty part"));
@@ -158,6 +162,7 @@ mod tests {
         assert_eq!(full.role(), "object_r");
         assert_eq!(full.type_name(), "container_file_t");
         assert_eq!(full.level(), Some("s0-s0:c0.c1023"));
+        assert_eq!(label("u:r:t:s0:c1-s1:c2").level(), Some("s0:c1-s1:c2"));
         let short = label("u:r:t");
         assert_eq!((short.type_name(), short.level()), ("t", None));
     }
@@ -179,6 +184,7 @@ mod tests {
             "u:r:t\0",
             "u:r:t\n",
             "u:r:\u{e9}",
+            "u:r:t:s0:c1-s0:c2:x",
             "u:r:\\",
             "u:r:'",
             long.as_str(),
