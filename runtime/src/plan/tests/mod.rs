@@ -1,6 +1,7 @@
 //! Tests of whole plans. None needs privileges: a plan is data.
 
 mod golden;
+mod kernel;
 mod properties;
 mod rules;
 
