@@ -1,22 +1,25 @@
 //! A process of a container that this process started.
 
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::{Mutex, PoisonError};
+use std::os::fd::{BorrowedFd, OwnedFd};
+use std::sync::Arc;
 
-use nsenter::pidfd::{self, Exit};
+use nsenter::pidfd;
 
 use crate::console::Console;
 use crate::error::{Error, ErrorKind, Result};
 use crate::exit_status::ExitStatus;
+use crate::family::{Family, Member};
+use crate::id::ContainerId;
 use crate::signal::Signal;
 
 /// A process that [`Runtime::create`](crate::Runtime::create) or [`Container::exec`](crate::Container::exec) started: a
-/// child of the calling process. Dropping it leaves the process alone.
+/// child of the calling process. Dropping it leaves the process alone; it is reaped when its container is waited for.
 #[derive(Debug)]
 pub struct Child {
     pid: i32,
-    pidfd: OwnedFd,
-    status: Mutex<Option<ExitStatus>>,
+    container: ContainerId,
+    member: Arc<Member>,
+    family: Arc<Family>,
     console: Option<Console>,
     pipes: Pipes,
     warnings: Vec<String>,
@@ -34,21 +37,27 @@ pub struct Pipes {
 }
 
 impl Child {
-    pub(crate) fn new(
-        pid: i32,
-        pidfd: OwnedFd,
-        console: Option<Console>,
-        pipes: Pipes,
-        warnings: Vec<String>,
-    ) -> Self {
+    pub(crate) fn new(pid: i32, pidfd: OwnedFd, container: &ContainerId, family: &Arc<Family>) -> Self {
         Self {
             pid,
-            pidfd,
-            status: Mutex::new(None),
-            console,
-            pipes,
-            warnings,
+            container: container.clone(),
+            member: family.add(container, pidfd),
+            family: Arc::clone(family),
+            console: None,
+            pipes: Pipes::default(),
+            warnings: Vec::new(),
         }
+    }
+
+    pub(crate) fn with_streams(mut self, console: Option<Console>, pipes: Pipes) -> Self {
+        self.console = console;
+        self.pipes = pipes;
+        self
+    }
+
+    pub(crate) fn with_warnings(mut self, warnings: Vec<String>) -> Self {
+        self.warnings = warnings;
+        self
     }
 
     /// Its pid as this process sees it.
@@ -60,7 +69,7 @@ impl Child {
     /// Its pidfd: readable (`poll(2)`) when the process has ended. What an event loop waits for.
     #[must_use]
     pub fn pidfd(&self) -> BorrowedFd<'_> {
-        self.pidfd.as_fd()
+        self.member.pidfd()
     }
 
     /// The master side of its terminal, if it was to be kept ([`Terminal::Keep`](crate::Terminal::Keep)).
@@ -93,8 +102,8 @@ impl Child {
     /// [`ErrorKind::System`].
     pub fn wait(&self) -> Result<ExitStatus> {
         loop {
-            pidfd::wait_timeout(self.pidfd(), None)
-                .map_err(|error| Error::system("wait for the process", error))?;
+            self.family
+                .wait(&self.container, self.member.pidfd(), None)?;
             if let Some(status) = self.try_wait()? {
                 return Ok(status);
             }
@@ -106,24 +115,12 @@ impl Child {
     /// # Errors
     /// [`ErrorKind::System`].
     pub fn try_wait(&self) -> Result<Option<ExitStatus>> {
-        // Held while reaping: of two threads that reap one takes the status, and the other one finds it here.
-        let mut status = self.status.lock().unwrap_or_else(PoisonError::into_inner);
-        if status.is_none() {
-            let exit = pidfd::try_wait(self.pidfd())
-                .map_err(|error| Error::system("wait for the process", error))?;
-            *status = exit.map(exit_status);
-        }
-        Ok(*status)
+        self.member.try_wait()
     }
-}
 
-fn exit_status(exit: Exit) -> ExitStatus {
-    match exit {
-        Exit::Code(code) => u8::try_from(code).map_or(ExitStatus::Unknown, ExitStatus::Exited),
-        Exit::Signal { signal, .. } => {
-            Signal::from_number(signal).map_or(ExitStatus::Unknown, ExitStatus::Signaled)
-        }
-        Exit::Unknown => ExitStatus::Unknown,
+    /// The other children of this process in the same container, which may have to be reaped before this one can end.
+    pub(crate) fn relatives(&self) -> Vec<Arc<Member>> {
+        self.family.reap(&self.container)
     }
 }
 
@@ -148,13 +145,8 @@ mod tests {
             .spawn()
             .unwrap();
         let pidfd = pidfd::open(child.id()).unwrap();
-        Child::new(
-            i32::try_from(child.id()).unwrap(),
-            pidfd,
-            None,
-            Pipes::default(),
-            Vec::new(),
-        )
+        let pid = i32::try_from(child.id()).unwrap();
+        Child::new(pid, pidfd, &"x".parse().unwrap(), &Arc::default())
     }
 
     #[test]

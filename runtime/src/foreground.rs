@@ -109,6 +109,12 @@ impl Foreground {
             watched.push(interest);
             watched.len() - 1
         });
+        let relatives = child.relatives();
+        watched.extend(
+            relatives
+                .iter()
+                .map(|member| PollFd::from_borrowed_fd(member.pidfd(), PollFlags::IN)),
+        );
         let copies_at = watched.len();
         let copies: Vec<usize> = streams
             .copies
@@ -293,7 +299,6 @@ impl Streams {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::child::Pipes;
     use std::process::Command;
 
     #[allow(clippy::zombie_processes, reason = "waited for through its pidfd")]
@@ -306,9 +311,8 @@ mod tests {
         Child::new(
             i32::try_from(child.id()).unwrap(),
             pidfd,
-            None,
-            Pipes::default(),
-            Vec::new(),
+            &"x".parse().unwrap(),
+            &std::sync::Arc::default(),
         )
     }
 
@@ -374,9 +378,8 @@ mod tests {
         let ours = Child::new(
             i32::try_from(child.id()).unwrap(),
             pidfd,
-            None,
-            Pipes::default(),
-            Vec::new(),
+            &"x".parse().unwrap(),
+            &std::sync::Arc::default(),
         );
         child.wait().unwrap();
         let mut streams = Streams {

@@ -9,6 +9,7 @@ mod descriptors;
 mod error;
 mod events;
 mod exit_status;
+mod family;
 mod foreground;
 mod hook_runner;
 mod id;

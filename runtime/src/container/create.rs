@@ -195,13 +195,8 @@ pub(crate) fn create(
         return Err(Error::new(ErrorKind::Init, "the init process is gone"));
     };
     let pid = i32::try_from(init.pid()).unwrap_or_default();
-    let child = Child::new(
-        pid,
-        init.detach(),
-        console,
-        std::mem::take(&mut streams.ours),
-        Vec::new(),
-    );
+    let child = Child::new(pid, init.detach(), id, system.family())
+        .with_streams(console, std::mem::take(&mut streams.ours));
     Ok(Container {
         id: id.clone(),
         runtime: runtime.clone(),

@@ -64,11 +64,9 @@ impl Container {
             Err(error) if error.kind() != ErrorKind::NotRunning => return Err(error),
             _ => {}
         }
-        let ended = nsenter::pidfd::wait_timeout(&pidfd, Some(PATIENCE))
-            .map_err(|error| Error::system("wait for the init process", error))?;
-        if let Some(child) = &self.child {
-            child.try_wait()?;
-        }
+        let family = self.system().family();
+        let ended = family.wait(&self.id, pidfd.as_fd(), Some(PATIENCE))?;
+        family.reap(&self.id);
         if ended {
             Ok(())
         } else {

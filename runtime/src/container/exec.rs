@@ -124,13 +124,10 @@ impl Container {
         warnings.extend(built.warnings);
         warnings.extend(told);
         let pid = i32::try_from(stub.pid()).unwrap_or_default();
-        Ok(Child::new(
-            pid,
-            stub.detach(),
-            console,
-            std::mem::take(&mut streams.ours),
-            warnings,
-        ))
+        let child = Child::new(pid, stub.detach(), &self.id, self.system().family());
+        Ok(child
+            .with_streams(console, std::mem::take(&mut streams.ours))
+            .with_warnings(warnings))
     }
 
     /// Fails unless a process can join now; says whether the container is paused.

@@ -25,7 +25,7 @@ mod system;
 mod update;
 mod wording;
 
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
 use cgroups::Cgroup;
@@ -180,8 +180,7 @@ impl Container {
             return child.wait();
         }
         if let Some(pidfd) = self.init_pidfd()? {
-            nsenter::pidfd::wait_timeout(&pidfd, None)
-                .map_err(|error| Error::system("wait for the container", error))?;
+            self.system().family().wait(&self.id, pidfd.as_fd(), None)?;
         }
         Ok(ExitStatus::Unknown)
     }
@@ -191,20 +190,12 @@ impl Container {
     /// # Errors
     /// [`ErrorKind::System`](crate::ErrorKind::System).
     pub fn wait_timeout(&self, timeout: std::time::Duration) -> Result<bool> {
-        let waited = |error| Error::system("wait for the container", error);
-        let ended = match (&self.child, self.init_pidfd()?) {
-            (Some(child), _) => {
-                nsenter::pidfd::wait_timeout(child.pidfd(), Some(timeout)).map_err(waited)?
-            }
-            (None, Some(pidfd)) => {
-                nsenter::pidfd::wait_timeout(&pidfd, Some(timeout)).map_err(waited)?
-            }
-            (None, None) => true,
-        };
-        if let (true, Some(child)) = (ended, &self.child) {
-            child.try_wait()?;
+        let family = self.system().family();
+        match (&self.child, self.init_pidfd()?) {
+            (Some(child), _) => family.wait(&self.id, child.pidfd(), Some(timeout)),
+            (None, Some(pidfd)) => family.wait(&self.id, pidfd.as_fd(), Some(timeout)),
+            (None, None) => Ok(true),
         }
-        Ok(ended)
     }
 
     /// A pidfd of the init process, if it is alive. The start time is compared after opening, so it is that very process.

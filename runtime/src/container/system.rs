@@ -1,17 +1,19 @@
 //! The kernel's file systems, opened when first needed.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use cgroups::Hierarchy;
 use nsenter::Procfs;
 
 use crate::error::{Error, Result};
+use crate::family::Family;
 
-/// procfs and the cgroup hierarchies: those of the machine, or a test's.
+/// procfs and the cgroup hierarchies, those of the machine or a test's, and the children of this process.
 #[derive(Debug, Default)]
 pub(crate) struct System {
     procfs: OnceLock<Procfs>,
     hierarchy: OnceLock<Hierarchy>,
+    family: Arc<Family>,
 }
 
 impl System {
@@ -21,7 +23,13 @@ impl System {
         Self {
             procfs: procfs.into(),
             hierarchy: hierarchy.into(),
+            family: Arc::default(),
         }
+    }
+
+    /// The children of this process.
+    pub(crate) fn family(&self) -> &Arc<Family> {
+        &self.family
     }
 
     pub(crate) fn procfs(&self) -> Result<&Procfs> {

@@ -93,3 +93,16 @@ fn a_stopped_container_cannot_be_entered() {
     let error = container.exec(forever()).unwrap_err();
     assert_eq!(error.to_string(), "cannot exec in a stopped container");
 }
+
+#[test]
+fn a_child_that_nobody_waits_for_does_not_keep_the_container_alive() {
+    let Some(bundle) = Bundle::new() else { return };
+    let container = bundle.run(forever()).unwrap();
+    let held = container.exec(forever()).unwrap();
+    drop(container.exec(forever()).unwrap());
+    container.signal(Signal::KILL).unwrap();
+    assert!(container.wait_timeout(std::time::Duration::from_secs(20)).unwrap());
+    assert_eq!(held.wait().unwrap(), ExitStatus::Signaled(Signal::KILL));
+    container.destroy().unwrap();
+    bundle.assert_nothing_left();
+}
