@@ -100,44 +100,21 @@ pub(super) fn bind_change(mount: &Mount) -> BindChange {
     }
 }
 
-/// Whether a file system is one of the kernel's own, for which a read-only mount must not make the whole instance
-/// read-only: other mounts show the same instance.
-fn is_kernels_own(kind: &str) -> bool {
-    matches!(
-        kind,
-        "proc"
-            | "sysfs"
-            | "mqueue"
-            | "devpts"
-            | "tmpfs"
-            | "cgroup"
-            | "cgroup2"
-            | "devtmpfs"
-            | "debugfs"
-            | "tracefs"
-            | "securityfs"
-            | "bpf"
-            | "pstore"
-            | "efivarfs"
-    )
-}
-
 /// The options of a new file system: those that flags stand for, then the data of the mount.
 ///
 /// # Errors
 /// An option has a null byte, or is longer than `fsconfig(2)` takes.
 pub(super) fn options(kind: &str, flags: MountFlags, data: &str) -> Result<Vec<FsOption>> {
     let mut options = Vec::new();
-    let own = is_kernels_own(kind);
-    for (flag, name, wanted) in [
-        (MountFlags::RDONLY, c"ro", !own),
-        (MountFlags::SYNCHRONOUS, c"sync", true),
-        (MountFlags::DIRSYNC, c"dirsync", true),
-        (MountFlags::MANDLOCK, c"mand", true),
-        (MountFlags::LAZYTIME, c"lazytime", true),
-        (MountFlags::I_VERSION, c"iversion", true),
+    for (flag, name) in [
+        (MountFlags::RDONLY, c"ro"),
+        (MountFlags::SYNCHRONOUS, c"sync"),
+        (MountFlags::DIRSYNC, c"dirsync"),
+        (MountFlags::MANDLOCK, c"mand"),
+        (MountFlags::LAZYTIME, c"lazytime"),
+        (MountFlags::I_VERSION, c"iversion"),
     ] {
-        if wanted && flags.contains(flag) {
+        if flags.contains(flag) {
             options.push(FsOption::Flag(name.to_owned()));
         }
     }
@@ -369,14 +346,11 @@ mod tests {
     }
 
     #[test]
-    fn a_read_only_disk_is_opened_read_only_and_a_shared_instance_is_not() {
+    fn flags_of_the_file_system_are_options_as_well() {
+        let flags = MountFlags::RDONLY | MountFlags::SYNCHRONOUS | MountFlags::NOSUID;
         assert_eq!(
-            strings(&options("ext4", MountFlags::RDONLY, "").unwrap()),
-            ["ro"]
-        );
-        assert_eq!(
-            strings(&options("sysfs", MountFlags::RDONLY, "").unwrap()),
-            [""; 0]
+            strings(&options("ext4", flags, "x").unwrap()),
+            ["ro", "sync", "x"]
         );
     }
 }
