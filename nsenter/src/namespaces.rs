@@ -6,8 +6,14 @@ use std::path::Path;
 
 use rustix::fs::{CWD, Mode, OFlags, openat};
 
-use crate::error::{Error, ErrorKind, Result};
+use user::IdMaps;
+
+use crate::answers::{Answers, ProcessRef};
+use crate::error::{Error, ErrorKind, Refusal, Result};
+use crate::init::Deadline;
+use crate::plan::{Op, PlanBuilder};
 use crate::procfs::Procfs;
+use crate::spawn::Spawn;
 
 /// A kind of namespace (`namespaces(7)`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -145,6 +151,116 @@ pub fn kind_of(namespace: impl AsFd) -> Result<Kind> {
         .ok()
         .and_then(Kind::from_flag)
         .ok_or_else(none)
+}
+
+/// The id maps of a user namespace.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Maps {
+    /// The uid map.
+    pub uid: IdMaps,
+    /// The gid map.
+    pub gid: IdMaps,
+}
+
+/// The id maps of the user namespace at a path.
+///
+/// If the path is exactly `/proc/PID/ns/user`, the maps of that process are read. For any other path, or if that fails, a stub joins the
+/// namespace and its maps are read: it shows the numbers as they are seen from here.
+///
+/// # Errors
+/// [`ErrorKind::Namespace`] if the path is no user namespace; the errors of [`Spawn::start`] and [`Init::serve`](crate::Init::serve) if it
+/// cannot be joined.
+pub fn id_maps_of(path: &Path) -> Result<Maps> {
+    let procfs = Procfs::system()?;
+    if let Some(pid) = pid_in(path)
+        && let Ok(maps) = maps_of_process(&procfs, pid)
+    {
+        return Ok(maps);
+    }
+    let namespace = open(path, Kind::User)?;
+    let mut plan = PlanBuilder::new();
+    let input = plan.input("user namespace");
+    plan.push(
+        format!("join user namespace {}", path.display()),
+        Op::Join(vec![(input, Kind::User.flag())]),
+    );
+    plan.push("read id maps", Op::AskGate(0));
+    // Never reached: the question is answered with a refusal, which ends the stub.
+    plan.push("look up nothing", Op::Lookup(Vec::new()));
+    plan.push("close the control channel", Op::CloseControl);
+    plan.push(
+        "run nothing",
+        Op::Exec {
+            args: Vec::new(),
+            env: Vec::new(),
+        },
+    );
+    let plan = plan.build()?;
+    let null = openat(
+        CWD,
+        "/dev/null",
+        OFlags::RDWR | OFlags::CLOEXEC,
+        Mode::empty(),
+    )
+    .map_err(|e| Error::system("open /dev/null", e))?;
+    let spawn = Spawn {
+        plan: &plan,
+        stdio: [null.as_fd(); 3],
+        passed: Vec::new(),
+        inputs: vec![(input, namespace.as_fd())],
+        cgroup: None,
+    };
+    let mut reader = Reader {
+        procfs: &procfs,
+        maps: None,
+    };
+    let served = spawn.start()?.serve(&mut reader, Deadline::default());
+    match (reader.maps, served) {
+        (Some(maps), _) => maps,
+        (None, Err(error)) => Err(error),
+        (None, Ok(_)) => Err(Error::new(
+            ErrorKind::Namespace,
+            "the id maps were not read",
+        )),
+    }
+}
+
+/// Reads the maps of the stub that asks, and ends it.
+struct Reader<'a> {
+    procfs: &'a Procfs,
+    maps: Option<Result<Maps>>,
+}
+
+impl Answers for Reader<'_> {
+    fn gate(&mut self, _: u32, process: &ProcessRef<'_>) -> std::result::Result<(), Refusal> {
+        self.maps = Some(maps_of_process(self.procfs, process.pid()));
+        Err("the id maps are read".into())
+    }
+}
+
+fn pid_in(path: &Path) -> Option<u32> {
+    path.to_str()?
+        .strip_prefix("/proc/")?
+        .strip_suffix("/ns/user")?
+        .parse()
+        .ok()
+}
+
+fn maps_of_process(procfs: &Procfs, pid: u32) -> Result<Maps> {
+    let read = |file: &str| {
+        let text = procfs.read(&format!("{pid}/{file}"))?;
+        IdMaps::parse(&text).map_err(|e| {
+            Error::with_source(
+                ErrorKind::IdMap,
+                format!("{file} of process {pid}"),
+                Box::new(e),
+            )
+        })
+    };
+    Ok(Maps {
+        uid: read("uid_map")?,
+        gid: read("gid_map")?,
+    })
 }
 
 /// `NSFS_MAGIC` of `linux/magic.h`.

@@ -1,0 +1,514 @@
+//! Questions and answers, and a parent that refuses, is slow, or is gone.
+
+use std::io::{Read, Write};
+use std::os::fd::AsFd;
+use std::time::{Duration, Instant};
+
+use cofferdam_nsenter::plan::{HookCommand, Op, PlanBuilder};
+use cofferdam_nsenter::{Answers, Deadline, ErrorKind, ProcessRef, Refusal, Spawn, pidfd};
+
+use crate::support::{Parent, c, null, path, root, run, run_with, shell, shell_with};
+
+#[test]
+fn questions_come_in_the_order_of_the_plan() {
+    let mut plan = PlanBuilder::new();
+    plan.push("first", Op::AskGate(7));
+    plan.push("second", Op::AskGate(3));
+    plan.push("third", Op::AskReady);
+    shell(&mut plan, "exit 0");
+    let mut parent = Parent::default();
+    run_with(plan, Vec::new(), &mut parent).output();
+    assert_eq!(parent.log, ["gate 7", "gate 3", "ready"]);
+}
+
+#[test]
+fn a_refusal_ends_the_stub_and_is_given_back() {
+    let mut plan = PlanBuilder::new();
+    plan.push("place the process", Op::AskGate(1));
+    plan.push("never", Op::AskGate(2));
+    shell(&mut plan, "exit 0");
+    let mut parent = Parent {
+        refuses: Some("gate 1"),
+        ..Parent::default()
+    };
+    let error = run_with(plan, Vec::new(), &mut parent).error();
+    assert_eq!(
+        (error.kind(), error.to_string().as_str()),
+        (ErrorKind::Refused, "place the process")
+    );
+    assert_eq!(error.into_source().unwrap().to_string(), "the test refuses");
+    assert_eq!(parent.log, ["gate 1"]);
+}
+
+#[test]
+fn a_parent_without_an_answer_refuses() {
+    let mut plan = PlanBuilder::new();
+    plan.push("place the process", Op::AskGate(1));
+    shell(&mut plan, "exit 0");
+    assert_eq!(run(plan).error().kind(), ErrorKind::Refused);
+}
+
+#[test]
+fn descriptors_travel_both_ways() {
+    let (read, write) = std::io::pipe().unwrap();
+    let mut plan = PlanBuilder::new();
+    let (mine, yours) = (plan.input("pipe"), plan.slot());
+    plan.push("send", Op::SendDescriptor { tag: 1, fd: mine });
+    plan.push(
+        "ask",
+        Op::AskDescriptor {
+            tag: 2,
+            into: yours,
+        },
+    );
+    plan.push(
+        "write",
+        Op::Write {
+            fd: yours,
+            bytes: b"through the answer".to_vec(),
+        },
+    );
+    plan.push("lend", Op::LendDescriptor { tag: 3, fd: mine });
+    shell(&mut plan, "exit 0");
+    let mut parent = Parent {
+        gives: vec![write.into()],
+        ..Parent::default()
+    };
+    run_with(plan, vec![(mine, read.as_fd())], &mut parent).output();
+    assert_eq!(parent.log, ["sent 1", "asked 2", "lent 3"]);
+    let mut text = String::new();
+    std::fs::File::from(parent.received.pop().unwrap())
+        .read_to_string(&mut text)
+        .unwrap();
+    assert_eq!(text, "through the answer");
+}
+
+#[test]
+fn home_is_answered_from_the_password_file() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("passwd");
+    let content = "someone:x:1:1::/home/someone:/bin/sh\n".repeat(3000);
+    std::fs::write(&file, &content).unwrap();
+    let mut plan = PlanBuilder::new();
+    plan.push("home", Op::AskHome(path(&file)));
+    shell_with(&mut plan, "echo $HOME; echo $OTHER", &["OTHER=1"]);
+    let mut parent = Parent {
+        home: b"/home/someone".to_vec(),
+        ..Parent::default()
+    };
+    assert_eq!(
+        run_with(plan, Vec::new(), &mut parent).output(),
+        "/home/someone\n1\n"
+    );
+    assert!(
+        parent.passwd == content.as_bytes(),
+        "{} bytes came",
+        parent.passwd.len()
+    );
+}
+
+#[test]
+fn a_password_file_that_is_missing_or_no_file_is_empty() {
+    let directory = tempfile::tempdir().unwrap();
+    let fifo = directory.path().join("fifo");
+    rustix::fs::mknodat(
+        rustix::fs::CWD,
+        &fifo,
+        rustix::fs::FileType::Fifo,
+        rustix::fs::Mode::RWXU,
+        0,
+    )
+    .unwrap();
+    let large = directory.path().join("large");
+    std::fs::write(&large, vec![b'x'; (1 << 20) + 5]).unwrap();
+    for (file, length) in [
+        (directory.path().join("nothing"), 0),
+        (fifo, 0),
+        ("/".into(), 0),
+        (large, 1 << 20),
+    ] {
+        let mut plan = PlanBuilder::new();
+        plan.push("home", Op::AskHome(path(&file)));
+        shell(&mut plan, "echo $HOME");
+        let mut parent = Parent {
+            home: b"/".to_vec(),
+            passwd: b"untouched".to_vec(),
+            ..Parent::default()
+        };
+        assert_eq!(run_with(plan, Vec::new(), &mut parent).output(), "/\n");
+        assert_eq!(parent.passwd.len(), length, "{}", file.display());
+    }
+}
+
+fn hook(script: &str) -> HookCommand {
+    HookCommand {
+        path: c("/bin/sh"),
+        args: vec![c("sh"), c("-c"), c(script)],
+        env: Some(vec![c("ONLY=this")]),
+        stdin: (b"{\"pid\":".to_vec(), b"}".to_vec()),
+        timeout_ms: 5000,
+    }
+}
+
+fn with_hook(command: HookCommand) -> PlanBuilder {
+    let mut plan = PlanBuilder::new();
+    plan.push("error running createContainer hook #0", Op::Hook(command));
+    shell(&mut plan, "exit 0");
+    plan
+}
+
+#[test]
+fn a_hook_gets_the_state_and_its_environment_and_nothing_else() {
+    let script = "cat; echo; env | grep -v '^PWD\\|^_\\|^SHLVL\\|^OLDPWD'; ls /proc/self/fd | wc -l; echo error >&2";
+    let mut parent = Parent::default();
+    let plan = with_hook(hook(script));
+    run_with(plan, Vec::new(), &mut parent).output();
+    let [outcome] = &parent.outcomes[..] else {
+        panic!("{:?}", parent.log)
+    };
+    let out = String::from_utf8_lossy(outcome.stdout()).into_owned();
+    let lines: Vec<&str> = out.lines().collect();
+    let pid = lines[0]
+        .strip_prefix("{\"pid\":")
+        .and_then(|rest| rest.strip_suffix('}'))
+        .unwrap();
+    assert!(pid.parse::<u32>().unwrap() > 1, "{out}");
+    // The three streams, and the directory that ls reads.
+    assert_eq!(lines[1..], ["ONLY=this", "4"]);
+    assert_eq!(outcome.stderr(), b"error\n");
+}
+
+#[test]
+fn a_large_state_reaches_a_hook_that_reads_late() {
+    let mut command = hook("sleep 0.05; wc -c");
+    command.stdin = (vec![b'x'; 300_000], vec![b'y'; 300_000]);
+    let mut parent = Parent::default();
+    run_with(with_hook(command), Vec::new(), &mut parent).output();
+    let count: usize = String::from_utf8_lossy(parent.outcomes[0].stdout())
+        .trim()
+        .parse()
+        .unwrap();
+    assert!((600_001..600_010).contains(&count), "{count}");
+}
+
+#[test]
+fn a_failing_hook_is_a_refusal_with_its_output() {
+    let plan = with_hook(hook("echo out; echo err >&2; exit 3"));
+    let error = run_with(plan, Vec::new(), &mut Parent::default()).error();
+    assert_eq!(error.to_string(), "error running createContainer hook #0");
+    assert_eq!(
+        error.into_source().unwrap().to_string(),
+        "exit status 3, stdout: out, stderr: err"
+    );
+    let plan = with_hook(hook("kill -9 $$"));
+    let error = run_with(plan, Vec::new(), &mut Parent::default()).error();
+    assert_eq!(
+        error.into_source().unwrap().to_string(),
+        "signal: killed, stdout: , stderr: "
+    );
+}
+
+#[test]
+fn a_hook_that_takes_too_long_is_killed_with_what_it_started() {
+    let mut command = hook("sleep 100 & sleep 100");
+    command.timeout_ms = 100;
+    let began = Instant::now();
+    let error = run_with(with_hook(command), Vec::new(), &mut Parent::default()).error();
+    assert!(began.elapsed() < Duration::from_secs(5));
+    assert_eq!(
+        error.into_source().unwrap().to_string(),
+        "hook ran past specified timeout of 0.1s"
+    );
+}
+
+#[test]
+fn a_hook_that_leaves_somebody_with_its_output_does_not_hang() {
+    let mut parent = Parent::default();
+    let began = Instant::now();
+    run_with(
+        with_hook(hook("sleep 30 & echo done")),
+        Vec::new(),
+        &mut parent,
+    )
+    .output();
+    assert!(began.elapsed() < Duration::from_secs(5));
+    assert_eq!(parent.outcomes[0].stdout(), b"done\n");
+}
+
+#[test]
+fn a_hook_that_writes_without_end_is_cut_off() {
+    let mut parent = Parent::default();
+    run_with(
+        with_hook(hook("head -c 10000000 /dev/zero")),
+        Vec::new(),
+        &mut parent,
+    )
+    .output();
+    assert_eq!(parent.outcomes[0].stdout().len(), 64 << 10);
+}
+
+#[test]
+fn a_hook_that_cannot_be_executed_is_a_failed_step() {
+    let mut command = hook("");
+    command.path = c("/nonexistent/hook");
+    let error = run_with(with_hook(command), Vec::new(), &mut Parent::default()).error();
+    assert_eq!(
+        (error.kind(), error.raw_os_error()),
+        (ErrorKind::Step, Some(libc::ENOENT))
+    );
+}
+
+/// A stub that hangs (here: a read of an empty pipe, in a step that asks nothing) is killed when the deadline is over.
+#[test]
+fn a_stub_without_progress_is_killed() {
+    let directory = tempfile::tempdir().unwrap();
+    let fifo = directory.path().join("fifo");
+    rustix::fs::mknodat(
+        rustix::fs::CWD,
+        &fifo,
+        rustix::fs::FileType::Fifo,
+        rustix::fs::Mode::RWXU,
+        0,
+    )
+    .unwrap();
+    let mut plan = PlanBuilder::new();
+    let into = plan.slot();
+    let open = Op::Open {
+        dir: cofferdam_nsenter::plan::Dir::Cwd,
+        path: path(&fifo),
+        flags: libc::O_RDONLY as u32,
+        mode: 0,
+        resolve: 0,
+        into,
+    };
+    plan.push("open a fifo that nobody writes", open);
+    shell(&mut plan, "exit 0");
+    let plan = plan.build().unwrap();
+    let null = null();
+    let spawn = Spawn {
+        plan: &plan,
+        stdio: [null.as_fd(); 3],
+        passed: Vec::new(),
+        inputs: Vec::new(),
+        cgroup: None,
+    };
+    let mut init = spawn.start().unwrap();
+    let pid = init.pid();
+    let error = init
+        .serve(
+            &mut (),
+            Deadline::without_progress(Duration::from_millis(100)),
+        )
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Timeout);
+    assert!(!std::path::Path::new(&format!("/proc/{pid}")).exists());
+    assert_eq!(init.wait().unwrap(), pidfd::Exit::Unknown);
+}
+
+/// Kills the stub instead of answering.
+struct Killer;
+
+impl Answers for Killer {
+    fn gate(&mut self, _: u32, process: &ProcessRef<'_>) -> Result<(), Refusal> {
+        pidfd::send_signal(process.pidfd(), libc::SIGKILL)?;
+        Ok(())
+    }
+}
+
+#[test]
+fn a_stub_that_dies_is_noticed_at_once() {
+    let mut plan = PlanBuilder::new();
+    plan.push("gate", Op::AskGate(1));
+    plan.push("gate", Op::AskGate(2));
+    shell(&mut plan, "exit 0");
+    let began = Instant::now();
+    let error = run_with(plan, Vec::new(), &mut Killer).error();
+    assert_eq!(
+        (error.kind(), error.to_string().as_str()),
+        (
+            ErrorKind::Died,
+            "the init process ended early: signal: killed"
+        )
+    );
+    assert!(began.elapsed() < Duration::from_secs(2));
+}
+
+#[test]
+fn a_dropped_stub_is_killed_and_reaped_and_a_detached_one_lives() {
+    let mut plan = PlanBuilder::new();
+    plan.push("gate", Op::AskGate(1));
+    shell(&mut plan, "exit 0");
+    let plan = plan.build().unwrap();
+    let null = null();
+    let spawn = || {
+        Spawn {
+            plan: &plan,
+            stdio: [null.as_fd(); 3],
+            passed: Vec::new(),
+            inputs: Vec::new(),
+            cgroup: None,
+        }
+        .start()
+        .unwrap()
+    };
+    let init = spawn();
+    let pid = init.pid();
+    drop(init);
+    assert!(!std::path::Path::new(&format!("/proc/{pid}")).exists());
+
+    let mut plan = PlanBuilder::new();
+    plan.push("ready", Op::AskReady);
+    shell(&mut plan, "read line; exit 9");
+    let plan = plan.build().unwrap();
+    let (read, write) = std::io::pipe().unwrap();
+    let stdio = [read.as_fd(), null.as_fd(), null.as_fd()];
+    let mut init = Spawn {
+        plan: &plan,
+        stdio,
+        passed: Vec::new(),
+        inputs: Vec::new(),
+        cgroup: None,
+    }
+    .start()
+    .unwrap();
+    init.serve(&mut (), Deadline::default()).unwrap();
+    let detached = init.detach();
+    assert!(!pidfd::has_exited(&detached).unwrap());
+    drop(write);
+    assert_eq!(pidfd::wait(&detached).unwrap(), pidfd::Exit::Code(9));
+}
+
+/// SECCOMP_RET_USER_NOTIF for getppid, everything else allowed.
+#[test]
+fn a_listener_reaches_the_parent() {
+    if !root() {
+        return;
+    }
+    let number = u32::try_from(libc::SYS_getppid).unwrap();
+    let mut program = Vec::new();
+    for (code, jt, jf, k) in [
+        (0x20_u16, 0_u8, 0_u8, 0_u32),
+        (0x15, 0, 1, number),
+        (0x06, 0, 0, 0x7fc0_0000),
+        (0x06, 0, 0, 0x7fff_0000),
+    ] {
+        program.extend_from_slice(&code.to_le_bytes());
+        program.extend_from_slice(&[jt, jf]);
+        program.extend_from_slice(&k.to_le_bytes());
+    }
+    let mut plan = PlanBuilder::new();
+    plan.push("ready", Op::AskReady);
+    // SECCOMP_FILTER_FLAG_NEW_LISTENER.
+    plan.push(
+        "filter",
+        Op::Seccomp {
+            flags: 8,
+            program,
+            listener: true,
+        },
+    );
+    shell(
+        &mut plan,
+        "grep Seccomp: /proc/self/status; ls /proc/$$/fd | wc -l",
+    );
+    let mut parent = Parent::default();
+    let plan = plan.build().unwrap();
+    let (mut out, out_write) = std::io::pipe().unwrap();
+    let null = null();
+    let stdio = [null.as_fd(), out_write.as_fd(), null.as_fd()];
+    let mut init = Spawn {
+        plan: &plan,
+        stdio,
+        passed: Vec::new(),
+        inputs: Vec::new(),
+        cgroup: None,
+    }
+    .start()
+    .unwrap();
+    init.serve(&mut parent, Deadline::default()).unwrap();
+    drop(out_write);
+    assert_eq!(parent.log, ["ready", "listener"]);
+    let listener = parent.received.pop().unwrap();
+    let link = std::fs::read_link(format!(
+        "/proc/self/fd/{}",
+        std::os::fd::AsRawFd::as_raw_fd(&listener)
+    ))
+    .unwrap();
+    assert_eq!(link.to_str(), Some("anon_inode:seccomp notify"));
+    // Without a listener the calls that are to be reported fail.
+    drop(listener);
+    let mut text = String::new();
+    out.read_to_string(&mut text).unwrap();
+    init.wait().unwrap();
+    assert_eq!(text, "Seccomp:\t2\n3\n");
+}
+
+/// The parent of the stub is a process that goes away in the middle of the conversation: here a thread.
+#[test]
+fn a_stub_whose_parent_is_gone_ends() {
+    let mut plan = PlanBuilder::new();
+    plan.push("gate", Op::AskGate(1));
+    shell(&mut plan, "exit 0");
+    let plan = plan.build().unwrap();
+    let thread = std::thread::spawn(move || {
+        let null = null();
+        let stdio = [null.as_fd(); 3];
+        Spawn {
+            plan: &plan,
+            stdio,
+            passed: Vec::new(),
+            inputs: Vec::new(),
+            cgroup: None,
+        }
+        .start()
+        .unwrap()
+    });
+    // The control channel is still open in `init`; the thread that made it is not there any more.
+    let mut init = thread.join().unwrap();
+    assert_eq!(
+        init.wait().unwrap(),
+        pidfd::Exit::Signal {
+            signal: libc::SIGKILL,
+            core_dumped: false
+        }
+    );
+}
+
+#[test]
+fn answers_can_take_their_time() {
+    struct Slow;
+    impl Answers for Slow {
+        fn gate(&mut self, _: u32, _: &ProcessRef<'_>) -> Result<(), Refusal> {
+            // Longer than the deadline, which is for the stub alone.
+            let (mut read, write) = std::io::pipe()?;
+            let thread = std::thread::spawn(move || {
+                let mut write = write;
+                std::thread::park_timeout(Duration::from_millis(150));
+                write.write_all(b"x")
+            });
+            read.read_exact(&mut [0])?;
+            thread.join().map_err(|_| "the thread failed")??;
+            Ok(())
+        }
+    }
+    let mut plan = PlanBuilder::new();
+    plan.push("gate", Op::AskGate(1));
+    plan.push("gate", Op::AskGate(2));
+    shell(&mut plan, "exit 0");
+    let plan = plan.build().unwrap();
+    let null = null();
+    let spawn = Spawn {
+        plan: &plan,
+        stdio: [null.as_fd(); 3],
+        passed: Vec::new(),
+        inputs: Vec::new(),
+        cgroup: None,
+    };
+    let mut init = spawn.start().unwrap();
+    init.serve(
+        &mut Slow,
+        Deadline::without_progress(Duration::from_millis(100)),
+    )
+    .unwrap();
+    assert_eq!(init.wait().unwrap(), pidfd::Exit::Code(0));
+}

@@ -1,0 +1,273 @@
+//! What the tests share: a plan that ends in a shell script, and a parent that answers.
+
+use std::ffi::CString;
+use std::io::Read;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
+
+use cofferdam_nsenter::id_maps::{self, Request};
+use cofferdam_nsenter::pidfd::Exit;
+use cofferdam_nsenter::plan::{Dir, Op, Plan, PlanBuilder, Slot};
+use cofferdam_nsenter::{
+    Answers, Deadline, Error, HookOutcome, ProcessRef, Procfs, Refusal, Served, Spawn, Warnings,
+};
+use user::{IdMap, IdMaps};
+
+/// A C string.
+pub fn c(text: &str) -> CString {
+    CString::new(text).unwrap()
+}
+
+/// A path as a C string.
+pub fn path(path: &Path) -> CString {
+    c(path.to_str().unwrap())
+}
+
+/// Whether this is root; if not, says that the test is skipped.
+pub fn root() -> bool {
+    let root = rustix::process::geteuid().is_root();
+    if !root {
+        println!("skipped: needs root");
+    }
+    root
+}
+
+/// Appends the steps that run a shell script.
+pub fn shell(plan: &mut PlanBuilder, script: &str) {
+    shell_with(plan, script, &[]);
+}
+
+/// The same with an environment.
+pub fn shell_with(plan: &mut PlanBuilder, script: &str, env: &[&str]) {
+    plan.push("look up the shell", Op::Lookup(vec![c("/bin/sh")]));
+    plan.push("close the control channel", Op::CloseControl);
+    plan.push(
+        "run the shell",
+        Op::Exec {
+            args: vec![c("sh"), c("-c"), c(script)],
+            env: env.iter().map(|v| c(v)).collect(),
+        },
+    );
+}
+
+/// Appends a step that opens a directory with `O_PATH`.
+pub fn open_directory(plan: &mut PlanBuilder, directory: &Path) -> Slot {
+    let into = plan.slot();
+    plan.push(
+        format!("open {}", directory.display()),
+        Op::Open {
+            dir: Dir::Cwd,
+            path: path(directory),
+            flags: (libc::O_PATH | libc::O_DIRECTORY) as u32,
+            mode: 0,
+            resolve: 0,
+            into,
+        },
+    );
+    into
+}
+
+/// How a plan went.
+#[derive(Debug)]
+pub struct Outcome {
+    pub served: Result<Served, Error>,
+    pub exit: Option<Exit>,
+    pub out: String,
+    pub err: String,
+}
+
+impl Outcome {
+    /// The output of a plan that succeeded.
+    #[track_caller]
+    pub fn output(self) -> String {
+        if let Err(e) = &self.served {
+            panic!(
+                "{e}: {:?}",
+                std::error::Error::source(e).map(ToString::to_string)
+            );
+        }
+        assert_eq!(self.exit, Some(Exit::Code(0)), "{}", self.err);
+        self.out
+    }
+
+    /// The error of a plan that failed.
+    #[track_caller]
+    pub fn error(self) -> Error {
+        self.served.expect_err("the plan was expected to fail")
+    }
+}
+
+/// Runs a plan without inputs.
+pub fn run(plan: PlanBuilder) -> Outcome {
+    run_with(plan, Vec::new(), &mut ())
+}
+
+/// Runs a plan to its end.
+pub fn run_with(
+    plan: PlanBuilder,
+    inputs: Vec<(Slot, BorrowedFd<'_>)>,
+    answers: &mut dyn Answers,
+) -> Outcome {
+    run_built(&plan.build().unwrap(), inputs, answers)
+}
+
+/// Runs a built plan to its end.
+pub fn run_built(
+    plan: &Plan,
+    inputs: Vec<(Slot, BorrowedFd<'_>)>,
+    answers: &mut dyn Answers,
+) -> Outcome {
+    let null = null();
+    let (mut out, out_write) = std::io::pipe().unwrap();
+    let (mut err, err_write) = std::io::pipe().unwrap();
+    let stdio = [null.as_fd(), out_write.as_fd(), err_write.as_fd()];
+    let mut init = Spawn {
+        plan,
+        stdio,
+        passed: Vec::new(),
+        inputs,
+        cgroup: None,
+    }
+    .start()
+    .unwrap();
+    let served = init.serve(answers, Deadline::default());
+    drop((out_write, err_write));
+    let mut outcome = Outcome {
+        served,
+        exit: None,
+        out: String::new(),
+        err: String::new(),
+    };
+    if outcome.served.is_ok() {
+        out.read_to_string(&mut outcome.out).unwrap();
+        err.read_to_string(&mut outcome.err).unwrap();
+        outcome.exit = Some(init.wait().unwrap());
+    }
+    outcome
+}
+
+/// The null device.
+pub fn null() -> OwnedFd {
+    std::fs::OpenOptions::new()
+        .read(true)
+        .write(true)
+        .open("/dev/null")
+        .unwrap()
+        .into()
+}
+
+/// A parent that answers everything and remembers what it was asked.
+#[derive(Default)]
+pub struct Parent {
+    pub log: Vec<String>,
+    pub home: Vec<u8>,
+    pub passwd: Vec<u8>,
+    pub received: Vec<OwnedFd>,
+    pub gives: Vec<OwnedFd>,
+    pub warnings: Warnings,
+    pub outcomes: Vec<HookOutcome>,
+    pub refuses: Option<&'static str>,
+    pub deny_setgroups: bool,
+    pub pids: Vec<u32>,
+}
+
+impl Parent {
+    fn note(&mut self, what: String) -> Result<(), Refusal> {
+        let refused = self.refuses.is_some_and(|name| what.starts_with(name));
+        self.log.push(what);
+        if refused {
+            Err("the test refuses".into())
+        } else {
+            Ok(())
+        }
+    }
+}
+
+impl Answers for Parent {
+    fn gate(&mut self, number: u32, process: &ProcessRef<'_>) -> Result<(), Refusal> {
+        self.pids.push(process.pid());
+        self.note(format!("gate {number}"))
+    }
+
+    fn id_maps(&mut self, process: &ProcessRef<'_>) -> Result<(), Refusal> {
+        let maps = IdMaps::new([IdMap::new(0, 100_000, 1000)]);
+        let request = Request {
+            uid: maps.clone(),
+            gid: maps,
+            deny_setgroups: self.deny_setgroups,
+            ..Request::default()
+        };
+        id_maps::write(&Procfs::system()?, process.pid(), &request)?;
+        self.note("id maps".into())
+    }
+
+    fn second_stage(&mut self, process: &ProcessRef<'_>) -> Result<(), Refusal> {
+        self.pids.push(process.pid());
+        self.note("second stage".into())
+    }
+
+    fn descriptor(&mut self, tag: u32, descriptor: OwnedFd) -> Result<(), Refusal> {
+        self.received.push(descriptor);
+        self.note(format!("sent {tag}"))
+    }
+
+    fn ask_descriptor(&mut self, tag: u32) -> Result<OwnedFd, Refusal> {
+        self.note(format!("asked {tag}"))?;
+        self.gives.pop().ok_or_else(|| "nothing to give".into())
+    }
+
+    fn lend_descriptor(
+        &mut self,
+        tag: u32,
+        descriptor: OwnedFd,
+        _: &ProcessRef<'_>,
+    ) -> Result<(), Refusal> {
+        self.received.push(descriptor);
+        self.note(format!("lent {tag}"))
+    }
+
+    fn console(&mut self, master: OwnedFd, pts: u32) -> Result<(), Refusal> {
+        self.received.push(master);
+        self.note(format!("console {pts}"))
+    }
+
+    fn home(&mut self, passwd: &[u8]) -> Result<Vec<u8>, Refusal> {
+        self.passwd = passwd.to_vec();
+        self.note("home".into())?;
+        Ok(self.home.clone())
+    }
+
+    fn ready(&mut self, process: &ProcessRef<'_>, warnings: &Warnings) -> Result<(), Refusal> {
+        self.pids.push(process.pid());
+        self.warnings = warnings.clone();
+        self.note("ready".into())
+    }
+
+    fn hook(&mut self, context: &str, outcome: HookOutcome) -> Result<(), Refusal> {
+        let result = if outcome.success() {
+            Ok(())
+        } else {
+            Err(outcome.clone().into())
+        };
+        self.outcomes.push(outcome);
+        self.note(context.to_owned())?;
+        result
+    }
+
+    fn seccomp_listener(&mut self, listener: OwnedFd, _: &ProcessRef<'_>) -> Result<(), Refusal> {
+        self.received.push(listener);
+        self.note("listener".into())
+    }
+}
+
+/// The value of a field of `/proc/PID/status`.
+pub fn status_field<'a>(status: &'a str, name: &str) -> &'a str {
+    let line = status
+        .lines()
+        .find(|line| line.split(':').next() == Some(name));
+    line.unwrap_or_else(|| panic!("no field {name} in {status}"))
+        .split(':')
+        .nth(1)
+        .unwrap()
+        .trim()
+}
