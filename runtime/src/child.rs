@@ -37,7 +37,12 @@ pub struct Pipes {
 }
 
 impl Child {
-    pub(crate) fn new(pid: i32, pidfd: OwnedFd, container: &ContainerId, family: &Arc<Family>) -> Self {
+    pub(crate) fn new(
+        pid: i32,
+        pidfd: OwnedFd,
+        container: &ContainerId,
+        family: &Arc<Family>,
+    ) -> Self {
         Self {
             pid,
             container: container.clone(),
@@ -171,7 +176,7 @@ mod tests {
 
     #[test]
     fn signals_arrive() {
-        let child = start("while :; do sleep 1000; done");
+        let child = start("exec sleep 1000");
         assert_eq!(child.try_wait().unwrap(), None);
         child.signal(Signal::KILL).unwrap();
         assert_eq!(child.wait().unwrap(), ExitStatus::Signaled(Signal::KILL));

@@ -114,6 +114,8 @@ impl Family {
                 .first()
                 .is_some_and(|target| !target.revents().is_empty())
             {
+                // If it is one of ours, its status is taken and its entry gone when this returns.
+                self.reap(container);
                 return Ok(true);
             }
             if left.is_some_and(|left| left.is_zero()) {
@@ -144,7 +146,7 @@ mod tests {
     #[test]
     fn waiting_for_one_reaps_the_others_of_the_container_and_keeps_their_status() {
         let family = Family::default();
-        let target = family.add(&id("a"), start("sleep 0.2"));
+        let target = family.add(&id("a"), start("exec sleep 0.2"));
         let other = family.add(&id("a"), start("exit 4"));
         let stranger = family.add(&id("b"), start("exit 5"));
         assert!(family.wait(&id("a"), target.pidfd(), None).unwrap());
@@ -162,7 +164,7 @@ mod tests {
     #[test]
     fn a_timeout_is_kept() {
         let family = Family::default();
-        let target = family.add(&id("a"), start("sleep 1000"));
+        let target = family.add(&id("a"), start("exec sleep 1000"));
         let limit = Some(Duration::from_millis(10));
         assert!(!family.wait(&id("a"), target.pidfd(), limit).unwrap());
         pidfd::send_signal(target.pidfd(), 9).unwrap();

@@ -135,8 +135,8 @@ impl Output {
         let _ = write!(
             text,
             ", stdout: {}, stderr: {}",
-            String::from_utf8_lossy(&self.stdout),
-            String::from_utf8_lossy(&self.stderr)
+            String::from_utf8_lossy(self.stdout.trim_ascii_end()),
+            String::from_utf8_lossy(self.stderr.trim_ascii_end())
         );
         text
     }
@@ -246,7 +246,7 @@ mod tests {
         let args = script("echo out; echo err >&2; exit 3");
         assert_eq!(
             shell(&args).run(),
-            Err("exit status 3, stdout: out\n, stderr: err\n".to_owned())
+            Err("exit status 3, stdout: out, stderr: err".to_owned())
         );
         let args = script("kill -9 $$");
         assert_eq!(
@@ -274,11 +274,14 @@ mod tests {
         );
         assert!(begin.elapsed() < Duration::from_secs(10));
         for pid in std::fs::read_to_string(pids).unwrap().split_whitespace() {
-            let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-            assert!(
-                stat.is_empty() || stat.contains(") Z "),
-                "still alive: {stat}"
-            );
+            // Killed, it may take a moment to end; reaped already, it is gone.
+            if let Ok(pidfd) = nsenter::pidfd::open(pid.parse().unwrap()) {
+                let limit = Some(Duration::from_secs(5));
+                assert!(
+                    nsenter::pidfd::wait_timeout(pidfd, limit).unwrap(),
+                    "{pid} is alive"
+                );
+            }
         }
     }
 

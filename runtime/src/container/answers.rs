@@ -76,7 +76,10 @@ impl Parent<'_> {
                         .cgroup
                         .set(limits)
                         .map_err(cgroup::failed("set the limits of the container"))?;
-                    self.warnings.extend(cgroup::warnings(applied));
+                    // Without privilege some limits are expected not to be in force.
+                    if !self.config.rootless_cgroups {
+                        self.warnings.extend(cgroup::warnings(applied));
+                    }
                 }
                 let state = self.state(process.pid());
                 hooks::run(&self.config.hooks, HookPoint::Prestart, &state)?;
@@ -262,7 +265,7 @@ impl Answers for Parent<'_> {
         }
         Err(refuse(Error::new(
             ErrorKind::Hook,
-            format!("error running {context}: {outcome}"),
+            format!("error {context}: {outcome}"),
         )))
     }
 

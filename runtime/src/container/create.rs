@@ -101,7 +101,9 @@ pub(crate) fn create(
         let applied = group
             .set(&resources)
             .map_err(cgroup::failed("set the limits of the container"))?;
-        warnings.extend(cgroup::warnings(applied));
+        if !state.config.rootless_cgroups {
+            warnings.extend(cgroup::warnings(applied));
+        }
     }
     let tasks = group
         .self_join_files()

@@ -111,7 +111,7 @@ mod tests {
         assert_eq!(error.kind(), ErrorKind::Hook);
         assert_eq!(
             error.to_string(),
-            "error running createRuntime hook #1: exit status 2, stdout: , stderr: bad\n"
+            "error running createRuntime hook #1: exit status 2, stdout: , stderr: bad"
         );
         assert!(!mark.exists());
         run(&hooks, HookPoint::Poststop, &state).unwrap();

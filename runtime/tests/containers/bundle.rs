@@ -85,7 +85,11 @@ impl Bundle {
     pub(crate) fn assert_nothing_left(&self) {
         let state = self.directory.path().join("state").join(self.id.as_str());
         assert!(!state.exists(), "{} is left", state.display());
-        assert_eq!(cgroups_named(self.id.as_str()), Vec::<PathBuf>::new(), "cgroups are left");
+        assert_eq!(
+            cgroups_named(self.id.as_str()),
+            Vec::<PathBuf>::new(),
+            "cgroups are left"
+        );
         let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap();
         let own = self.directory.path().to_str().unwrap();
         assert!(!mounts.contains(own), "a mount is left: {mounts}");

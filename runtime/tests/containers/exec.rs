@@ -101,7 +101,11 @@ fn a_child_that_nobody_waits_for_does_not_keep_the_container_alive() {
     let held = container.exec(forever()).unwrap();
     drop(container.exec(forever()).unwrap());
     container.signal(Signal::KILL).unwrap();
-    assert!(container.wait_timeout(std::time::Duration::from_secs(20)).unwrap());
+    assert!(
+        container
+            .wait_timeout(std::time::Duration::from_secs(20))
+            .unwrap()
+    );
     assert_eq!(held.wait().unwrap(), ExitStatus::Signaled(Signal::KILL));
     container.destroy().unwrap();
     bundle.assert_nothing_left();

@@ -1,10 +1,12 @@
 //! Whatever goes wrong, nothing stays behind.
 
 use std::fs;
+use std::path::Path;
+use std::time::Duration;
 
 use cofferdam::configs::Config;
 use cofferdam::configs::config::Command;
-use cofferdam::{ErrorKind, Process, Stdio, Terminal};
+use cofferdam::{ErrorKind, Process, Runtime, Status, Stdio, Terminal};
 
 use crate::bundle::{Bundle, forever};
 
@@ -101,4 +103,71 @@ fn a_limit_that_the_kernel_refuses() {
     bundle.config.cgroups.resources.cpuset_cpus = "1000".to_owned();
     bundle.create(forever()).unwrap_err();
     bundle.assert_nothing_left();
+}
+
+#[test]
+fn failing_hooks_inside_the_container() {
+    let Some(mut bundle) = Bundle::new() else {
+        return;
+    };
+    bundle.config.hooks.create_container = vec![hook("exit 0"), hook("echo told >&2; exit 4")];
+    let error = bundle.create(forever()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Hook);
+    assert_eq!(
+        error.chain(),
+        "error running createContainer hook #1: exit status 4, stdout: , stderr: told"
+    );
+    bundle.assert_nothing_left();
+}
+
+/// The creator is killed by one of its own hooks; the rest of this test is another process.
+#[test]
+fn a_creator_that_is_killed_leaves_what_can_be_destroyed() {
+    const CHILD: &str = "COFFERDAM_TEST_IS_KILLED";
+    if let Ok(point) = std::env::var(CHILD) {
+        let Some(mut bundle) = Bundle::new() else {
+            return;
+        };
+        let suicide = vec![hook("kill -9 $PPID; sleep 1000")];
+        match point.as_str() {
+            "createRuntime" => bundle.config.hooks.create_runtime = suicide,
+            _ => bundle.config.hooks.poststart = suicide,
+        }
+        println!("\n{} {}", bundle.outside().display(), bundle.id);
+        let _ = bundle.create(forever());
+        return;
+    }
+    if Bundle::new().is_none() {
+        return;
+    }
+    for (point, status) in [
+        ("createRuntime", Status::Stopped),
+        ("poststart", Status::Created),
+    ] {
+        let output = std::process::Command::new(std::env::current_exe().unwrap())
+            .args([
+                "--exact",
+                "failures::a_creator_that_is_killed_leaves_what_can_be_destroyed",
+                "--nocapture",
+            ])
+            .env(CHILD, point)
+            .output()
+            .unwrap();
+        assert!(!output.status.success());
+        let text = String::from_utf8(output.stdout).unwrap();
+        let (directory, id) = text
+            .lines()
+            .find_map(|line| line.strip_prefix('/')?.split_once(' '))
+            .unwrap();
+        let directory = Path::new("/").join(directory);
+        let runtime = Runtime::new(directory.join("state")).unwrap();
+        let container = runtime.load(&id.parse().unwrap()).unwrap();
+        // The init process notices the end of its parent; one that was published stays, as a created one does.
+        let ended = container.wait_timeout(Duration::from_secs(5)).unwrap();
+        assert!(ended || status == Status::Created, "{point}");
+        container.destroy().unwrap();
+        assert_eq!(runtime.list().unwrap().count(), 0, "{point}");
+        assert!(crate::bundle::cgroups_named(id).is_empty(), "{point}");
+        fs::remove_dir_all(&directory).unwrap();
+    }
 }

@@ -344,7 +344,12 @@ fn many_threads_make_containers_at_a_time() {
 #[test]
 fn no_descriptor_is_leaked() {
     let Some(bundle) = Bundle::new() else { return };
-    let open = || fs::read_dir("/proc/self/fd").unwrap().count();
+    let open = || -> Vec<_> {
+        let all = fs::read_dir("/proc/self/fd")
+            .unwrap()
+            .map(|entry| entry.unwrap().path());
+        all.filter_map(|path| fs::read_link(path).ok()).collect()
+    };
     let life = || {
         let container = bundle.run(shell("true")).unwrap();
         container.wait().unwrap();
@@ -356,5 +361,98 @@ fn no_descriptor_is_leaked() {
     for _ in 0..5 {
         life();
     }
-    assert_eq!(open(), before);
+    let after = open();
+    assert_eq!(before.len(), after.len(), "{before:?} became {after:?}");
+}
+
+#[test]
+fn a_container_outlives_the_thread_that_made_it() {
+    let Some(bundle) = Bundle::new() else { return };
+    let container = std::thread::scope(|scope| {
+        scope
+            .spawn(|| bundle.run(forever()).unwrap())
+            .join()
+            .unwrap()
+    });
+    assert!(!container.wait_timeout(Duration::from_millis(50)).unwrap());
+    assert_eq!(container.status().unwrap(), Status::Running);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_async_program_makes_containers_in_blocking_tasks() {
+    let Some(_) = Bundle::new() else { return };
+    let tasks: Vec<_> = (0..4_u8)
+        .map(|number| {
+            tokio::task::spawn_blocking(move || {
+                let bundle = Bundle::new().unwrap();
+                let container = bundle.run(shell(&format!("exit {number}"))).unwrap();
+                let status = container.wait().unwrap();
+                container.destroy().unwrap();
+                status
+            })
+        })
+        .collect();
+    for (number, task) in (0..4_u8).zip(tasks) {
+        assert_eq!(task.await.unwrap(), ExitStatus::Exited(number));
+    }
+}
+
+#[test]
+fn a_user_namespace_gets_its_maps_and_owns_its_pipes() {
+    let Some(mut bundle) = Bundle::new() else {
+        return;
+    };
+    let map = vec![cofferdam::configs::config::IdMap {
+        container_id: 0,
+        host_id: 100_000,
+        size: 65_536,
+    }];
+    bundle.config.namespaces.set(NamespaceType::User, "");
+    bundle.config.uid_mappings.clone_from(&map);
+    bundle.config.gid_mappings = map;
+    fs::set_permissions(
+        bundle.outside(),
+        std::os::unix::fs::PermissionsExt::from_mode(0o755),
+    )
+    .unwrap();
+    let mut container = bundle
+        .run(shell(
+            "cat /proc/self/uid_map; id -u; ls -ln /proc/self/fd/ >&2; echo > /dev/stdout",
+        ))
+        .unwrap();
+    let text = output(&mut container);
+    assert!(text.contains("100000      65536\n0\n"), "{text}");
+    assert!(container.wait().unwrap().success(), "{text}");
+    container.destroy().unwrap();
+    bundle.assert_nothing_left();
+}
+
+#[test]
+fn state_json_is_what_other_tools_read() {
+    let Some(bundle) = Bundle::new() else { return };
+    let container = bundle.create(forever()).unwrap();
+    let text = fs::read_to_string(container.directory().join("state.json")).unwrap();
+    let state: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let pid = container.pid().unwrap();
+    assert_eq!(state["id"], bundle.id.as_str());
+    assert_eq!(state["init_process_pid"], pid);
+    assert!(state["init_process_start"].as_u64().unwrap() > 0);
+    assert_eq!(
+        state["namespace_paths"]["NEWNET"],
+        format!("/proc/{pid}/ns/net")
+    );
+    assert_eq!(state["namespace_paths"].as_object().unwrap().len(), 8);
+    assert_eq!(
+        state["external_descriptors"],
+        serde_json::json!(["/dev/null", "/dev/null", "/dev/null"])
+    );
+    assert_eq!(state["config"]["rootfs"], bundle.rootfs().to_str().unwrap());
+    for path in state["cgroup_paths"].as_object().unwrap().values() {
+        let processes =
+            fs::read_to_string(std::path::Path::new(path.as_str().unwrap()).join("cgroup.procs"))
+                .unwrap();
+        assert_eq!(processes.trim(), pid.to_string(), "{path}");
+    }
+    assert!(state.get("creator").is_none());
+    container.destroy().unwrap();
 }

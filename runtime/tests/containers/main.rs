@@ -13,4 +13,5 @@ mod bundle;
 mod exec;
 mod failures;
 mod lifecycle;
+mod sockets;
 mod terminal;
