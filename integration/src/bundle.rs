@@ -1,6 +1,7 @@
 //! Bundles made of a static busybox.
 
 use std::fs;
+use std::io::Write as _;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
@@ -118,10 +119,13 @@ impl Bundle {
         self.namespace(json!({ "type": "user" }))
     }
 
-    /// Writes `config.json`.
+    /// Writes `config.json`; a command that reads it meanwhile sees the old one or the new one.
     pub fn write(&self) {
         let text = serde_json::to_vec_pretty(&self.config).expect("JSON");
-        fs::write(self.path().join("config.json"), text).expect("write config.json");
+        let mut file = tempfile::NamedTempFile::new_in(self.path()).expect("make a temporary file");
+        file.write_all(&text).expect("write config.json");
+        file.persist(self.path().join("config.json"))
+            .expect("rename config.json");
     }
 }
 

@@ -149,6 +149,19 @@ impl Case {
         self.call(&line)
     }
 
+    /// `exec FLAGS ID …`: the arguments up to the first that is no flag go before the id. Every flag takes a value.
+    pub fn exec_before(&self, arguments: &[&str]) -> Output {
+        let mut flags = 0;
+        while arguments
+            .get(flags)
+            .is_some_and(|argument| argument.starts_with("--"))
+        {
+            flags += if arguments[flags].contains('=') { 1 } else { 2 };
+        }
+        let (before, after) = arguments.split_at(flags.min(arguments.len()));
+        self.call(&[&["exec"], before, &[&self.id], after].concat())
+    }
+
     /// `state ID` as JSON.
     #[track_caller]
     pub fn state(&self) -> Value {
@@ -171,21 +184,12 @@ impl Case {
         u32::try_from(pid).expect("a pid")
     }
 
-    /// Waits until the status is `status`: looks again each time the init process may have changed it.
+    /// Waits until the status is `status`.
     #[track_caller]
     pub fn wait_for_status(&self, status: &str) {
-        let started = std::time::Instant::now();
-        loop {
-            let now = self.status();
-            if now == status {
-                return;
-            }
-            assert!(
-                started.elapsed() < crate::limited::PATIENCE,
-                "status is still {now}, not {status}"
-            );
-            std::thread::yield_now();
-        }
+        eventually(&format!("the status is {status}"), || {
+            self.status() == status
+        });
     }
 
     /// What is left of the container.
@@ -221,6 +225,22 @@ impl Case {
     }
 }
 
+/// Looks again and again until something is so; not for ever.
+///
+/// # Panics
+/// It is still not so after [`PATIENCE`](crate::limited::PATIENCE).
+#[track_caller]
+pub fn eventually(what: &str, mut so: impl FnMut() -> bool) {
+    let started = std::time::Instant::now();
+    while !so() {
+        assert!(
+            started.elapsed() < crate::limited::PATIENCE,
+            "not in time: {what}"
+        );
+        std::thread::yield_now();
+    }
+}
+
 impl Default for Case {
     fn default() -> Self {
         Self::new()
@@ -252,6 +272,9 @@ impl Drop for Case {
             }
         }
         // Empty cgroups go with the case; what is not empty is what finish() complains about.
+        for process in crate::cgroup::processes(&self.cgroup()) {
+            let _ = rustix::process::kill_process(process, rustix::process::Signal::KILL);
+        }
         for directory in crate::cgroup::directories(&self.cgroup()) {
             let _ = std::fs::remove_dir(directory);
         }

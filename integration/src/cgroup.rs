@@ -53,6 +53,20 @@ pub fn directories(path: &str) -> Vec<PathBuf> {
         .collect()
 }
 
+/// The processes of a cgroup, in any hierarchy.
+pub fn processes(path: &str) -> Vec<rustix::process::Pid> {
+    let lists = directories(path)
+        .into_iter()
+        .filter_map(|directory| fs::read_to_string(directory.join("cgroup.procs")).ok());
+    lists
+        .flat_map(|list| {
+            list.lines()
+                .filter_map(|line| rustix::process::Pid::from_raw(line.parse().ok()?))
+                .collect::<Vec<_>>()
+        })
+        .collect()
+}
+
 /// Reads a file of a cgroup: of controller `controller` on v1, of the only hierarchy on v2.
 ///
 /// # Panics

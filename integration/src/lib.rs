@@ -28,9 +28,8 @@ pub mod leftovers;
 pub mod limited;
 pub mod needs;
 pub mod program;
-#[path = "../benches/compare/tiny_program.rs"]
 pub mod tiny_program;
 
 pub use bundle::Bundle;
-pub use case::Case;
+pub use case::{Case, eventually};
 pub use limited::{Limited, Output};

@@ -27,6 +27,8 @@ pub enum Need {
     Runc,
     /// The `ps` program of procps.
     Ps,
+    /// `script` of util-linux, which gives a command a terminal.
+    Script,
     /// `dockerd` and `docker`.
     Docker,
     /// `containerd` and `ctr`.
@@ -65,6 +67,7 @@ impl Need {
             ),
             Self::Runc => installed("runc"),
             Self::Ps => installed("ps"),
+            Self::Script => installed("script"),
             Self::Docker => installed("dockerd").or_else(|| installed("docker")),
             Self::Containerd => installed("containerd").or_else(|| installed("ctr")),
             Self::Podman => installed("podman"),

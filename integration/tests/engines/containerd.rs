@@ -95,32 +95,3 @@ fn exec_pause_metrics_kill_and_delete() {
     );
     let _ = containerd.call(&["container", "delete", "one"]).ok();
 }
-
-#[test]
-fn a_container_may_have_a_terminal() {
-    need!(Root, Busybox, Containerd);
-    let containerd = Containerd::start();
-    // Detached, because ctr wants its own standard input to be a terminal otherwise.
-    let _ = containerd
-        .run(
-            &["--detach", "--tty"],
-            "one",
-            &["/bin/sh", "-c", "tty > /tmp/tty; sleep 1000"],
-        )
-        .ok();
-    let exec = containerd
-        .call(&[
-            "task",
-            "exec",
-            "--exec-id",
-            "e",
-            "one",
-            "/bin/sh",
-            "-c",
-            "until test -s /tmp/tty; do :; done; cat /tmp/tty",
-        ])
-        .ok();
-    assert_eq!(exec.stdout, "/dev/pts/0\n");
-    let _ = containerd.call(&["task", "delete", "--force", "one"]);
-    let _ = containerd.call(&["container", "delete", "one"]).ok();
-}

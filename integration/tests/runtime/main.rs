@@ -8,4 +8,18 @@
     reason = "a test that cannot go on fails, and says why"
 )]
 
+mod exec;
+mod fast_exit;
+mod files;
+mod hooks;
+mod identity;
+mod interrupted;
 mod lifecycle;
+mod limits;
+mod mounts;
+mod namespaces;
+mod output;
+mod reference;
+mod refusals;
+mod signals;
+mod unified;

@@ -4,7 +4,7 @@ use std::error::Error as StdError;
 use std::fmt::Write as _;
 use std::io;
 
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 
 /// The exit code of a failed command, unless it says otherwise.
 pub(crate) const FAILED: u8 = 1;
@@ -20,8 +20,6 @@ pub(crate) struct Failure {
     pub(crate) message: String,
     /// What the process exits with.
     pub(crate) code: u8,
-    /// The class of the library error it came from, if it came from one.
-    pub(crate) kind: Option<ErrorKind>,
 }
 
 impl Failure {
@@ -30,7 +28,6 @@ impl Failure {
         Self {
             message: message.into(),
             code: FAILED,
-            kind: None,
         }
     }
 
@@ -59,7 +56,6 @@ impl From<Error> for Failure {
         Self {
             message: describe(&error),
             code: FAILED,
-            kind: Some(error.kind()),
         }
     }
 }
@@ -121,6 +117,7 @@ fn lower_first(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::ErrorKind;
 
     #[test]
     fn system_errors_read_like_the_kernels() {
@@ -132,7 +129,6 @@ mod tests {
             "create container: open /x: no such file or directory"
         );
         assert_eq!(failure.code, FAILED);
-        assert_eq!(failure.kind, Some(ErrorKind::System));
         assert_eq!(
             describe(&io::Error::from_raw_os_error(libc::EACCES)),
             "permission denied"
@@ -157,9 +153,6 @@ mod tests {
             .code(EXEC_FAILED)
             .prefixed("exec failed: ");
         assert_eq!(failure.message, "exec failed: container paused");
-        assert_eq!(
-            (failure.code, failure.kind),
-            (EXEC_FAILED, Some(ErrorKind::Paused))
-        );
+        assert_eq!(failure.code, EXEC_FAILED);
     }
 }

@@ -65,7 +65,7 @@ pub(crate) fn unified_cgroup() -> bool {
 fn rootfs(path: &Path) -> RootfsFact {
     match path.canonicalize() {
         Ok(resolved) => RootfsFact::Resolved(resolved.to_string_lossy().into_owned()),
-        Err(error) => RootfsFact::Failed(describe(&error)),
+        Err(error) => RootfsFact::Failed(format!("{}: {}", path.display(), describe(&error))),
     }
 }
 

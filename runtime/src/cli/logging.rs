@@ -107,11 +107,6 @@ impl Log {
         log
     }
 
-    /// Whether `--debug` was given.
-    pub(crate) fn debugging(&self) -> bool {
-        self.debug
-    }
-
     /// Tells why the command failed: in the log, and on standard error too when that is not the log, because engines show
     /// what they find there.
     pub(crate) fn fatal(&self, message: &str) {

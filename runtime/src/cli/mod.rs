@@ -61,6 +61,10 @@ static GLOBAL_FLAGS: &[Flag] = &[
         "ignore cgroup permission errors: true, false or auto",
     )
     .default("auto"),
+    // The help names it together with --help.
+    Flag::switch("version", "print the version")
+        .letter("v")
+        .hidden(),
 ];
 
 /// The commands, in the order of the help.
@@ -110,7 +114,7 @@ struct CommandLine {
 
 impl CommandLine {
     fn run(&self, arguments: impl Iterator<Item = OsString>) -> u8 {
-        let global = match Parsed::read(GLOBAL_FLAGS_AND_VERSION, Order::FlagsFirst, arguments) {
+        let global = match Parsed::read(GLOBAL_FLAGS, Order::FlagsFirst, arguments) {
             Ok(global) => global,
             Err(message) => {
                 self.print(&format!("Incorrect Usage. {message}\n\n{}", self.help()));
@@ -215,17 +219,6 @@ impl CommandLine {
         let _ = io::stdout().write_all(text.as_bytes());
     }
 }
-
-/// The global flags with `--version`, which the help lists by itself.
-static GLOBAL_FLAGS_AND_VERSION: &[Flag] = &{
-    let mut flags = [Flag::switch("version", "print the version").letter("v"); 7];
-    let mut index = 0;
-    while index < GLOBAL_FLAGS.len() {
-        flags[index] = GLOBAL_FLAGS[index];
-        index += 1;
-    }
-    flags
-};
 
 fn find(name: &str) -> Option<&'static Command> {
     COMMANDS

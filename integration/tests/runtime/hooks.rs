@@ -1,0 +1,141 @@
+//! Hooks: programs run at the points of a container's life.
+
+use cofferdam_integration::{Case, need};
+use serde_json::{Value, json};
+
+const POINTS: [&str; 6] = [
+    "prestart",
+    "createRuntime",
+    "createContainer",
+    "startContainer",
+    "poststart",
+    "poststop",
+];
+
+fn hook(script: &str) -> Value {
+    json!([{ "path": "/bin/sh", "args": ["sh", "-c", script], "env": ["PATH=/usr/sbin:/usr/bin:/sbin:/bin"] }])
+}
+
+#[test]
+fn they_run_in_their_order_and_read_the_state() {
+    need!(Root, Busybox);
+    let mut case = Case::new();
+    // All of them append to one file: on the host in the bundle, inside through a mount of it.
+    let log = case.bundle.path().join("hooks.log");
+    std::fs::write(&log, "").unwrap();
+    std::fs::create_dir_all(case.bundle.rootfs().join("work")).unwrap();
+    let source = case.bundle.path().to_str().unwrap().to_owned();
+    case.bundle.mount(json!({ "destination": "/work", "type": "bind", "source": source, "options": ["bind", "rw"] }));
+    for point in POINTS {
+        let file = if point == "startContainer" {
+            "/work/hooks.log".to_owned()
+        } else {
+            log.display().to_string()
+        };
+        case.bundle.config["hooks"][point] = hook(&format!("echo {point} $(cat) >> {file}"));
+    }
+    case.bundle.script("echo program >> /work/hooks.log");
+    let _ = case.run().ok();
+    let text = std::fs::read_to_string(&log).unwrap();
+    let lines: Vec<(&str, Value)> = text
+        .lines()
+        .map(|line| {
+            let (name, state) = line.split_once(' ').unwrap_or((line, "null"));
+            (
+                name,
+                serde_json::from_str(state).unwrap_or_else(|error| panic!("{error}: {line}")),
+            )
+        })
+        .collect();
+    let names: Vec<&str> = lines.iter().map(|(name, _)| *name).collect();
+    assert_eq!(
+        names,
+        [
+            "prestart",
+            "createRuntime",
+            "createContainer",
+            "poststart",
+            "startContainer",
+            "program",
+            "poststop"
+        ]
+    );
+    let expected = [
+        ("prestart", "creating"),
+        ("createRuntime", "creating"),
+        ("createContainer", "creating"),
+        ("startContainer", "created"),
+        ("poststop", "stopped"),
+    ];
+    for (name, status) in expected {
+        let state = &lines.iter().find(|(other, _)| *other == name).unwrap().1;
+        assert_eq!(
+            (state["status"].as_str(), state["id"].as_str()),
+            (Some(status), Some(case.id.as_str())),
+            "{name}"
+        );
+        assert_eq!(
+            state["bundle"].as_str(),
+            case.bundle.path().to_str(),
+            "{name}"
+        );
+        assert_eq!(
+            state.get("pid").is_some(),
+            name != "poststop",
+            "{name}: {state}"
+        );
+    }
+    case.finish();
+}
+
+#[test]
+fn a_failing_hook_fails_the_command_and_leaves_nothing() {
+    need!(Root, Busybox);
+    for point in ["prestart", "createRuntime", "createContainer", "poststart"] {
+        let mut case = Case::new();
+        case.bundle.config["hooks"][point] = hook("echo said so; exit 3");
+        case.bundle.script("echo ran");
+        let output = case.run();
+        assert_eq!(output.code, 1, "{point}: {output}");
+        assert!(!output.stdout.contains("ran"), "{point}: {output}");
+        assert!(
+            output.stderr.contains("exit status 3") && output.stderr.contains("said so"),
+            "{point}: {output}"
+        );
+        case.finish();
+    }
+}
+
+#[test]
+fn a_hook_has_only_its_time() {
+    need!(Root, Busybox);
+    let mut case = Case::new();
+    case.bundle.config["hooks"]["createRuntime"] =
+        json!([{ "path": "/bin/sleep", "args": ["sleep", "100"], "timeout": 1 }]);
+    let _ = case.run().failed(1, "hook ran past specified timeout of 1");
+    case.finish();
+}
+
+#[test]
+fn arguments_are_passed_as_they_are() {
+    need!(Root, Busybox);
+    let mut case = Case::new();
+    let file = case.bundle.path().join("out");
+    let script = format!("echo \"$0|$1\" > {}", file.display());
+    case.bundle.config["hooks"]["createRuntime"] =
+        json!([{ "path": "/bin/sh", "args": ["other-name", "-c", script, "zero", "one two"] }]);
+    let _ = case.run().ok();
+    assert_eq!(std::fs::read_to_string(file).unwrap(), "zero|one two\n");
+    case.finish();
+}
+
+#[test]
+fn a_failing_poststop_hook_is_told_and_everything_is_removed() {
+    need!(Root, Busybox);
+    let mut case = Case::new();
+    case.bundle.config["hooks"]["poststop"] = hook("exit 4");
+    case.bundle.script("exit 6");
+    let output = case.run();
+    assert_eq!(output.code, 6, "{output}");
+    case.finish();
+}

@@ -1,0 +1,69 @@
+//! The runtime killed at any moment: delete removes what is there.
+
+use std::process::Stdio;
+use std::time::Duration;
+
+use cofferdam_integration::{Case, limited, need};
+use rustix::process::{Pid, Signal, kill_process};
+
+/// Kills `arguments` after each of many delays and expects that everything can be deleted and used again.
+fn killed(arguments: &[&str]) {
+    let mut case = Case::new();
+    case.bundle.args(&["/bin/sleep", "1000"]);
+    for step in 0..60 {
+        let line: Vec<&str> = arguments
+            .iter()
+            .copied()
+            .chain([case.id.as_str()])
+            .collect();
+        let mut child = case.command(&line).spawn(Stdio::null());
+        // From before the first system call to after the last.
+        limited::wait(&child, Duration::from_micros(step * 250));
+        let _ = kill_process(Pid::from_child(&child), Signal::KILL);
+        let _ = child.wait();
+        let deleted = case.call(&["delete", "--force", &case.id]);
+        assert_eq!(deleted.code, 0, "killed after {} µs: {deleted}", step * 250);
+        let left = case.leftovers();
+        assert!(left.is_empty(), "killed after {} µs: {left:#?}", step * 250);
+    }
+    // The id is free.
+    let _ = case.detached(&["run", "--detach", &case.id]).ok();
+    case.delete();
+}
+
+#[test]
+fn create() {
+    need!(Root, Busybox, Cofferdam);
+    killed(&["create"]);
+}
+
+#[test]
+fn run_in_the_background() {
+    need!(Root, Busybox, Cofferdam);
+    killed(&["run", "--detach"]);
+}
+
+#[test]
+fn run_in_the_foreground() {
+    need!(Root, Busybox, Cofferdam);
+    killed(&["run"]);
+}
+
+#[test]
+fn delete() {
+    need!(Root, Busybox, Cofferdam);
+    let mut case = Case::new();
+    case.bundle.args(&["/bin/sleep", "1000"]);
+    for step in 0..30 {
+        let started = case.detached(&["run", "--detach", &case.id]);
+        assert_eq!(started.code, 0, "{started}");
+        let mut child = case.spawn(&["delete", "--force", &case.id]);
+        limited::wait(&child, Duration::from_micros(step * 200));
+        let _ = kill_process(Pid::from_child(&child), Signal::KILL);
+        let _ = child.wait();
+        let deleted = case.call(&["delete", "--force", &case.id]);
+        assert_eq!(deleted.code, 0, "{deleted}");
+        case.nothing_left();
+    }
+    case.finish();
+}

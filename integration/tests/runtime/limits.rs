@@ -1,0 +1,257 @@
+//! Cgroup v1 limits, update, pause, events.
+
+use cofferdam_integration::{Case, cgroup, eventually, need};
+use serde_json::{Value, json};
+
+fn limited(resources: Value) -> Case {
+    let mut case = Case::new();
+    for (name, value) in resources.as_object().unwrap() {
+        case.bundle.config["linux"]["resources"][name] = value.clone();
+    }
+    case.bundle.args(&["/bin/sleep", "1000"]);
+    case.start();
+    case
+}
+
+#[test]
+fn limits_are_written_to_the_cgroup() {
+    need!(Root, Busybox, CgroupV1);
+    let case = limited(json!({
+        "memory": { "limit": 64 << 20, "reservation": 32 << 20 },
+        "cpu": { "shares": 512, "quota": 50_000, "period": 100_000, "cpus": "0" },
+        "pids": { "limit": 20 },
+    }));
+    let read = |controller: &str, file: &str| cgroup::read(controller, &case.cgroup(), file);
+    assert_eq!(
+        read("memory", "memory.limit_in_bytes"),
+        (64 << 20).to_string()
+    );
+    assert_eq!(
+        read("memory", "memory.soft_limit_in_bytes"),
+        (32 << 20).to_string()
+    );
+    assert_eq!(read("cpu", "cpu.shares"), "512");
+    assert_eq!(read("cpu", "cpu.cfs_quota_us"), "50000");
+    assert_eq!(read("cpuset", "cpuset.cpus"), "0");
+    assert_eq!(read("pids", "pids.max"), "20");
+    let pid = case.pid().to_string();
+    for controller in ["memory", "cpu", "pids", "devices", "freezer"] {
+        assert!(
+            read(controller, "cgroup.procs")
+                .lines()
+                .any(|line| line == pid),
+            "{controller}"
+        );
+    }
+    case.delete();
+}
+
+#[test]
+fn update_changes_what_is_given() {
+    need!(Root, Busybox, CgroupV1);
+    let case = limited(json!({ "memory": { "limit": 64 << 20 }, "pids": { "limit": 20 } }));
+    let read = |controller: &str, file: &str| cgroup::read(controller, &case.cgroup(), file);
+    let _ = case
+        .call(&[
+            "update",
+            "--memory",
+            "96m",
+            "--pids-limit",
+            "30",
+            "--cpu-share",
+            "200",
+            &case.id,
+        ])
+        .ok();
+    assert_eq!(
+        read("memory", "memory.limit_in_bytes"),
+        (96 << 20).to_string()
+    );
+    assert_eq!(read("pids", "pids.max"), "30");
+    assert_eq!(read("cpu", "cpu.shares"), "200");
+    let resources =
+        json!({ "memory": { "limit": 80 << 20 }, "cpu": { "quota": 20_000, "period": 100_000 } });
+    let _ = case
+        .command(&["update", "--resources", "-", &case.id])
+        .input(resources.to_string())
+        .output()
+        .ok();
+    assert_eq!(
+        read("memory", "memory.limit_in_bytes"),
+        (80 << 20).to_string()
+    );
+    assert_eq!(read("cpu", "cpu.cfs_quota_us"), "20000");
+    assert_eq!(read("cpu", "cpu.shares"), "200", "what was not given stays");
+    assert_eq!(read("pids", "pids.max"), "30");
+    case.delete();
+}
+
+#[test]
+fn an_update_that_the_kernel_refuses_changes_nothing() {
+    need!(Root, Busybox, CgroupV1);
+    let case = limited(json!({ "memory": { "limit": 64 << 20 } }));
+    assert_eq!(
+        case.call(&["update", "--cpuset-cpus", "4000-5000", &case.id])
+            .code,
+        1
+    );
+    let _ = case
+        .call(&["update", "--memory", "lots", &case.id])
+        .failed(1, "invalid value for memory");
+    assert_eq!(
+        cgroup::read("memory", &case.cgroup(), "memory.limit_in_bytes"),
+        (64 << 20).to_string()
+    );
+    case.delete();
+}
+
+#[test]
+fn null_sections_of_an_update_are_no_limits() {
+    need!(Root, Busybox, CgroupV1, Cofferdam);
+    let case = limited(json!({ "memory": { "limit": 64 << 20 } }));
+    let _ = case
+        .command(&["update", "--resources", "-", &case.id])
+        .input(r#"{"memory":null,"cpu":null}"#)
+        .output()
+        .ok();
+    assert_eq!(
+        cgroup::read("memory", &case.cgroup(), "memory.limit_in_bytes"),
+        (64 << 20).to_string()
+    );
+    case.delete();
+}
+
+#[test]
+fn pause_stops_everything_until_resume() {
+    need!(Root, Busybox);
+    let case = limited(json!({}));
+    let _ = case
+        .call(&["resume", &case.id])
+        .failed(1, "container not paused");
+    let _ = case.call(&["pause", &case.id]).ok();
+    assert_eq!(case.status(), "paused");
+    let _ = case
+        .call(&["pause", &case.id])
+        .failed(1, "container not running");
+    let _ = case
+        .exec(&["/bin/true"])
+        .failed(255, "cannot exec in a paused container");
+    let _ = case.call(&["resume", &case.id]).ok();
+    assert_eq!(case.status(), "running");
+    let _ = case.exec(&["/bin/true"]).ok();
+    case.delete();
+}
+
+#[test]
+fn a_paused_container_stays_paused_through_an_update() {
+    need!(Root, Busybox, CgroupV1);
+    let case = limited(json!({ "memory": { "limit": 64 << 20 } }));
+    let _ = case.call(&["pause", &case.id]).ok();
+    let _ = case.call(&["update", "--memory", "80m", &case.id]).ok();
+    assert_eq!(case.status(), "paused");
+    let _ = case.call(&["resume", &case.id]).ok();
+    case.delete();
+}
+
+#[test]
+fn statistics_are_what_engines_read() {
+    need!(Root, Busybox, CgroupV1);
+    let case = limited(json!({ "memory": { "limit": 64 << 20 }, "pids": { "limit": 20 } }));
+    let line = case.call(&["events", "--stats", &case.id]).ok();
+    assert_eq!(line.lines().len(), 1);
+    let event = line.json();
+    assert_eq!(
+        (event["type"].as_str(), event["id"].as_str()),
+        (Some("stats"), Some(case.id.as_str()))
+    );
+    let data = &event["data"];
+    assert_eq!(data["memory"]["usage"]["limit"], 64 << 20);
+    assert!(data["memory"]["usage"]["usage"].as_u64().unwrap() > 0);
+    assert_eq!(
+        (
+            data["pids"]["current"].as_u64(),
+            data["pids"]["limit"].as_u64()
+        ),
+        (Some(1), Some(20))
+    );
+    assert!(data["cpu"]["usage"]["total"].as_u64().unwrap() > 0);
+    for key in [
+        "cpu",
+        "cpuset",
+        "memory",
+        "pids",
+        "blkio",
+        "hugetlb",
+        "intel_rdt",
+        "network_interfaces",
+    ] {
+        assert!(data.get(key).is_some(), "{key}: {line}");
+    }
+    let _ = case
+        .call(&["events", "--interval", "0s", &case.id])
+        .failed(1, "duration interval must be greater than 0");
+    case.delete();
+}
+
+#[test]
+fn a_program_that_needs_too_much_memory_is_killed() {
+    need!(Root, Busybox, CgroupV1);
+    let mut case = Case::new();
+    case.bundle.config["linux"]["resources"]["memory"] =
+        json!({ "limit": 16 << 20, "swap": 16 << 20 });
+    case.bundle.args(&[
+        "/bin/dd",
+        "if=/dev/zero",
+        "of=/dev/null",
+        "bs=100M",
+        "count=1",
+    ]);
+    assert_eq!(case.run().code, 137);
+    case.finish();
+}
+
+#[test]
+fn events_tell_of_killed_processes() {
+    need!(Root, Busybox, CgroupV1);
+    let case = limited(json!({ "memory": { "limit": 32 << 20, "swap": 32 << 20 } }));
+    let log = case.bundle.path().join("events");
+    let file = std::fs::File::create(&log).unwrap();
+    let mut events = case
+        .command(&["events", "--interval", "100ms", &case.id])
+        .spawn(file.into());
+    let text = || std::fs::read_to_string(&log).unwrap();
+    eventually("statistics are shown", || {
+        text().contains("\"type\":\"stats\"")
+    });
+    let _ = case.exec(&[
+        "/bin/dd",
+        "if=/dev/zero",
+        "of=/dev/null",
+        "bs=100M",
+        "count=1",
+    ]);
+    eventually("the kill is told", || text().contains("\"type\":\"oom\""));
+    let _ = case.call(&["kill", &case.id, "KILL"]).ok();
+    let _ = case.call(&["delete", "--force", &case.id]).ok();
+    assert!(
+        cofferdam_integration::limited::wait(&events, std::time::Duration::from_secs(20)),
+        "events ends with the container"
+    );
+    let _ = events.wait();
+    case.finish();
+}
+
+#[test]
+fn a_cgroup_that_is_in_use_is_refused() {
+    need!(Root, Busybox, CgroupV1, Cofferdam);
+    let first = limited(json!({}));
+    let mut second = Case::new();
+    second.bundle.config["linux"]["cgroupsPath"] = json!(first.cgroup());
+    let _ = second
+        .run()
+        .failed(1, "container's cgroup is not empty: 1 process(es) found");
+    assert_eq!(first.status(), "running");
+    second.bundle.config["linux"]["cgroupsPath"] = json!("/cofferdam/none");
+    second.finish();
+    first.delete();
+}

@@ -1,0 +1,217 @@
+//! Mounts, masked and read-only paths, devices.
+
+use std::os::unix::fs::symlink;
+
+use cofferdam_integration::{Case, need};
+use serde_json::json;
+
+#[test]
+fn the_root_is_the_bundles_and_may_be_read_only() {
+    need!(Root, Busybox);
+    let mut case = Case::new();
+    let output = case.inside("ls /; touch /file 2>&1 || true");
+    assert!(
+        output.stdout.contains("bin") && output.stdout.contains("Read-only file system"),
+        "{output}"
+    );
+    case.bundle.config["root"]["readonly"] = json!(false);
+    let _ = case.inside("touch /file").stdout;
+    assert!(case.bundle.rootfs().join("file").exists());
+    case.finish();
+}
+
+#[test]
+fn a_bind_mount_shows_a_directory_of_the_host() {
+    need!(Root, Busybox);
+    let mut case = Case::new();
+    let shared = tempfile::tempdir().unwrap();
+    std::fs::write(shared.path().join("file"), "shared\n").unwrap();
+    let source = shared.path().to_str().unwrap();
+    case.bundle.mount(json!({ "destination": "/mnt/deep", "type": "bind", "source": source, "options": ["bind", "ro"] }));
+    let output = case.inside("cat /mnt/deep/file; touch /mnt/deep/new 2>&1; grep ' /mnt/deep ' /proc/self/mountinfo | cut -d' ' -f6");
+    assert_eq!(output.lines()[0], "shared");
+    assert!(
+        output.lines()[1].contains("Read-only file system"),
+        "{output}"
+    );
+    assert!(output.lines()[2].starts_with("ro"), "{output}");
+    assert!(!shared.path().join("new").exists());
+    case.finish();
+}
+
+#[test]
+fn a_relative_source_is_in_the_bundle_and_a_file_can_be_mounted() {
+    need!(Root, Busybox);
+    let mut case = Case::new();
+    std::fs::write(case.bundle.path().join("note"), "from the bundle\n").unwrap();
+    case.bundle
+        .mount(json!({ "destination": "/etc/note", "source": "note", "options": ["bind"] }));
+    assert_eq!(case.inside("cat /etc/note").stdout, "from the bundle\n");
+    case.finish();
+}
+
+#[test]
+fn file_system_options_reach_the_kernel() {
+    need!(Root, Busybox);
+    let mut case = Case::new();
+    case.bundle.mount(json!({
+        "destination": "/scratch", "type": "tmpfs", "source": "tmpfs",
+        "options": ["nosuid", "noexec", "nodev", "size=1m", "mode=0711"],
+    }));
+    let output = case.inside("stat -c %a /scratch; grep ' /scratch ' /proc/self/mountinfo; dd if=/dev/zero of=/scratch/big bs=1k count=2000 2>/dev/null || echo full");
+    assert_eq!(output.lines()[0], "711");
+    assert!(
+        ["nosuid", "noexec", "nodev", "size=1024k"]
+            .iter()
+            .all(|option| output.lines()[1].contains(option)),
+        "{output}"
+    );
+    assert_eq!(output.lines()[2], "full");
+    case.finish();
+}
+
+#[test]
+fn masked_paths_cannot_be_read_and_read_only_ones_not_written() {
+    need!(Root, Busybox);
+    let mut case = Case::new();
+    std::fs::create_dir_all(case.bundle.rootfs().join("secret/dir")).unwrap();
+    std::fs::write(case.bundle.rootfs().join("secret/dir/file"), "x").unwrap();
+    std::fs::write(case.bundle.rootfs().join("secret/file"), "x").unwrap();
+    std::fs::create_dir_all(case.bundle.rootfs().join("fixed")).unwrap();
+    case.bundle.config["root"]["readonly"] = json!(false);
+    case.bundle.config["linux"]["maskedPaths"] =
+        json!(["/secret/dir", "/secret/file", "/proc/stat", "/no/such/path"]);
+    case.bundle.config["linux"]["readonlyPaths"] = json!(["/fixed", "/proc/sys", "/no/such/path"]);
+    let script = "ls /secret/dir; cat /secret/file; cat /proc/stat; touch /fixed/x 2>&1; echo 1 2>&1 > /proc/sys/kernel/panic; touch /secret/dir/y 2>&1; echo end";
+    let output = case.inside(&format!("exec 2>&1; {script}"));
+    let lines = output.lines();
+    assert_eq!(lines.last(), Some(&"end"));
+    assert_eq!(
+        lines
+            .iter()
+            .filter(|line| line.contains("Read-only file system"))
+            .count(),
+        3,
+        "{output}"
+    );
+    assert_eq!(lines.len(), 4, "{output}");
+    case.finish();
+}
+
+#[test]
+fn the_usual_devices_are_there_and_no_others() {
+    need!(Root, Busybox);
+    let mut case = Case::new();
+    let script = "cd /dev; for d in null zero full random urandom tty; do stat -c '%n %F %t:%T %a' $d; done; for l in fd stdin stdout stderr ptmx; do readlink $l; done; ls";
+    let output = case.inside(script);
+    let text = &output.stdout;
+    for line in [
+        "null character special file 1:3 666",
+        "zero character special file 1:5 666",
+        "full character special file 1:7 666",
+        "random character special file 1:8 666",
+        "urandom character special file 1:9 666",
+        "tty character special file 5:0 666",
+        "/proc/self/fd",
+        "/proc/self/fd/0",
+        "/proc/self/fd/1",
+        "/proc/self/fd/2",
+        "pts/ptmx",
+    ] {
+        assert!(text.lines().any(|found| found == line), "{line}: {output}");
+    }
+    let names: Vec<&str> = text.lines().skip(11).collect();
+    let known = [
+        "core", "fd", "full", "mqueue", "null", "ptmx", "pts", "random", "shm", "stderr", "stdin",
+        "stdout", "tty", "urandom", "zero",
+    ];
+    assert!(names.iter().all(|name| known.contains(name)), "{names:?}");
+    case.finish();
+}
+
+#[test]
+fn a_device_of_the_configuration_is_made_and_others_may_not_be_opened() {
+    need!(Root, Busybox, CgroupV1);
+    let mut case = Case::new();
+    case.bundle.config["linux"]["devices"] = json!([{ "path": "/dev/extra", "type": "c", "major": 1, "minor": 5, "fileMode": 0o640, "uid": 7, "gid": 8 }]);
+    case.bundle.config["root"]["readonly"] = json!(false);
+    case.bundle.config["process"]["capabilities"] = json!({ "bounding": ["CAP_MKNOD"], "effective": ["CAP_MKNOD"], "permitted": ["CAP_MKNOD"] });
+    let script = "exec 2>&1; stat -c '%F %t:%T %a %u %g' /dev/extra; mknod /tmp/mem c 1 1 && echo made; head -c 1 /tmp/mem; head -c 1 /dev/null && echo null";
+    let output = case.inside(script);
+    let lines = output.lines();
+    assert_eq!(lines[0], "character special file 1:5 640 7 8");
+    // Making any node is allowed by default, opening it is not.
+    assert!(output.stdout.contains("not permitted"), "{output}");
+    assert!(output.stdout.contains("null"), "{output}");
+    case.finish();
+}
+
+#[test]
+fn mount_points_are_never_made_outside_the_root() {
+    need!(Root, Busybox);
+    for target in ["/", "/tmp", "../../../../..", "/proc/self/cwd"] {
+        let mut case = Case::new();
+        let canary = format!("cofferdam-canary-{}", case.id);
+        symlink(target, case.bundle.rootfs().join("link")).unwrap();
+        case.bundle.mount(
+            json!({ "destination": format!("/link/{canary}"), "type": "tmpfs", "source": "tmpfs" }),
+        );
+        let output = case.run();
+        for host in ["/", "/tmp"] {
+            assert!(
+                !std::path::Path::new(host).join(&canary).exists(),
+                "{target}: {output}"
+            );
+        }
+        case.finish();
+    }
+}
+
+#[test]
+fn proc_is_not_mounted_over_a_link() {
+    need!(Root, Busybox);
+    for target in ["/tmp", "../..", "/no/such"] {
+        let mut case = Case::new();
+        let proc = case.bundle.rootfs().join("proc");
+        std::fs::remove_dir(&proc).unwrap();
+        symlink(target, &proc).unwrap();
+        assert_ne!(case.run().code, 0, "{target}");
+        case.finish();
+    }
+}
+
+#[test]
+fn the_hosts_mounts_are_not_changed() {
+    need!(Root, Busybox);
+    let table = || std::fs::read_to_string("/proc/self/mountinfo").unwrap();
+    let mut case = Case::new();
+    let before = table();
+    let _ = case.inside("mount");
+    let here = case.bundle.path().to_str().unwrap();
+    assert!(!table().contains(here) && !before.contains(here));
+    case.finish();
+}
+
+#[test]
+fn without_a_mount_namespace_of_its_own_hosts_paths_stay_out_of_reach() {
+    need!(Root, Busybox);
+    let mut case = Case::new();
+    // The old root is gone: nothing of the host is left in the mount table inside.
+    let output = case.inside("cat /proc/self/mountinfo");
+    let rootfs = case.bundle.rootfs();
+    assert_eq!(
+        output
+            .lines()
+            .iter()
+            .filter(|line| line.split(' ').nth(4) == Some("/"))
+            .count(),
+        1,
+        "{output}"
+    );
+    assert!(
+        !output.stdout.contains("/proc/sys/fs/binfmt_misc"),
+        "{output}"
+    );
+    assert!(rootfs.exists());
+    case.finish();
+}

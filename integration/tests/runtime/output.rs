@@ -1,0 +1,306 @@
+//! What commands print: engines and scripts read it.
+
+use cofferdam_integration::{Case, Limited, need, program};
+use serde_json::{Value, json};
+
+fn keys(value: &Value) -> Vec<&str> {
+    value
+        .as_object()
+        .unwrap()
+        .keys()
+        .map(String::as_str)
+        .collect()
+}
+
+#[test]
+fn state_has_the_keys_of_the_specification_and_more() {
+    need!(Root, Busybox);
+    let mut case = Case::new();
+    case.bundle.args(&["/bin/sleep", "1000"]);
+    case.bundle.config["annotations"] = json!({ "some.key": "a <value>" });
+    case.start();
+    let output = case.call(&["state", &case.id]).ok();
+    assert!(
+        output.stdout.starts_with("{\n  \"ociVersion\": "),
+        "{output}"
+    );
+    assert!(
+        output.stdout.ends_with("\n}"),
+        "no newline at the end: {output}"
+    );
+    let state = output.json();
+    assert_eq!(state["id"], case.id);
+    assert_eq!(state["status"], "running");
+    assert_eq!(state["bundle"], case.bundle.path().to_str().unwrap());
+    assert_eq!(state["rootfs"], case.bundle.rootfs().to_str().unwrap());
+    assert_eq!(state["annotations"], json!({ "some.key": "a <value>" }));
+    assert_eq!(state["owner"], "");
+    let created = state["created"].as_str().unwrap();
+    assert!(
+        created.ends_with('Z') && created.as_bytes()[10] == b'T',
+        "{created}"
+    );
+    let order: Vec<usize> = [
+        "ociVersion",
+        "id",
+        "pid",
+        "status",
+        "bundle",
+        "rootfs",
+        "created",
+        "annotations",
+        "owner",
+    ]
+    .iter()
+    .map(|key| {
+        output
+            .stdout
+            .find(&format!("\n  \"{key}\""))
+            .unwrap_or_else(|| panic!("{key}: {output}"))
+    })
+    .collect();
+    assert!(order.is_sorted(), "{output}");
+    case.delete();
+}
+
+#[test]
+fn list_shows_all_containers_in_three_forms() {
+    need!(Root, Busybox);
+    let mut case = Case::new();
+    case.bundle.args(&["/bin/sleep", "1000"]);
+    assert_eq!(
+        case.call(&["list", "--format", "json"])
+            .ok()
+            .stdout
+            .trim_end(),
+        "null"
+    );
+    case.start();
+    let table = case.call(&["list"]).ok();
+    let lines = table.lines();
+    assert_eq!(
+        lines[0].split_whitespace().collect::<Vec<_>>(),
+        ["ID", "PID", "STATUS", "BUNDLE", "CREATED", "OWNER"]
+    );
+    let cells: Vec<&str> = lines[1].split_whitespace().collect();
+    assert_eq!(
+        (cells[0], cells[1], cells[2], cells[5]),
+        (
+            case.id.as_str(),
+            case.pid().to_string().as_str(),
+            "running",
+            "root"
+        )
+    );
+    let start = |title: &str| lines[0].find(title).unwrap();
+    assert_eq!(
+        &lines[1][start("STATUS")..start("STATUS") + 7],
+        "running",
+        "columns are aligned"
+    );
+    assert_eq!(
+        case.call(&["list", "--quiet"]).ok().stdout,
+        format!("{}\n", case.id)
+    );
+    let json = case.call(&["list", "--format", "json"]).ok().json();
+    assert_eq!(json[0]["id"], case.id);
+    assert_eq!(json[0]["owner"], "root");
+    let _ = case
+        .call(&["list", "--format", "xml"])
+        .failed(1, "invalid format option");
+    case.delete();
+}
+
+#[test]
+fn list_skips_what_it_cannot_read_and_says_so() {
+    need!(Root, Busybox);
+    let mut case = Case::new();
+    case.bundle.args(&["/bin/sleep", "1000"]);
+    case.start();
+    let broken = case.root().join("broken");
+    std::fs::create_dir(&broken).unwrap();
+    std::fs::write(broken.join("state.json"), "{").unwrap();
+    let output = case.call(&["list", "--quiet"]).ok();
+    assert!(output.stdout.contains(&case.id), "{output}");
+    std::fs::remove_dir_all(broken).unwrap();
+    case.delete();
+}
+
+#[test]
+fn a_state_root_that_was_named_must_exist() {
+    need!(Root, Cofferdam);
+    let _ = Limited::new(program::under_test())
+        .args(["--root", "/no/such/root", "list"])
+        .output()
+        .failed(1, "");
+}
+
+#[test]
+fn ps_shows_the_processes_of_the_container_only() {
+    need!(Root, Busybox, Ps);
+    let mut case = Case::new();
+    case.bundle.args(&["/bin/sleep", "1000"]);
+    case.start();
+    assert_eq!(
+        case.call(&["ps", "--format", "json", &case.id]).ok().json(),
+        json!([case.pid()])
+    );
+    let table = case.call(&["ps", &case.id]).ok();
+    assert_eq!(table.lines().len(), 2, "{table}");
+    assert!(
+        table.lines()[0].contains("PID") && table.lines()[1].contains("sleep 1000"),
+        "{table}"
+    );
+    let table = case.call(&["ps", &case.id, "-o", "pid,comm"]).ok();
+    assert_eq!(
+        table.lines()[1].split_whitespace().collect::<Vec<_>>(),
+        [case.pid().to_string().as_str(), "sleep"]
+    );
+    case.delete();
+}
+
+#[test]
+fn features_and_version_say_what_this_is() {
+    need!(Cofferdam);
+    let call = |arguments: &[&str]| {
+        Limited::new(program::under_test())
+            .args(arguments)
+            .output()
+            .ok()
+    };
+    let features = call(&["features"]);
+    assert!(
+        features
+            .stdout
+            .starts_with("{\n    \"ociVersionMin\": \"1.0.0\",\n    \"ociVersionMax\": \"1.3.0\","),
+        "{features}"
+    );
+    let features = features.json();
+    assert_eq!(features["linux"]["cgroup"]["v1"], true);
+    assert_eq!(
+        keys(&features["linux"]),
+        [
+            "apparmor",
+            "capabilities",
+            "cgroup",
+            "intelRdt",
+            "memoryPolicy",
+            "mountExtensions",
+            "namespaces",
+            "netDevices",
+            "seccomp",
+            "selinux"
+        ]
+    );
+    for spelling in ["--version", "-v", "-version"] {
+        let version = call(&[spelling]);
+        assert!(
+            version.lines()[0].starts_with("cofferdam version 0."),
+            "{version}"
+        );
+        assert!(
+            version.lines().iter().any(|line| *line == "spec: 1.3.0"),
+            "{version}"
+        );
+    }
+}
+
+#[test]
+fn the_program_calls_itself_what_it_is_called() {
+    need!(Cofferdam);
+    let directory = tempfile::tempdir().unwrap();
+    let link = directory.path().join("runc");
+    std::os::unix::fs::symlink(program::under_test(), &link).unwrap();
+    let call = |arguments: &[&str]| Limited::new(&link).args(arguments).output();
+    assert!(
+        call(&["--version"])
+            .ok()
+            .stdout
+            .starts_with("runc version ")
+    );
+    assert!(
+        call(&["run", "--help"])
+            .ok()
+            .stdout
+            .starts_with("NAME:\n   runc run - ")
+    );
+    assert!(call(&["--help"]).ok().stdout.contains("(default: \"/run/"));
+}
+
+#[test]
+fn mistakes_on_the_command_line_have_their_codes() {
+    need!(Cofferdam);
+    let call = |arguments: &[&str]| Limited::new(program::under_test()).args(arguments).output();
+    let _ = call(&["nonsense"]).failed(3, "No help topic for 'nonsense'");
+    let output = call(&["state"]).failed(1, "requires exactly 1 argument(s)");
+    assert!(output.stdout.starts_with("Incorrect Usage."), "{output}");
+    let output =
+        call(&["state", "--nonsense", "x"]).failed(1, "flag provided but not defined: -nonsense");
+    assert!(output.stdout.contains("USAGE:"), "{output}");
+    let _ = call(&["kill"]).failed(1, "requires a minimum of 1 argument(s)");
+    let _ = call(&["--log-format", "xml", "list"]).failed(1, "invalid log-format: xml");
+    for root in ["/", "/tmp/.."] {
+        let _ = call(&["--root", root, "list"])
+            .failed(1, "Option --root argument should not be set to /");
+    }
+    assert_eq!(call(&["--help"]).code, 0);
+    assert_eq!(call(&["help"]).code, 0);
+    assert_eq!(call(&["help", "run"]).code, 0);
+}
+
+#[test]
+fn errors_are_in_the_log_file_and_on_standard_error() {
+    need!(Root, Busybox);
+    let case = Case::new();
+    let log = case.bundle.path().join("log");
+    let path = log.to_str().unwrap();
+    let output = case.call(&["--log", path, "--log-format", "json", "state", "nobody"]);
+    assert_eq!(output.stderr, "container does not exist\n");
+    let line: Value = serde_json::from_str(
+        std::fs::read_to_string(&log)
+            .unwrap()
+            .lines()
+            .last()
+            .unwrap(),
+    )
+    .unwrap();
+    assert_eq!(
+        (line["level"].as_str(), line["msg"].as_str()),
+        (Some("error"), Some("container does not exist"))
+    );
+    assert!(line["time"].is_string());
+    let output = case.call(&["--log", path, "state", "nobody"]);
+    assert_eq!(output.stderr, "container does not exist\n");
+    let text = std::fs::read_to_string(&log).unwrap();
+    let last = text.lines().last().unwrap();
+    assert!(
+        last.starts_with("time=\"")
+            && last.ends_with("level=error msg=\"container does not exist\""),
+        "{last}"
+    );
+    assert_eq!(text.lines().count(), 2, "lines are added to the file");
+    case.finish();
+}
+
+#[test]
+fn spec_writes_a_bundle_that_runs() {
+    need!(Root, Busybox);
+    let mut case = Case::new();
+    let config = case.bundle.path().join("config.json");
+    let call = |directory: &std::path::Path, arguments: &[&str]| {
+        Limited::new(&program::under_test())
+            .args(arguments)
+            .directory(directory)
+            .output()
+    };
+    let _ = call(case.bundle.path(), &["spec"]).ok();
+    let spec: Value = serde_json::from_str(&std::fs::read_to_string(&config).unwrap()).unwrap();
+    assert_eq!(spec["process"]["args"], json!(["sh"]));
+    let _ =
+        call(case.bundle.path(), &["spec"]).failed(1, "File config.json exists. Remove it first");
+    case.bundle.config = spec;
+    case.bundle.config["process"]["terminal"] = json!(false);
+    case.bundle.config["linux"]["cgroupsPath"] = json!(format!("/cofferdam/{}", case.id));
+    assert_eq!(case.inside("echo ran").stdout, "ran\n");
+    case.finish();
+}

@@ -1,0 +1,174 @@
+//! Bad input: each with its message, its exit code, and nothing left behind.
+
+use cofferdam_integration::{Case, need};
+use serde_json::{Value, json};
+
+/// Changes the configuration at a JSON pointer, runs, and expects exit code 1 and a text.
+fn refused(pointer: &str, value: Value, said: &str) {
+    let mut case = Case::new();
+    set(&mut case.bundle.config, pointer, value);
+    let output = case.run();
+    assert_eq!(output.code, 1, "{pointer}: {output}");
+    assert!(
+        output.stderr.to_lowercase().contains(&said.to_lowercase()),
+        "{pointer} does not say {said:?}: {output}"
+    );
+    case.finish();
+}
+
+fn set(config: &mut Value, pointer: &str, value: Value) {
+    if let Some(old) = config.pointer_mut(pointer) {
+        *old = value;
+        return;
+    }
+    let (parent, key) = pointer.rsplit_once('/').unwrap();
+    let parent = config
+        .pointer_mut(parent)
+        .unwrap_or_else(|| panic!("{pointer}"));
+    parent[key] = value;
+}
+
+#[test]
+fn a_process_must_be_there_and_complete() {
+    need!(Root, Busybox);
+    refused(
+        "/process",
+        Value::Null,
+        "process property must not be empty",
+    );
+    refused("/process/args", json!([]), "args must not be empty");
+    refused("/process/cwd", json!(""), "Cwd property must not be empty");
+    refused(
+        "/process/cwd",
+        json!("relative"),
+        "Cwd must be an absolute path",
+    );
+    refused(
+        "/process/args",
+        json!(["/no/such/program"]),
+        "no such file or directory",
+    );
+    refused(
+        "/process/args",
+        json!(["no-such-program"]),
+        "executable file not found in $PATH",
+    );
+    refused("/process/args", json!(["/etc/passwd"]), "permission denied");
+}
+
+#[test]
+fn the_root_must_be_there() {
+    need!(Root, Busybox);
+    refused(
+        "/root/path",
+        json!("no-such-directory"),
+        "no-such-directory",
+    );
+    refused("/root", Value::Null, "root must be specified");
+}
+
+#[test]
+fn what_is_unknown_is_named() {
+    need!(Root, Busybox);
+    refused(
+        "/process/rlimits",
+        json!([{ "type": "RLIMIT_NOSUCH", "soft": 1, "hard": 1 }]),
+        "RLIMIT_NOSUCH",
+    );
+    refused(
+        "/linux/namespaces",
+        json!([{ "type": "mount" }, { "type": "nosuch" }]),
+        "nosuch",
+    );
+    refused(
+        "/linux/seccomp",
+        json!({ "defaultAction": "SCMP_ACT_NOSUCH" }),
+        "SCMP_ACT_NOSUCH",
+    );
+    refused("/linux/rootfsPropagation", json!("nosuch"), "nosuch");
+}
+
+#[test]
+fn namespaces_are_needed_for_what_they_separate() {
+    need!(Root, Busybox, Cofferdam);
+    refused(
+        "/linux/namespaces",
+        json!([{ "type": "mount" }, { "type": "mount" }]),
+        "malformed spec file: duplicated ns",
+    );
+    refused(
+        "/linux/namespaces",
+        json!([{ "type": "pid" }, { "type": "mount" }]),
+        "UTS namespace",
+    );
+    refused(
+        "/linux/uidMappings",
+        json!([{ "containerID": 0, "hostID": 1, "size": 1 }]),
+        "user namespace",
+    );
+}
+
+#[test]
+fn mounts_must_make_sense() {
+    need!(Root, Busybox);
+    refused(
+        "/mounts/0",
+        json!({ "destination": "/mnt", "type": "nosuchfs", "source": "x" }),
+        "no such device",
+    );
+    refused(
+        "/mounts/0",
+        json!({ "destination": "/mnt", "source": "/no/such/source", "options": ["bind"] }),
+        "no such file or directory",
+    );
+}
+
+#[test]
+fn text_that_is_no_configuration_is_refused() {
+    need!(Root, Busybox, Cofferdam);
+    for text in [
+        "",
+        "{",
+        "[]",
+        "null",
+        "\"x\"",
+        "{\"process\": 5}",
+        "{\"linux\": {\"uidMappings\": \"x\"}}",
+    ] {
+        let case = Case::new();
+        let command = case.command(&["run", &case.id]);
+        std::fs::write(case.bundle.path().join("config.json"), text).unwrap();
+        let output = command.output();
+        assert_eq!(output.code, 1, "{text}: {output}");
+        assert!(
+            !output.stderr.is_empty() && !output.stderr.contains("panicked"),
+            "{text}: {output}"
+        );
+        case.finish();
+    }
+    let case = Case::new();
+    let command = case.command(&["run", &case.id]);
+    std::fs::remove_file(case.bundle.path().join("config.json")).unwrap();
+    let _ = command
+        .output()
+        .failed(1, "JSON specification file config.json not found");
+    case.finish();
+}
+
+#[test]
+fn ids_are_plain_file_names() {
+    need!(Root, Busybox);
+    let case = Case::new();
+    for id in ["a/b", "..", ".", "a b", "a\nb", "ä", "/", "a:b"] {
+        for verb in ["run", "create", "state", "delete", "kill"] {
+            let output = case.call(&[verb, id]);
+            assert_eq!(output.code, 1, "{verb} {id:?}: {output}");
+            assert!(
+                output.stderr.contains("invalid") || output.stderr.contains("does not exist"),
+                "{verb} {id:?}: {output}"
+            );
+        }
+    }
+    assert_ne!(case.call(&["run", ""]).code, 0);
+    case.finish();
+}
