@@ -69,20 +69,40 @@ fn unified(
         steps.jump(done);
         steps.bind(bind);
     }
+    if shown.is_absolute() {
+        bound(steps, common, entry, flags, shown, tree)?;
+    } else {
+        empty_directory(steps, entry, tree);
+    }
+    steps.bind(done);
+    attach(steps, root, entry, tree, target, Pending::default());
+    keep_or_close(steps, root, entry, tree);
+    Ok(())
+}
+
+/// A directory of the host's cgroup v2 mount with the flags of the container's.
+fn bound(
+    steps: &mut Steps,
+    common: &Common<'_>,
+    entry: &Entry<'_>,
+    flags: MountFlags,
+    directory: &Path,
+    tree: Slot,
+) -> Result<()> {
     let clone = Op::CloneTree {
         dir: Dir::Cwd,
-        path: c_path("cgroup directory", shown)?,
+        path: c_path("cgroup directory", directory)?,
         recursive: true,
         into: tree,
     };
-    let hide = steps.label();
+    let (hide, done) = (steps.label(), steps.label());
     let context = entry.context("bind the host's cgroup directory for");
     if common.config.rootless_cgroups {
         steps.push_or(context, clone, &[libc::ENOENT], hide);
     } else {
         steps.push(context, clone);
     }
-    if !own_namespace {
+    if directory == Path::new(HOST) {
         steps.push(
             format!("check that {HOST} is a cgroup2 file system"),
             Op::Verify {
@@ -101,8 +121,6 @@ fn unified(
         empty_directory(steps, entry, tree);
     }
     steps.bind(done);
-    attach(steps, root, entry, tree, target, Pending::default());
-    keep_or_close(steps, root, entry, tree);
     Ok(())
 }
 
@@ -234,6 +252,8 @@ fn one_hierarchy(
                 into: tree,
             },
         );
+    } else if !hierarchy.own.is_absolute() {
+        empty_directory(steps, entry, tree);
     } else {
         steps.push(
             format!("bind the {name} cgroup"),

@@ -69,7 +69,8 @@ pub struct CgroupPlacement {
 pub enum CgroupView {
     /// cgroup v2 at `/sys/fs/cgroup`.
     Unified {
-        /// The container's own directory on the host.
+        /// The container's own directory on the host; empty if it has none, which shows an empty directory where it
+        /// would have been bound.
         directory: PathBuf,
     },
     /// cgroup v1, or both: one entry a v1 hierarchy.
@@ -87,7 +88,7 @@ pub struct LegacyHierarchy {
     pub data: String,
     /// Symbolic links to `directory` beside it: `cpu` and `cpuacct` for `cpu,cpuacct`.
     pub links: Vec<String>,
-    /// The container's own directory on the host.
+    /// The container's own directory on the host; empty if it has none, which shows an empty directory in place of it.
     pub own: PathBuf,
 }
 

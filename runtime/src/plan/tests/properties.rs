@@ -4,13 +4,14 @@
 //! that has an alternative, with that step failing.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use configs::config::{Config, IdMap, Mount, MountAttr, MountFlags, NamespaceType};
 use nsenter::plan::{Dir, Leaf, Op, Plan, Slot};
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 
-use super::super::{BuiltPlan, Filter, Input};
+use super::super::{BuiltPlan, CgroupView, Filter, Input, LegacyHierarchy};
 use super::{
     Case, allowing, command, count, hierarchies, mount, named, ops, position, refusing, volume,
 };
@@ -128,6 +129,7 @@ prop_compose! {
         uid in select(vec![0u32, 1, 1000]),
         affinity in select(vec![None, Some("0"), Some("0-3")]),
         signal in select(vec![0, 9, 15]),
+        owns in any::<bool>(),
         filter in select(vec![None, Some(allowing()), Some(strict())]),
         tasks in subsequence(vec!["memory".to_owned(), "pids".to_owned()], 0..=2),
     ) -> Case {
@@ -168,9 +170,18 @@ prop_compose! {
             config.hooks.create_container = vec![command("/hook"), command("/hook2")];
             config.hooks.start_container = vec![command("/hook")];
         }
-        if legacy {
-            case.view = hierarchies();
-        }
+        case.view = match (legacy, owns) {
+            (true, true) => hierarchies(),
+            (true, false) => CgroupView::Legacy(vec![LegacyHierarchy {
+                directory: "memory".to_owned(),
+                source: "cgroup".to_owned(),
+                data: "memory".to_owned(),
+                links: Vec::new(),
+                own: PathBuf::new(),
+            }]),
+            (false, true) => CgroupView::Unified { directory: "/sys/fs/cgroup/c".into() },
+            (false, false) => CgroupView::Unified { directory: PathBuf::new() },
+        };
         case.process.user(uid, uid);
         if let Some(cpus) = affinity {
             case.process.cpu_affinity(configs::config::CpuAffinity {
@@ -560,6 +571,26 @@ fn only_trees_are_attached(plan: &Plan) -> Result<(), TestCaseError> {
     Ok(())
 }
 
+/// Nothing is looked up in whatever directory the runtime happens to be in.
+fn paths_of_the_host_are_absolute(plan: &Plan) -> Result<(), TestCaseError> {
+    for op in ops(plan) {
+        if let Op::Open {
+            dir: Dir::Cwd,
+            path,
+            ..
+        }
+        | Op::CloneTree {
+            dir: Dir::Cwd,
+            path,
+            ..
+        } = op
+        {
+            prop_assert!(path.to_bytes().starts_with(b"/"), "{op:?}");
+        }
+    }
+    Ok(())
+}
+
 /// I9: the mounts are attached in the order of the configuration, with all their attributes on.
 fn mounts_are_in_order(case: &Case, plan: &Plan) -> Result<(), TestCaseError> {
     let mut after = 0;
@@ -723,6 +754,7 @@ proptest! {
         }
         the_tail_is_in_order(&case, plan)?;
         only_trees_are_attached(plan)?;
+        paths_of_the_host_are_absolute(plan)?;
         mounts_are_in_order(&case, plan)?;
         protections_are_complete(&case, &built)?;
         placements_are_made(&case, &built)?;

@@ -3,7 +3,8 @@
 use configs::config::{MountAttr, MountFlags, NamespaceType};
 use nsenter::plan::{FsOption, Op};
 
-use super::super::{Case, count, hierarchies, mount, ops, position};
+use super::super::super::CgroupView;
+use super::super::{Case, count, hierarchies, mount, named, ops, position};
 use super::{built, new_mounts, with_mounts};
 
 #[test]
@@ -52,6 +53,43 @@ fn without_privilege_and_namespace_the_cgroup_mount_is_read_only_or_hidden() {
     let hidden = usize::try_from(plan.steps()[clone].otherwise().unwrap()).unwrap();
     assert!(
         matches!(plan.steps()[hidden].op(), Op::NewMount { fstype, .. } if fstype.to_bytes() == b"tmpfs")
+    );
+}
+
+#[test]
+fn a_container_without_a_cgroup_sees_nothing_in_place_of_it() {
+    let mut case = with_mounts(vec![mount(
+        "cgroup",
+        "/sys/fs/cgroup",
+        MountFlags::NONE,
+        "",
+    )]);
+    let CgroupView::Legacy(mut list) = hierarchies() else {
+        panic!()
+    };
+    list[0].own = std::path::PathBuf::new();
+    case.view = CgroupView::Legacy(list);
+    let plan = built(&case);
+    let hidden = named(&plan, "hide \"cgroup\" at \"/sys/fs/cgroup\"");
+    assert!(hidden < named(&plan, "attach the memory cgroup"));
+    assert!(matches!(
+        plan.steps()[hidden].op(),
+        Op::NewMount {
+            attributes: 0xf,
+            ..
+        }
+    ));
+
+    case.config.namespaces.set(NamespaceType::Cgroup, "");
+    case.view = CgroupView::Unified {
+        directory: std::path::PathBuf::new(),
+    };
+    let plan = built(&case);
+    let mounted = named(&plan, "mount \"cgroup\" at \"/sys/fs/cgroup\"");
+    let otherwise = usize::try_from(plan.steps()[mounted].otherwise().unwrap()).unwrap();
+    assert_eq!(
+        otherwise,
+        named(&plan, "hide \"cgroup\" at \"/sys/fs/cgroup\"")
     );
 }
 
