@@ -5,11 +5,12 @@ use std::time::{Duration, Instant};
 
 use cgroups::Cgroup;
 use cgroups::events::{Event as MemoryEvent, OomEvents};
-use configs::config::Network;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::container::read_stats;
 use crate::error::{Error, Result};
+use crate::id::ContainerId;
+use crate::state::ConfigRecord;
 use crate::stats::Stats;
 
 /// Something that happened to a container.
@@ -27,7 +28,8 @@ pub enum Event {
 pub struct Events {
     cgroup: Cgroup,
     oom: OomEvents,
-    networks: Vec<Network>,
+    config: ConfigRecord,
+    id: ContainerId,
     init: Option<OwnedFd>,
     interval: Option<Duration>,
     next: Instant,
@@ -38,7 +40,8 @@ impl Events {
     pub(crate) fn new(
         cgroup: Cgroup,
         oom: OomEvents,
-        networks: Vec<Network>,
+        config: ConfigRecord,
+        id: ContainerId,
         init: Option<OwnedFd>,
         interval: Option<Duration>,
     ) -> Self {
@@ -46,7 +49,8 @@ impl Events {
         Self {
             cgroup,
             oom,
-            networks,
+            config,
+            id,
             init,
             interval,
             next: Instant::now(),
@@ -55,7 +59,7 @@ impl Events {
     }
 
     fn stats(&self) -> Event {
-        Event::Stats(read_stats(&self.cgroup, &self.networks).map(Box::new))
+        Event::Stats(read_stats(&self.cgroup, &self.config, &self.id).map(Box::new))
     }
 
     /// Waits for the kernel or the clock; `true` if the container has ended.

@@ -1,7 +1,7 @@
 //! The content of `state.json`.
 //!
-//! The layout is libcontainer's: cAdvisor, podman and others read it. Three keys are our own and stand at the end, where
-//! readers of the original skip them: `creator`, `host_mounts` and `intel_rdt_owned`.
+//! The layout is libcontainer's: cAdvisor, podman and others read it. Two keys are our own and stand at the end, where
+//! readers of the original skip them: `creator` and `host_mounts`.
 //!
 //! There is one file, and no second one with "the important part": two files can disagree after a crash. Commands that
 //! need little of it ([`Record`]) have the reader skip the rest of the configuration without building anything from it.
@@ -11,7 +11,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use configs::Config;
-use configs::config::{Hooks, Namespaces, Network};
+use configs::config::{Hooks, IntelRdt, Namespaces, Network};
 use serde::de::{self, Deserializer, Visitor};
 use serde::{Deserialize, Serialize};
 
@@ -56,9 +56,6 @@ pub struct State {
     /// namespace of its own.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub host_mounts: Vec<PathBuf>,
-    /// The Intel RDT group was made for this container and goes with it.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub intel_rdt_owned: bool,
 }
 
 /// A process that is making a container.
@@ -81,6 +78,8 @@ pub(crate) struct Record {
     #[serde(default)]
     pub(crate) cgroup_paths: BTreeMap<String, PathBuf>,
     #[serde(default)]
+    pub(crate) intel_rdt_path: String,
+    #[serde(default)]
     pub(crate) creator: Option<Creator>,
     #[serde(default)]
     pub(crate) host_mounts: Vec<PathBuf>,
@@ -99,6 +98,7 @@ pub(crate) struct ConfigRecord {
     pub(crate) rootless_cgroups: bool,
     #[serde(deserialize_with = "null_is_default")]
     pub(crate) networks: Vec<Network>,
+    pub(crate) intel_rdt: Option<IntelRdt>,
 }
 
 impl From<State> for Record {
@@ -115,8 +115,10 @@ impl From<State> for Record {
                 hooks: config.hooks,
                 rootless_cgroups: config.rootless_cgroups,
                 networks: config.networks,
+                intel_rdt: config.intel_rdt,
             },
             cgroup_paths: state.cgroup_paths,
+            intel_rdt_path: state.intel_rdt_path,
             creator: state.creator,
             host_mounts: state.host_mounts,
         }
@@ -188,7 +190,6 @@ mod tests {
             intel_rdt_mon_path: String::new(),
             creator: None,
             host_mounts: Vec::new(),
-            intel_rdt_owned: false,
         }
     }
 
@@ -215,7 +216,7 @@ mod tests {
                 .unwrap_or_else(|| panic!("{key} in {text}"));
             at += found;
         }
-        for ours in ["creator", "host_mounts", "rootless\"", "intel_rdt_owned"] {
+        for ours in ["creator", "host_mounts", "rootless\""] {
             assert!(!text.contains(ours), "{ours}");
         }
         assert_eq!(serde_json::from_str::<State>(&text).unwrap(), sample());

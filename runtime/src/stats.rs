@@ -9,16 +9,11 @@ pub struct Stats {
     /// What the cgroup counts.
     #[serde(flatten)]
     pub cgroup: cgroups::Stats,
-    /// Cache and memory bandwidth.
-    pub intel_rdt: RdtStats,
+    /// Cache and memory bandwidth (Intel RDT); empty without an RDT group.
+    pub intel_rdt: intelrdt::Stats,
     /// The host's ends of the container's network interfaces; `None` if it has none that the runtime made.
     pub network_interfaces: Option<Vec<NetworkInterface>>,
 }
-
-/// Intel RDT statistics; empty without an RDT group.
-#[derive(Clone, Debug, Default, Serialize)]
-#[non_exhaustive]
-pub struct RdtStats {}
 
 /// Counters of a network interface (`/sys/class/net/NAME/statistics`), as the container sees them: what it receives the
 /// host's end has sent.

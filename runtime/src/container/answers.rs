@@ -16,7 +16,7 @@ use user::Uid;
 
 use super::seccomp::Agent;
 use super::streams::Receivers;
-use super::{System, cgroup, hooks, id_mapped, id_maps, limits};
+use super::{System, cgroup, hooks, id_mapped, id_maps, limits, rdt};
 use crate::console::Console;
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::ContainerId;
@@ -37,6 +37,8 @@ pub(crate) struct Parent<'a> {
     pub(crate) cgroup: &'a Cgroup,
     /// Limits to write when the mounts are made.
     pub(crate) late_limits: Option<&'a cgroups::Resources>,
+    /// The settings of the Intel RDT group.
+    pub(crate) rdt: Option<&'a intelrdt::Settings>,
     pub(crate) uid: u32,
     pub(crate) rlimits: &'a [Rlimit],
     pub(crate) console_size: Option<(u16, u16)>,
@@ -80,6 +82,9 @@ impl Parent<'_> {
                     if !self.config.rootless_cgroups {
                         self.warnings.extend(cgroup::warnings(applied));
                     }
+                }
+                if let Some(settings) = self.rdt {
+                    rdt::join(settings, self.id, process.pid(), true)?;
                 }
                 let state = self.state(process.pid());
                 hooks::run(&self.config.hooks, HookPoint::Prestart, &state)?;
@@ -160,6 +165,9 @@ impl Parent<'_> {
         limits::set(process.pid(), self.rlimits)?;
         if self.pidfd_name == STANDARD {
             self.send_pidfd(process)?;
+        } else if let Some(settings) = self.rdt {
+            // Inherited by the process that is born next.
+            rdt::join(settings, self.id, process.pid(), false)?;
         }
         self.ready.ready(process.pid())
     }

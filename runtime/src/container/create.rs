@@ -78,11 +78,11 @@ pub(crate) fn create(
         intel_rdt_mon_path: String::new(),
         creator: Some(creator(system)?),
         host_mounts: Vec::new(),
-        intel_rdt_owned: false,
         config,
     };
     let host = host_facts(&state.config)?;
     let late_limits = needs_late_limits(&state.config);
+    let rdt = state.config.intel_rdt.as_ref().map(rdt::settings);
     directory.write_state(&state)?;
 
     let group = Cgroup::create(hierarchy, &spec, &resources)
@@ -105,6 +105,14 @@ pub(crate) fn create(
             warnings.extend(cgroup::warnings(applied));
         }
     }
+    if let Some(settings) = &rdt {
+        // Called like the container, so that it is found again even unrecorded.
+        unwind.rdt = Some(settings.clone());
+        let paths = rdt::create(settings, id)?;
+        state.intel_rdt_path = paths.class;
+        state.intel_rdt_mon_path = paths.monitoring;
+        directory.write_state(&state)?;
+    }
     let tasks = group
         .self_join_files()
         .map_err(cgroup::failed("open the container's cgroup"))?;
@@ -119,7 +127,7 @@ pub(crate) fn create(
         cgroup: placement(group, &tasks),
         cgroup_view: &view,
         seccomp: filter,
-        late_limits,
+        late_limits: late_limits || rdt.is_some(),
     };
     let built = plan::init(&request)?;
     if !built.host_mounts.is_empty() {
@@ -166,6 +174,7 @@ pub(crate) fn create(
         system,
         cgroup: group,
         late_limits: late_limits.then_some(&resources),
+        rdt: rdt.as_ref(),
         uid: process.uid,
         rlimits: if process.rlimits.is_empty() {
             &config.rlimits
@@ -237,7 +246,7 @@ pub(crate) fn preview(
         },
         cgroup_view: &view,
         seccomp: filter,
-        late_limits: needs_late_limits(config),
+        late_limits: needs_late_limits(config) || config.intel_rdt.is_some(),
     })
 }
 
@@ -444,6 +453,7 @@ struct Unwind<'a> {
     id: &'a ContainerId,
     armed: bool,
     cgroup: Option<Cgroup>,
+    rdt: Option<intelrdt::Settings>,
     host_mounts: Vec<PathBuf>,
     /// Hooks and labels, as soon as a hook may have run.
     hooks: Option<(configs::config::Hooks, Vec<String>)>,
@@ -457,6 +467,7 @@ impl<'a> Unwind<'a> {
             id,
             armed: true,
             cgroup: None,
+            rdt: None,
             host_mounts: Vec::new(),
             hooks: None,
             init: None,
@@ -484,6 +495,11 @@ impl Drop for Unwind<'_> {
             if let Err(error) = group.delete(CGROUP_BUDGET) {
                 log::debug!("remove the cgroup of container {}: {error}", self.id);
             }
+        }
+        if let Some(settings) = &self.rdt
+            && let Err(error) = rdt::delete(settings, self.id)
+        {
+            log::debug!("{}", error.chain());
         }
         super::destroy::unmount(&self.host_mounts);
         match self

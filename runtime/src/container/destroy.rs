@@ -9,7 +9,7 @@ use configs::oci::ContainerStatus as Status;
 use rustix::mount::{UnmountFlags, unmount as umount};
 
 use super::create::CGROUP_BUDGET;
-use super::{Container, cgroup, directory, hooks};
+use super::{Container, cgroup, directory, hooks, rdt};
 use crate::error::{Error, ErrorKind, Result};
 use crate::signal::Signal;
 
@@ -95,6 +95,11 @@ impl Container {
                 }
                 _ => {}
             }
+        }
+        if let Some(from) = &record.config.intel_rdt
+            && (!record.intel_rdt_path.is_empty() || record.creator.is_some())
+        {
+            rdt::delete(&rdt::settings(from), &self.id)?;
         }
         unmount(&record.host_mounts);
         directory::remove(self.runtime.root()?, self.runtime.path(), &self.id)?;

@@ -342,7 +342,6 @@ mod tests {
             intel_rdt_mon_path: String::new(),
             creator: None,
             host_mounts: Vec::new(),
-            intel_rdt_owned: false,
         };
         directory.write_state(&state).unwrap();
         std::thread::scope(|scope| {

@@ -31,7 +31,8 @@ impl Container {
         Ok(Events::new(
             group,
             oom,
-            self.record.config.networks.clone(),
+            self.record.config.clone(),
+            self.id.clone(),
             self.init_pidfd()?,
             interval,
         ))

@@ -14,7 +14,7 @@ use super::create::{placement, root_user};
 use super::inputs::{Inputs, Sources};
 use super::seccomp::{self, Agent};
 use super::streams::{Receivers, Streams};
-use super::{Container, cgroup, wording};
+use super::{Container, cgroup, rdt, wording};
 use crate::child::Child;
 use crate::error::{Error, ErrorKind, Result};
 use crate::plan::{self, ExecRequest, HostFacts};
@@ -77,6 +77,7 @@ impl Container {
                 None
             },
         };
+        let rdt = config.intel_rdt.as_ref().map(rdt::settings);
         let ooms = cgroup::oom_kills(&group);
         let mut stub = spawn
             .start()
@@ -89,6 +90,7 @@ impl Container {
             system: self.system(),
             cgroup: &group,
             late_limits: None,
+            rdt: rdt.as_ref(),
             uid: process.uid,
             rlimits: if process.rlimits.is_empty() {
                 &config.rlimits

@@ -1,29 +1,29 @@
 //! Reading statistics.
 
 use cgroups::Cgroup;
-use configs::config::Network;
 
-use super::{Container, cgroup, network};
+use super::{Container, cgroup, network, rdt};
 use crate::error::Result;
+use crate::id::ContainerId;
+use crate::state::ConfigRecord;
 use crate::stats::Stats;
 
 impl Container {
-    /// Statistics of the cgroup and of the network interfaces that the runtime made.
+    /// Statistics of the cgroup, of the Intel RDT group, and of the network interfaces that the runtime made.
     ///
     /// # Errors
     /// [`ErrorKind::CgroupNotFound`](crate::ErrorKind::CgroupNotFound), [`ErrorKind::System`](crate::ErrorKind::System).
     pub fn stats(&self) -> Result<Stats> {
-        read_stats(&self.cgroup()?, &self.record.config.networks)
+        read_stats(&self.cgroup()?, &self.record.config, &self.id)
     }
 }
 
-pub(crate) fn read_stats(group: &Cgroup, networks: &[Network]) -> Result<Stats> {
-    let cgroup = group.stats().map_err(cgroup::failed(
-        "read the statistics of the container's cgroup",
-    ))?;
+pub(crate) fn read_stats(group: &Cgroup, config: &ConfigRecord, id: &ContainerId) -> Result<Stats> {
     Ok(Stats {
-        cgroup,
-        network_interfaces: network::statistics(networks)?,
-        ..Stats::default()
+        cgroup: group.stats().map_err(cgroup::failed(
+            "read the statistics of the container's cgroup",
+        ))?,
+        intel_rdt: rdt::stats(config.intel_rdt.as_ref(), id)?,
+        network_interfaces: network::statistics(&config.networks)?,
     })
 }

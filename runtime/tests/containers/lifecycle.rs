@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::Duration;
 
-use cofferdam::configs::config::{Command, NamespaceType};
+use cofferdam::configs::config::{Command, IdMap, NamespaceType};
 use cofferdam::{ErrorKind, Event, ExitStatus, Signal, Status};
 
 use crate::bundle::{Bundle, cgroups_named, forever, output, shell};
@@ -402,7 +402,7 @@ fn a_user_namespace_gets_its_maps_and_owns_its_pipes() {
     let Some(mut bundle) = Bundle::new() else {
         return;
     };
-    let map = vec![cofferdam::configs::config::IdMap {
+    let map = vec![IdMap {
         container_id: 0,
         host_id: 100_000,
         size: 65_536,
