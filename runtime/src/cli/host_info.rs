@@ -4,13 +4,12 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use configs::config::{NamespaceType, SeccompFlag};
+use configs::config::{IdMap, NamespaceType, SeccompFlag};
 use configs::oci::Spec;
 use configs::specconv;
-use configs::{HostInfo, IntelRdtSupport, NetworkNamespaceFact, RootfsFact};
+use configs::{HostInfo, IntelRdtSupport, NetworkNamespaceFact, RootfsFact, UserNamespaceMaps};
 
 use super::failure::{Failure, describe};
-use super::user_namespace;
 
 /// `CGROUP2_SUPER_MAGIC` of `linux/magic.h`.
 const CGROUP2: i64 = 0x6367_7270;
@@ -29,7 +28,7 @@ pub(crate) fn for_bundle(spec: &Spec, bundle: &str) -> Result<HostInfo, Failure>
         host.network_namespace = network_namespace(Path::new(path));
     }
     if let Some(path) = specconv::joined_user_namespace(spec) {
-        let maps = user_namespace::maps(Path::new(path))?;
+        let maps = user_namespace(Path::new(path))?;
         host.user_namespaces.insert(path.to_owned(), maps);
     }
     let linux = spec.linux.as_ref();
@@ -46,6 +45,24 @@ pub(crate) fn for_bundle(spec: &Spec, bundle: &str) -> Result<HostInfo, Failure>
         host.intel_rdt = intel_rdt();
     }
     Ok(host)
+}
+
+/// The id maps of the user namespace that a path leads to.
+fn user_namespace(path: &Path) -> Result<UserNamespaceMaps, Failure> {
+    let maps =
+        nsenter::namespaces::id_maps_of(path).map_err(|error| Failure::new(describe(&error)))?;
+    let convert = |maps: &user::IdMaps| {
+        let one = |map: &user::IdMap| IdMap {
+            container_id: map.container,
+            host_id: map.host,
+            size: map.size,
+        };
+        maps.ranges().iter().map(one).collect()
+    };
+    Ok(UserNamespaceMaps {
+        uid_mappings: convert(&maps.uid),
+        gid_mappings: convert(&maps.gid),
+    })
 }
 
 /// The types of namespaces this kernel has.

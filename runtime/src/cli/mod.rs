@@ -29,7 +29,6 @@ mod root;
 mod size;
 mod sub_cgroup;
 mod table;
-mod user_namespace;
 mod version;
 
 use std::ffi::{OsStr, OsString};
