@@ -5,19 +5,39 @@ use configs::oci;
 use nsenter::plan::Op;
 
 use super::common::Common;
+use super::namespaces::Birth;
 use super::steps::Steps;
 use crate::{Error, Result};
 
-/// `no_new_privs`, scheduling, I/O priority, execution domain, memory policy.
-pub(super) fn set(steps: &mut Steps, common: &Common<'_>) -> Result<()> {
-    if common.no_new_privileges() {
-        steps.push("set no_new_privs", Op::NoNewPrivileges);
-    }
+/// Whether a child would not have the scheduling policy, or could not even be made with it (`sched(7)`): a second stage
+/// that is born later has to set it itself.
+pub(super) fn schedules_itself(common: &Common<'_>, birth: Birth) -> bool {
+    let lost = |scheduler: &oci::Scheduler| {
+        let resets = SchedulerFlag::ResetOnFork.name();
+        scheduler.policy == SchedulerPolicy::Deadline.name()
+            || scheduler.flags.iter().any(|flag| flag == resets)
+    };
+    birth == Birth::Late && common.scheduler().is_some_and(lost)
+}
+
+/// The scheduling policy, if there is one.
+pub(super) fn schedule(steps: &mut Steps, common: &Common<'_>) -> Result<()> {
     if let Some(scheduler) = common.scheduler() {
         steps.push(
             "set the scheduling policy",
             Op::Scheduler(sched_attr(scheduler)?),
         );
+    }
+    Ok(())
+}
+
+/// `no_new_privs`, scheduling, I/O priority, execution domain, memory policy.
+pub(super) fn set(steps: &mut Steps, common: &Common<'_>, birth: Birth) -> Result<()> {
+    if common.no_new_privileges() {
+        steps.push("set no_new_privs", Op::NoNewPrivileges);
+    }
+    if !schedules_itself(common, birth) {
+        schedule(steps, common)?;
     }
     if let Some(priority) = common.io_priority() {
         steps.push(

@@ -62,7 +62,7 @@ pub(super) fn bind(
         flags: flags_now(entry),
         ..mount.clone()
     };
-    let change = bind_change(&wanted);
+    let change = bind_change(&wanted, common.host.nosymfollow);
     let lockable = common.in_user_namespace();
     let (explicit, rest) = if lockable {
         (change.explicit, change.rest)

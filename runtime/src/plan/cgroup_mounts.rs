@@ -132,11 +132,12 @@ fn restrict(
     flags: MountFlags,
     tree: Slot,
 ) {
-    let change = bind_change(&Mount {
+    let wanted = Mount {
         flags,
         cleared_flags: entry.mount.cleared_flags,
         ..Mount::default()
-    });
+    };
+    let change = bind_change(&wanted, common.host.nosymfollow);
     let (set, clear) = (change.rest.set, change.rest.clear | change.explicit.clear);
     if set | clear != 0 {
         steps.push(

@@ -28,6 +28,8 @@ pub struct HostFacts {
     pub kcore: bool,
     /// procfs takes the option `pidns` (Linux 6.17): it can be mounted for a pid namespace from outside.
     pub procfs_pidns: bool,
+    /// `mount_setattr(2)` knows `MOUNT_ATTR_NOSYMFOLLOW` (Linux 5.14).
+    pub nosymfollow: bool,
     /// For exec only: the file mode creation mask of the calling process. See [`HostFacts::read_umask`].
     pub umask: Option<u32>,
     /// For containers without `pivot_root(2)` only: mount points of whole procfs and sysfs instances outside the root file
@@ -58,6 +60,8 @@ impl HostFacts {
         // Outside of user namespaces the file always says "allow".
         let setgroups_denied = in_user_namespace
             && text(proc, "self/setgroups")?.is_some_and(|text| text.trim_end() == "deny");
+        let uname = rustix::system::uname();
+        let release = uname.release().to_string_lossy();
         Ok(Self {
             last_capability: last_capability(),
             effective_uid: rustix::process::geteuid().as_raw(),
@@ -65,10 +69,8 @@ impl HostFacts {
             in_user_namespace,
             setgroups_denied,
             kcore: rustix::fs::statat(proc, "kcore", AtFlags::SYMLINK_NOFOLLOW).is_ok(),
-            procfs_pidns: release_at_least(
-                &rustix::system::uname().release().to_string_lossy(),
-                (6, 17),
-            ),
+            procfs_pidns: release_at_least(&release, (6, 17)),
+            nosymfollow: release_at_least(&release, (5, 14)),
             umask: None,
             full_proc_mounts: Vec::new(),
         })

@@ -10,19 +10,15 @@ use crate::{Error, Result};
 
 /// From the identity that prepared the container to the one of the user's program. Afterwards nothing privileged is left.
 ///
-/// With `keep_admin` the capability `CAP_SYS_ADMIN` stays; what is given back takes it away later.
-pub(super) fn assume(
-    steps: &mut Steps,
-    common: &Common<'_>,
-    keep_admin: bool,
-) -> Result<Option<Sets>> {
+/// The capabilities in `kept` stay for the moment; what is given back takes them away.
+pub(super) fn assume(steps: &mut Steps, common: &Common<'_>, kept: u64) -> Result<Option<Sets>> {
     let process = common.process;
     let sets = common
         .capabilities()
         .map(|sets| Sets::of(sets, common.host.last_capability, steps));
-    // Root without configured sets has that capability anyway, another user has none in the end.
-    let for_admin =
-        (keep_admin && (sets.is_some() || process.uid != 0)).then(|| sets.unwrap_or_default());
+    // Root without configured sets has them anyway, and another user has none in the end.
+    let later =
+        (kept != 0 && (sets.is_some() || process.uid != 0)).then(|| sets.unwrap_or_default());
     let cwd = process.cwd.as_str();
     // The process already is in the root directory.
     let moves = clean(cwd) != "/";
@@ -46,7 +42,7 @@ pub(super) fn assume(
         );
     }
     // A change from root to another user would take the capabilities that are still to be sorted.
-    let keep = process.uid != 0 && (for_admin.is_some() || sets.is_some_and(Sets::is_anything));
+    let keep = process.uid != 0 && (later.is_some() || sets.is_some_and(Sets::is_anything));
     if keep {
         steps.push(
             "keep capabilities across the change of the user",
@@ -84,20 +80,23 @@ pub(super) fn assume(
     if keep {
         steps.push("stop keeping capabilities", Op::KeepCapabilities(false));
     }
-    match (for_admin, sets) {
+    match (later, sets) {
         (Some(sets), _) => Sets {
-            effective: sets.effective | CAP_SYS_ADMIN,
-            permitted: sets.permitted | CAP_SYS_ADMIN,
+            effective: sets.effective | kept,
+            permitted: sets.permitted | kept,
             ..sets
         }
         .push(steps),
         (None, Some(sets)) => sets.apply(steps),
         (None, None) => {}
     }
-    Ok(for_admin)
+    Ok(later)
 }
 
-const CAP_SYS_ADMIN: u64 = 1 << 21;
+/// `CAP_SYS_ADMIN`: loads a filter.
+pub(super) const SYS_ADMIN: u64 = 1 << 21;
+/// `CAP_SYS_NICE`: sets a scheduling policy.
+pub(super) const SYS_NICE: u64 = 1 << 23;
 
 /// Supplementary groups: always set, so that none of the caller's survive, except where the kernel has that switched off.
 fn groups(steps: &mut Steps, common: &Common<'_>) -> Result<()> {

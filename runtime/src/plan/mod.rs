@@ -74,7 +74,7 @@ pub fn init(request: &InitRequest<'_>) -> Result<BuiltPlan> {
         steps.push("start a session", Op::NewSession);
     }
     labels::keyring(&mut steps, &common, &proc)?;
-    network::configure(&mut steps, &common)?;
+    network::configure(&mut steps, &common);
 
     let mut root = rootfs::prepare(&mut steps, &common, layout.birth)?;
     mounts::all(&mut steps, &common, request.cgroup_view, &mut root)?;
@@ -104,7 +104,7 @@ pub fn init(request: &InitRequest<'_>) -> Result<BuiltPlan> {
         steps.close(dev);
     }
     steps.close(root.slot);
-    attributes::set(&mut steps, &common)?;
+    attributes::set(&mut steps, &common, layout.birth)?;
     home(&mut steps, &environment);
 
     let pending = Pending {
@@ -144,7 +144,7 @@ pub fn exec(request: &ExecRequest<'_>) -> Result<BuiltPlan> {
 
     let terminal = terminal::open(&mut steps, &common, None);
     steps.push("set the file mode creation mask", Op::Umask(common.umask()));
-    attributes::set(&mut steps, &common)?;
+    attributes::set(&mut steps, &common, Birth::Late)?;
     home(&mut steps, &environment);
 
     let pending = Pending {

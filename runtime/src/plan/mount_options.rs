@@ -74,8 +74,9 @@ pub(super) struct BindChange {
 
 /// The change for a bind mount; nothing if no flag was mentioned, for then the mount keeps those of its source.
 ///
-/// Access time modes are left alone unless one is asked for, as `mount(2)` does on a remount.
-pub(super) fn bind_change(mount: &Mount) -> BindChange {
+/// Access time modes are left alone unless one is asked for, as `mount(2)` does on a remount. Without `nosymfollow` the
+/// kernel does not know that attribute, so it is not cleared either.
+pub(super) fn bind_change(mount: &Mount, nosymfollow: bool) -> BindChange {
     let structural = MountFlags::BIND | MountFlags::REC | MountFlags::REMOUNT;
     if mount.flags.difference(structural).is_empty() && mount.cleared_flags.is_empty() {
         return BindChange::default();
@@ -85,6 +86,9 @@ pub(super) fn bind_change(mount: &Mount) -> BindChange {
         .iter()
         .fold(0, |bits, (_, attribute)| bits | attribute)
         & !set;
+    if !nosymfollow {
+        clear &= !MountAttr::NOSYMFOLLOW;
+    }
     let explicit = plain(mount.cleared_flags) & clear;
     clear &= !explicit;
     if mount.flags.intersects(ACCESS_TIME) {
@@ -207,11 +211,12 @@ mod tests {
     use super::*;
 
     fn bind(flags: MountFlags, cleared: MountFlags) -> BindChange {
-        bind_change(&Mount {
+        let mount = Mount {
             flags: flags | MountFlags::BIND,
             cleared_flags: cleared,
             ..Mount::default()
-        })
+        };
+        bind_change(&mount, true)
     }
 
     const ALL: u64 = MountAttr::RDONLY
@@ -258,6 +263,17 @@ mod tests {
                 clear: ALL & !MountAttr::NOEXEC
             }
         );
+    }
+
+    #[test]
+    fn an_attribute_that_the_kernel_does_not_know_is_not_cleared() {
+        let mount = Mount {
+            flags: MountFlags::BIND | MountFlags::RDONLY,
+            ..Mount::default()
+        };
+        let known = bind_change(&mount, true).rest.clear;
+        let unknown = bind_change(&mount, false).rest.clear;
+        assert_eq!(known & !unknown, MountAttr::NOSYMFOLLOW);
     }
 
     #[test]

@@ -6,15 +6,17 @@ use nsenter::plan::Op;
 use super::Tag;
 use super::common::Common;
 use super::steps::Steps;
-use crate::Result;
 
 const AF_NETLINK: u32 = 16;
 const SOCK_RAW: u32 = 3;
 const NETLINK_ROUTE: u32 = 0;
 
 /// The steps that configure the container's network.
-pub(super) fn configure(steps: &mut Steps, common: &Common<'_>) -> Result<()> {
+pub(super) fn configure(steps: &mut Steps, common: &Common<'_>) {
     let config = common.config;
+    if !common.has(NamespaceType::Network) {
+        return;
+    }
     let loopback = config
         .networks
         .iter()
@@ -49,5 +51,4 @@ pub(super) fn configure(steps: &mut Steps, common: &Common<'_>) -> Result<()> {
         );
         steps.close(into);
     }
-    Ok(())
 }

@@ -8,7 +8,7 @@ use super::common::Common;
 use super::environment::Environment;
 use super::namespaces::{Birth, second_stage};
 use super::steps::{Steps, c_string};
-use super::{Input, cgroup, filter, hooks, identity, labels, terminal};
+use super::{Input, attributes, cgroup, filter, hooks, identity, labels, terminal};
 use crate::{Error, Result};
 
 /// What was opened before and is used up here.
@@ -59,7 +59,15 @@ pub(super) fn finish(
     if !restricted && !postponed {
         filter::load(steps, common);
     }
-    let rest = identity::assume(steps, common, postponed)?;
+    let schedules = attributes::schedules_itself(common, birth);
+    let mut kept = 0;
+    if postponed {
+        kept |= identity::SYS_ADMIN;
+    }
+    if schedules {
+        kept |= identity::SYS_NICE;
+    }
+    let rest = identity::assume(steps, common, kept)?;
     labels::write_apparmor(steps, common, pending.apparmor)?;
     steps.push(format!("exec: {name:?}"), Op::Lookup(candidates));
     if birth == Birth::Late {
@@ -73,6 +81,9 @@ pub(super) fn finish(
         if ready_late {
             steps.push("ready", Op::AskReady);
         }
+    }
+    if schedules {
+        attributes::schedule(steps, common)?;
     }
     // The stub itself dies with the parent until it is ready; afterwards only if that was asked for.
     death_signal(steps, common)?;

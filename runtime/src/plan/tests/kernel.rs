@@ -959,3 +959,30 @@ fn legacy_cgroups_are_joined_before_their_namespace_is_made() {
     }
     fs::remove_dir(&own).unwrap();
 }
+
+#[test]
+fn a_policy_that_is_lost_at_birth_reaches_the_added_program() {
+    need_root!();
+    let mut bundle = Bundle::standard("exec sleep 100");
+    let mut first = bundle
+        .create()
+        .unwrap_or_else(|error| panic!("{}", told(&error)));
+    first.start();
+    bundle.case.process = Process::new(["/bin/cut", "-d", " ", "-f41", "/proc/self/stat"]);
+    bundle
+        .case
+        .process
+        .user(1000, 1000)
+        .scheduler(configs::oci::Scheduler {
+            policy: "SCHED_BATCH".to_owned(),
+            flags: vec!["SCHED_FLAG_RESET_ON_FORK".to_owned()],
+            ..configs::oci::Scheduler::default()
+        });
+    let added = bundle
+        .spawn(bundle.case.exec().unwrap(), Some(&first.init))
+        .unwrap_or_else(|error| panic!("{}", told(&error)));
+    // SCHED_BATCH is 3.
+    assert_eq!(added.output(), "3\n");
+    rustix::process::pidfd_send_signal(first.init.pidfd(), rustix::process::Signal::KILL).unwrap();
+    first.output();
+}

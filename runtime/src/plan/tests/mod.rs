@@ -50,6 +50,7 @@ impl Case {
                 setgroups_denied: false,
                 kcore: true,
                 procfs_pidns: false,
+                nosymfollow: true,
                 umask: None,
                 full_proc_mounts: Vec::new(),
             },

@@ -470,8 +470,13 @@ fn late_births_are_powerless(plan: &Plan) -> Result<(), TestCaseError> {
     let mut filtered = false;
     for op in &ops(plan)[born + 1..] {
         filtered |= matches!(op, Op::Seccomp { .. });
-        // The one capability that loading the filter takes is dropped right after it.
-        let drops = filtered && matches!(op, Op::Capabilities { .. } | Op::AmbientSet(_));
+        // The capability that loading the filter or a scheduling policy takes is dropped right after it.
+        filtered |= matches!(op, Op::Scheduler(_));
+        let drops = filtered
+            && matches!(
+                op,
+                Op::Scheduler(_) | Op::Capabilities { .. } | Op::AmbientSet(_)
+            );
         prop_assert!(
             drops
                 || matches!(

@@ -204,4 +204,10 @@ fn further_networks_are_left_to_the_parent() {
         .namespaces
         .set(NamespaceType::Network, "/run/netns/x");
     assert_eq!(count(&built(&case), |op| matches!(op, Op::Netlink(_))), 0);
+    // And the host's network is never touched.
+    case.config.namespaces.remove(NamespaceType::Network);
+    assert_eq!(
+        count(&built(&case), |op| matches!(op, Op::Socket { .. })),
+        0
+    );
 }

@@ -111,6 +111,34 @@ fn an_exec_is_filtered_before_its_birth_unless_the_filter_forbids_the_birth() {
 }
 
 #[test]
+fn a_policy_that_no_child_inherits_is_set_by_the_one_born_last() {
+    let mut case = Case::standard();
+    let scheduler = |policy: &str, flags: &[&str]| configs::oci::Scheduler {
+        policy: policy.to_owned(),
+        flags: flags.iter().map(|&flag| flag.to_owned()).collect(),
+        ..configs::oci::Scheduler::default()
+    };
+    let order = |case: &Case| {
+        let plan = case.exec().unwrap().plan;
+        let set = position(&plan, |op| matches!(op, Op::Scheduler(_))).unwrap();
+        let born = position(&plan, |op| matches!(op, Op::SecondStage { .. })).unwrap();
+        let dropped = plan.steps().iter().rposition(|step| matches!(step.op(), Op::Capabilities { permitted, .. } if permitted & (1 << 23) == 0));
+        (set < born, set < dropped.unwrap())
+    };
+    case.process.scheduler(scheduler("SCHED_BATCH", &[]));
+    assert_eq!(order(&case), (true, true));
+    case.process
+        .scheduler(scheduler("SCHED_FIFO", &["SCHED_FLAG_RESET_ON_FORK"]));
+    assert_eq!(order(&case), (false, true));
+    case.process.scheduler(scheduler("SCHED_DEADLINE", &[]));
+    assert_eq!(order(&case), (false, true));
+    // An init of one stage has no child.
+    let plan = built(&case);
+    let set = position(&plan, |op| matches!(op, Op::Scheduler(_))).unwrap();
+    assert!(set < position(&plan, |op| matches!(op, Op::AskReady)).unwrap());
+}
+
+#[test]
 fn an_id_that_means_no_change_is_refused() {
     let mut case = Case::standard();
     case.process.user(u32::MAX, 0);
