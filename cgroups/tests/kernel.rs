@@ -538,6 +538,129 @@ fn limits_on_v1() {
     }
 }
 
+/// Whether the v2 hierarchy has these controllers.
+fn v2_with(test: &str, controllers: &[&str]) -> Option<Hierarchy> {
+    let hierarchy = v2(test)?;
+    let have = hierarchy.controllers().unwrap();
+    let usable = controllers
+        .iter()
+        .all(|name| have.iter().any(|other| other == name));
+    if !usable {
+        println!("skipped {test}: needs cgroup v2 with {controllers:?}");
+    }
+    usable.then_some(hierarchy)
+}
+
+#[test]
+fn limits_on_v2() {
+    let needed = ["memory", "cpu", "pids", "cpuset", "io"];
+    let Some(hierarchy) = v2_with("limits_on_v2", &needed) else {
+        return;
+    };
+    let mut resources = Resources {
+        memory: Some(64 << 20),
+        memory_reservation: Some(32 << 20),
+        memory_swap: Some(96 << 20),
+        cpu_shares: Some(512),
+        cpu_period: Some(50_000),
+        cpu_quota: Some(25_000),
+        // More than the quota that is in force until then.
+        cpu_burst: Some(10_000),
+        cpuset_cpus: Some("0".into()),
+        pids_limit: Some(0),
+        unified: BTreeMap::from([
+            ("memory.low".into(), "16777216".into()),
+            ("memory.oom.group".into(), "1".into()),
+        ]),
+        ..Resources::default()
+    };
+    let cgroup = scratch(&hierarchy, &resources);
+    assert!(cgroup.set(&resources).unwrap().warnings.is_empty());
+    for (file, value) in [
+        ("memory.max", "67108864"),
+        ("memory.low", "16777216"),
+        ("memory.oom.group", "1"),
+        ("cpu.weight", "59"),
+        ("cpu.max", "25000 50000"),
+        ("cpu.max.burst", "10000"),
+        ("cpuset.cpus", "0"),
+        ("pids.max", "1"),
+    ] {
+        assert_eq!(read(&cgroup, "", file), value, "{file}");
+    }
+    let swap = cgroup.path("").unwrap().join("memory.swap.max");
+    if swap.exists() {
+        assert_eq!(read(&cgroup, "", "memory.swap.max"), "33554432");
+    }
+    resources = Resources {
+        cpu_quota: Some(-1),
+        cpu_idle: Some(1),
+        pids_limit: Some(-1),
+        memory: Some(-1),
+        ..Resources::default()
+    };
+    assert!(cgroup.set(&resources).unwrap().warnings.is_empty());
+    assert_eq!(read(&cgroup, "", "cpu.max"), "max 100000");
+    assert_eq!(read(&cgroup, "", "pids.max"), "max");
+    assert_eq!(read(&cgroup, "", "cpu.idle"), "1");
+
+    for (key, text) in [
+        (
+            "cpu.weight",
+            "unable to set unified resource \"cpu.weight\"",
+        ),
+        (
+            "nothing.max",
+            "unified resource \"nothing.max\" can't be set: controller \"nothing\" not available",
+        ),
+    ] {
+        resources = Resources {
+            unified: BTreeMap::from([(key.into(), "50000".into())]),
+            ..Resources::default()
+        };
+        let error = cgroup.set(&resources).unwrap_err();
+        assert_eq!(error.to_string(), text);
+    }
+}
+
+#[test]
+fn out_of_memory_on_v2() {
+    let Some(hierarchy) = v2_with("out_of_memory_on_v2", &["memory"]) else {
+        return;
+    };
+    let resources = Resources {
+        memory: Some(8 << 20),
+        memory_swap: Some(8 << 20),
+        ..Resources::default()
+    };
+    let cgroup = scratch(&hierarchy, &resources);
+    assert!(cgroup.set(&resources).unwrap().warnings.is_empty());
+    let witness = Sleeper::new();
+    cgroup.add(witness.pid()).unwrap();
+    let mut events = cgroup.oom_events().unwrap();
+    assert_eq!(cgroup.oom_kill_count().unwrap(), 0);
+    assert!(!succeeds_inside(&cgroup, "exec tail /dev/zero"));
+    assert_eq!(events.wait().unwrap(), Event::Happened);
+    assert_eq!(cgroup.oom_kill_count().unwrap(), 1);
+    let stats = cgroup.stats().unwrap();
+    assert_eq!(stats.memory.usage.limit, 8 << 20);
+    assert!(stats.memory.usage.max > 4 << 20);
+    assert!(stats.cpu.usage.total > 0 && stats.pids.current == 1);
+    let error = cgroup.pressure_events(PressureLevel::Low).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unsupported);
+    let update = Resources {
+        memory: Some(1),
+        memory_check_before_update: true,
+        ..Resources::default()
+    };
+    assert_eq!(
+        cgroup.set(&update).unwrap_err().kind(),
+        ErrorKind::LimitBelowUsage
+    );
+    drop(witness);
+    while events.wait().unwrap() != Event::Ended {}
+}
+
 #[test]
 fn joining_by_tasks_files() {
     let Some(hierarchy) = v1("joining_by_tasks_files", &["devices"]) else {
