@@ -317,7 +317,8 @@ impl Process {
         self
     }
 
-    /// Exec only: also into a paused container. The process then starts to run when the container is resumed.
+    /// Exec only: also into a paused container. The call then returns when somebody has resumed the container, or
+    /// earlier where the process can be made without running (cgroup v2).
     pub fn ignore_paused(&mut self, ignore: bool) -> &mut Self {
         self.ignore_paused = ignore;
         self

@@ -25,7 +25,7 @@ pub(crate) fn config(id: &str, rootfs: &Path) -> Result<Config, Box<dyn Error>> 
                 {{ "destination": "/sys", "type": "sysfs", "source": "sysfs", "options": ["nosuid", "noexec", "nodev", "ro"] }}
             ],
             "linux": {{
-                "cgroupsPath": "/cofferdam-examples/{id}",
+                "cgroupsPath": "/cofferdam-example-{id}",
                 "namespaces": [
                     {{ "type": "pid" }}, {{ "type": "network" }}, {{ "type": "ipc" }}, {{ "type": "uts" }}, {{ "type": "mount" }}
                 ],

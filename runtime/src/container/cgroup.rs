@@ -1,8 +1,9 @@
 //! From the configuration's words for the cgroup to those of crate `cgroups`.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use cgroups::{Cgroup, CgroupSpec, Resources};
+use cgroups::{Cgroup, CgroupSpec, Hierarchy, Mode, Resources};
 use configs::config;
 
 use crate::error::{Error, ErrorKind, Result};
@@ -175,10 +176,132 @@ pub(crate) fn oom_kills(cgroup: &Cgroup) -> u64 {
     cgroup.oom_kill_count().unwrap_or(0)
 }
 
+/// The cgroup that would be made, without making it.
+pub(crate) fn intended(hierarchy: &Hierarchy, spec: &CgroupSpec) -> Result<Cgroup> {
+    let failed = failed("find a place for the container's cgroup");
+    let inner = spec.inner_path().map_err(&failed)?;
+    let own = Cgroup::of_process(hierarchy, std::process::id()).map_err(&failed)?;
+    let place = |own: PathBuf| {
+        let Ok(inside) = inner.strip_prefix("/") else {
+            // Relative to where this process is; on cgroup v2 beside it.
+            return match (hierarchy.mode(), own.parent()) {
+                (Mode::V2, Some(parent)) if own != hierarchy.path() => parent.join(&inner),
+                _ => own.join(&inner),
+            };
+        };
+        let below = own.strip_prefix(hierarchy.path()).ok();
+        let mount = below.and_then(|below| below.components().next());
+        match mount {
+            // The first part of the path is the mount point of a v1 hierarchy.
+            Some(mount) if hierarchy.mode() != Mode::V2 => {
+                hierarchy.path().join(mount).join(inside)
+            }
+            _ => hierarchy.path().join(inside),
+        }
+    };
+    let paths = own
+        .paths()
+        .into_iter()
+        .map(|(controller, own)| (controller, place(own)))
+        .collect();
+    Cgroup::load(hierarchy, &paths).map_err(&failed)
+}
+
+/// One controller for each v1 hierarchy of the cgroup: those whose `tasks` file a process joins by.
+pub(crate) fn joined_controllers(group: &Cgroup) -> Vec<String> {
+    let mut seen = BTreeSet::new();
+    let named = group
+        .paths()
+        .into_iter()
+        .filter(|(name, _)| !name.is_empty());
+    named
+        .filter_map(|(name, path)| seen.insert(path).then_some(name))
+        .collect()
+}
+
 /// What was asked for and is not in force, as text.
 pub(crate) fn warnings(applied: cgroups::Applied) -> impl Iterator<Item = String> {
     applied
         .warnings
         .into_iter()
         .map(|warning| format!("{}: {}", warning.setting, warning.reason))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn zero_and_empty_mean_not_set() {
+        let wanted = resources(&config::Resources::default()).unwrap();
+        assert_eq!(wanted, Resources::default());
+        let from = config::Resources {
+            memory: -1,
+            cpu_shares: 1024,
+            cpuset_cpus: "0-1".to_owned(),
+            pids_limit: Some(0),
+            freezer: config::FreezerState::Frozen,
+            devices: vec![config::DeviceRule {
+                kind: config::DeviceType::Char,
+                major: Some(1),
+                minor: None,
+                access: config::DeviceAccess::MKNOD,
+                allow: true,
+            }],
+            ..config::Resources::default()
+        };
+        let wanted = resources(&from).unwrap();
+        assert_eq!(wanted.memory, Some(-1));
+        assert_eq!(wanted.memory_swap, None);
+        assert_eq!(wanted.cpu_shares, Some(1024));
+        assert_eq!(wanted.cpuset_cpus.as_deref(), Some("0-1"));
+        assert_eq!(wanted.pids_limit, Some(0), "a limit of 0 is a limit");
+        assert_eq!(wanted.freezer, Some(cgroups::FreezerState::Frozen));
+        assert_eq!(
+            wanted.devices.first().map(ToString::to_string).as_deref(),
+            Some("c 1:* m")
+        );
+    }
+
+    #[test]
+    fn a_device_rule_cannot_be_about_a_fifo() {
+        let rule = config::DeviceRule {
+            kind: config::DeviceType::Fifo,
+            major: None,
+            minor: None,
+            access: config::DeviceAccess::ALL,
+            allow: true,
+        };
+        let from = config::Resources {
+            devices: vec![rule],
+            ..config::Resources::default()
+        };
+        assert_eq!(
+            resources(&from).unwrap_err().kind(),
+            ErrorKind::InvalidConfig
+        );
+    }
+
+    #[test]
+    fn the_intended_place_is_where_it_is_made() {
+        if !rustix::process::geteuid().is_root() {
+            return;
+        }
+        let hierarchy = Hierarchy::system().unwrap();
+        let name = format!("cofferdam-intended-{}", std::process::id());
+        for spec in [
+            CgroupSpec::at(format!("/{name}")),
+            CgroupSpec::named(name.as_str()),
+        ] {
+            let intended = intended(&hierarchy, &spec).unwrap();
+            let made = Cgroup::create(&hierarchy, &spec, &Resources::default()).unwrap();
+            let paths = made.paths();
+            let tasks = made.self_join_files().map(|files| files.len());
+            made.delete(std::time::Duration::from_secs(5)).unwrap();
+            assert_eq!(intended.paths(), paths);
+            if hierarchy.mode() != Mode::V2 {
+                assert_eq!(joined_controllers(&intended).len(), tasks.unwrap());
+            }
+        }
+    }
 }

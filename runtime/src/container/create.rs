@@ -87,7 +87,7 @@ pub(crate) fn create(
 
     let group = Cgroup::create(hierarchy, &spec, &resources)
         .map_err(cgroup::failed("make the container's cgroup"))?;
-    // In use by somebody else: not ours to remove.
+    // Recorded only now: one that somebody else uses is not ours to remove, not even after a crash.
     group
         .check_unused()
         .map_err(cgroup::failed("check the container's cgroup"))?;
@@ -229,10 +229,10 @@ pub(crate) fn preview(
     let filter = seccomp::compile(config, &mut Vec::new())?;
     let spec = cgroup::spec(&config.cgroups, config.rootless_cgroups);
     let hierarchy = runtime.system().hierarchy()?;
-    let _ = spec;
-    let view = CgroupView::Legacy(Vec::new());
+    let group = cgroup::intended(hierarchy, &spec)?;
+    let view = cgroup_view(&group);
     let unified = hierarchy.mode() != cgroups::Mode::V1;
-    let tasks = Vec::new();
+    let tasks = cgroup::joined_controllers(&group);
     plan::init(&InitRequest {
         container_id: id.as_str(),
         config,

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::os::fd::AsFd;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use cgroups::Cgroup;
 use configs::Config;
@@ -19,6 +20,9 @@ use crate::child::Child;
 use crate::error::{Error, ErrorKind, Result};
 use crate::plan::{self, ExecRequest, HostFacts};
 use crate::process::Process;
+
+/// How long a process that joins a paused container may take: it stands still until somebody resumes that.
+const WHILE_PAUSED: Duration = Duration::from_secs(24 * 60 * 60);
 
 impl Container {
     /// Runs another process in the container: in its namespaces and its cgroup, with its filter and, where `process` does
@@ -107,7 +111,12 @@ impl Container {
             root: None,
             warnings: Vec::new(),
         };
-        let served = stub.serve(&mut parent, Deadline::default());
+        let deadline = if paused {
+            Deadline::without_progress(WHILE_PAUSED)
+        } else {
+            Deadline::default()
+        };
+        let served = stub.serve(&mut parent, deadline);
         let Parent {
             console,
             warnings: told,

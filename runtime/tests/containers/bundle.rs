@@ -118,8 +118,8 @@ pub(crate) fn cgroups_named(name: &str) -> Vec<PathBuf> {
     };
     let below = hierarchies
         .filter_map(Result::ok)
-        .map(|entry| entry.path().join("cofferdam-tests").join(name));
-    let direct = Path::new("/sys/fs/cgroup/cofferdam-tests").join(name);
+        .map(|entry| entry.path().join(name));
+    let direct = Path::new("/sys/fs/cgroup").join(name);
     below.chain([direct]).filter(|path| path.exists()).collect()
 }
 
@@ -137,7 +137,7 @@ fn config(name: &str, rootfs: &Path) -> Config {
                 {{ "destination": "/sys", "type": "sysfs", "source": "sysfs", "options": ["nosuid", "noexec", "nodev", "ro"] }}
             ],
             "linux": {{
-                "cgroupsPath": "/cofferdam-tests/{name}",
+                "cgroupsPath": "/{name}",
                 "namespaces": [
                     {{ "type": "pid" }}, {{ "type": "network" }}, {{ "type": "ipc" }}, {{ "type": "uts" }}, {{ "type": "mount" }}
                 ],

@@ -110,3 +110,23 @@ fn a_child_that_nobody_waits_for_does_not_keep_the_container_alive() {
     container.destroy().unwrap();
     bundle.assert_nothing_left();
 }
+
+#[test]
+fn a_process_added_to_a_paused_container_runs_when_that_is_resumed() {
+    let Some(bundle) = Bundle::new() else { return };
+    let container = bundle.run(forever()).unwrap();
+    container.pause().unwrap();
+    let mut process = shell("exit 6");
+    process.ignore_paused(true);
+    std::thread::scope(|scope| {
+        let adder = scope.spawn(|| container.exec(process).unwrap());
+        // It is in the cgroup, and stands there.
+        while container.processes().unwrap().len() < 2 {
+            std::thread::yield_now();
+        }
+        assert_eq!(container.status().unwrap(), Status::Paused);
+        container.resume().unwrap();
+        let child = adder.join().unwrap();
+        assert_eq!(child.wait().unwrap(), ExitStatus::Exited(6));
+    });
+}
