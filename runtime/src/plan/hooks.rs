@@ -52,7 +52,7 @@ pub(super) fn late(steps: &mut Steps, common: &Common<'_>) -> Result<()> {
         .map(|(index, command)| hook(common, HookPoint::StartContainer, index, command))
         .collect::<Result<Vec<_>>>()?;
     if !commands.is_empty() {
-        steps.push("run startContainer hooks", Op::LateHooks(commands));
+        steps.push("error running startContainer hook", Op::LateHooks(commands));
     }
     Ok(())
 }

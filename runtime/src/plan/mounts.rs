@@ -1,6 +1,8 @@
 //! The mounts of the configuration, in its order. Each is made detached, gets its attributes, and is then attached to a
 //! target that was resolved once, inside the root.
 
+use std::path::Path;
+
 use configs::config::{Mount, MountFlags};
 use nsenter::plan::{Leaf, Op, Slot};
 
@@ -60,7 +62,7 @@ pub(super) fn all(
     root: &mut Rootfs,
 ) -> Result<()> {
     for (index, mount) in common.config.mounts.iter().enumerate() {
-        let point = clean(&mount.destination);
+        let point = inside(&common.config.rootfs, &mount.destination);
         let index = u32::try_from(index)
             .ok()
             .filter(|index| *index < 0x1_0000)
@@ -101,6 +103,16 @@ fn one(
         "proc" | "sysfs" => file_systems::kernel_view(steps, common, root, entry),
         "cgroup" => cgroup_mounts::mount(steps, common, view, root, entry),
         _ => file_systems::file_system(steps, common, root, entry),
+    }
+}
+
+/// The destination, cleaned, as seen from inside. One that is given as a path on the host below the root file system
+/// means the place there, not one of that name further down: bundles are written like that.
+fn inside(rootfs: &str, destination: &str) -> String {
+    let (rootfs, point) = (clean(rootfs), clean(destination));
+    match Path::new(&point).strip_prefix(&rootfs) {
+        Ok(below) => clean(&below.to_string_lossy()),
+        Err(_) => point,
     }
 }
 

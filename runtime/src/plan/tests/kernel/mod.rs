@@ -22,7 +22,9 @@ use crate::plan::{BuiltPlan, HostFacts, Input, Tag};
 /// Stops a test that cannot run here.
 macro_rules! need_root {
     () => {
-        if !rustix::process::geteuid().is_root() || !std::path::Path::new("/usr/bin/busybox").exists() {
+        if !rustix::process::geteuid().is_root()
+            || !std::path::Path::new("/usr/bin/busybox").exists()
+        {
             eprintln!("skipped: needs root and /usr/bin/busybox");
             return;
         }

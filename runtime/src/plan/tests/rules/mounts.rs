@@ -80,6 +80,40 @@ fn nothing_is_mounted_over_the_root() {
 }
 
 #[test]
+fn a_destination_on_the_host_below_the_root_means_the_place_inside() {
+    let target = |destination: &str| {
+        let case = with_mounts(vec![mount("mqueue", destination, MountFlags::NONE, "")]);
+        ops(&built(&case))
+            .into_iter()
+            .find_map(|op| match op {
+                Op::MakePath { path, .. } if path.to_bytes() != b"/dev" => {
+                    Some(path.to_str().unwrap().to_owned())
+                }
+                _ => None,
+            })
+            .unwrap()
+    };
+    assert_eq!(target("/bundle/rootfs/mnt/x"), "/mnt/x");
+    assert_eq!(target("/bundle/./rootfs//mnt"), "/mnt");
+    assert_eq!(target("/bundle/rootfs2/mnt"), "/bundle/rootfs2/mnt");
+    assert_eq!(target("/bundle/mnt"), "/bundle/mnt");
+    let case = with_mounts(vec![mount(
+        "mqueue",
+        "/bundle/rootfs",
+        MountFlags::NONE,
+        "",
+    )]);
+    assert!(case.refusal().contains("is on the top of rootfs"));
+    let case = with_mounts(vec![mount(
+        "tmpfs",
+        "/bundle/rootfs/proc/self",
+        MountFlags::NONE,
+        "",
+    )]);
+    assert!(case.refusal().contains("because it is inside /proc"));
+}
+
+#[test]
 fn proc_and_sysfs_are_mounted_on_plain_directories_only() {
     let plan = built(&Case::standard());
     let plain: Vec<&str> = ops(&plan)
