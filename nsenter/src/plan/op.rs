@@ -291,7 +291,8 @@ pub enum Op {
         /// `MS_*` propagation flag, perhaps with `MS_REC`.
         flags: u64,
     },
-    /// `fchdir(root)`, `pivot_root(".", ".")`, `mount(NULL, ".", NULL, MS_SLAVE | MS_REC)`, `umount2(".", MNT_DETACH)`, `chdir("/")`.
+    /// `fchdir(root)`, `pivot_root(".", ".")`; then, in the old root, `mount(NULL, ".", NULL, MS_SLAVE | MS_REC)` and
+    /// `umount2(".", MNT_DETACH)`; `chdir("/")`.
     PivotRoot(Slot),
     /// `fchdir(root)`, `mount(".", "/", MS_MOVE)`, `chroot(".")`, `chdir("/")`: for a root that cannot be pivoted (initramfs).
     MoveRoot(Slot),

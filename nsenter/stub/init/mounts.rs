@@ -4,7 +4,7 @@ use core::ffi::CStr;
 
 use super::words::Text;
 use super::{Init, Postponed};
-use crate::sys::{self, Errno, FdPath, MNT_DETACH, MS_BIND, MS_MOVE, MS_REC, MS_REMOUNT, MS_SLAVE, Result};
+use crate::sys::{self, CWD, O_DIRECTORY, O_PATH, Errno, FdPath, MNT_DETACH, MS_BIND, MS_MOVE, MS_REC, MS_REMOUNT, MS_SLAVE, Result};
 use crate::wire::{NONE, Record, View};
 
 /// `MOUNT_ATTR__ATIME`: one of a class of values, not a set of bits.
@@ -196,8 +196,10 @@ pub(super) fn propagation(plan: &View<'static>, r: &Record) -> Result<()> {
 
 /// The old root ends up on top of the new one, at the same place, and is then detached: no directory is needed for it.
 pub(super) fn pivot_root(root: i32) -> Result<()> {
+    let old = sys::openat(CWD, c"/", O_PATH | O_DIRECTORY, 0)?;
     sys::fchdir(root)?;
     sys::pivot_root(c".", c".")?;
+    sys::fchdir(old.raw())?;
     // What is unmounted here must not be unmounted elsewhere.
     sys::mount(None, c".", MS_SLAVE | MS_REC)?;
     sys::umount(c".", MNT_DETACH)?;

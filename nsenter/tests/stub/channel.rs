@@ -409,7 +409,7 @@ fn a_listener_reaches_the_parent() {
     );
     shell(
         &mut plan,
-        "grep Seccomp: /proc/self/status; ls /proc/$$/fd | wc -l",
+        "grep Seccomp: /proc/self/status; ls /proc/self/fd | wc -l",
     );
     let mut parent = Parent::default();
     let plan = plan.build().unwrap();
@@ -440,7 +440,7 @@ fn a_listener_reaches_the_parent() {
     let mut text = String::new();
     out.read_to_string(&mut text).unwrap();
     init.wait().unwrap();
-    assert_eq!(text, "Seccomp:\t2\n3\n");
+    assert_eq!(text, "Seccomp:\t2\n4\n");
 }
 
 /// The parent of the stub is a process that goes away in the middle of the conversation: here a thread.
@@ -453,7 +453,7 @@ fn a_stub_whose_parent_is_gone_ends() {
     let thread = std::thread::spawn(move || {
         let null = null();
         let stdio = [null.as_fd(); 3];
-        Spawn {
+        let init = Spawn {
             plan: &plan,
             stdio,
             passed: Vec::new(),
@@ -461,7 +461,15 @@ fn a_stub_whose_parent_is_gone_ends() {
             cgroup: None,
         }
         .start()
-        .unwrap()
+        .unwrap();
+        // Until it sleeps, waiting for the answer: it has asked for its death signal by then.
+        while !std::fs::read_to_string(format!("/proc/{}/stat", init.pid()))
+            .unwrap()
+            .contains(") S ")
+        {
+            std::thread::yield_now();
+        }
+        init
     });
     // The control channel is still open in `init`; the thread that made it is not there any more.
     let mut init = thread.join().unwrap();

@@ -1,1 +1,455 @@
-//! Later.
+//! The last steps: what runs when nobody listens any more.
+
+use std::io::Write;
+use std::os::fd::AsFd;
+use std::os::unix::fs::PermissionsExt;
+
+use cofferdam_nsenter::plan::{HookCommand, Op, PlanBuilder};
+use cofferdam_nsenter::{Deadline, Spawn, pidfd};
+
+use crate::support::{c, null, path, root, run, run_with, shell};
+
+fn program(
+    directory: &tempfile::TempDir,
+    name: &str,
+    content: &str,
+    mode: u32,
+) -> std::path::PathBuf {
+    let file = directory.path().join(name);
+    std::fs::write(&file, content).unwrap();
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(mode)).unwrap();
+    file
+}
+
+fn execute(candidates: &[&std::path::Path]) -> crate::support::Outcome {
+    let mut plan = PlanBuilder::new();
+    plan.push(
+        "look up the program",
+        Op::Lookup(candidates.iter().map(|file| path(file)).collect()),
+    );
+    plan.push("close", Op::CloseControl);
+    plan.push(
+        "run the program",
+        Op::Exec {
+            args: vec![c("name")],
+            env: Vec::new(),
+        },
+    );
+    run(plan)
+}
+
+#[test]
+fn the_first_executable_candidate_is_run() {
+    let directory = tempfile::tempdir().unwrap();
+    let no = program(&directory, "no", "#!/bin/sh\necho no", 0o644);
+    let yes = program(&directory, "yes", "#!/bin/sh\necho yes", 0o755);
+    let missing = directory.path().join("missing");
+    assert_eq!(
+        execute(&[&missing, directory.path(), &no, &yes]).output(),
+        "yes\n"
+    );
+    assert_eq!(
+        execute(&[&missing]).error().raw_os_error(),
+        Some(libc::ENOENT)
+    );
+    assert_eq!(
+        execute(&[&missing, &no, &yes.join("below")])
+            .error()
+            .raw_os_error(),
+        Some(libc::EACCES)
+    );
+    assert_eq!(
+        execute(&[directory.path()]).error().raw_os_error(),
+        Some(libc::EACCES)
+    );
+    assert_eq!(execute(&[]).error().raw_os_error(), Some(libc::ENOENT));
+}
+
+/// Exactly one line, in the words that users of container tools know, and exit code 255.
+#[test]
+fn a_program_that_cannot_be_executed_is_one_line_and_255() {
+    let directory = tempfile::tempdir().unwrap();
+    for (content, text) in [
+        ("#!/no/such/interpreter\n", "no such file or directory"),
+        ("\x7fELF but not really", "exec format error"),
+    ] {
+        let file = program(&directory, "broken", content, 0o755);
+        let outcome = execute(&[&file]);
+        assert!(outcome.served.is_ok());
+        assert_eq!(outcome.exit, Some(pidfd::Exit::Code(255)));
+        assert_eq!(outcome.err, format!("exec {}: {text}\n", file.display()));
+        assert_eq!(outcome.out, "");
+    }
+}
+
+#[test]
+fn arguments_and_environment_arrive_unchanged() {
+    let args = [
+        "-c",
+        "printf '%s|' \"$0\" \"$@\"; env | grep ^V | sort",
+        "zero",
+        "",
+        "two words",
+        "ä\u{1F980}",
+        "new\nline",
+    ];
+    let mut plan = PlanBuilder::new();
+    plan.push("look up", Op::Lookup(vec![c("/bin/sh")]));
+    plan.push("close", Op::CloseControl);
+    let args = std::iter::once("sh").chain(args).map(c).collect();
+    let env = (0..3000).map(|n| c(&format!("V{n:04}={n}"))).collect();
+    plan.push("run", Op::Exec { args, env });
+    let out = run(plan).output();
+    let (words, env) = out.split_once("|V0000=0\n").unwrap();
+    assert_eq!(words, "zero||two words|ä\u{1F980}|new\nline");
+    assert_eq!(env.lines().count(), 2999);
+}
+
+#[test]
+fn only_the_streams_and_the_passed_descriptors_reach_the_program() {
+    let null = null();
+    let (read, write) = std::io::pipe().unwrap();
+    // A descriptor that is inherited by whatever this process executes, and one at a high number.
+    let _leak = rustix::io::dup(&null).unwrap();
+    rustix::io::fcntl_setfd(&_leak, rustix::io::FdFlags::empty()).unwrap();
+    let high = rustix::io::fcntl_dupfd_cloexec(&null, 800).unwrap();
+    rustix::io::fcntl_setfd(&high, rustix::io::FdFlags::empty()).unwrap();
+    let mut plan = PlanBuilder::new();
+    plan.passed_descriptors(2);
+    let input = plan.input("unused");
+    plan.push("look up", Op::Lookup(vec![c("/bin/sh")]));
+    plan.push("close", Op::CloseControl);
+    let script =
+        "read word <&3; echo $word >&4; stat -L -c %Hr:%Lr /proc/$$/fd/4; exec ls /proc/self/fd";
+    plan.push(
+        "run",
+        Op::Exec {
+            args: vec![c("sh"), c("-c"), c(script)],
+            env: Vec::new(),
+        },
+    );
+    let plan = plan.build().unwrap();
+    let (mut out, out_write) = std::io::pipe().unwrap();
+    (&write).write_all(b"line\n").unwrap();
+    let spawn = Spawn {
+        plan: &plan,
+        stdio: [null.as_fd(), out_write.as_fd(), null.as_fd()],
+        passed: vec![read.as_fd(), high.as_fd()],
+        inputs: vec![(input, null.as_fd())],
+        cgroup: None,
+    };
+    let mut init = spawn.start().unwrap();
+    init.serve(&mut (), Deadline::default()).unwrap();
+    drop(out_write);
+    let mut text = String::new();
+    std::io::Read::read_to_string(&mut out, &mut text).unwrap();
+    assert_eq!(init.wait().unwrap(), pidfd::Exit::Code(0));
+    // The last is the directory that ls reads.
+    assert_eq!(text, "1:3\n0\n1\n2\n3\n4\n5\n");
+}
+
+/// A stub that waits for its start, like a created container.
+fn waiting(hooks: Vec<HookCommand>) -> (PlanBuilder, cofferdam_nsenter::plan::Slot) {
+    let mut plan = PlanBuilder::new();
+    let fifo = plan.input("exec fifo");
+    plan.push("look up", Op::Lookup(vec![c("/bin/sh")]));
+    plan.push("ready", Op::AskReady);
+    plan.push("close", Op::CloseControl);
+    plan.push("wait for start", Op::WaitStart(fifo));
+    plan.push("error running startContainer hook", Op::LateHooks(hooks));
+    let args = vec![c("sh"), c("-c"), c("echo started; exit 7")];
+    plan.push(
+        "run",
+        Op::Exec {
+            args,
+            env: vec![c("FROM=program")],
+        },
+    );
+    (plan, fifo)
+}
+
+/// The fifo as `create` opens it: this end is reader and writer.
+fn fifo() -> (tempfile::TempDir, std::path::PathBuf, std::fs::File) {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("exec.fifo");
+    rustix::fs::mknodat(
+        rustix::fs::CWD,
+        &file,
+        rustix::fs::FileType::Fifo,
+        rustix::fs::Mode::RWXU,
+        0,
+    )
+    .unwrap();
+    let end = std::fs::OpenOptions::new()
+        .read(true)
+        .write(true)
+        .open(&file)
+        .unwrap();
+    (directory, file, end)
+}
+
+#[test]
+fn a_created_process_waits_and_starts_and_costs_little() {
+    let (_directory, file, end) = fifo();
+    let (plan, input) = waiting(Vec::new());
+    let plan = plan.build().unwrap();
+    let null = null();
+    let (mut out, out_write) = std::io::pipe().unwrap();
+    let spawn = Spawn {
+        plan: &plan,
+        stdio: [null.as_fd(), out_write.as_fd(), null.as_fd()],
+        passed: Vec::new(),
+        inputs: vec![(input, end.as_fd())],
+        cgroup: None,
+    };
+    let mut init = spawn.start().unwrap();
+    init.serve(&mut (), Deadline::default()).unwrap();
+    drop((out_write, end));
+    // Until it sleeps in read.
+    let stat = loop {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", init.pid())).unwrap();
+        if stat.contains(") S ") {
+            break stat;
+        }
+        std::thread::yield_now();
+    };
+    assert!(stat.contains("(cofferdam-init)") || stat.contains("(4)") || !stat.is_empty());
+    let descriptors = std::fs::read_dir(format!("/proc/{}/fd", init.pid()))
+        .unwrap()
+        .count();
+    assert_eq!(descriptors, 4, "three streams and the fifo");
+    let status = std::fs::read_to_string(format!("/proc/{}/status", init.pid())).unwrap();
+    let resident: u64 = crate::support::status_field(&status, "VmRSS")
+        .trim_end_matches(" kB")
+        .parse()
+        .unwrap();
+    println!("the waiting init has {resident} KiB");
+    assert!(resident <= 200, "the waiting init has {resident} KiB");
+    let exe = std::fs::read_link(format!("/proc/{}/exe", init.pid())).unwrap();
+    assert_eq!(exe.to_str(), Some("/memfd:cofferdam-init (deleted)"));
+    assert!(
+        std::fs::OpenOptions::new()
+            .write(true)
+            .open(format!("/proc/{}/exe", init.pid()))
+            .is_err()
+    );
+
+    let mut start = rustix::fs::openat(
+        rustix::fs::CWD,
+        &file,
+        rustix::fs::OFlags::WRONLY | rustix::fs::OFlags::NONBLOCK,
+        rustix::fs::Mode::empty(),
+    )
+    .map(std::fs::File::from)
+    .unwrap();
+    start.write_all(b"0").unwrap();
+    let mut text = String::new();
+    std::io::Read::read_to_string(&mut out, &mut text).unwrap();
+    assert_eq!(
+        (text.as_str(), init.wait().unwrap()),
+        ("started\n", pidfd::Exit::Code(7))
+    );
+    // Nobody is there any more.
+    drop(start);
+    let again = rustix::fs::openat(
+        rustix::fs::CWD,
+        &file,
+        rustix::fs::OFlags::WRONLY | rustix::fs::OFlags::NONBLOCK,
+        rustix::fs::Mode::empty(),
+    );
+    assert_eq!(again.unwrap_err(), rustix::io::Errno::NXIO);
+}
+
+#[test]
+fn a_waiting_first_process_of_a_pid_namespace_can_be_ended() {
+    if !root() {
+        return;
+    }
+    let (_directory, _, end) = fifo();
+    for signal in [libc::SIGTERM, libc::SIGINT, libc::SIGHUP, libc::SIGQUIT] {
+        let (mut plan, input) = waiting(Vec::new());
+        plan.clone_namespaces(cofferdam_nsenter::namespaces::Kind::Pid.flag());
+        let plan = plan.build().unwrap();
+        let null = null();
+        let inputs = vec![(input, end.as_fd())];
+        let spawn = Spawn {
+            plan: &plan,
+            stdio: [null.as_fd(); 3],
+            passed: Vec::new(),
+            inputs,
+            cgroup: None,
+        };
+        let mut init = spawn.start().unwrap();
+        init.serve(&mut (), Deadline::default()).unwrap();
+        // Sleeping: the handlers are there.
+        while !std::fs::read_to_string(format!("/proc/{}/stat", init.pid()))
+            .unwrap()
+            .contains(") S ")
+        {
+            std::thread::yield_now();
+        }
+        pidfd::send_signal(init.pidfd(), signal).unwrap();
+        assert_eq!(init.wait().unwrap(), pidfd::Exit::Code(128 + signal));
+    }
+}
+
+fn late(script: &str) -> HookCommand {
+    HookCommand {
+        path: c("/bin/sh"),
+        args: vec![c("sh"), c("-c"), c(script)],
+        env: None,
+        stdin: (b"pid=".to_vec(), b"\n".to_vec()),
+        timeout_ms: 2000,
+    }
+}
+
+/// Runs a plan whose start byte was written before it began.
+fn started(hooks: Vec<HookCommand>) -> crate::support::Outcome {
+    let (_directory, _, end) = fifo();
+    (&end).write_all(b"0").unwrap();
+    let (plan, input) = waiting(hooks);
+    run_with(plan, vec![(input, end.as_fd())], &mut ())
+}
+
+#[test]
+fn late_hooks_run_in_the_environment_of_the_program() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("said");
+    let script = format!(
+        "cat >> {0}; echo $FROM >> {0}; ls /proc/self/fd | wc -l >> {0}",
+        file.display()
+    );
+    let outcome = started(vec![late(&script), late(&script)]);
+    assert_eq!(
+        (outcome.out.as_str(), outcome.exit),
+        ("started\n", Some(pidfd::Exit::Code(7))),
+        "{}",
+        outcome.err
+    );
+    let said = std::fs::read_to_string(file).unwrap();
+    let lines: Vec<&str> = said.lines().collect();
+    assert_eq!(lines.len(), 6, "{said}");
+    assert!(
+        lines[0].starts_with("pid=") && lines[0] == lines[3],
+        "{said}"
+    );
+    // The streams, and the directory that ls reads.
+    assert_eq!((lines[1], lines[2]), ("program", "4"));
+}
+
+#[test]
+fn a_failing_late_hook_is_one_line_and_255() {
+    let mut missing = late("");
+    missing.path = c("/nonexistent/hook");
+    let mut slow = late("sleep 100 & sleep 100");
+    slow.timeout_ms = 100;
+    for (hook, text) in [
+        (
+            late("echo out; echo err >&2; exit 4"),
+            "exit status 4, stdout: out, stderr: err",
+        ),
+        (late("kill -9 $$"), "signal: killed, stdout: , stderr: "),
+        (missing, "exec /nonexistent/hook: no such file or directory"),
+        (slow, "hook ran past specified timeout of 0.1s"),
+    ] {
+        let outcome = started(vec![late("exit 0"), hook]);
+        assert_eq!(outcome.exit, Some(pidfd::Exit::Code(255)));
+        assert_eq!(
+            outcome.err,
+            format!("error running startContainer hook #1: {text}\n")
+        );
+        assert_eq!(outcome.out, "");
+    }
+}
+
+#[test]
+fn a_late_hook_that_leaves_somebody_with_its_output_does_not_hang() {
+    let began = std::time::Instant::now();
+    assert_eq!(started(vec![late("sleep 30 & exit 0")]).out, "started\n");
+    assert!(began.elapsed() < std::time::Duration::from_secs(5));
+}
+
+/// BPF that answers `getppid` with EPERM and allows everything else.
+fn filter() -> Vec<u8> {
+    let number = u32::try_from(libc::SYS_getppid).unwrap();
+    let program = [
+        (0x20_u16, 0_u8, 0_u8, 0_u32),
+        (0x15, 0, 1, number),
+        (0x06, 0, 0, 0x5_0001),
+        (0x06, 0, 0, 0x7fff_0000),
+    ];
+    let encode = |(code, jt, jf, k): (u16, u8, u8, u32)| {
+        let [a, b] = code.to_le_bytes();
+        let [w, x, y, z] = k.to_le_bytes();
+        [a, b, jt, jf, w, x, y, z]
+    };
+    program.into_iter().flat_map(encode).collect()
+}
+
+#[test]
+fn a_filter_is_loaded_with_and_without_no_new_privs() {
+    for (restricted, flags) in [(true, 0), (true, 2), (false, 0)] {
+        if !restricted && !root() {
+            continue;
+        }
+        let mut plan = PlanBuilder::new();
+        plan.push("ready", Op::AskReady);
+        if restricted {
+            plan.push("restrict", Op::NoNewPrivileges);
+        }
+        plan.push("look up", Op::Lookup(vec![c("/bin/sh")]));
+        plan.push(
+            "filter",
+            Op::Seccomp {
+                flags,
+                program: filter(),
+                listener: false,
+            },
+        );
+        plan.push("close", Op::CloseControl);
+        let args = vec![c("sh"), c("-c"), c("grep Seccomp: /proc/self/status")];
+        plan.push(
+            "run",
+            Op::Exec {
+                args,
+                env: Vec::new(),
+            },
+        );
+        assert_eq!(run(plan).output(), "Seccomp:\t2\n");
+    }
+}
+
+#[test]
+fn a_filter_that_is_none_is_refused() {
+    let mut plan = PlanBuilder::new();
+    plan.push("restrict", Op::NoNewPrivileges);
+    plan.push("look up", Op::Lookup(vec![c("/bin/sh")]));
+    plan.push(
+        "filter",
+        Op::Seccomp {
+            flags: 0,
+            program: vec![0; 12],
+            listener: false,
+        },
+    );
+    plan.push("close", Op::CloseControl);
+    plan.push(
+        "run",
+        Op::Exec {
+            args: vec![c("sh")],
+            env: Vec::new(),
+        },
+    );
+    let error = run(plan).error();
+    assert_eq!(
+        error.failure().map(|f| (f.context(), f.errno())),
+        Some(("filter", libc::EINVAL))
+    );
+}
+
+#[test]
+fn a_plan_without_questions_ends_when_the_program_does() {
+    let mut plan = PlanBuilder::new();
+    shell(&mut plan, "exit 3");
+    assert_eq!(run(plan).exit, Some(pidfd::Exit::Code(3)));
+}

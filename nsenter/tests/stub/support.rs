@@ -14,17 +14,17 @@ use cofferdam_nsenter::{
 use user::{IdMap, IdMaps};
 
 /// A C string.
-pub fn c(text: &str) -> CString {
+pub(crate) fn c(text: &str) -> CString {
     CString::new(text).unwrap()
 }
 
 /// A path as a C string.
-pub fn path(path: &Path) -> CString {
+pub(crate) fn path(path: &Path) -> CString {
     c(path.to_str().unwrap())
 }
 
 /// Whether this is root; if not, says that the test is skipped.
-pub fn root() -> bool {
+pub(crate) fn root() -> bool {
     let root = rustix::process::geteuid().is_root();
     if !root {
         println!("skipped: needs root");
@@ -33,12 +33,12 @@ pub fn root() -> bool {
 }
 
 /// Appends the steps that run a shell script.
-pub fn shell(plan: &mut PlanBuilder, script: &str) {
+pub(crate) fn shell(plan: &mut PlanBuilder, script: &str) {
     shell_with(plan, script, &[]);
 }
 
 /// The same with an environment.
-pub fn shell_with(plan: &mut PlanBuilder, script: &str, env: &[&str]) {
+pub(crate) fn shell_with(plan: &mut PlanBuilder, script: &str, env: &[&str]) {
     plan.push("look up the shell", Op::Lookup(vec![c("/bin/sh")]));
     plan.push("close the control channel", Op::CloseControl);
     plan.push(
@@ -51,7 +51,7 @@ pub fn shell_with(plan: &mut PlanBuilder, script: &str, env: &[&str]) {
 }
 
 /// Appends a step that opens a directory with `O_PATH`.
-pub fn open_directory(plan: &mut PlanBuilder, directory: &Path) -> Slot {
+pub(crate) fn open_directory(plan: &mut PlanBuilder, directory: &Path) -> Slot {
     let into = plan.slot();
     plan.push(
         format!("open {}", directory.display()),
@@ -69,17 +69,17 @@ pub fn open_directory(plan: &mut PlanBuilder, directory: &Path) -> Slot {
 
 /// How a plan went.
 #[derive(Debug)]
-pub struct Outcome {
-    pub served: Result<Served, Error>,
-    pub exit: Option<Exit>,
-    pub out: String,
-    pub err: String,
+pub(crate) struct Outcome {
+    pub(crate) served: Result<Served, Error>,
+    pub(crate) exit: Option<Exit>,
+    pub(crate) out: String,
+    pub(crate) err: String,
 }
 
 impl Outcome {
     /// The output of a plan that succeeded.
     #[track_caller]
-    pub fn output(self) -> String {
+    pub(crate) fn output(self) -> String {
         if let Err(e) = &self.served {
             panic!(
                 "{e}: {:?}",
@@ -92,18 +92,18 @@ impl Outcome {
 
     /// The error of a plan that failed.
     #[track_caller]
-    pub fn error(self) -> Error {
+    pub(crate) fn error(self) -> Error {
         self.served.expect_err("the plan was expected to fail")
     }
 }
 
 /// Runs a plan without inputs.
-pub fn run(plan: PlanBuilder) -> Outcome {
+pub(crate) fn run(plan: PlanBuilder) -> Outcome {
     run_with(plan, Vec::new(), &mut ())
 }
 
 /// Runs a plan to its end.
-pub fn run_with(
+pub(crate) fn run_with(
     plan: PlanBuilder,
     inputs: Vec<(Slot, BorrowedFd<'_>)>,
     answers: &mut dyn Answers,
@@ -112,7 +112,7 @@ pub fn run_with(
 }
 
 /// Runs a built plan to its end.
-pub fn run_built(
+pub(crate) fn run_built(
     plan: &Plan,
     inputs: Vec<(Slot, BorrowedFd<'_>)>,
     answers: &mut dyn Answers,
@@ -147,7 +147,7 @@ pub fn run_built(
 }
 
 /// The null device.
-pub fn null() -> OwnedFd {
+pub(crate) fn null() -> OwnedFd {
     std::fs::OpenOptions::new()
         .read(true)
         .write(true)
@@ -158,17 +158,17 @@ pub fn null() -> OwnedFd {
 
 /// A parent that answers everything and remembers what it was asked.
 #[derive(Default)]
-pub struct Parent {
-    pub log: Vec<String>,
-    pub home: Vec<u8>,
-    pub passwd: Vec<u8>,
-    pub received: Vec<OwnedFd>,
-    pub gives: Vec<OwnedFd>,
-    pub warnings: Warnings,
-    pub outcomes: Vec<HookOutcome>,
-    pub refuses: Option<&'static str>,
-    pub deny_setgroups: bool,
-    pub pids: Vec<u32>,
+pub(crate) struct Parent {
+    pub(crate) log: Vec<String>,
+    pub(crate) home: Vec<u8>,
+    pub(crate) passwd: Vec<u8>,
+    pub(crate) received: Vec<OwnedFd>,
+    pub(crate) gives: Vec<OwnedFd>,
+    pub(crate) warnings: Warnings,
+    pub(crate) outcomes: Vec<HookOutcome>,
+    pub(crate) refuses: Option<&'static str>,
+    pub(crate) deny_setgroups: bool,
+    pub(crate) pids: Vec<u32>,
 }
 
 impl Parent {
@@ -261,7 +261,7 @@ impl Answers for Parent {
 }
 
 /// The value of a field of `/proc/PID/status`.
-pub fn status_field<'a>(status: &'a str, name: &str) -> &'a str {
+pub(crate) fn status_field<'a>(status: &'a str, name: &str) -> &'a str {
     let line = status
         .lines()
         .find(|line| line.split(':').next() == Some(name));
