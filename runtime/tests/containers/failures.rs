@@ -174,17 +174,24 @@ fn a_creator_that_is_killed_leaves_what_can_be_destroyed() {
 
 #[test]
 fn a_memory_limit_that_is_too_low_is_told_as_such() {
-    let Some(mut bundle) = Bundle::new() else { return };
+    let Some(mut bundle) = Bundle::new() else {
+        return;
+    };
     bundle.config.cgroups.resources.memory = 4096;
     let error = bundle.create(forever()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::OomKilled, "{}", error.chain());
-    assert_eq!(error.chain(), "container init was OOM-killed (memory limit too low?)");
+    assert_eq!(
+        error.chain(),
+        "container init was OOM-killed (memory limit too low?)"
+    );
     bundle.assert_nothing_left();
 }
 
 #[test]
 fn one_process_is_enough_to_start() {
-    let Some(mut bundle) = Bundle::new() else { return };
+    let Some(mut bundle) = Bundle::new() else {
+        return;
+    };
     bundle.config.cgroups.resources.pids_limit = Some(1);
     let container = bundle.run(crate::bundle::shell("exit 8")).unwrap();
     assert_eq!(container.wait().unwrap().code(), 8);

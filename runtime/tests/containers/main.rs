@@ -13,5 +13,6 @@ mod bundle;
 mod exec;
 mod failures;
 mod lifecycle;
+mod network;
 mod sockets;
 mod terminal;
