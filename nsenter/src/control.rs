@@ -158,3 +158,85 @@ impl AsFd for Control {
         self.socket.as_fd()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn a_packet_is_read_as_it_was_written(
+            message in proptest::sample::select(Message::ALL),
+            step in any::<u32>(),
+            value in any::<u32>(),
+            payload in proptest::collection::vec(any::<u8>(), 0..100),
+        ) {
+            let packet = Packet { message, step, value };
+            let mut bytes = packet.encode(u32::try_from(payload.len()).unwrap()).to_vec();
+            bytes.extend_from_slice(&payload);
+            prop_assert_eq!(Packet::decode(&bytes), Some((packet, &payload[..])));
+            bytes.push(0);
+            prop_assert_eq!(Packet::decode(&bytes), None);
+        }
+
+        #[test]
+        fn noise_is_no_packet_or_a_whole_one(bytes in proptest::collection::vec(any::<u8>(), 0..64)) {
+            if let Some((packet, payload)) = Packet::decode(&bytes) {
+                prop_assert_eq!(payload.len() + PACKET, bytes.len());
+                prop_assert!(Message::ALL.contains(&packet.message));
+            }
+        }
+    }
+
+    /// What the stub may say at most, and a packet beyond it.
+    #[test]
+    fn too_large_a_packet_is_refused() {
+        use rustix::net::{AddressFamily, SendFlags, SocketFlags, SocketType, send, socketpair};
+        let pidfd = crate::pidfd::open(std::process::id()).unwrap();
+        for (extra, fine) in [(0, true), (1, false)] {
+            let (ours, theirs) = socketpair(
+                AddressFamily::UNIX,
+                SocketType::SEQPACKET,
+                SocketFlags::CLOEXEC,
+                None,
+            )
+            .unwrap();
+            let length = MAX_PAYLOAD + extra;
+            let head = Packet {
+                message: Message::Home,
+                step: 0,
+                value: 0,
+            };
+            let mut bytes = head.encode(u32::try_from(length).unwrap()).to_vec();
+            bytes.resize(PACKET + length, 7);
+            send(&theirs, &bytes, SendFlags::empty()).unwrap();
+            let event = Control::new(ours).next(pidfd.as_fd(), Duration::from_secs(1));
+            assert_eq!(event.is_ok(), fine);
+        }
+    }
+
+    #[test]
+    fn a_closed_channel_is_the_end() {
+        use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
+        let pidfd = crate::pidfd::open(std::process::id()).unwrap();
+        let (ours, theirs) = socketpair(
+            AddressFamily::UNIX,
+            SocketType::SEQPACKET,
+            SocketFlags::CLOEXEC,
+            None,
+        )
+        .unwrap();
+        drop(theirs);
+        let mut control = Control::new(ours);
+        assert!(matches!(
+            control.next(pidfd.as_fd(), Duration::from_secs(1)),
+            Ok(Event::Ended)
+        ));
+        // An answer that nobody reads raises no signal and is no error.
+        assert!(control.go(1, b"", None).is_ok());
+    }
+}

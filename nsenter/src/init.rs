@@ -11,7 +11,7 @@ use crate::pidfd::{self, Exit};
 use crate::plan::{Op, Plan, Step};
 use crate::procfs::Procfs;
 use crate::sys::Leash;
-use crate::wire::{MAX_HOME, MAX_HOME_FILE, Message};
+use crate::wire::{MAX_DETAIL, MAX_HOME, MAX_HOME_FILE, Message};
 
 /// How long the stub may go without progress.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -194,7 +194,10 @@ impl Serving<'_> {
             received.packet.step,
             i32::try_from(received.packet.value).unwrap_or(0),
         );
-        if self.last.is_some_and(|last| index < last) || errno > 4095 {
+        if self.last.is_some_and(|last| index < last)
+            || errno > 4095
+            || received.payload.len() > MAX_DETAIL
+        {
             return Error::protocol("the init process reports an impossible failure");
         }
         match Failure::new(&self.init.plan, index, errno, &received.payload) {

@@ -12,6 +12,20 @@ pub mod pidfd;
 pub mod plan;
 mod procfs;
 mod spawn;
+#[cfg(test)]
+#[path = "../stub"]
+#[allow(
+    dead_code,
+    clippy::duplicate_mod,
+    reason = "compiled here for its unit tests alone"
+)]
+mod stub {
+    use crate::{text, wire};
+
+    #[path = "init/mod.rs"]
+    mod init;
+    mod sys;
+}
 mod sys;
 #[path = "../stub/text.rs"]
 #[allow(

@@ -219,11 +219,6 @@ impl Record {
             context: blob_at(bytes, 88)?,
         })
     }
-
-    /// Whether the step tolerates this errno.
-    pub(crate) fn tolerates(&self, errno: i32) -> bool {
-        errno > 0 && self.errnos.iter().any(|listed| i32::from(*listed) == errno)
-    }
 }
 
 /// A hook command inside the data area.

@@ -14,12 +14,12 @@ use crate::wire::{
 #[derive(Debug, Default)]
 pub struct PlanBuilder {
     slots: usize,
-    inputs: Vec<Input>,
-    steps: Vec<Step>,
+    pub(super) inputs: Vec<Input>,
+    pub(super) steps: Vec<Step>,
     labels: usize,
     bound: HashMap<u32, usize>,
-    clone_flags: u32,
-    passed: u32,
+    pub(super) clone_flags: u32,
+    pub(super) passed: u32,
     mistake: Option<Error>,
 }
 
@@ -171,7 +171,7 @@ impl PlanBuilder {
         Ok(())
     }
 
-    fn encode(&self) -> Result<Vec<u8>> {
+    pub(super) fn encode(&self) -> Result<Vec<u8>> {
         let inputs: Vec<u8> = self.inputs.iter().map(|input| input.slot.0).collect();
         let records_at = (HEADER + inputs.len()).next_multiple_of(8);
         let mut area = Area::new(records_at + self.steps.len() * RECORD);

@@ -2,15 +2,20 @@
 
 use core::ffi::CStr;
 
+use super::sys::{self, Errno, Fd, Result};
+use super::wire::{MAX_HOME, MAX_HOME_FILE, MAX_PAYLOAD, Message, PACKET, Packet};
 use super::words::Text;
 use super::{Init, SIGKILL};
-use crate::sys::{self, Errno, Fd, Result};
-use crate::wire::{MAX_HOME, MAX_HOME_FILE, MAX_PAYLOAD, Message, PACKET, Packet};
 
 impl Init {
     fn head(&self, message: Message, value: u32, extra: usize) -> Result<[u8; PACKET]> {
         let extra = u32::try_from(extra).map_err(|_| Errno::EINVAL)?;
-        Ok(Packet { message, step: self.step, value }.encode(extra))
+        Ok(Packet {
+            message,
+            step: self.step,
+            value,
+        }
+        .encode(extra))
     }
 
     /// Sends without descriptors, with nothing but `write(2)`, which a filter that lets a program do anything permits.
@@ -19,11 +24,20 @@ impl Init {
         packet.push(&self.head(message, value, body.len())?)?;
         packet.push(body)?;
         let count = sys::write(self.control, packet.get())?;
-        if count == packet.get().len() { Ok(()) } else { Err(Errno::EPROTO) }
+        if count == packet.get().len() {
+            Ok(())
+        } else {
+            Err(Errno::EPROTO)
+        }
     }
 
     fn tell_with(&self, message: Message, value: u32, body: &[u8], fds: &[i32]) -> Result<()> {
-        sys::send(self.control, &self.head(message, value, body.len())?, body, fds)
+        sys::send(
+            self.control,
+            &self.head(message, value, body.len())?,
+            body,
+            fds,
+        )
     }
 
     /// Waits for the answer, which is an errno, and perhaps bytes.
@@ -35,7 +49,14 @@ impl Init {
     /// A parent that is gone, or that says something else than the answer, is the end.
     fn accept<'b>(&self, packet: &'b [u8]) -> Result<&'b [u8]> {
         match Packet::decode(packet) {
-            Some((Packet { message: Message::Go, step, value }, payload)) if step == self.step => match value {
+            Some((
+                Packet {
+                    message: Message::Go,
+                    step,
+                    value,
+                },
+                payload,
+            )) if step == self.step => match value {
                 0 => Ok(payload),
                 errno => Err(Errno(i32::try_from(errno).map_err(|_| Errno::EPROTO)?)),
             },

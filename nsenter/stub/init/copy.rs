@@ -3,8 +3,10 @@
 use core::ffi::CStr;
 
 use super::Init;
-use crate::sys::{self, Errno, Fd, O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_WRONLY, Result, Stat};
-use crate::wire::u16_at;
+use super::sys::{
+    self, Errno, Fd, O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_WRONLY, Result, Stat,
+};
+use super::wire::u16_at;
 
 /// How deep a tree may be: each level takes a few kilobytes of stack and two descriptors.
 const MAX_DEPTH: u32 = 128;
@@ -58,7 +60,12 @@ fn entry(from: &Fd, to: &Fd, name: &CStr, depth: u32) -> Result<()> {
             if !sys::fstat(source.raw())?.is_regular() {
                 return Err(Errno::EBADMSG);
             }
-            let target = sys::openat(to.raw(), name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600)?;
+            let target = sys::openat(
+                to.raw(),
+                name,
+                O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW,
+                0o600,
+            )?;
             content(&source, &target)?;
             finish(&source, &target, &stat)
         }
@@ -66,7 +73,9 @@ fn entry(from: &Fd, to: &Fd, name: &CStr, depth: u32) -> Result<()> {
             let mut text = [0; 4096];
             let length = sys::readlinkat(from.raw(), name, &mut text)?;
             // The last byte stays the NUL.
-            let link = text.get(..4095.min(length) + 1).and_then(|text| CStr::from_bytes_until_nul(text).ok());
+            let link = text
+                .get(..4095.min(length) + 1)
+                .and_then(|text| CStr::from_bytes_until_nul(text).ok());
             sys::symlinkat(link.ok_or(Errno::ENAMETOOLONG)?, to.raw(), name)?;
             sys::lchownat(to.raw(), name, stat.uid, stat.gid)?;
             sys::set_times(to.raw(), name, stat.atime, stat.mtime)

@@ -3,12 +3,12 @@
 use core::ffi::CStr;
 
 use super::Init;
-use super::words::halves;
-use crate::sys::{
-    self, CWD, Errno, O_NOCTTY, O_NOFOLLOW, O_PATH, O_RDWR, RESOLVE_BENEATH, RESOLVE_NO_MAGICLINKS, RESOLVE_NO_SYMLINKS,
-    RESOLVE_NO_XDEV, Result,
+use super::sys::{
+    self, CWD, Errno, O_NOCTTY, O_NOFOLLOW, O_PATH, O_RDWR, RESOLVE_BENEATH, RESOLVE_NO_MAGICLINKS,
+    RESOLVE_NO_SYMLINKS, RESOLVE_NO_XDEV, Result,
 };
-use crate::wire::Record;
+use super::wire::Record;
+use super::words::halves;
 
 const DEVPTS_SUPER_MAGIC: u64 = 0x1cd1;
 const PTMX_INODE: u64 = 2;
@@ -47,7 +47,8 @@ impl Init {
             return Err(Errno::EBADMSG);
         }
         let instance = sys::fstat(devpts)?;
-        let resolve = RESOLVE_BENEATH | RESOLVE_NO_XDEV | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
+        let resolve =
+            RESOLVE_BENEATH | RESOLVE_NO_XDEV | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
         let master = sys::openat2(devpts, c"ptmx", O_RDWR | O_NOCTTY | O_NOFOLLOW, 0, resolve)?;
         let stat = sys::fstat(master.raw())?;
         if stat.dev != instance.dev
@@ -77,7 +78,13 @@ pub(super) fn reopen_null() -> Result<()> {
         if !sys::fstat(stream)?.is_null() {
             continue;
         }
-        let null = sys::openat2(CWD, c"/dev/null", O_RDWR | O_NOCTTY, 0, RESOLVE_NO_MAGICLINKS)?;
+        let null = sys::openat2(
+            CWD,
+            c"/dev/null",
+            O_RDWR | O_NOCTTY,
+            0,
+            RESOLVE_NO_MAGICLINKS,
+        )?;
         if !sys::fstat(null.raw())?.is_null() {
             return Err(Errno::EBADMSG);
         }

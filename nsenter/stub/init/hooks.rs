@@ -1,10 +1,10 @@
 //! Hooks: programs that run inside the container's namespaces before the user's program does.
 
+use super::sys::{self, CLONE_VFORK, Errno, Fd, Forked, Pointers, PollFd, Result, SharedWord};
+use super::text;
+use super::wire::{HookRecord, Message, PACKET, Record};
 use super::words::Text;
 use super::{Init, last};
-use crate::sys::{self, CLONE_VFORK, Errno, Fd, Forked, Pointers, PollFd, Result, SharedWord};
-use crate::text;
-use crate::wire::{HookRecord, Message, PACKET, Record};
 
 /// A pipe takes this much without a reader.
 const PIPE_CAPACITY: usize = 64 << 10;
@@ -28,10 +28,18 @@ const DUMPED: i32 = 3;
 impl Init {
     /// A hook that the parent supervises: it gets the pidfd, with which it can kill, and the output.
     pub(super) fn hook(&mut self, r: &Record) -> Result<()> {
-        let hook = self.plan.hooks(r.p).and_then(|mut hooks| hooks.next()).ok_or(Errno::EINVAL)?;
+        let hook = self
+            .plan
+            .hooks(r.p)
+            .and_then(|mut hooks| hooks.next())
+            .ok_or(Errno::EINVAL)?;
         let running = self.start(&hook)?;
         let fds = [running.pidfd.raw(), running.out.raw(), running.err.raw()];
-        let head = crate::wire::Packet { message: Message::HookStarted, step: self.step, value: sys::getpid() };
+        let head = super::wire::Packet {
+            message: Message::HookStarted,
+            step: self.step,
+            value: sys::getpid(),
+        };
         sys::send(self.control, &head.encode(0), &[], &fds)?;
         drop((running.out, running.err, running.pidfd));
         let (code, status) = sys::wait(running.pid)?;
@@ -98,19 +106,33 @@ impl Init {
             self.pointers(hook.env, hook.envc, None)?
         } else {
             // That of the program: the last step has it.
-            let last = self.plan.steps().checked_sub(1).and_then(|last| self.plan.record(last));
+            let last = self
+                .plan
+                .steps()
+                .checked_sub(1)
+                .and_then(|last| self.plan.record(last));
             let last = last.ok_or(Errno::EINVAL)?;
             self.pointers(last.q, last.b, self.home)?
         };
         let failure = SharedWord::new()?;
         match sys::fork(CLONE_VFORK, None)? {
             Forked::Child => {
-                let errno = child(&[input.raw(), out_write.raw(), err_write.raw()], path, &args, &env);
+                let errno = child(
+                    &[input.raw(), out_write.raw(), err_write.raw()],
+                    path,
+                    &args,
+                    &env,
+                );
                 failure.set(errno.0);
                 sys::exit(255)
             }
             Forked::Parent(pid, pidfd) => match failure.get() {
-                0 => Ok(Running { pid, pidfd, out, err }),
+                0 => Ok(Running {
+                    pid,
+                    pidfd,
+                    out,
+                    err,
+                }),
                 errno => {
                     let _ = sys::wait(pid);
                     Err(Errno(errno))
@@ -121,7 +143,12 @@ impl Init {
 }
 
 /// In the child. None of the three is a standard stream itself: those were open before.
-fn child(streams: &[i32; 3], path: &core::ffi::CStr, args: &Pointers<'_>, env: &Pointers<'_>) -> Errno {
+fn child(
+    streams: &[i32; 3],
+    path: &core::ffi::CStr,
+    args: &Pointers<'_>,
+    env: &Pointers<'_>,
+) -> Errno {
     let _ = sys::own_process_group();
     for (fd, stream) in streams.iter().zip(0..) {
         if let Err(e) = sys::dup3(*fd, stream) {
@@ -136,8 +163,16 @@ fn child(streams: &[i32; 3], path: &core::ffi::CStr, args: &Pointers<'_>, env: &
 fn supervise(running: Running, timeout_ms: u32, line: &mut Text<8192>) -> Result<bool> {
     let deadline = sys::milliseconds().saturating_add(u64::from(timeout_ms));
     let (mut out, mut err) = (Text::<KEPT>::new(), Text::<KEPT>::new());
-    let watch = |fd: i32| PollFd { fd, events: 1, happened: 0 };
-    let mut fds = [watch(running.pidfd.raw()), watch(running.out.raw()), watch(running.err.raw())];
+    let watch = |fd: i32| PollFd {
+        fd,
+        events: 1,
+        happened: 0,
+    };
+    let mut fds = [
+        watch(running.pidfd.raw()),
+        watch(running.out.raw()),
+        watch(running.err.raw()),
+    ];
     let mut late = false;
     loop {
         let left = (timeout_ms != 0).then(|| deadline.saturating_sub(sys::milliseconds()));

@@ -2,11 +2,11 @@
 
 use core::ffi::CStr;
 
-use super::words::Text;
 use super::Init;
-use crate::sys::{self, CWD, Errno, O_DIRECTORY, Pointers, Result};
-use crate::text;
-use crate::wire::{Blob, Code, FIRST_DESCRIPTOR, Message, PACKET, Record, u16_at};
+use super::sys::{self, CWD, Errno, O_DIRECTORY, Pointers, Result};
+use super::text;
+use super::wire::{Blob, Code, FIRST_DESCRIPTOR, Message, PACKET, Record, u16_at};
+use super::words::Text;
 
 impl Init {
     pub(super) fn seccomp(&mut self, r: &Record) -> Result<()> {
@@ -15,7 +15,11 @@ impl Init {
             return Ok(());
         }
         // The number is enough: the parent takes the descriptor out of this process.
-        self.tell(Message::Listener, u32::try_from(fd).map_err(|_| Errno::EINVAL)?, &[])?;
+        self.tell(
+            Message::Listener,
+            u32::try_from(fd).map_err(|_| Errno::EINVAL)?,
+            &[],
+        )?;
         self.answer(&mut [0; PACKET])?;
         sys::close(i32::try_from(fd).map_err(|_| Errno::EINVAL)?);
         Ok(())
@@ -37,8 +41,16 @@ impl Init {
     }
 
     /// The strings of a list as pointers, and one more.
-    pub(super) fn pointers(&self, list: Blob, count: u32, more: Option<&'static CStr>) -> Result<Pointers<'static>> {
-        let count = usize::try_from(count).ok().and_then(|count| count.checked_add(1)).ok_or(Errno::E2BIG)?;
+    pub(super) fn pointers(
+        &self,
+        list: Blob,
+        count: u32,
+        more: Option<&'static CStr>,
+    ) -> Result<Pointers<'static>> {
+        let count = usize::try_from(count)
+            .ok()
+            .and_then(|count| count.checked_add(1))
+            .ok_or(Errno::E2BIG)?;
         let mut pointers = Pointers::new(count)?;
         for text in self.plan.strings(list).ok_or(Errno::EINVAL)?.chain(more) {
             pointers.push(text)?;
@@ -104,7 +116,11 @@ fn executable(path: &CStr) -> Result<()> {
 /// One byte of the fifo, of which this process is a writer itself: it never ends.
 pub(super) fn wait_start(fifo: i32) -> Result<()> {
     sys::exit_on_signals();
-    if sys::read(fifo, &mut [0])? == 1 { Ok(()) } else { Err(Errno::EPIPE) }
+    if sys::read(fifo, &mut [0])? == 1 {
+        Ok(())
+    } else {
+        Err(Errno::EPIPE)
+    }
 }
 
 /// Closes every descriptor from this number on.
@@ -132,7 +148,9 @@ fn close_listed(first: u32) -> Result<()> {
         while !rest.is_empty() {
             let length = usize::from(u16_at(rest, 16).ok_or(Errno::EIO)?);
             let name = rest.get(19..length).ok_or(Errno::EIO)?;
-            let number = CStr::from_bytes_until_nul(name).ok().and_then(|name| name.to_str().ok()?.parse::<u32>().ok());
+            let number = CStr::from_bytes_until_nul(name)
+                .ok()
+                .and_then(|name| name.to_str().ok()?.parse::<u32>().ok());
             if let Some(number) = number.and_then(|number| i32::try_from(number).ok())
                 && number.unsigned_abs() >= first
                 && number != list.raw()

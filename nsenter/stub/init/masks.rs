@@ -2,8 +2,8 @@
 
 use super::Init;
 use super::mounts::attach_readonly;
-use crate::sys::{self, Errno, Fd, O_PATH, RESOLVE_IN_ROOT, RESOLVE_NO_MAGICLINKS, Result};
-use crate::wire::Record;
+use super::sys::{self, Errno, Fd, O_PATH, RESOLVE_IN_ROOT, RESOLVE_NO_MAGICLINKS, Result};
+use super::wire::Record;
 
 /// `MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC`.
 const EMPTY_ATTRIBUTES: u64 = 0xf;
@@ -11,14 +11,20 @@ const EMPTY_ATTRIBUTES: u64 = 0xf;
 impl Init {
     pub(super) fn mask(&mut self, r: &Record) -> Result<()> {
         let (root, null) = (self.fd(r.a)?, self.fd(r.b)?);
-        let context = if r.c == 0 { None } else { Some(self.text(r.q)?) };
+        let context = if r.c == 0 {
+            None
+        } else {
+            Some(self.text(r.q)?)
+        };
         if !sys::fstat(null)?.is_null() {
             return Err(Errno::EBADMSG);
         }
         // Attached over the first directory; the others get clones, so that all share one file system.
         let mut empty: Option<Fd> = None;
         for path in self.plan.strings(r.p).ok_or(Errno::EINVAL)? {
-            let Some(target) = existing(root, path)? else { continue };
+            let Some(target) = existing(root, path)? else {
+                continue;
+            };
             self.detail.set(path.to_bytes());
             let stat = sys::fstat(target.raw())?;
             if !stat.is_directory() {
@@ -48,7 +54,9 @@ impl Init {
     pub(super) fn readonly_paths(&mut self, r: &Record) -> Result<()> {
         let root = self.fd(r.a)?;
         for path in self.plan.strings(r.p).ok_or(Errno::EINVAL)? {
-            let Some(target) = existing(root, path)? else { continue };
+            let Some(target) = existing(root, path)? else {
+                continue;
+            };
             self.detail.set(path.to_bytes());
             let cover = sys::clone_tree(target.raw(), c"", true)?;
             attach_readonly(cover.raw(), target.raw())?;
@@ -59,7 +67,13 @@ impl Init {
 
 /// The target; `None` if there is none.
 fn existing(root: i32, path: &core::ffi::CStr) -> Result<Option<Fd>> {
-    match sys::openat2(root, path, O_PATH, 0, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS) {
+    match sys::openat2(
+        root,
+        path,
+        O_PATH,
+        0,
+        RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
+    ) {
         Ok(fd) => Ok(Some(fd)),
         Err(Errno::ENOENT) => Ok(None),
         Err(e) => Err(e),

@@ -14,9 +14,11 @@ mod words;
 
 use core::ffi::CStr;
 
-use crate::sys::{self, Errno, Fd, Result};
-use crate::wire::{
-    Blob, Code, FIRST_DESCRIPTOR, MAX_DETAIL, MAX_SLOTS, MAX_TOLERATED, NONE, Record, View, WARNINGS,
+use super::{sys, text, wire};
+use sys::{Errno, Fd, Result};
+use wire::{
+    Blob, Code, FIRST_DESCRIPTOR, MAX_DETAIL, MAX_SLOTS, MAX_TOLERATED, NONE, Record, View,
+    WARNINGS,
 };
 
 /// What a failing step can tell beyond its errno.
@@ -47,7 +49,10 @@ struct Warnings {
 
 impl Warnings {
     fn tolerated(&mut self, step: u32, errno: Errno) {
-        if let Some(entry) = usize::try_from(self.count).ok().and_then(|at| self.list.get_mut(at)) {
+        if let Some(entry) = usize::try_from(self.count)
+            .ok()
+            .and_then(|at| self.list.get_mut(at))
+        {
             *entry = (step, errno.0);
         }
         self.count = self.count.saturating_add(1);
@@ -55,7 +60,10 @@ impl Warnings {
 
     fn encode(&self) -> [u8; WARNINGS] {
         let mut bytes = [0; WARNINGS];
-        let words = self.list.iter().flat_map(|(step, errno)| [*step, errno.unsigned_abs()]);
+        let words = self
+            .list
+            .iter()
+            .flat_map(|(step, errno)| [*step, errno.unsigned_abs()]);
         let [low, high] = words::halves(self.ambient);
         let all = [low, high, self.count, 0].into_iter().chain(words);
         for (to, word) in bytes.chunks_exact_mut(4).zip(all) {
@@ -103,17 +111,29 @@ const SIGKILL: u32 = 9;
 pub(crate) fn run(plan_fd: u32) -> ! {
     let _ = sys::prctl(4, 0, 0);
     sys::reset_signals();
-    let _ = sys::umask(0);
+    sys::umask(0);
     match Init::new(plan_fd) {
         Ok(mut init) => init.steps(),
         Err(_) => sys::exit(255),
     }
 }
 
+/// Whether the step lists this errno as no failure.
+fn tolerates(record: &Record, errno: Errno) -> bool {
+    errno.0 > 0
+        && record
+            .errnos
+            .iter()
+            .any(|listed| i32::from(*listed) == errno.0)
+}
+
 impl Init {
     fn new(plan_fd: u32) -> Result<Self> {
         let number = |offset: u32| {
-            plan_fd.checked_add(offset).and_then(|fd| i32::try_from(fd).ok()).ok_or(Errno::EINVAL)
+            plan_fd
+                .checked_add(offset)
+                .and_then(|fd| i32::try_from(fd).ok())
+                .ok_or(Errno::EINVAL)
         };
         let plan = View::new(sys::map_sealed(number(0)?)?).ok_or(Errno::EINVAL)?;
         if FIRST_DESCRIPTOR.checked_add(plan.header().passed) != Some(plan_fd) {
@@ -130,8 +150,15 @@ impl Init {
             step: 0,
             fds,
             made: [false; MAX_SLOTS],
-            detail: Detail { bytes: [0; MAX_DETAIL], length: 0 },
-            warnings: Warnings { ambient: 0, count: 0, list: [(0, 0); MAX_TOLERATED] },
+            detail: Detail {
+                bytes: [0; MAX_DETAIL],
+                length: 0,
+            },
+            warnings: Warnings {
+                ambient: 0,
+                count: 0,
+                list: [(0, 0); MAX_TOLERATED],
+            },
             death_signal: SIGKILL,
             directory_refused: false,
             program: None,
@@ -150,11 +177,13 @@ impl Init {
 
     fn steps(&mut self) -> ! {
         loop {
-            let Some(record) = self.plan.record(self.step) else { self.fail(Errno::EINVAL) };
+            let Some(record) = self.plan.record(self.step) else {
+                self.fail(Errno::EINVAL)
+            };
             self.detail.length = 0;
             let mut jumps = record.code == Code::Jump as u16;
             if let Err(errno) = self.perform(&record) {
-                if !record.tolerates(errno.0) {
+                if !tolerates(&record, errno) {
                     self.fail(errno);
                 }
                 self.warnings.tolerated(self.step, errno);
@@ -179,7 +208,11 @@ impl Init {
             }
             Code::Write => {
                 let bytes = self.data(r.p)?;
-                if sys::write(self.fd(r.a)?, bytes)? == bytes.len() { Ok(()) } else { Err(Errno::EIO) }
+                if sys::write(self.fd(r.a)?, bytes)? == bytes.len() {
+                    Ok(())
+                } else {
+                    Err(Errno::EIO)
+                }
             }
             Code::Verify => self.verify(r),
             Code::Close => self.empty(r.a),
@@ -199,7 +232,11 @@ impl Init {
                 sys::umask(r.a);
                 Ok(())
             }
-            Code::Affinity => process::affinity(if r.a == 0 { None } else { Some(self.data(r.p)?) }),
+            Code::Affinity => process::affinity(if r.a == 0 {
+                None
+            } else {
+                Some(self.data(r.p)?)
+            }),
             Code::Scheduler => sys::set_scheduler(self.data(r.p)?),
             Code::IoPriority => sys::set_io_priority(r.a),
             Code::Personality => sys::personality(r.x),
@@ -247,10 +284,12 @@ impl Init {
             Code::Chroot => mounts::chroot(self.fd(r.a)?),
             Code::Unmount => sys::umount(self.text(r.p)?, r.a),
             Code::MakeNode => devices::make_node(self.fd(r.a)?, self.text(r.p)?, r),
-            Code::Symlink => match sys::symlinkat(self.text(r.q)?, self.fd(r.a)?, self.text(r.p)?) {
-                Err(Errno::EEXIST) => Ok(()),
-                result => result,
-            },
+            Code::Symlink => {
+                match sys::symlinkat(self.text(r.q)?, self.fd(r.a)?, self.text(r.p)?) {
+                    Err(Errno::EEXIST) => Ok(()),
+                    result => result,
+                }
+            }
             Code::Remove => match sys::unlinkat(self.fd(r.a)?, self.text(r.p)?) {
                 Err(Errno::ENOENT) => Ok(()),
                 result => result,
@@ -277,7 +316,11 @@ impl Init {
 
             Code::ChangeDirectory => self.change_directory(self.text(r.p)?, r.a != 0),
             Code::RetryDirectory => {
-                if self.directory_refused { sys::chdir(self.text(r.p)?) } else { Ok(()) }
+                if self.directory_refused {
+                    sys::chdir(self.text(r.p)?)
+                } else {
+                    Ok(())
+                }
             }
             Code::VerifyDirectory => process::verify_directory(),
 
@@ -302,7 +345,10 @@ impl Init {
 
     /// The descriptor in a slot.
     fn fd(&self, slot: u32) -> Result<i32> {
-        match usize::try_from(slot).ok().and_then(|slot| self.fds.get(slot)) {
+        match usize::try_from(slot)
+            .ok()
+            .and_then(|slot| self.fds.get(slot))
+        {
             Some(fd) if *fd >= 0 => Ok(*fd),
             _ => Err(Errno::EBADF),
         }
@@ -310,13 +356,19 @@ impl Init {
 
     /// The descriptor a path starts at.
     fn dir(&self, slot: u32) -> Result<i32> {
-        if slot == NONE { Ok(sys::CWD) } else { self.fd(slot) }
+        if slot == NONE {
+            Ok(sys::CWD)
+        } else {
+            self.fd(slot)
+        }
     }
 
     /// Puts a descriptor into a slot; one that was there is closed.
     fn fill(&mut self, slot: u32, fd: Fd) -> Result<()> {
         self.empty(slot)?;
-        let entry = usize::try_from(slot).ok().and_then(|slot| self.fds.get_mut(slot));
+        let entry = usize::try_from(slot)
+            .ok()
+            .and_then(|slot| self.fds.get_mut(slot));
         *entry.ok_or(Errno::EINVAL)? = fd.into_raw();
         Ok(())
     }

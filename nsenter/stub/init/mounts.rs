@@ -2,10 +2,13 @@
 
 use core::ffi::CStr;
 
+use super::sys::{
+    self, CWD, Errno, FdPath, MNT_DETACH, MS_BIND, MS_MOVE, MS_REC, MS_REMOUNT, MS_SLAVE,
+    O_DIRECTORY, O_PATH, Result,
+};
+use super::wire::{NONE, Record, View};
 use super::words::Text;
 use super::{Init, Postponed};
-use crate::sys::{self, CWD, O_DIRECTORY, O_PATH, Errno, FdPath, MNT_DETACH, MS_BIND, MS_MOVE, MS_REC, MS_REMOUNT, MS_SLAVE, Result};
-use crate::wire::{NONE, Record, View};
 
 /// `MOUNT_ATTR__ATIME`: one of a class of values, not a set of bits.
 const ATIME: u64 = 0x70;
@@ -24,7 +27,8 @@ impl Init {
                 // The file system's own words, if it has any: "e tmpfs: Bad value for 'size'".
                 let mut log = [0; 256];
                 if let Ok(length) = sys::read(context.raw(), &mut log) {
-                    self.detail.set(log.get(..length).unwrap_or(&[]).trim_ascii_end());
+                    self.detail
+                        .set(log.get(..length).unwrap_or(&[]).trim_ascii_end());
                 }
                 Err(e)
             }
@@ -32,7 +36,10 @@ impl Init {
     }
 
     fn configure(&self, context: i32, r: &Record) -> Result<sys::Fd> {
-        let made = usize::try_from(r.b).ok().and_then(|slot| self.made.get(slot)).copied();
+        let made = usize::try_from(r.b)
+            .ok()
+            .and_then(|slot| self.made.get(slot))
+            .copied();
         if r.b != NONE
             && made != Some(true)
             && let Ok(directory) = self.fd(r.b)
@@ -73,7 +80,12 @@ impl Init {
             }
             Err(Errno::ENOSYS) if recursive && r.x | r.y != 0 => Err(Errno::ENOSYS),
             Err(Errno::ENOSYS) => {
-                let postponed = Postponed { slot: r.a, set: r.x, clear: r.y, propagation: r.z };
+                let postponed = Postponed {
+                    slot: r.a,
+                    set: r.x,
+                    clear: r.y,
+                    propagation: r.z,
+                };
                 // Only an attached mount can be changed the old way: at once if it is, else after `Attach`.
                 match remount(mount, &postponed, keep_locked) {
                     Err(Errno::EINVAL) => self.postpone(postponed),
@@ -141,8 +153,16 @@ fn mount_flags(attributes: u64) -> u64 {
         NOATIME => 1024,
         _ => 1 << 21,
     };
-    let directories = if attributes & NODIRATIME != 0 { 2048 } else { 0 };
-    let links = if attributes & NOSYMFOLLOW != 0 { 256 } else { 0 };
+    let directories = if attributes & NODIRATIME != 0 {
+        2048
+    } else {
+        0
+    };
+    let links = if attributes & NOSYMFOLLOW != 0 {
+        256
+    } else {
+        0
+    };
     attributes & 0xf | atime | directories | links
 }
 
@@ -152,11 +172,19 @@ fn remount(mount: i32, change: &Postponed, keep_locked: bool) -> Result<()> {
     if change.set | change.clear != 0 {
         let present = attributes_of(sys::fstatfs(mount)?.1);
         let wanted = present & !change.clear | change.set;
-        match sys::mount(None, path.as_cstr(), MS_REMOUNT | MS_BIND | mount_flags(wanted)) {
+        match sys::mount(
+            None,
+            path.as_cstr(),
+            MS_REMOUNT | MS_BIND | mount_flags(wanted),
+        ) {
             Err(Errno::EPERM) if keep_locked => {
                 let (set, clear) = without_locked(mount, change.set, change.clear)?;
                 let wanted = present & !clear | set;
-                sys::mount(None, path.as_cstr(), MS_REMOUNT | MS_BIND | mount_flags(wanted))?;
+                sys::mount(
+                    None,
+                    path.as_cstr(),
+                    MS_REMOUNT | MS_BIND | mount_flags(wanted),
+                )?;
             }
             result => result?,
         }
@@ -169,7 +197,12 @@ fn remount(mount: i32, change: &Postponed, keep_locked: bool) -> Result<()> {
 
 /// Sets read-only on a new mount that is not recursive; on kernels before 5.12 after it is attached.
 pub(super) fn attach_readonly(mount: i32, target: i32) -> Result<()> {
-    let change = Postponed { slot: NONE, set: 1, clear: 0, propagation: 0 };
+    let change = Postponed {
+        slot: NONE,
+        set: 1,
+        clear: 0,
+        propagation: 0,
+    };
     match sys::mount_setattr(mount, false, change.set, 0, 0) {
         Err(Errno::ENOSYS) => {
             sys::move_mount(mount, target)?;
@@ -217,4 +250,26 @@ pub(super) fn chroot(root: i32) -> Result<()> {
     sys::fchdir(root)?;
     sys::chroot(c".")?;
     sys::chdir(c"/")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `f_flags` of statfs(2), the attributes, the flags of mount(2).
+    #[test]
+    fn flags_are_translated_both_ways() {
+        for (statfs, attributes, mount) in [
+            (4096, 0, 1 << 21),
+            (0, STRICTATIME, 1 << 24),
+            (1024, NOATIME, 1024),
+            (1 | 2 | 4 | 8 | 4096, 0xf, 0xf | 1 << 21),
+            (2048 | 4096, NODIRATIME, 2048 | 1 << 21),
+            (8192 | 1024, NOSYMFOLLOW | NOATIME, 256 | 1024),
+        ] {
+            // 32 is ST_VALID, which says nothing about the mount.
+            assert_eq!(attributes_of(statfs | 32), attributes);
+            assert_eq!(mount_flags(attributes), mount);
+        }
+    }
 }

@@ -1,13 +1,15 @@
 //! Namespaces: made, joined, and entered by the second stage.
 
 use super::Init;
+use super::sys::{self, CLONE_NEWUSER, CLONE_PARENT, Errno, Forked, Result};
+use super::wire::{NONE, PACKET, u32_at};
 use super::words::Text;
-use crate::sys::{self, CLONE_NEWUSER, CLONE_PARENT, Errno, Forked, Result};
-use crate::wire::{NONE, PACKET, u32_at};
 
 /// Slots and kinds.
 fn namespaces(pairs: &[u8]) -> impl Iterator<Item = (u32, u32)> + use<'_> {
-    pairs.chunks_exact(8).filter_map(|pair| Some((u32_at(pair, 0)?, u32_at(pair, 4)?)))
+    pairs
+        .chunks_exact(8)
+        .filter_map(|pair| Some((u32_at(pair, 0)?, u32_at(pair, 4)?)))
 }
 
 impl Init {
@@ -34,7 +36,7 @@ impl Init {
 
     /// Three rounds, since a namespace may be owned by the user namespace we leave or by the one we join.
     pub(super) fn join(&mut self, pairs: &[u8]) -> Result<()> {
-        if pairs.len() % 8 != 0 || pairs.len() / 8 > 16 {
+        if !pairs.len().is_multiple_of(8) || pairs.len() / 8 > 16 {
             return Err(Errno::EINVAL);
         }
         let mut missing = 0_u32;
@@ -78,12 +80,20 @@ impl Init {
 
     pub(super) fn join_process(&mut self, pidfd: u32, flags: u32) -> Result<()> {
         sys::setns(self.fd(pidfd)?, flags)?;
-        if flags & CLONE_NEWUSER != 0 { self.become_root() } else { self.arm() }
+        if flags & CLONE_NEWUSER != 0 {
+            self.become_root()
+        } else {
+            self.arm()
+        }
     }
 
     /// This process ends; its child, which has the same parent, goes on.
     pub(super) fn second_stage(&mut self, cgroup: u32) -> Result<()> {
-        let cgroup = if cgroup == NONE { None } else { Some(self.fd(cgroup)?) };
+        let cgroup = if cgroup == NONE {
+            None
+        } else {
+            Some(self.fd(cgroup)?)
+        };
         match sys::fork(CLONE_PARENT, cgroup)? {
             Forked::Parent(pid, pidfd) => {
                 if self.announce(pidfd.raw()).is_err() {

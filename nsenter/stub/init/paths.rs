@@ -6,12 +6,12 @@
 use core::ffi::CStr;
 
 use super::Init;
-use super::words::Text;
-use crate::sys::{
-    self, Errno, Fd, O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_PATH, O_WRONLY, RESOLVE_IN_ROOT, RESOLVE_NO_MAGICLINKS,
-    RESOLVE_NO_SYMLINKS, Result,
+use super::sys::{
+    self, Errno, Fd, O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_PATH, O_WRONLY, RESOLVE_IN_ROOT,
+    RESOLVE_NO_MAGICLINKS, RESOLVE_NO_SYMLINKS, Result,
 };
-use crate::wire::Record;
+use super::wire::Record;
+use super::words::Text;
 
 const PROC_SUPER_MAGIC: u64 = 0x9fa0;
 const MAX_LINKS: u32 = 40;
@@ -28,7 +28,10 @@ impl Init {
         };
         let (fd, made) = make(self.fd(r.a)?, self.text(r.p)?, directory)?;
         self.fill(r.b, fd)?;
-        if let Some(entry) = usize::try_from(r.b).ok().and_then(|slot| self.made.get_mut(slot)) {
+        if let Some(entry) = usize::try_from(r.b)
+            .ok()
+            .and_then(|slot| self.made.get_mut(slot))
+        {
             *entry = made;
         }
         Ok(())
@@ -37,7 +40,13 @@ impl Init {
 
 /// Opens `path` below `root`, making what is missing. The second value says whether the last component was made.
 pub(super) fn make(root: i32, path: &CStr, directory: bool) -> Result<(Fd, bool)> {
-    let (fd, made) = match sys::openat2(root, path, O_PATH, 0, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS) {
+    let (fd, made) = match sys::openat2(
+        root,
+        path,
+        O_PATH,
+        0,
+        RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
+    ) {
         Err(Errno::ENOENT) => walk(root, path, directory)?,
         result => (result?, false),
     };
@@ -74,14 +83,23 @@ fn make_plain_parts(root: i32, path: &CStr) -> Result<()> {
             Ok(()) | Err(Errno::EEXIST) => {}
             Err(e) => return Err(e),
         }
-        current = Some(sys::openat(dir, name.as_cstr(), O_PATH | O_DIRECTORY | O_NOFOLLOW, 0)?);
+        current = Some(sys::openat(
+            dir,
+            name.as_cstr(),
+            O_PATH | O_DIRECTORY | O_NOFOLLOW,
+            0,
+        )?);
     }
     Ok(())
 }
 
 /// A mount on the root itself would hide everything that was prepared.
 fn not_the_root(root: i32, fd: Fd) -> Result<Fd> {
-    if sys::fstat(root)?.same(&sys::fstat(fd.raw())?) { Err(Errno::EXDEV) } else { Ok(fd) }
+    if sys::fstat(root)?.same(&sys::fstat(fd.raw())?) {
+        Err(Errno::EXDEV)
+    } else {
+        Ok(fd)
+    }
 }
 
 /// Component by component. `done` is the path walked so far: real directories below the root, no symlink.
@@ -105,8 +123,17 @@ fn walk(root: i32, path: &CStr, directory: bool) -> Result<(Fd, bool)> {
             }
             b".." => {
                 at = end;
-                done.truncate(done.get().iter().rposition(|byte| *byte == b'/').unwrap_or(0));
-                current = if done.get().is_empty() { None } else { Some(reopen(root, &done)?) };
+                done.truncate(
+                    done.get()
+                        .iter()
+                        .rposition(|byte| *byte == b'/')
+                        .unwrap_or(0),
+                );
+                current = if done.get().is_empty() {
+                    None
+                } else {
+                    Some(reopen(root, &done)?)
+                };
                 continue;
             }
             _ => {}
@@ -176,12 +203,114 @@ fn create(dir: i32, name: &CStr, directory: bool) -> Result<bool> {
 fn component(path: &[u8], at: usize) -> Option<(usize, usize)> {
     let start = at + path.get(at..)?.iter().position(|byte| *byte != b'/')?;
     let rest = path.get(start..)?;
-    let end = start + rest.iter().position(|byte| *byte == b'/').unwrap_or(rest.len());
+    let end = start
+        + rest
+            .iter()
+            .position(|byte| *byte == b'/')
+            .unwrap_or(rest.len());
     Some((start, end))
 }
 
 /// The walked path once more, now by the kernel: what was renamed or exchanged meanwhile cannot lead out.
 fn reopen<const N: usize>(root: i32, done: &Text<N>) -> Result<Fd> {
-    let path = if done.get().is_empty() { c"." } else { done.as_cstr() };
-    sys::openat2(root, path, O_PATH, 0, RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS)
+    let path = if done.get().is_empty() {
+        c"."
+    } else {
+        done.as_cstr()
+    };
+    sys::openat2(
+        root,
+        path,
+        O_PATH,
+        0,
+        RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::fd::AsRawFd;
+    use std::os::unix::fs::symlink;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn components_are_found_between_slashes() {
+        let all = |path: &[u8]| {
+            let mut found = Vec::new();
+            let mut at = 0;
+            while let Some((start, end)) = component(path, at) {
+                found.push(path[start..end].to_vec());
+                at = end;
+            }
+            found
+        };
+        assert_eq!(
+            all(b"//a/../bc///"),
+            [b"a".to_vec(), b"..".to_vec(), b"bc".to_vec()]
+        );
+        assert_eq!(all(b""), Vec::<Vec<u8>>::new());
+        assert_eq!(all(b"///"), Vec::<Vec<u8>>::new());
+        assert_eq!(component(b"ab", 7), None);
+    }
+
+    /// Names from a small set, so that links hit what exists, and each other.
+    fn path() -> impl Strategy<Value = String> {
+        let part = prop_oneof![
+            Just(".."),
+            Just("."),
+            Just("a"),
+            Just("b"),
+            Just("c"),
+            Just("l1"),
+            Just("l2"),
+            Just("l3"),
+            Just("")
+        ];
+        (any::<bool>(), prop::collection::vec(part, 1..6))
+            .prop_map(|(absolute, parts)| {
+                format!("{}{}", if absolute { "/" } else { "" }, parts.join("/"))
+            })
+            .prop_filter("a link needs a target", |path| !path.is_empty())
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+
+        /// Whatever the links say: what was made is what the kernel finds below the root under that path afterwards, and nothing was
+        /// made outside.
+        #[test]
+        fn what_is_made_is_what_the_kernel_resolves(
+            links in prop::collection::vec(path(), 3),
+            directories in prop::collection::vec(path(), 0..3),
+            target in path(),
+            directory in any::<bool>(),
+        ) {
+            let outer = tempfile::tempdir().unwrap();
+            let root_path = outer.path().join("root");
+            std::fs::create_dir(&root_path).unwrap();
+            for (name, target) in ["l1", "l2", "l3"].iter().zip(&links) {
+                symlink(target, root_path.join(name)).unwrap();
+            }
+            let root = std::fs::File::open(&root_path).unwrap();
+            let fd = root.as_raw_fd();
+            for path in &directories {
+                let path = std::ffi::CString::new(path.as_str()).unwrap();
+                let _ = make(fd, &path, true);
+            }
+            let target = std::ffi::CString::new(target).unwrap();
+            if let Ok((made, _)) = make(fd, &target, directory) {
+                let found = sys::openat2(fd, &target, O_PATH, 0, RESOLVE_IN_ROOT);
+                match found {
+                    Ok(found) => prop_assert!(sys::fstat(made.raw()).unwrap().same(&sys::fstat(found.raw()).unwrap())),
+                    // A file is found under `name`, not under `name/`.
+                    Err(e) => prop_assert!(!directory && e == Errno::ENOTDIR, "{:?}", e),
+                }
+            }
+            let outside: Vec<_> = std::fs::read_dir(outer.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
+            prop_assert_eq!(outside, ["root"]);
+        }
+    }
 }

@@ -3,8 +3,8 @@
 use core::ffi::CStr;
 
 use super::Init;
-use crate::sys::{self, Errno, Result};
-use crate::wire::{Record, u32_at};
+use super::sys::{self, Errno, Result};
+use super::wire::{Record, u32_at};
 
 /// All CPUs: the kernel takes as many bits as it knows CPUs (`CONFIG_NR_CPUS` is at most 8192) and clamps them to the cpuset.
 pub(super) fn affinity(mask: Option<&[u8]>) -> Result<()> {
@@ -70,7 +70,11 @@ pub(super) fn described_permissions(text: &[u8]) -> Option<u32> {
 pub(super) fn verify_directory() -> Result<()> {
     let mut buffer = [0; 4096];
     sys::getcwd(&mut buffer)?;
-    if buffer.first() == Some(&b'/') { Ok(()) } else { Err(Errno::ENOENT) }
+    if buffer.first() == Some(&b'/') {
+        Ok(())
+    } else {
+        Err(Errno::ENOENT)
+    }
 }
 
 /// One request and its acknowledgement.
@@ -84,11 +88,13 @@ pub(super) fn netlink(request: &[u8]) -> Result<()> {
     let count = sys::read(socket.raw(), &mut buffer)?;
     let reply = buffer.get(..count).unwrap_or(&[]);
     // struct nlmsghdr, then for NLMSG_ERROR (2) an int: 0, or a negative errno.
-    let kind = crate::wire::u16_at(reply, 4).ok_or(Errno::EPROTO)?;
+    let kind = super::wire::u16_at(reply, 4).ok_or(Errno::EPROTO)?;
     let error = u32_at(reply, 16).ok_or(Errno::EPROTO)?;
     match (kind, error) {
         (2, 0) => Ok(()),
-        (2, error) => Err(Errno(i32::try_from(error.wrapping_neg()).map_err(|_| Errno::EPROTO)?)),
+        (2, error) => Err(Errno(
+            i32::try_from(error.wrapping_neg()).map_err(|_| Errno::EPROTO)?,
+        )),
         _ => Err(Errno::EPROTO),
     }
 }
@@ -112,6 +118,34 @@ impl Init {
         self.detail.set(b"open");
         let file = sys::openat2(self.fd(r.a)?, self.text(r.p)?, sys::O_WRONLY, 0, resolve)?;
         self.detail.set(b"write");
-        if sys::write(file.raw(), value)? == value.len() { Ok(()) } else { Err(Errno::EIO) }
+        if sys::write(file.raw(), value)? == value.len() {
+            Ok(())
+        } else {
+            Err(Errno::EIO)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::described_permissions;
+
+    #[test]
+    fn the_permissions_are_the_fourth_of_five_fields() {
+        assert_eq!(
+            described_permissions(b"keyring;0;0;3f130000;_ses.id\0"),
+            Some(0x3f13_0000)
+        );
+        // A description may hold anything, the separator too.
+        assert_eq!(described_permissions(b"keyring;0;0;8;a;b;c"), Some(8));
+        for text in [
+            b"keyring;0;0;3f130000".as_slice(),
+            b"keyring;0;0;x;d",
+            b"",
+            b";;;;",
+            b"keyring;0;0;1ffffffff;d",
+        ] {
+            assert_eq!(described_permissions(text), None, "{}", text.escape_ascii());
+        }
     }
 }

@@ -2,12 +2,15 @@
 
 use core::ffi::CStr;
 
-use crate::sys::{Errno, Result};
+use super::sys::{Errno, Result};
 
 /// A number as its low and high half.
 pub(super) fn halves(number: u64) -> [u32; 2] {
     let [a, b, c, d, e, f, g, h] = number.to_le_bytes();
-    [u32::from_le_bytes([a, b, c, d]), u32::from_le_bytes([e, f, g, h])]
+    [
+        u32::from_le_bytes([a, b, c, d]),
+        u32::from_le_bytes([e, f, g, h]),
+    ]
 }
 
 /// Up to `N - 1` bytes, always followed by a NUL.
@@ -19,7 +22,10 @@ pub(super) struct Text<const N: usize> {
 impl<const N: usize> Text<N> {
     /// An empty text.
     pub(super) fn new() -> Self {
-        Self { bytes: [0; N], length: 0 }
+        Self {
+            bytes: [0; N],
+            length: 0,
+        }
     }
 
     /// The bytes.
@@ -37,11 +43,17 @@ impl<const N: usize> Text<N> {
 
     /// Appends; what does not fit is `ENAMETOOLONG`, and nothing is appended then.
     pub(super) fn push(&mut self, more: &[u8]) -> Result<()> {
-        let end = self.length.checked_add(more.len()).ok_or(Errno::ENAMETOOLONG)?;
+        let end = self
+            .length
+            .checked_add(more.len())
+            .ok_or(Errno::ENAMETOOLONG)?;
         if end >= N {
             return Err(Errno::ENAMETOOLONG);
         }
-        self.bytes.get_mut(self.length..end).ok_or(Errno::ENAMETOOLONG)?.copy_from_slice(more);
+        self.bytes
+            .get_mut(self.length..end)
+            .ok_or(Errno::ENAMETOOLONG)?
+            .copy_from_slice(more);
         self.length = end;
         if let Some(end) = self.bytes.get_mut(end) {
             *end = 0;
@@ -75,5 +87,38 @@ impl<const N: usize> Text<N> {
     /// As a string; empty if it has a NUL inside.
     pub(super) fn as_cstr(&self) -> &CStr {
         CStr::from_bytes_until_nul(&self.bytes).unwrap_or(c"")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_bounded_and_ended() {
+        let mut text = Text::<8>::new();
+        assert_eq!(text.push(b"abc"), Ok(()));
+        assert_eq!(text.push(b"defgh"), Err(Errno::ENAMETOOLONG));
+        assert_eq!(text.as_cstr(), c"abc");
+        text.push_some(b"defgh");
+        assert_eq!(text.as_cstr(), c"abcdefg");
+        text.truncate(2);
+        assert_eq!((text.as_cstr(), text.get()), (c"ab", b"ab".as_slice()));
+        text.truncate(5);
+        assert_eq!(text.get(), b"ab");
+    }
+
+    #[test]
+    fn numbers_are_decimal() {
+        for number in [0, 7, 10, 4_294_967_295, u64::MAX] {
+            let mut text = Text::<32>::new();
+            text.push_number(number);
+            assert_eq!(text.get(), number.to_string().as_bytes());
+        }
+    }
+
+    #[test]
+    fn halves_are_low_and_high() {
+        assert_eq!(halves(0x0123_4567_89ab_cdef), [0x89ab_cdef, 0x0123_4567]);
     }
 }

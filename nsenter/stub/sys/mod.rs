@@ -102,7 +102,11 @@ unsafe fn invoke(number: usize, args: &[usize]) -> Result<usize> {
     }
     // SAFETY: the caller's promise.
     let result = unsafe { arch::syscall(number, all) };
-    if (-4095..0).contains(&result) { Err(Errno(-(result as i32))) } else { Ok(result as usize) }
+    if (-4095..0).contains(&result) {
+        Err(Errno(-(result as i32)))
+    } else {
+        Ok(result as usize)
+    }
 }
 
 /// A descriptor that is closed when it goes out of scope.
@@ -201,7 +205,15 @@ pub(crate) fn openat2(dir: i32, path: &CStr, flags: u32, mode: u32, resolve: u64
     let how: [u64; 3] = [u64::from(flags | O_CLOEXEC), u64::from(mode), resolve];
     for _ in 0..128 {
         // SAFETY: a NUL-terminated path, and a struct open_how of the given size.
-        match unsafe { call!(OPENAT2, dir, path.as_ptr(), how.as_ptr(), size_of::<[u64; 3]>()) } {
+        match unsafe {
+            call!(
+                OPENAT2,
+                dir,
+                path.as_ptr(),
+                how.as_ptr(),
+                size_of::<[u64; 3]>()
+            )
+        } {
             Err(Errno::EAGAIN) => {}
             result => return result.map(Fd::new),
         }
@@ -316,10 +328,21 @@ const RIGHTS_HEAD: usize = 16;
 /// `sendmsg(2)` of two pieces as one packet, with descriptors (`SCM_RIGHTS`).
 pub(crate) fn send(socket: i32, head: &[u8], body: &[u8], fds: &[i32]) -> Result<()> {
     let pieces = [
-        IoVec { base: head.as_ptr() as usize, length: head.len() },
-        IoVec { base: body.as_ptr() as usize, length: body.len() },
+        IoVec {
+            base: head.as_ptr() as usize,
+            length: head.len(),
+        },
+        IoVec {
+            base: body.as_ptr() as usize,
+            length: body.len(),
+        },
     ];
-    let mut rights = Rights { length: RIGHTS_HEAD + 4 * fds.len(), level: 1, kind: 1, fds: [-1; MAX_SENT] };
+    let mut rights = Rights {
+        length: RIGHTS_HEAD + 4 * fds.len(),
+        level: 1,
+        kind: 1,
+        fds: [-1; MAX_SENT],
+    };
     if fds.len() > MAX_SENT {
         return Err(Errno::EINVAL);
     }
@@ -332,7 +355,11 @@ pub(crate) fn send(socket: i32, head: &[u8], body: &[u8], fds: &[i32]) -> Result
         name_length: 0,
         iov: pieces.as_ptr(),
         iov_length: 2,
-        control: if carries { (&raw const rights) as usize } else { 0 },
+        control: if carries {
+            (&raw const rights) as usize
+        } else {
+            0
+        },
         control_length: if carries { (rights.length + 7) & !7 } else { 0 },
         flags: 0,
     };
@@ -347,8 +374,16 @@ pub(crate) fn send(socket: i32, head: &[u8], body: &[u8], fds: &[i32]) -> Result
 
 /// `recvmsg(MSG_CMSG_CLOEXEC)` of one packet and at most one descriptor. A packet that was cut off is `EPROTO`.
 pub(crate) fn receive(socket: i32, buffer: &mut [u8]) -> Result<(usize, Option<Fd>)> {
-    let piece = IoVec { base: buffer.as_mut_ptr() as usize, length: buffer.len() };
-    let mut rights = Rights { length: 0, level: 0, kind: 0, fds: [-1; MAX_SENT] };
+    let piece = IoVec {
+        base: buffer.as_mut_ptr() as usize,
+        length: buffer.len(),
+    };
+    let mut rights = Rights {
+        length: 0,
+        level: 0,
+        kind: 0,
+        fds: [-1; MAX_SENT],
+    };
     let mut message = MsgHdr {
         name: 0,
         name_length: 0,
@@ -366,10 +401,17 @@ pub(crate) fn receive(socket: i32, buffer: &mut [u8]) -> Result<(usize, Option<F
         }
     };
     let [first, ..] = rights.fds;
-    let fd = (message.control_length >= RIGHTS_HEAD + 4 && rights.level == 1 && rights.kind == 1 && first >= 0)
+    let fd = (message.control_length >= RIGHTS_HEAD + 4
+        && rights.level == 1
+        && rights.kind == 1
+        && first >= 0)
         .then_some(Fd(first));
     // MSG_TRUNC, MSG_CTRUNC.
-    if message.flags & 0x28 != 0 { Err(Errno::EPROTO) } else { Ok((count, fd)) }
+    if message.flags & 0x28 != 0 {
+        Err(Errno::EPROTO)
+    } else {
+        Ok((count, fd))
+    }
 }
 
 // ---- files ---------------------------------------------------------------------------------------------------------
@@ -444,7 +486,10 @@ impl Stat {
 /// The device number in the form of `mknodat(2)`.
 fn make_device(major: u32, minor: u32) -> usize {
     let (major, minor) = (u64::from(major), u64::from(minor));
-    ((minor & 0xff) | ((major & 0xfff) << 8) | ((minor & 0xffff_ff00) << 12) | ((major & 0xffff_f000) << 32)) as usize
+    ((minor & 0xff)
+        | ((major & 0xfff) << 8)
+        | ((minor & 0xffff_ff00) << 12)
+        | ((major & 0xffff_f000) << 32)) as usize
 }
 
 /// `fstat(2)`.
@@ -483,7 +528,16 @@ pub(crate) fn mkdirat(dir: i32, name: &CStr, mode: u32) -> Result<()> {
 /// `mknodat(2)`.
 pub(crate) fn mknodat(dir: i32, name: &CStr, mode: u32, device: (u32, u32)) -> Result<()> {
     // SAFETY: a NUL-terminated name.
-    unsafe { call!(MKNODAT, dir, name.as_ptr(), mode, make_device(device.0, device.1)) }.map(drop)
+    unsafe {
+        call!(
+            MKNODAT,
+            dir,
+            name.as_ptr(),
+            mode,
+            make_device(device.0, device.1)
+        )
+    }
+    .map(drop)
 }
 
 /// `symlinkat(2)`.
@@ -501,7 +555,15 @@ pub(crate) fn unlinkat(dir: i32, name: &CStr) -> Result<()> {
 /// `readlinkat(2)`; an empty path reads the link that the descriptor refers to.
 pub(crate) fn readlinkat(dir: i32, path: &CStr, buffer: &mut [u8]) -> Result<usize> {
     // SAFETY: a NUL-terminated path; the kernel writes at most the length of the slice.
-    unsafe { call!(READLINKAT, dir, path.as_ptr(), buffer.as_mut_ptr(), buffer.len()) }
+    unsafe {
+        call!(
+            READLINKAT,
+            dir,
+            path.as_ptr(),
+            buffer.as_mut_ptr(),
+            buffer.len()
+        )
+    }
 }
 
 /// Changes the owner of what a descriptor refers to, also an `O_PATH` one.
@@ -546,7 +608,16 @@ pub(crate) fn fchmod(fd: i32, mode: u32) -> Result<()> {
 pub(crate) fn set_times(dir: i32, name: &CStr, atime: [i64; 2], mtime: [i64; 2]) -> Result<()> {
     let times = [atime, mtime];
     // SAFETY: two struct timespec, and a NUL-terminated name.
-    unsafe { call!(UTIMENSAT, dir, name.as_ptr(), times.as_ptr(), AT_SYMLINK_NOFOLLOW) }.map(drop)
+    unsafe {
+        call!(
+            UTIMENSAT,
+            dir,
+            name.as_ptr(),
+            times.as_ptr(),
+            AT_SYMLINK_NOFOLLOW
+        )
+    }
+    .map(drop)
 }
 
 /// `futimens(3)`: the times of an open file.
@@ -570,7 +641,14 @@ pub(crate) fn set_xattr(fd: i32, name: &CStr, value: &[u8]) -> Result<()> {
             let path = FdPath::new(fd);
             // SAFETY: as above, with a NUL-terminated path.
             unsafe {
-                call!(SETXATTR, path.as_cstr().as_ptr(), name.as_ptr(), value.as_ptr(), value.len(), 0)
+                call!(
+                    SETXATTR,
+                    path.as_cstr().as_ptr(),
+                    name.as_ptr(),
+                    value.as_ptr(),
+                    value.len(),
+                    0
+                )
             }
             .map(drop)
         }
@@ -587,7 +665,15 @@ pub(crate) fn list_xattrs(fd: i32, buffer: &mut [u8]) -> Result<usize> {
 /// `fgetxattr(2)`.
 pub(crate) fn get_xattr(fd: i32, name: &CStr, buffer: &mut [u8]) -> Result<usize> {
     // SAFETY: a NUL-terminated name; the kernel writes at most the length of the slice.
-    unsafe { call!(FGETXATTR, fd, name.as_ptr(), buffer.as_mut_ptr(), buffer.len()) }
+    unsafe {
+        call!(
+            FGETXATTR,
+            fd,
+            name.as_ptr(),
+            buffer.as_mut_ptr(),
+            buffer.len()
+        )
+    }
 }
 
 /// `faccessat2(X_OK, AT_EACCESS)` (Linux 5.8): whether the effective ids may execute it.
@@ -720,11 +806,27 @@ pub(crate) fn move_mount(mount: i32, target: i32) -> Result<()> {
 }
 
 /// `mount_setattr(2)` (Linux 5.12).
-pub(crate) fn mount_setattr(mount: i32, recursive: bool, set: u64, clear: u64, propagation: u64) -> Result<()> {
+pub(crate) fn mount_setattr(
+    mount: i32,
+    recursive: bool,
+    set: u64,
+    clear: u64,
+    propagation: u64,
+) -> Result<()> {
     let attributes: [u64; 4] = [set, clear, propagation, 0];
     let flags = AT_EMPTY_PATH | if recursive { AT_RECURSIVE } else { 0 };
     // SAFETY: a NUL-terminated empty path and a struct mount_attr of the given size.
-    unsafe { call!(MOUNT_SETATTR, mount, c"".as_ptr(), flags, attributes.as_ptr(), size_of::<[u64; 4]>()) }.map(drop)
+    unsafe {
+        call!(
+            MOUNT_SETATTR,
+            mount,
+            c"".as_ptr(),
+            flags,
+            attributes.as_ptr(),
+            size_of::<[u64; 4]>()
+        )
+    }
+    .map(drop)
 }
 
 // ---- the process ---------------------------------------------------------------------------------------------------
@@ -783,7 +885,9 @@ pub(crate) fn set_affinity(mask: &[u8]) -> Result<()> {
 
 /// `sched_setattr(2)` of this thread. The struct says its own size, which must be that of the slice.
 pub(crate) fn set_scheduler(attributes: &[u8]) -> Result<()> {
-    if attributes.len() < 48 || crate::wire::u32_at(attributes, 0) != u32::try_from(attributes.len()).ok() {
+    if attributes.len() < 48
+        || super::wire::u32_at(attributes, 0) != u32::try_from(attributes.len()).ok()
+    {
         return Err(Errno::EINVAL);
     }
     // SAFETY: the kernel reads as many bytes as the first word says: checked above.
@@ -806,7 +910,11 @@ pub(crate) fn personality(domain: u64) -> Result<()> {
 pub(crate) fn set_memory_policy(mode: u32, nodes: &[u8]) -> Result<()> {
     let bits = nodes.len() / 8 * 64;
     // The kernel looks at one bit less than it is told.
-    let (mask, bits) = if bits == 0 { (0, 0) } else { (nodes.as_ptr() as usize, bits + 1) };
+    let (mask, bits) = if bits == 0 {
+        (0, 0)
+    } else {
+        (nodes.as_ptr() as usize, bits + 1)
+    };
     // SAFETY: the kernel reads the words that hold the bits: those of the slice.
     unsafe { call!(SET_MEMPOLICY, mode, mask, bits) }.map(drop)
 }
@@ -897,10 +1005,13 @@ pub(crate) fn seccomp(flags: u32, program: &[u8]) -> Result<usize> {
         filter: *const u8,
     }
     let length = u16::try_from(program.len() / 8).map_err(|_| Errno::EINVAL)?;
-    if program.len() % 8 != 0 {
+    if !program.len().is_multiple_of(8) {
         return Err(Errno::EINVAL);
     }
-    let program = Program { length, filter: program.as_ptr() };
+    let program = Program {
+        length,
+        filter: program.as_ptr(),
+    };
     // SAFETY: a struct sock_fprog whose filter has that many instructions of 8 bytes.
     unsafe {
         if flags == 0 {
@@ -923,7 +1034,12 @@ struct SigAction {
 
 /// Gives every signal its default action and blocks none. A host may ignore `SIGPIPE` or `SIGHUP`, and that is inherited by programs.
 pub(crate) fn reset_signals() {
-    let default = SigAction { handler: 0, flags: 0, restorer: 0, mask: 0 };
+    let default = SigAction {
+        handler: 0,
+        flags: 0,
+        restorer: 0,
+        mask: 0,
+    };
     let none: u64 = 0;
     for signal in 1..=64 {
         // SIGKILL and SIGSTOP cannot be changed; the kernel says EINVAL.
@@ -943,7 +1059,12 @@ extern "C" fn ended_by(signal: i32) {
 pub(crate) fn exit_on_signals() {
     let handler = ended_by as extern "C" fn(i32) as usize;
     // SA_RESTORER: x86_64 wants one; the handler never returns to it.
-    let action = SigAction { handler, flags: 0x0400_0000, restorer: handler, mask: 0 };
+    let action = SigAction {
+        handler,
+        flags: 0x0400_0000,
+        restorer: handler,
+        mask: 0,
+    };
     for signal in [15, 2, 1, 3] {
         // SAFETY: as above; the handler only ends the process.
         let _ = unsafe { call!(RT_SIGACTION, signal, &raw const action, 0, 8) };
@@ -979,7 +1100,11 @@ pub(crate) fn fork(flags: u64, cgroup: Option<i32>) -> Result<Forked> {
     let mut pidfd: i32 = -1;
     // flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls, set_tid, set_tid_size, cgroup.
     let mut args = [0_u64; 11];
-    let own_signal = if flags & CLONE_PARENT == 0 { SIGCHLD } else { 0 };
+    let own_signal = if flags & CLONE_PARENT == 0 {
+        SIGCHLD
+    } else {
+        0
+    };
     args[0] = flags | CLONE_PIDFD | cgroup.map_or(0, |_| CLONE_INTO_CGROUP);
     args[1] = (&raw mut pidfd) as u64;
     args[4] = own_signal;
@@ -989,7 +1114,12 @@ pub(crate) fn fork(flags: u64, cgroup: Option<i32>) -> Result<Forked> {
     if matches!(result, Err(Errno::ENOSYS | Errno::EPERM)) && cgroup.is_none() {
         let flags = (flags | CLONE_PIDFD | own_signal) as usize;
         // SAFETY: as above; the descriptor is stored where the third argument points.
-        result = unsafe { invoke(number::CLONE, &arch::fork_args(flags, (&raw mut pidfd) as usize)) };
+        result = unsafe {
+            invoke(
+                number::CLONE,
+                &arch::fork_args(flags, (&raw mut pidfd) as usize),
+            )
+        };
     }
     match result? {
         0 => Ok(Forked::Child),
@@ -1019,7 +1149,9 @@ pub(crate) fn milliseconds() -> u64 {
     // SAFETY: the kernel fills a struct timespec.
     let _ = unsafe { call!(CLOCK_GETTIME, 1, time.as_mut_ptr()) };
     let [seconds, nanoseconds] = time;
-    seconds.wrapping_mul(1000).wrapping_add(nanoseconds / 1_000_000)
+    seconds
+        .wrapping_mul(1000)
+        .wrapping_add(nanoseconds / 1_000_000)
 }
 
 /// An entry of [`poll`].
@@ -1074,7 +1206,7 @@ pub(crate) fn map_sealed(fd: i32) -> Result<&'static [u8]> {
         return Err(Errno::EBADMSG);
     }
     let size = fstat(fd)?.size as usize;
-    if size == 0 || size > crate::wire::MAX_PLAN {
+    if size == 0 || size > super::wire::MAX_PLAN {
         return Err(Errno::EINVAL);
     }
     // SAFETY: a private read-only mapping of the whole file. PROT_READ 1, MAP_PRIVATE 2.
@@ -1108,10 +1240,17 @@ impl<'a> Pointers<'a> {
     /// Room for that many strings. Given back when the process ends or executes another program.
     pub(crate) fn new(count: usize) -> Result<Self> {
         let capacity = count.checked_add(1).ok_or(Errno::E2BIG)?;
-        let bytes = capacity.checked_mul(size_of::<usize>()).ok_or(Errno::E2BIG)?;
+        let bytes = capacity
+            .checked_mul(size_of::<usize>())
+            .ok_or(Errno::E2BIG)?;
         // SAFETY: an anonymous private mapping, which is zero: the list is ended from the start.
         let at = unsafe { call!(MMAP, 0, bytes, 3, 0x22, -1_isize, 0) }?;
-        Ok(Self { at: at as *mut usize, capacity, length: 0, strings: PhantomData })
+        Ok(Self {
+            at: at as *mut usize,
+            capacity,
+            length: 0,
+            strings: PhantomData,
+        })
     }
 
     /// Appends a string.

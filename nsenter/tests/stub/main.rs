@@ -1,5 +1,15 @@
 //! Real plans on the running kernel. What needs root says so and skips without it.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    clippy::cast_sign_loss,
+    reason = "a test that meets the unexpected shall fail, and flags are small"
+)]
+
 mod channel;
 mod descriptors;
 mod devices;
