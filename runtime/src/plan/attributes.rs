@@ -22,12 +22,25 @@ pub(super) fn schedules_itself(common: &Common<'_>, birth: Birth) -> bool {
 
 /// The scheduling policy, if there is one.
 pub(super) fn schedule(steps: &mut Steps, common: &Common<'_>) -> Result<()> {
-    if let Some(scheduler) = common.scheduler() {
-        steps.push(
-            "set the scheduling policy",
-            Op::Scheduler(sched_attr(scheduler)?),
-        );
+    let Some(scheduler) = common.scheduler() else {
+        return Ok(());
+    };
+    let op = Op::Scheduler(sched_attr(scheduler)?);
+    let context = "set the scheduling policy";
+    if common.config.cgroups.resources.cpuset_cpus.is_empty() {
+        steps.push(context, op);
+        return Ok(());
     }
+    // The kernel only says EPERM to a deadline task that may not run everywhere. Trying again gives that its name.
+    let (refused, done) = (steps.label(), steps.label());
+    steps.push_or(context, op.clone(), &[libc::EPERM], refused);
+    steps.jump(done);
+    steps.bind(refused);
+    steps.push(
+        "process scheduler can't be used together with AllowedCPUs",
+        op,
+    );
+    steps.bind(done);
     Ok(())
 }
 

@@ -139,6 +139,26 @@ fn a_policy_that_no_child_inherits_is_set_by_the_one_born_last() {
 }
 
 #[test]
+fn a_policy_that_the_cpuset_forbids_is_told_as_such() {
+    let mut case = Case::standard();
+    case.process.scheduler(configs::oci::Scheduler {
+        policy: "SCHED_DEADLINE".to_owned(),
+        ..configs::oci::Scheduler::default()
+    });
+    assert_eq!(count(&built(&case), |op| matches!(op, Op::Scheduler(_))), 1);
+    case.config.cgroups.resources.cpuset_cpus = "0".to_owned();
+    let plan = built(&case);
+    let step = &plan.steps()[named(&plan, "set the scheduling policy")];
+    assert_eq!(step.tolerated(), [libc::EPERM]);
+    let told = named(
+        &plan,
+        "process scheduler can't be used together with AllowedCPUs",
+    );
+    assert_eq!(step.otherwise(), u32::try_from(told).ok());
+    assert!(plan.steps()[told].tolerated().is_empty());
+}
+
+#[test]
 fn an_id_that_means_no_change_is_refused() {
     let mut case = Case::standard();
     case.process.user(u32::MAX, 0);
