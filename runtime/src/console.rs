@@ -53,7 +53,7 @@ impl Console {
     ///
     /// # Errors
     /// [`ErrorKind::System`](crate::ErrorKind::System).
-    pub fn clear_onlcr(&self) -> Result<()> {
+    pub(crate) fn clear_onlcr(&self) -> Result<()> {
         let change = || {
             let mut modes = tcgetattr(&self.master)?;
             modes.output_modes.remove(OutputModes::ONLCR);

@@ -254,7 +254,6 @@ impl Streams {
             let failed = |error| Error::system("duplicate the console", error);
             let terminal = RawTerminal::enter()?;
             terminal.copy_size(&console)?;
-            console.clear_onlcr()?;
             let master = console.into_descriptor();
             let writer = master.try_clone().map_err(failed)?;
             let sizer = master.try_clone().map_err(failed)?;

@@ -69,7 +69,8 @@ pub enum Terminal {
     Socket(PathBuf),
     /// The same over a connected socket.
     Connected(OwnedFd),
-    /// The master side is kept: [`Child::console`](crate::Child::console).
+    /// The master side is kept: [`Child::console`](crate::Child::console). It does not translate line feeds (`ONLCR` is
+    /// off): what is copied to another terminal is translated there, once.
     Keep,
 }
 

@@ -145,7 +145,11 @@ impl Parent<'_> {
                 send_named(socket, console.name(), &console)
                     .map_err(|error| Error::system("send the console", error))?;
             }
-            None => self.console = Some(console),
+            None => {
+                // Before the program writes its first line.
+                console.clear_onlcr()?;
+                self.console = Some(console);
+            }
         }
         Ok(())
     }
@@ -161,7 +165,7 @@ impl Parent<'_> {
     fn prepare_ready(&mut self, process: &ProcessRef<'_>, warnings: &Warnings) -> Result<()> {
         let ambient = capability_names(warnings.ambient());
         self.warnings
-            .extend(ambient.map(|name| format!("can't raise ambient capability {name}")));
+            .extend(ambient.map(|name| format!("can't raise ambient capability {name}: operation not permitted")));
         limits::set(process.pid(), self.rlimits)?;
         if self.pidfd_name == STANDARD {
             self.send_pidfd(process)?;
