@@ -66,7 +66,7 @@ impl Procfs {
             Mode::empty(),
         )
         .map_err(|e| failed(e.into()))?;
-        let mut text = Vec::new();
+        let mut text = Vec::with_capacity(1024);
         std::fs::File::from(file)
             .take(1 << 20)
             .read_to_end(&mut text)

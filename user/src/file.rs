@@ -62,7 +62,8 @@ pub(crate) fn read_trusted(path: &Path) -> Result<Option<Vec<u8>>> {
 
 /// Reads to the end, and not more than the limit even if the file grows meanwhile.
 pub(crate) fn read_to_limit(file: File, path: &Path) -> Result<Vec<u8>> {
-    let mut bytes = Vec::new();
+    // Most are small: one read, and one that finds the end.
+    let mut bytes = Vec::with_capacity(4096);
     file.take(MAX_FILE_BYTES.saturating_add(1))
         .read_to_end(&mut bytes)
         .map_err(|error| Error::io("read", path, error))?;

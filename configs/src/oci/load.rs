@@ -40,7 +40,7 @@ impl Spec {
             errno => Error::new(ErrorKind::Io, format!("cannot open {CONFIG_FILE}"))
                 .because_io(errno.into()),
         })?;
-        let mut text = Vec::new();
+        let mut text = Vec::with_capacity(16 << 10);
         File::from(file)
             .take(max_size.saturating_add(1))
             .read_to_end(&mut text)

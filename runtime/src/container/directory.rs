@@ -121,7 +121,7 @@ impl StateDirectory {
             Err(Errno::NOENT) => return Err(not_found()),
             Err(errno) => return Err(self.failed("open", errno)),
         };
-        let mut text = Vec::new();
+        let mut text = Vec::with_capacity(16 << 10);
         file.take(MAX_STATE + 1)
             .read_to_end(&mut text)
             .map_err(|error| self.failed("read", error))?;
