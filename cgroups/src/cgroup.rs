@@ -1,19 +1,20 @@
 use std::{
     collections::BTreeMap,
     os::fd::{AsFd, BorrowedFd, OwnedFd},
-    path::{Component, Path, PathBuf},
+    path::{Path, PathBuf},
     time::{Duration, Instant},
 };
 
 use crate::{
-    CgroupSpec, Error, ErrorKind, FreezerState, Hierarchy, HierarchyMount, Mode, Resources, Result,
-    Stats,
-    dir::{Below, Dir},
+    Applied, Error, ErrorKind, FreezerState, Hierarchy, HierarchyMount, Resources, Result, Stats,
+    dir::Dir,
     events::{OomEvents, PressureEvents, PressureLevel},
-    kill,
-    slot::Slot,
-    tree, v1, v2,
+    kill, tree, v1, v2,
 };
+
+#[cfg(feature = "systemd")]
+mod by_unit;
+mod place;
 
 /// The directories of a cgroup by controller, as `state.json` stores them: on cgroup v1 one per
 /// controller (with `name=systemd`, and an empty name for the hybrid hierarchy), on v2 one with the
@@ -29,36 +30,15 @@ pub struct Cgroup {
     hierarchy: Hierarchy,
     driver: Driver,
     rootless: bool,
+    /// The unit of systemd that the cgroup belongs to.
+    #[cfg(feature = "systemd")]
+    unit: Option<by_unit::ByUnit>,
 }
 
 #[derive(Debug)]
 enum Driver {
     V1(v1::Group),
     V2(v2::Group),
-}
-
-/// What [`Cgroup::set`] did beside writing the values.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-#[must_use]
-pub struct Applied {
-    /// What was asked for and is not in force.
-    pub warnings: Vec<Warning>,
-}
-
-/// Something that was asked for, is not in force, and is no error.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Warning {
-    /// The setting, by the name of its field in [`Resources`].
-    pub setting: String,
-    /// Why it is not in force.
-    pub reason: String,
-}
-
-impl std::fmt::Display for Warning {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} is not in force: {}", self.setting, self.reason)
-    }
 }
 
 /// Thaws the cgroup when it goes out of scope; see [`Cgroup::freeze_guard`].
@@ -69,188 +49,26 @@ pub struct Frozen<'a> {
 }
 
 impl Cgroup {
-    /// Creates the cgroup and prepares it for its first process: controllers are handed down
-    /// (cgroup v2), the cpuset gets its CPUs and memory nodes and the real-time budget is set
-    /// (cgroup v1). All other limits are [`set`](Self::set) afterwards.
-    ///
-    /// A cgroup that exists is taken over as it is; see [`check_unused`](Self::check_unused). When
-    /// something fails, the directories made until then are removed again.
-    ///
-    /// # Errors
-    /// * [`ErrorKind::InvalidConfig`], [`ErrorKind::InvalidPath`]: as
-    ///   [`CgroupSpec::inner_path`]; `unified` resources on cgroup v1; a threaded cgroup v2 that
-    ///   cannot have the limits.
-    /// * [`ErrorKind::Rootless`]: a rootless caller may not create it and limits need it. Without
-    ///   limits, and without an explicit path, the result is a cgroup that does not exist, and
-    ///   whose operations do nothing.
-    /// * [`ErrorKind::NoController`]: device rules, and no `devices` hierarchy (cgroup v1).
-    /// * [`ErrorKind::Unsupported`], [`ErrorKind::Systemd`]: `spec.systemd`, and this build has no
-    ///   feature `systemd`, or the machine does not run it.
-    /// * [`ErrorKind::Io`]: the kernel refused.
-    pub fn create(hierarchy: &Hierarchy, spec: &CgroupSpec, resources: &Resources) -> Result<Self> {
-        if spec.systemd {
-            return Err(systemd_missing());
+    fn new(hierarchy: &Hierarchy, driver: Driver, rootless: bool) -> Self {
+        Self {
+            hierarchy: hierarchy.clone(),
+            driver,
+            rootless,
+            #[cfg(feature = "systemd")]
+            unit: None,
         }
-        let driver = match hierarchy.mode() {
-            Mode::V2 => Driver::V2(v2::Group::create(hierarchy, spec, resources)?),
-            Mode::V1 | Mode::Hybrid => Driver::V1(v1::Group::create(hierarchy, spec, resources)?),
-        };
-        Ok(Self {
-            hierarchy: hierarchy.clone(),
-            driver,
-            rootless: spec.rootless,
-        })
     }
 
-    /// The cgroup with these [`paths`](Self::paths), which were stored when it was created. It need
-    /// not exist any more. Controllers that this machine does not have are left out.
-    ///
-    /// # Errors
-    /// [`ErrorKind::InconsistentPaths`] on cgroup v2 for anything but one absolute path without
-    /// `.` and `..`; [`ErrorKind::InvalidPath`] for a path that is not below the hierarchies.
-    pub fn load(hierarchy: &Hierarchy, paths: &Paths) -> Result<Self> {
-        let driver = match hierarchy.mode() {
-            Mode::V2 => {
-                let mut all = paths.values();
-                let (Some(path), None) = (all.next(), all.next()) else {
-                    return Err(inconsistent(paths));
-                };
-                if !path.is_absolute() || crate::spec::clean(path) != *path {
-                    return Err(inconsistent(paths));
-                }
-                Driver::V2(v2::Group::at(Slot::at(hierarchy, path, Below::Unified)?))
-            }
-            Mode::V1 | Mode::Hybrid => {
-                let mut members = Vec::new();
-                for v1 in hierarchy.v1() {
-                    let path = v1.controllers.iter().find_map(|name| paths.get(name));
-                    if let Some(path) = path.filter(|path| !path.as_os_str().is_empty()) {
-                        members.push(v1::Member {
-                            controllers: v1.controllers.clone(),
-                            slot: Slot::at(hierarchy, path, Below::V1)?,
-                        });
-                    }
-                }
-                Driver::V1(v1::Group::from_members(members))
-            }
-        };
-        Ok(Self {
-            hierarchy: hierarchy.clone(),
-            driver,
-            rootless: false,
-        })
-    }
-
-    /// The cgroup in which the process `pid` is now.
-    ///
-    /// # Errors
-    /// [`ErrorKind::NotFound`] without such a process, or when its cgroup lies outside of what this
-    /// process can see (another cgroup namespace).
-    pub fn of_process(hierarchy: &Hierarchy, pid: u32) -> Result<Self> {
-        let membership = hierarchy.membership_of(pid)?;
-        let invisible = |path: &Path| {
-            Error::new(
-                ErrorKind::NotFound,
-                format_args!("cgroup {} of process {pid} is not visible", path.display()),
-            )
-        };
-        let visible = |path: &Path| {
-            let hidden = path.components().any(|part| part.as_os_str() == "..");
-            if hidden { Err(invisible(path)) } else { Ok(()) }
-        };
-        let driver = match hierarchy.mode() {
-            Mode::V2 => {
-                let path = membership
-                    .path_of("")
-                    .ok_or_else(|| invisible(Path::new("")))?;
-                visible(path)?;
-                let relative = crate::spec::relative(path);
-                Driver::V2(v2::Group::at(Slot::new(
-                    hierarchy,
-                    relative,
-                    Below::Unified,
-                )))
-            }
-            Mode::V1 | Mode::Hybrid => {
-                let mut members = Vec::new();
-                for v1 in hierarchy.v1() {
-                    let first = v1.controllers.first().map_or("", String::as_str);
-                    let Some(path) = membership.path_of(first) else {
-                        continue;
-                    };
-                    visible(path)?;
-                    let relative = hierarchy.below_mount(v1, path)?;
-                    members.push(v1::Member {
-                        controllers: v1.controllers.clone(),
-                        slot: Slot::new(
-                            hierarchy,
-                            Path::new(&v1.directory).join(relative),
-                            Below::V1,
-                        ),
-                    });
-                }
-                Driver::V1(v1::Group::from_members(members))
-            }
-        };
-        Ok(Self {
-            hierarchy: hierarchy.clone(),
-            driver,
-            rootless: false,
-        })
-    }
-
-    /// A cgroup at or below this one, which must exist to be of use: what a process joins that is
-    /// executed in a sub-cgroup of a container.
-    ///
-    /// The key is a controller, the value the path below its directory. The empty key stands for
-    /// all controllers, and is the only one on cgroup v2. An empty map is this cgroup itself.
-    ///
-    /// # Errors
-    /// [`ErrorKind::InvalidPath`]: `bad sub cgroup path: X` for a path that would lead elsewhere;
-    /// `unknown controller X in SubCgroupPaths`.
-    pub fn sub_cgroup(&self, paths: &BTreeMap<String, PathBuf>) -> Result<Self> {
-        let below = |slot: &Slot, sub: Option<&PathBuf>| {
-            let sub = sub.map_or(Path::new(""), PathBuf::as_path);
-            Ok(Slot::new(
-                &self.hierarchy,
-                slot.relative().join(sub_path(sub)?),
-                slot.below(),
-            ))
-        };
-        let unknown = |name: &str| {
-            Error::new(
-                ErrorKind::InvalidPath,
-                format_args!("unknown controller {name} in SubCgroupPaths"),
-            )
-        };
-        let driver = match &self.driver {
-            Driver::V2(group) => {
-                if let Some(name) = paths.keys().find(|name| !name.is_empty()) {
-                    return Err(unknown(name));
-                }
-                Driver::V2(v2::Group::at(below(&group.slot, paths.get(""))?))
-            }
-            Driver::V1(group) => {
-                if !paths.contains_key("")
-                    && let Some(name) = paths.keys().find(|name| group.member(name).is_none())
-                {
-                    return Err(unknown(name));
-                }
-                let members = group.members().iter().map(|member| {
-                    let own = member.controllers.iter().find_map(|name| paths.get(name));
-                    Ok(v1::Member {
-                        controllers: member.controllers.clone(),
-                        slot: below(&member.slot, paths.get("").or(own))?,
-                    })
-                });
-                Driver::V1(v1::Group::from_members(members.collect::<Result<_>>()?))
-            }
-        };
-        Ok(Self {
-            hierarchy: self.hierarchy.clone(),
-            driver,
-            rootless: self.rootless,
-        })
+    /// Whether the cgroup only comes into being with the first process that is
+    /// [`add`](Self::add)ed: so it is with a scope of systemd, which cannot be without. Until then
+    /// there is no [`dir`](Self::dir) to clone into, and limits cannot be [`set`](Self::set).
+    #[must_use]
+    pub fn needs_first_process(&self) -> bool {
+        #[cfg(feature = "systemd")]
+        if let Some(unit) = &self.unit {
+            return unit.is_waiting();
+        }
+        false
     }
 
     /// The hierarchy it belongs to.
@@ -335,12 +153,19 @@ impl Cgroup {
     }
 
     /// Moves the process `pid`, with all its threads, into the cgroup: into every hierarchy on
-    /// cgroup v1.
+    /// cgroup v1. With systemd, the first process starts the unit.
     ///
     /// # Errors
+    /// With systemd: ``error creating systemd unit `U`: got `R` ``, `Timeout waiting for systemd to
+    /// create U`, or what systemd answered ([`ErrorKind::Systemd`], [`ErrorKind::Timeout`]).
+    ///
     /// `failed to write PID`, with the kernel's reason. For a rootless caller a lack of permission
     /// on cgroup v1 is no error.
     pub fn add(&self, pid: u32) -> Result<()> {
+        #[cfg(feature = "systemd")]
+        if let Some(unit) = &self.unit {
+            return self.add_by_unit(unit, pid);
+        }
         match &self.driver {
             Driver::V2(group) => group.add(&self.hierarchy, pid, self.rootless),
             Driver::V1(group) => group.add(&self.hierarchy, pid, self.rootless),
@@ -363,6 +188,14 @@ impl Cgroup {
     ///
     /// What was written before the failure stays.
     pub fn set(&self, resources: &Resources) -> Result<Applied> {
+        #[cfg(feature = "systemd")]
+        if let Some(unit) = &self.unit {
+            return self.set_by_unit(unit, resources);
+        }
+        self.set_files(resources)
+    }
+
+    fn set_files(&self, resources: &Resources) -> Result<Applied> {
         match &self.driver {
             Driver::V2(group) => group.set(&self.hierarchy, resources, self.rootless),
             Driver::V1(group) => group.set(&self.hierarchy, resources, self.rootless),
@@ -583,12 +416,17 @@ impl Cgroup {
     }
 
     /// Removes the cgroup and all below. It need not exist. Waits, at most for `budget`, until the
-    /// processes inside have ended; killing them is up to the caller.
+    /// processes inside have ended; killing them is up to the caller. With systemd, the unit is
+    /// stopped first, which does kill them.
     ///
     /// # Errors
     /// [`ErrorKind::NotEmpty`] names the processes that are still inside; [`ErrorKind::Io`]. On
     /// cgroup v1 everything that can be removed is, and the message names what remains.
     pub fn delete(&self, budget: Duration) -> Result<()> {
+        #[cfg(feature = "systemd")]
+        if let Some(unit) = &self.unit {
+            unit.stop()?;
+        }
         match &self.driver {
             Driver::V2(group) => group.delete(&self.hierarchy, Instant::now() + budget),
             Driver::V1(group) => group.delete(&self.hierarchy, budget),
@@ -619,59 +457,9 @@ fn gone(path: &Path) -> Error {
     )
 }
 
-fn inconsistent(paths: &Paths) -> Error {
-    Error::new(
-        ErrorKind::InconsistentPaths,
-        format_args!("inconsistent paths: {paths:?}"),
-    )
-}
-
 /// Whether an open directory has not been removed.
 fn is_linked(dir: &Dir) -> bool {
     rustix::fs::fstat(dir).is_ok_and(|stat| stat.st_nlink > 0) && dir.exists("cgroup.procs")
-}
-
-/// A path below a cgroup: never above it, nor beside it.
-fn sub_path(path: &Path) -> Result<PathBuf> {
-    let bad = || {
-        Error::new(
-            ErrorKind::InvalidPath,
-            format_args!("bad sub cgroup path: {}", path.display()),
-        )
-    };
-    let mut inside = PathBuf::new();
-    for part in path.components() {
-        let stays = match part {
-            Component::Normal(name) => {
-                inside.push(name);
-                true
-            }
-            Component::ParentDir => inside.pop(),
-            // "/" is the top of the container's own cgroup.
-            _ => true,
-        };
-        if !stays {
-            return Err(bad());
-        }
-    }
-    if path.as_os_str().as_encoded_bytes().contains(&0) {
-        return Err(bad());
-    }
-    Ok(inside)
-}
-
-fn systemd_missing() -> Error {
-    if Path::new("/run/systemd/system").is_dir() {
-        Error::new(
-            ErrorKind::Unsupported,
-            "this build has no systemd cgroups manager",
-        )
-    } else {
-        Error::new(
-            ErrorKind::Systemd,
-            "systemd not running on this host, cannot use systemd cgroups manager",
-        )
-    }
 }
 
 #[cfg(test)]

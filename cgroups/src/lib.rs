@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod applied;
 mod cgroup;
 mod conversion;
 mod devices_v2;
@@ -20,12 +21,15 @@ mod slot;
 mod spec;
 pub mod stats;
 mod sys;
+#[cfg(feature = "systemd")]
+mod systemd;
 mod tree;
 mod v1;
 mod v2;
 mod values;
 
-pub use cgroup::{Applied, Cgroup, Frozen, Paths, Warning};
+pub use applied::{Applied, Warning};
+pub use cgroup::{Cgroup, Frozen, Paths};
 pub use error::{Error, ErrorKind, Result};
 pub use hierarchy::{Hierarchy, HierarchyMount, Mode};
 pub use resources::{

@@ -97,6 +97,21 @@ impl CgroupSpec {
     }
 }
 
+/// Why systemd cannot be asked for a cgroup.
+pub(crate) fn systemd_missing() -> Error {
+    if Path::new("/run/systemd/system").is_dir() {
+        Error::new(
+            ErrorKind::Unsupported,
+            "this build has no systemd cgroups manager",
+        )
+    } else {
+        Error::new(
+            ErrorKind::Systemd,
+            "systemd not running on this host, cannot use systemd cgroups manager",
+        )
+    }
+}
+
 fn has_text(path: &Path) -> bool {
     !path.as_os_str().is_empty()
 }

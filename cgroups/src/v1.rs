@@ -47,6 +47,14 @@ pub(crate) struct Member {
     pub(crate) slot: Slot,
 }
 
+#[cfg(feature = "systemd")]
+impl Member {
+    fn is_systemds(&self) -> bool {
+        let mut names = self.controllers.iter();
+        names.any(|name| name == "name=systemd" || name == UNIFIED)
+    }
+}
+
 /// What becomes of a limit whose controller has no cgroup.
 pub(crate) fn no_cgroup(controller: &str) -> Error {
     Error::new(
@@ -132,6 +140,25 @@ impl Group {
             lenient(cpu::set_realtime(cpu.slot.dir(hierarchy)?, resources))?;
         }
         Ok(())
+    }
+
+    /// Makes the directories that systemd does not: all but its own hierarchy's, and the one of
+    /// cgroup v2.
+    #[cfg(feature = "systemd")]
+    pub(crate) fn settle(&self, hierarchy: &Hierarchy, resources: &Resources) -> Result<()> {
+        for member in self.members.iter().filter(|member| !member.is_systemds()) {
+            member.slot.make(hierarchy, &mut Vec::new())?;
+        }
+        self.prepare(hierarchy, resources, false)
+    }
+
+    /// Moves a process into the hierarchies that systemd leaves alone.
+    #[cfg(feature = "systemd")]
+    pub(crate) fn add_beside_systemd(&self, hierarchy: &Hierarchy, pid: u32) -> Result<()> {
+        self.members
+            .iter()
+            .filter(|member| !member.is_systemds())
+            .try_for_each(|member| tree::add(member.slot.dir(hierarchy)?, pid))
     }
 
     pub(crate) fn from_members(members: Vec<Member>) -> Self {
@@ -388,7 +415,7 @@ impl Group {
     }
 }
 
-fn unified_on_v1() -> Error {
+pub(crate) fn unified_on_v1() -> Error {
     Error::new(
         ErrorKind::InvalidConfig,
         "invalid configuration: cannot use unified on cgroup v1",

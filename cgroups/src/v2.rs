@@ -16,6 +16,8 @@ use crate::{
 };
 
 mod set;
+#[cfg(feature = "systemd")]
+pub(crate) use set::check_memory_usage;
 pub(crate) use set::rdma_text;
 pub(crate) mod stats;
 #[cfg(test)]
@@ -100,6 +102,23 @@ impl Group {
             has_program: AtomicBool::new(false),
             denied: true,
         })
+    }
+
+    /// Makes a cgroup of systemd's ready for use: systemd does not enable what it does not use.
+    #[cfg(feature = "systemd")]
+    pub(crate) fn settle(
+        &self,
+        hierarchy: &Hierarchy,
+        resources: &Resources,
+        owner: Option<u32>,
+    ) -> Result<()> {
+        let dir = self.slot.make(hierarchy, &mut Vec::new())?;
+        enable(hierarchy, &self.slot, dir)?;
+        make_usable(dir, resources)?;
+        match owner {
+            Some(owner) => delegate(dir, owner),
+            None => Ok(()),
+        }
     }
 
     pub(crate) fn at(slot: Slot) -> Self {
@@ -229,6 +248,38 @@ pub(crate) fn enable(hierarchy: &Hierarchy, slot: &Slot, dir: &Dir) -> Result<()
                         log::debug!("enable {name}: {error}");
                     }
                 }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Gives the cgroup, and the files that a delegate needs, to a user; the group stays.
+#[cfg(feature = "systemd")]
+fn delegate(dir: &Dir, owner: u32) -> Result<()> {
+    use rustix::fs::{AtFlags, Uid, chownat};
+    const LIST: &str = "/sys/kernel/cgroup/delegate";
+    let list = std::fs::read_to_string(LIST);
+    let list = list
+        .as_deref()
+        .unwrap_or("cgroup.procs\ncgroup.subtree_control\ncgroup.threads\n");
+    for name in std::iter::once(".").chain(list.lines()) {
+        let path = dir.path().join(name);
+        match chownat(
+            dir,
+            name,
+            Some(Uid::from_raw(owner)),
+            None,
+            AtFlags::SYMLINK_NOFOLLOW,
+        ) {
+            Ok(()) => {}
+            Err(rustix::io::Errno::NOENT) if name != "." => {}
+            Err(errno) => {
+                return Err(Error::io(
+                    format_args!("chown {}", path.display()),
+                    &path,
+                    errno,
+                ));
             }
         }
     }

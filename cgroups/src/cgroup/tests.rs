@@ -1,5 +1,5 @@
 use super::*;
-use crate::fake::Fake;
+use crate::{CgroupSpec, fake::Fake};
 
 #[test]
 fn systemd_is_refused_where_it_cannot_be() {

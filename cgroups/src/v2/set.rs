@@ -3,7 +3,7 @@
 use rustix::fs::OFlags;
 
 use crate::{
-    Applied, Error, ErrorKind, Resources, Result, Warning,
+    Applied, Error, ErrorKind, Resources, Result,
     conversion::{cpu_weight, io_weight, limit_text, pids_text, swap_max},
     devices_v2::{self, Attachment},
     dir::{Dir, check_name, read_all},
@@ -310,13 +310,4 @@ fn unified_error(dir: &Dir, key: &str, error: Error) -> Error {
         format_args!("unable to set unified resource {key:?}"),
         error,
     )
-}
-
-impl Applied {
-    pub(crate) fn warn(&mut self, setting: &str, reason: impl ToString) {
-        self.warnings.push(Warning {
-            setting: setting.to_owned(),
-            reason: reason.to_string(),
-        });
-    }
 }

@@ -1,0 +1,252 @@
+//! Creating cgroups, and finding those that exist.
+
+use std::{
+    collections::BTreeMap,
+    path::{Component, Path, PathBuf},
+};
+
+use super::{Cgroup, Driver, Paths};
+use crate::{
+    CgroupSpec, Error, ErrorKind, Hierarchy, Mode, Resources, Result, dir::Below, slot::Slot, v1,
+    v2,
+};
+
+impl Cgroup {
+    /// Creates the cgroup and prepares it for its first process: controllers are handed down
+    /// (cgroup v2), the cpuset gets its CPUs and memory nodes and the real-time budget is set
+    /// (cgroup v1). All other limits are [`set`](Self::set) afterwards.
+    ///
+    /// With `spec.systemd` a slice is started; a scope only when its first process is
+    /// [`add`](Self::add)ed, see [`needs_first_process`](Self::needs_first_process).
+    ///
+    /// A cgroup that exists is taken over as it is; see [`check_unused`](Self::check_unused). When
+    /// something fails, the directories made until then are removed again.
+    ///
+    /// # Errors
+    /// * [`ErrorKind::InvalidConfig`], [`ErrorKind::InvalidPath`]: as
+    ///   [`CgroupSpec::inner_path`]; `unified` resources on cgroup v1; a threaded cgroup v2 that
+    ///   cannot have the limits.
+    /// * [`ErrorKind::Rootless`]: a rootless caller may not create it and limits need it. Without
+    ///   limits, and without an explicit path, the result is a cgroup that does not exist, and
+    ///   whose operations do nothing.
+    /// * [`ErrorKind::NoController`]: device rules, and no `devices` hierarchy (cgroup v1).
+    /// * [`ErrorKind::Unsupported`], [`ErrorKind::Systemd`]: `spec.systemd`, and this build has no
+    ///   feature `systemd`, or the machine does not run it.
+    /// * [`ErrorKind::Io`]: the kernel refused.
+    pub fn create(hierarchy: &Hierarchy, spec: &CgroupSpec, resources: &Resources) -> Result<Self> {
+        if spec.systemd {
+            #[cfg(feature = "systemd")]
+            return Self::create_by_unit(hierarchy, spec, resources);
+            #[cfg(not(feature = "systemd"))]
+            return Err(crate::spec::systemd_missing());
+        }
+        let driver = match hierarchy.mode() {
+            Mode::V2 => Driver::V2(v2::Group::create(hierarchy, spec, resources)?),
+            Mode::V1 | Mode::Hybrid => Driver::V1(v1::Group::create(hierarchy, spec, resources)?),
+        };
+        Ok(Self::new(hierarchy, driver, spec.rootless))
+    }
+
+    /// The cgroup with these [`paths`](Self::paths), which were stored when it was created. It need
+    /// not exist any more. Controllers that this machine does not have are left out.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InconsistentPaths`] on cgroup v2 for anything but one absolute path without
+    /// `.` and `..`; [`ErrorKind::InvalidPath`] for a path that is not below the hierarchies.
+    pub fn load(hierarchy: &Hierarchy, paths: &Paths) -> Result<Self> {
+        let driver = match hierarchy.mode() {
+            Mode::V2 => {
+                let mut all = paths.values();
+                let (Some(path), None) = (all.next(), all.next()) else {
+                    return Err(inconsistent(paths));
+                };
+                if !path.is_absolute() || crate::spec::clean(path) != *path {
+                    return Err(inconsistent(paths));
+                }
+                Driver::V2(v2::Group::at(Slot::at(hierarchy, path, Below::Unified)?))
+            }
+            Mode::V1 | Mode::Hybrid => {
+                let mut members = Vec::new();
+                for v1 in hierarchy.v1() {
+                    let path = v1.controllers.iter().find_map(|name| paths.get(name));
+                    if let Some(path) = path.filter(|path| !path.as_os_str().is_empty()) {
+                        members.push(v1::Member {
+                            controllers: v1.controllers.clone(),
+                            slot: Slot::at(hierarchy, path, Below::V1)?,
+                        });
+                    }
+                }
+                Driver::V1(v1::Group::from_members(members))
+            }
+        };
+        Ok(Self::new(hierarchy, driver, false))
+    }
+
+    /// As [`load`](Self::load), for a cgroup that was created with this `spec`: when that names a
+    /// unit of systemd, the unit is told of limits and is stopped by [`delete`](Self::delete).
+    ///
+    /// # Errors
+    /// As [`load`](Self::load); [`ErrorKind::Unsupported`], [`ErrorKind::Systemd`] as
+    /// [`create`](Self::create).
+    pub fn load_as(hierarchy: &Hierarchy, paths: &Paths, spec: &CgroupSpec) -> Result<Self> {
+        let mut cgroup = Self::load(hierarchy, paths)?;
+        cgroup.rootless = spec.rootless;
+        if spec.systemd {
+            #[cfg(feature = "systemd")]
+            return cgroup.with_existing_unit(spec);
+            #[cfg(not(feature = "systemd"))]
+            return Err(crate::spec::systemd_missing());
+        }
+        Ok(cgroup)
+    }
+
+    /// The cgroup in which the process `pid` is now.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`] without such a process, or when its cgroup lies outside of what this
+    /// process can see (another cgroup namespace).
+    pub fn of_process(hierarchy: &Hierarchy, pid: u32) -> Result<Self> {
+        let membership = hierarchy.membership_of(pid)?;
+        let invisible = |path: &Path| {
+            Error::new(
+                ErrorKind::NotFound,
+                format_args!("cgroup {} of process {pid} is not visible", path.display()),
+            )
+        };
+        let visible = |path: &Path| {
+            let hidden = path.components().any(|part| part.as_os_str() == "..");
+            if hidden { Err(invisible(path)) } else { Ok(()) }
+        };
+        let driver = match hierarchy.mode() {
+            Mode::V2 => {
+                let path = membership
+                    .path_of("")
+                    .ok_or_else(|| invisible(Path::new("")))?;
+                visible(path)?;
+                let relative = crate::spec::relative(path);
+                Driver::V2(v2::Group::at(Slot::new(
+                    hierarchy,
+                    relative,
+                    Below::Unified,
+                )))
+            }
+            Mode::V1 | Mode::Hybrid => {
+                let mut members = Vec::new();
+                for v1 in hierarchy.v1() {
+                    let first = v1.controllers.first().map_or("", String::as_str);
+                    let Some(path) = membership.path_of(first) else {
+                        continue;
+                    };
+                    visible(path)?;
+                    let relative = hierarchy.below_mount(v1, path)?;
+                    members.push(v1::Member {
+                        controllers: v1.controllers.clone(),
+                        slot: Slot::new(
+                            hierarchy,
+                            Path::new(&v1.directory).join(relative),
+                            Below::V1,
+                        ),
+                    });
+                }
+                Driver::V1(v1::Group::from_members(members))
+            }
+        };
+        Ok(Self::new(hierarchy, driver, false))
+    }
+
+    /// A cgroup at or below this one, which must exist to be of use: what a process joins that is
+    /// executed in a sub-cgroup of a container.
+    ///
+    /// The key is a controller, the value the path below its directory. The empty key stands for
+    /// all controllers, and is the only one on cgroup v2. An empty map is this cgroup itself.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidPath`]: `bad sub cgroup path: X` for a path that would lead elsewhere;
+    /// `unknown controller X in SubCgroupPaths`.
+    pub fn sub_cgroup(&self, paths: &BTreeMap<String, PathBuf>) -> Result<Self> {
+        let below = |slot: &Slot, sub: Option<&PathBuf>| {
+            let sub = sub.map_or(Path::new(""), PathBuf::as_path);
+            Ok(Slot::new(
+                &self.hierarchy,
+                slot.relative().join(sub_path(sub)?),
+                slot.below(),
+            ))
+        };
+        let unknown = |name: &str| {
+            Error::new(
+                ErrorKind::InvalidPath,
+                format_args!("unknown controller {name} in SubCgroupPaths"),
+            )
+        };
+        let driver = match &self.driver {
+            Driver::V2(group) => {
+                if let Some(name) = paths.keys().find(|name| !name.is_empty()) {
+                    return Err(unknown(name));
+                }
+                Driver::V2(v2::Group::at(below(&group.slot, paths.get(""))?))
+            }
+            Driver::V1(group) => {
+                if !paths.contains_key("")
+                    && let Some(name) = paths.keys().find(|name| group.member(name).is_none())
+                {
+                    return Err(unknown(name));
+                }
+                let members = group.members().iter().map(|member| {
+                    let own = member.controllers.iter().find_map(|name| paths.get(name));
+                    Ok(v1::Member {
+                        controllers: member.controllers.clone(),
+                        slot: below(&member.slot, paths.get("").or(own))?,
+                    })
+                });
+                Driver::V1(v1::Group::from_members(members.collect::<Result<_>>()?))
+            }
+        };
+        let sub = Self::new(&self.hierarchy, driver, self.rootless);
+        #[cfg(feature = "systemd")]
+        let sub = Self {
+            unit: self
+                .unit
+                .as_ref()
+                .map(|unit| unit.below(paths))
+                .transpose()?,
+            ..sub
+        };
+        Ok(sub)
+    }
+}
+
+fn inconsistent(paths: &Paths) -> Error {
+    Error::new(
+        ErrorKind::InconsistentPaths,
+        format_args!("inconsistent paths: {paths:?}"),
+    )
+}
+
+/// A path below a cgroup: never above it, nor beside it.
+pub(super) fn sub_path(path: &Path) -> Result<PathBuf> {
+    let bad = || {
+        Error::new(
+            ErrorKind::InvalidPath,
+            format_args!("bad sub cgroup path: {}", path.display()),
+        )
+    };
+    let mut inside = PathBuf::new();
+    for part in path.components() {
+        let stays = match part {
+            Component::Normal(name) => {
+                inside.push(name);
+                true
+            }
+            Component::ParentDir => inside.pop(),
+            // "/" is the top of the container's own cgroup.
+            _ => true,
+        };
+        if !stays {
+            return Err(bad());
+        }
+    }
+    if path.as_os_str().as_encoded_bytes().contains(&0) {
+        return Err(bad());
+    }
+    Ok(inside)
+}

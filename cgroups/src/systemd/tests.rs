@@ -1,0 +1,253 @@
+use super::{
+    bus::tests::{Peer, connected},
+    message::Message,
+    *,
+};
+
+fn spec() -> CgroupSpec {
+    CgroupSpec {
+        systemd: true,
+        scope_prefix: "runc".into(),
+        systemd_properties: vec![("TimeoutStopUSec".into(), "uint64 5".into())],
+        ..CgroupSpec::named("c1")
+    }
+}
+
+fn unit() -> Unit {
+    Unit::described(&spec(), Mode::V2).unwrap()
+}
+
+fn job(number: u32) -> OwnedObjectPath {
+    OwnedObjectPath::try_from(format!("/org/freedesktop/systemd1/job/{number}")).unwrap()
+}
+
+/// Answers calls until one of `method`, which is returned.
+fn until(peer: &mut Peer, method: &str) -> Message {
+    loop {
+        let call = peer.receive().unwrap();
+        match call.member.as_str() {
+            member if member == method => return call,
+            "Get" => peer.reply(&call, &(Variant::from("257.9-1"),)),
+            "Subscribe" | "ResetFailedUnit" => peer.reply(&call, &()),
+            other => panic!("unexpected call of {other}"),
+        }
+    }
+}
+
+/// Ends another job first: only the own one counts.
+fn end_job(peer: &mut Peer, number: u32, result: &str) {
+    for (number, result) in [(number + 1, "failed"), (number, result)] {
+        peer.signal(
+            "JobRemoved",
+            &(number, job(number), "runc-c1.scope", result),
+        );
+    }
+}
+
+type Started = (
+    String,
+    String,
+    Vec<(String, OwnedVariant)>,
+    Vec<(String, Vec<(String, OwnedVariant)>)>,
+);
+
+#[test]
+fn a_scope_starts_with_its_process() {
+    let (mut bus, peer) = connected(|peer| {
+        let call = until(peer, "StartTransientUnit");
+        peer.reply(&call, &(job(7),));
+        end_job(peer, 7, "done");
+        call.body::<Started>().unwrap()
+    });
+    let unit = unit();
+    let resources = Resources {
+        unified: [("memory.oom.group".to_owned(), "1".to_owned())].into(),
+        ..Resources::default()
+    };
+    assert!(unit.is_scope() && !unit.is_started());
+    unit.start_on(&mut bus, Some(42), &resources).unwrap();
+    assert!(unit.is_started());
+    let (name, mode, properties, aux) = peer.join().unwrap();
+    assert_eq!((name.as_str(), mode.as_str()), ("runc-c1.scope", "replace"));
+    assert!(aux.is_empty());
+    let text: Vec<_> = properties
+        .iter()
+        .map(|(name, value)| format!("{name}={}", **value))
+        .collect();
+    assert_eq!(
+        text,
+        [
+            "Description=\"libcontainer container c1\"",
+            "Slice=\"system.slice\"",
+            "Delegate=true",
+            "PIDs=[uint32 42]",
+            "MemoryAccounting=true",
+            "CPUAccounting=true",
+            "IOAccounting=true",
+            "TasksAccounting=true",
+            "DefaultDependencies=false",
+            "OOMPolicy=\"kill\"",
+            "TimeoutStopUSec=uint64 5",
+        ]
+    );
+}
+
+#[test]
+fn a_leftover_unit_is_reset_once() {
+    for second in [true, false] {
+        let (mut bus, peer) = connected(move |peer| {
+            let exists = "org.freedesktop.systemd1.UnitExists";
+            let call = until(peer, "StartTransientUnit");
+            peer.refuse(&call, exists, "it exists");
+            let reset = until(peer, "ResetFailedUnit");
+            peer.reply(&reset, &());
+            let call = until(peer, "StartTransientUnit");
+            if second {
+                peer.reply(&call, &(job(3),));
+                end_job(peer, 3, "done");
+            } else {
+                peer.refuse(&call, exists, "it exists");
+            }
+        });
+        let started = unit().start_on(&mut bus, Some(42), &Resources::default());
+        peer.join().unwrap();
+        match started {
+            Ok(()) => assert!(second),
+            Err(error) => {
+                assert!(!second);
+                let text = "unable to start unit \"runc-c1.scope\": it exists";
+                assert_eq!(error.to_string(), text);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_slice_may_exist() {
+    let (mut bus, peer) = connected(|peer| {
+        let call = until(peer, "StartTransientUnit");
+        let (_, _, properties, _): Started = call.body().unwrap();
+        peer.refuse(&call, "org.freedesktop.systemd1.UnitExists", "it exists");
+        properties
+            .into_iter()
+            .map(|(name, _)| name)
+            .collect::<Vec<_>>()
+    });
+    let spec = CgroupSpec {
+        parent: Some("kube.slice".into()),
+        systemd: true,
+        ..CgroupSpec::named("kube-pod1.slice")
+    };
+    let unit = Unit::described(&spec, Mode::V1).unwrap();
+    assert_eq!(
+        unit.path().unwrap(),
+        Path::new("kube.slice/kube-pod1.slice")
+    );
+    unit.start_on(&mut bus, None, &Resources::default())
+        .unwrap();
+    let names = peer.join().unwrap();
+    assert!(names.contains(&"Wants".to_owned()) && names.contains(&"BlockIOAccounting".to_owned()));
+    assert!(!names.contains(&"Delegate".to_owned()) && !names.contains(&"PIDs".to_owned()));
+}
+
+#[test]
+fn a_failed_job_is_an_error_and_is_reset() {
+    let (mut bus, peer) = connected(|peer| {
+        let call = until(peer, "StartTransientUnit");
+        peer.reply(&call, &(job(9),));
+        end_job(peer, 9, "failed");
+        let reset = until(peer, "ResetFailedUnit");
+        peer.reply(&reset, &());
+    });
+    let unit = unit();
+    let error = unit
+        .start_on(&mut bus, Some(42), &Resources::default())
+        .unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "error creating systemd unit `runc-c1.scope`: got `failed`"
+    );
+    assert!(!unit.is_started());
+    peer.join().unwrap();
+}
+
+#[test]
+fn limits_are_told_and_rounded() {
+    let (mut bus, peer) = connected(|peer| {
+        let call = until(peer, "SetUnitProperties");
+        peer.reply(&call, &());
+        call.body::<(String, bool, Vec<(String, OwnedVariant)>)>()
+            .unwrap()
+    });
+    let resources = Resources {
+        cpu_quota: Some(33_333),
+        pids_limit: Some(5),
+        ..Resources::default()
+    };
+    let mut applied = Applied::default();
+    let rounded = unit().set_on(&mut bus, &resources, &mut applied).unwrap();
+    assert_eq!(rounded.cpu_quota, Some(34_000));
+    let (name, runtime, properties) = peer.join().unwrap();
+    assert_eq!(name, "runc-c1.scope");
+    assert!(runtime);
+    assert_eq!(properties.len(), 2);
+}
+
+#[test]
+fn stopping() {
+    for known in [true, false] {
+        let (mut bus, peer) = connected(move |peer| {
+            let call = until(peer, "StopUnit");
+            if known {
+                peer.reply(&call, &(job(1),));
+                end_job(peer, 1, "done");
+            } else {
+                peer.refuse(&call, "org.freedesktop.systemd1.NoSuchUnit", "gone");
+            }
+            let reset = until(peer, "ResetFailedUnit");
+            peer.reply(&reset, &());
+        });
+        unit().stop_on(&mut bus).unwrap();
+        peer.join().unwrap();
+    }
+}
+
+#[test]
+fn names_and_paths() {
+    assert_eq!(
+        unit().path().unwrap(),
+        Path::new("system.slice/runc-c1.scope")
+    );
+    let rootless = CgroupSpec {
+        rootless: true,
+        ..spec()
+    };
+    let unit = Unit::described(&rootless, Mode::V2).unwrap();
+    assert_eq!(unit.path().unwrap(), Path::new("user.slice/runc-c1.scope"));
+    for (name, parent) in [
+        ("a/b", "system.slice"),
+        ("", "system.slice"),
+        ("a", "system"),
+    ] {
+        let spec = CgroupSpec {
+            parent: Some(parent.into()),
+            ..CgroupSpec::named(name)
+        };
+        let error = Unit::described(&spec, Mode::V2).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidConfig, "{name} {parent}");
+    }
+}
+
+#[test]
+fn versions() {
+    for (text, version) in [
+        ("v245.4-1.fc32", 245),
+        ("245", 245),
+        ("\"v252\"", 252),
+        ("257~rc1", 257),
+        ("", 0),
+        ("abc", 0),
+    ] {
+        assert_eq!(parse_version(text), version, "{text}");
+    }
+}
