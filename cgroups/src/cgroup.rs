@@ -425,8 +425,14 @@ impl Cgroup {
     pub fn delete(&self, budget: Duration) -> Result<()> {
         #[cfg(feature = "systemd")]
         if let Some(unit) = &self.unit {
-            unit.stop()?;
+            // What can be removed is removed, whatever systemd says.
+            let stopped = unit.stop();
+            return self.delete_files(budget).and(stopped);
         }
+        self.delete_files(budget)
+    }
+
+    fn delete_files(&self, budget: Duration) -> Result<()> {
         match &self.driver {
             Driver::V2(group) => group.delete(&self.hierarchy, Instant::now() + budget),
             Driver::V1(group) => group.delete(&self.hierarchy, budget),
