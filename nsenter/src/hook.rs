@@ -118,6 +118,29 @@ impl Stream {
     }
 }
 
+/// The hook's process: killed unless the stub has told its end.
+struct Hook {
+    pidfd: OwnedFd,
+    ended: bool,
+}
+
+impl Hook {
+    /// The group, since a hook may have started others; before Linux 6.9 the hook alone.
+    fn kill(&self) {
+        if crate::sys::pidfd_send_signal(self.pidfd.as_fd(), libc::SIGKILL, true).is_err() {
+            let _ = pidfd::send_signal(&self.pidfd, libc::SIGKILL);
+        }
+    }
+}
+
+impl Drop for Hook {
+    fn drop(&mut self) {
+        if !self.ended {
+            self.kill();
+        }
+    }
+}
+
 /// Collects the output of a hook until it ends, and kills it when its time is over. `None`: the stub itself is gone.
 pub(crate) fn supervise(
     started: Received,
@@ -132,6 +155,10 @@ pub(crate) fn supervise(
             "the init process sent another number of descriptors than three",
         ));
     };
+    let mut process = Hook {
+        pidfd: process,
+        ended: false,
+    };
     let (mut out, mut err) = (Stream::new(out)?, Stream::new(err)?);
     let limit = (command.timeout_ms != 0).then(|| Duration::from_millis(command.timeout_ms.into()));
     let end = limit.and_then(|limit| Instant::now().checked_add(limit));
@@ -139,10 +166,7 @@ pub(crate) fn supervise(
     let ended = loop {
         if end.is_some_and(|end| Instant::now() >= end) && timed_out.is_none() {
             timed_out = limit;
-            // The group, since a hook may have started others; before Linux 6.9 the hook alone.
-            if crate::sys::pidfd_send_signal(process.as_fd(), libc::SIGKILL, true).is_err() {
-                let _ = pidfd::send_signal(&process, libc::SIGKILL);
-            }
+            process.kill();
         }
         let left = if timed_out.is_none() {
             end.map(remaining)
@@ -178,6 +202,7 @@ pub(crate) fn supervise(
             "the init process does not say how a hook ended",
         ));
     }
+    process.ended = true;
     // What is still in the pipes; whoever else holds them is not waited for.
     let mut rounds = 0;
     while rounds < 64 && (out.collect() | err.collect()) {

@@ -281,6 +281,11 @@ impl Serving<'_> {
             }
             (Message::Listener, Op::Seccomp { listener: true, .. }) => {
                 let listener = pidfd::take_descriptor(process.pidfd(), value)?;
+                if !pidfd::is_seccomp_listener(&listener) {
+                    return Err(Error::protocol(
+                        "the init process gives something else than a seccomp listener",
+                    ));
+                }
                 answers
                     .seccomp_listener(listener, &process)
                     .map_err(refused)?;
@@ -335,10 +340,10 @@ impl Serving<'_> {
         let step = received.packet.step;
         let mut file = Vec::new();
         while received.packet.message == Message::Home && received.packet.step == step {
-            file.append(&mut received.payload);
-            if file.len() > MAX_HOME_FILE {
+            if received.payload.is_empty() || file.len() + received.payload.len() > MAX_HOME_FILE {
                 return Err(Error::protocol("the init process sends too large a file"));
             }
+            file.append(&mut received.payload);
             received = self.next()?;
         }
         match received.packet.message {

@@ -273,3 +273,11 @@ pub fn take_descriptor(pidfd: impl AsFd, number: u32) -> Result<OwnedFd> {
     pidfd_getfd(pidfd, number, PidfdGetfdFlags::empty())
         .map_err(|e| Error::system("take a descriptor of a process", e))
 }
+
+/// Whether the descriptor is what `SECCOMP_FILTER_FLAG_NEW_LISTENER` gives.
+pub(crate) fn is_seccomp_listener(descriptor: impl AsFd) -> bool {
+    use std::os::fd::AsRawFd;
+    let path = format!("/proc/self/fd/{}", descriptor.as_fd().as_raw_fd());
+    rustix::fs::readlink(path, Vec::new())
+        .is_ok_and(|link| link.as_c_str() == c"anon_inode:seccomp notify")
+}

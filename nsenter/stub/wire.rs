@@ -3,7 +3,7 @@
 //! A plan is one contiguous block, little-endian:
 //!
 //! ```text
-//! header | input slots, a byte each | records, RECORD bytes each | data area | contexts
+//! header | input slots, two bytes each | records, RECORD bytes each | data area | contexts
 //! ```
 //!
 //! Every reference into the block is a [`Blob`] (offset and length from its start). A string is followed by a NUL byte
@@ -28,7 +28,7 @@ pub(crate) const MAX_PLAN: usize = 16 << 20;
 /// Most steps of a plan.
 pub(crate) const MAX_STEPS: usize = 1 << 16;
 /// Entries of the descriptor table.
-pub(crate) const MAX_SLOTS: usize = 128;
+pub(crate) const MAX_SLOTS: usize = 512;
 /// Size of the header.
 pub(crate) const HEADER: usize = 56;
 /// Size of a record.
@@ -347,14 +347,15 @@ impl<'a> View<'a> {
             || usize::try_from(header.size).ok()? != bytes.len()
             || slots > MAX_SLOTS
             || steps > MAX_STEPS
-            || usize::try_from(header.inputs.length).ok()? > slots
+            || usize::try_from(header.inputs.length).ok()? > 2 * slots
+            || header.inputs.length % 2 != 0
             || header.passed > 0xffff
         {
             return None;
         }
         let view = Self { bytes, header };
         for slot in view.inputs() {
-            if usize::from(*slot) >= slots {
+            if usize::from(slot) >= slots {
                 return None;
             }
         }
@@ -369,8 +370,11 @@ impl<'a> View<'a> {
     }
 
     /// The slots that are filled before the stub starts, in the order of their descriptors.
-    pub(crate) fn inputs(&self) -> &'a [u8] {
-        self.bytes(self.header.inputs).unwrap_or(&[])
+    pub(crate) fn inputs(&self) -> impl Iterator<Item = u16> + use<'a> {
+        self.bytes(self.header.inputs)
+            .unwrap_or(&[])
+            .chunks_exact(2)
+            .filter_map(|slot| u16_at(slot, 0))
     }
 
     /// How many steps there are.

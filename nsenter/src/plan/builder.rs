@@ -29,11 +29,11 @@ impl PlanBuilder {
         Self::default()
     }
 
-    /// A fresh, empty slot. There are 128, inputs included; more is an error of [`build`](Self::build).
+    /// A fresh, empty slot. There are 512, inputs included; more is an error of [`build`](Self::build).
     pub fn slot(&mut self) -> Slot {
         let number = self.slots.min(MAX_SLOTS - 1);
         self.slots += 1;
-        Slot(u8::try_from(number).unwrap_or(u8::MAX))
+        Slot(u16::try_from(number).unwrap_or(u16::MAX))
     }
 
     /// A slot that the parent fills when it spawns the stub; `name` says what it expects, such as `exec fifo`.
@@ -172,7 +172,11 @@ impl PlanBuilder {
     }
 
     pub(super) fn encode(&self) -> Result<Vec<u8>> {
-        let inputs: Vec<u8> = self.inputs.iter().map(|input| input.slot.0).collect();
+        let inputs: Vec<u8> = self
+            .inputs
+            .iter()
+            .flat_map(|input| input.slot.0.to_le_bytes())
+            .collect();
         let records_at = (HEADER + inputs.len()).next_multiple_of(8);
         let mut area = Area::new(records_at + self.steps.len() * RECORD);
         let mut records: Vec<Record> = self

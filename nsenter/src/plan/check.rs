@@ -43,30 +43,41 @@ fn ending(steps: &[Step]) -> Result<()> {
     }
 }
 
-/// A protection that was asked for must not be allowed to fail, nor be jumped over by its own failure.
+/// What a plan asks for to protect somebody: it is done, or the plan fails.
+fn protects(op: &Op) -> bool {
+    matches!(
+        op,
+        Op::NoNewPrivileges
+            | Op::BoundingSet { .. }
+            | Op::Capabilities { .. }
+            | Op::AmbientSet(_)
+            | Op::SetUid(_)
+            | Op::SetGid(_)
+            | Op::Seccomp { .. }
+            | Op::Mask { .. }
+            | Op::ReadonlyPaths { .. }
+            | Op::VerifyDirectory
+            | Op::Dumpable(_)
+            | Op::PivotRoot(_)
+            | Op::MoveRoot(_)
+            | Op::Chroot(_)
+            | Op::Unshare(_)
+            | Op::Join(_)
+            | Op::Lookup(_)
+            | Op::CloseControl
+            | Op::Exec { .. }
+    )
+}
+
+/// A protection must not be allowed to fail, nor be jumped over.
 fn tolerated(steps: &[Step]) -> Result<()> {
-    for step in steps {
-        let protection = matches!(
-            step.op,
-            Op::NoNewPrivileges
-                | Op::BoundingSet { .. }
-                | Op::Capabilities { .. }
-                | Op::SetUid(_)
-                | Op::SetGid(_)
-                | Op::Seccomp { .. }
-                | Op::Mask { .. }
-                | Op::ReadonlyPaths { .. }
-                | Op::VerifyDirectory
-                | Op::Verify { .. }
-                | Op::Dumpable(_)
-                | Op::PivotRoot(_)
-                | Op::MoveRoot(_)
-                | Op::Chroot(_)
-                | Op::Lookup(_)
-                | Op::Exec { .. }
-                | Op::CloseControl
-        );
-        if protection && !step.errnos.is_empty() {
+    for (index, step) in steps.iter().enumerate() {
+        let strict = protects(&step.op)
+            || matches!(
+                step.op,
+                Op::Attach { .. } | Op::Verify { .. } | Op::Sysctl { .. }
+            );
+        if strict && !step.errnos.is_empty() {
             return Err(wrong(
                 step,
                 "is a protection and may not tolerate a failure",
@@ -76,6 +87,23 @@ fn tolerated(steps: &[Step]) -> Result<()> {
             return Err(wrong(
                 step,
                 "has an alternative but no errno that leads to it",
+            ));
+        }
+        let target = match step.op {
+            Op::Jump(label) => Some(label.0),
+            _ => step.otherwise,
+        };
+        let end = target
+            .and_then(|target| usize::try_from(target).ok())
+            .unwrap_or(index);
+        let jumped = steps.get(index + 1..end).unwrap_or(&[]);
+        if let Some(protection) = jumped.iter().find(|step| protects(&step.op)) {
+            return Err(wrong(
+                step,
+                &format!(
+                    "jumps over \"{}\", which is a protection",
+                    protection.context
+                ),
             ));
         }
     }

@@ -4,14 +4,14 @@ use std::ffi::CString;
 
 use super::op::{Dir, Expect, FsOption, HookCommand, Label, Leaf, Op, Slot};
 use super::{Input, Step};
-use crate::wire::{Blob, Code, MAX_SLOTS, NONE, Record, View, u32_at, u64_at};
+use crate::wire::{Blob, Code, MAX_SLOTS, NONE, Record, View, u16_at, u32_at, u64_at};
 
 /// All the steps and inputs of a block, or `None` if any part of it is malformed.
 pub(super) fn plan(bytes: &[u8]) -> Option<(Vec<Input>, Vec<Step>)> {
     let view = View::new(bytes)?;
     let names = view.strings(view.header().input_names)?;
-    let inputs: Vec<Input> = view
-        .inputs()
+    let slots: Vec<u16> = view.inputs().collect();
+    let inputs: Vec<Input> = slots
         .iter()
         .zip(names)
         .map(|(slot, name)| {
@@ -21,7 +21,7 @@ pub(super) fn plan(bytes: &[u8]) -> Option<(Vec<Input>, Vec<Step>)> {
             })
         })
         .collect::<Option<_>>()?;
-    if inputs.len() != view.inputs().len() {
+    if inputs.len() != slots.len() {
         return None;
     }
     let steps = (0..view.steps())
@@ -56,7 +56,7 @@ fn step(view: &View<'_>, index: u32) -> Option<Step> {
 }
 
 fn slot(number: u32) -> Option<Slot> {
-    (usize::try_from(number).ok()? < MAX_SLOTS).then_some(Slot(u8::try_from(number).ok()?))
+    (usize::try_from(number).ok()? < MAX_SLOTS).then_some(Slot(u16::try_from(number).ok()?))
 }
 
 fn optional_slot(number: u32) -> Option<Option<Slot>> {
@@ -114,6 +114,11 @@ fn fs_options(mut bytes: &[u8]) -> Option<Vec<FsOption>> {
         options.push(match kind {
             b'f' => FsOption::Flag(key),
             b's' => FsOption::String(key, take(&mut bytes)?),
+            b'd' => {
+                let number = u16_at(bytes, 0)?;
+                bytes = bytes.get(2..)?;
+                FsOption::Descriptor(key, slot(number.into())?)
+            }
             _ => return None,
         });
     }
@@ -146,6 +151,7 @@ fn op(view: &View<'_>, r: &Record) -> Option<Op> {
                 device: flag(r.b & 2).then_some((r.d, r.e)),
                 inode: flag(r.b & 4).then_some(r.x),
                 magic: flag(r.b & 8).then_some(r.y),
+                not_magic: flag(r.b & 16).then_some(r.z),
             },
         },
         Code::Close => Op::Close(slot(r.a)?),

@@ -162,6 +162,9 @@ impl Line {
         if let Some(magic) = expect.magic {
             self.hex("magic", magic);
         }
+        if let Some(magic) = expect.not_magic {
+            self.hex("not_magic", magic);
+        }
         self
     }
 }
@@ -285,6 +288,9 @@ fn operation(line: &mut Line, op: &Op) {
             for option in options {
                 match option {
                     FsOption::Flag(key) => line.text("option", key),
+                    FsOption::Descriptor(key, slot) => {
+                        line.field("option", format_args!("{}:{slot}", quoted(key.as_bytes())))
+                    }
                     FsOption::String(key, value) => line.field(
                         "option",
                         format_args!("{}:{}", quoted(key.as_bytes()), quoted(value.as_bytes())),

@@ -118,11 +118,13 @@ pub(super) fn record(op: &Op, area: &mut Area) -> Record {
             r.b = u32::from(expect.file_type.is_some())
                 | u32::from(expect.device.is_some()) << 1
                 | u32::from(expect.inode.is_some()) << 2
-                | u32::from(expect.magic.is_some()) << 3;
+                | u32::from(expect.magic.is_some()) << 3
+                | u32::from(expect.not_magic.is_some()) << 4;
             r.c = expect.file_type.unwrap_or_default();
             (r.d, r.e) = expect.device.unwrap_or_default();
             r.x = expect.inode.unwrap_or_default();
             r.y = expect.magic.unwrap_or_default();
+            r.z = expect.not_magic.unwrap_or_default();
         }
         Op::Close(fd)
         | Op::ControllingTerminal(fd)
@@ -227,6 +229,11 @@ pub(super) fn record(op: &Op, area: &mut Area) -> Record {
                     FsOption::Flag(key) => {
                         encoded.push(b'f');
                         encoded.extend_from_slice(key.as_bytes_with_nul());
+                    }
+                    FsOption::Descriptor(key, fd) => {
+                        encoded.push(b'd');
+                        encoded.extend_from_slice(key.as_bytes_with_nul());
+                        encoded.extend_from_slice(&fd.0.to_le_bytes());
                     }
                     FsOption::String(key, value) => {
                         encoded.push(b's');

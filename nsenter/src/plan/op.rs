@@ -11,7 +11,7 @@ use std::ffi::CString;
 /// Operations name descriptors by slot, never by number. A slot is filled either before the stub starts (an *input* of
 /// the plan) or by the operation whose `into` field names it, and is emptied by [`Op::Close`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Slot(pub(crate) u8);
+pub struct Slot(pub(crate) u16);
 
 /// A forward jump target, made by [`PlanBuilder::label`](PlanBuilder).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -45,6 +45,8 @@ pub enum FsOption {
     Flag(CString),
     /// `FSCONFIG_SET_STRING`.
     String(CString, CString),
+    /// `FSCONFIG_SET_FD`: an object that is named by a descriptor, not by a path that would be resolved once more.
+    Descriptor(CString, Slot),
 }
 
 /// What a descriptor must be ([`Op::Verify`]). Every field that is `Some` is compared.
@@ -58,6 +60,8 @@ pub struct Expect {
     pub inode: Option<u64>,
     /// `f_type` of `fstatfs(2)`.
     pub magic: Option<u64>,
+    /// What `f_type` must *not* be.
+    pub not_magic: Option<u64>,
 }
 
 /// A program run by the stub on behalf of a hook.

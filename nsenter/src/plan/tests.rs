@@ -39,7 +39,7 @@ fn any_bytes() -> impl Strategy<Value = Vec<u8>> {
 }
 
 fn any_slot() -> impl Strategy<Value = Slot> {
-    (0..8_u8).prop_map(Slot)
+    (0..8_u16).prop_map(Slot)
 }
 
 fn any_strings() -> impl Strategy<Value = Vec<CString>> {
@@ -117,6 +117,7 @@ fn any_op() -> impl Strategy<Value = Op> {
                 Code::Write => Op::Write { fd: one, bytes },
                 Code::Verify => {
                     let (file_type, device) = (flag.then_some(a), (x & 1 == 1).then_some((b, d)));
+                    let not_magic = (x & 8 == 8).then_some(z);
                     let (inode, magic) = ((x & 2 == 2).then_some(y), (x & 4 == 4).then_some(z));
                     Op::Verify {
                         fd: one,
@@ -125,6 +126,7 @@ fn any_op() -> impl Strategy<Value = Op> {
                             device,
                             inode,
                             magic,
+                            not_magic,
                         },
                     }
                 }
@@ -191,7 +193,12 @@ fn any_op() -> impl Strategy<Value = Op> {
                         .into_iter()
                         .zip(list_2)
                         .map(|(key, value)| FsOption::String(key, value));
-                    let options = strings.chain([FsOption::Flag(other)]).collect();
+                    let options = strings
+                        .chain([
+                            FsOption::Flag(other.clone()),
+                            FsOption::Descriptor(other, two),
+                        ])
+                        .collect();
                     Op::NewMount {
                         fstype: text,
                         source: maybe_text,
@@ -459,11 +466,11 @@ fn with(steps: Vec<Op>) -> PlanBuilder {
 #[test]
 fn limits_are_kept() {
     let mut plan = PlanBuilder::new();
-    for _ in 0..129 {
+    for _ in 0..513 {
         plan.slot();
     }
     end(&mut plan);
-    assert_eq!(refused(plan), "129 descriptor slots, the stub has 128");
+    assert_eq!(refused(plan), "513 descriptor slots, the stub has 512");
     let steps = 1 << 16;
     assert_eq!(
         refused(with(vec![Op::Umask(0); steps])),

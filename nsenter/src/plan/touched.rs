@@ -1,6 +1,6 @@
 //! Which descriptor slots an operation reads, fills and empties.
 
-use super::op::{Dir, Leaf, Op, Slot};
+use super::op::{Dir, FsOption, Leaf, Op, Slot};
 
 /// What an operation does with the descriptor table.
 #[derive(Debug, Default)]
@@ -59,7 +59,15 @@ pub(super) fn by(op: &Op) -> Touched {
             t.fills.push(*into);
         }
         // `mode_of` may be empty: it is asked for the mode only if it is there.
-        Op::NewMount { into, .. } | Op::Socket { into, .. } | Op::AskDescriptor { into, .. } => {
+        Op::NewMount { into, options, .. } => {
+            t.reads
+                .extend(options.iter().filter_map(|option| match option {
+                    FsOption::Descriptor(_, slot) => Some(*slot),
+                    FsOption::Flag(_) | FsOption::String(..) => None,
+                }));
+            t.fills.push(*into);
+        }
+        Op::Socket { into, .. } | Op::AskDescriptor { into, .. } => {
             t.fills.push(*into);
         }
         Op::Attach { mount, target } => t.reads.extend([*mount, *target]),

@@ -2,11 +2,12 @@
 
 use core::ffi::CStr;
 
-use super::Init;
 use super::sys::{
-    self, Errno, Fd, O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_WRONLY, Result, Stat,
+    self, Errno, Fd, O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_PATH, O_WRONLY,
+    Result, Stat,
 };
 use super::wire::u16_at;
+use super::{Init, procfs};
 
 /// How deep a tree may be: each level takes a few kilobytes of stack and two descriptors.
 const MAX_DEPTH: u32 = 128;
@@ -44,20 +45,22 @@ fn directory(from: &Fd, to: &Fd, depth: u32) -> Result<()> {
     }
 }
 
+/// What is copied is what was opened: the name may mean something else a moment later.
 fn entry(from: &Fd, to: &Fd, name: &CStr, depth: u32) -> Result<()> {
-    let stat = sys::stat(from.raw(), name, false)?;
+    let handle = sys::openat(from.raw(), name, O_PATH | O_NOFOLLOW, 0)?;
+    let stat = sys::fstat(handle.raw())?;
     match stat.file_type() {
         0o040_000 => {
-            let source = sys::openat(from.raw(), name, O_DIRECTORY | O_NOFOLLOW, 0)?;
+            let source = sys::openat(handle.raw(), c".", O_DIRECTORY, 0)?;
             sys::mkdirat(to.raw(), name, 0o700)?;
             let target = sys::openat(to.raw(), name, O_DIRECTORY | O_NOFOLLOW, 0)?;
             directory(&source, &target, depth + 1)?;
             finish(&source, &target, &stat)
         }
         0o100_000 => {
-            // It may have become something else by now: a FIFO must not block, and is refused below.
+            // A file can only be opened by name: it must be the same one, and a FIFO in its place must not block.
             let source = sys::openat(from.raw(), name, O_NOFOLLOW | O_NONBLOCK, 0)?;
-            if !sys::fstat(source.raw())?.is_regular() {
+            if !sys::fstat(source.raw())?.same(&stat) {
                 return Err(Errno::EBADMSG);
             }
             let target = sys::openat(
@@ -71,7 +74,7 @@ fn entry(from: &Fd, to: &Fd, name: &CStr, depth: u32) -> Result<()> {
         }
         0o120_000 => {
             let mut text = [0; 4096];
-            let length = sys::readlinkat(from.raw(), name, &mut text)?;
+            let length = sys::readlinkat(handle.raw(), c"", &mut text)?;
             // The last byte stays the NUL.
             let link = text
                 .get(..4095.min(length) + 1)
@@ -82,9 +85,9 @@ fn entry(from: &Fd, to: &Fd, name: &CStr, depth: u32) -> Result<()> {
         }
         _ => {
             sys::mknodat(to.raw(), name, stat.mode, stat.device())?;
-            sys::lchownat(to.raw(), name, stat.uid, stat.gid)?;
-            let node = sys::openat(to.raw(), name, sys::O_PATH | O_NOFOLLOW, 0)?;
-            sys::chmod(node.raw(), stat.mode & 0o7777)?;
+            let node = sys::openat(to.raw(), name, O_PATH | O_NOFOLLOW, 0)?;
+            sys::chown(node.raw(), stat.uid, stat.gid)?;
+            procfs::chmod(node.raw(), stat.mode & 0o7777)?;
             sys::set_times(to.raw(), name, stat.atime, stat.mtime)
         }
     }
@@ -121,7 +124,7 @@ fn extended_attributes(from: &Fd, to: &Fd) -> Result<()> {
     while let Ok(name) = CStr::from_bytes_until_nul(rest) {
         let mut value = [0; 1024];
         if let Ok(length) = sys::get_xattr(from.raw(), name, &mut value) {
-            let _ = sys::set_xattr(to.raw(), name, value.get(..length).unwrap_or(&[]));
+            let _ = sys::fsetxattr(to.raw(), name, value.get(..length).unwrap_or(&[]));
         }
         rest = rest.get(name.count_bytes() + 1..).unwrap_or(&[]);
     }

@@ -2,13 +2,13 @@
 
 use core::ffi::CStr;
 
-use super::Init;
 use super::sys::{
     self, CWD, Errno, O_NOCTTY, O_NOFOLLOW, O_PATH, O_RDWR, RESOLVE_BENEATH, RESOLVE_NO_MAGICLINKS,
     RESOLVE_NO_SYMLINKS, RESOLVE_NO_XDEV, Result,
 };
 use super::wire::Record;
 use super::words::halves;
+use super::{Init, procfs};
 
 const DEVPTS_SUPER_MAGIC: u64 = 0x1cd1;
 const PTMX_INODE: u64 = 2;
@@ -35,7 +35,7 @@ pub(super) fn make_node(dir: i32, name: &CStr, r: &Record) -> Result<()> {
     }
     // A change of owner takes the set-ID bits away.
     if sys::fstat(node.raw())?.mode & 0o7777 != mode & 0o7777 {
-        sys::chmod(node.raw(), mode & 0o7777)?;
+        procfs::chmod(node.raw(), mode & 0o7777)?;
     }
     Ok(())
 }
@@ -72,22 +72,24 @@ pub(super) fn stdio(fd: i32) -> Result<()> {
     Ok(())
 }
 
+fn open_null(flags: u32) -> Result<sys::Fd> {
+    let null = sys::openat2(CWD, c"/dev/null", flags, 0, RESOLVE_NO_MAGICLINKS)?;
+    if sys::fstat(null.raw())?.is_null() {
+        Ok(null)
+    } else {
+        Err(Errno::EBADMSG)
+    }
+}
+
 /// The streams that are the host's null device become the container's.
 pub(super) fn reopen_null() -> Result<()> {
     for stream in 0..3 {
         if !sys::fstat(stream)?.is_null() {
             continue;
         }
-        let null = sys::openat2(
-            CWD,
-            c"/dev/null",
-            O_RDWR | O_NOCTTY,
-            0,
-            RESOLVE_NO_MAGICLINKS,
-        )?;
-        if !sys::fstat(null.raw())?.is_null() {
-            return Err(Errno::EBADMSG);
-        }
+        // Looked at before it is opened, since opening a device may do something, and after, since it may be another by then.
+        open_null(O_PATH)?;
+        let null = open_null(O_RDWR | O_NOCTTY)?;
         sys::dup3(null.raw(), stream)?;
     }
     Ok(())

@@ -6,8 +6,6 @@ use super::wire::{HookRecord, Message, PACKET, Record};
 use super::words::Text;
 use super::{Init, last};
 
-/// A pipe takes this much without a reader.
-const PIPE_CAPACITY: usize = 64 << 10;
 /// How much of each stream of a late hook is kept for the message.
 const KEPT: usize = 2048;
 
@@ -80,8 +78,8 @@ impl Init {
         let (before, after) = (self.data(hook.before_pid)?, self.data(hook.after_pid)?);
         let mut pid = Text::<16>::new();
         pid.push_number(u64::from(sys::getpid()));
-        if before.len() + pid.get().len() + after.len() <= PIPE_CAPACITY {
-            let (read, write) = sys::pipe()?;
+        let (read, write) = sys::pipe()?;
+        if before.len() + pid.get().len() + after.len() <= sys::pipe_capacity(write.raw())? {
             for piece in [before, pid.get(), after] {
                 sys::write_all(write.raw(), piece)?;
             }
@@ -115,10 +113,13 @@ impl Init {
             self.pointers(last.q, last.b, self.home)?
         };
         let failure = SharedWord::new()?;
+        let (own, end) = (sys::getpid(), self.descriptors_end());
         match sys::fork(CLONE_VFORK, None)? {
             Forked::Child => {
                 let errno = child(
+                    own,
                     &[input.raw(), out_write.raw(), err_write.raw()],
+                    end,
                     path,
                     &args,
                     &env,
@@ -144,18 +145,27 @@ impl Init {
 
 /// In the child. None of the three is a standard stream itself: those were open before.
 fn child(
+    parent: u32,
     streams: &[i32; 3],
+    descriptors_end: u32,
     path: &core::ffi::CStr,
     args: &Pointers<'_>,
     env: &Pointers<'_>,
 ) -> Errno {
     let _ = sys::own_process_group();
+    // A hook does not outlive the stub, nor the stub its parent.
+    if let Err(e) = sys::prctl(1, 9, 0) {
+        return e;
+    }
+    if sys::getppid() != parent {
+        sys::exit(255);
+    }
     for (fd, stream) in streams.iter().zip(0..) {
         if let Err(e) = sys::dup3(*fd, stream) {
             return e;
         }
     }
-    last::close_from(3);
+    last::close_between(3, descriptors_end);
     sys::execve(path, args, env)
 }
 

@@ -2,11 +2,11 @@
 
 use core::ffi::CStr;
 
-use super::Init;
-use super::sys::{self, CWD, Errno, O_DIRECTORY, Pointers, Result};
+use super::sys::{self, CWD, Errno, Pointers, Result};
 use super::text;
 use super::wire::{Blob, Code, FIRST_DESCRIPTOR, Message, PACKET, Record, u16_at};
 use super::words::Text;
+use super::{Init, procfs};
 
 impl Init {
     pub(super) fn seccomp(&mut self, r: &Record) -> Result<()> {
@@ -58,6 +58,14 @@ impl Init {
         Ok(pointers)
     }
 
+    /// A number that no descriptor of this process reaches: the kernel gives the lowest that is free, so it is bounded by how
+    /// many can be open at once, generously counted.
+    pub(super) fn descriptors_end(&self) -> u32 {
+        FIRST_DESCRIPTOR
+            .saturating_add(self.plan.header().passed)
+            .saturating_add(2048)
+    }
+
     pub(super) fn exec(&mut self, r: &Record) -> Result<()> {
         let program = self.program.ok_or(Errno::EINVAL)?;
         let args = self.pointers(r.p, r.a, None)?;
@@ -65,7 +73,10 @@ impl Init {
         if self.death_signal == super::SIGKILL && self.control >= 0 {
             return Err(Errno::EINVAL);
         }
-        close_from(FIRST_DESCRIPTOR.saturating_add(self.plan.header().passed));
+        close_between(
+            FIRST_DESCRIPTOR.saturating_add(self.plan.header().passed),
+            self.descriptors_end(),
+        );
         Err(sys::execve(program, &args, &env))
     }
 
@@ -123,21 +134,33 @@ pub(super) fn wait_start(fifo: i32) -> Result<()> {
     }
 }
 
-/// Closes every descriptor from this number on.
-pub(super) fn close_from(first: u32) {
+/// Closes every descriptor from this number on, of those this process can have.
+pub(super) fn close_between(first: u32, end: u32) {
+    // A kernel or filter without close_range: all numbers are known, since nothing else was open at the start.
+    if sys::close_from(first).is_err() {
+        close_numbers(first, end);
+    }
+}
+
+/// Closes whatever the host left open from this number on.
+pub(super) fn close_inherited(first: u32) {
     if sys::close_from(first).is_ok() {
         return;
     }
-    // A kernel or filter without close_range. What procfs lists is complete; without procfs every number is tried.
+    // What procfs lists is complete. Without it every number is tried: a host's limit is usually below a million.
     if close_listed(first).is_err() {
-        for fd in first..65536 {
-            sys::close(i32::try_from(fd).unwrap_or(-1));
-        }
+        close_numbers(first, sys::descriptor_limit().clamp(65_536, 1 << 20));
+    }
+}
+
+fn close_numbers(first: u32, end: u32) {
+    for fd in first..end {
+        sys::close(i32::try_from(fd).unwrap_or(-1));
     }
 }
 
 fn close_listed(first: u32) -> Result<()> {
-    let list = sys::openat(CWD, c"/proc/self/fd", O_DIRECTORY, 0)?;
+    let list = procfs::own_descriptors()?;
     let mut buffer = [0; 2048];
     loop {
         let count = sys::getdents(list.raw(), &mut buffer)?;

@@ -1,7 +1,7 @@
 //! Paths that are hidden or made read-only.
 
 use super::Init;
-use super::mounts::attach_readonly;
+use super::mounts::{attach_readonly, make_readonly};
 use super::sys::{self, Errno, Fd, O_PATH, RESOLVE_IN_ROOT, RESOLVE_NO_MAGICLINKS, Result};
 use super::wire::Record;
 
@@ -58,6 +58,11 @@ impl Init {
                 continue;
             };
             self.detail.set(path.to_bytes());
+            if sys::fstat(root)?.same(&sys::fstat(target.raw())?) {
+                // A cover on the root would only be seen by those who enter it anew.
+                make_readonly(root)?;
+                continue;
+            }
             let cover = sys::clone_tree(target.raw(), c"", true)?;
             attach_readonly(cover.raw(), target.raw())?;
         }

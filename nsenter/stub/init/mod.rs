@@ -10,6 +10,7 @@ mod mounts;
 mod namespaces;
 mod paths;
 mod process;
+mod procfs;
 mod words;
 
 use core::ffi::CStr;
@@ -80,6 +81,7 @@ struct Postponed {
     set: u64,
     clear: u64,
     propagation: u64,
+    keep_locked: bool,
 }
 
 /// The process that executes a plan.
@@ -96,6 +98,8 @@ struct Init {
     warnings: Warnings,
     /// The signal this process gets when its parent ends; the kernel forgets it when credentials change.
     death_signal: u32,
+    /// Whether the plan has made this process dumpable.
+    dumpable: bool,
     /// `chdir` was refused and will be tried again.
     directory_refused: bool,
     /// What [`Code::Exec`] runs.
@@ -140,10 +144,13 @@ impl Init {
             return Err(Errno::EINVAL);
         }
         let mut fds = [-1; MAX_SLOTS];
-        for (slot, offset) in plan.inputs().iter().zip(2..) {
-            *fds.get_mut(usize::from(*slot)).ok_or(Errno::EINVAL)? = number(offset)?;
+        for (slot, offset) in plan.inputs().zip(2..) {
+            *fds.get_mut(usize::from(slot)).ok_or(Errno::EINVAL)? = number(offset)?;
         }
         sys::close(number(0)?);
+        // What the parent could not close between clone and execution. From here on every open descriptor is known.
+        let inputs = u32::try_from(plan.inputs().count()).map_err(|_| Errno::EINVAL)?;
+        last::close_inherited(plan_fd.saturating_add(2).saturating_add(inputs));
         let init = Self {
             plan,
             control: number(1)?,
@@ -160,6 +167,7 @@ impl Init {
                 list: [(0, 0); MAX_TOLERATED],
             },
             death_signal: SIGKILL,
+            dumpable: false,
             directory_refused: false,
             program: None,
             home: None,
@@ -169,8 +177,12 @@ impl Init {
         Ok(init)
     }
 
-    /// Asks the kernel for the death signal, again after each change of credentials.
+    /// Asks the kernel for the death signal, again after each change of credentials; and for not being dumpable, which
+    /// such a change may undo (`fs.suid_dumpable`).
     fn arm(&self) -> Result<()> {
+        if !self.dumpable {
+            sys::prctl(4, 0, 0)?;
+        }
         let signal = usize::try_from(self.death_signal).map_err(|_| Errno::EINVAL)?;
         sys::prctl(1, signal, 0).map(drop)
     }
@@ -218,7 +230,10 @@ impl Init {
             Code::Close => self.empty(r.a),
             Code::Jump => Ok(()),
 
-            Code::Dumpable => sys::prctl(4, usize::from(r.a != 0), 0).map(drop),
+            Code::Dumpable => {
+                self.dumpable = r.a != 0;
+                sys::prctl(4, usize::from(self.dumpable), 0).map(drop)
+            }
             Code::Name => sys::set_name(self.text(r.p)?),
             Code::DeathSignal => {
                 self.death_signal = r.a;
@@ -297,7 +312,7 @@ impl Init {
             Code::Mask => self.mask(r),
             Code::ReadonlyPaths => self.readonly_paths(r),
             Code::CopyTree => self.copy_tree(r.a, r.b),
-            Code::SetXattr => sys::set_xattr(self.fd(r.a)?, self.text(r.p)?, self.data(r.q)?),
+            Code::SetXattr => procfs::set_xattr(self.fd(r.a)?, self.text(r.p)?, self.data(r.q)?),
             Code::ChangeDirectoryTo => sys::fchdir(self.fd(r.a)?),
 
             Code::Pty => self.pty(r),
@@ -402,7 +417,8 @@ impl Init {
         let right = (r.b & 1 == 0 || stat.file_type() == r.c)
             && (r.b & 2 == 0 || stat.device() == (r.d, r.e))
             && (r.b & 4 == 0 || stat.ino == r.x)
-            && (r.b & 8 == 0 || sys::fstatfs(fd)?.0 == r.y);
+            && (r.b & 8 == 0 || sys::fstatfs(fd)?.0 == r.y)
+            && (r.b & 16 == 0 || sys::fstatfs(fd)?.0 != r.z);
         if right { Ok(()) } else { Err(Errno::EBADMSG) }
     }
 

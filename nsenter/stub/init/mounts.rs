@@ -3,12 +3,12 @@
 use core::ffi::CStr;
 
 use super::sys::{
-    self, CWD, Errno, FdPath, MNT_DETACH, MS_BIND, MS_MOVE, MS_REC, MS_REMOUNT, MS_SLAVE,
-    O_DIRECTORY, O_PATH, Result,
+    self, CWD, Errno, MNT_DETACH, MS_BIND, MS_MOVE, MS_REC, MS_REMOUNT, MS_SLAVE, O_DIRECTORY,
+    O_PATH, Result,
 };
-use super::wire::{NONE, Record, View};
+use super::wire::{NONE, Record, View, u16_at};
 use super::words::Text;
-use super::{Init, Postponed};
+use super::{Init, Postponed, procfs};
 
 /// `MOUNT_ATTR__ATIME`: one of a class of values, not a set of bits.
 const ATIME: u64 = 0x70;
@@ -58,12 +58,18 @@ impl Init {
         while let Some((kind, after)) = rest.split_first() {
             let key = next_string(after)?;
             rest = after.get(key.count_bytes() + 1..).ok_or(Errno::EINVAL)?;
-            if *kind == b's' {
-                let value = next_string(rest)?;
-                rest = rest.get(value.count_bytes() + 1..).ok_or(Errno::EINVAL)?;
-                sys::fsconfig(context, key, Some(value))?;
-            } else {
-                sys::fsconfig(context, key, None)?;
+            match kind {
+                b's' => {
+                    let value = next_string(rest)?;
+                    rest = rest.get(value.count_bytes() + 1..).ok_or(Errno::EINVAL)?;
+                    sys::fsconfig(context, key, Some(value))?;
+                }
+                b'd' => {
+                    let slot = u16_at(rest, 0).ok_or(Errno::EINVAL)?;
+                    rest = rest.get(2..).ok_or(Errno::EINVAL)?;
+                    sys::fsconfig_fd(context, key, self.fd(slot.into())?)?;
+                }
+                _ => sys::fsconfig(context, key, None)?,
             }
         }
         sys::fsconfig_create(context)?;
@@ -85,9 +91,10 @@ impl Init {
                     set: r.x,
                     clear: r.y,
                     propagation: r.z,
+                    keep_locked,
                 };
                 // Only an attached mount can be changed the old way: at once if it is, else after `Attach`.
-                match remount(mount, &postponed, keep_locked) {
+                match remount(mount, &postponed) {
                     Err(Errno::EINVAL) => self.postpone(postponed),
                     result => result,
                 }
@@ -113,7 +120,7 @@ impl Init {
         sys::move_mount(fd, self.fd(target)?)?;
         for entry in &mut self.postponed {
             if let Some(postponed) = entry.take_if(|postponed| postponed.slot == mount) {
-                remount(fd, &postponed, true)?;
+                remount(fd, &postponed)?;
             }
         }
         Ok(())
@@ -166,47 +173,60 @@ fn mount_flags(attributes: u64) -> u64 {
     attributes & 0xf | atime | directories | links
 }
 
-/// The same change with `mount(2)`, for kernels before 5.12.
-fn remount(mount: i32, change: &Postponed, keep_locked: bool) -> Result<()> {
-    let path = FdPath::new(mount);
+/// The same change with `mount(2)`, for kernels before 5.12. That takes a path: for a directory `.` inside it, which leads nowhere
+/// else, whatever is mounted over it.
+fn remount(mount: i32, change: &Postponed) -> Result<()> {
+    if sys::fstat(mount)?.is_directory() {
+        procfs::inside(mount, || remount_path(mount, c".", change))
+    } else {
+        let descriptors = procfs::own_descriptors()?;
+        procfs::inside(descriptors.raw(), || {
+            remount_path(mount, procfs::name(mount).as_cstr(), change)
+        })
+    }
+}
+
+fn remount_path(mount: i32, path: &CStr, change: &Postponed) -> Result<()> {
     if change.set | change.clear != 0 {
         let present = attributes_of(sys::fstatfs(mount)?.1);
         let wanted = present & !change.clear | change.set;
-        match sys::mount(
-            None,
-            path.as_cstr(),
-            MS_REMOUNT | MS_BIND | mount_flags(wanted),
-        ) {
-            Err(Errno::EPERM) if keep_locked => {
+        match sys::mount(None, path, MS_REMOUNT | MS_BIND | mount_flags(wanted)) {
+            Err(Errno::EPERM) if change.keep_locked => {
                 let (set, clear) = without_locked(mount, change.set, change.clear)?;
                 let wanted = present & !clear | set;
-                sys::mount(
-                    None,
-                    path.as_cstr(),
-                    MS_REMOUNT | MS_BIND | mount_flags(wanted),
-                )?;
+                sys::mount(None, path, MS_REMOUNT | MS_BIND | mount_flags(wanted))?;
             }
             result => result?,
         }
     }
     if change.propagation != 0 {
-        sys::mount(None, path.as_cstr(), change.propagation)?;
+        sys::mount(None, path, change.propagation)?;
     }
     Ok(())
 }
 
-/// Sets read-only on a new mount that is not recursive; on kernels before 5.12 after it is attached.
+const READONLY: Postponed = Postponed {
+    slot: NONE,
+    set: 1,
+    clear: 0,
+    propagation: 0,
+    keep_locked: false,
+};
+
+/// Makes the mount that the descriptor is the root of read-only.
+pub(super) fn make_readonly(mount: i32) -> Result<()> {
+    match sys::mount_setattr(mount, false, READONLY.set, 0, 0) {
+        Err(Errno::ENOSYS) => remount(mount, &READONLY),
+        result => result,
+    }
+}
+
+/// Attaches a new mount that is made read-only before; on kernels before 5.12 right after.
 pub(super) fn attach_readonly(mount: i32, target: i32) -> Result<()> {
-    let change = Postponed {
-        slot: NONE,
-        set: 1,
-        clear: 0,
-        propagation: 0,
-    };
-    match sys::mount_setattr(mount, false, change.set, 0, 0) {
+    match sys::mount_setattr(mount, false, READONLY.set, 0, 0) {
         Err(Errno::ENOSYS) => {
             sys::move_mount(mount, target)?;
-            remount(mount, &change, true)
+            remount(mount, &READONLY)
         }
         result => {
             result?;

@@ -6,6 +6,7 @@
 use core::ffi::CStr;
 
 use super::Init;
+use super::procfs::PROC_SUPER_MAGIC;
 use super::sys::{
     self, Errno, Fd, O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_PATH, O_WRONLY, RESOLVE_IN_ROOT,
     RESOLVE_NO_MAGICLINKS, RESOLVE_NO_SYMLINKS, Result,
@@ -13,7 +14,6 @@ use super::sys::{
 use super::wire::Record;
 use super::words::Text;
 
-const PROC_SUPER_MAGIC: u64 = 0x9fa0;
 const MAX_LINKS: u32 = 40;
 /// How often something may vanish again that was just made, before it is taken for an attack.
 const MAX_RACES: u32 = 64;
@@ -50,7 +50,18 @@ pub(super) fn make(root: i32, path: &CStr, directory: bool) -> Result<(Fd, bool)
         Err(Errno::ENOENT) => walk(root, path, directory)?,
         result => (result?, false),
     };
-    not_the_root(root, fd).map(|fd| (fd, made))
+    let fd = not_the_root(root, fd)?;
+    // A link of an image must not lead a mount over the container's procfs, where the kernel's switches are. A path that
+    // says itself that it lies there is for the plan to judge.
+    if !names_proc(path.to_bytes()) && sys::fstatfs(fd.raw())?.0 == PROC_SUPER_MAGIC {
+        return Err(Errno::ELOOP);
+    }
+    Ok((fd, made))
+}
+
+/// Whether the first component is `proc`.
+fn names_proc(path: &[u8]) -> bool {
+    component(path, 0).and_then(|(start, end)| path.get(start..end)) == Some(b"proc")
 }
 
 /// Opens a directory below `root` none of whose components is a symlink, making what is missing.

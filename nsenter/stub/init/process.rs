@@ -19,9 +19,15 @@ pub(super) fn bounding_set(keep: u64, last: u32) -> Result<()> {
     for capability in 0..=last.min(63) {
         let kept = keep >> capability & 1 == 1;
         let number = usize::try_from(capability).map_err(|_| Errno::EINVAL)?;
-        // PR_CAPBSET_READ, PR_CAPBSET_DROP; EINVAL: the kernel does not know it.
-        if !kept && sys::prctl(23, number, 0) == Ok(1) {
-            sys::prctl(24, number, 0)?;
+        if kept {
+            continue;
+        }
+        // PR_CAPBSET_READ, PR_CAPBSET_DROP.
+        match sys::prctl(23, number, 0) {
+            // Dropped already, or not known to the kernel.
+            Ok(0) | Err(Errno::EINVAL) => {}
+            Ok(_) => drop(sys::prctl(24, number, 0)?),
+            Err(e) => return Err(e),
         }
     }
     Ok(())

@@ -121,6 +121,7 @@ pub(crate) const O_NOFOLLOW: u32 = 0o100_000;
 pub(crate) mod number {
     macro_rules! numbers { ($($name:ident = $number:literal,)*) => { $(pub(crate) const $name: usize = $number;)* }; }
     numbers! {
+        PRLIMIT64 = 261, GETPPID = 173,
         PWRITE64 = 68,
         SETXATTR = 5, FSETXATTR = 7, FGETXATTR = 10, FLISTXATTR = 13,
         GETCWD = 17, DUP3 = 24,

@@ -239,6 +239,24 @@ pub(crate) fn close_from(first: u32) -> Result<()> {
     unsafe { call!(CLOSE_RANGE, first, u32::MAX, 0) }.map(drop)
 }
 
+/// The highest number of descriptors this process could ever have had, as far as its hard limit says.
+pub(crate) fn descriptor_limit() -> u32 {
+    let mut limit = [0_u64; 2];
+    // SAFETY: RLIMIT_NOFILE is 7; the kernel fills a struct rlimit64.
+    let result = unsafe { call!(PRLIMIT64, 0, 7, 0, limit.as_mut_ptr()) };
+    let [_, hard] = limit;
+    match result {
+        Ok(_) => u32::try_from(hard).unwrap_or(u32::MAX),
+        Err(_) => 0,
+    }
+}
+
+/// `fcntl(F_GETPIPE_SZ)`: what a pipe takes without a reader.
+pub(crate) fn pipe_capacity(fd: i32) -> Result<usize> {
+    // SAFETY: no pointer.
+    unsafe { call!(FCNTL, fd, 1032) }
+}
+
 /// `pipe2(O_CLOEXEC)`: the reading and the writing end.
 pub(crate) fn pipe() -> Result<(Fd, Fd)> {
     let mut ends = [0_i32; 2];
@@ -584,18 +602,16 @@ pub(crate) fn lchownat(dir: i32, name: &CStr, uid: u32, gid: u32) -> Result<()> 
     unsafe { call!(FCHOWNAT, dir, name.as_ptr(), uid, gid, AT_SYMLINK_NOFOLLOW) }.map(drop)
 }
 
-/// Changes the mode of what a descriptor refers to, also an `O_PATH` one: `fchmodat2(2)` (Linux 6.6), before through `/proc/self/fd`.
-pub(crate) fn chmod(fd: i32, mode: u32) -> Result<()> {
+/// `fchmodat2(AT_EMPTY_PATH)` (Linux 6.6): also for an `O_PATH` descriptor.
+pub(crate) fn fchmodat2(fd: i32, mode: u32) -> Result<()> {
     // SAFETY: a NUL-terminated empty path.
-    match unsafe { call!(FCHMODAT2, fd, c"".as_ptr(), mode, AT_EMPTY_PATH) } {
-        // EPERM is what filters say that do not know the call.
-        Err(Errno::ENOSYS | Errno::EPERM) => {
-            let path = FdPath::new(fd);
-            // SAFETY: a NUL-terminated path.
-            unsafe { call!(FCHMODAT, CWD, path.as_cstr().as_ptr(), mode) }.map(drop)
-        }
-        result => result.map(drop),
-    }
+    unsafe { call!(FCHMODAT2, fd, c"".as_ptr(), mode, AT_EMPTY_PATH) }.map(drop)
+}
+
+/// `fchmodat(2)`; follows a last symlink.
+pub(crate) fn fchmodat(dir: i32, name: &CStr, mode: u32) -> Result<()> {
+    // SAFETY: a NUL-terminated name.
+    unsafe { call!(FCHMODAT, dir, name.as_ptr(), mode) }.map(drop)
 }
 
 /// `fchmod(2)`.
@@ -633,27 +649,26 @@ pub(crate) fn getdents(fd: i32, buffer: &mut [u8]) -> Result<usize> {
     unsafe { call!(GETDENTS64, fd, buffer.as_mut_ptr(), buffer.len()) }
 }
 
-/// `fsetxattr(2)`; for an `O_PATH` descriptor through `/proc/self/fd`.
-pub(crate) fn set_xattr(fd: i32, name: &CStr, value: &[u8]) -> Result<()> {
+/// `fsetxattr(2)`; an `O_PATH` descriptor is `EBADF`.
+pub(crate) fn fsetxattr(fd: i32, name: &CStr, value: &[u8]) -> Result<()> {
     // SAFETY: a NUL-terminated name and a slice.
-    match unsafe { call!(FSETXATTR, fd, name.as_ptr(), value.as_ptr(), value.len(), 0) } {
-        Err(Errno::EBADF) => {
-            let path = FdPath::new(fd);
-            // SAFETY: as above, with a NUL-terminated path.
-            unsafe {
-                call!(
-                    SETXATTR,
-                    path.as_cstr().as_ptr(),
-                    name.as_ptr(),
-                    value.as_ptr(),
-                    value.len(),
-                    0
-                )
-            }
-            .map(drop)
-        }
-        result => result.map(drop),
+    unsafe { call!(FSETXATTR, fd, name.as_ptr(), value.as_ptr(), value.len(), 0) }.map(drop)
+}
+
+/// `setxattr(2)`; follows a last symlink.
+pub(crate) fn setxattr(path: &CStr, name: &CStr, value: &[u8]) -> Result<()> {
+    // SAFETY: NUL-terminated strings and a slice.
+    unsafe {
+        call!(
+            SETXATTR,
+            path.as_ptr(),
+            name.as_ptr(),
+            value.as_ptr(),
+            value.len(),
+            0
+        )
     }
+    .map(drop)
 }
 
 /// `flistxattr(2)`: names, each followed by a NUL.
@@ -680,37 +695,6 @@ pub(crate) fn get_xattr(fd: i32, name: &CStr, buffer: &mut [u8]) -> Result<usize
 pub(crate) fn may_execute(path: &CStr) -> Result<()> {
     // SAFETY: a NUL-terminated path.
     unsafe { call!(FACCESSAT2, CWD, path.as_ptr(), 1, 0x200) }.map(drop)
-}
-
-/// `/proc/self/fd/N` as a string.
-pub(crate) struct FdPath([u8; 32]);
-
-impl FdPath {
-    /// The path of this descriptor.
-    pub(crate) fn new(fd: i32) -> Self {
-        let mut text = [0; 32];
-        let mut digits = [0; 10];
-        let mut rest = fd.max(0);
-        let mut count = 0;
-        for digit in &mut digits {
-            *digit = b'0' + (rest % 10) as u8;
-            rest /= 10;
-            count += 1;
-            if rest == 0 {
-                break;
-            }
-        }
-        let number = digits.iter().take(count).rev();
-        for (to, from) in text.iter_mut().zip(b"/proc/self/fd/".iter().chain(number)) {
-            *to = *from;
-        }
-        Self(text)
-    }
-
-    /// The string.
-    pub(crate) fn as_cstr(&self) -> &CStr {
-        CStr::from_bytes_until_nul(&self.0).unwrap_or(c"")
-    }
 }
 
 // ---- mounts --------------------------------------------------------------------------------------------------------
@@ -772,6 +756,12 @@ pub(crate) fn fsconfig(context: i32, key: &CStr, value: Option<&CStr>) -> Result
     let command = u32::from(value.is_some());
     // SAFETY: NUL-terminated strings or null.
     unsafe { call!(FSCONFIG, context, command, key.as_ptr(), pointer(value), 0) }.map(drop)
+}
+
+/// `fsconfig(FSCONFIG_SET_FD)`.
+pub(crate) fn fsconfig_fd(context: i32, key: &CStr, fd: i32) -> Result<()> {
+    // SAFETY: a NUL-terminated string and null.
+    unsafe { call!(FSCONFIG, context, 5, key.as_ptr(), 0, fd) }.map(drop)
 }
 
 /// `fsconfig(FSCONFIG_CMD_CREATE)`.
@@ -851,6 +841,12 @@ pub(crate) fn set_name(name: &CStr) -> Result<()> {
 pub(crate) fn getpid() -> u32 {
     // SAFETY: no argument.
     unsafe { call!(GETPID) }.map_or(0, |pid| pid as u32)
+}
+
+/// `getppid(2)`.
+pub(crate) fn getppid() -> u32 {
+    // SAFETY: no argument.
+    unsafe { call!(GETPPID) }.map_or(0, |pid| pid as u32)
 }
 
 /// `setsid(2)`.

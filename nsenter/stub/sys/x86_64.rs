@@ -122,6 +122,7 @@ pub(crate) const O_NOFOLLOW: u32 = 0o400_000;
 pub(crate) mod number {
     macro_rules! numbers { ($($name:ident = $number:literal,)*) => { $(pub(crate) const $name: usize = $number;)* }; }
     numbers! {
+        PRLIMIT64 = 302, GETPPID = 110,
         PWRITE64 = 18,
         READ = 0, WRITE = 1, CLOSE = 3, FSTAT = 5, MMAP = 9, RT_SIGACTION = 13, RT_SIGPROCMASK = 14, IOCTL = 16,
         GETPID = 39, SOCKET = 41, SENDMSG = 46, RECVMSG = 47, CLONE = 56, EXECVE = 59, KILL = 62, FCNTL = 72,
