@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use crate::error::{Error, ErrorKind};
 
-/// A signal number, 1..=64.
+/// A signal number, 0..=64. Number 0 sends nothing and only finds out whether the process is there (`kill(2)`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Signal(u8);
 
@@ -60,7 +60,7 @@ impl Signal {
     #[must_use]
     pub fn from_number(number: i32) -> Option<Self> {
         match u8::try_from(number) {
-            Ok(number @ 1..=64) => Some(Self(number)),
+            Ok(number @ 0..=64) => Some(Self(number)),
             _ => None,
         }
     }

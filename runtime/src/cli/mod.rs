@@ -68,6 +68,7 @@ static GLOBAL_FLAGS: &[Flag] = &[
 
 /// The commands, in the order of the help.
 static COMMANDS: &[&Command] = &[
+    &commands::checkpoint::CHECKPOINT,
     &commands::create::COMMAND,
     &commands::delete::COMMAND,
     &commands::events::COMMAND,
@@ -78,6 +79,7 @@ static COMMANDS: &[&Command] = &[
     &commands::pause::COMMAND,
     &commands::plan::COMMAND,
     &commands::ps::COMMAND,
+    &commands::checkpoint::RESTORE,
     &commands::resume::COMMAND,
     &commands::run::COMMAND,
     &commands::spec::COMMAND,

@@ -1,7 +1,7 @@
 //! Where the state of containers is kept.
 
 use std::env;
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use super::failure::Failure;
@@ -39,11 +39,16 @@ fn explicit(typed: &Path) -> Result<PathBuf, Failure> {
     }
     let absolute =
         std::path::absolute(typed).map_err(|error| Failure::io("resolve --root", error))?;
-    let resolved = absolute.canonicalize().unwrap_or_else(|_| absolute.clone());
-    if resolved.parent().is_none() || lexically_root(&absolute) {
+    if is_root(&absolute) || lexically_root(&absolute) {
         return Err(refused());
     }
     Ok(absolute)
+}
+
+/// Whether a path leads to the root directory, through whatever links.
+fn is_root(path: &Path) -> bool {
+    let identity = |path: &Path| path.metadata().map(|found| (found.dev(), found.ino())).ok();
+    identity(path).is_some_and(|found| identity(Path::new("/")) == Some(found))
 }
 
 /// Whether a path that need not exist leads to `/`, its `..` taken lexically.

@@ -3,15 +3,16 @@
 /// The version of this package.
 pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// The commit this program was built from, if the build said so (environment variable `COFFERDAM_COMMIT`).
-pub(crate) const COMMIT: Option<&str> = option_env!("COFFERDAM_COMMIT");
+/// The commit this program was built from, as the build said in the environment variable `COFFERDAM_COMMIT`.
+pub(crate) const COMMIT: &str = match option_env!("COFFERDAM_COMMIT") {
+    Some(commit) => commit,
+    None => "unknown",
+};
 
 /// What follows the words `NAME version `: the number, then a line for each thing engines and bug reports ask for.
 pub(crate) fn lines() -> String {
     let mut text = format!("{VERSION}\n");
-    if let Some(commit) = COMMIT {
-        text.push_str(&format!("commit: {commit}\n"));
-    }
+    text.push_str(&format!("commit: {COMMIT}\n"));
     text.push_str(&format!("spec: {}\n", configs::oci::VERSION));
     if let Some(version) = seccomp::features().libseccomp_version {
         text.push_str(&format!("libseccomp: {version}\n"));
@@ -28,9 +29,7 @@ mod tests {
         let text = lines();
         let mut lines = text.lines();
         assert_eq!(lines.next(), Some(VERSION));
-        if let Some(commit) = COMMIT {
-            assert_eq!(lines.next(), Some(format!("commit: {commit}").as_str()));
-        }
+        assert_eq!(lines.next(), Some(format!("commit: {COMMIT}").as_str()));
         assert_eq!(lines.next(), Some("spec: 1.3.0"));
     }
 }

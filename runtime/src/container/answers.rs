@@ -162,10 +162,11 @@ impl Parent<'_> {
         }
     }
 
-    fn prepare_ready(&mut self, process: &ProcessRef<'_>, warnings: &Warnings) -> Result<()> {
-        let ambient = capability_names(warnings.ambient());
-        self.warnings
-            .extend(ambient.map(|name| format!("can't raise ambient capability {name}: operation not permitted")));
+    fn prepare_ready(&mut self, process: &ProcessRef<'_>) -> Result<()> {
+        log::debug!(
+            "child process in init(): ready as process {}",
+            process.pid()
+        );
         limits::set(process.pid(), self.rlimits)?;
         if self.pidfd_name == STANDARD {
             self.send_pidfd(process)?;
@@ -181,6 +182,13 @@ impl Parent<'_> {
 pub(crate) const STANDARD: &str = "standard";
 /// The same for a process that joins a container.
 pub(crate) const SETNS: &str = "setns";
+
+/// What the stub could not do and is no failure, in words.
+pub(crate) fn words(warnings: &Warnings) -> impl Iterator<Item = String> {
+    // The only reason the kernel has: the capability is not both permitted and inheritable.
+    capability_names(warnings.ambient())
+        .map(|name| format!("can't raise ambient capability {name}: operation not permitted"))
+}
 
 fn capability_names(set: u64) -> impl Iterator<Item = String> {
     (0..64).filter(move |bit| set >> bit & 1 == 1).map(|bit| {
@@ -267,8 +275,8 @@ impl Answers for Parent<'_> {
         Ok(home.into_os_string().into_vec())
     }
 
-    fn ready(&mut self, process: &ProcessRef<'_>, warnings: &Warnings) -> Result<(), Refusal> {
-        self.prepare_ready(process, warnings).map_err(refuse)
+    fn ready(&mut self, process: &ProcessRef<'_>, _: &Warnings) -> Result<(), Refusal> {
+        self.prepare_ready(process).map_err(refuse)
     }
 
     fn hook(&mut self, context: &str, outcome: HookOutcome) -> Result<(), Refusal> {

@@ -21,7 +21,7 @@ use super::directory::{self, StateDirectory};
 use super::inputs::{Inputs, Sources};
 use super::seccomp::Agent;
 use super::streams::{Receivers, Streams};
-use super::{Container, System, cgroup, hooks, network, rdt, seccomp, wording};
+use super::{Container, System, answers, cgroup, hooks, network, rdt, seccomp, wording};
 use crate::child::Child;
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::ContainerId;
@@ -159,6 +159,10 @@ pub(crate) fn create(
         .start()
         .map_err(|error| Error::system("unable to start container process", error))?;
     let init = unwind.init.insert(init);
+    log::debug!(
+        "nsexec container setup: stub started as process {}",
+        init.pid()
+    );
     drop(inputs);
 
     let config = state.config.clone();
@@ -197,11 +201,16 @@ pub(crate) fn create(
         warnings: told,
         ..
     } = parent;
-    if let Err(error) = served {
-        return Err(explain(wording::init_error(error, &process.args), group));
-    }
+    let served = match served {
+        Ok(served) => served,
+        Err(error) => {
+            return Err(explain(wording::init_error(error, &process.args), group));
+        }
+    };
     warnings.extend(built.warnings);
     warnings.extend(told);
+    warnings.extend(answers::words(served.warnings()));
+    log::debug!("init: closing the pipe to signal completion");
     let Some(init) = unwind.finish() else {
         return Err(Error::new(ErrorKind::Init, "the init process is gone"));
     };

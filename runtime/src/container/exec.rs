@@ -15,7 +15,7 @@ use super::create::{placement, root_user};
 use super::inputs::{Inputs, Sources};
 use super::seccomp::{self, Agent};
 use super::streams::{Receivers, Streams};
-use super::{Container, cgroup, rdt, wording};
+use super::{Container, answers, cgroup, rdt, wording};
 use crate::child::Child;
 use crate::error::{Error, ErrorKind, Result};
 use crate::plan::{self, ExecRequest, HostFacts};
@@ -87,6 +87,10 @@ impl Container {
             .start()
             .map_err(|error| Error::system("unable to start container process", error))?;
         drop(inputs);
+        log::debug!(
+            "nsexec container setup: stub started as process {}",
+            stub.pid()
+        );
         let mut nothing = NothingMore;
         let mut parent = Parent {
             id: &self.id,
@@ -122,18 +126,23 @@ impl Container {
             warnings: told,
             ..
         } = parent;
-        if let Err(error) = served {
-            let error = wording::init_error(error, &process.args);
-            let killed = cgroup::oom_kills(&group) > ooms;
-            let what = if killed {
-                "unable to start container process (possibly OOM-killed)"
-            } else {
-                "unable to start container process"
-            };
-            return Err(error.context(what));
-        }
+        let served = match served {
+            Ok(served) => served,
+            Err(error) => {
+                let error = wording::init_error(error, &process.args);
+                let killed = cgroup::oom_kills(&group) > ooms;
+                let what = if killed {
+                    "unable to start container process (possibly OOM-killed)"
+                } else {
+                    "unable to start container process"
+                };
+                return Err(error.context(what));
+            }
+        };
         warnings.extend(built.warnings);
         warnings.extend(told);
+        warnings.extend(answers::words(served.warnings()));
+        log::debug!("setns_init: about to exec");
         let pid = i32::try_from(stub.pid()).unwrap_or_default();
         let child = Child::new(pid, stub.detach(), &self.id, self.system().family());
         Ok(child
@@ -167,9 +176,12 @@ impl Container {
                 .iter()
                 .map(|(controller, path)| (controller.clone(), PathBuf::from(path)))
                 .collect();
-            return own
-                .sub_cgroup(&paths)
-                .map_err(cgroup::failed("can't open cgroup"));
+            let what = match own.hierarchy().mode() {
+                cgroups::Mode::V2 => "can't open cgroup",
+                // The words that readers of v1's messages look for.
+                _ => "error adding pid of the new process to cgroups",
+            };
+            return own.sub_cgroup(&paths).map_err(cgroup::failed(what));
         }
         if own.exists() && own.dir().is_some() {
             return Ok(own);

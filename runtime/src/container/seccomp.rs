@@ -19,13 +19,15 @@ pub(crate) fn compile(config: &Config, warnings: &mut Vec<String>) -> Result<Opt
     };
     let compiled = seccomp::compile(&profile(from), Backend::Native)
         .map_err(|error| Error::with(ErrorKind::InvalidConfig, "linux.seccomp", error))?;
-    warnings.extend(
-        compiled
-            .warnings
-            .iter()
-            .map(|warning| format!("linux.seccomp: {warning}")),
-    );
+    for warning in &compiled.warnings {
+        match warning {
+            // Profiles name the calls of all kernels and architectures: nobody wants to hear of each.
+            seccomp::Warning::UnknownSyscall(_) => log::debug!("{warning}"),
+            _ => warnings.push(format!("linux.seccomp: {warning}")),
+        }
+    }
     let program = &compiled.program;
+    log::debug!("seccomp filter flags: {}", program.flags().bits());
     Ok(Some(Filter {
         flags: program.flags().bits(),
         program: program.as_bytes().to_vec(),

@@ -44,9 +44,7 @@ fn features() -> Features {
             "false".to_owned(),
         ),
     ]);
-    if let Some(commit) = version::COMMIT {
-        annotations.insert("io.cofferdam.commit".to_owned(), commit.to_owned());
-    }
+    annotations.insert("io.cofferdam.commit".to_owned(), version::COMMIT.to_owned());
     if let Some(version) = &seccomp.libseccomp_version {
         annotations.insert(
             "io.github.seccomp.libseccomp.version".to_owned(),

@@ -1,5 +1,6 @@
 //! The commands, one a file.
 
+pub(crate) mod checkpoint;
 pub(crate) mod create;
 pub(crate) mod delete;
 pub(crate) mod events;

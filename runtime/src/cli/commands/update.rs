@@ -137,7 +137,7 @@ fn from_flags(parsed: &Parsed) -> Result<Resources, Failure> {
         cpu: Some(cpu),
         memory: Some(memory),
         pids: Some(oci::Pids {
-            limit: parsed.integer("pids-limit").filter(|&limit| limit != 0),
+            limit: parsed.integer("pids-limit"),
         }),
         block_io: Some(oci::BlockIo {
             weight: Some(weight),
