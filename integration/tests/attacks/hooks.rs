@@ -1,0 +1,111 @@
+//! What of a container hooks see (CVE-2025-23266): not its environment, and not its files before its root is theirs.
+
+use std::os::unix::fs::PermissionsExt;
+
+use cofferdam_integration::{Case, need};
+use serde_json::json;
+
+use crate::host::Host;
+
+#[test]
+fn no_variable_of_the_container_reaches_a_hook() {
+    need!(Root, Busybox);
+    let host = Host::new();
+    let mut case = Case::new();
+    let seen = case.bundle.path().join("seen");
+    std::fs::create_dir(&seen).unwrap();
+    std::fs::set_permissions(&seen, PermissionsExt::from_mode(0o777)).unwrap();
+    case.bundle.config["process"]["env"] = json!([
+        "PATH=/evil",
+        "LD_PRELOAD=/evil.so",
+        "LD_LIBRARY_PATH=/evil",
+        "GCONV_PATH=/evil",
+        "BASH_ENV=/evil",
+        "SECRET=in-the-container",
+    ]);
+    case.bundle.args(&["/bin/tiny-true"]);
+    let mut hooks = serde_json::Map::new();
+    for name in [
+        "prestart",
+        "createRuntime",
+        "createContainer",
+        "poststart",
+        "poststop",
+    ] {
+        // /usr/bin/env shows what it got; the shell would add to it.
+        let script = format!(
+            "readlink /proc/self/cwd > {0}/{name}.cwd; readlink /proc/self/ns/mnt > {0}/{name}.mnt; tr '\\0' '\\n' < /proc/self/environ > {0}/{name}.env",
+            seen.display()
+        );
+        hooks.insert(
+            name.to_owned(),
+            json!([{ "path": "/bin/sh", "args": ["sh", "-c", script] }]),
+        );
+    }
+    case.bundle.config["hooks"] = hooks.into();
+    let _ = case
+        .command(&["run", &case.id])
+        .env("SECRET_OF_THE_CALLER", "x")
+        .output()
+        .ok();
+    for name in [
+        "prestart",
+        "createRuntime",
+        "createContainer",
+        "poststart",
+        "poststop",
+    ] {
+        let read = |what: &str| {
+            std::fs::read_to_string(seen.join(format!("{name}.{what}")))
+                .unwrap_or_else(|error| panic!("{name} did not run: {error}"))
+        };
+        let environment = read("env");
+        assert!(
+            ![
+                "evil",
+                "in-the-container",
+                "LD_",
+                "GCONV",
+                "SECRET_OF_THE_CALLER"
+            ]
+            .iter()
+            .any(|word| environment.contains(word)),
+            "{name}: {environment}"
+        );
+        assert!(
+            !read("cwd").contains("rootfs"),
+            "{name} runs in {}",
+            read("cwd")
+        );
+        if name != "createContainer" {
+            let own = std::fs::read_link("/proc/thread-self/ns/mnt").unwrap();
+            assert_eq!(
+                read("mnt").trim(),
+                own.to_str().unwrap(),
+                "{name} runs in the container"
+            );
+        }
+    }
+    host.unchanged("hooks");
+    case.finish();
+}
+
+#[test]
+fn a_hook_of_the_host_is_never_found_in_the_image() {
+    need!(Root, Busybox);
+    let host = Host::new();
+    let mut case = Case::new();
+    // The image has a program where the host has none.
+    let name = format!("/hook-{}", case.id);
+    let inside = case.bundle.rootfs().join(name.trim_start_matches('/'));
+    std::fs::write(&inside, "#!/bin/sh\nexit 0\n").unwrap();
+    std::fs::set_permissions(&inside, PermissionsExt::from_mode(0o755)).unwrap();
+    for point in ["prestart", "createRuntime", "createContainer"] {
+        case.bundle.config["hooks"] = json!({ point: [{ "path": name }] });
+        let output = case.run();
+        assert_ne!(output.code, 0, "{point} was found in the image: {output}");
+        case.nothing_left();
+    }
+    host.unchanged("a hook in the image");
+    case.finish();
+}
