@@ -312,6 +312,7 @@ mod tests {
                 FsOption::String(key, value) => {
                     format!("{}={}", key.to_str().unwrap(), value.to_str().unwrap())
                 }
+                FsOption::Descriptor(key, slot) => format!("{}={slot}", key.to_str().unwrap()),
             })
             .collect()
     }
