@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::io::Read;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use cofferdam::configs::config::{Cgroup, NamespaceType};
@@ -42,7 +43,13 @@ impl Bundle {
         for inside in ["bin", "proc", "sys", "dev", "tmp", "etc"] {
             fs::create_dir_all(rootfs.join(inside)).unwrap();
         }
-        fs::copy(BUSYBOX, rootfs.join("bin/busybox")).unwrap();
+        // By another process: what one thread has open for writing, another thread's new process holds for a moment,
+        // and the kernel executes no file that somebody may write (ETXTBSY).
+        let copied = Command::new(BUSYBOX)
+            .args(["cp", BUSYBOX])
+            .arg(rootfs.join("bin/busybox"))
+            .status();
+        assert!(copied.unwrap().success());
         for applet in APPLETS {
             symlink("busybox", rootfs.join("bin").join(applet)).unwrap();
         }
