@@ -44,6 +44,8 @@ struct Inner {
     /// The real thing, not a test's directory: file system types are checked.
     real: bool,
     own: OnceLock<Membership>,
+    /// Whether this process is in the initial cgroup namespace, found out once.
+    initial_namespace: OnceLock<bool>,
 }
 
 /// One cgroup v1 hierarchy.
@@ -204,6 +206,7 @@ impl Hierarchy {
                 proc,
                 real,
                 own: OnceLock::new(),
+                initial_namespace: OnceLock::new(),
             }),
         }
     }
@@ -322,8 +325,11 @@ impl Hierarchy {
     /// which grows with the number of mounts, need not be read.
     fn mounted_whole(&self, v1: &V1) -> bool {
         let inode = |path: &Path| rustix::fs::stat(path).ok().map(|stat| stat.st_ino);
-        inode(&self.path().join(&v1.directory)) == Some(ROOT_INODE)
-            && inode(Path::new("/proc/self/ns/cgroup")) == Some(INITIAL_NAMESPACE)
+        let initial = *self
+            .inner
+            .initial_namespace
+            .get_or_init(|| inode(Path::new("/proc/self/ns/cgroup")) == Some(INITIAL_NAMESPACE));
+        initial && inode(&self.path().join(&v1.directory)) == Some(ROOT_INODE)
     }
 }
 

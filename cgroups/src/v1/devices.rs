@@ -1,6 +1,7 @@
 //! The `devices` controller: the shortest way from the list it has to the one it shall have.
 
 use devices::{Emulator, Rule};
+use rustix::fs::OFlags;
 
 use crate::{Error, ErrorKind, Result, dir::Dir};
 
@@ -15,13 +16,18 @@ pub(super) fn apply(dir: &Dir, rules: &[Rule]) -> Result<Option<String>> {
     let invalid = |error: devices::Error| Error::because(ErrorKind::Devices, "device rules", error);
     let target = Emulator::from_rules(rules).map_err(invalid)?;
     let list = || Emulator::parse_list(&dir.read("devices.list")?).map_err(invalid);
-    for step in list()?.transition_to(&target) {
-        let file = if step.allow {
+    let steps = list()?.transition_to(&target);
+    // Consecutive steps of one kind share an open file.
+    for group in steps.chunk_by(|one, other| one.allow == other.allow) {
+        let name = if group.first().is_some_and(|step| step.allow) {
             "devices.allow"
         } else {
             "devices.deny"
         };
-        dir.write(file, &step.to_string())?;
+        let file = dir.open(name, OFlags::WRONLY)?;
+        for step in group {
+            dir.write_to(&file, name, &step.to_string())?;
+        }
     }
     let now = list()?;
     // What an allow-by-default cgroup denies, the kernel does not list.
