@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use cofferdam_integration::{Case, need};
+use cofferdam_integration::{Case, Limited, need};
 use serde_json::json;
 
 fn namespace(pid: &str, name: &str) -> PathBuf {
@@ -137,6 +137,44 @@ fn the_processes_of_another_container_can_be_joined() {
     let output = second.inside("cat /proc/1/comm; test $$ -gt 1 && echo not first");
     assert_eq!(output.lines(), ["sleep", "not first"]);
     second.finish();
+    first.delete();
+}
+
+#[test]
+fn the_user_namespace_of_another_container_can_be_joined() {
+    need!(Root, Busybox, Cofferdam);
+    let mut first = Case::new();
+    first
+        .bundle
+        .user_namespace(100_000, 65_536)
+        .args(&["/bin/sleep", "1000"]);
+    first.start();
+    let own = format!("/proc/{}/ns/user", first.pid());
+    // By the name that procfs has for it, and by one that tells nothing of a process.
+    let elsewhere = tempfile::NamedTempFile::new().unwrap();
+    let path = elsewhere.path().to_str().unwrap();
+    let _ = Limited::new("mount")
+        .args(["--bind", &own, path])
+        .output()
+        .ok();
+    for path in [&own, path] {
+        let mut second = Case::new();
+        second
+            .bundle
+            .user_namespace(100_000, 65_536)
+            .without_namespace("user");
+        second.bundle.config["linux"]["uidMappings"] = json!([]);
+        second.bundle.config["linux"]["gidMappings"] = json!([]);
+        second
+            .bundle
+            .namespace(json!({ "type": "user", "path": path }));
+        let output = second.inside("readlink /proc/self/ns/user; id -u; cat /proc/self/uid_map");
+        let inside = PathBuf::from(output.lines()[0]);
+        assert_eq!(inside, namespace(&first.pid().to_string(), "user"));
+        assert_eq!(output.lines()[1], "0");
+        second.finish();
+    }
+    let _ = Limited::new("umount").args([path]).output().ok();
     first.delete();
 }
 
