@@ -15,7 +15,8 @@ pub struct InheritedDescriptors {
 }
 
 impl InheritedDescriptors {
-    /// Takes the snapshot. Call it first in `main`, before anything else opens a file.
+    /// Takes the snapshot. Call it first in `main`, before anything else opens a file. All but the standard streams become
+    /// close-on-exec.
     ///
     /// # Errors
     /// [`ErrorKind::System`](crate::ErrorKind::System) if `/proc/self/fd` cannot be read.
@@ -31,6 +32,10 @@ impl InheritedDescriptors {
         for number in listed {
             if sys::duplicate(number).map_err(failed)?.is_some() {
                 numbers.insert(number);
+                if number > 2 {
+                    // What is passed on is passed by duplicates, nothing by accident.
+                    sys::close_on_exec(number).map_err(failed)?;
+                }
             }
         }
         Ok(Self { numbers })
@@ -92,6 +97,21 @@ mod tests {
                 .starts_with("unable to stat preserved-fd 0 (of 2)"),
             "{error}"
         );
+    }
+
+    #[test]
+    fn what_was_inherited_goes_no_further_by_itself() {
+        use rustix::io::{FdFlags, fcntl_dupfd_cloexec, fcntl_getfd, fcntl_setfd};
+        let null = fs::File::open("/dev/null").unwrap();
+        // As a parent without close-on-exec would leave it.
+        let inherited = fcntl_dupfd_cloexec(&null, 600).unwrap();
+        fcntl_setfd(&inherited, FdFlags::empty()).unwrap();
+        let snapshot = InheritedDescriptors::snapshot().unwrap();
+        assert!(snapshot.contains(inherited.as_raw_fd()));
+        assert_eq!(fcntl_getfd(&inherited).unwrap(), FdFlags::CLOEXEC);
+        for stream in 0..3 {
+            assert!(snapshot.contains(stream));
+        }
     }
 
     #[test]

@@ -173,6 +173,18 @@ pub(crate) fn ended_child() -> io::Result<Option<i32>> {
     Ok((pid > 0).then_some(pid))
 }
 
+/// Marks a descriptor given by number close-on-exec; one that is not open is no error.
+pub(crate) fn close_on_exec(number: RawFd) -> io::Result<()> {
+    // SAFETY: F_SETFD takes any number and fails with EBADF for one that is not open.
+    if unsafe { libc::fcntl(number, libc::F_SETFD, libc::FD_CLOEXEC) } < 0 {
+        let error = io::Error::last_os_error();
+        if error.raw_os_error() != Some(libc::EBADF) {
+            return Err(error);
+        }
+    }
+    Ok(())
+}
+
 /// `struct mount_attr` of `mount_setattr(2)`.
 #[repr(C)]
 struct MountAttr {

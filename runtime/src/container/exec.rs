@@ -48,7 +48,7 @@ impl Container {
         let group = self.group_to_join(&process)?;
         let tasks = match group.self_join_files() {
             Err(_) if config.rootless_cgroups => Vec::new(),
-            other => other.map_err(cgroup::failed("can't open cgroup"))?,
+            other => other.map_err(cgroup::failed(cannot_join(&group)))?,
         };
         let mut placement = placement(&group, &tasks);
         placement.outside = paused;
@@ -82,6 +82,12 @@ impl Container {
             },
         };
         let rdt = config.intel_rdt.as_ref().map(rdt::settings);
+        if log::log_enabled!(log::Level::Debug) {
+            log::debug!(
+                "nsexec container setup: affinity: {:#x}",
+                initial_cpus(&config, &process)
+            );
+        }
         let ooms = cgroup::oom_kills(&group);
         let mut stub = spawn
             .start()
@@ -176,12 +182,9 @@ impl Container {
                 .iter()
                 .map(|(controller, path)| (controller.clone(), PathBuf::from(path)))
                 .collect();
-            let what = match own.hierarchy().mode() {
-                cgroups::Mode::V2 => "can't open cgroup",
-                // The words that readers of v1's messages look for.
-                _ => "error adding pid of the new process to cgroups",
-            };
-            return own.sub_cgroup(&paths).map_err(cgroup::failed(what));
+            return own
+                .sub_cgroup(&paths)
+                .map_err(cgroup::failed(cannot_join(&own)));
         }
         if own.exists() && own.dir().is_some() {
             return Ok(own);
@@ -196,6 +199,32 @@ impl Container {
         }
         Ok(own)
     }
+}
+
+/// The words that readers of messages look for: with cgroup v1 the failure used to be one of writing the pid.
+fn cannot_join(group: &Cgroup) -> &'static str {
+    match group.hierarchy().mode() {
+        cgroups::Mode::V2 => "can't open cgroup",
+        _ => "error adding pid of the new process to cgroups",
+    }
+}
+
+/// The CPUs that the process starts on, the first 64 as a mask, for the log.
+fn initial_cpus(config: &Config, process: &Process) -> u64 {
+    let affinity = process
+        .cpu_affinity
+        .as_ref()
+        .or(config.exec_cpu_affinity.as_ref());
+    if let Some(initial) = affinity.and_then(|affinity| affinity.initial.as_ref()) {
+        return initial.words().first().copied().unwrap_or(0);
+    }
+    // Inherited from this thread.
+    let Ok(inherited) = rustix::thread::sched_getaffinity(None) else {
+        return 0;
+    };
+    (0..64)
+        .filter(|cpu| inherited.is_set(*cpu))
+        .fold(0, |mask, cpu| mask | 1 << cpu)
 }
 
 fn check(config: &Config, process: &Process) -> Result<()> {
