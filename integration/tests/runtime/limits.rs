@@ -87,6 +87,19 @@ fn update_changes_what_is_given() {
 }
 
 #[test]
+fn no_processes_is_a_limit_of_one() {
+    need!(Root, Busybox, CgroupV1, Cofferdam);
+    let case = limited(json!({ "pids": { "limit": 20 } }));
+    let read = || cgroup::read("pids", &case.cgroup(), "pids.max");
+    for (given, limit) in [("0", "1"), ("-1", "max"), ("7", "7")] {
+        let flag = format!("--pids-limit={given}");
+        let _ = case.call(&["update", &flag, &case.id]).ok();
+        assert_eq!(read(), limit);
+    }
+    case.delete();
+}
+
+#[test]
 fn an_update_that_the_kernel_refuses_changes_nothing() {
     need!(Root, Busybox, CgroupV1);
     let case = limited(json!({ "memory": { "limit": 64 << 20 } }));

@@ -80,19 +80,15 @@ fn block_devices(stored: &mut Resources, wanted: &oci::BlockIo) {
         stored.blkio_leaf_weight = weight;
     }
     for device in &wanted.weight_device {
-        let same = |stored: &&mut WeightDevice| {
-            (stored.major, stored.minor) == (device.major, device.minor)
-        };
-        let new = WeightDevice {
+        stored
+            .blkio_weight_device
+            .retain(|old| (old.major, old.minor) != (device.major, device.minor));
+        stored.blkio_weight_device.push(WeightDevice {
             major: device.major,
             minor: device.minor,
             weight: device.weight.unwrap_or_default(),
             leaf_weight: device.leaf_weight.unwrap_or_default(),
-        };
-        match stored.blkio_weight_device.iter_mut().find(same) {
-            Some(old) => *old = new,
-            None => stored.blkio_weight_device.push(new),
-        }
+        });
     }
     throttle(
         &mut stored.blkio_throttle_read_bps_device,
@@ -112,16 +108,12 @@ fn block_devices(stored: &mut Resources, wanted: &oci::BlockIo) {
     );
 }
 
-/// Changes the limit of devices that have one, adds it for others; the last of several for one device counts.
+/// Sets the limits of devices. A device may stand in either list more than once: the last of what is wanted counts, and
+/// nothing stored for that device stays.
 fn throttle(stored: &mut Vec<ThrottleDevice>, wanted: &[ThrottleDevice]) {
     for &device in wanted {
-        match stored
-            .iter_mut()
-            .find(|stored| (stored.major, stored.minor) == (device.major, device.minor))
-        {
-            Some(old) => *old = device,
-            None => stored.push(device),
-        }
+        stored.retain(|old| (old.major, old.minor) != (device.major, device.minor));
+        stored.push(device);
     }
 }
 
@@ -258,7 +250,7 @@ mod tests {
             rate,
         };
         let mut stored = Resources {
-            blkio_throttle_read_bps_device: vec![device(0, 1)],
+            blkio_throttle_read_bps_device: vec![device(0, 1), device(0, 5)],
             ..Resources::default()
         };
         let block_io = oci::BlockIo {
