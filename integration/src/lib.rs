@@ -25,6 +25,7 @@ pub mod cgroup;
 pub mod console;
 pub mod engine;
 pub mod leftovers;
+pub mod library;
 pub mod limited;
 pub mod needs;
 pub mod program;

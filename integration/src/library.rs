@@ -1,0 +1,97 @@
+//! Containers made through the library, as a host program makes them.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use configs::oci::Spec;
+use configs::{Config, HostInfo, specconv};
+use runtime::{ContainerId, ExitStatus, Process, Runtime, Stdio};
+use serde_json::json;
+
+use crate::tiny_program;
+
+/// A state root and a root file system that holds `/bin/true` and nothing else.
+#[derive(Debug)]
+pub struct Host {
+    runtime: Runtime,
+    rootfs: PathBuf,
+    scratch: tempfile::TempDir,
+}
+
+impl Host {
+    /// In a temporary folder on tmpfs.
+    pub fn new() -> Self {
+        let scratch = tempfile::Builder::new()
+            .prefix("cofferdam-host-")
+            .tempdir_in("/dev/shm")
+            .unwrap();
+        let rootfs = scratch.path().join("rootfs");
+        fs::create_dir_all(rootfs.join("bin")).unwrap();
+        tiny_program::write(&rootfs.join("bin/true"), tiny_program::TRUE).unwrap();
+        let runtime = Runtime::new(scratch.path().join("root")).unwrap();
+        Self {
+            runtime,
+            rootfs,
+            scratch,
+        }
+    }
+
+    /// The whole life of one container: created, started, waited for, destroyed.
+    pub fn life(&self, id: &str) -> ExitStatus {
+        let id: ContainerId = id.parse().unwrap();
+        let mut process = Process::new(["/bin/true"]);
+        process
+            .stdin(Stdio::Null)
+            .stdout(Stdio::Null)
+            .stderr(Stdio::Null);
+        let container = self
+            .runtime
+            .run(&id, config(id.as_str(), &self.rootfs), process)
+            .unwrap_or_else(|error| panic!("{id}: {}", error.chain()));
+        let status = container.wait().unwrap();
+        container.destroy().unwrap();
+        status
+    }
+
+    /// State directories that are left.
+    pub fn remaining(&self) -> usize {
+        match fs::read_dir(self.scratch.path().join("root")) {
+            Ok(entries) => entries.count(),
+            Err(_) => 0,
+        }
+    }
+}
+
+impl Default for Host {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Descriptors this process has open.
+pub fn open_descriptors() -> usize {
+    fs::read_dir("/proc/self/fd").unwrap().count()
+}
+
+fn config(id: &str, rootfs: &Path) -> Config {
+    let spec = json!({
+        "ociVersion": "1.3.0",
+        "root": {"path": rootfs},
+        "mounts": [{"destination": "/proc", "type": "proc", "source": "proc"}],
+        "linux": {
+            "cgroupsPath": format!("/cofferdam-host-{}-{id}", std::process::id()),
+            "namespaces": [
+                {"type": "pid"}, {"type": "network"}, {"type": "ipc"}, {"type": "uts"}, {"type": "mount"}
+            ]
+        }
+    });
+    let spec = Spec::from_slice(spec.to_string().as_bytes()).unwrap();
+    let options = specconv::Options {
+        id: id.to_owned(),
+        bundle: rootfs.parent().unwrap().to_string_lossy().into_owned(),
+        ..specconv::Options::default()
+    };
+    specconv::convert(&spec, &HostInfo::default(), &options)
+        .unwrap()
+        .0
+}
