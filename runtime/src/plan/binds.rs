@@ -1,11 +1,11 @@
 //! Bind mounts: a tree cloned from what a path shows at that moment.
 
-use configs::config::{Mount, MountFlags, NamespaceType};
+use configs::config::{Mount, MountAttr, MountFlags, NamespaceType};
 use nsenter::plan::{Dir, Expect, Leaf, Op, Slot};
 
 use super::Tag;
 use super::common::Common;
-use super::mount_options::{Change, bind_change};
+use super::mount_options::{BindChange, Change, bind_change};
 use super::mounts::{Entry, PROC_MAGIC, Pending, attach, flags_now, keep_or_close, target};
 use super::rootfs::Rootfs;
 use super::steps::{Steps, c_string};
@@ -50,7 +50,7 @@ pub(super) fn bind(
             ));
         }
         steps.push(
-            entry.context("map the ids of"),
+            entry.context("map ids"),
             Op::LendDescriptor {
                 tag: Tag::IdMap(entry.index).number(),
                 fd: tree,
@@ -65,7 +65,7 @@ pub(super) fn bind(
     let change = bind_change(&wanted, common.host.nosymfollow);
     let lockable = common.in_user_namespace();
     let (explicit, rest) = if lockable {
-        (change.explicit, change.rest)
+        unlockable_first(change)
     } else {
         // Nothing is locked, so one call does it.
         let all = Change {
@@ -77,7 +77,7 @@ pub(super) fn bind(
     if !explicit.is_nothing() {
         attributes_of(
             steps,
-            entry.context("clear flags of"),
+            entry.context("cannot clear locked flags"),
             tree,
             explicit,
             false,
@@ -97,7 +97,7 @@ pub(super) fn bind(
         if !top.is_nothing() {
             attributes_of(
                 steps,
-                entry.context("set the flags of"),
+                entry.context("set flags"),
                 tree,
                 top,
                 false,
@@ -111,7 +111,7 @@ pub(super) fn bind(
         if !change.is_nothing() {
             attributes_of(
                 steps,
-                entry.context("set recursive attributes of"),
+                entry.context("set recursive attributes"),
                 tree,
                 change,
                 true,
@@ -122,6 +122,15 @@ pub(super) fn bind(
     attach(steps, root, entry, tree, target, pending);
     keep_or_close(steps, root, entry, tree);
     Ok(())
+}
+
+/// Moves what can never be locked to the change that keeps nothing.
+fn unlockable_first(change: BindChange) -> (Change, Change) {
+    let never = change.rest.clear & MountAttr::NOSYMFOLLOW;
+    let (mut explicit, mut rest) = (change.explicit, change.rest);
+    explicit.clear |= never;
+    rest.clear &= !never;
+    (explicit, rest)
 }
 
 fn attributes_of(
@@ -160,12 +169,12 @@ fn source(steps: &mut Steps, common: &Common<'_>, entry: &Entry<'_>) -> Result<S
         into: tree,
     };
     if !(common.has(NamespaceType::User) && common.host.effective_uid == 0) {
-        steps.push(entry.context("open the source of the bind mount of"), own);
+        steps.push(entry.context("open the source"), own);
         return Ok(tree);
     }
     let (ask, opened) = (steps.label(), steps.label());
     steps.push_or(
-        entry.context("open the source of the bind mount of"),
+        entry.context("open the source"),
         own,
         &[libc::EACCES, libc::EPERM],
         ask,
@@ -194,14 +203,14 @@ fn source(steps: &mut Steps, common: &Common<'_>, entry: &Entry<'_>) -> Result<S
     steps.close(handle);
     let found = steps.slot();
     steps.push(
-        entry.context("ask the parent for the source of the bind mount of"),
+        entry.context("ask the parent for the source"),
         Op::AskDescriptor {
             tag: Tag::Source(entry.index).number(),
             into: found,
         },
     );
     steps.push(
-        entry.context("clone the source of the bind mount of"),
+        entry.context("clone the source"),
         Op::CloneTree {
             dir: Dir::Slot(found),
             path: c"".to_owned(),

@@ -96,7 +96,7 @@ fn bound(
         into: tree,
     };
     let (hide, done) = (steps.label(), steps.label());
-    let context = entry.context("bind the host's cgroup directory for");
+    let context = entry.context("bind the host's cgroup directory");
     if common.config.rootless_cgroups {
         steps.push_or(context, clone, &[libc::ENOENT], hide);
     } else {
@@ -141,7 +141,7 @@ fn restrict(
     let (set, clear) = (change.rest.set, change.rest.clear | change.explicit.clear);
     if set | clear != 0 {
         steps.push(
-            entry.context("set the flags of"),
+            entry.context("set flags"),
             Op::MountAttributes {
                 mount: tree,
                 set,
@@ -174,7 +174,7 @@ fn legacy(
         ));
     }
     steps.push(
-        entry.context("mount a tmpfs for"),
+        entry.context("mount a tmpfs"),
         Op::NewMount {
             fstype: c"tmpfs".to_owned(),
             source: Some(c"tmpfs".to_owned()),
@@ -206,7 +206,7 @@ fn legacy(
     }
     if entry.mount.flags.contains(MountFlags::RDONLY) {
         steps.push(
-            entry.context("make read-only the tmpfs of"),
+            entry.context("make the tmpfs read-only"),
             Op::MountAttributes {
                 mount: tmpfs,
                 set: MountAttr::RDONLY,

@@ -29,12 +29,12 @@ pub(super) fn make(steps: &mut Steps, common: &Common<'_>, root: &mut Rootfs) ->
         Some(dev) => dev,
         None => {
             let into = steps.slot();
+            // Without a mount of its own it is the image's: that may not lead anywhere else, even inside.
             steps.push(
-                "open /dev",
-                Op::MakePath {
+                "/dev must be an ordinary directory",
+                Op::MakePlainDirectory {
                     root: root.slot,
                     path: c"/dev".to_owned(),
-                    leaf: Leaf::Directory,
                     into,
                 },
             );

@@ -1,6 +1,6 @@
 //! New instances of file systems.
 
-use configs::config::{MountAttr, NamespaceType};
+use configs::config::MountAttr;
 use nsenter::plan::{FsOption, Leaf, Op, Slot};
 
 use super::common::Common;
@@ -22,7 +22,9 @@ pub(super) fn kernel_view(
     let target = steps.slot();
     let path = c_string("mounts.destination", entry.point)?;
     steps.push(
-        format!("filesystem {kind:?} must be mounted on ordinary directory"),
+        entry.context(&format!(
+            "filesystem {kind:?} must be mounted on ordinary directory"
+        )),
         Op::MakePlainDirectory {
             root: root.slot,
             path,
@@ -31,14 +33,10 @@ pub(super) fn kernel_view(
     );
     let mut options = options(kind, flags_now(entry), &entry.mount.data)?;
     if kind == "proc"
-        && let Some(path) = common.config.namespaces.path_of(NamespaceType::Pid)
-        && root.outside_pid_namespace
+        && let Some(namespace) = root.pid_namespace
     {
         // A new procfs shows the namespace of the process that makes it, unless it is told another one (Linux 6.17).
-        options.push(FsOption::String(
-            c"pidns".to_owned(),
-            c_string("linux.namespaces.path", path)?,
-        ));
+        options.push(FsOption::Descriptor(c"pidns".to_owned(), namespace));
     }
     let mount = new_mount(steps, entry, options, None)?;
     attach(steps, root, entry, mount, target, Pending::default());
@@ -128,7 +126,7 @@ pub(super) fn file_system(
             )));
         }
         steps.push(
-            entry.context("copy the content of the mount point to"),
+            entry.context("copy the content of the mount point"),
             Op::CopyTree {
                 from: target,
                 to: tree,

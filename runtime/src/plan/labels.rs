@@ -3,12 +3,9 @@
 use nsenter::plan::{Dir, Expect, Op, Slot};
 
 use super::common::Common;
-use super::mounts::PROC_MAGIC;
+use super::mounts::{PROC_MAGIC, PROC_ROOT_INODE};
 use super::steps::{Steps, c_string};
-use crate::Result;
-
-/// Inode of the root directory of every procfs (`PROC_ROOT_INO`).
-const PROC_ROOT_INODE: u64 = 1;
+use crate::{Error, ErrorKind, Result};
 
 /// The host's procfs, if some step of the plan needs it.
 #[derive(Debug)]
@@ -79,36 +76,47 @@ fn open_attribute(proc: Slot, name: &str, into: Slot) -> Result<Op> {
     })
 }
 
+/// The file that takes the label of new keys, opened twice: the kernel takes one write an open file.
+#[derive(Debug)]
+pub(super) struct KeyLabel {
+    set: Slot,
+    reset: Slot,
+}
+
+/// Opens what [`keyring`] writes, while the procfs is in sight.
+pub(super) fn open_keycreate(
+    steps: &mut Steps,
+    common: &Common<'_>,
+    proc: &ProcSelf,
+) -> Result<Option<KeyLabel>> {
+    if common.config.no_new_keyring || common.selinux_label().is_none() {
+        return Ok(None);
+    }
+    let set = proc.attribute(steps, "keycreate")?;
+    let reset = proc.attribute(steps, "keycreate")?;
+    Ok(set.zip(reset).map(|(set, reset)| KeyLabel { set, reset }))
+}
+
 /// The session keyring, with the process' label on it.
-pub(super) fn keyring(steps: &mut Steps, common: &Common<'_>, proc: &ProcSelf) -> Result<()> {
+pub(super) fn keyring(
+    steps: &mut Steps,
+    common: &Common<'_>,
+    keycreate: Option<KeyLabel>,
+) -> Result<()> {
+    // The owner may search it: a process that is added later finds it by name, as the same user. Whoever else found it
+    // could join it and have all of its keys.
     const USER_SEARCH: u32 = 0x8_0000;
-    const OTHER_SEARCH: u32 = 0x8;
     if common.config.no_new_keyring {
         return Ok(());
     }
-    let label = match common.selinux_label() {
-        Some(label) => proc
-            .attribute(steps, "keycreate")?
-            .map(|file| (file, label)),
-        None => None,
-    };
-    if let Some((file, label)) = label {
-        steps.push(
-            "set the label of new keys",
-            Op::Write {
-                fd: file,
-                bytes: c_string("process.selinuxLabel", label)?.into_bytes(),
-            },
-        );
+    if let (Some(files), Some(label)) = (&keycreate, common.selinux_label()) {
+        let bytes = c_string("process.selinuxLabel", label)?.into_bytes();
+        let fd = files.set;
+        steps.push("set the label of new keys", Op::Write { fd, bytes });
+        steps.close(fd);
     }
-    let add_permissions = if common.exec {
-        0
-    } else if common.has(configs::config::NamespaceType::User) {
-        OTHER_SEARCH
-    } else {
-        USER_SEARCH
-    };
-    let name = c_string("container id", format!("_ses.{}", common.id))?;
+    let add_permissions = if common.exec { 0 } else { USER_SEARCH };
+    let name = c_string("container id", keys::session_name(common.id))?;
     steps.push_tolerating(
         "unable to join session keyring",
         Op::Keyring {
@@ -117,19 +125,10 @@ pub(super) fn keyring(steps: &mut Steps, common: &Common<'_>, proc: &ProcSelf) -
         },
         &[libc::ENOSYS],
     );
-    if let Some((file, _)) = label {
-        steps.close(file);
-        // A second open: the first one's position is past the label.
-        if let Some(file) = proc.attribute(steps, "keycreate")? {
-            steps.push(
-                "reset the label of new keys",
-                Op::Write {
-                    fd: file,
-                    bytes: b"\0".to_vec(),
-                },
-            );
-            steps.close(file);
-        }
+    if let Some(files) = keycreate {
+        let (fd, bytes) = (files.reset, b"\0".to_vec());
+        steps.push("reset the label of new keys", Op::Write { fd, bytes });
+        steps.close(fd);
     }
     Ok(())
 }
@@ -171,7 +170,12 @@ pub(super) fn write_apparmor(
     let (Some(profile), Some(file)) = (common.apparmor_profile(), file) else {
         return Ok(());
     };
-    let bytes = c_string("process.apparmorProfile", format!("exec {profile}"))?.into_bytes();
+    let attribute = apparmor::ExecAttribute::new(profile)
+        .map_err(|error| Error::with(ErrorKind::InvalidConfig, "process.apparmorProfile", error))?;
+    let Some(attribute) = attribute else {
+        return Ok(());
+    };
+    let bytes = attribute.text().to_vec();
     steps.push(
         format!("unable to apply apparmor profile: apparmor failed to apply profile {profile}"),
         Op::Write { fd: file, bytes },

@@ -69,15 +69,19 @@ pub fn init(request: &InitRequest<'_>) -> Result<BuiltPlan> {
     steps.clone_namespaces(layout.host_clone);
     // Before any namespace is entered: later another /proc may be in sight.
     let mut proc = ProcSelf::open(&mut steps, &common, sysctl::needs_host(&common));
-    namespaces::enter(&mut steps, &common, &layout)?;
+    let pid_namespace = namespaces::enter(&mut steps, &common, &layout)?;
     if layout.birth != Birth::Late {
         steps.push("start a session", Op::NewSession);
     }
-    labels::keyring(&mut steps, &common, &proc)?;
+    let keycreate = labels::open_keycreate(&mut steps, &common, &proc)?;
+    labels::keyring(&mut steps, &common, keycreate)?;
     network::configure(&mut steps, &common);
 
-    let mut root = rootfs::prepare(&mut steps, &common, layout.birth)?;
+    let mut root = rootfs::prepare(&mut steps, &common, pid_namespace)?;
     mounts::all(&mut steps, &common, request.cgroup_view, &mut root)?;
+    if let Some(namespace) = root.pid_namespace.take() {
+        steps.close(namespace);
+    }
     devices::make(&mut steps, &common, &mut root)?;
     sysctl::prepare(&mut steps, &common, &mut root, &proc);
     hooks::before_the_switch(&mut steps, &common, &root, request.late_limits)?;
@@ -137,9 +141,11 @@ pub fn exec(request: &ExecRequest<'_>) -> Result<BuiltPlan> {
         .then(|| steps.input(Input::CgroupDirectory));
     let apparmor = labels::open_apparmor(&mut steps, &common, &proc)?;
     let selinux = labels::open_selinux(&mut steps, &common, &proc)?;
-    labels::keyring(&mut steps, &common, &proc)?;
+    let keycreate = labels::open_keycreate(&mut steps, &common, &proc)?;
     proc.close(&mut steps);
     namespaces::join_container(&mut steps, &common);
+    // Keyrings are found by name within a user namespace, so not before the container's.
+    labels::keyring(&mut steps, &common, keycreate)?;
     enter_root(&mut steps, &common)?;
 
     let terminal = terminal::open(&mut steps, &common, None);
@@ -195,7 +201,7 @@ fn working_directory(steps: &mut Steps, common: &Common<'_>, root: &Rootfs) -> R
             leaf: Leaf::Directory,
             into,
         },
-        &[libc::EACCES, libc::EPERM],
+        &[libc::EACCES, libc::EPERM, libc::ELOOP],
     );
     steps.close(into);
     Ok(())

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use configs::config::{Mount, MountFlags};
-use nsenter::plan::{Leaf, Op, Slot};
+use nsenter::plan::{Dir, Expect, Leaf, Op, Slot};
 
 use super::common::Common;
 use super::mount_options::Change;
@@ -15,6 +15,8 @@ use crate::{Error, ErrorKind, Result};
 
 /// `PROC_SUPER_MAGIC` of `statfs(2)`.
 pub(super) const PROC_MAGIC: u64 = 0x9fa0;
+/// Inode of the root directory of every procfs (`PROC_ROOT_INO`).
+pub(super) const PROC_ROOT_INODE: u64 = 1;
 
 /// Files of a procfs that may be replaced: those that lxcfs provides, and two that container managers set.
 const PROC_FILES: [&str; 10] = [
@@ -42,7 +44,9 @@ pub(super) struct Entry<'a> {
 impl Entry<'_> {
     /// What failures of its steps are called.
     pub(super) fn context(&self, action: &str) -> String {
-        format!("{action} \"{}\" at \"{}\"", self.shown_source(), self.point)
+        let source = self.shown_source();
+        let destination = &self.mount.destination;
+        format!("error mounting {source:?} to rootfs at {destination:?}: {action}")
     }
 
     fn shown_source(&self) -> &str {
@@ -80,6 +84,46 @@ pub(super) fn all(
             );
         }
     }
+    check_proc(steps, common, root)
+}
+
+/// Looks whether `/proc` ended up as what the configuration says: a mount that was made before it, through a symbolic link
+/// of the image, may have come to lie there. After the procfs nothing can: no path that is not written as one below
+/// `/proc` may lead onto a procfs.
+fn check_proc(steps: &mut Steps, common: &Common<'_>, root: &Rootfs) -> Result<()> {
+    let is_proc = |mount: &Mount| inside(&common.config.rootfs, &mount.destination) == "/proc";
+    let mounts = &common.config.mounts;
+    let Some(last) = mounts.iter().rev().find(|mount| is_proc(mount)) else {
+        return Ok(());
+    };
+    if mounts.first().is_some_and(is_proc) {
+        return Ok(());
+    }
+    let into = steps.slot();
+    steps.push(
+        "open the container's /proc",
+        Op::Open {
+            dir: Dir::Slot(root.slot),
+            path: c_string("path", "proc")?,
+            flags: (libc::O_PATH | libc::O_DIRECTORY).cast_unsigned(),
+            mode: 0,
+            resolve: libc::RESOLVE_IN_ROOT | libc::RESOLVE_NO_SYMLINKS,
+            into,
+        },
+    );
+    steps.push(
+        "check that the container's /proc is a procfs",
+        Op::Verify {
+            fd: into,
+            expect: Expect {
+                magic: Some(PROC_MAGIC),
+                // A bind may show a part of it.
+                inode: (!last.is_bind()).then_some(PROC_ROOT_INODE),
+                ..Expect::default()
+            },
+        },
+    );
+    steps.close(into);
     Ok(())
 }
 
@@ -151,7 +195,7 @@ pub(super) fn target(steps: &mut Steps, root: Slot, entry: &Entry<'_>, leaf: Lea
     let into = steps.slot();
     let path = c_string("mounts.destination", entry.point)?;
     steps.push(
-        format!("create mountpoint \"{}\"", entry.point),
+        entry.context("create mountpoint"),
         Op::MakePath {
             root,
             path,
@@ -203,7 +247,7 @@ pub(super) fn attach(
             keep_locked,
         } = pending;
         steps.push(
-            entry.context("set the flags of"),
+            entry.context("set flags"),
             Op::MountAttributes {
                 mount,
                 set: change.set,
@@ -219,7 +263,7 @@ pub(super) fn attach(
     }
     for Propagation { kind, recursive } in settings {
         steps.push(
-            entry.context("set the propagation of"),
+            entry.context("set propagation"),
             Op::MountAttributes {
                 mount,
                 set: 0,

@@ -79,27 +79,32 @@ impl<'a> Layout<'a> {
     }
 }
 
-/// Whether the process that joins a populated pid namespace can do all its work outside of it.
-///
-/// Not if it has to mount a procfs that shows the joined namespace and the kernel has no option for that, nor if a filter
-/// must be loaded with a capability that the process would still have to hold inside.
+/// Whether the process that joins a populated pid namespace can do all its work outside of it: unless it has to mount a
+/// procfs that shows the joined namespace, and the kernel has no option for that.
 fn late_birth(common: &Common<'_>) -> bool {
-    let mounts_proc = common
-        .config
-        .mounts
+    joins_pid_namespace(common) && (common.host.procfs_pidns || !mounts_procfs(common))
+}
+
+fn joins_pid_namespace(common: &Common<'_>) -> bool {
+    let namespaces = &common.config.namespaces;
+    namespaces.path_of(NamespaceType::Pid).is_some()
+}
+
+fn mounts_procfs(common: &Common<'_>) -> bool {
+    let mounts = &common.config.mounts;
+    mounts
         .iter()
-        .any(|mount| !mount.is_bind() && mount.device == "proc");
-    common
-        .config
-        .namespaces
-        .path_of(NamespaceType::Pid)
-        .is_some()
-        && (!mounts_proc || common.host.procfs_pidns)
-        && (common.filter.is_none() || common.no_new_privileges())
+        .any(|mount| !mount.is_bind() && mount.device == "proc")
 }
 
 /// From the first step to the point where all namespaces stand and the process of an early birth lives.
-pub(super) fn enter(steps: &mut Steps, common: &Common<'_>, layout: &Layout<'_>) -> Result<()> {
+///
+/// Gives back the joined pid namespace if a procfs for it is mounted from outside.
+pub(super) fn enter(
+    steps: &mut Steps,
+    common: &Common<'_>,
+    layout: &Layout<'_>,
+) -> Result<Option<Slot>> {
     let joined: Vec<(Slot, u32)> = layout
         .joined
         .iter()
@@ -124,10 +129,16 @@ pub(super) fn enter(steps: &mut Steps, common: &Common<'_>, layout: &Layout<'_>)
     oom_score_adj(steps, common)?;
     cgroup::place(steps, common);
     let offsets = open_time_offsets(steps, common)?;
+    let late = layout.birth == Birth::Late;
+    let mut pid_namespace = None;
     if !joined.is_empty() {
         steps.push("join namespaces", Op::Join(joined.clone()));
-        for (slot, _) in &joined {
-            steps.close(*slot);
+        for (slot, kind) in &joined {
+            if late && mounts_procfs(common) && *kind == flag(NamespaceType::Pid) {
+                pid_namespace = Some(*slot);
+            } else {
+                steps.close(*slot);
+            }
         }
     }
     if layout.new_user {
@@ -147,9 +158,15 @@ pub(super) fn enter(steps: &mut Steps, common: &Common<'_>, layout: &Layout<'_>)
         steps.close(offsets);
     }
     if layout.birth == Birth::Early {
+        if joins_pid_namespace(common) {
+            steps.warn(
+                "joining a pid namespace: before Linux 6.17 its procfs must be mounted from inside, where processes with \
+                 CAP_SYS_PTRACE can look into the init process while it prepares the container",
+            );
+        }
         second_stage(steps, None);
     }
-    Ok(())
+    Ok(pid_namespace)
 }
 
 /// Makes the user namespace: alone, so that everything made afterwards belongs to it.

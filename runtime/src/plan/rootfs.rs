@@ -6,7 +6,6 @@ use configs::config::{MountAttr, MountFlags, NamespaceType};
 use nsenter::plan::{Dir, Op, Slot};
 
 use super::common::Common;
-use super::namespaces::Birth;
 use super::steps::{Steps, c_path, c_string};
 use crate::{Error, ErrorKind, Result};
 
@@ -19,8 +18,8 @@ pub(super) struct Rootfs {
     pub(super) slot: Slot,
     /// The container has a mount namespace.
     pub(super) mount_namespace: bool,
-    /// The mounts are made by a process that is not in the container's pid namespace itself.
-    pub(super) outside_pid_namespace: bool,
+    /// The container's pid namespace, if the mounts are made by a process that is not in it.
+    pub(super) pid_namespace: Option<Slot>,
     /// The mount at `/dev`, if one was made that takes nodes.
     pub(super) dev: Option<Slot>,
     /// `/dev` is a bind mount: it is used as it is.
@@ -34,7 +33,11 @@ pub(super) struct Rootfs {
 }
 
 /// The root mount, private to the container, attached where it is on the host.
-pub(super) fn prepare(steps: &mut Steps, common: &Common<'_>, birth: Birth) -> Result<Rootfs> {
+pub(super) fn prepare(
+    steps: &mut Steps,
+    common: &Common<'_>,
+    pid_namespace: Option<Slot>,
+) -> Result<Rootfs> {
     let config = common.config;
     let mount_namespace = common.has(NamespaceType::Mount);
     if !config.rootfs.starts_with('/') {
@@ -112,7 +115,7 @@ pub(super) fn prepare(steps: &mut Steps, common: &Common<'_>, birth: Birth) -> R
     Ok(Rootfs {
         slot,
         mount_namespace,
-        outside_pid_namespace: birth == Birth::Late,
+        pid_namespace,
         dev: None,
         dev_is_bound: false,
         procfs: None,

@@ -46,15 +46,17 @@ pub(super) fn finish(
     }
     labels::write_selinux(steps, common, pending.selinux)?;
     // Without no_new_privs a capability is needed to load the filter, so it is on before the capabilities go. A filter
-    // that would not let the second stage start is left to that, which then is born with this one capability.
+    // that would not let the second stage start, or would be on before that is ready, is left to the second stage, which
+    // then is born with this one capability.
     let postponed = !restricted
         && birth == Birth::Late
         && common.filter.is_some_and(|filter| {
-            !filter::lets_second_stage_start(
-                filter,
-                pending.cgroup.is_some(),
-                pending.terminal.is_some(),
-            )
+            ready_late
+                || !filter::lets_second_stage_start(
+                    filter,
+                    pending.cgroup.is_some(),
+                    pending.terminal.is_some(),
+                )
         });
     if !restricted && !postponed {
         filter::load(steps, common);

@@ -20,6 +20,7 @@ use crate::Process;
 /// A request whose parts a test changes before it builds the plan.
 #[derive(Debug)]
 pub(super) struct Case {
+    pub(super) id: String,
     pub(super) config: Config,
     pub(super) process: Process,
     pub(super) host: HostFacts,
@@ -33,6 +34,7 @@ impl Case {
     /// Nothing but a root file system in its own mount and pid namespaces.
     pub(super) fn bare() -> Self {
         Self {
+            id: "c1".to_owned(),
             config: Config {
                 rootfs: "/bundle/rootfs".to_owned(),
                 version: "1.3.0".to_owned(),
@@ -168,7 +170,7 @@ impl Case {
 
     pub(super) fn init(&self) -> crate::Result<BuiltPlan> {
         super::init(&InitRequest {
-            container_id: "c1",
+            container_id: &self.id,
             config: &self.config,
             process: &self.process,
             host: &self.host,
@@ -181,7 +183,7 @@ impl Case {
 
     pub(super) fn exec(&self) -> crate::Result<BuiltPlan> {
         super::exec(&ExecRequest {
-            container_id: "c1",
+            container_id: &self.id,
             config: &self.config,
             process: &self.process,
             host: &self.host,

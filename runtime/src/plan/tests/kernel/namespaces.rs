@@ -7,7 +7,7 @@ use configs::config::{MountFlags, NamespaceType, Network};
 
 use super::{Bundle, need_root, told};
 use crate::plan::HostFacts;
-use crate::plan::tests::volume;
+use crate::plan::tests::{allowing, volume};
 
 #[test]
 fn a_user_namespace_gets_bound_devices_and_sources_that_it_cannot_reach() {
@@ -62,8 +62,12 @@ fn a_second_container_joins_the_namespaces_of_the_first() {
     let mut first = first.create().unwrap();
     first.start();
     let mut bundle = Bundle::standard(
-        "echo pid $$; readlink /proc/self/ns/net; readlink /proc/1/ns/pid; ls /proc/1/exe",
+        "echo pid $$; readlink /proc/self/ns/net; readlink /proc/1/ns/pid; ls /proc/1/exe; \
+         grep -E '^(CapPrm|Seccomp):' /proc/self/status",
     );
+    // Without no_new_privs the filter takes a capability to load, which must not stay.
+    bundle.case.config.no_new_privileges = false;
+    bundle.case.filter = Some(allowing());
     for kind in [NamespaceType::Pid, NamespaceType::Network] {
         let path = format!("/proc/{}/ns/{}", first.init.pid(), kind.proc_file());
         bundle.case.config.namespaces.set(kind, path);
@@ -83,9 +87,47 @@ fn a_second_container_joins_the_namespaces_of_the_first() {
         assert!(!output.starts_with("pid 1\n"), "{output}");
         assert!(output.contains(net.to_str().unwrap()), "{output}");
         assert!(output.contains("/proc/1/exe"), "{output}");
+        assert!(
+            output.ends_with("CapPrm:\t0000000020000420\nSeccomp:\t2\n"),
+            "{output}"
+        );
     }
     rustix::process::pidfd_send_signal(first.init.pidfd(), rustix::process::Signal::KILL).unwrap();
     first.output();
+}
+
+#[test]
+fn an_added_process_has_the_keyring_of_the_init() {
+    need_root!();
+    for user in [false, true] {
+        // Of several keyrings with one name any may be found, and other tests make some.
+        let id = format!("keys-{}-{user}", std::process::id());
+        let serial = format!("grep -F '_ses.{id}:' /proc/keys | cut -c1-8");
+        let mut bundle = Bundle::new("");
+        bundle.case.id = id;
+        bundle.case.config.no_new_keyring = false;
+        if user {
+            bundle.map_ids();
+        }
+        bundle.script(&format!("{serial} > /tmp/init; exec sleep 100"));
+        let mut first = bundle
+            .create()
+            .unwrap_or_else(|error| panic!("{}", told(&error)));
+        first.start();
+        bundle.script(&format!(
+            "{serial}; while ! test -s /tmp/init; do true; done; cat /tmp/init"
+        ));
+        let added = bundle
+            .spawn(bundle.case.exec().unwrap(), Some(&first.init))
+            .unwrap_or_else(|error| panic!("{}", told(&error)));
+        let output = added.output();
+        let lines: Vec<&str> = output.lines().collect();
+        assert_eq!((lines.len(), lines[0].len()), (2, 8), "{output}");
+        assert_eq!(lines[0], lines[1], "in a user namespace: {user}");
+        rustix::process::pidfd_send_signal(first.init.pidfd(), rustix::process::Signal::KILL)
+            .unwrap();
+        first.output();
+    }
 }
 
 #[test]

@@ -162,14 +162,34 @@ fn links_in_the_image_lead_nowhere_else() {
             .contains("must be mounted on ordinary directory")
     );
 
-    // /dev of an image that is a link to a directory of the host: everything ends up inside of the root.
+    // The same for a /dev that the image supplies.
     let canary = bundle.dir.path().join("canary");
     fs::create_dir(&canary).unwrap();
-    let bundle = Bundle::new("ls -ld /dev/null");
+    let bundle = Bundle::new("true");
     symlink(&canary, bundle.rootfs().join("dev")).unwrap();
-    let output = bundle.run();
-    assert!(output.starts_with("crw-rw-rw-"), "{output}");
-    assert_eq!(fs::read_dir(&canary).map_or(0, Iterator::count), 0);
+    let refusal = bundle.refusal();
+    assert!(
+        refusal.contains("/dev must be an ordinary directory"),
+        "{refusal}"
+    );
+    assert_eq!(fs::read_dir(&canary).unwrap().count(), 0);
+
+    // A link to /proc is none of the files there that may be replaced.
+    for before in [false, true] {
+        let mut bundle = Bundle::new("cat /proc/self/comm");
+        symlink("/proc", bundle.rootfs().join("elsewhere")).unwrap();
+        let sneaked = mount("tmpfs", "/elsewhere", MountFlags::NONE, "");
+        let mounts = &mut bundle.case.config.mounts;
+        if before {
+            // Made earlier, it ends up below the real one.
+            mounts.insert(0, sneaked);
+            assert_eq!(bundle.run(), "cat\n");
+        } else {
+            mounts.push(sneaked);
+            let refusal = bundle.refusal();
+            assert!(refusal.contains("create mountpoint"), "{refusal}");
+        }
+    }
 }
 
 #[test]

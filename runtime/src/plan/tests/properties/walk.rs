@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use nsenter::plan::{Dir, Leaf, Op, Slot};
+use nsenter::plan::{Dir, FsOption, Leaf, Op, Slot};
 use proptest::prelude::*;
 
 use crate::plan::BuiltPlan;
@@ -29,9 +29,14 @@ pub(super) fn slots(op: &Op) -> (Vec<Slot>, Vec<Slot>) {
             (reads, vec![*into])
         }
         Op::MakePlainDirectory { root, into, .. } => (vec![*root], vec![*into]),
-        Op::NewMount { into, .. } | Op::AskDescriptor { into, .. } | Op::Socket { into, .. } => {
-            (vec![], vec![*into])
+        Op::NewMount { into, options, .. } => {
+            let given = options.iter().filter_map(|option| match option {
+                FsOption::Descriptor(_, slot) => Some(*slot),
+                _ => None,
+            });
+            (given.collect(), vec![*into])
         }
+        Op::AskDescriptor { into, .. } | Op::Socket { into, .. } => (vec![], vec![*into]),
         Op::Attach { mount, target } => (vec![*mount, *target], vec![]),
         Op::CopyTree { from, to } => (vec![*from, *to], vec![]),
         Op::Mask { root, null, .. } => (vec![*root, *null], vec![]),

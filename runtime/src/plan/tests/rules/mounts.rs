@@ -65,7 +65,13 @@ fn only_a_procfs_may_be_mounted_on_proc() {
         |op| matches!(op, Op::Verify { expect, .. } if expect.magic == Some(0x9fa0)),
     )
     .unwrap();
-    assert!(check < named(&plan, "attach \"/proc\" at \"/proc\""));
+    assert!(
+        check
+            < named(
+                &plan,
+                "error mounting \"/proc\" to rootfs at \"/proc\": attach"
+            )
+    );
 }
 
 #[test]
@@ -114,6 +120,34 @@ fn a_destination_on_the_host_below_the_root_means_the_place_inside() {
 }
 
 #[test]
+fn a_procfs_that_is_not_the_first_mount_is_looked_at_in_the_end() {
+    let context = "check that the container's /proc is a procfs";
+    let checks = |case: &Case| {
+        let plan = built(case);
+        plan.steps()
+            .iter()
+            .find(|step| step.context() == context)
+            .map(|step| step.op().clone())
+    };
+    let proc = mount("proc", "/proc", MountFlags::NONE, "");
+    let before = mount("tmpfs", "/foo", MountFlags::NONE, "");
+    assert_eq!(
+        checks(&with_mounts(vec![proc.clone(), before.clone()])),
+        None
+    );
+    let Some(Op::Verify { expect, .. }) = checks(&with_mounts(vec![before.clone(), proc])) else {
+        panic!()
+    };
+    assert_eq!((expect.inode, expect.magic), (Some(1), Some(0x9fa0)));
+    let bind = volume("/proc", "/proc", MountFlags::NONE, MountFlags::NONE);
+    let Some(Op::Verify { expect, .. }) = checks(&with_mounts(vec![before.clone(), bind])) else {
+        panic!()
+    };
+    assert_eq!((expect.inode, expect.magic), (None, Some(0x9fa0)));
+    assert_eq!(checks(&with_mounts(vec![before])), None);
+}
+
+#[test]
 fn proc_and_sysfs_are_mounted_on_plain_directories_only() {
     let plan = built(&Case::standard());
     let plain: Vec<&str> = ops(&plan)
@@ -137,7 +171,7 @@ fn a_plain_bind_is_only_cloned_and_attached() {
     assert!(changes(&plan).is_empty());
     let clone = named(
         &plan,
-        "open the source of the bind mount of \"/src\" at \"/data\"",
+        "error mounting \"/src\" to rootfs at \"/data\": open the source",
     );
     let Op::CloneTree {
         dir: Dir::Cwd,
@@ -194,7 +228,10 @@ fn propagation_waits_for_the_attachment_once_something_may_be_shared() {
     let shared = volume("/src", "/a", MountFlags::NONE, MountFlags::SHARED);
     let second = volume("/src", "/a/b", MountFlags::NONE, MountFlags::PRIVATE);
     let plan = built(&with_mounts(vec![shared, second]));
-    let attach = named(&plan, "attach \"/src\" at \"/a/b\"");
+    let attach = named(
+        &plan,
+        "error mounting \"/src\" to rootfs at \"/a/b\": attach",
+    );
     let propagate = plan
         .steps()
         .iter()
@@ -211,7 +248,7 @@ fn propagation_waits_for_the_attachment_once_something_may_be_shared() {
     case.config.root_propagation = MountFlags::SHARED | MountFlags::REC;
     let plan = built(&case);
     assert!(
-        named(&plan, "attach \"/src\" at \"/a\"")
+        named(&plan, "error mounting \"/src\" to rootfs at \"/a\": attach")
             < position(&plan, |op| matches!(op, Op::MountAttributes { .. })).unwrap()
     );
 }
@@ -223,11 +260,13 @@ fn explicitly_cleared_flags_are_not_kept_when_a_user_namespace_locked_them() {
     let mut case = Case::user_namespace();
     case.config.mounts = vec![bind];
     case.config.readonlyfs = false;
-    let kept = MountAttr::RDONLY | MountAttr::NODEV | MountAttr::NOSYMFOLLOW;
+    let kept = MountAttr::RDONLY | MountAttr::NODEV;
+    // The kernel never locks this one, so it is not kept either.
+    let cleared = MountAttr::NOEXEC | MountAttr::NOSYMFOLLOW;
     assert_eq!(
         changes(&built(&case)),
         [
-            (0, MountAttr::NOEXEC, 0, false, false),
+            (0, cleared, 0, false, false),
             (MountAttr::NOSUID, kept, 0, false, true)
         ]
     );
@@ -356,7 +395,12 @@ fn tmpcopyup_copies_before_the_mount_covers_its_source() {
     copied.extensions = Mount::COPY_UP;
     let plan = built(&with_mounts(vec![copied.clone()]));
     let copy = position(&plan, |op| matches!(op, Op::CopyTree { .. })).unwrap();
-    assert!(copy < named(&plan, "attach \"tmpfs\" at \"/etc\""));
+    assert!(
+        copy < named(
+            &plan,
+            "error mounting \"tmpfs\" to rootfs at \"/etc\": attach"
+        )
+    );
     copied.device = "mqueue".to_owned();
     assert!(with_mounts(vec![copied]).refusal().contains("tmpcopyup"));
 }
@@ -408,7 +452,12 @@ fn an_id_mapped_mount_is_lent_to_the_parent_before_it_is_attached() {
     assert!(
         matches!(plan.steps()[lend].op(), Op::LendDescriptor { tag, .. } if *tag == Tag::IdMap(1).number())
     );
-    assert!(lend < named(&plan, "attach \"/src\" at \"/data\""));
+    assert!(
+        lend < named(
+            &plan,
+            "error mounting \"/src\" to rootfs at \"/data\": attach"
+        )
+    );
     case.config.rootless_euid = true;
     assert!(case.refusal().contains("id-mapped"));
     let mut tmpfs = mount("tmpfs", "/t", MountFlags::NONE, "");
@@ -425,7 +474,7 @@ fn a_source_that_the_mapped_root_cannot_reach_is_asked_for() {
     let plan = built(&Case::user_namespace());
     let own = named(
         &plan,
-        "open the source of the bind mount of \"/private/dir\" at \"/data\"",
+        "error mounting \"/private/dir\" to rootfs at \"/data\": open the source",
     );
     let step = &plan.steps()[own];
     assert_eq!(step.tolerated(), [libc::EACCES, libc::EPERM]);

@@ -3,8 +3,8 @@
 use configs::config::{MountFlags, NamespaceType, Network};
 use nsenter::plan::{FsOption, Op};
 
-use super::super::super::{Filter, Gate, Input, Tag};
-use super::super::{Case, count, named, ops, position};
+use super::super::super::{Gate, Input, Tag};
+use super::super::{Case, allowing, count, named, ops, position};
 use super::built;
 
 #[test]
@@ -19,21 +19,44 @@ fn a_joined_pid_namespace_sees_only_the_finished_process_where_the_kernel_allows
     assert!(birth(&case) < pivot(&case));
     case.host.procfs_pidns = true;
     assert!(birth(&case) > pivot(&case));
-    let plan = built(&case);
-    let pidns = FsOption::String(c"pidns".to_owned(), c"/proc/7/ns/pid".to_owned());
-    assert!(
-        ops(&plan)
-            .into_iter()
-            .any(|op| matches!(op, Op::NewMount { options, .. } if options.contains(&pidns)))
-    );
-    // A filter that needs a capability to load must not be loaded in there.
-    case.config.no_new_privileges = false;
-    case.filter = Some(Filter {
-        flags: 0,
-        program: vec![0; 8],
-        listener: false,
+    assert!(case.init().unwrap().warnings.is_empty());
+    // The namespace is the one that was opened, whatever its path shows by then.
+    let whole = case.init().unwrap();
+    let input = whole.inputs.iter().find(|(_, input)| {
+        matches!(
+            input,
+            Input::Namespace {
+                kind: NamespaceType::Pid,
+                ..
+            }
+        )
     });
+    let pidns = FsOption::Descriptor(c"pidns".to_owned(), input.unwrap().0);
+    let given = |op: &Op| matches!(op, Op::NewMount { options, .. } if options.contains(&pidns));
+    assert_eq!(count(&whole.plan, given), 1);
+    // A filter that takes a capability to load is loaded inside, with that one capability and after the parent knows.
+    case.config.no_new_privileges = false;
+    case.filter = Some(allowing());
+    assert!(birth(&case) > pivot(&case));
+    let plan = built(&case);
+    let filter = position(&plan, |op| matches!(op, Op::Seccomp { .. })).unwrap();
+    let ready = position(&plan, |op| matches!(op, Op::AskReady)).unwrap();
+    assert!(birth(&case) < ready && ready < filter);
+    let sets: Vec<(usize, u64)> = ops(&plan)
+        .into_iter()
+        .enumerate()
+        .filter_map(|(index, op)| match op {
+            Op::Capabilities { permitted, .. } => Some((index, *permitted)),
+            _ => None,
+        })
+        .collect();
+    let wanted = 1 << 29 | 1 << 10 | 1 << 5;
+    assert!(matches!(sets[..], [(before, kept), (after, last)]
+        if before < birth(&case) && kept == wanted | 1 << 21 && filter < after && last == wanted));
+    // An older kernel mounts from inside, and that is told.
+    case.host.procfs_pidns = false;
     assert!(birth(&case) < pivot(&case));
+    assert!(case.init().unwrap().warnings[0].contains("CAP_SYS_PTRACE"));
 }
 
 #[test]

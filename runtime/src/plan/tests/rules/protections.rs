@@ -47,7 +47,10 @@ fn sysctls_go_through_the_containers_own_procfs_or_a_private_one() {
         let filled = plan.steps().iter().rposition(|step| matches!(step.op(), Op::NewMount { into, fstype, .. } if *into == slot && fstype.to_bytes() == b"proc"));
         plan.steps()[filled.unwrap()].context().to_owned()
     };
-    assert_eq!(procfs(&case), "mount \"proc\" at \"/proc\"");
+    assert_eq!(
+        procfs(&case),
+        "error mounting \"proc\" to rootfs at \"/proc\": mount"
+    );
     case.config.mounts[0].data = "subset=pid".to_owned();
     assert_eq!(procfs(&case), "mount a private procfs");
     case.config.mounts[0].data.clear();
@@ -123,7 +126,7 @@ fn labels_are_written_through_a_verified_procfs() {
 }
 
 #[test]
-fn keyrings_are_searchable_by_whom_they_are_for() {
+fn keyrings_are_searchable_by_their_owner_alone() {
     let permissions = |plan: &Plan| {
         ops(plan).into_iter().find_map(|op| match op {
             Op::Keyring {
@@ -140,7 +143,7 @@ fn keyrings_are_searchable_by_whom_they_are_for() {
     );
     assert_eq!(
         permissions(&built(&Case::user_namespace())),
-        Some((name(), 0x8))
+        Some((name(), 0x8_0000))
     );
     assert_eq!(
         permissions(&Case::standard().exec().unwrap().plan),
