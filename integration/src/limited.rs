@@ -3,8 +3,10 @@
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::io::{Read, Write};
+use std::os::fd::AsFd;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -100,20 +102,20 @@ impl Limited {
         let stdout = child.stdout.take().expect("stdout is piped");
         let stderr = child.stderr.take().expect("stderr is piped");
         let input = self.input;
+        let ended = AtomicBool::new(false);
         let (out, err, in_time) = std::thread::scope(|scope| {
             scope.spawn(move || {
                 // A command that does not read its input is free to do so.
                 let _ = stdin.write_all(&input);
             });
-            let out = scope.spawn(move || read_all(stdout));
-            let err = scope.spawn(move || read_all(stderr));
+            let out = scope.spawn(|| read_until(stdout, &ended));
+            let err = scope.spawn(|| read_until(stderr, &ended));
             let in_time = wait(&child, self.patience);
             if !in_time {
-                // Also a process that keeps the pipes open would hang the readers: they end with the killed command
-                // only if nobody else has the pipes. The message comes first.
-                eprintln!("{text}: killed after {:?}", self.patience);
                 let _ = child.kill();
+                wait(&child, PATIENCE);
             }
+            ended.store(true, Ordering::Release);
             (
                 out.join().expect("reader"),
                 err.join().expect("reader"),
@@ -161,10 +163,34 @@ pub fn wait(child: &Child, patience: Duration) -> bool {
     }
 }
 
-fn read_all(mut from: impl Read) -> String {
+/// Reads to the end, or to what was written when the command had ended: a container that it leaves behind may keep the pipe
+/// open for ever.
+fn read_until(mut from: impl Read + AsFd, ended: &AtomicBool) -> String {
+    let interval = Timespec {
+        tv_sec: 0,
+        tv_nsec: 10_000_000,
+    };
     let mut bytes = Vec::new();
-    from.read_to_end(&mut bytes)
-        .expect("read the output of a command");
+    let mut buffer = [0; 65536];
+    loop {
+        // Looked at first: what was written before the end is in the pipe by then.
+        let last = ended.load(Ordering::Acquire);
+        let ready = match poll(&mut [PollFd::new(&from, PollFlags::IN)], Some(&interval)) {
+            Err(rustix::io::Errno::INTR) => continue,
+            result => result.expect("poll") > 0,
+        };
+        if ready {
+            match from
+                .read(&mut buffer)
+                .expect("read the output of a command")
+            {
+                0 => break,
+                count => bytes.extend_from_slice(&buffer[..count]),
+            }
+        } else if last {
+            break;
+        }
+    }
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
