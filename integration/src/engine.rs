@@ -60,9 +60,20 @@ impl CgroupParent {
 
 impl Drop for CgroupParent {
     fn drop(&mut self) {
+        let name = self.0.trim_start_matches('/');
         for directory in crate::cgroup::directories(&self.0) {
             // Not empty only after a failed test.
             let _ = std::fs::remove_dir(directory);
+        }
+        // Engines make directories for controllers they know, also where none is mounted: plain ones, of a tmpfs.
+        for entry in std::fs::read_dir("/sys/fs/cgroup")
+            .into_iter()
+            .flatten()
+            .flatten()
+        {
+            if !crate::cgroup::mounts().contains(&entry.path()) {
+                let _ = std::fs::remove_dir_all(entry.path().join(name));
+            }
         }
     }
 }

@@ -223,7 +223,8 @@ fn nothing_of_the_callers_environment_gets_in() {
         .env("SECRET_OF_THE_CALLER", "x");
     drop(output.spawn(std::process::Stdio::null()).wait());
     case.wait_for_status("running");
-    for pid in [case.pid()] {
+    {
+        let pid = case.pid();
         let environment = std::fs::read(format!("/proc/{pid}/environ")).unwrap();
         assert!(!String::from_utf8_lossy(&environment).contains("SECRET_OF_THE_CALLER"));
     }

@@ -171,7 +171,7 @@ fn mount_points_are_never_made_outside_the_root() {
 fn proc_is_not_mounted_over_a_link() {
     need!(Root, Busybox);
     for target in ["/tmp", "../..", "/no/such"] {
-        let mut case = Case::new();
+        let case = Case::new();
         let proc = case.bundle.rootfs().join("proc");
         std::fs::remove_dir(&proc).unwrap();
         symlink(target, &proc).unwrap();

@@ -198,10 +198,7 @@ fn features_and_version_say_what_this_is() {
             version.lines()[0].starts_with("cofferdam version 0."),
             "{version}"
         );
-        assert!(
-            version.lines().iter().any(|line| *line == "spec: 1.3.0"),
-            "{version}"
-        );
+        assert!(version.lines().contains(&"spec: 1.3.0"), "{version}");
     }
 }
 
@@ -288,7 +285,7 @@ fn spec_writes_a_bundle_that_runs() {
     let mut case = Case::new();
     let config = case.bundle.path().join("config.json");
     let call = |directory: &std::path::Path, arguments: &[&str]| {
-        Limited::new(&program::under_test())
+        Limited::new(program::under_test())
             .args(arguments)
             .directory(directory)
             .output()
