@@ -145,3 +145,115 @@ fn run(tool: &Path, pid: u32, maps: &IdMaps, name: &str) -> Result<()> {
         format!("{} ({}): {said}", failed(), output.status),
     ))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use user::IdMap;
+
+    use super::*;
+
+    fn tree() -> (tempfile::TempDir, Procfs) {
+        let directory = tempfile::tempdir().unwrap();
+        std::fs::create_dir(directory.path().join("7")).unwrap();
+        for name in ["uid_map", "gid_map", "setgroups"] {
+            std::fs::write(directory.path().join("7").join(name), "").unwrap();
+        }
+        let procfs = Procfs::open_at(std::fs::File::open(directory.path()).unwrap()).unwrap();
+        (directory, procfs)
+    }
+
+    fn request(deny_setgroups: bool) -> Request {
+        Request {
+            uid: IdMaps::new([IdMap::new(0, 1000, 1), IdMap::new(1, 100_000, 65_535)]),
+            gid: IdMaps::new([IdMap::new(0, 1001, 1)]),
+            deny_setgroups,
+            tools: Tools::default(),
+        }
+    }
+
+    #[test]
+    fn the_files_get_the_maps() {
+        for deny in [true, false] {
+            let (directory, procfs) = tree();
+            write(&procfs, 7, &request(deny)).unwrap();
+            let read = |name: &str| {
+                std::fs::read_to_string(directory.path().join("7").join(name)).unwrap()
+            };
+            assert_eq!(read("uid_map"), "0 1000 1\n1 100000 65535\n");
+            assert_eq!(read("gid_map"), "0 1001 1\n");
+            assert_eq!(read("setgroups"), if deny { "deny" } else { "" });
+        }
+    }
+
+    #[test]
+    fn a_kernel_without_setgroups_has_nothing_to_deny() {
+        let (directory, procfs) = tree();
+        std::fs::remove_file(directory.path().join("7/setgroups")).unwrap();
+        write(&procfs, 7, &request(true)).unwrap();
+    }
+
+    #[test]
+    fn wrong_maps_and_missing_processes_are_errors() {
+        let (_directory, procfs) = tree();
+        let mut overlapping = request(false);
+        overlapping.gid = IdMaps::new([IdMap::new(0, 0, 10), IdMap::new(5, 100, 10)]);
+        let error = write(&procfs, 7, &overlapping).unwrap_err();
+        assert_eq!(
+            (error.kind(), error.to_string().as_str()),
+            (ErrorKind::IdMap, "gid map")
+        );
+        let error = write(&procfs, 8, &request(false)).unwrap_err();
+        assert_eq!(
+            (error.kind(), error.raw_os_error()),
+            (ErrorKind::IdMap, Some(libc::ENOENT))
+        );
+    }
+
+    #[test]
+    fn tools_are_found_in_absolute_directories_only() {
+        let directory = tempfile::tempdir().unwrap();
+        for (name, mode) in [("newuidmap", 0o755), ("newgidmap", 0o644)] {
+            let file = directory.path().join(name);
+            std::fs::write(&file, "#!/bin/sh\n").unwrap();
+            std::fs::set_permissions(&file, std::fs::Permissions::from_mode(mode)).unwrap();
+        }
+        let path = std::ffi::OsString::from(format!(".:relative::{}", directory.path().display()));
+        let tools = Tools::find(&path);
+        assert_eq!(tools.newuidmap, Some(directory.path().join("newuidmap")));
+        assert_eq!(tools.newgidmap, None);
+    }
+
+    /// The tool gets the process, then the numbers of every range, and no environment.
+    #[test]
+    fn a_tool_is_given_the_map_and_its_failure_is_told() {
+        let directory = tempfile::tempdir().unwrap();
+        let script = |name: &str, content: &str| {
+            let file = directory.path().join(name);
+            std::fs::write(&file, format!("#!/bin/sh\n{content}\n")).unwrap();
+            std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o755)).unwrap();
+            file
+        };
+        let said = directory.path().join("said");
+        let good = script(
+            "good",
+            &format!("echo \"$@\" > {}; echo $HOME >> {0}", said.display()),
+        );
+        let maps = IdMaps::new(
+            (0..30)
+                .map(|n| IdMap::new(n, 1000 + n, 1))
+                .collect::<Vec<_>>(),
+        );
+        run(&good, 99, &maps, "newuidmap").unwrap();
+        let text = std::fs::read_to_string(&said).unwrap();
+        assert!(text.starts_with("99 0 1000 1 1 1001 1 "), "{text}");
+        assert!(text.contains(" 29 1029 1\n\n"), "{text}");
+        let bad = script("bad", "echo not allowed >&2; exit 1");
+        let error = run(&bad, 99, &maps, "newuidmap").unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "failed to use newuidmap on 99 (exit status: 1): not allowed"
+        );
+    }
+}

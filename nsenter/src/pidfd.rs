@@ -281,3 +281,107 @@ pub(crate) fn is_seccomp_listener(descriptor: impl AsFd) -> bool {
     rustix::fs::readlink(path, Vec::new())
         .is_ok_and(|link| link.as_c_str() == c"anon_inode:seccomp notify")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn other_descriptors_are_no_listeners() {
+        assert!(!is_seccomp_listener(std::io::stdin()));
+        assert!(!is_seccomp_listener(open(std::process::id()).unwrap()));
+    }
+
+    #[test]
+    fn a_process_is_opened_by_number_and_start_time() {
+        let procfs = Procfs::system().unwrap();
+        let own = std::process::id();
+        let start = procfs.stat(own).unwrap().start_time();
+        let pidfd = open_verified(&procfs, own, start).unwrap();
+        assert_eq!(pid_of(&procfs, &pidfd).unwrap(), own);
+        assert!(!has_exited(&pidfd).unwrap());
+        send_signal(&pidfd, 0).unwrap();
+        let another = open_verified(&procfs, own, start + 1).unwrap_err();
+        assert_eq!(another.kind(), ErrorKind::Process);
+        assert!(pid_of(&procfs, std::io::stdin()).is_err());
+        for impossible in [0, u32::MAX] {
+            assert_eq!(open(impossible).unwrap_err().kind(), ErrorKind::Process);
+        }
+    }
+
+    #[test]
+    fn the_end_of_a_child_is_told_once_and_never_as_success_when_unknown() {
+        let mut child = std::process::Command::new("sh")
+            .args(["-c", "exit 6"])
+            .spawn()
+            .unwrap();
+        let pidfd = open(child.id()).unwrap();
+        assert!(is_child(&pidfd).unwrap());
+        assert_eq!(wait(&pidfd).unwrap(), Exit::Code(6));
+        // Reaped: nobody can say any more.
+        assert_eq!(wait(&pidfd).unwrap(), Exit::Unknown);
+        assert!(!is_child(&pidfd).unwrap());
+        assert_eq!(
+            send_signal(&pidfd, libc::SIGTERM).unwrap_err().kind(),
+            ErrorKind::Process
+        );
+        assert!(child.wait().is_err());
+        let own = open(std::process::id()).unwrap();
+        assert!(!is_child(&own).unwrap());
+    }
+
+    #[test]
+    fn a_signal_is_told_by_name() {
+        let mut child = std::process::Command::new("sleep")
+            .arg("100")
+            .spawn()
+            .unwrap();
+        let pidfd = open(child.id()).unwrap();
+        assert_eq!(try_wait(&pidfd).unwrap(), None);
+        assert!(!wait_timeout(&pidfd, Some(Duration::from_millis(1))).unwrap());
+        // A real-time signal, which has no name.
+        send_signal(&pidfd, 40).unwrap();
+        let exit = wait(&pidfd).unwrap();
+        assert!(child.wait().is_err(), "reaped already");
+        assert_eq!(
+            exit,
+            Exit::Signal {
+                signal: 40,
+                core_dumped: false
+            }
+        );
+        assert_eq!(
+            (exit.to_string(), exit.shell_code()),
+            ("signal: 40".into(), Some(168))
+        );
+        assert_eq!(
+            Exit::Signal {
+                signal: 31,
+                core_dumped: true
+            }
+            .to_string(),
+            "signal: bad system call (core dumped)"
+        );
+        assert_eq!(
+            (Exit::Unknown.shell_code(), Exit::Unknown.success()),
+            (None, false)
+        );
+    }
+
+    #[test]
+    fn a_descriptor_is_taken_from_a_process() {
+        use std::os::fd::AsRawFd;
+        let (read, _write) = std::io::pipe().unwrap();
+        let own = open(std::process::id()).unwrap();
+        let number = u32::try_from(read.as_raw_fd()).unwrap();
+        let taken = take_descriptor(&own, number).unwrap();
+        let identity = |fd: std::os::fd::BorrowedFd<'_>| {
+            rustix::fs::fstat(fd).map(|s| (s.st_dev, s.st_ino)).unwrap()
+        };
+        assert_eq!(identity(taken.as_fd()), identity(read.as_fd()));
+        assert_eq!(
+            take_descriptor(&own, 100_000).unwrap_err().raw_os_error(),
+            Some(libc::EBADF)
+        );
+    }
+}

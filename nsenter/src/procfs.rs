@@ -194,3 +194,71 @@ impl Stat {
         !matches!(self.state, 'Z' | 'X' | 'x')
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn line(pid: &str, name: &str, rest: &str) -> Vec<u8> {
+        format!("{pid} ({name}) {rest} 1 1 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 4711 12 13\n")
+            .into_bytes()
+    }
+
+    #[test]
+    fn names_may_look_like_the_rest() {
+        for name in ["sh", "a) R 1 (b", ")", "(", "", "two words"] {
+            let stat = Stat::parse(&line("42", name, "S 7")).unwrap();
+            assert_eq!(
+                (stat.pid(), stat.name(), stat.state()),
+                (42, name.as_bytes(), 'S')
+            );
+            assert_eq!((stat.parent(), stat.start_time()), (7, 4711));
+            assert!(stat.is_alive());
+        }
+        assert!(!Stat::parse(&line("1", "z", "Z 0")).unwrap().is_alive());
+        assert!(!Stat::parse(&line("1", "x", "X 0")).unwrap().is_alive());
+    }
+
+    #[test]
+    fn other_texts_are_refused() {
+        for text in [
+            b"".to_vec(),
+            b"42 sh S 1".to_vec(),
+            b"42 (sh) S 1 2 3".to_vec(),
+            b"42 )sh( S 1".to_vec(),
+            line("x", "sh", "S 1"),
+            line("42", "sh", "SS 1"),
+            line("42", "sh", "S -1"),
+            line("99999999999", "sh", "S 1"),
+        ] {
+            let error = Stat::parse(&text).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Process);
+            assert!(!error.to_string().contains('\n'));
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn noise_does_not_panic(text in proptest::collection::vec(any::<u8>(), 0..80)) {
+            let _ = Stat::parse(&text);
+        }
+    }
+
+    #[test]
+    fn a_tree_can_stand_for_procfs() {
+        let directory = tempfile::tempdir().unwrap();
+        std::fs::create_dir(directory.path().join("42")).unwrap();
+        std::fs::write(directory.path().join("42/stat"), line("42", "name", "S 7")).unwrap();
+        let procfs = Procfs::open_at(std::fs::File::open(directory.path()).unwrap()).unwrap();
+        assert_eq!(procfs.stat(42).unwrap().start_time(), 4711);
+        let gone = procfs.stat(43).unwrap_err();
+        assert_eq!(
+            (gone.kind(), gone.to_string().as_str()),
+            (ErrorKind::Process, "read /proc/43/stat")
+        );
+    }
+}

@@ -520,3 +520,43 @@ fn answers_can_take_their_time() {
     .unwrap();
     assert_eq!(init.wait().unwrap(), pidfd::Exit::Code(0));
 }
+
+/// The stub is killed while its hook runs: the hook does not stay behind.
+#[test]
+fn a_hook_does_not_outlive_the_stub() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("pids");
+    let script = format!(
+        "echo $PPID $$ > {0}.new; mv {0}.new {0}; sleep 100",
+        file.display()
+    );
+    let plan = with_hook(hook(&script)).build().unwrap();
+    let null = null();
+    let stdio = [null.as_fd(); 3];
+    let mut init = Spawn {
+        plan: &plan,
+        stdio,
+        passed: Vec::new(),
+        inputs: Vec::new(),
+        cgroup: None,
+    }
+    .start()
+    .unwrap();
+    let stub = pidfd::open(init.pid()).unwrap();
+    let killer = std::thread::spawn(move || {
+        while !file.exists() {
+            std::thread::yield_now();
+        }
+        let pids = std::fs::read_to_string(file).unwrap();
+        let hook: u32 = pids.split_whitespace().nth(1).unwrap().parse().unwrap();
+        let hook = pidfd::open(hook).unwrap();
+        pidfd::send_signal(&stub, libc::SIGKILL).unwrap();
+        hook
+    });
+    let error = init
+        .serve(&mut Parent::default(), Deadline::default())
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Died);
+    let hook = killer.join().unwrap();
+    assert!(pidfd::wait_timeout(&hook, Some(Duration::from_secs(2))).unwrap());
+}

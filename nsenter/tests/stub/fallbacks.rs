@@ -105,6 +105,8 @@ fn under_the_filter() {
     println!("the filter was there");
     attributes_are_set_after_attaching();
     locked_out_recursion();
+    descriptors_of_the_host_are_closed_before_the_first_step();
+    a_procfs_made_by_an_image_is_not_used();
     second_stage_without_clone3();
     modes_without_fchmodat2();
     programs_are_found_by_their_mode();
@@ -257,6 +259,77 @@ fn programs_are_found_by_their_mode() {
             assert_eq!(outcome.output(), "found\n");
         } else {
             assert_eq!(outcome.error().raw_os_error(), Some(libc::EACCES));
+        }
+    }
+}
+
+/// What this process leaves open at high numbers, without close-on-exec.
+fn descriptors_of_the_host_are_closed_before_the_first_step() {
+    let null = crate::support::null();
+    let leaks: Vec<_> = [50, 300, 900]
+        .map(|number| rustix::io::fcntl_dupfd_cloexec(&null, number).unwrap())
+        .into_iter()
+        .inspect(|leak| rustix::io::fcntl_setfd(leak, rustix::io::FdFlags::empty()).unwrap())
+        .collect();
+    struct Count(usize);
+    impl cofferdam_nsenter::Answers for Count {
+        fn gate(
+            &mut self,
+            _: u32,
+            p: &cofferdam_nsenter::ProcessRef<'_>,
+        ) -> Result<(), cofferdam_nsenter::Refusal> {
+            self.0 = std::fs::read_dir(format!("/proc/{}/fd", p.pid()))?.count();
+            Ok(())
+        }
+    }
+    let mut plan = PlanBuilder::new();
+    plan.push("count", Op::AskGate(1));
+    shell(&mut plan, "ls /proc/self/fd | wc -l");
+    let mut count = Count(0);
+    assert_eq!(
+        crate::support::run_with(plan, Vec::new(), &mut count).output(),
+        "4\n"
+    );
+    // The streams and the control channel.
+    assert_eq!(count.0, 4);
+    drop(leaks);
+}
+
+/// `/proc` of the new root is a link of the image: what needs a real one fails, and touches nothing else.
+fn a_procfs_made_by_an_image_is_not_used() {
+    let directory = rootfs::directory();
+    std::fs::create_dir_all(rootfs::inside(&directory, "fake/self/fd")).unwrap();
+    std::os::unix::fs::symlink("/fake", rootfs::inside(&directory, "proc")).unwrap();
+    std::fs::write(rootfs::inside(&directory, "file"), "").unwrap();
+    std::fs::create_dir(rootfs::inside(&directory, "dir")).unwrap();
+    for number in 0..64 {
+        std::os::unix::fs::symlink(
+            "/fake",
+            rootfs::inside(&directory, &format!("fake/self/fd/{number}")),
+        )
+        .unwrap();
+    }
+    for (path, expected) in [("/dir", None), ("/file", Some(libc::EBADMSG))] {
+        let mut plan = PlanBuilder::new();
+        let root = rootfs::begin(&mut plan, directory.path());
+        rootfs::bind(&mut plan, root, "/usr", "/usr", 0);
+        rootfs::pivot(&mut plan, root);
+        plan.push(
+            "readonly",
+            Op::ReadonlyPaths {
+                root,
+                paths: vec![c(path)],
+            },
+        );
+        plan.push("close", Op::Close(root));
+        shell(
+            &mut plan,
+            "touch /fake/x && ! touch /dir/x 2>/dev/null && echo right",
+        );
+        let outcome = run(plan);
+        match expected {
+            None => assert_eq!(outcome.output(), "right\n"),
+            Some(errno) => assert_eq!(outcome.error().raw_os_error(), Some(errno)),
         }
     }
 }

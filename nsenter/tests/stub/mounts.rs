@@ -933,3 +933,129 @@ fn a_root_that_is_gone_is_noticed() {
         Some("pivot".into())
     );
 }
+
+/// An image cannot lead a mount onto the container's procfs; a configuration that names it can.
+#[test]
+fn a_link_onto_procfs_is_no_mount_point() {
+    if !root() {
+        return;
+    }
+    for (link, target, expected) in [
+        ("proc/sys", "link", Some(libc::ELOOP)),
+        ("/proc", "link/sys/kernel", Some(libc::ELOOP)),
+        ("proc/1/fd", "link", Some(libc::ELOOP)),
+        ("elsewhere", "/proc/uptime", None),
+        ("elsewhere", "//./proc/sys", Some(libc::ELOOP)),
+    ] {
+        let directory = rootfs::directory();
+        symlink(link, inside(&directory, "link")).unwrap();
+        let mut plan = PlanBuilder::new();
+        let root = usual(&mut plan, directory.path());
+        let into = plan.slot();
+        plan.push(
+            "make",
+            Op::MakePath {
+                root,
+                path: c(target),
+                leaf: Leaf::File,
+                into,
+            },
+        );
+        shell(&mut plan, "exit 0");
+        let result = run(plan)
+            .served
+            .map(drop)
+            .map_err(|error| error.raw_os_error().unwrap());
+        assert_eq!(result.err(), expected, "{link} {target}");
+    }
+}
+
+#[test]
+fn the_root_itself_can_be_made_readonly() {
+    if !root() {
+        return;
+    }
+    let directory = rootfs::directory();
+    let mut plan = PlanBuilder::new();
+    let root = usual(&mut plan, directory.path());
+    pivot(&mut plan, root);
+    plan.push(
+        "readonly",
+        Op::ReadonlyPaths {
+            root,
+            paths: vec![c("/")],
+        },
+    );
+    plan.push("close", Op::Close(root));
+    shell(
+        &mut plan,
+        "touch /x; grep -c ' / ' /proc/self/mountinfo; grep ' / / \\| /[^ ]* / ' /proc/self/mountinfo | cut -d' ' -f6",
+    );
+    let outcome = run(plan);
+    assert!(
+        outcome.err.contains("Read-only file system"),
+        "{}",
+        outcome.err
+    );
+    assert!(
+        outcome.out.lines().nth(1).unwrap().starts_with("ro,"),
+        "{}",
+        outcome.out
+    );
+}
+
+/// The pid namespace of a new procfs, by descriptor (Linux 6.17).
+#[test]
+fn an_option_can_be_a_descriptor() {
+    if !root() {
+        return;
+    }
+    let namespace = std::fs::File::open("/proc/self/ns/pid").unwrap();
+    let mut plan = PlanBuilder::new();
+    let (pidns, into) = (plan.input("pid namespace"), plan.slot());
+    plan.clone_namespaces(Kind::Pid.flag() | Kind::Mount.flag());
+    let new = Op::NewMount {
+        fstype: c("proc"),
+        source: None,
+        options: vec![FsOption::Descriptor(c("pidns"), pidns)],
+        mode_of: None,
+        attributes: NOSUID,
+        into,
+    };
+    plan.push_tolerating("procfs", new, &[libc::EINVAL]);
+    plan.push("lend", Op::AskGate(1));
+    let at = open_directory(&mut plan, "/mnt".as_ref());
+    let end = plan.label();
+    plan.push_or("attach", Op::ChangeDirectoryTo(into), &[libc::EBADF], end);
+    plan.push(
+        "attach",
+        Op::Attach {
+            mount: into,
+            target: at,
+        },
+    );
+    plan.bind(end);
+    shell(
+        &mut plan,
+        "test -e /mnt/self && cat /mnt/$$/stat || cut -d' ' -f1 /mnt/self/stat",
+    );
+    let mut parent = crate::support::Parent::default();
+    let outcome = run_with(plan, vec![(pidns, namespace.as_fd())], &mut parent);
+    if outcome
+        .served
+        .as_ref()
+        .is_ok_and(|served| !served.warnings().is_empty())
+    {
+        println!("skipped: procfs takes no pid namespace");
+        return;
+    }
+    // A procfs of the host's namespace: the number there is not 1.
+    let out = outcome.out;
+    let number: u32 = out
+        .split_whitespace()
+        .next()
+        .unwrap_or_else(|| panic!("{}", outcome.err))
+        .parse()
+        .unwrap();
+    assert!(number > 1, "{out}");
+}
