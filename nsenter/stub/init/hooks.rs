@@ -166,7 +166,7 @@ fn child(
         }
     }
     last::close_between(3, descriptors_end);
-    sys::execve(path, args, env)
+    last::execute(path, args, env)
 }
 
 /// Collects output until the hook ends or has run too long. Says whether it succeeded; if not, the line says why.

@@ -77,7 +77,7 @@ impl Init {
             FIRST_DESCRIPTOR.saturating_add(self.plan.header().passed),
             self.descriptors_end(),
         );
-        Err(sys::execve(program, &args, &env))
+        Err(execute(program, &args, &env))
     }
 
     /// The one line that can be said when nobody listens any more.
@@ -97,6 +97,20 @@ impl Init {
         let _ = line.push(b"\n");
         let _ = sys::write_all(2, line.get());
     }
+}
+
+/// `execve(2)`; returns only an error. A program that somebody has open for writing (`ETXTBSY`) is tried again for a while: a host with many
+/// threads writes a program in one and starts a process in another, which holds a copy of the descriptor for a moment.
+pub(super) fn execute(program: &CStr, args: &Pointers<'_>, env: &Pointers<'_>) -> Errno {
+    let mut errno = sys::execve(program, args, env);
+    for _ in 0..20 {
+        if errno != Errno::ETXTBSY {
+            break;
+        }
+        let _ = sys::poll(&mut [], Some(5));
+        errno = sys::execve(program, args, env);
+    }
+    errno
 }
 
 /// The text of an errno, or its number.

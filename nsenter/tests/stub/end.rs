@@ -453,3 +453,27 @@ fn a_plan_without_questions_ends_when_the_program_does() {
     shell(&mut plan, "exit 3");
     assert_eq!(run(plan).exit, Some(pidfd::Exit::Code(3)));
 }
+
+/// Somebody has the program open for writing: for a moment, or for good.
+#[test]
+fn a_program_that_is_being_written_is_tried_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = program(&directory, "busy", "#!/bin/sh\necho run\n", 0o755);
+    let writer = std::fs::OpenOptions::new().write(true).open(&file).unwrap();
+    let (ready, go) = std::sync::mpsc::channel();
+    let thread = std::thread::spawn(move || {
+        go.recv().unwrap();
+        std::thread::park_timeout(std::time::Duration::from_millis(20));
+        drop(writer);
+    });
+    ready.send(()).unwrap();
+    assert_eq!(execute(&[&file]).output(), "run\n");
+    thread.join().unwrap();
+    let _writer = std::fs::OpenOptions::new().write(true).open(&file).unwrap();
+    let outcome = execute(&[&file]);
+    assert_eq!(
+        outcome.err,
+        format!("exec {}: text file busy\n", file.display())
+    );
+    assert_eq!(outcome.exit, Some(pidfd::Exit::Code(255)));
+}
