@@ -13,7 +13,7 @@ use std::ffi::CString;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Slot(pub(crate) u16);
 
-/// A forward jump target, made by [`PlanBuilder::label`](PlanBuilder).
+/// A forward jump target, made by [`PlanBuilder::label`](crate::plan::PlanBuilder::label).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Label(pub(crate) u32);
 
