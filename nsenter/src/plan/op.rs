@@ -124,11 +124,13 @@ pub enum Op {
     Jump(Label),
 
     // ---- the process itself ------------------------------------------------------------------------------------
-    /// `prctl(PR_SET_DUMPABLE)`. The stub starts non-dumpable.
+    /// `prctl(PR_SET_DUMPABLE)`. The stub starts non-dumpable, and stays so when its credentials change.
     Dumpable(bool),
     /// `prctl(PR_SET_NAME)`: at most 15 bytes.
     Name(CString),
-    /// `prctl(PR_SET_PDEATHSIG)`; 0 clears it.
+    /// `prctl(PR_SET_PDEATHSIG)`; 0 clears it. The stub starts with `SIGKILL`, which an answered [`Op::AskReady`]
+    /// clears, and asks again after each change of credentials and in the second stage, since the kernel forgets it then: a plan only
+    /// has the configured signal, after [`Op::AskReady`]. Without that step the program keeps `SIGKILL`.
     DeathSignal(u32),
     /// `prctl(PR_SET_NO_NEW_PRIVS, 1)`.
     NoNewPrivileges,
@@ -214,7 +216,8 @@ pub enum Op {
     // ---- mounts ------------------------------------------------------------------------------------------------
     /// Resolves `path` below `root` (symlinks stay inside; missing components are made as directories with mode 0755,
     /// or the setgid bit of their parent added; dangling symlinks are followed inside and their target made) and opens
-    /// the result with `O_PATH`. Fails with `EXDEV` if the result is `root` itself.
+    /// the result with `O_PATH`. Fails with `EXDEV` if the result is `root` itself, and with `ELOOP` if it lies on a procfs although
+    /// the first component of `path` is not `proc`: a link of an image must not lead a mount there.
     MakePath {
         /// The root of the resolution.
         root: Slot,
@@ -244,7 +247,8 @@ pub enum Op {
         source: Option<CString>,
         /// Options.
         options: Vec<FsOption>,
-        /// If set and the descriptor exists: `mode=` of the existing directory is the first option (tmpfs).
+        /// If set and the slot is filled with a directory that [`Op::MakePath`] did not make just now: `mode=` of that directory is the
+        /// first option (tmpfs).
         mode_of: Option<Slot>,
         /// `MOUNT_ATTR_*`.
         attributes: u64,
@@ -353,8 +357,8 @@ pub enum Op {
         /// `context=` option for the tmpfs (SELinux).
         context: Option<CString>,
     },
-    /// Makes each path below `root` read-only by a recursive bind of itself, keeping nosuid, nodev and noexec. Missing
-    /// paths are skipped.
+    /// Makes each path below `root` read-only by a recursive bind of itself, keeping nosuid, nodev and noexec; the root
+    /// itself by changing its mount. Missing paths are skipped.
     ReadonlyPaths {
         /// The root of the resolution.
         root: Slot,
@@ -393,7 +397,8 @@ pub enum Op {
     },
     /// `dup3` of the slot onto 0, 1 and 2.
     Stdio(Slot),
-    /// Each of 0, 1 and 2 that is the null device (1:3) is replaced by `/dev/null` of the current root, if that is one too.
+    /// Each of 0, 1 and 2 that is the null device (1:3) is replaced by `/dev/null` of the current root. If that is something else,
+    /// `EBADMSG`.
     ReopenNull,
     /// `fchown(fd, uid, -1)` for each of 0, 1 and 2 that has another owner and is not the null device; `EPERM` and
     /// `EROFS` are no failure.
@@ -500,9 +505,10 @@ pub enum Op {
     CloseControl,
     /// `read(fd, 1 byte)`: waits until `start` writes the exec fifo; SIGTERM, SIGINT, SIGHUP and SIGQUIT end the stub meanwhile.
     WaitStart(Slot),
-    /// Runs `startContainer` hooks without a parent: output captured, timeout kept; a failure is reported on standard error.
+    /// Runs `startContainer` hooks without a parent: output captured, timeout kept. The first failure is one line on standard error,
+    /// `CONTEXT #INDEX: exit status 1, stdout: …, stderr: …`, and exit code 255.
     LateHooks(Vec<HookCommand>),
-    /// `close_range(3 + passed, ~0)`, then `execve(candidate found by Lookup, args, env)`.
+    /// `close_range(3 + passed, ~0)`, then, tried again for 100 ms on `ETXTBSY`, `execve(candidate found by Lookup, args, env)`.
     Exec {
         /// Arguments, `argv[0]` first.
         args: Vec<CString>,

@@ -186,7 +186,11 @@ fn supervise(running: Running, timeout_ms: u32, line: &mut Text<8192>) -> Result
     let mut late = false;
     loop {
         let left = (timeout_ms != 0).then(|| deadline.saturating_sub(sys::milliseconds()));
-        sys::poll(&mut fds, left)?;
+        if let Err(e) = sys::poll(&mut fds, left) {
+            // Nobody would watch it: it does not go on.
+            end(&running);
+            return Err(e);
+        }
         let [process, out_fd, err_fd] = &mut fds;
         collect(out_fd, &mut out);
         collect(err_fd, &mut err);
@@ -195,13 +199,14 @@ fn supervise(running: Running, timeout_ms: u32, line: &mut Text<8192>) -> Result
         }
         if timeout_ms != 0 && sys::milliseconds() >= deadline {
             late = true;
-            // The whole group: a hook may have started others that hold its output.
-            let _ = sys::kill(-running.pid, 9);
-            let _ = sys::kill(running.pid, 9);
             break;
         }
     }
-    let ended: Ended = sys::wait(running.pid)?;
+    let ended: Ended = if late {
+        end(&running)
+    } else {
+        sys::wait(running.pid)?
+    };
     if late {
         line.push_some(b"hook ran past specified timeout of ");
         line.push_number(u64::from(timeout_ms / 1000));
@@ -233,6 +238,13 @@ fn supervise(running: Running, timeout_ms: u32, line: &mut Text<8192>) -> Result
     line.push_some(b", stderr: ");
     line.push_some(err.get().trim_ascii_end());
     Ok(false)
+}
+
+/// Kills a hook and its whole group: it may have started others that hold its output.
+fn end(running: &Running) -> Ended {
+    let _ = sys::kill(-running.pid, 9);
+    let _ = sys::kill(running.pid, 9);
+    sys::wait(running.pid).unwrap_or_default()
 }
 
 /// Reads once if there is something; at the end the stream is not watched any more.

@@ -70,9 +70,6 @@ impl Init {
         let program = self.program.ok_or(Errno::EINVAL)?;
         let args = self.pointers(r.p, r.a, None)?;
         let env = self.pointers(r.q, r.b, self.home)?;
-        if self.death_signal == super::SIGKILL && self.control >= 0 {
-            return Err(Errno::EINVAL);
-        }
         close_between(
             FIRST_DESCRIPTOR.saturating_add(self.plan.header().passed),
             self.descriptors_end(),

@@ -177,14 +177,27 @@ impl Init {
         Ok(init)
     }
 
-    /// Asks the kernel for the death signal, again after each change of credentials; and for not being dumpable, which
-    /// such a change may undo (`fs.suid_dumpable`).
+    /// Asks the kernel for the death signal.
     fn arm(&self) -> Result<()> {
-        if !self.dumpable {
-            sys::prctl(4, 0, 0)?;
-        }
         let signal = usize::try_from(self.death_signal).map_err(|_| Errno::EINVAL)?;
         sys::prctl(1, signal, 0).map(drop)
+    }
+
+    /// After a change of credentials: the kernel has forgotten the death signal, and may have made the process dumpable
+    /// again (`fs.suid_dumpable`).
+    fn rearm(&self) -> Result<()> {
+        if !self.dumpable {
+            match sys::prctl(4, 0, 0) {
+                // A filter that is loaded by now may forbid it. Whoever could trace this process has the same filter.
+                Err(_) if self.death_signal == 0 => {}
+                result => drop(result?),
+            }
+        }
+        if self.death_signal == 0 {
+            Ok(())
+        } else {
+            self.arm()
+        }
     }
 
     fn steps(&mut self) -> ! {
@@ -259,16 +272,16 @@ impl Init {
             Code::SetGroups => sys::setgroups(self.data(r.p)?),
             Code::SetGid => {
                 sys::setresgid(r.a)?;
-                self.arm()
+                self.rearm()
             }
             Code::SetUid => {
                 sys::setresuid(r.a)?;
-                self.arm()
+                self.rearm()
             }
             Code::BoundingSet => process::bounding_set(r.x, r.a),
             Code::Capabilities => {
                 sys::capset(r.x, r.y, r.z)?;
-                self.arm()
+                self.rearm()
             }
             Code::AmbientSet => {
                 self.warnings.ambient |= process::ambient_set(r.x)?;

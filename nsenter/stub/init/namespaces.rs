@@ -24,14 +24,14 @@ impl Init {
         }
         result?;
         // A new user namespace changes the credentials.
-        self.arm()
+        self.rearm()
     }
 
     /// Becomes root of the user namespace just joined: otherwise files are made and seen as the overflow user.
     fn become_root(&self) -> Result<()> {
         sys::setresgid(0)?;
         sys::setresuid(0)?;
-        self.arm()
+        self.rearm()
     }
 
     /// Three rounds, since a namespace may be owned by the user namespace we leave or by the one we join.
@@ -65,7 +65,7 @@ impl Init {
             }
         }
         match first {
-            Ok(()) => self.arm(),
+            Ok(()) => self.rearm(),
             Err(e) => self.unjoined(still, e),
         }
     }
@@ -83,7 +83,7 @@ impl Init {
         if flags & CLONE_NEWUSER != 0 {
             self.become_root()
         } else {
-            self.arm()
+            self.rearm()
         }
     }
 

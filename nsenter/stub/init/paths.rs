@@ -15,8 +15,8 @@ use super::wire::Record;
 use super::words::Text;
 
 const MAX_LINKS: u32 = 40;
-/// How often something may vanish again that was just made, before it is taken for an attack.
-const MAX_RACES: u32 = 64;
+/// How much a walk may make: a path has at most 2048 components. More means that somebody removes what was made.
+const MAX_MADE: u32 = 2048 + 64;
 const PATH_MAX: usize = 4096;
 
 impl Init {
@@ -121,7 +121,7 @@ fn walk(root: i32, path: &CStr, directory: bool) -> Result<(Fd, bool)> {
     let mut done = Text::<PATH_MAX>::new();
     let mut current: Option<Fd> = None;
     let mut made = false;
-    let (mut links, mut races) = (0, 0);
+    let (mut links, mut created) = (0, 0);
 
     while let Some((start, end)) = component(rest.get(), at) {
         let mut name = Text::<256>::new();
@@ -183,8 +183,8 @@ fn walk(root: i32, path: &CStr, directory: bool) -> Result<(Fd, bool)> {
                 }
             }
             Err(Errno::ENOENT) => {
-                races += 1;
-                if races > MAX_RACES + 2048 {
+                created += 1;
+                if created > MAX_MADE {
                     return Err(Errno::EAGAIN);
                 }
                 made = create(dir, name.as_cstr(), directory || !last)? && last;
