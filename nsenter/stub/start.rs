@@ -1,6 +1,9 @@
 //! How the program begins, and the memory functions that the compiler expects to find.
 
-#![allow(unsafe_code, reason = "the entry point is reached with nothing but a stack")]
+#![allow(
+    unsafe_code,
+    reason = "the entry point is reached with nothing but a stack"
+)]
 
 use core::arch::global_asm;
 use core::ffi::{CStr, c_char};
@@ -137,7 +140,12 @@ unsafe extern "C" fn memmove(to: *mut u8, from: *const u8, count: usize) -> *mut
 unsafe extern "C" fn memcmp(one: *const u8, other: *const u8, count: usize) -> i32 {
     for index in 0..count {
         // SAFETY: the contract of memcmp. Volatile, so that the compiler does not make a call to memcmp of it.
-        let (a, b) = unsafe { (one.add(index).read_volatile(), other.add(index).read_volatile()) };
+        let (a, b) = unsafe {
+            (
+                one.add(index).read_volatile(),
+                other.add(index).read_volatile(),
+            )
+        };
         if a != b {
             return i32::from(a) - i32::from(b);
         }
