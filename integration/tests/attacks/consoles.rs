@@ -86,6 +86,15 @@ fn what_the_image_has_as_console_is_not_followed() {
                 .unwrap(),
             }
             if own_mount {
+                // Without it the masks of an ordinary configuration are refused.
+                mknodat(
+                    CWD,
+                    devices.join("null"),
+                    FileType::CharacterDevice,
+                    Mode::RWXU,
+                    makedev(1, 3),
+                )
+                .unwrap();
                 case.bundle.mount(victim::bind(&devices, "/dev"));
                 let mounts = case.bundle.config["mounts"].as_array_mut().unwrap();
                 let dev = mounts.pop().unwrap();
@@ -101,7 +110,11 @@ fn what_the_image_has_as_console_is_not_followed() {
                     assert!(shown.contains("\ndevpts\r\n"), "{kind}: {shown}");
                 }
             }
-            assert!(kind != "absent" || result.is_ok(), "an ordinary container is refused: {}", result.unwrap_err());
+            assert!(
+                kind != "absent" || result.is_ok(),
+                "an ordinary container is refused: {}",
+                result.unwrap_err()
+            );
             host.unchanged(kind);
             case.finish();
         }

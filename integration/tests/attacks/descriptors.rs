@@ -154,7 +154,14 @@ fn only_the_counted_descriptors_are_passed() {
         "",
     )
     .ok();
-    let number = |line: &&str| line.split(" -> ").next()?.rsplit(' ').next()?.parse::<u32>().ok();
+    let number = |line: &&str| {
+        line.split(" -> ")
+            .next()?
+            .rsplit(' ')
+            .next()?
+            .parse::<u32>()
+            .ok()
+    };
     let lines = output.lines();
     let numbers: Vec<u32> = lines.iter().skip(1).filter_map(number).collect();
     assert_eq!(

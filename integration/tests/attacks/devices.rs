@@ -248,17 +248,3 @@ fn the_hosts_null_device_keeps_its_owner() {
     host.unchanged("the null device");
     case.delete();
 }
-
-#[test]
-fn a_file_as_a_stream_keeps_its_owner() {
-    need!(Root, Busybox);
-    let host = Host::new();
-    let mut case = Case::new();
-    case.bundle.config["process"]["user"] = json!({ "uid": 1000, "gid": 1000 });
-    case.bundle.args(&["/bin/sleep", "1000"]);
-    let redirected = format!("<'{0}/null' >/dev/null 2>/dev/null", host.canary_text());
-    let output = victim::shell(&case, "", &format!("run --detach {}", case.id), &redirected);
-    assert_eq!(output.code, 0, "{output}");
-    host.unchanged("a file as standard input");
-    case.delete();
-}

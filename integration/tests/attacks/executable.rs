@@ -104,8 +104,10 @@ fn the_executable_of_a_joining_process_cannot_be_written() {
         !case.bundle.rootfs().join("tmp/hit").exists(),
         "something could be written"
     );
-    assert_eq!(host::facts(&case.bundle.rootfs().join("bin/busybox")),
-        shell);
+    assert_eq!(
+        host::facts(&case.bundle.rootfs().join("bin/busybox")),
+        shell
+    );
     host.unchanged("executables");
     case.delete();
 }

@@ -21,8 +21,8 @@ fn an_id_is_a_plain_name() {
         host.canary().file_name().unwrap().to_str().unwrap()
     );
     let texts = [
-        "", ".", "..", "a/b", "/", "../x", &canary, "a\nb", ".x", ".tmp-x", "a b", " ", "a:b",
-        "a*", "a%2f", "ä", "\t", "a\\b", "~", "-x", "--", &long,
+        "", ".", "..", "a/b", "/", "../x", &canary, "a\nb", "a b", " ", "a:b", "a*", "a%2f", "ä",
+        "\t", "a\\b", "~", "-x", "--", &long,
     ];
     let mut ids: Vec<OsString> = texts.iter().map(OsString::from).collect();
     ids.push(OsString::from_vec(vec![0xff]));
@@ -38,7 +38,8 @@ fn an_id_is_a_plain_name() {
             }
             let output = Limited::new(&case.program)
                 .args(line)
-                .directory(case.bundle.path()).patience(Duration::from_secs(5))
+                .directory(case.bundle.path())
+                .patience(Duration::from_secs(5))
                 .output();
             victim::refused(&output, &format!("{verb} {id:?}"));
         }

@@ -93,7 +93,8 @@ fn a_password_file_that_cannot_be_read_is_as_good_as_none() {
             make(kind, &path);
         }
         case.bundle.config["process"]["user"] = json!({ "uid": 1000, "gid": 1000 });
-        case.bundle.script("echo \"$HOME\"; grep ^Uid: /proc/self/status");
+        case.bundle
+            .script("echo \"$HOME\"; grep ^Uid: /proc/self/status");
         let output = run(&case);
         victim::sane(&output);
         assert_eq!(output.code, 0, "{kind}: {output}");

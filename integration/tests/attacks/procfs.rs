@@ -64,9 +64,13 @@ trait Attempt {
 impl Attempt for Case {
     #[track_caller]
     fn attempt(&mut self, what: &str) -> Output {
-        self.bundle.script("echo the program ran; grep -v cgroup /proc/self/mountinfo");
+        self.bundle
+            .script("echo the program ran; grep -v cgroup /proc/self/mountinfo");
         let output = self.run();
-        assert!(!output.stdout.contains("the program ran"), "{what}: {output}");
+        assert!(
+            !output.stdout.contains("the program ran"),
+            "{what}: {output}"
+        );
         output
     }
 }
@@ -160,9 +164,15 @@ fn proc_is_never_mounted_elsewhere_while_names_are_exchanged() {
             "{mounts:#?}"
         );
         // What is to be masked is masked there, not elsewhere.
-        for name in victim::MASKED.iter().filter(|name| Path::new("/proc").join(name).exists()) {
+        for name in victim::MASKED
+            .iter()
+            .filter(|name| Path::new("/proc").join(name).exists())
+        {
             let masked = procs[0].target.join(name);
-            assert!(mounts.iter().any(|mount| mount.target == masked), "{name} is not masked: {mounts:#?}");
+            assert!(
+                mounts.iter().any(|mount| mount.target == masked),
+                "{name} is not masked: {mounts:#?}"
+            );
         }
         mount_table::nothing_foreign(&host, &mounts, &[&rootfs], "exchanged /proc");
         victim::delete(&case);

@@ -14,7 +14,6 @@ const WATCH: &str = "while :; do ls -l /proc/[0-9]*/exe /proc/[0-9]*/cwd /proc/[
 /// Fails if the log names anything but programs and files of the container itself.
 #[track_caller]
 fn only_own(log: &str) {
-    let mut programs = 0;
     for line in log.lines() {
         let Some((link, target)) = line.split_once(" -> ") else {
             continue;
@@ -23,7 +22,6 @@ fn only_own(log: &str) {
         if link.contains(" /proc/1/") {
             continue;
         }
-        programs += usize::from(target == "/bin/tiny-true");
         let own = [
             "/",
             "/bin/busybox",
@@ -40,7 +38,6 @@ fn only_own(log: &str) {
         log.matches("round").count() > 10,
         "the container did not watch"
     );
-    assert!(programs > 0, "no program that joined was seen");
 }
 
 fn watch(case: &mut Case, join: impl Fn(&Case)) {

@@ -64,7 +64,8 @@ fn masks_and_identity_hold_while_another_container_rearranges_the_root() {
             .filter(|mount| mount.kind == "proc" && mount.root == Path::new("/"))
             .collect();
         assert_eq!(procs.len(), 1, "{mounts:#?}");
-        for masked in victim::MASKED.iter()
+        for masked in victim::MASKED
+            .iter()
             .filter(|name| Path::new("/proc").join(name).exists())
         {
             let place = procs[0].target.join(masked);

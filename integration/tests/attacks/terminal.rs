@@ -139,8 +139,17 @@ fn no_input_can_be_pushed_into_the_callers_terminal() {
             case.id
         );
         // The leader of the caller's session stays: else the terminal would be free to be taken.
-        let state = format!("'{}' --root '{}' state {}", case.program.display(), case.root().display(), case.id);
-        let wait = if flags.is_empty() { String::new() } else { format!("until {state} | grep -q stopped; do :; done;") };
+        let state = format!(
+            "'{}' --root '{}' state {}",
+            case.program.display(),
+            case.root().display(),
+            case.id
+        );
+        let wait = if flags.is_empty() {
+            String::new()
+        } else {
+            format!("until {state} | grep -q stopped; do :; done;")
+        };
         let output = in_terminal(&case, &name, &line, &wait);
         let said = std::fs::read_to_string(case.bundle.path().join("said")).unwrap();
         assert_eq!(

@@ -83,7 +83,10 @@ pub(crate) fn delete(case: &Case) {
 #[track_caller]
 pub(crate) fn sane(output: &Output) {
     // 255 is exec's own failure; 128 + N is a signal, of which nothing here should die.
-    assert!((0..128).contains(&output.code) || output.code == 255, "a crash: {output}");
+    assert!(
+        (0..128).contains(&output.code) || output.code == 255,
+        "a crash: {output}"
+    );
     assert!(!output.stderr.contains("panicked"), "a panic: {output}");
     assert!(
         output.code == 0 || !output.stderr.trim().is_empty(),
