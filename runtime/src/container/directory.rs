@@ -192,7 +192,7 @@ impl StateDirectory {
                 &self.directory,
                 FIFO,
                 FileType::Fifo,
-                Mode::from_raw_mode(0o622),
+                Mode::from_raw_mode(0o600),
                 0,
             )?;
             let flags = OFlags::RDWR | OFlags::NOFOLLOW | OFlags::CLOEXEC;
