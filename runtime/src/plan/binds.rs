@@ -6,7 +6,9 @@ use nsenter::plan::{Dir, Expect, Leaf, Op, Slot};
 use super::Tag;
 use super::common::Common;
 use super::mount_options::{BindChange, Change, bind_change};
-use super::mounts::{Entry, PROC_MAGIC, Pending, attach, flags_now, keep_or_close, target};
+use super::mounts::{
+    Entry, PROC_MAGIC, PROC_ROOT_INODE, Pending, attach, enter, flags_now, target,
+};
 use super::rootfs::Rootfs;
 use super::steps::{Steps, c_string};
 use crate::{Error, Result};
@@ -33,11 +35,12 @@ pub(super) fn bind(
     let tree = source(steps, common, entry)?;
     if entry.point == "/proc" {
         steps.push(
-            format!("check that {:?} is a procfs", mount.source),
+            format!("check that {:?} is a whole procfs", mount.source),
             Op::Verify {
                 fd: tree,
                 expect: Expect {
                     magic: Some(PROC_MAGIC),
+                    inode: Some(PROC_ROOT_INODE),
                     ..Expect::default()
                 },
             },
@@ -57,7 +60,7 @@ pub(super) fn bind(
             },
         );
     }
-    let target = target(steps, root.slot, entry, Leaf::Like(tree))?;
+    let target = target(steps, root, entry, Leaf::Like(tree))?;
     let wanted = Mount {
         flags: flags_now(entry),
         ..mount.clone()
@@ -120,7 +123,7 @@ pub(super) fn bind(
         }
     }
     attach(steps, root, entry, tree, target, pending);
-    keep_or_close(steps, root, entry, tree);
+    enter(steps, common, root, entry, tree);
     Ok(())
 }
 

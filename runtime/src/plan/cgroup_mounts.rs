@@ -8,7 +8,7 @@ use nsenter::plan::{Dir, Expect, FsOption, Leaf, Op, Slot};
 use super::common::Common;
 use super::file_systems::empty_directory;
 use super::mount_options::{attributes, bind_change};
-use super::mounts::{Entry, Pending, attach, keep_or_close, target};
+use super::mounts::{Entry, Pending, attach, enter, target};
 use super::rootfs::Rootfs;
 use super::steps::{Steps, c_path, c_string};
 use super::{CgroupView, LegacyHierarchy};
@@ -42,7 +42,7 @@ fn unified(
     entry: &Entry<'_>,
     own: &Path,
 ) -> Result<()> {
-    let target = target(steps, root.slot, entry, Leaf::Directory)?;
+    let target = target(steps, root, entry, Leaf::Directory)?;
     let tree = steps.slot();
     let own_namespace = common.has(NamespaceType::Cgroup);
     let shown = if own_namespace { own } else { Path::new(HOST) };
@@ -76,7 +76,7 @@ fn unified(
     }
     steps.bind(done);
     attach(steps, root, entry, tree, target, Pending::default());
-    keep_or_close(steps, root, entry, tree);
+    enter(steps, common, root, entry, tree);
     Ok(())
 }
 
@@ -163,7 +163,7 @@ fn legacy(
     hierarchies: &[LegacyHierarchy],
 ) -> Result<()> {
     let restricted = MountAttr::NOSUID | MountAttr::NODEV | MountAttr::NOEXEC;
-    let point = target(steps, root.slot, entry, Leaf::Directory)?;
+    let point = target(steps, root, entry, Leaf::Directory)?;
     let tmpfs = steps.slot();
     let mut options = vec![FsOption::String(c"mode".to_owned(), c"755".to_owned())];
     let label = common.config.mount_label.as_str();
@@ -217,7 +217,7 @@ fn legacy(
             },
         );
     }
-    steps.close(tmpfs);
+    enter(steps, common, root, entry, tmpfs);
     Ok(())
 }
 

@@ -39,6 +39,7 @@ pub(super) fn make(steps: &mut Steps, common: &Common<'_>, root: &mut Rootfs) ->
                 },
             );
             root.dev = Some(into);
+            root.mounts.keep(into);
             into
         }
     };

@@ -5,10 +5,9 @@ use nsenter::plan::{FsOption, Leaf, Op, Slot};
 
 use super::common::Common;
 use super::mount_options::{attributes, options};
-use super::mounts::{Entry, Pending, attach, flags_now, keep_or_close, target};
+use super::mounts::{Entry, Pending, attach, enter, flags_now, target};
 use super::rootfs::Rootfs;
 use super::steps::{Steps, c_string};
-use super::sysctl;
 use crate::{Error, ErrorKind, Result};
 
 /// A mount of proc or sysfs: only on a directory that no symbolic link led to, and without a label.
@@ -20,14 +19,14 @@ pub(super) fn kernel_view(
 ) -> Result<()> {
     let kind = entry.mount.device.as_str();
     let target = steps.slot();
-    let path = c_string("mounts.destination", entry.point)?;
+    let place = root.mounts.place_of_mount_point(root.slot, entry.point);
     steps.push(
         entry.context(&format!(
             "filesystem {kind:?} must be mounted on ordinary directory"
         )),
         Op::MakePlainDirectory {
-            root: root.slot,
-            path,
+            root: place.root,
+            path: c_string("mounts.destination", place.path)?,
             into: target,
         },
     );
@@ -40,15 +39,7 @@ pub(super) fn kernel_view(
     }
     let mount = new_mount(steps, entry, options, None)?;
     attach(steps, root, entry, mount, target, Pending::default());
-    if entry.point == "/proc"
-        && sysctl::serves(entry.mount)
-        && !common.config.sysctl.is_empty()
-        && root.procfs.is_none()
-    {
-        root.procfs = Some(mount);
-    } else {
-        keep_or_close(steps, root, entry, mount);
-    }
+    enter(steps, common, root, entry, mount);
     Ok(())
 }
 
@@ -114,7 +105,7 @@ pub(super) fn file_system(
             c_string("linux.mountLabel", label)?,
         ));
     }
-    let target = target(steps, root.slot, entry, Leaf::Directory)?;
+    let target = target(steps, root, entry, Leaf::Directory)?;
     // A directory that exists gives its mode to a tmpfs over it, and one that was made for it does not: the stub knows.
     let mode_of = (kind == "tmpfs").then_some(target);
     let tree = new_mount(steps, entry, options, mode_of)?;
@@ -144,7 +135,7 @@ pub(super) fn file_system(
             },
         );
     }
-    keep_or_close(steps, root, entry, tree);
+    enter(steps, common, root, entry, tree);
     Ok(())
 }
 

@@ -7,7 +7,7 @@
 //! The order of the steps is what keeps a container closed. One file a subject:
 //!
 //! * `namespaces`, `cgroup`: where the process is, and which of the two processes does what;
-//! * `rootfs`, `mounts`, `binds`, `file_systems`, `cgroup_mounts`, `mount_options`, `devices`, `masks`, `sysctl`: what it sees;
+//! * `rootfs`, `mounts`, `mounted`, `binds`, `file_systems`, `cgroup_mounts`, `mount_options`, `devices`, `masks`, `sysctl`: what it sees;
 //! * `terminal`, `network`, `labels`, `attributes`, `environment`, `identity`, `filter`: what it is;
 //! * `hooks`, `tail`: how it goes over to the user's program.
 
@@ -27,6 +27,7 @@ mod identity;
 mod labels;
 mod masks;
 mod mount_options;
+mod mounted;
 mod mounts;
 mod namespaces;
 mod network;
@@ -101,13 +102,10 @@ pub fn init(request: &InitRequest<'_>) -> Result<BuiltPlan> {
     steps.push("set the file mode creation mask", Op::Umask(common.umask()));
     names(&mut steps, &common)?;
     labels::write_apparmor(&mut steps, &common, apparmor)?;
-    sysctl::write(&mut steps, &common, &mut root, &proc)?;
+    sysctl::write(&mut steps, &common, &root, &proc)?;
     proc.close(&mut steps);
     masks::apply(&mut steps, &common, &root)?;
-    if let Some(dev) = root.dev.take() {
-        steps.close(dev);
-    }
-    steps.close(root.slot);
+    rootfs::close(&mut steps, root);
     attributes::set(&mut steps, &common, layout.birth)?;
     home(&mut steps, &environment);
 

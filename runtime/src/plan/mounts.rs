@@ -10,7 +10,7 @@ use super::common::Common;
 use super::mount_options::Change;
 use super::rootfs::Rootfs;
 use super::steps::{Steps, c_string, clean};
-use super::{CgroupView, binds, cgroup_mounts, file_systems};
+use super::{CgroupView, binds, cgroup_mounts, file_systems, sysctl};
 use crate::{Error, ErrorKind, Result};
 
 /// `PROC_SUPER_MAGIC` of `statfs(2)`.
@@ -93,10 +93,7 @@ pub(super) fn all(
 fn check_proc(steps: &mut Steps, common: &Common<'_>, root: &Rootfs) -> Result<()> {
     let is_proc = |mount: &Mount| inside(&common.config.rootfs, &mount.destination) == "/proc";
     let mounts = &common.config.mounts;
-    let Some(last) = mounts.iter().rev().find(|mount| is_proc(mount)) else {
-        return Ok(());
-    };
-    if mounts.first().is_some_and(is_proc) {
+    if !mounts.iter().any(is_proc) || mounts.first().is_some_and(is_proc) {
         return Ok(());
     }
     let into = steps.slot();
@@ -117,8 +114,7 @@ fn check_proc(steps: &mut Steps, common: &Common<'_>, root: &Rootfs) -> Result<(
             fd: into,
             expect: Expect {
                 magic: Some(PROC_MAGIC),
-                // A bind may show a part of it.
-                inode: (!last.is_bind()).then_some(PROC_ROOT_INODE),
+                inode: Some(PROC_ROOT_INODE),
                 ..Expect::default()
             },
         },
@@ -152,7 +148,7 @@ fn one(
 
 /// The destination, cleaned, as seen from inside. One that is given as a path on the host below the root file system
 /// means the place there, not one of that name further down: bundles are written like that.
-fn inside(rootfs: &str, destination: &str) -> String {
+pub(super) fn inside(rootfs: &str, destination: &str) -> String {
     let (rootfs, point) = (clean(rootfs), clean(destination));
     match Path::new(&point).strip_prefix(&rootfs) {
         Ok(below) => clean(&below.to_string_lossy()),
@@ -191,9 +187,15 @@ fn check_destination(entry: &Entry<'_>) -> Result<()> {
 }
 
 /// A mount point below the root, made if it is missing.
-pub(super) fn target(steps: &mut Steps, root: Slot, entry: &Entry<'_>, leaf: Leaf) -> Result<Slot> {
+pub(super) fn target(
+    steps: &mut Steps,
+    root: &Rootfs,
+    entry: &Entry<'_>,
+    leaf: Leaf,
+) -> Result<Slot> {
     let into = steps.slot();
-    let path = c_string("mounts.destination", entry.point)?;
+    let place = root.mounts.place_of_mount_point(root.slot, entry.point);
+    let (root, path) = (place.root, c_string("mounts.destination", place.path)?);
     steps.push(
         entry.context("create mountpoint"),
         Op::MakePath {
@@ -319,23 +321,27 @@ pub(super) fn flags_now(entry: &Entry<'_>) -> MountFlags {
 }
 
 /// Hands an attached mount to whoever needs it later, or closes it.
-pub(super) fn keep_or_close(steps: &mut Steps, root: &mut Rootfs, entry: &Entry<'_>, mount: Slot) {
+pub(super) fn enter(
+    steps: &mut Steps,
+    common: &Common<'_>,
+    root: &mut Rootfs,
+    entry: &Entry<'_>,
+    mount: Slot,
+) {
     let later = becomes_readonly_later(entry);
+    let takes_nodes = entry.point == "/dev" && !entry.mount.is_bind();
+    let parameters =
+        entry.point == "/proc" && sysctl::serves(entry.mount) && !common.config.sysctl.is_empty();
     if entry.point == "/dev" {
         root.dev_is_bound = entry.mount.is_bind();
-        if let Some(covered) = root.dev.take()
-            && !root.readonly_later.iter().any(|(slot, _)| *slot == covered)
-        {
-            steps.close(covered);
-        }
-        if !entry.mount.is_bind() {
-            root.dev = Some(mount);
-        }
+        root.dev = takes_nodes.then_some(mount);
+    }
+    if parameters {
+        root.procfs = Some(mount);
     }
     if later {
         root.readonly_later.push((mount, entry.point.to_owned()));
     }
-    if !later && root.dev != Some(mount) {
-        steps.close(mount);
-    }
+    let wanted = later || takes_nodes || parameters;
+    root.mounts.enter(steps, common, entry, mount, wanted);
 }

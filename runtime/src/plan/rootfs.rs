@@ -6,6 +6,7 @@ use configs::config::{MountAttr, MountFlags, NamespaceType};
 use nsenter::plan::{Dir, Op, Slot};
 
 use super::common::Common;
+use super::mounted::MountTable;
 use super::steps::{Steps, c_path, c_string};
 use crate::{Error, ErrorKind, Result};
 
@@ -20,7 +21,9 @@ pub(super) struct Rootfs {
     pub(super) mount_namespace: bool,
     /// The container's pid namespace, if the mounts are made by a process that is not in it.
     pub(super) pid_namespace: Option<Slot>,
-    /// The mount at `/dev`, if one was made that takes nodes.
+    /// The mounts in it.
+    pub(super) mounts: MountTable,
+    /// The directory at `/dev`, if it is one that takes nodes.
     pub(super) dev: Option<Slot>,
     /// `/dev` is a bind mount: it is used as it is.
     pub(super) dev_is_bound: bool,
@@ -116,6 +119,7 @@ pub(super) fn prepare(
         slot,
         mount_namespace,
         pid_namespace,
+        mounts: MountTable::default(),
         dev: None,
         dev_is_bound: false,
         procfs: None,
@@ -218,11 +222,16 @@ fn uncover(steps: &mut Steps, point: &Path) -> Result<()> {
 pub(super) fn make_readonly(steps: &mut Steps, common: &Common<'_>, root: &mut Rootfs) {
     for (slot, point) in std::mem::take(&mut root.readonly_later) {
         steps.push(format!("make {point} read-only"), readonly(slot));
-        steps.close(slot);
     }
     if common.config.readonlyfs {
         steps.push("make the root read-only", readonly(root.slot));
     }
+}
+
+/// Closes the root and everything that was kept of its mounts.
+pub(super) fn close(steps: &mut Steps, mut root: Rootfs) {
+    root.mounts.close(steps);
+    steps.close(root.slot);
 }
 
 fn readonly(mount: Slot) -> Op {

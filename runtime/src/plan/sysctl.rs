@@ -65,20 +65,20 @@ pub(super) fn prepare(steps: &mut Steps, common: &Common<'_>, root: &mut Rootfs,
     );
     steps.bind(done);
     root.procfs = Some(into);
+    root.mounts.keep(into);
 }
 
 /// Writes every parameter, sorted by name.
 pub(super) fn write(
     steps: &mut Steps,
     common: &Common<'_>,
-    root: &mut Rootfs,
+    root: &Rootfs,
     proc: &ProcSelf,
 ) -> Result<()> {
     if common.config.sysctl.is_empty() {
         return Ok(());
     }
-    let own = root.procfs.take();
-    let Some(procfs) = own.or(proc.handle()) else {
+    let Some(procfs) = root.procfs.or(proc.handle()) else {
         return Err(Error::config(
             "linux.sysctl: there is no procfs to write to",
         ));
@@ -98,9 +98,6 @@ pub(super) fn write(
                 value: value.as_bytes().to_vec(),
             },
         );
-    }
-    if let Some(own) = own {
-        steps.close(own);
     }
     Ok(())
 }

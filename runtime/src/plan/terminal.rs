@@ -11,27 +11,12 @@ use super::steps::Steps;
 /// Gives back the open end, which later becomes the controlling terminal.
 pub(super) fn open(steps: &mut Steps, common: &Common<'_>, root: Option<&Rootfs>) -> Option<Slot> {
     common.process.terminal.as_ref()?;
-    let (devpts, master, slave) = (steps.slot(), steps.slot(), steps.slot());
-    let (dir, path) = match root {
-        Some(root) => (Dir::Slot(root.slot), c"dev/pts"),
-        None => (Dir::Cwd, c"/dev/pts"),
+    let (master, slave) = (steps.slot(), steps.slot());
+    let mounted = root.and_then(|root| root.mounts.root_of("/dev/pts"));
+    let devpts = match mounted {
+        Some(devpts) => devpts,
+        None => find(steps, root),
     };
-    steps.push(
-        "open /dev/pts",
-        Op::Open {
-            dir,
-            path: path.to_owned(),
-            flags: (libc::O_PATH | libc::O_DIRECTORY).cast_unsigned(),
-            mode: 0,
-            resolve: libc::RESOLVE_NO_MAGICLINKS
-                | if root.is_some() {
-                    libc::RESOLVE_IN_ROOT
-                } else {
-                    0
-                },
-            into: devpts,
-        },
-    );
     steps.push(
         "open a pseudo terminal",
         Op::Pty {
@@ -40,7 +25,9 @@ pub(super) fn open(steps: &mut Steps, common: &Common<'_>, root: Option<&Rootfs>
             slave,
         },
     );
-    steps.close(devpts);
+    if mounted.is_none() {
+        steps.close(devpts);
+    }
     if let Some(root) = root
         && root.mount_namespace
     {
@@ -53,6 +40,27 @@ pub(super) fn open(steps: &mut Steps, common: &Common<'_>, root: Option<&Rootfs>
         Op::Stdio(slave),
     );
     Some(slave)
+}
+
+/// Opens `/dev/pts`, whatever that is: it is looked at when the terminal is made.
+fn find(steps: &mut Steps, root: Option<&Rootfs>) -> Slot {
+    let into = steps.slot();
+    let (dir, path, confine) = match root {
+        Some(root) => (Dir::Slot(root.slot), c"dev/pts", libc::RESOLVE_IN_ROOT),
+        None => (Dir::Cwd, c"/dev/pts", 0),
+    };
+    steps.push(
+        "open /dev/pts",
+        Op::Open {
+            dir,
+            path: path.to_owned(),
+            flags: (libc::O_PATH | libc::O_DIRECTORY).cast_unsigned(),
+            mode: 0,
+            resolve: libc::RESOLVE_NO_MAGICLINKS | confine,
+            into,
+        },
+    );
+    into
 }
 
 /// Binds the terminal over `/dev/console`: by its descriptor, not by a name below `/dev/pts`.

@@ -8,7 +8,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::{PermissionsExt, symlink};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use configs::config::{IdMap, MountFlags, NamespaceType};
 use nsenter::plan::Slot;
@@ -36,6 +36,8 @@ use need_root;
 pub(super) struct Bundle {
     dir: tempfile::TempDir,
     case: Case,
+    /// Exchange names of the root file system while the container is made.
+    rearranged: bool,
 }
 
 impl Bundle {
@@ -66,7 +68,11 @@ impl Bundle {
         case.config.mounts = vec![mount("proc", "/proc", MountFlags::NONE, "")];
         case.config.devices = Case::standard().config.devices;
         case.cgroup.unified = false;
-        let mut bundle = Self { dir, case };
+        let mut bundle = Self {
+            dir,
+            case,
+            rearranged: false,
+        };
         bundle.script(script);
         bundle
     }
@@ -162,6 +168,7 @@ impl Bundle {
         .start()?;
         drop((write, inputs));
         let mut parent = Parent::new(&self.case);
+        parent.rearranged = self.rearranged.then(|| self.rootfs().to_owned());
         init.serve(&mut parent, Deadline::default())?;
         Ok(Running {
             init,
@@ -242,6 +249,8 @@ impl Running {
 
 /// The parent's side.
 pub(super) struct Parent {
+    /// A root file system whose names are exchanged at the gate.
+    rearranged: Option<PathBuf>,
     maps: Option<(Vec<IdMap>, Vec<IdMap>)>,
     sources: Vec<String>,
     root: Option<OwnedFd>,
@@ -253,6 +262,7 @@ pub(super) struct Parent {
 impl Parent {
     fn new(case: &Case) -> Self {
         Self {
+            rearranged: None,
             maps: Some((
                 case.config.uid_mappings.clone(),
                 case.config.gid_mappings.clone(),
@@ -274,6 +284,13 @@ impl Parent {
 impl Answers for Parent {
     fn gate(&mut self, _: u32, _: &ProcessRef<'_>) -> Result<(), Refusal> {
         self.asked.push("gate");
+        if let Some(rootfs) = &self.rearranged {
+            for (name, inside) in [("proc", "timer_list"), ("sys", "firmware")] {
+                fs::rename(rootfs.join(name), rootfs.join(format!("{name}.away")))?;
+                fs::create_dir(rootfs.join(name))?;
+                fs::write(rootfs.join(name).join(inside), "")?;
+            }
+        }
         Ok(())
     }
 

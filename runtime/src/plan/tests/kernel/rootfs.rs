@@ -6,7 +6,7 @@ use std::path::Path;
 
 use configs::config::{Mount, MountAttr, MountFlags, NamespaceType};
 
-use super::{Bundle, need_root};
+use super::{Bundle, need_root, told};
 use crate::plan::tests::{mount, private, volume};
 use crate::plan::{CgroupView, LegacyHierarchy};
 
@@ -190,6 +190,29 @@ fn links_in_the_image_lead_nowhere_else() {
             assert!(refusal.contains("create mountpoint"), "{refusal}");
         }
     }
+}
+
+#[test]
+fn protections_stay_on_the_mounts_when_somebody_else_renames_their_mount_points() {
+    need_root!();
+    let mut bundle = Bundle::standard(
+        "cat /proc.away/timer_list | wc -c; ls /sys.away/firmware | wc -l; \
+         touch /proc.away/sys/kernel/hostname || true; ls /proc.away/self/comm",
+    );
+    bundle.rearranged = true;
+    bundle.case.late_limits = true;
+    bundle.case.config.readonlyfs = false;
+    bundle.case.config.mask_paths = ["/proc/timer_list", "/sys/firmware"]
+        .map(str::to_owned)
+        .to_vec();
+    let running = bundle
+        .create()
+        .unwrap_or_else(|error| panic!("{}", told(&error)));
+    assert_eq!(running.parent.asked, ["gate", "ready"]);
+    assert_eq!(
+        running.finish(),
+        "0\n0\ntouch: /proc.away/sys/kernel/hostname: Read-only file system\n/proc.away/self/comm\n"
+    );
 }
 
 #[test]

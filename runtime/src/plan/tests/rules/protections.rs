@@ -7,7 +7,7 @@ use super::super::{Case, count, named, ops, position};
 use super::built;
 
 #[test]
-fn masked_paths_are_cleaned_and_masked_once() {
+fn masked_paths_are_cleaned_and_masked_once_from_the_mount_they_are_on() {
     let mut case = Case::standard();
     case.config.mask_paths = [
         "/proc/kcore",
@@ -15,21 +15,70 @@ fn masked_paths_are_cleaned_and_masked_once() {
         "//proc//kcore/",
         "",
         "/x",
+        "/sys/firmware",
+        "/y",
+        "/proc/keys",
     ]
     .map(str::to_owned)
     .to_vec();
+    case.config.readonly_paths = ["/proc/sys", "/etc", "/sys"].map(str::to_owned).to_vec();
     let plan = built(&case);
-    let Some(Op::Mask { paths, null, .. }) = ops(&plan)
-        .into_iter()
-        .find(|op| matches!(op, Op::Mask { .. }))
-    else {
-        panic!()
+    let made = |kind: &[u8]| {
+        ops(&plan)
+            .into_iter()
+            .find_map(|op| match op {
+                Op::NewMount { fstype, into, .. } if fstype.to_bytes() == kind => Some(*into),
+                _ => None,
+            })
+            .unwrap()
     };
-    assert_eq!(paths, &[c"/proc/kcore".to_owned(), c"/x".to_owned()]);
-    let checked = ops(&plan).into_iter().any(
-        |op| matches!(op, Op::Verify { fd, expect } if fd == null && expect.device == Some((1, 3)) && expect.file_type == Some(libc::S_IFCHR)),
+    let pivot = ops(&plan).into_iter().find_map(|op| match op {
+        Op::PivotRoot(root) => Some(*root),
+        _ => None,
+    });
+    let (proc, sys, root) = (made(b"proc"), made(b"sysfs"), pivot.unwrap());
+    let text = |paths: &[std::ffi::CString]| -> Vec<String> {
+        paths
+            .iter()
+            .map(|path| path.to_str().unwrap().to_owned())
+            .collect()
+    };
+    let mut masks = Vec::new();
+    let mut readonly = Vec::new();
+    for op in ops(&plan) {
+        match op {
+            Op::Mask {
+                root, paths, null, ..
+            } => {
+                masks.push((*root, text(paths)));
+                let checked = ops(&plan).into_iter().any(|op| {
+                    matches!(op, Op::Verify { fd, expect }
+                        if fd == null && expect.device == Some((1, 3)) && expect.file_type == Some(libc::S_IFCHR))
+                });
+                assert!(checked);
+            }
+            Op::ReadonlyPaths { root, paths } => readonly.push((*root, text(paths))),
+            _ => {}
+        }
+    }
+    let list =
+        |paths: &[&str]| -> Vec<String> { paths.iter().map(|&path| path.to_owned()).collect() };
+    assert_eq!(
+        masks,
+        [
+            (proc, list(&["/kcore", "/keys"])),
+            (root, list(&["/x", "/y"])),
+            (sys, list(&["/firmware"]))
+        ]
     );
-    assert!(checked);
+    assert_eq!(
+        readonly,
+        [
+            (proc, list(&["/sys"])),
+            (root, list(&["/etc"])),
+            (sys, list(&["/"]))
+        ]
+    );
 }
 
 #[test]
