@@ -168,9 +168,10 @@ fn proc_is_never_mounted_elsewhere_while_names_are_exchanged() {
             .iter()
             .filter(|name| Path::new("/proc").join(name).exists())
         {
-            let masked = procs[0].target.join(name);
+            // The names go on being exchanged while the mount table is read, between two of its lines too.
+            let masked = ["/proc", "/other"].map(|directory| Path::new(directory).join(name));
             assert!(
-                mounts.iter().any(|mount| mount.target == masked),
+                mounts.iter().any(|mount| masked.contains(&mount.target)),
                 "{name} is not masked: {mounts:#?}"
             );
         }

@@ -71,6 +71,7 @@ fn a_filter_that_allows_next_to_nothing_still_lets_the_program_start() {
     // what the program does.
     let allowed = [
         "write",
+        "mmap",
         "close",
         "rt_sigaction",
         "read",

@@ -64,21 +64,24 @@ fn masks_and_identity_hold_while_another_container_rearranges_the_root() {
             .filter(|mount| mount.kind == "proc" && mount.root == Path::new("/"))
             .collect();
         assert_eq!(procs.len(), 1, "{mounts:#?}");
+        // The names go on being exchanged while the mount table is read, between two of its lines too.
+        let at =
+            |name: &str| ["/proc", "/false-proc"].map(|directory| Path::new(directory).join(name));
         for masked in victim::MASKED
             .iter()
             .filter(|name| Path::new("/proc").join(name).exists())
         {
-            let place = procs[0].target.join(masked);
             assert!(
-                mounts.iter().any(|mount| mount.target == place),
+                mounts
+                    .iter()
+                    .any(|mount| at(masked).contains(&mount.target)),
                 "{masked} is not masked: {mounts:#?}"
             );
         }
-        let read_only = procs[0].target.join("sys");
         assert!(
             mounts
                 .iter()
-                .any(|mount| mount.target == read_only && mount.options.starts_with("ro")),
+                .any(|mount| at("sys").contains(&mount.target) && mount.options.starts_with("ro")),
             "{mounts:#?}"
         );
         assert_eq!(
