@@ -5,7 +5,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use rustix::mount::{MountPropagationFlags, mount_change};
+use rustix::mount::{MountPropagationFlags, UnmountFlags, mount_change, unmount};
 
 use crate::mount_table::{self, Mount};
 use crate::sys;
@@ -37,6 +37,12 @@ impl Host {
         let all = MountPropagationFlags::REC;
         mount_change("/", MountPropagationFlags::PRIVATE | all).expect("make mounts private");
         mount_change("/", MountPropagationFlags::SHARED | all).expect("make mounts shared");
+        // What others mount on directories that do not last goes when those go, in this namespace too.
+        for mount in mount_table::of("thread-self") {
+            if mount.target.starts_with(std::env::temp_dir()) {
+                unmount(&mount.target, UnmountFlags::DETACH).expect("unmount");
+            }
+        }
         let canary = tempfile::Builder::new()
             .prefix("cofferdam-canary-")
             .tempdir()

@@ -8,6 +8,10 @@ use crate::host::Host;
 /// One mount. See proc_pid_mountinfo(5).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Mount {
+    /// The number of the mount.
+    pub(crate) id: u32,
+    /// The number of the mount that it is on: unlike names, which may be exchanged, that stays.
+    pub(crate) parent: u32,
     /// `major:minor` of the file system.
     pub(crate) device: String,
     /// The directory of the file system that is shown.
@@ -36,6 +40,8 @@ pub(crate) fn parse(text: &str) -> Vec<Mount> {
                 .unwrap_or_else(|| panic!("a line of mountinfo: {line:?}"));
             let fields: Vec<&str> = before.split(' ').collect();
             Mount {
+                id: fields[0].parse().expect("a number of a mount"),
+                parent: fields[1].parse().expect("a number of a mount"),
                 device: fields[2].to_owned(),
                 root: fields[3].into(),
                 target: fields[4].into(),
@@ -45,6 +51,13 @@ pub(crate) fn parse(text: &str) -> Vec<Mount> {
             }
         })
         .collect()
+}
+
+/// The mount on the entry `name` of another mount's top directory, whatever that one is called by now.
+pub(crate) fn on<'a>(mounts: &'a [Mount], below: &Mount, name: &str) -> Option<&'a Mount> {
+    mounts
+        .iter()
+        .find(|mount| mount.parent == below.id && mount.target.file_name() == Some(name.as_ref()))
 }
 
 /// Fails if a mount of a container shows something of the host that is in none of the `allowed` directories.
