@@ -25,16 +25,16 @@ fn they_run_in_their_order_and_read_the_state() {
     std::fs::write(&log, "").unwrap();
     std::fs::create_dir_all(case.bundle.rootfs().join("work")).unwrap();
     let source = case.bundle.path().to_str().unwrap().to_owned();
-    case.bundle.mount(json!({ "destination": "/work", "type": "bind", "source": source, "options": ["bind", "rw"] }));
+    case.bundle.mount(json!({ "destination": "/shared", "type": "bind", "source": source, "options": ["bind", "rw"] }));
     for point in POINTS {
         let file = if point == "startContainer" {
-            "/work/hooks.log".to_owned()
+            "/shared/hooks.log".to_owned()
         } else {
             log.display().to_string()
         };
         case.bundle.config["hooks"][point] = hook(&format!("echo {point} $(cat) >> {file}"));
     }
-    case.bundle.script("echo program >> /work/hooks.log");
+    case.bundle.script("echo program >> /shared/hooks.log");
     let _ = case.run().ok();
     let text = std::fs::read_to_string(&log).unwrap();
     let lines: Vec<(&str, Value)> = text
