@@ -4,11 +4,11 @@ use configs::config::{Mount, MountAttr, MountFlags, NamespaceType};
 use nsenter::plan::{Dir, Expect, Leaf, Op, Slot};
 
 use super::Tag;
-use super::common::Common;
 use super::mount_options::{BindChange, Change, bind_change};
 use super::mounts::{
     Entry, PROC_MAGIC, PROC_ROOT_INODE, Pending, attach, enter, flags_now, target,
 };
+use super::requested::Requested;
 use super::rootfs::Rootfs;
 use super::steps::{Steps, c_string};
 use crate::{Error, Result};
@@ -16,7 +16,7 @@ use crate::{Error, Result};
 /// A bind mount: of the source as it is at this point, which may be what an earlier mount made.
 pub(super) fn bind(
     steps: &mut Steps,
-    common: &Common<'_>,
+    requested: &Requested<'_>,
     root: &mut Rootfs,
     entry: &Entry<'_>,
 ) -> Result<()> {
@@ -32,7 +32,7 @@ pub(super) fn bind(
             entry.index, mount.source
         )));
     }
-    let tree = source(steps, common, entry)?;
+    let tree = source(steps, requested, entry)?;
     if entry.point == "/proc" {
         steps.push(
             format!("check that {:?} is a whole procfs", mount.source),
@@ -47,7 +47,7 @@ pub(super) fn bind(
         );
     }
     if mount.id_mapping.is_some() {
-        if common.config.rootless_euid {
+        if requested.config.rootless_euid {
             return Err(Error::config(
                 "id-mapped mounts are not supported for rootless containers",
             ));
@@ -65,8 +65,8 @@ pub(super) fn bind(
         flags: flags_now(entry),
         ..mount.clone()
     };
-    let change = bind_change(&wanted, common.host.nosymfollow);
-    let lockable = common.in_user_namespace();
+    let change = bind_change(&wanted, requested.host.nosymfollow);
+    let lockable = requested.in_user_namespace();
     let (explicit, rest) = if lockable {
         unlockable_first(change)
     } else {
@@ -123,7 +123,7 @@ pub(super) fn bind(
         }
     }
     attach(steps, root, entry, tree, target, pending);
-    enter(steps, common, root, entry, tree);
+    enter(steps, requested, root, entry, tree);
     Ok(())
 }
 
@@ -161,7 +161,7 @@ fn attributes_of(
 ///
 /// In a user namespace the process may lack the right to reach the source although the parent has it: then the parent
 /// opens it, below this process' root, so that it sees the mounts made so far.
-fn source(steps: &mut Steps, common: &Common<'_>, entry: &Entry<'_>) -> Result<Slot> {
+fn source(steps: &mut Steps, requested: &Requested<'_>, entry: &Entry<'_>) -> Result<Slot> {
     let recursive = entry.mount.flags.contains(MountFlags::REC);
     let path = c_string("mounts.source", entry.mount.source.as_str())?;
     let tree = steps.slot();
@@ -171,7 +171,7 @@ fn source(steps: &mut Steps, common: &Common<'_>, entry: &Entry<'_>) -> Result<S
         recursive,
         into: tree,
     };
-    if !(common.has(NamespaceType::User) && common.host.effective_uid == 0) {
+    if !(requested.has(NamespaceType::User) && requested.host.effective_uid == 0) {
         steps.push(entry.context("open the source"), own);
         return Ok(tree);
     }

@@ -3,30 +3,30 @@
 use configs::config::CpuSet;
 use nsenter::plan::Op;
 
-use super::common::Common;
+use super::requested::Requested;
 use super::steps::Steps;
 use super::{Gate, Input};
 
 /// Whether the host's clone makes the process a member of its v2 cgroup from birth.
-pub(super) fn born_inside(common: &Common<'_>) -> bool {
-    common.cgroup.unified && !starts_outside(common)
+pub(super) fn born_inside(requested: &Requested<'_>) -> bool {
+    requested.cgroup.unified && !starts_outside(requested)
 }
 
 /// Whether the process must start outside of its cgroup: the cgroup may be frozen, which would block the caller, or the
 /// affinity asked for may not be in its cpuset.
-pub(super) fn starts_outside(common: &Common<'_>) -> bool {
-    common.exec && (common.cgroup.outside || common.initial_cpus().is_some())
+pub(super) fn starts_outside(requested: &Requested<'_>) -> bool {
+    requested.exec && (requested.cgroup.outside || requested.initial_cpus().is_some())
 }
 
 /// The steps up to the membership in every hierarchy, except a v2 cgroup that the second stage is born in.
-pub(super) fn place(steps: &mut Steps, common: &Common<'_>) {
-    if let Some(initial) = common.initial_cpus() {
+pub(super) fn place(steps: &mut Steps, requested: &Requested<'_>) {
+    if let Some(initial) = requested.initial_cpus() {
         steps.push(
             "set the initial CPU affinity",
             Op::Affinity(Some(mask(initial))),
         );
     }
-    for controller in &common.cgroup.tasks {
+    for controller in &requested.cgroup.tasks {
         let tasks = steps.input(Input::CgroupTasks(controller.clone()));
         let context = format!("join the {controller} cgroup");
         // "0" is the writing thread itself, whose move needs no global lock in the kernel.
@@ -34,28 +34,28 @@ pub(super) fn place(steps: &mut Steps, common: &Common<'_>) {
             fd: tasks,
             bytes: b"0".to_vec(),
         };
-        if common.config.rootless_cgroups {
+        if requested.config.rootless_cgroups {
             steps.push_tolerating(context, op, &[libc::EPERM, libc::EACCES]);
         } else {
             steps.push(context, op);
         }
         steps.close(tasks);
     }
-    if common.cgroup.gate {
+    if requested.cgroup.gate {
         steps.push(
             "wait for the placement in the cgroup",
             Op::AskGate(Gate::Cgroup.number()),
         );
     }
-    if !(common.cgroup.unified && starts_outside(common)) {
-        settle_affinity(steps, common);
+    if !(requested.cgroup.unified && starts_outside(requested)) {
+        settle_affinity(steps, requested);
     }
 }
 
 /// The affinity once the process is in its cgroup: the final one, or all CPUs of the cgroup instead of what was inherited
 /// from the caller.
-pub(super) fn settle_affinity(steps: &mut Steps, common: &Common<'_>) {
-    match (common.initial_cpus(), common.final_cpus()) {
+pub(super) fn settle_affinity(steps: &mut Steps, requested: &Requested<'_>) {
+    match (requested.initial_cpus(), requested.final_cpus()) {
         (_, Some(cpus)) => steps.push("set the final CPU affinity", Op::Affinity(Some(mask(cpus)))),
         (Some(_), None) => {}
         // Not being able to get rid of an inherited restriction is told, and no more.

@@ -5,10 +5,10 @@ use std::path::Path;
 use configs::config::{Mount, MountAttr, MountFlags, NamespaceType};
 use nsenter::plan::{Dir, Expect, FsOption, Leaf, Op, Slot};
 
-use super::common::Common;
 use super::file_systems::empty_directory;
 use super::mount_options::{attributes, bind_change};
 use super::mounts::{Entry, Pending, attach, enter, target};
+use super::requested::Requested;
 use super::rootfs::Rootfs;
 use super::steps::{Steps, c_path, c_string};
 use super::{CgroupView, LegacyHierarchy};
@@ -22,14 +22,14 @@ const CGROUP2_MAGIC: u64 = 0x6367_7270;
 /// One mount of type `cgroup`.
 pub(super) fn mount(
     steps: &mut Steps,
-    common: &Common<'_>,
+    requested: &Requested<'_>,
     view: &CgroupView,
     root: &mut Rootfs,
     entry: &Entry<'_>,
 ) -> Result<()> {
     match view {
-        CgroupView::Unified { directory } => unified(steps, common, root, entry, directory),
-        CgroupView::Legacy(hierarchies) => legacy(steps, common, root, entry, hierarchies),
+        CgroupView::Unified { directory } => unified(steps, requested, root, entry, directory),
+        CgroupView::Legacy(hierarchies) => legacy(steps, requested, root, entry, hierarchies),
     }
 }
 
@@ -37,17 +37,17 @@ pub(super) fn mount(
 /// host's mount: it shows the same, and making a new mount of a live cgroup2 costs milliseconds.
 fn unified(
     steps: &mut Steps,
-    common: &Common<'_>,
+    requested: &Requested<'_>,
     root: &mut Rootfs,
     entry: &Entry<'_>,
     own: &Path,
 ) -> Result<()> {
     let target = target(steps, root, entry, Leaf::Directory)?;
     let tree = steps.slot();
-    let own_namespace = common.has(NamespaceType::Cgroup);
+    let own_namespace = requested.has(NamespaceType::Cgroup);
     let shown = if own_namespace { own } else { Path::new(HOST) };
     let mut flags = entry.mount.flags;
-    if common.config.rootless_cgroups && !own_namespace {
+    if requested.config.rootless_cgroups && !own_namespace {
         // The container's root may own cgroups of the host's user here.
         flags |= MountFlags::RDONLY;
     }
@@ -70,20 +70,20 @@ fn unified(
         steps.bind(bind);
     }
     if shown.is_absolute() {
-        bound(steps, common, entry, flags, shown, tree)?;
+        bound(steps, requested, entry, flags, shown, tree)?;
     } else {
         empty_directory(steps, entry, tree);
     }
     steps.bind(done);
     attach(steps, root, entry, tree, target, Pending::default());
-    enter(steps, common, root, entry, tree);
+    enter(steps, requested, root, entry, tree);
     Ok(())
 }
 
 /// A directory of the host's cgroup v2 mount with the flags of the container's.
 fn bound(
     steps: &mut Steps,
-    common: &Common<'_>,
+    requested: &Requested<'_>,
     entry: &Entry<'_>,
     flags: MountFlags,
     directory: &Path,
@@ -97,7 +97,7 @@ fn bound(
     };
     let (hide, done) = (steps.label(), steps.label());
     let context = entry.context("bind the host's cgroup directory");
-    if common.config.rootless_cgroups {
+    if requested.config.rootless_cgroups {
         steps.push_or(context, clone, &[libc::ENOENT], hide);
     } else {
         steps.push(context, clone);
@@ -114,8 +114,8 @@ fn bound(
             },
         );
     }
-    restrict(steps, common, entry, flags, tree);
-    if common.config.rootless_cgroups {
+    restrict(steps, requested, entry, flags, tree);
+    if requested.config.rootless_cgroups {
         steps.jump(done);
         steps.bind(hide);
         empty_directory(steps, entry, tree);
@@ -127,7 +127,7 @@ fn bound(
 /// Gives a bound cgroup directory the flags of the mount.
 fn restrict(
     steps: &mut Steps,
-    common: &Common<'_>,
+    requested: &Requested<'_>,
     entry: &Entry<'_>,
     flags: MountFlags,
     tree: Slot,
@@ -137,7 +137,7 @@ fn restrict(
         cleared_flags: entry.mount.cleared_flags,
         ..Mount::default()
     };
-    let change = bind_change(&wanted, common.host.nosymfollow);
+    let change = bind_change(&wanted, requested.host.nosymfollow);
     let (set, clear) = (change.rest.set, change.rest.clear | change.explicit.clear);
     if set | clear != 0 {
         steps.push(
@@ -148,7 +148,7 @@ fn restrict(
                 clear,
                 propagation: 0,
                 recursive: false,
-                keep_locked: common.in_user_namespace(),
+                keep_locked: requested.in_user_namespace(),
             },
         );
     }
@@ -157,7 +157,7 @@ fn restrict(
 /// cgroup v1: a small tmpfs with one directory a hierarchy, and links for the controllers that share one.
 fn legacy(
     steps: &mut Steps,
-    common: &Common<'_>,
+    requested: &Requested<'_>,
     root: &mut Rootfs,
     entry: &Entry<'_>,
     hierarchies: &[LegacyHierarchy],
@@ -166,7 +166,7 @@ fn legacy(
     let point = target(steps, root, entry, Leaf::Directory)?;
     let tmpfs = steps.slot();
     let mut options = vec![FsOption::String(c"mode".to_owned(), c"755".to_owned())];
-    let label = common.config.mount_label.as_str();
+    let label = requested.config.mount_label.as_str();
     if !label.is_empty() {
         options.push(FsOption::String(
             c"context".to_owned(),
@@ -186,7 +186,7 @@ fn legacy(
     );
     attach(steps, root, entry, tmpfs, point, Pending::default());
     for hierarchy in hierarchies {
-        one_hierarchy(steps, common, entry, tmpfs, hierarchy)?;
+        one_hierarchy(steps, requested, entry, tmpfs, hierarchy)?;
     }
     for hierarchy in hierarchies {
         for link in hierarchy
@@ -217,20 +217,20 @@ fn legacy(
             },
         );
     }
-    enter(steps, common, root, entry, tmpfs);
+    enter(steps, requested, root, entry, tmpfs);
     Ok(())
 }
 
 fn one_hierarchy(
     steps: &mut Steps,
-    common: &Common<'_>,
+    requested: &Requested<'_>,
     entry: &Entry<'_>,
     tmpfs: Slot,
     hierarchy: &LegacyHierarchy,
 ) -> Result<()> {
     let name = hierarchy.directory.as_str();
     let tree = steps.slot();
-    if common.has(NamespaceType::Cgroup) {
+    if requested.has(NamespaceType::Cgroup) {
         let options = hierarchy
             .data
             .split(',')
@@ -265,7 +265,7 @@ fn one_hierarchy(
                 into: tree,
             },
         );
-        restrict(steps, common, entry, entry.mount.flags, tree);
+        restrict(steps, requested, entry, entry.mount.flags, tree);
     }
     let target = steps.slot();
     steps.push(

@@ -4,7 +4,7 @@
 use configs::config::{Device, DeviceType};
 use nsenter::plan::{Dir, Expect, Leaf, Op, Slot};
 
-use super::common::Common;
+use super::requested::Requested;
 use super::rootfs::Rootfs;
 use super::steps::{Steps, c_string, clean};
 use crate::{Error, Result};
@@ -20,7 +20,7 @@ const LINKS: [(&str, &str); 4] = [
 ];
 
 /// Nodes, links and `ptmx`, unless `/dev` is a bind mount.
-pub(super) fn make(steps: &mut Steps, common: &Common<'_>, root: &mut Rootfs) -> Result<()> {
+pub(super) fn make(steps: &mut Steps, requested: &Requested<'_>, root: &mut Rootfs) -> Result<()> {
     if root.dev_is_bound {
         return Ok(());
     }
@@ -43,7 +43,7 @@ pub(super) fn make(steps: &mut Steps, common: &Common<'_>, root: &mut Rootfs) ->
             into
         }
     };
-    let devices = common
+    let devices = requested
         .config
         .devices
         .iter()
@@ -55,9 +55,9 @@ pub(super) fn make(steps: &mut Steps, common: &Common<'_>, root: &mut Rootfs) ->
         .filter(|node| node.path != "/dev/ptmx")
         .collect();
     if !devices.is_empty() {
-        nodes(steps, common, &devices)?;
+        nodes(steps, requested, &devices)?;
     }
-    links(steps, common, dev, fresh)
+    links(steps, requested, dev, fresh)
 }
 
 /// A node to make, and where.
@@ -141,8 +141,8 @@ impl<'a> Node<'a> {
 }
 
 /// Makes the nodes; where that is not permitted, the host's nodes are bound over empty files instead.
-fn nodes(steps: &mut Steps, common: &Common<'_>, devices: &[Node<'_>]) -> Result<()> {
-    if common.in_user_namespace() {
+fn nodes(steps: &mut Steps, requested: &Requested<'_>, devices: &[Node<'_>]) -> Result<()> {
+    if requested.in_user_namespace() {
         return bound(steps, devices);
     }
     let (bind, done) = (steps.label(), steps.label());
@@ -230,8 +230,8 @@ fn bound(steps: &mut Steps, devices: &[Node<'_>]) -> Result<()> {
     Ok(())
 }
 
-fn links(steps: &mut Steps, common: &Common<'_>, dev: Slot, fresh: bool) -> Result<()> {
-    let core = common.host.kcore.then_some(("core", "/proc/kcore"));
+fn links(steps: &mut Steps, requested: &Requested<'_>, dev: Slot, fresh: bool) -> Result<()> {
+    let core = requested.host.kcore.then_some(("core", "/proc/kcore"));
     for (name, target) in LINKS.into_iter().chain(core) {
         steps.push(
             format!("link /dev/{name}"),

@@ -3,9 +3,9 @@
 use configs::config::MountAttr;
 use nsenter::plan::{FsOption, Leaf, Op, Slot};
 
-use super::common::Common;
 use super::mount_options::{attributes, options};
 use super::mounts::{Entry, Pending, attach, enter, flags_now, target};
+use super::requested::Requested;
 use super::rootfs::Rootfs;
 use super::steps::{Steps, c_string};
 use crate::{Error, ErrorKind, Result};
@@ -13,7 +13,7 @@ use crate::{Error, ErrorKind, Result};
 /// A mount of proc or sysfs: only on a directory that no symbolic link led to, and without a label.
 pub(super) fn kernel_view(
     steps: &mut Steps,
-    common: &Common<'_>,
+    requested: &Requested<'_>,
     root: &mut Rootfs,
     entry: &Entry<'_>,
 ) -> Result<()> {
@@ -39,7 +39,7 @@ pub(super) fn kernel_view(
     }
     let mount = new_mount(steps, entry, options, None)?;
     attach(steps, root, entry, mount, target, Pending::default());
-    enter(steps, common, root, entry, mount);
+    enter(steps, requested, root, entry, mount);
     Ok(())
 }
 
@@ -73,7 +73,7 @@ fn new_mount(
 /// A new instance of any other file system.
 pub(super) fn file_system(
     steps: &mut Steps,
-    common: &Common<'_>,
+    requested: &Requested<'_>,
     root: &mut Rootfs,
     entry: &Entry<'_>,
 ) -> Result<()> {
@@ -98,7 +98,7 @@ pub(super) fn file_system(
         ));
     }
     let mut options = options(kind, flags_now(entry), &mount.data)?;
-    let label = common.config.mount_label.as_str();
+    let label = requested.config.mount_label.as_str();
     if !label.is_empty() && !matches!(kind, "mqueue" | "cgroup2") {
         options.push(FsOption::String(
             c"context".to_owned(),
@@ -135,7 +135,7 @@ pub(super) fn file_system(
             },
         );
     }
-    enter(steps, common, root, entry, tree);
+    enter(steps, requested, root, entry, tree);
     Ok(())
 }
 

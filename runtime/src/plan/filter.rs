@@ -4,12 +4,12 @@ use nsenter::plan::Op;
 use seccomp::{Architecture, FilterFlags, Program};
 
 use super::Filter;
-use super::common::Common;
+use super::requested::Requested;
 use super::steps::Steps;
 
 /// Loads the filter of the request, if there is one.
-pub(super) fn load(steps: &mut Steps, common: &Common<'_>) {
-    if let Some(filter) = common.filter {
+pub(super) fn load(steps: &mut Steps, requested: &Requested<'_>) {
+    if let Some(filter) = requested.filter {
         steps.push(
             "load the seccomp filter",
             Op::Seccomp {

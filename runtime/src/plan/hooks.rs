@@ -5,7 +5,7 @@ use configs::oci::{ContainerStatus, State};
 use nsenter::plan::{HookCommand, Op};
 
 use super::Gate;
-use super::common::Common;
+use super::requested::Requested;
 use super::rootfs::Rootfs;
 use super::steps::{Steps, c_string};
 use crate::{Error, ErrorKind, Result};
@@ -13,11 +13,11 @@ use crate::{Error, ErrorKind, Result};
 /// Once the mounts are made: what the parent has to do, then the `createContainer` hooks, in the new root directory.
 pub(super) fn before_the_switch(
     steps: &mut Steps,
-    common: &Common<'_>,
+    requested: &Requested<'_>,
     root: &Rootfs,
     late_limits: bool,
 ) -> Result<()> {
-    let hooks = &common.config.hooks;
+    let hooks = &requested.config.hooks;
     if late_limits || !hooks.prestart.is_empty() || !hooks.create_runtime.is_empty() {
         steps.push(
             "run prestart and createRuntime hooks",
@@ -32,7 +32,7 @@ pub(super) fn before_the_switch(
         Op::ChangeDirectoryTo(root.slot),
     );
     for (index, command) in hooks.create_container.iter().enumerate() {
-        let hook = hook(common, HookPoint::CreateContainer, index, command)?;
+        let hook = hook(requested, HookPoint::CreateContainer, index, command)?;
         steps.push(
             format!("running createContainer hook #{index}"),
             Op::Hook(hook),
@@ -42,14 +42,14 @@ pub(super) fn before_the_switch(
 }
 
 /// The `startContainer` hooks, after the wait for `start`.
-pub(super) fn late(steps: &mut Steps, common: &Common<'_>) -> Result<()> {
-    let commands = common
+pub(super) fn late(steps: &mut Steps, requested: &Requested<'_>) -> Result<()> {
+    let commands = requested
         .config
         .hooks
         .start_container
         .iter()
         .enumerate()
-        .map(|(index, command)| hook(common, HookPoint::StartContainer, index, command))
+        .map(|(index, command)| hook(requested, HookPoint::StartContainer, index, command))
         .collect::<Result<Vec<_>>>()?;
     if !commands.is_empty() {
         steps.push("error running startContainer hook", Op::LateHooks(commands));
@@ -58,7 +58,7 @@ pub(super) fn late(steps: &mut Steps, common: &Common<'_>) -> Result<()> {
 }
 
 fn hook(
-    common: &Common<'_>,
+    requested: &Requested<'_>,
     point: HookPoint,
     index: usize,
     command: &Command,
@@ -108,18 +108,18 @@ fn hook(
         path,
         args,
         env,
-        stdin: state(common, status)?,
+        stdin: state(requested, status)?,
         timeout_ms,
     })
 }
 
 /// The state as JSON, in two halves around the process id, which only the stub knows.
-fn state(common: &Common<'_>, status: ContainerStatus) -> Result<(Vec<u8>, Vec<u8>)> {
+fn state(requested: &Requested<'_>, status: ContainerStatus) -> Result<(Vec<u8>, Vec<u8>)> {
     const PID: &str = "\"pid\":";
-    let config = common.config;
+    let config = requested.config;
     let state = State {
         version: config.version.clone(),
-        id: common.id.to_owned(),
+        id: requested.id.to_owned(),
         status,
         pid: 1,
         bundle: config.bundle().unwrap_or_default().to_owned(),

@@ -3,19 +3,23 @@
 use configs::config::{Capabilities, NamespaceType};
 use nsenter::plan::Op;
 
-use super::common::Common;
 use super::namespaces::setgroups_denied;
+use super::requested::Requested;
 use super::steps::{Steps, c_string, clean};
 use crate::{Error, Result};
 
 /// From the identity that prepared the container to the one of the user's program. Afterwards nothing privileged is left.
 ///
 /// The capabilities in `kept` stay for the moment; what is given back takes them away.
-pub(super) fn assume(steps: &mut Steps, common: &Common<'_>, kept: u64) -> Result<Option<Sets>> {
-    let process = common.process;
-    let sets = common
+pub(super) fn assume(
+    steps: &mut Steps,
+    requested: &Requested<'_>,
+    kept: u64,
+) -> Result<Option<Sets>> {
+    let process = requested.process;
+    let sets = requested
         .capabilities()
-        .map(|sets| Sets::of(sets, common.host.last_capability, steps));
+        .map(|sets| Sets::of(sets, requested.host.last_capability, steps));
     // Root without configured sets has them anyway, and another user has none in the end.
     let later =
         (kept != 0 && (sets.is_some() || process.uid != 0)).then(|| sets.unwrap_or_default());
@@ -37,7 +41,7 @@ pub(super) fn assume(steps: &mut Steps, common: &Common<'_>, kept: u64) -> Resul
             "drop capabilities from the bounding set",
             Op::BoundingSet {
                 keep: sets.bounding,
-                last: common.host.last_capability,
+                last: requested.host.last_capability,
             },
         );
     }
@@ -61,7 +65,7 @@ pub(super) fn assume(steps: &mut Steps, common: &Common<'_>, kept: u64) -> Resul
         "change the owner of the standard streams",
         Op::StdioOwner(process.uid),
     );
-    groups(steps, common)?;
+    groups(steps, requested)?;
     steps.push(
         format!("setgid to {}", process.gid),
         Op::SetGid(process.gid),
@@ -99,19 +103,19 @@ pub(super) const SYS_ADMIN: u64 = 1 << 21;
 pub(super) const SYS_NICE: u64 = 1 << 23;
 
 /// Supplementary groups: always set, so that none of the caller's survive, except where the kernel has that switched off.
-fn groups(steps: &mut Steps, common: &Common<'_>) -> Result<()> {
-    let gids = &common.process.additional_gids;
-    if common.config.rootless_euid && !gids.is_empty() {
+fn groups(steps: &mut Steps, requested: &Requested<'_>) -> Result<()> {
+    let gids = &requested.process.additional_gids;
+    if requested.config.rootless_euid && !gids.is_empty() {
         return Err(Error::config(
             "cannot set any additional groups in a rootless container",
         ));
     }
-    if setgroups_denied(common) {
+    if setgroups_denied(requested) {
         return Ok(());
     }
     let op = Op::SetGroups(gids.clone());
     if gids.is_empty()
-        && common
+        && requested
             .config
             .namespaces
             .path_of(NamespaceType::User)

@@ -2,8 +2,8 @@
 
 use nsenter::plan::{Dir, Expect, Op, Slot};
 
-use super::common::Common;
 use super::mounts::{PROC_MAGIC, PROC_ROOT_INODE};
+use super::requested::Requested;
 use super::steps::{Steps, c_string};
 use crate::{Error, ErrorKind, Result};
 
@@ -13,8 +13,9 @@ pub(super) struct ProcSelf(Option<Slot>);
 
 impl ProcSelf {
     /// Opens `/proc` and checks that it is one, when labels are to be written or `wanted` for another reason.
-    pub(super) fn open(steps: &mut Steps, common: &Common<'_>, wanted: bool) -> Self {
-        if !wanted && common.apparmor_profile().is_none() && common.selinux_label().is_none() {
+    pub(super) fn open(steps: &mut Steps, requested: &Requested<'_>, wanted: bool) -> Self {
+        if !wanted && requested.apparmor_profile().is_none() && requested.selinux_label().is_none()
+        {
             return Self(None);
         }
         let into = steps.slot();
@@ -86,10 +87,10 @@ pub(super) struct KeyLabel {
 /// Opens what [`keyring`] writes, while the procfs is in sight.
 pub(super) fn open_keycreate(
     steps: &mut Steps,
-    common: &Common<'_>,
+    requested: &Requested<'_>,
     proc: &ProcSelf,
 ) -> Result<Option<KeyLabel>> {
-    if common.config.no_new_keyring || common.selinux_label().is_none() {
+    if requested.config.no_new_keyring || requested.selinux_label().is_none() {
         return Ok(None);
     }
     let set = proc.attribute(steps, "keycreate")?;
@@ -100,23 +101,23 @@ pub(super) fn open_keycreate(
 /// The session keyring, with the process' label on it.
 pub(super) fn keyring(
     steps: &mut Steps,
-    common: &Common<'_>,
+    requested: &Requested<'_>,
     keycreate: Option<KeyLabel>,
 ) -> Result<()> {
     // The owner may search it: a process that is added later finds it by name, as the same user. Whoever else found it
     // could join it and have all of its keys.
     const USER_SEARCH: u32 = 0x8_0000;
-    if common.config.no_new_keyring {
+    if requested.config.no_new_keyring {
         return Ok(());
     }
-    if let (Some(files), Some(label)) = (&keycreate, common.selinux_label()) {
+    if let (Some(files), Some(label)) = (&keycreate, requested.selinux_label()) {
         let bytes = c_string("process.selinuxLabel", label)?.into_bytes();
         let fd = files.set;
         steps.push("set the label of new keys", Op::Write { fd, bytes });
         steps.close(fd);
     }
-    let add_permissions = if common.exec { 0 } else { USER_SEARCH };
-    let name = c_string("container id", keys::session_name(common.id))?;
+    let add_permissions = if requested.exec { 0 } else { USER_SEARCH };
+    let name = c_string("container id", keys::session_name(requested.id))?;
     steps.push_tolerating(
         "unable to join session keyring",
         Op::Keyring {
@@ -136,10 +137,10 @@ pub(super) fn keyring(
 /// The open attribute that the AppArmor profile is written to.
 pub(super) fn open_apparmor(
     steps: &mut Steps,
-    common: &Common<'_>,
+    requested: &Requested<'_>,
     proc: &ProcSelf,
 ) -> Result<Option<Slot>> {
-    let (Some(_), Some(handle)) = (common.apparmor_profile(), proc.handle()) else {
+    let (Some(_), Some(handle)) = (requested.apparmor_profile(), proc.handle()) else {
         return Ok(None);
     };
     let into = steps.slot();
@@ -164,10 +165,10 @@ pub(super) fn open_apparmor(
 /// Makes the kernel change to the AppArmor profile at the next exec.
 pub(super) fn write_apparmor(
     steps: &mut Steps,
-    common: &Common<'_>,
+    requested: &Requested<'_>,
     file: Option<Slot>,
 ) -> Result<()> {
-    let (Some(profile), Some(file)) = (common.apparmor_profile(), file) else {
+    let (Some(profile), Some(file)) = (requested.apparmor_profile(), file) else {
         return Ok(());
     };
     let attribute = apparmor::ExecAttribute::new(profile)
@@ -187,10 +188,10 @@ pub(super) fn write_apparmor(
 /// The open attribute that the SELinux label is written to.
 pub(super) fn open_selinux(
     steps: &mut Steps,
-    common: &Common<'_>,
+    requested: &Requested<'_>,
     proc: &ProcSelf,
 ) -> Result<Option<Slot>> {
-    if common.selinux_label().is_none() {
+    if requested.selinux_label().is_none() {
         return Ok(None);
     }
     proc.attribute(steps, "exec")
@@ -199,10 +200,10 @@ pub(super) fn open_selinux(
 /// Makes the kernel change to the SELinux label at the next exec.
 pub(super) fn write_selinux(
     steps: &mut Steps,
-    common: &Common<'_>,
+    requested: &Requested<'_>,
     file: Option<Slot>,
 ) -> Result<()> {
-    let (Some(label), Some(file)) = (common.selinux_label(), file) else {
+    let (Some(label), Some(file)) = (requested.selinux_label(), file) else {
         return Ok(());
     };
     let bytes = c_string("process.selinuxLabel", label)?.into_bytes();

@@ -5,14 +5,14 @@ use std::ffi::CString;
 
 use nsenter::plan::{Dir, Expect, Op, Slot};
 
-use super::common::Common;
+use super::requested::Requested;
 use super::rootfs::Rootfs;
 use super::steps::{Steps, c_string, clean};
 use crate::Result;
 
 /// `readonlyPaths`, then `maskedPaths`: a path in both ends up hidden.
-pub(super) fn apply(steps: &mut Steps, common: &Common<'_>, root: &Rootfs) -> Result<()> {
-    let config = common.config;
+pub(super) fn apply(steps: &mut Steps, requested: &Requested<'_>, root: &Rootfs) -> Result<()> {
+    let config = requested.config;
     for (root, paths) in by_mount("linux.readonlyPaths", &config.readonly_paths, root)? {
         steps.push("make paths read-only", Op::ReadonlyPaths { root, paths });
     }
@@ -45,7 +45,7 @@ pub(super) fn apply(steps: &mut Steps, common: &Common<'_>, root: &Rootfs) -> Re
             },
         },
     );
-    let label = common.config.mount_label.as_str();
+    let label = requested.config.mount_label.as_str();
     let context = if label.is_empty() {
         None
     } else {

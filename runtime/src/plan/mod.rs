@@ -16,7 +16,6 @@ mod binds;
 mod built;
 mod cgroup;
 mod cgroup_mounts;
-mod common;
 mod devices;
 mod environment;
 mod file_systems;
@@ -32,6 +31,7 @@ mod mounts;
 mod namespaces;
 mod network;
 mod request;
+mod requested;
 mod rootfs;
 mod steps;
 mod sysctl;
@@ -46,9 +46,9 @@ pub use built::{BuiltPlan, Gate, Input, Tag};
 pub use host::HostFacts;
 pub use request::{CgroupPlacement, CgroupView, ExecRequest, Filter, InitRequest, LegacyHierarchy};
 
-use self::common::Common;
 use self::labels::ProcSelf;
 use self::namespaces::{Birth, Layout};
+use self::requested::Requested;
 use self::rootfs::Rootfs;
 use self::steps::{Steps, c_string, clean};
 use self::tail::Pending;
@@ -60,53 +60,56 @@ use crate::Result;
 /// [`ErrorKind::InvalidConfig`](crate::ErrorKind::InvalidConfig) names the field that cannot be used,
 /// [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported) what this version does not offer.
 pub fn init(request: &InitRequest<'_>) -> Result<BuiltPlan> {
-    let common = Common::from(request);
-    namespaces::refuse(&common)?;
-    rootfs::refuse(&common)?;
-    let layout = Layout::of(&common);
-    let environment = environment::prepare(common.process.env.as_deref())?;
+    let requested = Requested::from(request);
+    namespaces::refuse(&requested)?;
+    rootfs::refuse(&requested)?;
+    let layout = Layout::of(&requested);
+    let environment = environment::prepare(requested.process.env.as_deref())?;
 
     let mut steps = Steps::new();
     steps.clone_namespaces(layout.host_clone);
     // Before any namespace is entered: later another /proc may be in sight.
-    let mut proc = ProcSelf::open(&mut steps, &common, sysctl::needs_host(&common));
-    let pid_namespace = namespaces::enter(&mut steps, &common, &layout)?;
+    let mut proc = ProcSelf::open(&mut steps, &requested, sysctl::needs_host(&requested));
+    let pid_namespace = namespaces::enter(&mut steps, &requested, &layout)?;
     if layout.birth != Birth::Late {
         steps.push("start a session", Op::NewSession);
     }
-    let keycreate = labels::open_keycreate(&mut steps, &common, &proc)?;
-    labels::keyring(&mut steps, &common, keycreate)?;
-    network::configure(&mut steps, &common);
+    let keycreate = labels::open_keycreate(&mut steps, &requested, &proc)?;
+    labels::keyring(&mut steps, &requested, keycreate)?;
+    network::configure(&mut steps, &requested);
 
-    let mut root = rootfs::prepare(&mut steps, &common, pid_namespace)?;
-    mounts::all(&mut steps, &common, request.cgroup_view, &mut root)?;
+    let mut root = rootfs::prepare(&mut steps, &requested, pid_namespace)?;
+    mounts::all(&mut steps, &requested, request.cgroup_view, &mut root)?;
     if let Some(namespace) = root.pid_namespace.take() {
         steps.close(namespace);
     }
-    devices::make(&mut steps, &common, &mut root)?;
-    sysctl::prepare(&mut steps, &common, &mut root, &proc);
-    hooks::before_the_switch(&mut steps, &common, &root, request.late_limits)?;
-    let apparmor = labels::open_apparmor(&mut steps, &common, &proc)?;
-    let selinux = labels::open_selinux(&mut steps, &common, &proc)?;
-    rootfs::switch(&mut steps, &common, &root)?;
-    if common.process.terminal.is_none() {
+    devices::make(&mut steps, &requested, &mut root)?;
+    sysctl::prepare(&mut steps, &requested, &mut root, &proc);
+    hooks::before_the_switch(&mut steps, &requested, &root, request.late_limits)?;
+    let apparmor = labels::open_apparmor(&mut steps, &requested, &proc)?;
+    let selinux = labels::open_selinux(&mut steps, &requested, &proc)?;
+    rootfs::switch(&mut steps, &requested, &root)?;
+    if requested.process.terminal.is_none() {
         steps.push("reopen /dev/null", Op::ReopenNull);
     }
-    working_directory(&mut steps, &common, &root)?;
+    working_directory(&mut steps, &requested, &root)?;
 
-    let mut terminal = terminal::open(&mut steps, &common, Some(&root));
+    let mut terminal = terminal::open(&mut steps, &requested, Some(&root));
     if layout.birth != Birth::Late {
         terminal::control(&mut steps, terminal.take());
     }
-    rootfs::make_readonly(&mut steps, &common, &mut root);
-    steps.push("set the file mode creation mask", Op::Umask(common.umask()));
-    names(&mut steps, &common)?;
-    labels::write_apparmor(&mut steps, &common, apparmor)?;
-    sysctl::write(&mut steps, &common, &root, &proc)?;
+    rootfs::make_readonly(&mut steps, &requested, &mut root);
+    steps.push(
+        "set the file mode creation mask",
+        Op::Umask(requested.umask()),
+    );
+    names(&mut steps, &requested)?;
+    labels::write_apparmor(&mut steps, &requested, apparmor)?;
+    sysctl::write(&mut steps, &requested, &root, &proc)?;
     proc.close(&mut steps);
-    masks::apply(&mut steps, &common, &root)?;
+    masks::apply(&mut steps, &requested, &root)?;
     rootfs::close(&mut steps, root);
-    attributes::set(&mut steps, &common, layout.birth)?;
+    attributes::set(&mut steps, &requested, layout.birth)?;
     home(&mut steps, &environment);
 
     let pending = Pending {
@@ -115,8 +118,8 @@ pub fn init(request: &InitRequest<'_>) -> Result<BuiltPlan> {
         terminal,
         cgroup: None,
     };
-    tail::finish(&mut steps, &common, environment, layout.birth, pending)?;
-    steps.build(cgroup::born_inside(&common), layout.birth != Birth::None)
+    tail::finish(&mut steps, &requested, environment, layout.birth, pending)?;
+    steps.build(cgroup::born_inside(&requested), layout.birth != Birth::None)
 }
 
 /// The plan of a process added to a running container.
@@ -127,28 +130,31 @@ pub fn init(request: &InitRequest<'_>) -> Result<BuiltPlan> {
 /// # Errors
 /// As [`init`].
 pub fn exec(request: &ExecRequest<'_>) -> Result<BuiltPlan> {
-    let common = Common::from(request);
-    let environment = environment::prepare(common.process.env.as_deref())?;
+    let requested = Requested::from(request);
+    let environment = environment::prepare(requested.process.env.as_deref())?;
 
     let mut steps = Steps::new();
-    let mut proc = ProcSelf::open(&mut steps, &common, false);
+    let mut proc = ProcSelf::open(&mut steps, &requested, false);
     namespaces::name(&mut steps, namespaces::STAGE_NAME);
-    namespaces::oom_score_adj(&mut steps, &common)?;
-    cgroup::place(&mut steps, &common);
-    let born_in = (common.cgroup.unified && cgroup::starts_outside(&common))
+    namespaces::oom_score_adj(&mut steps, &requested)?;
+    cgroup::place(&mut steps, &requested);
+    let born_in = (requested.cgroup.unified && cgroup::starts_outside(&requested))
         .then(|| steps.input(Input::CgroupDirectory));
-    let apparmor = labels::open_apparmor(&mut steps, &common, &proc)?;
-    let selinux = labels::open_selinux(&mut steps, &common, &proc)?;
-    let keycreate = labels::open_keycreate(&mut steps, &common, &proc)?;
+    let apparmor = labels::open_apparmor(&mut steps, &requested, &proc)?;
+    let selinux = labels::open_selinux(&mut steps, &requested, &proc)?;
+    let keycreate = labels::open_keycreate(&mut steps, &requested, &proc)?;
     proc.close(&mut steps);
-    namespaces::join_container(&mut steps, &common);
+    namespaces::join_container(&mut steps, &requested);
     // Keyrings are found by name within a user namespace, so not before the container's.
-    labels::keyring(&mut steps, &common, keycreate)?;
-    enter_root(&mut steps, &common)?;
+    labels::keyring(&mut steps, &requested, keycreate)?;
+    enter_root(&mut steps, &requested)?;
 
-    let terminal = terminal::open(&mut steps, &common, None);
-    steps.push("set the file mode creation mask", Op::Umask(common.umask()));
-    attributes::set(&mut steps, &common, Birth::Late)?;
+    let terminal = terminal::open(&mut steps, &requested, None);
+    steps.push(
+        "set the file mode creation mask",
+        Op::Umask(requested.umask()),
+    );
+    attributes::set(&mut steps, &requested, Birth::Late)?;
     home(&mut steps, &environment);
 
     let pending = Pending {
@@ -157,13 +163,13 @@ pub fn exec(request: &ExecRequest<'_>) -> Result<BuiltPlan> {
         terminal,
         cgroup: born_in,
     };
-    tail::finish(&mut steps, &common, environment, Birth::Late, pending)?;
-    steps.build(cgroup::born_inside(&common), true)
+    tail::finish(&mut steps, &requested, environment, Birth::Late, pending)?;
+    steps.build(cgroup::born_inside(&requested), true)
 }
 
 /// A container without a mount namespace has its root by `chroot(2)` alone; joining namespaces does not lead there.
-fn enter_root(steps: &mut Steps, common: &Common<'_>) -> Result<()> {
-    if common.has(configs::config::NamespaceType::Mount) {
+fn enter_root(steps: &mut Steps, requested: &Requested<'_>) -> Result<()> {
+    if requested.has(configs::config::NamespaceType::Mount) {
         return Ok(());
     }
     let into = steps.slot();
@@ -171,7 +177,7 @@ fn enter_root(steps: &mut Steps, common: &Common<'_>) -> Result<()> {
         "open the root file system",
         Op::Open {
             dir: Dir::Cwd,
-            path: c_string("root.path", common.config.rootfs.as_str())?,
+            path: c_string("root.path", requested.config.rootfs.as_str())?,
             flags: (libc::O_PATH | libc::O_DIRECTORY).cast_unsigned(),
             mode: 0,
             resolve: libc::RESOLVE_NO_SYMLINKS,
@@ -184,8 +190,8 @@ fn enter_root(steps: &mut Steps, common: &Common<'_>) -> Result<()> {
 }
 
 /// Makes the working directory if it is missing.
-fn working_directory(steps: &mut Steps, common: &Common<'_>, root: &Rootfs) -> Result<()> {
-    let cwd = clean(&common.process.cwd);
+fn working_directory(steps: &mut Steps, requested: &Requested<'_>, root: &Rootfs) -> Result<()> {
+    let cwd = clean(&requested.process.cwd);
     if cwd == "/" {
         return Ok(());
     }
@@ -206,13 +212,13 @@ fn working_directory(steps: &mut Steps, common: &Common<'_>, root: &Rootfs) -> R
 }
 
 /// Host and domain name.
-fn names(steps: &mut Steps, common: &Common<'_>) -> Result<()> {
-    let config = common.config;
+fn names(steps: &mut Steps, requested: &Requested<'_>) -> Result<()> {
+    let config = requested.config;
     for (field, name) in [
         ("hostname", &config.hostname),
         ("domainname", &config.domainname),
     ] {
-        if !name.is_empty() && !common.has(configs::config::NamespaceType::Uts) {
+        if !name.is_empty() && !requested.has(configs::config::NamespaceType::Uts) {
             return Err(crate::Error::config(format!(
                 "unable to set {field} without a private UTS namespace"
             )));

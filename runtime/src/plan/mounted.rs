@@ -8,8 +8,8 @@ use std::path::Path;
 use configs::config::Mount;
 use nsenter::plan::Slot;
 
-use super::common::Common;
 use super::mounts::{Entry, inside};
+use super::requested::Requested;
 use super::steps::{Steps, clean};
 
 /// One mount.
@@ -42,7 +42,7 @@ impl MountTable {
     pub(super) fn enter(
         &mut self,
         steps: &mut Steps,
-        common: &Common<'_>,
+        requested: &Requested<'_>,
         entry: &Entry<'_>,
         mount: Slot,
         wanted: bool,
@@ -51,7 +51,7 @@ impl MountTable {
         self.mounts
             .retain(|covered| !Path::new(&covered.point).starts_with(entry.point));
         let trusted = has_no_foreign_links(entry);
-        let keep = wanted || trusted && is_needed(common, entry);
+        let keep = wanted || trusted && is_needed(requested, entry);
         if keep {
             self.open.push(mount);
         } else {
@@ -141,8 +141,8 @@ fn has_no_foreign_links(entry: &Entry<'_>) -> bool {
 }
 
 /// Whether a later step looks something up on or below the mount.
-fn is_needed(common: &Common<'_>, entry: &Entry<'_>) -> bool {
-    let config = common.config;
+fn is_needed(requested: &Requested<'_>, entry: &Entry<'_>) -> bool {
+    let config = requested.config;
     let point = Path::new(entry.point);
     let covers = |path: &str| Path::new(&clean(path)).starts_with(point);
     let later = config.mounts.iter().skip(entry.index as usize + 1);
@@ -156,7 +156,7 @@ fn is_needed(common: &Common<'_>, entry: &Entry<'_>) -> bool {
         .chain(&config.readonly_paths)
         .any(|path| covers(path))
         || later.into_iter().any(below)
-        || common.process.terminal.is_some() && covers("/dev/pts")
+        || requested.process.terminal.is_some() && covers("/dev/pts")
 }
 
 #[cfg(test)]

@@ -6,8 +6,8 @@ use std::path::Path;
 use configs::config::{Mount, MountFlags};
 use nsenter::plan::{Dir, Expect, Leaf, Op, Slot};
 
-use super::common::Common;
 use super::mount_options::Change;
+use super::requested::Requested;
 use super::rootfs::Rootfs;
 use super::steps::{Steps, c_string, clean};
 use super::{CgroupView, binds, cgroup_mounts, file_systems, sysctl};
@@ -61,12 +61,12 @@ impl Entry<'_> {
 /// The steps of all mounts.
 pub(super) fn all(
     steps: &mut Steps,
-    common: &Common<'_>,
+    requested: &Requested<'_>,
     view: &CgroupView,
     root: &mut Rootfs,
 ) -> Result<()> {
-    for (index, mount) in common.config.mounts.iter().enumerate() {
-        let point = inside(&common.config.rootfs, &mount.destination);
+    for (index, mount) in requested.config.mounts.iter().enumerate() {
+        let point = inside(&requested.config.rootfs, &mount.destination);
         let index = u32::try_from(index)
             .ok()
             .filter(|index| *index < 0x1_0000)
@@ -77,22 +77,22 @@ pub(super) fn all(
             point: &point,
         };
         check_destination(&entry)?;
-        one(steps, common, view, root, &entry)?;
+        one(steps, requested, view, root, &entry)?;
         if !root.mount_namespace {
             steps.host_mount(
-                format!("{}{point}", common.config.rootfs.trim_end_matches('/')).into(),
+                format!("{}{point}", requested.config.rootfs.trim_end_matches('/')).into(),
             );
         }
     }
-    check_proc(steps, common, root)
+    check_proc(steps, requested, root)
 }
 
 /// Looks whether `/proc` ended up as what the configuration says: a mount that was made before it, through a symbolic link
 /// of the image, may have come to lie there. After the procfs nothing can: no path that is not written as one below
 /// `/proc` may lead onto a procfs.
-fn check_proc(steps: &mut Steps, common: &Common<'_>, root: &Rootfs) -> Result<()> {
-    let is_proc = |mount: &Mount| inside(&common.config.rootfs, &mount.destination) == "/proc";
-    let mounts = &common.config.mounts;
+fn check_proc(steps: &mut Steps, requested: &Requested<'_>, root: &Rootfs) -> Result<()> {
+    let is_proc = |mount: &Mount| inside(&requested.config.rootfs, &mount.destination) == "/proc";
+    let mounts = &requested.config.mounts;
     if !mounts.iter().any(is_proc) || mounts.first().is_some_and(is_proc) {
         return Ok(());
     }
@@ -125,13 +125,13 @@ fn check_proc(steps: &mut Steps, common: &Common<'_>, root: &Rootfs) -> Result<(
 
 fn one(
     steps: &mut Steps,
-    common: &Common<'_>,
+    requested: &Requested<'_>,
     view: &CgroupView,
     root: &mut Rootfs,
     entry: &Entry<'_>,
 ) -> Result<()> {
     if entry.mount.is_bind() {
-        return binds::bind(steps, common, root, entry);
+        return binds::bind(steps, requested, root, entry);
     }
     if entry.mount.flags.contains(MountFlags::REMOUNT) {
         return Err(Error::new(
@@ -140,9 +140,9 @@ fn one(
         ));
     }
     match entry.mount.device.as_str() {
-        "proc" | "sysfs" => file_systems::kernel_view(steps, common, root, entry),
-        "cgroup" => cgroup_mounts::mount(steps, common, view, root, entry),
-        _ => file_systems::file_system(steps, common, root, entry),
+        "proc" | "sysfs" => file_systems::kernel_view(steps, requested, root, entry),
+        "cgroup" => cgroup_mounts::mount(steps, requested, view, root, entry),
+        _ => file_systems::file_system(steps, requested, root, entry),
     }
 }
 
@@ -323,15 +323,16 @@ pub(super) fn flags_now(entry: &Entry<'_>) -> MountFlags {
 /// Hands an attached mount to whoever needs it later, or closes it.
 pub(super) fn enter(
     steps: &mut Steps,
-    common: &Common<'_>,
+    requested: &Requested<'_>,
     root: &mut Rootfs,
     entry: &Entry<'_>,
     mount: Slot,
 ) {
     let later = becomes_readonly_later(entry);
     let takes_nodes = entry.point == "/dev" && !entry.mount.is_bind();
-    let parameters =
-        entry.point == "/proc" && sysctl::serves(entry.mount) && !common.config.sysctl.is_empty();
+    let parameters = entry.point == "/proc"
+        && sysctl::serves(entry.mount)
+        && !requested.config.sysctl.is_empty();
     if entry.point == "/dev" {
         root.dev_is_bound = entry.mount.is_bind();
         root.dev = takes_nodes.then_some(mount);
@@ -343,5 +344,5 @@ pub(super) fn enter(
         root.readonly_later.push((mount, entry.point.to_owned()));
     }
     let wanted = later || takes_nodes || parameters;
-    root.mounts.enter(steps, common, entry, mount, wanted);
+    root.mounts.enter(steps, requested, entry, mount, wanted);
 }

@@ -5,7 +5,7 @@ use std::ffi::CStr;
 use configs::config::{Namespace, NamespaceType};
 use nsenter::plan::{Dir, Op, Slot};
 
-use super::common::Common;
+use super::requested::Requested;
 use super::steps::{Steps, c_string};
 use super::{Input, cgroup};
 use crate::{Error, ErrorKind, Result};
@@ -43,8 +43,8 @@ fn flag(kind: NamespaceType) -> u32 {
 
 impl<'a> Layout<'a> {
     /// The layout for a container's init.
-    pub(super) fn of(common: &Common<'a>) -> Self {
-        let namespaces = &common.config.namespaces;
+    pub(super) fn of(requested: &Requested<'a>) -> Self {
+        let namespaces = &requested.config.namespaces;
         let joined: Vec<_> = namespaces
             .iter_canonical()
             .filter(|ns| !ns.path.is_empty())
@@ -64,7 +64,7 @@ impl<'a> Layout<'a> {
             // The cgroup namespace takes its root from the cgroup the process is in, so it comes after the placement.
             made & !flag(NamespaceType::Cgroup)
         };
-        let birth = match (two_stages, late_birth(common)) {
+        let birth = match (two_stages, late_birth(requested)) {
             (false, _) => Birth::None,
             (true, false) => Birth::Early,
             (true, true) => Birth::Late,
@@ -81,17 +81,17 @@ impl<'a> Layout<'a> {
 
 /// Whether the process that joins a populated pid namespace can do all its work outside of it: unless it has to mount a
 /// procfs that shows the joined namespace, and the kernel has no option for that.
-fn late_birth(common: &Common<'_>) -> bool {
-    joins_pid_namespace(common) && (common.host.procfs_pidns || !mounts_procfs(common))
+fn late_birth(requested: &Requested<'_>) -> bool {
+    joins_pid_namespace(requested) && (requested.host.procfs_pidns || !mounts_procfs(requested))
 }
 
-fn joins_pid_namespace(common: &Common<'_>) -> bool {
-    let namespaces = &common.config.namespaces;
+fn joins_pid_namespace(requested: &Requested<'_>) -> bool {
+    let namespaces = &requested.config.namespaces;
     namespaces.path_of(NamespaceType::Pid).is_some()
 }
 
-fn mounts_procfs(common: &Common<'_>) -> bool {
-    let mounts = &common.config.mounts;
+fn mounts_procfs(requested: &Requested<'_>) -> bool {
+    let mounts = &requested.config.mounts;
     mounts
         .iter()
         .any(|mount| !mount.is_bind() && mount.device == "proc")
@@ -102,7 +102,7 @@ fn mounts_procfs(common: &Common<'_>) -> bool {
 /// Gives back the joined pid namespace if a procfs for it is mounted from outside.
 pub(super) fn enter(
     steps: &mut Steps,
-    common: &Common<'_>,
+    requested: &Requested<'_>,
     layout: &Layout<'_>,
 ) -> Result<Option<Slot>> {
     let joined: Vec<(Slot, u32)> = layout
@@ -126,15 +126,15 @@ pub(super) fn enter(
             STAGE_NAME
         },
     );
-    oom_score_adj(steps, common)?;
-    cgroup::place(steps, common);
-    let offsets = open_time_offsets(steps, common)?;
+    oom_score_adj(steps, requested)?;
+    cgroup::place(steps, requested);
+    let offsets = open_time_offsets(steps, requested)?;
     let late = layout.birth == Birth::Late;
     let mut pid_namespace = None;
     if !joined.is_empty() {
         steps.push("join namespaces", Op::Join(joined.clone()));
         for (slot, kind) in &joined {
-            if late && mounts_procfs(common) && *kind == flag(NamespaceType::Pid) {
+            if late && mounts_procfs(requested) && *kind == flag(NamespaceType::Pid) {
                 pid_namespace = Some(*slot);
             } else {
                 steps.close(*slot);
@@ -142,7 +142,7 @@ pub(super) fn enter(
         }
     }
     if layout.new_user {
-        new_user_namespace(steps, common);
+        new_user_namespace(steps, requested);
     }
     if layout.unshare != 0 {
         steps.push("make namespaces", Op::Unshare(layout.unshare));
@@ -152,13 +152,13 @@ pub(super) fn enter(
             "set the clocks of the time namespace",
             Op::Write {
                 fd: offsets,
-                bytes: time_offsets(common)?,
+                bytes: time_offsets(requested)?,
             },
         );
         steps.close(offsets);
     }
     if layout.birth == Birth::Early {
-        if joins_pid_namespace(common) {
+        if joins_pid_namespace(requested) {
             steps.warn(
                 "joining a pid namespace: before Linux 6.17 its procfs must be mounted from inside, where processes with \
                  CAP_SYS_PTRACE can look into the init process while it prepares the container",
@@ -170,7 +170,7 @@ pub(super) fn enter(
 }
 
 /// Makes the user namespace: alone, so that everything made afterwards belongs to it.
-fn new_user_namespace(steps: &mut Steps, common: &Common<'_>) {
+fn new_user_namespace(steps: &mut Steps, requested: &Requested<'_>) {
     steps.push(
         "make user namespace",
         Op::Unshare(flag(NamespaceType::User)),
@@ -179,7 +179,7 @@ fn new_user_namespace(steps: &mut Steps, common: &Common<'_>) {
     steps.push("let the parent write the id maps", Op::Dumpable(true));
     steps.push("write id maps", Op::AskIdMaps);
     steps.push("stop being dumpable", Op::Dumpable(false));
-    if !setgroups_denied(common) {
+    if !setgroups_denied(requested) {
         steps.push("drop supplementary groups", Op::SetGroups(Vec::new()));
     }
     steps.push("become root of the user namespace", Op::SetGid(0));
@@ -187,8 +187,8 @@ fn new_user_namespace(steps: &mut Steps, common: &Common<'_>) {
 }
 
 /// Whether `setgroups(2)` is known to be refused where the process runs.
-pub(super) fn setgroups_denied(common: &Common<'_>) -> bool {
-    common.config.rootless_euid || common.host.setgroups_denied
+pub(super) fn setgroups_denied(requested: &Requested<'_>) -> bool {
+    requested.config.rootless_euid || requested.host.setgroups_denied
 }
 
 /// Clones the stub: the child goes on with the next step.
@@ -208,8 +208,8 @@ pub(super) const STAGE_NAME: &CStr = c"runc:[1:CHILD]";
 const FINAL_NAME: &CStr = c"runc:[2:INIT]";
 
 /// Joins the namespaces of a running container's init: those its configuration names, in one call.
-pub(super) fn join_container(steps: &mut Steps, common: &Common<'_>) {
-    let flags = common
+pub(super) fn join_container(steps: &mut Steps, requested: &Requested<'_>) {
+    let flags = requested
         .config
         .namespaces
         .iter()
@@ -227,8 +227,8 @@ pub(super) fn join_container(steps: &mut Steps, common: &Common<'_>) {
 
 /// Writes `oom_score_adj` while the process is still in the host's namespaces: lowering it later would need a
 /// capability of the initial user namespace.
-pub(super) fn oom_score_adj(steps: &mut Steps, common: &Common<'_>) -> Result<()> {
-    let Some(value) = common.config.oom_score_adj else {
+pub(super) fn oom_score_adj(steps: &mut Steps, requested: &Requested<'_>) -> Result<()> {
+    let Some(value) = requested.config.oom_score_adj else {
         return Ok(());
     };
     if !(-1000..=1000).contains(&value) {
@@ -236,7 +236,7 @@ pub(super) fn oom_score_adj(steps: &mut Steps, common: &Common<'_>) -> Result<()
             "process.oomScoreAdj {value} is not within -1000..=1000"
         )));
     }
-    let file = open_own(steps, common, "oom_score_adj")?;
+    let file = open_own(steps, requested, "oom_score_adj")?;
     steps.push(
         "set oom_score_adj",
         Op::Write {
@@ -248,23 +248,23 @@ pub(super) fn oom_score_adj(steps: &mut Steps, common: &Common<'_>) -> Result<()
     Ok(())
 }
 
-fn open_time_offsets(steps: &mut Steps, common: &Common<'_>) -> Result<Option<Slot>> {
-    if common.config.time_offsets.is_empty() {
+fn open_time_offsets(steps: &mut Steps, requested: &Requested<'_>) -> Result<Option<Slot>> {
+    if requested.config.time_offsets.is_empty() {
         return Ok(None);
     }
-    if !common.config.namespaces.is_private(NamespaceType::Time) {
+    if !requested.config.namespaces.is_private(NamespaceType::Time) {
         return Err(Error::config(
             "time namespace offsets specified, but time namespace isn't enabled in the config",
         ));
     }
     // Opened now, for later: whether the offsets may be written is decided by the credentials of this open.
-    open_own(steps, common, "timens_offsets").map(Some)
+    open_own(steps, requested, "timens_offsets").map(Some)
 }
 
 /// Opens a file in this process' `/proc` directory for writing. The directory of a process that is not dumpable belongs to
 /// root, so another user becomes dumpable for the moment; nobody in the container can see the process yet.
-fn open_own(steps: &mut Steps, common: &Common<'_>, name: &str) -> Result<Slot> {
-    let unprivileged = common.host.effective_uid != 0;
+fn open_own(steps: &mut Steps, requested: &Requested<'_>, name: &str) -> Result<Slot> {
+    let unprivileged = requested.host.effective_uid != 0;
     let into = steps.slot();
     if unprivileged {
         steps.push("become dumpable", Op::Dumpable(true));
@@ -287,9 +287,9 @@ fn open_own(steps: &mut Steps, common: &Common<'_>, name: &str) -> Result<Slot> 
 }
 
 /// The content of `timens_offsets`: a line a clock, `time_namespaces(7)`.
-fn time_offsets(common: &Common<'_>) -> Result<Vec<u8>> {
+fn time_offsets(requested: &Requested<'_>) -> Result<Vec<u8>> {
     let mut text = String::new();
-    for (clock, offset) in &common.config.time_offsets {
+    for (clock, offset) in &requested.config.time_offsets {
         if clock.is_empty()
             || !clock
                 .bytes()
@@ -305,9 +305,9 @@ fn time_offsets(common: &Common<'_>) -> Result<Vec<u8>> {
 }
 
 /// What cannot be made of the namespaces of a configuration.
-pub(super) fn refuse(common: &Common<'_>) -> Result<()> {
-    let config = common.config;
-    if common.exec {
+pub(super) fn refuse(requested: &Requested<'_>) -> Result<()> {
+    let config = requested.config;
+    if requested.exec {
         return Ok(());
     }
     if config.namespaces.is_private(NamespaceType::User)
@@ -317,7 +317,7 @@ pub(super) fn refuse(common: &Common<'_>) -> Result<()> {
             "linux.uidMappings and linux.gidMappings are needed by a new user namespace",
         ));
     }
-    if common.host.effective_uid != 0 && !config.namespaces.contains(NamespaceType::User) {
+    if requested.host.effective_uid != 0 && !config.namespaces.contains(NamespaceType::User) {
         return Err(Error::new(
             ErrorKind::InvalidConfig,
             "rootless container requires user namespaces",

@@ -4,7 +4,7 @@ use configs::config::NamespaceType;
 use nsenter::plan::Op;
 
 use super::Tag;
-use super::common::Common;
+use super::requested::Requested;
 use super::steps::Steps;
 
 const AF_NETLINK: u32 = 16;
@@ -12,9 +12,9 @@ const SOCK_RAW: u32 = 3;
 const NETLINK_ROUTE: u32 = 0;
 
 /// The steps that configure the container's network.
-pub(super) fn configure(steps: &mut Steps, common: &Common<'_>) {
-    let config = common.config;
-    if !common.has(NamespaceType::Network) {
+pub(super) fn configure(steps: &mut Steps, requested: &Requested<'_>) {
+    let config = requested.config;
+    if !requested.has(NamespaceType::Network) {
         return;
     }
     let loopback = config

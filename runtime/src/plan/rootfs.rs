@@ -5,8 +5,8 @@ use std::path::Path;
 use configs::config::{MountAttr, MountFlags, NamespaceType};
 use nsenter::plan::{Dir, Op, Slot};
 
-use super::common::Common;
 use super::mounted::MountTable;
+use super::requested::Requested;
 use super::steps::{Steps, c_path, c_string};
 use crate::{Error, ErrorKind, Result};
 
@@ -38,11 +38,11 @@ pub(super) struct Rootfs {
 /// The root mount, private to the container, attached where it is on the host.
 pub(super) fn prepare(
     steps: &mut Steps,
-    common: &Common<'_>,
+    requested: &Requested<'_>,
     pid_namespace: Option<Slot>,
 ) -> Result<Rootfs> {
-    let config = common.config;
-    let mount_namespace = common.has(NamespaceType::Mount);
+    let config = requested.config;
+    let mount_namespace = requested.has(NamespaceType::Mount);
     if !config.rootfs.starts_with('/') {
         return Err(Error::config(format!(
             "root.path {:?} is not absolute",
@@ -129,14 +129,14 @@ pub(super) fn prepare(
 }
 
 /// Makes the prepared root the root of the process, and of its mount namespace.
-pub(super) fn switch(steps: &mut Steps, common: &Common<'_>, root: &Rootfs) -> Result<()> {
-    let config = common.config;
+pub(super) fn switch(steps: &mut Steps, requested: &Requested<'_>, root: &Rootfs) -> Result<()> {
+    let config = requested.config;
     if !root.mount_namespace {
         steps.push("change the root", Op::Chroot(root.slot));
         return Ok(());
     }
     if config.no_pivot_root {
-        for point in &common.host.full_proc_mounts {
+        for point in &requested.host.full_proc_mounts {
             uncover(steps, point)?;
         }
         steps.push("move the root mount", Op::MoveRoot(root.slot));
@@ -219,11 +219,11 @@ fn uncover(steps: &mut Steps, point: &Path) -> Result<()> {
 }
 
 /// The read-only mounts that had to be writable so far, and the root itself.
-pub(super) fn make_readonly(steps: &mut Steps, common: &Common<'_>, root: &mut Rootfs) {
+pub(super) fn make_readonly(steps: &mut Steps, requested: &Requested<'_>, root: &mut Rootfs) {
     for (slot, point) in std::mem::take(&mut root.readonly_later) {
         steps.push(format!("make {point} read-only"), readonly(slot));
     }
-    if common.config.readonlyfs {
+    if requested.config.readonlyfs {
         steps.push("make the root read-only", readonly(root.slot));
     }
 }
@@ -246,9 +246,9 @@ fn readonly(mount: Slot) -> Op {
 }
 
 /// What cannot be made of the root of a configuration.
-pub(super) fn refuse(common: &Common<'_>) -> Result<()> {
-    let config = common.config;
-    if common.has(NamespaceType::Mount) {
+pub(super) fn refuse(requested: &Requested<'_>) -> Result<()> {
+    let config = requested.config;
+    if requested.has(NamespaceType::Mount) {
         if config.no_pivot_root && config.root_propagation.intersects(MountFlags::PRIVATE) {
             return Err(Error::config(
                 "rootfsPropagation of [r]private is not safe without pivot_root",

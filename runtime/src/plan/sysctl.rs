@@ -3,16 +3,16 @@
 use configs::config::{Mount, MountAttr, MountFlags};
 use nsenter::plan::{Dir, Op};
 
-use super::common::Common;
 use super::labels::ProcSelf;
+use super::requested::Requested;
 use super::rootfs::Rootfs;
 use super::steps::{Steps, c_string, clean};
 use crate::{Error, Result};
 
 /// Whether the host's procfs may be needed: no mount of the configuration is one that parameters can be written through.
-pub(super) fn needs_host(common: &Common<'_>) -> bool {
-    !common.config.sysctl.is_empty()
-        && !common
+pub(super) fn needs_host(requested: &Requested<'_>) -> bool {
+    !requested.config.sysctl.is_empty()
+        && !requested
             .config
             .mounts
             .iter()
@@ -29,8 +29,13 @@ pub(super) fn serves(mount: &Mount) -> bool {
 
 /// A procfs of the process' own for the parameters, if the container's mount cannot serve. It has to be made before the
 /// root is switched: in a user namespace procfs can be mounted only while another one is in sight.
-pub(super) fn prepare(steps: &mut Steps, common: &Common<'_>, root: &mut Rootfs, proc: &ProcSelf) {
-    if common.config.sysctl.is_empty() || root.procfs.is_some() || !root.mount_namespace {
+pub(super) fn prepare(
+    steps: &mut Steps,
+    requested: &Requested<'_>,
+    root: &mut Rootfs,
+    proc: &ProcSelf,
+) {
+    if requested.config.sysctl.is_empty() || root.procfs.is_some() || !root.mount_namespace {
         return;
     }
     let Some(host) = proc.handle() else { return };
@@ -71,11 +76,11 @@ pub(super) fn prepare(steps: &mut Steps, common: &Common<'_>, root: &mut Rootfs,
 /// Writes every parameter, sorted by name.
 pub(super) fn write(
     steps: &mut Steps,
-    common: &Common<'_>,
+    requested: &Requested<'_>,
     root: &Rootfs,
     proc: &ProcSelf,
 ) -> Result<()> {
-    if common.config.sysctl.is_empty() {
+    if requested.config.sysctl.is_empty() {
         return Ok(());
     }
     let Some(procfs) = root.procfs.or(proc.handle()) else {
@@ -83,7 +88,7 @@ pub(super) fn write(
             "linux.sysctl: there is no procfs to write to",
         ));
     };
-    for (name, value) in &common.config.sysctl {
+    for (name, value) in &requested.config.sysctl {
         let path = c_string("linux.sysctl", path_of(name)?)?;
         if value.contains('\0') {
             return Err(Error::config(format!(

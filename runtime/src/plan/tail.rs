@@ -4,9 +4,9 @@ use std::ffi::CString;
 
 use nsenter::plan::{Op, Slot};
 
-use super::common::Common;
 use super::environment::Environment;
 use super::namespaces::{Birth, second_stage};
+use super::requested::Requested;
 use super::steps::{Steps, c_string};
 use super::{Input, attributes, cgroup, filter, hooks, identity, labels, terminal};
 use crate::{Error, Result};
@@ -27,30 +27,30 @@ pub(super) struct Pending {
 /// The steps from ready to the end.
 pub(super) fn finish(
     steps: &mut Steps,
-    common: &Common<'_>,
+    requested: &Requested<'_>,
     environment: Environment,
     birth: Birth,
     pending: Pending,
 ) -> Result<()> {
-    let process = common.process;
+    let process = requested.process;
     let name = process
         .args
         .first()
         .ok_or_else(|| Error::config("args must not be empty"))?;
     let candidates = environment.candidates(name)?;
-    let restricted = common.no_new_privileges();
+    let restricted = requested.no_new_privileges();
     // An init that is born late is known to nobody before its birth, so it says itself that it is ready.
-    let ready_late = birth == Birth::Late && !common.exec;
+    let ready_late = birth == Birth::Late && !requested.exec;
     if !ready_late {
         steps.push("ready", Op::AskReady);
     }
-    labels::write_selinux(steps, common, pending.selinux)?;
+    labels::write_selinux(steps, requested, pending.selinux)?;
     // Without no_new_privs a capability is needed to load the filter, so it is on before the capabilities go. A filter
     // that would not let the second stage start, or would be on before that is ready, is left to the second stage, which
     // then is born with this one capability.
     let postponed = !restricted
         && birth == Birth::Late
-        && common.filter.is_some_and(|filter| {
+        && requested.filter.is_some_and(|filter| {
             ready_late
                 || !filter::lets_second_stage_start(
                     filter,
@@ -59,9 +59,9 @@ pub(super) fn finish(
                 )
         });
     if !restricted && !postponed {
-        filter::load(steps, common);
+        filter::load(steps, requested);
     }
-    let schedules = attributes::schedules_itself(common, birth);
+    let schedules = attributes::schedules_itself(requested, birth);
     let mut kept = 0;
     if postponed {
         kept |= identity::SYS_ADMIN;
@@ -69,14 +69,14 @@ pub(super) fn finish(
     if schedules {
         kept |= identity::SYS_NICE;
     }
-    let rest = identity::assume(steps, common, kept)?;
-    labels::write_apparmor(steps, common, pending.apparmor)?;
+    let rest = identity::assume(steps, requested, kept)?;
+    labels::write_apparmor(steps, requested, pending.apparmor)?;
     steps.push(format!("exec: {name:?}"), Op::Lookup(candidates));
     if birth == Birth::Late {
         second_stage(steps, pending.cgroup);
         if let Some(cgroup) = pending.cgroup {
             steps.close(cgroup);
-            cgroup::settle_affinity(steps, common);
+            cgroup::settle_affinity(steps, requested);
         }
         steps.push("start a session", Op::NewSession);
         terminal::control(steps, pending.terminal);
@@ -85,22 +85,22 @@ pub(super) fn finish(
         }
     }
     if schedules {
-        attributes::schedule(steps, common)?;
+        attributes::schedule(steps, requested)?;
     }
     // The stub itself dies with the parent until it is ready; afterwards only if that was asked for.
-    death_signal(steps, common)?;
+    death_signal(steps, requested)?;
     if restricted || postponed {
-        filter::load(steps, common);
+        filter::load(steps, requested);
     }
     if let Some(rest) = rest {
         rest.apply(steps);
     }
     steps.push("close the control channel", Op::CloseControl);
-    if !common.exec {
+    if !requested.exec {
         let fifo = steps.input(Input::ExecFifo);
         steps.push("wait for start", Op::WaitStart(fifo));
         steps.close(fifo);
-        hooks::late(steps, common)?;
+        hooks::late(steps, requested)?;
     }
     let args = process
         .args
@@ -119,17 +119,17 @@ pub(super) fn finish(
 }
 
 /// The signal asked for, in the last process and after its last change of credentials.
-fn death_signal(steps: &mut Steps, common: &Common<'_>) -> Result<()> {
-    if common.exec || common.config.parent_death_signal == 0 {
+fn death_signal(steps: &mut Steps, requested: &Requested<'_>) -> Result<()> {
+    if requested.exec || requested.config.parent_death_signal == 0 {
         return Ok(());
     }
-    let signal = u32::try_from(common.config.parent_death_signal)
+    let signal = u32::try_from(requested.config.parent_death_signal)
         .ok()
         .filter(|signal| *signal <= 64)
         .ok_or_else(|| {
             Error::config(format!(
                 "parent_death_signal {} is no signal",
-                common.config.parent_death_signal
+                requested.config.parent_death_signal
             ))
         })?;
     steps.push("restore the parent death signal", Op::DeathSignal(signal));

@@ -2,15 +2,19 @@
 
 use nsenter::plan::{Dir, Leaf, Op, Slot};
 
-use super::common::Common;
+use super::requested::Requested;
 use super::rootfs::Rootfs;
 use super::steps::Steps;
 
 /// Makes a pair, sends the master away, puts the other end on the standard streams and, for an init, on `/dev/console`.
 ///
 /// Gives back the open end, which later becomes the controlling terminal.
-pub(super) fn open(steps: &mut Steps, common: &Common<'_>, root: Option<&Rootfs>) -> Option<Slot> {
-    common.process.terminal.as_ref()?;
+pub(super) fn open(
+    steps: &mut Steps,
+    requested: &Requested<'_>,
+    root: Option<&Rootfs>,
+) -> Option<Slot> {
+    requested.process.terminal.as_ref()?;
     let (master, slave) = (steps.slot(), steps.slot());
     let mounted = root.and_then(|root| root.mounts.root_of("/dev/pts"));
     let devpts = match mounted {

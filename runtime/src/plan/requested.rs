@@ -1,4 +1,4 @@
-//! What the plans of init and of an added process have in common: the values in force.
+//! What is asked for one process, container and process together: the values in force.
 
 use configs::config::{Capabilities, Config, CpuAffinity, CpuSet, NamespaceType};
 use configs::oci;
@@ -6,9 +6,9 @@ use configs::oci;
 use super::{CgroupPlacement, ExecRequest, Filter, HostFacts, InitRequest};
 use crate::Process;
 
-/// The part of a request that both kinds share. The process' own value wins over the container's.
+/// What a request for an init and one for an added process both say. The process' own value wins over the container's.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Common<'a> {
+pub(super) struct Requested<'a> {
     pub(super) id: &'a str,
     pub(super) config: &'a Config,
     pub(super) process: &'a Process,
@@ -19,7 +19,7 @@ pub(super) struct Common<'a> {
     pub(super) exec: bool,
 }
 
-impl<'a> From<&'a InitRequest<'a>> for Common<'a> {
+impl<'a> From<&'a InitRequest<'a>> for Requested<'a> {
     fn from(request: &'a InitRequest<'a>) -> Self {
         Self {
             id: request.container_id,
@@ -33,7 +33,7 @@ impl<'a> From<&'a InitRequest<'a>> for Common<'a> {
     }
 }
 
-impl<'a> From<&'a ExecRequest<'a>> for Common<'a> {
+impl<'a> From<&'a ExecRequest<'a>> for Requested<'a> {
     fn from(request: &'a ExecRequest<'a>) -> Self {
         Self {
             id: request.container_id,
@@ -47,7 +47,7 @@ impl<'a> From<&'a ExecRequest<'a>> for Common<'a> {
     }
 }
 
-impl<'a> Common<'a> {
+impl<'a> Requested<'a> {
     /// Whether the container has a namespace of this type that is not the host's.
     pub(super) fn has(&self, kind: NamespaceType) -> bool {
         self.config.namespaces.contains(kind)
