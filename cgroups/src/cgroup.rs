@@ -114,9 +114,14 @@ impl Cgroup {
     /// anywhere else, and no lock of the whole system is taken. On a hybrid machine it is the
     /// directory below `unified`.
     ///
-    /// `None` on plain cgroup v1, and when the directory does not exist.
+    /// `None` on plain cgroup v1, when the directory does not exist, and before a unit of systemd
+    /// has its first process.
     #[must_use]
     pub fn dir(&self) -> Option<BorrowedFd<'_>> {
+        if self.needs_first_process() {
+            // What may be there is left from an earlier unit of the same name.
+            return None;
+        }
         let dir = match &self.driver {
             Driver::V2(group) => group.dir(&self.hierarchy).ok(),
             Driver::V1(group) => group.unified_dir(&self.hierarchy).ok().flatten(),
@@ -352,6 +357,10 @@ impl Cgroup {
         };
         if fresh {
             return Ok(());
+        }
+        if self.needs_first_process() {
+            // Looked at, but not kept open: systemd makes the directory anew.
+            return Self::load(&self.hierarchy, &self.paths())?.check_unused();
         }
         let count = self.all_processes()?.len();
         if count > 0 {

@@ -97,9 +97,9 @@ impl Unit {
         })
     }
 
-    /// The unit of a cgroup that exists already.
+    /// The unit of a cgroup that exists already. Without systemd it can still be looked at.
     pub(crate) fn existing(hierarchy: &Hierarchy, spec: &CgroupSpec) -> Result<Self> {
-        let unit = Self::new(hierarchy, spec)?;
+        let unit = Self::described(spec, hierarchy.mode())?;
         unit.started.store(true, Ordering::Relaxed);
         Ok(unit)
     }
@@ -133,6 +133,9 @@ impl Unit {
     }
 
     fn connect(&self) -> Result<Bus> {
+        if !is_running() {
+            return Err(crate::spec::systemd_missing());
+        }
         let addresses = if self.user {
             user_addresses()
         } else {

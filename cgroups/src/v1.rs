@@ -13,7 +13,9 @@ use crate::{
     Applied, CgroupSpec, Error, ErrorKind, FreezerState, Hierarchy, HierarchyMount, Resources,
     Result, Stats,
     dir::{Below, Dir},
-    freezer, remove,
+    freezer,
+    hierarchy::V1,
+    remove,
     slot::{Slot, unmake},
     tree,
     values::value_of,
@@ -63,6 +65,16 @@ pub(crate) fn no_cgroup(controller: &str) -> Error {
     )
 }
 
+/// The place of a cgroup in one hierarchy: an absolute path as it is, a relative one below the
+/// caller's own cgroup.
+pub(crate) fn place(hierarchy: &Hierarchy, v1: &V1, inner: &Path) -> Result<PathBuf> {
+    let inside = match inner.strip_prefix("/") {
+        Ok(inside) => inside.to_owned(),
+        Err(_) => hierarchy.own_v1(v1)?.join(inner),
+    };
+    Ok(Path::new(&v1.directory).join(inside))
+}
+
 impl Group {
     pub(crate) fn create(
         hierarchy: &Hierarchy,
@@ -93,12 +105,7 @@ impl Group {
         let mut members = Vec::new();
         let mut fresh = true;
         for v1 in hierarchy.v1() {
-            let inside = match inner.strip_prefix("/") {
-                Ok(inside) => inside.to_owned(),
-                Err(_) => hierarchy.own_v1(v1)?.join(inner),
-            };
-            let relative = Path::new(&v1.directory).join(inside);
-            let slot = Slot::new(hierarchy, relative, Below::V1);
+            let slot = Slot::new(hierarchy, place(hierarchy, v1, inner)?, Below::V1);
             match slot.make(hierarchy, made) {
                 Ok(_) => {}
                 // Without a path of their own, rootless callers use what they may.

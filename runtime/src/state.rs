@@ -96,9 +96,23 @@ pub(crate) struct ConfigRecord {
     #[serde(rename = "Hooks", deserialize_with = "null_is_default")]
     pub(crate) hooks: Hooks,
     pub(crate) rootless_cgroups: bool,
+    pub(crate) cgroups: CgroupRecord,
     #[serde(deserialize_with = "null_is_default")]
     pub(crate) networks: Vec<Network>,
     pub(crate) intel_rdt: Option<IntelRdt>,
+}
+
+/// The same for [`configs::config::Cgroup`]: who made the cgroup, and what systemd calls it.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub(crate) struct CgroupRecord {
+    pub(crate) name: String,
+    pub(crate) parent: String,
+    pub(crate) scope_prefix: String,
+    #[serde(rename = "Systemd")]
+    pub(crate) systemd: bool,
+    #[serde(rename = "Rootless")]
+    pub(crate) rootless: bool,
 }
 
 impl From<State> for Record {
@@ -114,6 +128,13 @@ impl From<State> for Record {
                 namespaces: config.namespaces,
                 hooks: config.hooks,
                 rootless_cgroups: config.rootless_cgroups,
+                cgroups: CgroupRecord {
+                    name: config.cgroups.name,
+                    parent: config.cgroups.parent,
+                    scope_prefix: config.cgroups.scope_prefix,
+                    systemd: config.cgroups.systemd,
+                    rootless: config.cgroups.rootless,
+                },
                 networks: config.networks,
                 intel_rdt: config.intel_rdt,
             },
@@ -172,6 +193,9 @@ mod tests {
             .namespaces
             .set(configs::config::NamespaceType::Pid, "");
         config.cgroups.systemd = true;
+        config.cgroups.name = "x".to_owned();
+        config.cgroups.parent = "machine.slice".to_owned();
+        config.cgroups.scope_prefix = "engine".to_owned();
         State {
             id: "x".to_owned(),
             init_process_pid: 42,
@@ -234,6 +258,7 @@ mod tests {
         assert_eq!(record.config.namespaces, state.config.namespaces);
         assert_eq!(record.cgroup_paths, state.cgroup_paths);
         assert_eq!(record.creator, state.creator);
+        assert_eq!(record.config.cgroups, Record::from(state).config.cgroups);
     }
 
     #[test]

@@ -57,6 +57,20 @@ impl Cgroup {
         spec: &CgroupSpec,
         resources: &Resources,
     ) -> Result<Self> {
+        let cgroup = Self::described_by_unit(hierarchy, spec, resources)?;
+        if let Some(by_unit) = cgroup.unit.as_ref().filter(|by_unit| !by_unit.is_waiting()) {
+            by_unit.unit.start(None, resources)?;
+            cgroup.settle()?;
+        }
+        Ok(cgroup)
+    }
+
+    /// The cgroup with its unit, which is not started.
+    pub(super) fn described_by_unit(
+        hierarchy: &Hierarchy,
+        spec: &CgroupSpec,
+        resources: &Resources,
+    ) -> Result<Self> {
         let unit = Unit::new(hierarchy, spec)?;
         let path = unit.manager_path()?.join(unit.path()?);
         let driver = match hierarchy.mode() {
@@ -68,18 +82,13 @@ impl Cgroup {
                 Driver::V1(v1::Group::from_members(v1_members(hierarchy, &path)?))
             }
         };
-        let waits = unit.is_scope();
         let mut cgroup = Self::new(hierarchy, driver, spec.rootless);
-        let by_unit = cgroup.unit.insert(ByUnit {
+        cgroup.unit = Some(ByUnit {
             unit: Arc::new(unit),
             resources: Arc::new(resources.clone()),
             owner: spec.owner_uid,
             sub: "/".to_owned(),
         });
-        if !waits {
-            by_unit.unit.start(None, resources)?;
-            cgroup.settle()?;
-        }
         Ok(cgroup)
     }
 

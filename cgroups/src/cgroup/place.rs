@@ -47,6 +47,38 @@ impl Cgroup {
         Ok(Self::new(hierarchy, driver, spec.rootless))
     }
 
+    /// The cgroup that [`create`](Self::create) would make, without making anything.
+    ///
+    /// # Errors
+    /// As [`create`](Self::create), as far as they come from `spec` or from finding its place.
+    pub fn intended(hierarchy: &Hierarchy, spec: &CgroupSpec) -> Result<Self> {
+        if spec.systemd {
+            #[cfg(feature = "systemd")]
+            return Self::described_by_unit(hierarchy, spec, &Resources::default());
+            #[cfg(not(feature = "systemd"))]
+            return Err(crate::spec::systemd_missing());
+        }
+        let inner = spec.inner_path()?;
+        let driver = match hierarchy.mode() {
+            Mode::V2 => {
+                let path = v2::path_for(hierarchy, &inner)?;
+                Driver::V2(v2::Group::at(Slot::new(hierarchy, path, Below::Unified)))
+            }
+            Mode::V1 | Mode::Hybrid => {
+                let place = |v1| {
+                    let place = v1::place(hierarchy, v1, &inner)?;
+                    Ok(v1::Member {
+                        controllers: v1.controllers.clone(),
+                        slot: Slot::new(hierarchy, place, Below::V1),
+                    })
+                };
+                let members = hierarchy.v1().iter().map(place).collect::<Result<_>>()?;
+                Driver::V1(v1::Group::from_members(members))
+            }
+        };
+        Ok(Self::new(hierarchy, driver, spec.rootless))
+    }
+
     /// The cgroup with these [`paths`](Self::paths), which were stored when it was created. It need
     /// not exist any more. Controllers that this machine does not have are left out.
     ///
@@ -86,8 +118,8 @@ impl Cgroup {
     /// unit of systemd, the unit is told of limits and is stopped by [`delete`](Self::delete).
     ///
     /// # Errors
-    /// As [`load`](Self::load); [`ErrorKind::Unsupported`], [`ErrorKind::Systemd`] as
-    /// [`create`](Self::create).
+    /// As [`load`](Self::load); [`ErrorKind::InvalidConfig`] for a name that no unit can have;
+    /// [`ErrorKind::Unsupported`] without feature `systemd`.
     pub fn load_as(hierarchy: &Hierarchy, paths: &Paths, spec: &CgroupSpec) -> Result<Self> {
         let mut cgroup = Self::load(hierarchy, paths)?;
         cgroup.rootless = spec.rootless;

@@ -35,8 +35,8 @@ pub(crate) struct Parent<'a> {
     pub(crate) config: &'a Config,
     pub(crate) system: &'a System,
     pub(crate) cgroup: &'a Cgroup,
-    /// Limits to write when the mounts are made.
-    pub(crate) late_limits: Option<&'a cgroups::Resources>,
+    /// Limits to write while the process waits at this gate: when it is in its cgroup, or when the mounts are made.
+    pub(crate) late_limits: Option<(Gate, &'a cgroups::Resources)>,
     /// The settings of the Intel RDT group.
     pub(crate) rdt: Option<&'a intelrdt::Settings>,
     pub(crate) uid: u32,
@@ -69,20 +69,14 @@ impl Parent<'_> {
 
     fn pass_gate(&mut self, number: u32, process: &ProcessRef<'_>) -> Result<()> {
         match Gate::from_number(number) {
-            Some(Gate::Cgroup) => self.cgroup.add(process.pid()).map_err(cgroup::failed(
-                "move the process into the container's cgroup",
-            )),
+            Some(Gate::Cgroup) => {
+                self.cgroup.add(process.pid()).map_err(cgroup::failed(
+                    "move the process into the container's cgroup",
+                ))?;
+                self.set_limits(Gate::Cgroup)
+            }
             Some(Gate::Hooks) => {
-                if let Some(limits) = self.late_limits {
-                    let applied = self
-                        .cgroup
-                        .set(limits)
-                        .map_err(cgroup::failed("set the limits of the container"))?;
-                    // Without privilege some limits are expected not to be in force.
-                    if !self.config.rootless_cgroups {
-                        self.warnings.extend(cgroup::warnings(applied));
-                    }
-                }
+                self.set_limits(Gate::Hooks)?;
                 if let Some(settings) = self.rdt {
                     rdt::join(settings, self.id, process.pid(), true)?;
                 }
@@ -95,6 +89,22 @@ impl Parent<'_> {
                 format!("the init process waits at an unknown gate ({number})"),
             )),
         }
+    }
+
+    /// Sets the limits that are set while the process waits at this gate.
+    fn set_limits(&mut self, gate: Gate) -> Result<()> {
+        let Some((_, limits)) = self.late_limits.filter(|(at, _)| *at == gate) else {
+            return Ok(());
+        };
+        let applied = self
+            .cgroup
+            .set(limits)
+            .map_err(cgroup::failed("set the limits of the container"))?;
+        // Without privilege some limits are expected not to be in force.
+        if !self.config.rootless_cgroups {
+            self.warnings.extend(cgroup::warnings(applied));
+        }
+        Ok(())
     }
 
     /// The source of a mount that only we may reach, below the root the process sent.

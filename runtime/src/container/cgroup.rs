@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use cgroups::{Cgroup, CgroupSpec, Hierarchy, Mode, Resources};
+use cgroups::{Cgroup, CgroupSpec, Resources};
 use configs::config;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::state::ConfigRecord;
 
 /// Which cgroup to make.
 pub(crate) fn spec(from: &config::Cgroup, rootless: bool) -> CgroupSpec {
@@ -24,6 +25,26 @@ pub(crate) fn spec(from: &config::Cgroup, rootless: bool) -> CgroupSpec {
             .iter()
             .map(systemd_property)
             .collect(),
+    }
+}
+
+/// What the record says of the cgroup of an existing container: enough to find the unit of systemd that it is.
+pub(crate) fn recorded(config: &ConfigRecord) -> CgroupSpec {
+    let rootless = config.rootless_cgroups;
+    let cgroup = &config.cgroups;
+    if !cgroup.systemd {
+        return CgroupSpec {
+            rootless,
+            ..CgroupSpec::default()
+        };
+    }
+    CgroupSpec {
+        name: Some(cgroup.name.clone()),
+        parent: Some(PathBuf::from(&cgroup.parent)),
+        scope_prefix: cgroup.scope_prefix.clone(),
+        systemd: true,
+        rootless: rootless || cgroup.rootless,
+        ..CgroupSpec::default()
     }
 }
 
@@ -176,37 +197,6 @@ pub(crate) fn oom_kills(cgroup: &Cgroup) -> u64 {
     cgroup.oom_kill_count().unwrap_or(0)
 }
 
-/// The cgroup that would be made, without making it.
-pub(crate) fn intended(hierarchy: &Hierarchy, spec: &CgroupSpec) -> Result<Cgroup> {
-    let failed = failed("find a place for the container's cgroup");
-    let inner = spec.inner_path().map_err(&failed)?;
-    let own = Cgroup::of_process(hierarchy, std::process::id()).map_err(&failed)?;
-    let place = |own: PathBuf| {
-        let Ok(inside) = inner.strip_prefix("/") else {
-            // Relative to where this process is; on cgroup v2 beside it.
-            return match (hierarchy.mode(), own.parent()) {
-                (Mode::V2, Some(parent)) if own != hierarchy.path() => parent.join(&inner),
-                _ => own.join(&inner),
-            };
-        };
-        let below = own.strip_prefix(hierarchy.path()).ok();
-        let mount = below.and_then(|below| below.components().next());
-        match mount {
-            // The first part of the path is the mount point of a v1 hierarchy.
-            Some(mount) if hierarchy.mode() != Mode::V2 => {
-                hierarchy.path().join(mount).join(inside)
-            }
-            _ => hierarchy.path().join(inside),
-        }
-    };
-    let paths = own
-        .paths()
-        .into_iter()
-        .map(|(controller, own)| (controller, place(own)))
-        .collect();
-    Cgroup::load(hierarchy, &paths).map_err(&failed)
-}
-
 /// One controller for each v1 hierarchy of the cgroup: those whose `tasks` file a process joins by.
 pub(crate) fn joined_controllers(group: &Cgroup) -> Vec<String> {
     let mut seen = BTreeSet::new();
@@ -229,6 +219,8 @@ pub(crate) fn warnings(applied: cgroups::Applied) -> impl Iterator<Item = String
 
 #[cfg(test)]
 mod tests {
+    use cgroups::{Hierarchy, Mode};
+
     use super::*;
 
     #[test]
@@ -293,7 +285,7 @@ mod tests {
             CgroupSpec::at(format!("/{name}")),
             CgroupSpec::named(name.as_str()),
         ] {
-            let intended = intended(&hierarchy, &spec).unwrap();
+            let intended = Cgroup::intended(&hierarchy, &spec).unwrap();
             let made = Cgroup::create(&hierarchy, &spec, &Resources::default()).unwrap();
             let paths = made.paths();
             let tasks = made.self_join_files().map(|files| files.len());

@@ -27,7 +27,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::id::ContainerId;
 use crate::notify_socket;
 use crate::plan::{
-    self, BuiltPlan, CgroupPlacement, CgroupView, HostFacts, InitRequest, LegacyHierarchy,
+    self, BuiltPlan, CgroupPlacement, CgroupView, Gate, HostFacts, InitRequest, LegacyHierarchy,
 };
 use crate::process::Process;
 use crate::root::Runtime;
@@ -97,7 +97,9 @@ pub(crate) fn create(
     let Some(group) = &unwind.cgroup else {
         return Err(Error::new(ErrorKind::System, "the cgroup is gone"));
     };
-    if !late_limits {
+    // A scope of systemd is made with its first process: by the parent, at the gate.
+    let waits = group.needs_first_process();
+    if !late_limits && !waits {
         let applied = group
             .set(&resources)
             .map_err(cgroup::failed("set the limits of the container"))?;
@@ -113,9 +115,13 @@ pub(crate) fn create(
         state.intel_rdt_mon_path = paths.monitoring;
         directory.write_state(&state)?;
     }
-    let tasks = group
-        .self_join_files()
-        .map_err(cgroup::failed("open the container's cgroup"))?;
+    let tasks = if waits {
+        Vec::new()
+    } else {
+        group
+            .self_join_files()
+            .map_err(cgroup::failed("open the container's cgroup"))?
+    };
     let fifo = directory.make_fifo(owner)?;
 
     let view = cgroup_view(group);
@@ -177,7 +183,11 @@ pub(crate) fn create(
         config: &config,
         system,
         cgroup: group,
-        late_limits: late_limits.then_some(&resources),
+        late_limits: match (late_limits, waits) {
+            (true, _) => Some((Gate::Hooks, &resources)),
+            (false, true) => Some((Gate::Cgroup, &resources)),
+            (false, false) => None,
+        },
         rdt: rdt.as_ref(),
         uid: process.uid,
         rlimits: if process.rlimits.is_empty() {
@@ -238,10 +248,16 @@ pub(crate) fn preview(
     let filter = seccomp::compile(config, &mut Vec::new())?;
     let spec = cgroup::spec(&config.cgroups, config.rootless_cgroups);
     let hierarchy = runtime.system().hierarchy()?;
-    let group = cgroup::intended(hierarchy, &spec)?;
+    let group = Cgroup::intended(hierarchy, &spec)
+        .map_err(cgroup::failed("find a place for the container's cgroup"))?;
     let view = cgroup_view(&group);
-    let unified = hierarchy.mode() != cgroups::Mode::V1;
-    let tasks = cgroup::joined_controllers(&group);
+    let gate = group.needs_first_process();
+    let unified = !gate && hierarchy.mode() != cgroups::Mode::V1;
+    let tasks = if gate {
+        Vec::new()
+    } else {
+        cgroup::joined_controllers(&group)
+    };
     plan::init(&InitRequest {
         container_id: id.as_str(),
         config,
@@ -250,7 +266,7 @@ pub(crate) fn preview(
         cgroup: CgroupPlacement {
             unified,
             tasks,
-            gate: false,
+            gate,
             outside: false,
         },
         cgroup_view: &view,
@@ -274,12 +290,6 @@ fn check(config: &Config, process: &Process) -> Result<()> {
     }
     if !process.sub_cgroups.is_empty() {
         return Err(Error::config("a sub cgroup can only be joined by exec"));
-    }
-    if config.cgroups.systemd {
-        return Err(Error::new(
-            ErrorKind::Unsupported,
-            "systemd cgroup driver: not supported by this version",
-        ));
     }
     network::check(config)?;
     rdt::check(config)
@@ -340,7 +350,7 @@ pub(super) fn placement(
             .iter()
             .map(|(controller, _)| controller.clone())
             .collect(),
-        gate: false,
+        gate: group.needs_first_process(),
         outside: false,
     }
 }
@@ -497,7 +507,9 @@ impl Drop for Unwind<'_> {
         }
         // Dropping it kills the process and waits for it.
         drop(self.init.take());
-        if let Some(group) = &self.cgroup {
+        // A unit that this process has not started is somebody else's of the same name, or nobody's.
+        let made = |group: &&Cgroup| !group.needs_first_process();
+        if let Some(group) = self.cgroup.as_ref().filter(made) {
             if let Err(error) = group.kill() {
                 log::debug!("kill what is left of container {}: {error}", self.id);
             }

@@ -118,6 +118,10 @@ impl Container {
             &cgroups::Resources::default(),
         );
         let group = made.map_err(cgroup::failed("find the container's cgroup"))?;
+        // systemd makes a scope later than that, with the first process.
+        if group.needs_first_process() {
+            return Ok(());
+        }
         // With processes in it, it is not ours: the creator's own one died with it.
         if group.check_unused().is_err() {
             return Ok(());

@@ -46,11 +46,18 @@ impl Container {
         };
 
         let group = self.group_to_join(&process)?;
+        // Between two units only the user's systemd can move a process of an ordinary user.
+        let gate = config.cgroups.systemd && config.rootless_cgroups;
         let tasks = match group.self_join_files() {
+            _ if gate => Vec::new(),
             Err(_) if config.rootless_cgroups => Vec::new(),
             other => other.map_err(cgroup::failed(cannot_join(&group)))?,
         };
         let mut placement = placement(&group, &tasks);
+        if gate {
+            placement.unified = false;
+            placement.gate = true;
+        }
         placement.outside = paused;
         let mut host = HostFacts::read()?;
         host.read_umask()?;

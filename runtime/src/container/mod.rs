@@ -221,10 +221,9 @@ impl Container {
 
     /// The cgroup, by its recorded paths; its directories may be gone.
     fn cgroup(&self) -> Result<Cgroup> {
-        let loaded = Cgroup::load(self.system().hierarchy()?, &self.record.cgroup_paths);
-        let mut cgroup = loaded.map_err(cgroup::failed("load the container's cgroup"))?;
-        cgroup.set_rootless(self.record.config.rootless_cgroups);
-        Ok(cgroup)
+        let spec = cgroup::recorded(&self.record.config);
+        Cgroup::load_as(self.system().hierarchy()?, &self.record.cgroup_paths, &spec)
+            .map_err(cgroup::failed("load the container's cgroup"))
     }
 
     /// Whether a pid namespace was made for the container: then the end of its init process is the end of all.

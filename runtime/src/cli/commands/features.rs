@@ -94,8 +94,8 @@ fn linux(seccomp: &seccomp::Features) -> LinuxFeatures {
         cgroup: Some(CgroupFeatures {
             v1: enabled,
             v2: enabled,
-            systemd: enabled,
-            systemd_user: enabled,
+            systemd: Some(cfg!(feature = "systemd")),
+            systemd_user: Some(cfg!(feature = "systemd")),
             rdma: enabled,
         }),
         seccomp: Some(SeccompFeatures {
