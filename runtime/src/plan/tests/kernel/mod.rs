@@ -233,6 +233,17 @@ impl Running {
         self.fifo.write_all(b"0").unwrap();
     }
 
+    /// One line of what the program prints.
+    fn line(&mut self) -> String {
+        let mut line = Vec::new();
+        while !line.ends_with(b"\n") {
+            let mut byte = [0];
+            self.output.read_exact(&mut byte).unwrap();
+            line.extend(byte);
+        }
+        String::from_utf8(line).unwrap()
+    }
+
     /// Starts a created one, and waits for the end of its output.
     fn finish(mut self) -> String {
         self.start();
