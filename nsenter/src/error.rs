@@ -85,13 +85,41 @@ impl Failure {
     pub fn detail(&self) -> &[u8] {
         &self.detail
     }
+
+    /// The detail without the mark that file systems put before the messages of their log: `e`, `w` or `i` and a space, for
+    /// an error, a warning or an information (`fs_context_operations` in the kernel's `filesystems/mount_api.rst`).
+    fn message(&self) -> &[u8] {
+        match (&self.op, self.detail.as_slice()) {
+            (Op::NewMount { .. }, [b'e' | b'w' | b'i', b' ', message @ ..]) => message,
+            (_, detail) => detail,
+        }
+    }
 }
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.context)?;
         if !self.detail.is_empty() {
-            write!(f, " ({})", self.detail.escape_ascii())?;
+            write!(f, " ({})", Readable(self.message()))?;
+        }
+        Ok(())
+    }
+}
+
+/// Bytes from the stub as one line of text.
+struct Readable<'a>(&'a [u8]);
+
+impl fmt::Display for Readable<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for chunk in self.0.utf8_chunks() {
+            for letter in chunk.valid().chars() {
+                if letter.is_control() {
+                    write!(f, "{}", letter.escape_default())?;
+                } else {
+                    write!(f, "{letter}")?;
+                }
+            }
+            write!(f, "{}", chunk.invalid().escape_ascii())?;
         }
         Ok(())
     }
@@ -199,5 +227,48 @@ impl Error {
     /// method refused.
     pub fn into_source(self) -> Option<Refusal> {
         self.source
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn failure(op: Op, detail: &[u8]) -> String {
+        Failure {
+            index: 0,
+            op,
+            context: "mount".to_owned(),
+            errno: 22,
+            detail: detail.to_vec(),
+        }
+        .to_string()
+    }
+
+    #[test]
+    fn a_detail_is_one_readable_line() {
+        let text = "e tmpfs: Bad value for 'größe'\n\x1b[1m\u{85}";
+        assert_eq!(
+            failure(Op::VerifyDirectory, &[text.as_bytes(), b"\xff"].concat()),
+            "mount (e tmpfs: Bad value for 'größe'\\n\\u{1b}[1m\\u{85}\\xff)"
+        );
+        assert_eq!(failure(Op::VerifyDirectory, b""), "mount");
+    }
+
+    #[test]
+    fn the_mark_of_a_file_systems_message_is_left_out() {
+        let mount = Op::NewMount {
+            fstype: c"tmpfs".to_owned(),
+            source: None,
+            options: Vec::new(),
+            mode_of: None,
+            attributes: 0,
+            into: crate::plan::PlanBuilder::new().slot(),
+        };
+        assert_eq!(
+            failure(mount.clone(), b"e tmpfs: Bad value for 'size'"),
+            "mount (tmpfs: Bad value for 'size')"
+        );
+        assert_eq!(failure(mount, b"odd"), "mount (odd)");
     }
 }

@@ -25,23 +25,29 @@ fn a_profile_without_apparmor_is_refused() {
         );
         return;
     }
+    let said = "unable to apply apparmor profile: AppArmor is not enabled on this host";
     let host = Host::new();
     let mut case = Case::new();
-    for profile in ["some-profile", "unconfined_x", "unconfined ", "a\nb"] {
+    for (profile, said) in [
+        ("some-profile", said),
+        ("unconfined_x", said),
+        ("unconfined ", "has white space around it"),
+        ("a\nb", "has a control character"),
+    ] {
         case.bundle.config["process"]["apparmorProfile"] = json!(profile);
         case.bundle.script("echo the program ran");
         let output = case.run();
         victim::refused(&output, &format!("the profile {profile:?}"));
+        assert!(output.stderr.contains(said), "{output}");
         assert!(!output.stdout.contains("ran"), "{output}");
         case.nothing_left();
     }
     case.bundle.config["process"]["apparmorProfile"] = json!("");
     case.bundle.args(&["/bin/sleep", "1000"]);
     case.start();
-    victim::refused(
-        &case.exec_before(&["--apparmor", "some-profile", "/bin/true"]),
-        "exec --apparmor",
-    );
+    let output = case.exec_before(&["--apparmor", "some-profile", "/bin/true"]);
+    victim::refused(&output, "exec --apparmor");
+    assert!(output.stderr.contains(said), "{output}");
     host.unchanged("a profile");
     case.delete();
 }

@@ -121,6 +121,11 @@ fn mounts_must_make_sense() {
         json!({ "destination": "/mnt", "source": "/no/such/source", "options": ["bind"] }),
         "no such file or directory",
     );
+    refused(
+        "/mounts/0",
+        json!({ "destination": "/mnt", "type": "tmpfs", "source": "x", "options": ["size=some"] }),
+        "error mounting \\\"x\\\" to rootfs at \\\"/mnt\\\": mount (tmpfs: Bad value for 'size'): invalid argument",
+    );
 }
 
 #[test]

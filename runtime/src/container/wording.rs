@@ -4,6 +4,7 @@ use nsenter::Failure;
 use nsenter::plan::Op;
 
 use crate::error::{Error, ErrorKind};
+use crate::plan::APPARMOR_STEP;
 
 /// What failed when a process was started: our own refusal as it was, a step by its name, anything else as it came.
 pub(crate) fn init_error(error: nsenter::Error, args: &[String]) -> Error {
@@ -74,6 +75,13 @@ fn step(failure: &Failure, args: &[String]) -> Error {
                 )
             }
         }
+        // Without AppArmor the file takes no such text, or is not there.
+        _ if failure.context().starts_with(APPARMOR_STEP) && !apparmor_is_enabled() => {
+            return Error::new(
+                ErrorKind::Init,
+                format!("{APPARMOR_STEP}: AppArmor is not enabled on this host"),
+            );
+        }
         // The step's own name, and what the kernel's or the stub's log adds to it.
         _ => failure.to_string(),
     };
@@ -82,4 +90,8 @@ fn step(failure: &Failure, args: &[String]) -> Error {
     } else {
         Error::with(ErrorKind::Init, message, cause)
     }
+}
+
+fn apparmor_is_enabled() -> bool {
+    apparmor::AppArmor::system().is_ok_and(|apparmor| apparmor.is_enabled())
 }

@@ -134,6 +134,9 @@ pub(super) fn keyring(
     Ok(())
 }
 
+/// How the name of every step that applies an AppArmor profile starts.
+pub(crate) const APPARMOR_STEP: &str = "unable to apply apparmor profile";
+
 /// The open attribute that the AppArmor profile is written to.
 pub(super) fn open_apparmor(
     steps: &mut Steps,
@@ -147,7 +150,7 @@ pub(super) fn open_apparmor(
     let (old, opened) = (steps.label(), steps.label());
     // The own directory of AppArmor exists since Linux 5.8.
     steps.push_or(
-        "open /proc/self/attr/apparmor/exec",
+        format!("{APPARMOR_STEP}: open /proc/self/attr/apparmor/exec"),
         open_attribute(handle, "apparmor/exec", into)?,
         &[libc::ENOENT],
         old,
@@ -155,7 +158,7 @@ pub(super) fn open_apparmor(
     steps.jump(opened);
     steps.bind(old);
     steps.push(
-        "open /proc/self/attr/exec",
+        format!("{APPARMOR_STEP}: open /proc/self/attr/exec"),
         open_attribute(handle, "exec", into)?,
     );
     steps.bind(opened);
@@ -178,7 +181,7 @@ pub(super) fn write_apparmor(
     };
     let bytes = attribute.text().to_vec();
     steps.push(
-        format!("unable to apply apparmor profile: apparmor failed to apply profile {profile}"),
+        format!("{APPARMOR_STEP}: apparmor failed to apply profile {profile}"),
         Op::Write { fd: file, bytes },
     );
     steps.close(file);

@@ -46,6 +46,8 @@ pub use built::{BuiltPlan, Gate, Input, Tag};
 pub use host::HostFacts;
 pub use request::{CgroupPlacement, CgroupView, ExecRequest, Filter, InitRequest, LegacyHierarchy};
 
+pub(crate) use labels::APPARMOR_STEP;
+
 use self::labels::ProcSelf;
 use self::namespaces::{Birth, Layout};
 use self::requested::Requested;
