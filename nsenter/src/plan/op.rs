@@ -478,7 +478,8 @@ pub enum Op {
     /// Sends the terminal master; the number of its pts goes with it.
     AskConsole(Slot),
     /// Reads up to 1 MiB of `path` (a regular file in the current root, opened without following a last symlink out
-    /// of it) and sends it; the reply becomes the `HOME` of [`Op::Exec`]. A missing or unreadable file is sent as empty.
+    /// of it) and sends it; the reply becomes the `HOME` of [`Op::Exec`]. A missing or unreadable file is sent as empty. The
+    /// stub goes on meanwhile, and picks the reply up with the next one it waits for.
     AskHome(CString),
     /// All privileged preparation is done: the parent sets rlimits, records the state, runs poststart hooks, and answers.
     AskReady,

@@ -1,4 +1,5 @@
-//! Questions to the parent. One at a time: the stub waits for the answer to each, and ends when the parent is gone.
+//! Questions to the parent. The stub waits for the answer to each, and ends when the parent is gone. Only for the home
+//! directory it does not wait: the answer is picked up when the next one is waited for, or at the end.
 
 use core::ffi::CStr;
 
@@ -41,30 +42,13 @@ impl Init {
     }
 
     /// Waits for the answer, which is an errno, and perhaps bytes.
-    pub(super) fn answer<'b>(&self, buffer: &'b mut [u8]) -> Result<&'b [u8]> {
+    pub(super) fn answer<'b>(&mut self, buffer: &'b mut [u8]) -> Result<&'b [u8]> {
+        self.take_home()?;
         let count = sys::read(self.control, buffer)?;
-        self.accept(buffer.get(..count).unwrap_or(&[]))
+        accept(self.step, buffer.get(..count).unwrap_or(&[]))
     }
 
-    /// A parent that is gone, or that says something else than the answer, is the end.
-    fn accept<'b>(&self, packet: &'b [u8]) -> Result<&'b [u8]> {
-        match Packet::decode(packet) {
-            Some((
-                Packet {
-                    message: Message::Go,
-                    step,
-                    value,
-                },
-                payload,
-            )) if step == self.step => match value {
-                0 => Ok(payload),
-                errno => Err(Errno(i32::try_from(errno).map_err(|_| Errno::EPROTO)?)),
-            },
-            _ => sys::exit(255),
-        }
-    }
-
-    fn ask(&self, message: Message, value: u32, fds: &[i32]) -> Result<()> {
+    fn ask(&mut self, message: Message, value: u32, fds: &[i32]) -> Result<()> {
         if fds.is_empty() {
             self.tell(message, value, &[])?;
         } else {
@@ -73,11 +57,11 @@ impl Init {
         self.answer(&mut [0; PACKET]).map(drop)
     }
 
-    pub(super) fn ask_gate(&self, number: u32) -> Result<()> {
+    pub(super) fn ask_gate(&mut self, number: u32) -> Result<()> {
         self.ask(Message::Gate, number, &[])
     }
 
-    pub(super) fn ask_id_maps(&self) -> Result<()> {
+    pub(super) fn ask_id_maps(&mut self) -> Result<()> {
         self.ask(Message::IdMaps, 0, &[])
     }
 
@@ -85,19 +69,20 @@ impl Init {
         self.tell_with(Message::Send, tag, &[], &[fd])
     }
 
-    pub(super) fn lend_descriptor(&self, tag: u32, fd: i32) -> Result<()> {
+    pub(super) fn lend_descriptor(&mut self, tag: u32, fd: i32) -> Result<()> {
         self.ask(Message::Lend, tag, &[fd])
     }
 
     pub(super) fn ask_descriptor(&mut self, tag: u32, into: u32) -> Result<()> {
         self.tell(Message::Ask, tag, &[])?;
+        self.take_home()?;
         let mut buffer = [0; PACKET];
         let (count, fd): (usize, Option<Fd>) = sys::receive(self.control, &mut buffer)?;
-        self.accept(buffer.get(..count).unwrap_or(&[]))?;
+        accept(self.step, buffer.get(..count).unwrap_or(&[]))?;
         self.fill(into, fd.ok_or(Errno::EPROTO)?)
     }
 
-    pub(super) fn ask_console(&self, master: i32) -> Result<()> {
+    pub(super) fn ask_console(&mut self, master: i32) -> Result<()> {
         self.ask(Message::Console, sys::terminal_number(master)?, &[master])
     }
 
@@ -106,7 +91,7 @@ impl Init {
         self.tell_with(Message::SecondStage, 0, &[], &[pidfd])
     }
 
-    /// Sends the file in pieces; the answer is the home directory.
+    /// Sends the file in pieces. The answer will be the home directory.
     pub(super) fn ask_home(&mut self, path: &CStr) -> Result<()> {
         let flags = sys::O_NONBLOCK | sys::O_NOCTTY;
         if let Ok(file) = sys::openat2(sys::CWD, path, flags, 0, sys::RESOLVE_NO_MAGICLINKS)
@@ -115,8 +100,18 @@ impl Init {
             self.send_file(file.raw())?;
         }
         self.tell(Message::HomeEnd, 0, &[])?;
+        self.home_asked = Some(self.step);
+        Ok(())
+    }
+
+    /// The answer to [`ask_home`](Self::ask_home), if it is not here yet.
+    fn take_home(&mut self) -> Result<()> {
+        let Some(step) = self.home_asked.take() else {
+            return Ok(());
+        };
         let mut buffer = [0; PACKET + MAX_HOME];
-        let home = self.answer(&mut buffer)?;
+        let count = sys::read(self.control, &mut buffer)?;
+        let home = accept(step, buffer.get(..count).unwrap_or(&[]))?;
         let mut text = Text::<{ MAX_HOME + 8 }>::new();
         text.push(b"HOME=")?;
         text.push(home)?;
@@ -154,6 +149,7 @@ impl Init {
     }
 
     pub(super) fn close_control(&mut self) -> Result<()> {
+        self.take_home()?;
         let warnings = self.warnings.encode();
         self.tell(Message::Done, 0, &warnings)?;
         sys::close(self.control);
@@ -164,5 +160,18 @@ impl Init {
     /// Tells the parent why this is the end.
     pub(super) fn report(&self, errno: Errno) {
         let _ = self.tell(Message::Fail, errno.0.unsigned_abs(), self.detail.get());
+    }
+}
+
+/// A parent that is gone, or that says something else than the answer to this step, is the end.
+fn accept(step: u32, packet: &[u8]) -> Result<&[u8]> {
+    match Packet::decode(packet) {
+        Some((head, payload)) if head.message == Message::Go && head.step == step => {
+            match head.value {
+                0 => Ok(payload),
+                errno => Err(Errno(i32::try_from(errno).map_err(|_| Errno::EPROTO)?)),
+            }
+        }
+        _ => sys::exit(255),
     }
 }

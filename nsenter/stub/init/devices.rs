@@ -4,7 +4,7 @@ use core::ffi::CStr;
 
 use super::sys::{
     self, CWD, Errno, O_NOCTTY, O_NOFOLLOW, O_PATH, O_RDWR, RESOLVE_BENEATH, RESOLVE_NO_MAGICLINKS,
-    RESOLVE_NO_SYMLINKS, RESOLVE_NO_XDEV, Result,
+    RESOLVE_NO_SYMLINKS, RESOLVE_NO_XDEV, Result, Stat,
 };
 use super::wire::Record;
 use super::words::halves;
@@ -20,14 +20,27 @@ pub(super) fn make_node(dir: i32, name: &CStr, r: &Record) -> Result<()> {
     }
     let (mode, device) = (r.b, (r.c, r.d));
     let [uid, gid] = halves(r.x);
+    let numbered = matches!(mode & 0o170_000, 0o020_000 | 0o060_000);
+    let is_right = |stat: &Stat| {
+        stat.file_type() == mode & 0o170_000 && (!numbered || stat.device() == device)
+    };
     match sys::mknodat(dir, name, mode, device) {
-        Ok(()) | Err(Errno::EEXIST) => {}
+        // As wanted from birth, unless another owner is, or the directory gives its own permissions to what is made in it.
+        Ok(()) => {
+            let stat = sys::stat(dir, name, false)?;
+            if is_right(&stat)
+                && (stat.uid, stat.gid) == (uid, gid)
+                && stat.mode & 0o7777 == mode & 0o7777
+            {
+                return Ok(());
+            }
+        }
+        Err(Errno::EEXIST) => {}
         Err(e) => return Err(e),
     }
     let node = sys::openat(dir, name, O_PATH | O_NOFOLLOW, 0)?;
     let stat = sys::fstat(node.raw())?;
-    let numbered = matches!(mode & 0o170_000, 0o020_000 | 0o060_000);
-    if stat.file_type() != mode & 0o170_000 || numbered && stat.device() != device {
+    if !is_right(&stat) {
         return Err(Errno::EEXIST);
     }
     if (stat.uid, stat.gid) != (uid, gid) {

@@ -2,7 +2,8 @@
 
 use super::Init;
 use super::mounts::{attach_readonly, make_readonly};
-use super::sys::{self, Errno, Fd, O_PATH, RESOLVE_IN_ROOT, RESOLVE_NO_MAGICLINKS, Result};
+use super::paths::find;
+use super::sys::{self, Errno, Fd, O_PATH, Result};
 use super::wire::Record;
 
 /// `MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC`.
@@ -22,8 +23,11 @@ impl Init {
         // Attached over the first directory; the others get clones, so that all share one file system.
         let mut empty: Option<Fd> = None;
         for path in self.plan.strings(r.p).ok_or(Errno::EINVAL)? {
-            let Some(target) = existing(root, path)? else {
-                continue;
+            let target = match existing(root, path) {
+                Ok(Some(target)) => target,
+                Ok(None) => continue,
+                Err(Errno::EXDEV) => sys::openat(root, c".", O_PATH, 0)?,
+                Err(errno) => return Err(errno),
             };
             self.detail.set(path.to_bytes());
             let stat = sys::fstat(target.raw())?;
@@ -54,15 +58,18 @@ impl Init {
     pub(super) fn readonly_paths(&mut self, r: &Record) -> Result<()> {
         let root = self.fd(r.a)?;
         for path in self.plan.strings(r.p).ok_or(Errno::EINVAL)? {
-            let Some(target) = existing(root, path)? else {
-                continue;
+            let target = match existing(root, path) {
+                Ok(Some(target)) => target,
+                Ok(None) => continue,
+                // A cover on the root would only be seen by those who enter it anew.
+                Err(Errno::EXDEV) => {
+                    self.detail.set(path.to_bytes());
+                    make_readonly(root)?;
+                    continue;
+                }
+                Err(errno) => return Err(errno),
             };
             self.detail.set(path.to_bytes());
-            if sys::fstat(root)?.same(&sys::fstat(target.raw())?) {
-                // A cover on the root would only be seen by those who enter it anew.
-                make_readonly(root)?;
-                continue;
-            }
             let cover = sys::clone_tree(target.raw(), c"", true)?;
             attach_readonly(cover.raw(), target.raw())?;
         }
@@ -72,13 +79,7 @@ impl Init {
 
 /// The target; `None` if there is none.
 fn existing(root: i32, path: &core::ffi::CStr) -> Result<Option<Fd>> {
-    match sys::openat2(
-        root,
-        path,
-        O_PATH,
-        0,
-        RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
-    ) {
+    match find(root, path) {
         Ok(fd) => Ok(Some(fd)),
         Err(Errno::ENOENT) => Ok(None),
         Err(e) => Err(e),

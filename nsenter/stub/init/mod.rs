@@ -104,6 +104,8 @@ struct Init {
     directory_refused: bool,
     /// What [`Code::Exec`] runs.
     program: Option<&'static CStr>,
+    /// The step that asked for the home directory, until the answer is picked up.
+    home_asked: Option<u32>,
     /// `HOME=…`, if it was asked for.
     home: Option<&'static CStr>,
     postponed: [Option<Postponed>; 8],
@@ -170,6 +172,7 @@ impl Init {
             dumpable: false,
             directory_refused: false,
             program: None,
+            home_asked: None,
             home: None,
             postponed: [None; 8],
         };

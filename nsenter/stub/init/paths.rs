@@ -40,23 +40,71 @@ impl Init {
 
 /// Opens `path` below `root`, making what is missing. The second value says whether the last component was made.
 pub(super) fn make(root: i32, path: &CStr, directory: bool) -> Result<(Fd, bool)> {
-    let (fd, made) = match sys::openat2(
-        root,
-        path,
-        O_PATH,
-        0,
-        RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
-    ) {
-        Err(Errno::ENOENT) => walk(root, path, directory)?,
+    let (fd, made) = match find(root, path) {
+        Err(Errno::ENOENT) => match make_single(root, path, directory)? {
+            // It lies where `root` does.
+            Some(fd) => return Ok((fd, true)),
+            None => walk(root, path, directory)
+                .and_then(|(fd, made)| Ok((not_the_root(root, fd)?, made)))?,
+        },
         result => (result?, false),
     };
-    let fd = not_the_root(root, fd)?;
     // A link of an image must not lead a mount over the container's procfs, where the kernel's switches are. A path that
     // says itself that it lies there is for the plan to judge.
     if !names_proc(path.to_bytes()) && sys::fstatfs(fd.raw())?.0 == PROC_SUPER_MAGIC {
         return Err(Errno::ELOOP);
     }
     Ok((fd, made))
+}
+
+/// Opens what exists at `path` below `root`. The root itself is `EXDEV`.
+pub(super) fn find(root: i32, path: &CStr) -> Result<Fd> {
+    let open = |more| {
+        let resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | more;
+        sys::openat2(root, path, O_PATH, 0, resolve)
+    };
+    // Hardly a path has links. Without any, and without steps back, it does not end where it began.
+    match open(RESOLVE_NO_SYMLINKS) {
+        Ok(fd) if descends(path.to_bytes()) => Ok(fd),
+        Ok(fd) => not_the_root(root, fd),
+        Err(Errno::ELOOP) => not_the_root(root, open(0)?),
+        Err(errno) => Err(errno),
+    }
+}
+
+/// Whether every component of the path that says anything leads one step down, and at least one does.
+fn descends(path: &[u8]) -> bool {
+    let mut names = path
+        .split(|byte| *byte == b'/')
+        .filter(|name| !name.is_empty() && *name != b".")
+        .peekable();
+    names.peek().is_some() && names.all(|name| name != b"..")
+}
+
+/// Makes what a path of one component names. `None`: the path has several, or somebody else made it meanwhile.
+fn make_single(root: i32, path: &CStr, directory: bool) -> Result<Option<Fd>> {
+    let bytes = path.to_bytes();
+    let Some((start, end)) = component(bytes, 0) else {
+        return Ok(None);
+    };
+    if component(bytes, end).is_some() || !descends(bytes) {
+        return Ok(None);
+    }
+    let mut name = Text::<256>::new();
+    name.push(bytes.get(start..end).unwrap_or(&[]))?;
+    if !create(root, name.as_cstr(), directory)? {
+        return Ok(None);
+    }
+    let mut flags = O_PATH | O_NOFOLLOW;
+    if directory {
+        flags |= O_DIRECTORY;
+    }
+    let fd = sys::openat(root, name.as_cstr(), flags, 0)?;
+    // Whoever may write here may have put another file in its place by now; a link would be told by its type.
+    if !directory && sys::fstat(fd.raw())?.is_symlink() {
+        return Err(Errno::ELOOP);
+    }
+    Ok(Some(fd))
 }
 
 /// Whether the first component is `proc`.

@@ -14,19 +14,16 @@ pub(super) fn affinity(mask: Option<&[u8]>) -> Result<()> {
     }
 }
 
-/// Drops what is not kept and not dropped yet.
+/// Drops what is not kept.
 pub(super) fn bounding_set(keep: u64, last: u32) -> Result<()> {
-    for capability in 0..=last.min(63) {
-        let kept = keep >> capability & 1 == 1;
+    for capability in (0..=last.min(63)).filter(|capability| keep >> capability & 1 == 0) {
         let number = usize::try_from(capability).map_err(|_| Errno::EINVAL)?;
-        if kept {
-            continue;
-        }
-        // PR_CAPBSET_READ, PR_CAPBSET_DROP.
-        match sys::prctl(23, number, 0) {
-            // Dropped already, or not known to the kernel.
-            Ok(0) | Err(Errno::EINVAL) => {}
-            Ok(_) => drop(sys::prctl(24, number, 0)?),
+        // PR_CAPBSET_DROP 24, PR_CAPBSET_READ 23.
+        match sys::prctl(24, number, 0) {
+            // Not known to the kernel: EINVAL.
+            Ok(_) | Err(Errno::EINVAL) => {}
+            // Who may not drop any does not have to drop what is not there.
+            Err(Errno::EPERM) if sys::prctl(23, number, 0) == Ok(0) => {}
             Err(e) => return Err(e),
         }
     }

@@ -1038,8 +1038,8 @@ pub(crate) fn reset_signals() {
         mask: 0,
     };
     let none: u64 = 0;
-    for signal in 1..=64 {
-        // SIGKILL and SIGSTOP cannot be changed; the kernel says EINVAL.
+    // SIGKILL and SIGSTOP cannot be changed.
+    for signal in (1..=64).filter(|signal| !matches!(signal, 9 | 19)) {
         // SAFETY: a struct sigaction of the kernel; 8 is the size of its mask.
         let _ = unsafe { call!(RT_SIGACTION, signal, &raw const default, 0, 8) };
     }
