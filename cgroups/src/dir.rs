@@ -31,6 +31,14 @@ pub(crate) enum Below {
     V1,
 }
 
+fn resolve(below: Below) -> ResolveFlags {
+    let mut resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
+    if below == Below::Unified {
+        resolve |= ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_XDEV;
+    }
+    resolve
+}
+
 /// An open directory of cgroupfs, and what it is called.
 #[derive(Debug)]
 pub(crate) struct Dir {
@@ -65,10 +73,7 @@ impl Dir {
     pub(crate) fn descend(&self, path: &Path, below: Below) -> Result<Self> {
         let full = self.path.join(path);
         let failed = |errno| Error::io(format_args!("open {}", full.display()), &full, errno);
-        let mut resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
-        if below == Below::Unified {
-            resolve |= ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_XDEV;
-        }
+        let resolve = resolve(below);
         if path.as_os_str().is_empty() {
             return self.child(".");
         }
@@ -180,6 +185,21 @@ impl Dir {
                 Ok(fd) => return Ok(fd),
             }
         }
+    }
+
+    /// Opens a file of the cgroup at `path` below this directory; `None` where only the way by its
+    /// directory tells what is the matter.
+    pub(crate) fn open_below(
+        &self,
+        path: &Path,
+        below: Below,
+        name: &str,
+        flags: OFlags,
+    ) -> Result<Option<OwnedFd>> {
+        check_name(name)?;
+        let (path, flags) = (path.join(name), flags | OFlags::CLOEXEC);
+        let opened = rustix::fs::openat2(&self.fd, path, flags, Mode::empty(), resolve(below));
+        Ok(opened.ok())
     }
 
     pub(crate) fn exists(&self, name: &str) -> bool {

@@ -1,7 +1,10 @@
 use std::{
+    os::fd::OwnedFd,
     path::{Path, PathBuf},
     sync::OnceLock,
 };
+
+use rustix::{fs::OFlags, io::Errno};
 
 use crate::{
     Error, ErrorKind, Hierarchy, Result,
@@ -79,10 +82,41 @@ impl Slot {
         }
     }
 
+    /// Opens a file of the cgroup, in one step if its directory is not open.
+    pub(crate) fn open(&self, hierarchy: &Hierarchy, name: &str, flags: OFlags) -> Result<OwnedFd> {
+        if self.dir.get().is_none()
+            && let Some(file) =
+                hierarchy
+                    .root()
+                    .open_below(&self.relative, self.below, name, flags)?
+        {
+            return Ok(file);
+        }
+        self.dir(hierarchy)?.open(name, flags)
+    }
+
     /// Makes the directory, and those above it, and opens it. What was made is appended to `made`.
     pub(crate) fn make(&self, hierarchy: &Hierarchy, made: &mut Vec<PathBuf>) -> Result<&Dir> {
         let dir = make(hierarchy.root(), &self.relative, self.below, made)?;
         Ok(self.dir.get_or_init(|| dir))
+    }
+
+    /// As [`make`](Self::make), for a directory of cgroup v1, of which there are many: it is left
+    /// to be opened when it is needed.
+    pub(crate) fn make_v1(&self, hierarchy: &Hierarchy, made: &mut Vec<PathBuf>) -> Result<()> {
+        // Mostly only the last one is missing.
+        match hierarchy.root().mkdir(&self.relative) {
+            Ok(true) => {
+                made.push(self.relative.clone());
+                Ok(())
+            }
+            _ => self.make(hierarchy, made).map(drop),
+        }
+    }
+
+    /// Removes the directory, if that can be done at once.
+    pub(crate) fn rmdir(&self, hierarchy: &Hierarchy) -> Result<(), Errno> {
+        hierarchy.root().rmdir(&self.relative)
     }
 }
 

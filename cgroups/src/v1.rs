@@ -106,8 +106,8 @@ impl Group {
         let mut fresh = true;
         for v1 in hierarchy.v1() {
             let slot = Slot::new(hierarchy, place(hierarchy, v1, inner)?, Below::V1);
-            match slot.make(hierarchy, made) {
-                Ok(_) => {}
+            match slot.make_v1(hierarchy, made) {
+                Ok(()) => {}
                 // Without a path of their own, rootless callers use what they may.
                 Err(error) if error.is_permission() && spec.rootless && spec.path.is_none() => {
                     log::debug!("{error}: left out");
@@ -226,7 +226,7 @@ impl Group {
             if member.controllers.iter().any(|name| name == UNIFIED) {
                 continue;
             }
-            match member.slot.dir(hierarchy)?.open("tasks", OFlags::WRONLY) {
+            match member.slot.open(hierarchy, "tasks", OFlags::WRONLY) {
                 Err(error) if rootless && error.is_permission() => log::debug!("{error}"),
                 file => files.push((member.controllers.join(","), file?)),
             }
@@ -383,8 +383,14 @@ impl Group {
 
     pub(crate) fn delete(&self, hierarchy: &Hierarchy, budget: Duration) -> Result<()> {
         let deadline = std::time::Instant::now() + budget;
+        // Every process is in all of them, so they become empty together.
+        let empty = match self.process_dir(hierarchy) {
+            Ok(Some(dir)) => tree::processes(dir).is_ok_and(|processes| processes.is_empty()),
+            _ => false,
+        };
         let slots = self.members.iter().map(|member| &member.slot);
-        remove::cgroups(hierarchy, slots, deadline)
+        let left = slots.filter(|slot| !(empty && slot.rmdir(hierarchy).is_ok()));
+        remove::cgroups(hierarchy, left, deadline)
     }
 
     pub(crate) fn mounts<'a>(&'a self, hierarchy: &'a Hierarchy) -> Vec<HierarchyMount<'a>> {

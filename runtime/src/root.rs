@@ -8,7 +8,7 @@ use configs::Config;
 use rustix::fs::{FileType, Mode, OFlags};
 use rustix::io::Errno;
 
-use crate::container::{Container, System, create, directory, preview};
+use crate::container::{Container, System, WhenReady, create, directory, preview};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::ContainerId;
 use crate::process::Process;
@@ -91,7 +91,7 @@ impl Runtime {
     /// [`ErrorKind::CgroupInUse`], [`ErrorKind::Hook`], [`ErrorKind::OomKilled`], [`ErrorKind::Init`] for a step inside
     /// the container, [`ErrorKind::System`].
     pub fn create(&self, id: &ContainerId, config: Config, process: Process) -> Result<Container> {
-        create(self, id, config, process)
+        create(self, id, config, process, WhenReady::Wait)
     }
 
     /// The steps that the init process of such a container would take, one a line, with nothing made or changed: what
@@ -103,17 +103,12 @@ impl Runtime {
         preview(self, id, config, process).map(|built| built.plan.to_string())
     }
 
-    /// [`create`](Self::create) and [`start`](Container::start).
+    /// [`create`](Self::create) and [`start`](Container::start) in one: the init process does not wait in between.
     ///
     /// # Errors
-    /// Theirs; after a failed start the container is destroyed.
+    /// Those of `create`.
     pub fn run(&self, id: &ContainerId, config: Config, process: Process) -> Result<Container> {
-        let container = self.create(id, config, process)?;
-        if let Err(error) = container.start() {
-            container.abandon();
-            return Err(error);
-        }
-        Ok(container)
+        create(self, id, config, process, WhenReady::Go)
     }
 
     /// Opens a container made before, by this process or another one.

@@ -8,11 +8,15 @@ use crate::{Error, ErrorKind, Result, dir::Dir};
 /// Puts the rules in force. An access that both the old and the new rules allow is never
 /// interrupted. `Ok(Some(reason))` where the kernel does not let us.
 pub(super) fn apply(dir: &Dir, rules: &[Rule]) -> Result<Option<String>> {
-    if crate::devices_v2::in_user_namespace() {
-        return Ok(Some(
+    match put_in_force(dir, rules) {
+        Err(error) if error.is_permission() && crate::devices_v2::in_user_namespace() => Ok(Some(
             "device rules cannot be changed in a user namespace".to_owned(),
-        ));
+        )),
+        done => done.map(|()| None),
     }
+}
+
+fn put_in_force(dir: &Dir, rules: &[Rule]) -> Result<()> {
     let invalid = |error: devices::Error| Error::because(ErrorKind::Devices, "device rules", error);
     let target = Emulator::from_rules(rules).map_err(invalid)?;
     let list = || Emulator::parse_list(&dir.read("devices.list")?).map_err(invalid);
@@ -42,5 +46,5 @@ pub(super) fn apply(dir: &Dir, rules: &[Rule]) -> Result<Option<String>> {
             "resulting devices cgroup doesn't precisely match target",
         ));
     }
-    Ok(None)
+    Ok(())
 }

@@ -37,12 +37,22 @@ use crate::timestamp::rfc3339;
 /// How long a cgroup may take to become empty.
 pub(super) const CGROUP_BUDGET: Duration = Duration::from_secs(10);
 
-/// Makes a container up to the point where its init process waits for `start`.
+/// What the init process of a new container does when it is ready.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum WhenReady {
+    /// It waits for [`Container::start`].
+    Wait,
+    /// It goes on to the user's program.
+    Go,
+}
+
+/// Makes a container.
 pub(crate) fn create(
     runtime: &Runtime,
     id: &ContainerId,
     mut config: Config,
     mut process: Process,
+    when_ready: WhenReady,
 ) -> Result<Container> {
     check(&config, &process)?;
     let mut warnings = Vec::new();
@@ -122,7 +132,10 @@ pub(crate) fn create(
             .self_join_files()
             .map_err(cgroup::failed("open the container's cgroup"))?
     };
-    let fifo = directory.make_fifo(owner)?;
+    let waits_for_start = when_ready == WhenReady::Wait;
+    let fifo = waits_for_start
+        .then(|| directory.make_fifo(owner))
+        .transpose()?;
 
     let view = cgroup_view(group);
     let request = InitRequest {
@@ -134,6 +147,7 @@ pub(crate) fn create(
         cgroup_view: &view,
         seccomp: filter,
         late_limits: late_limits || rdt.is_some(),
+        waits_for_start,
     };
     let built = plan::init(&request)?;
     if !built.host_mounts.is_empty() {
@@ -143,7 +157,7 @@ pub(crate) fn create(
         unwind.host_mounts.clone_from(&built.host_mounts);
     }
     let sources = Sources {
-        fifo: Some(fifo.as_fd()),
+        fifo: fifo.as_ref().map(AsFd::as_fd),
         tasks: &tasks,
         cgroup: group.dir(),
         init: None,
@@ -272,6 +286,7 @@ pub(crate) fn preview(
         cgroup_view: &view,
         seccomp: filter,
         late_limits: needs_late_limits(config) || config.intel_rdt.is_some(),
+        waits_for_start: true,
     })
 }
 

@@ -28,6 +28,20 @@ impl Container {
     /// is being made; [`ErrorKind::NotFound`] if it is gone already; [`ErrorKind::Hook`] if a poststop hook failed, with
     /// everything else removed; [`ErrorKind::System`].
     pub fn destroy(&self) -> Result<()> {
+        if !self.is_known_to_be_over() {
+            self.end_what_may_be_ended()?;
+        }
+        let _lock = self.directory.lock(self.runtime.root()?, &self.id)?;
+        self.remove_everything()
+    }
+
+    /// The init process was our child and has been waited for, and nobody outlives it.
+    fn is_known_to_be_over(&self) -> bool {
+        let ended = |child: &crate::child::Child| matches!(child.try_wait(), Ok(Some(_)));
+        self.has_own_pids() && self.child.as_ref().is_some_and(ended)
+    }
+
+    fn end_what_may_be_ended(&self) -> Result<()> {
         match self.status()? {
             Status::Creating => {
                 return Err(Error::new(
@@ -51,8 +65,7 @@ impl Container {
             Status::Created => self.kill_init()?,
             _ => {}
         }
-        let _lock = self.directory.lock(self.runtime.root()?, &self.id)?;
-        self.remove_everything()
+        Ok(())
     }
 
     fn kill_init(&self) -> Result<()> {

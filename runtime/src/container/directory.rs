@@ -274,12 +274,14 @@ impl StateDirectory {
 /// Removes the directory of a container with everything in it; one that is not there is no error.
 pub(crate) fn remove(root: impl AsFd, root_path: &Path, id: &ContainerId) -> Result<bool> {
     let path = root_path.join(id);
-    // By path below a directory that only we and root may write to.
-    match rustix::fs::statat(&root, id.as_str(), AtFlags::SYMLINK_NOFOLLOW) {
+    // Mostly the state file is all there is.
+    let _ = rustix::fs::unlinkat(&root, format!("{id}/{STATE}"), AtFlags::empty());
+    match rustix::fs::unlinkat(&root, id.as_str(), AtFlags::REMOVEDIR) {
+        Ok(()) => return Ok(true),
         Err(Errno::NOENT) => return Ok(false),
-        Err(errno) => return Err(Error::system(format!("look for {}", path.display()), errno)),
-        Ok(_) => {}
+        Err(_) => {}
     }
+    // By path below a directory that only we and root may write to.
     match std::fs::remove_dir_all(&path) {
         Ok(()) => Ok(true),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),

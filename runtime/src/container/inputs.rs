@@ -20,12 +20,18 @@ pub(crate) struct Sources<'a> {
     pub(crate) init: Option<BorrowedFd<'a>>,
 }
 
-/// The opened inputs of a plan, each with its slot.
+/// The inputs of a plan, each with its slot.
 #[derive(Debug)]
-pub(crate) struct Inputs(Vec<(Slot, OwnedFd)>);
+pub(crate) struct Inputs<'a>(Vec<(Slot, Source<'a>)>);
 
-impl Inputs {
-    pub(crate) fn open(wanted: &[(Slot, Input)], sources: &Sources<'_>) -> Result<Self> {
+#[derive(Debug)]
+enum Source<'a> {
+    Given(BorrowedFd<'a>),
+    Opened(OwnedFd),
+}
+
+impl<'a> Inputs<'a> {
+    pub(crate) fn open(wanted: &[(Slot, Input)], sources: &Sources<'a>) -> Result<Self> {
         wanted
             .iter()
             .map(|(slot, input)| Ok((*slot, open(input, sources)?)))
@@ -36,27 +42,32 @@ impl Inputs {
     pub(crate) fn borrow(&self) -> Vec<(Slot, BorrowedFd<'_>)> {
         self.0
             .iter()
-            .map(|(slot, descriptor)| (*slot, descriptor.as_fd()))
+            .map(|(slot, source)| {
+                let descriptor = match source {
+                    Source::Given(descriptor) => *descriptor,
+                    Source::Opened(descriptor) => descriptor.as_fd(),
+                };
+                (*slot, descriptor)
+            })
             .collect()
     }
 }
 
-fn open(input: &Input, sources: &Sources<'_>) -> Result<OwnedFd> {
-    let copy = |source: Option<BorrowedFd<'_>>| {
-        let source =
-            source.ok_or_else(|| Error::new(ErrorKind::System, format!("there is no {input}")))?;
+fn open<'a>(input: &Input, sources: &Sources<'a>) -> Result<Source<'a>> {
+    let given = |source: Option<BorrowedFd<'a>>| {
         source
-            .try_clone_to_owned()
-            .map_err(|error| Error::system(format!("duplicate the {input}"), error))
+            .map(Source::Given)
+            .ok_or_else(|| Error::new(ErrorKind::System, format!("there is no {input}")))
     };
     match input {
-        Input::ExecFifo => copy(sources.fifo),
+        Input::ExecFifo => given(sources.fifo),
         Input::CgroupTasks(controller) => {
             let file = sources.tasks.iter().find(|(name, _)| name == controller);
-            copy(file.map(|(_, file)| file.as_fd()))
+            given(file.map(|(_, file)| file.as_fd()))
         }
-        Input::CgroupDirectory => copy(sources.cgroup),
+        Input::CgroupDirectory => given(sources.cgroup),
         Input::Namespace { kind, path } => namespaces::open(Path::new(path), namespace(*kind))
+            .map(Source::Opened)
             .map_err(|error| {
                 Error::with(
                     ErrorKind::InvalidConfig,
@@ -64,7 +75,7 @@ fn open(input: &Input, sources: &Sources<'_>) -> Result<OwnedFd> {
                     error,
                 )
             }),
-        Input::InitPidfd => copy(sources.init),
+        Input::InitPidfd => given(sources.init),
     }
 }
 

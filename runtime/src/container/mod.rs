@@ -31,7 +31,7 @@ use std::path::Path;
 use cgroups::Cgroup;
 use configs::Config;
 
-pub(crate) use create::{create, preview};
+pub(crate) use create::{WhenReady, create, preview};
 use directory::StateDirectory;
 pub(crate) use stats::read_stats;
 pub(crate) use system::System;

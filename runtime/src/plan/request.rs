@@ -28,6 +28,9 @@ pub struct InitRequest<'a> {
     /// The parent has something to do once the mounts are made, besides `prestart` and `createRuntime` hooks: limits to
     /// set, an RDT group to fill. Asked as [`Gate::Hooks`](super::Gate::Hooks).
     pub late_limits: bool,
+    /// The process waits on [`Input::ExecFifo`](super::Input::ExecFifo) before it runs the user's program, and its
+    /// `startContainer` hooks.
+    pub waits_for_start: bool,
 }
 
 /// Everything the plan of a process added to a running container depends on.

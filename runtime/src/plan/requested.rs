@@ -17,6 +17,8 @@ pub(super) struct Requested<'a> {
     pub(super) filter: Option<&'a Filter>,
     /// The process is added to a running container.
     pub(super) exec: bool,
+    /// The process waits for `start` before it runs the user's program.
+    pub(super) waits_for_start: bool,
 }
 
 impl<'a> From<&'a InitRequest<'a>> for Requested<'a> {
@@ -29,6 +31,7 @@ impl<'a> From<&'a InitRequest<'a>> for Requested<'a> {
             cgroup: &request.cgroup,
             filter: request.seccomp.as_ref(),
             exec: false,
+            waits_for_start: request.waits_for_start,
         }
     }
 }
@@ -43,6 +46,7 @@ impl<'a> From<&'a ExecRequest<'a>> for Requested<'a> {
             cgroup: &request.cgroup,
             filter: request.seccomp.as_ref(),
             exec: true,
+            waits_for_start: false,
         }
     }
 }

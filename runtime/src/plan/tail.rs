@@ -96,10 +96,12 @@ pub(super) fn finish(
         rest.apply(steps);
     }
     steps.push("close the control channel", Op::CloseControl);
-    if !requested.exec {
+    if requested.waits_for_start {
         let fifo = steps.input(Input::ExecFifo);
         steps.push("wait for start", Op::WaitStart(fifo));
         steps.close(fifo);
+    }
+    if !requested.exec {
         hooks::late(steps, requested)?;
     }
     let args = process

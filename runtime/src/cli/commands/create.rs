@@ -7,7 +7,7 @@ use crate::cli::command::{Command, Count, Invocation};
 use crate::cli::failure::Failure;
 use crate::cli::flag::Order;
 use crate::cli::process_flags::{self as flags, Presence};
-use crate::container::Container;
+use crate::container::{Container, WhenReady};
 use crate::process::Process;
 
 pub(crate) static COMMAND: Command = Command {
@@ -37,7 +37,7 @@ fn run(invocation: &Invocation<'_>) -> Result<u8, Failure> {
 
 fn create(invocation: &Invocation<'_>) -> Result<u8, Failure> {
     let pid_file = flags::pid_file(invocation)?;
-    let container = from_bundle(invocation, Presence::Detached)?;
+    let container = from_bundle(invocation, Presence::Detached, WhenReady::Wait)?;
     if let Err(failure) =
         flags::record_pid(pid_file.as_deref(), container.pid().unwrap_or_default())
     {
@@ -47,10 +47,11 @@ fn create(invocation: &Invocation<'_>) -> Result<u8, Failure> {
     Ok(0)
 }
 
-/// Makes a container from the bundle of this invocation; also the first half of `run`.
+/// Makes a container from the bundle of this invocation.
 pub(crate) fn from_bundle(
     invocation: &Invocation<'_>,
     presence: Presence,
+    when_ready: WhenReady,
 ) -> Result<Container, Failure> {
     let id = invocation.id()?;
     bundle::enter(invocation)?;
@@ -76,7 +77,11 @@ pub(crate) fn from_bundle(
         process.notify_socket(host);
     }
     let config = bundle::config(invocation, &id, &spec)?;
-    let container = super::runtime(invocation)?.create(&id, config, process)?;
+    let runtime = super::runtime(invocation)?;
+    let container = match when_ready {
+        WhenReady::Wait => runtime.create(&id, config, process),
+        WhenReady::Go => runtime.run(&id, config, process),
+    }?;
     for warning in container.warnings() {
         invocation.log.warn(warning);
     }

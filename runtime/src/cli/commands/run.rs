@@ -3,11 +3,12 @@
 use std::path::Path;
 
 use super::create::from_bundle;
+use crate::child::Child;
 use crate::cli::command::{Command, Count, Invocation};
 use crate::cli::failure::Failure;
 use crate::cli::flag::{Flag, Order};
 use crate::cli::process_flags::{self as flags, Presence};
-use crate::container::Container;
+use crate::container::{Container, WhenReady};
 use crate::foreground::Foreground;
 use crate::notify_socket::NotifySocket;
 
@@ -49,7 +50,7 @@ fn run(invocation: &Invocation<'_>) -> Result<u8, Failure> {
 
 fn detached(invocation: &Invocation<'_>) -> Result<u8, Failure> {
     let pid_file = flags::pid_file(invocation)?;
-    let container = from_bundle(invocation, Presence::Detached)?;
+    let container = from_bundle(invocation, Presence::Detached, when_ready())?;
     if let Some(socket) = start(&container, pid_file.as_deref())? {
         socket.forward()?;
     }
@@ -60,7 +61,7 @@ fn foreground(invocation: &Invocation<'_>) -> Result<u8, Failure> {
     let pid_file = flags::pid_file(invocation)?;
     // Signals are collected from here on, so that none is lost however soon the program ends.
     let mut foreground = Foreground::prepare(!invocation.parsed.switch("no-subreaper"))?;
-    let mut container = from_bundle(invocation, Presence::Foreground)?;
+    let mut container = from_bundle(invocation, Presence::Foreground, when_ready())?;
     if let Some(socket) = start(&container, pid_file.as_deref())? {
         foreground.notify(socket);
     }
@@ -77,16 +78,25 @@ fn foreground(invocation: &Invocation<'_>) -> Result<u8, Failure> {
     Ok(status.code())
 }
 
-/// Lets the program run and records its pid; a container for which that fails is removed.
+/// The socket on which a service tells that it is ready must be there before the service is.
+fn when_ready() -> WhenReady {
+    if std::env::var_os("NOTIFY_SOCKET").is_some() {
+        WhenReady::Wait
+    } else {
+        WhenReady::Go
+    }
+}
+
+/// Lets the program run, if it does not already, and records its pid; a container for which that fails is removed.
 fn start(container: &Container, pid_file: Option<&Path>) -> Result<Option<NotifySocket>, Failure> {
     let started = || {
-        let socket = match std::env::var_os("NOTIFY_SOCKET") {
-            Some(host) => NotifySocket::bind(container, Path::new(&host))?,
-            None => None,
-        };
-        // The pid of a program that ends at once is still its pid: taken before it runs.
-        let pid = container.pid().unwrap_or_default();
-        container.start()?;
+        let mut socket = None;
+        if let Some(host) = std::env::var_os("NOTIFY_SOCKET") {
+            socket = NotifySocket::bind(container, Path::new(&host))?;
+            container.start()?;
+        }
+        // The pid of a program that has ended by now is still its pid.
+        let pid = container.init().map(Child::pid).unwrap_or_default();
         flags::record_pid(pid_file, pid)?;
         Ok(socket)
     };

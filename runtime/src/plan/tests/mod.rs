@@ -28,6 +28,7 @@ pub(super) struct Case {
     pub(super) view: CgroupView,
     pub(super) filter: Option<Filter>,
     pub(super) late_limits: bool,
+    pub(super) waits_for_start: bool,
 }
 
 impl Case {
@@ -65,6 +66,7 @@ impl Case {
             },
             filter: None,
             late_limits: false,
+            waits_for_start: true,
         }
     }
 
@@ -178,6 +180,7 @@ impl Case {
             cgroup_view: &self.view,
             seccomp: self.filter.clone(),
             late_limits: self.late_limits,
+            waits_for_start: self.waits_for_start,
         })
     }
 
