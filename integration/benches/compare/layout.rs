@@ -1,7 +1,7 @@
 //! Arrangements of the cgroup hierarchies, each in a mount namespace of its own.
 
 use std::error::Error;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 /// Which cgroup hierarchies the runtimes find under /sys/fs/cgroup.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,29 +41,32 @@ impl Layout {
         }
     }
 
-    /// Runs this program again, inside the layout.
-    pub(crate) fn enter(self, rounds: usize, scenarios: &[String]) -> Result<(), Box<dyn Error>> {
-        let program = std::env::current_exe()?;
-        let script = format!("{} && exec \"$@\"", self.arrange());
-        let status = Command::new("unshare")
-            .args([
-                "--mount",
-                "--propagation",
-                "private",
-                "sh",
-                "-c",
-                &script,
-                "sh",
-            ])
-            .arg(program)
-            .args(["--inside", "--layout", self.name(), "--rounds"])
-            .arg(rounds.to_string())
-            .args(scenarios)
+    /// Whether this machine can have the layout: a host with cgroup v2 alone has no v1 controllers to offer.
+    pub(crate) fn is_possible(self) -> Result<bool, Box<dyn Error>> {
+        let status = self
+            .shell("true")
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
             .status()?;
-        if status.success() {
-            Ok(())
-        } else {
-            Err(format!("layout {}: {status}", self.name()).into())
-        }
+        Ok(status.success())
+    }
+
+    /// This program again, inside the layout; arguments are to follow.
+    pub(crate) fn this_program(self) -> Result<Command, Box<dyn Error>> {
+        let mut command = self.shell("exec \"$@\"");
+        command
+            .arg("sh")
+            .arg(std::env::current_exe()?)
+            .args(["--layout", self.name()]);
+        Ok(command)
+    }
+
+    fn shell(self, then: &str) -> Command {
+        let mut command = Command::new("unshare");
+        command
+            .args(["--mount", "--propagation", "private", "sh", "-c"])
+            .arg(format!("{} && {then}", self.arrange()))
+            .stdin(Stdio::null());
+        command
     }
 }

@@ -3,28 +3,51 @@
 //! `cargo bench -p cofferdam-integration --bench compare -- [--rounds N] [--layout v1|unified] [scenario…]`
 //!
 //! Needs root, and the release binary (`COFFERDAM_BIN` or the release target folder). Each layout of the cgroup
-//! hierarchies is set up in a private mount namespace; a peer that refuses a layout is left out of it, and the report
+//! hierarchies is set up in a private mount namespace; a peer that refuses a layout is left out of it, and each table
 //! says so. Ratios are medians of the ratios of paired rounds: noise that hits a whole round cancels out.
+//!
+//! A process that measures nothing supervises the one that measures: when that one ends, however it ends, or when a
+//! signal asks for the end, every container, cgroup and folder of the run is removed. What a killed supervisor left is
+//! removed by the next run.
 
 #![allow(
     clippy::print_stdout,
     clippy::print_stderr,
-    clippy::indexing_slicing,
-    reason = "a benchmark reports on its output, and its tables have the shape it gave them"
+    reason = "a benchmark reports on its output"
 )]
 
+mod bench;
 mod bundle;
+mod fixed;
 mod layout;
+mod life;
+mod many;
 mod measure;
+mod mounts;
 mod peer;
+mod remove;
 mod report;
-mod scenarios;
+mod run;
+mod scratch;
 mod shuffle;
+mod supervise;
 mod sys;
+mod target;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use layout::Layout;
+
+/// What this process is for.
+enum Role {
+    /// Supervises one process a layout.
+    Supervise,
+    /// Measures in the private mount namespace of the only layout, with everything below this folder.
+    Measure(PathBuf),
+    /// Removes what belongs to this folder, in the mount namespace of the only layout.
+    Remove(PathBuf),
+}
 
 /// What the command line asks for.
 struct Request {
@@ -32,8 +55,7 @@ struct Request {
     layouts: Vec<Layout>,
     /// Empty: all of them.
     scenarios: Vec<String>,
-    /// Set when this process already lives in the private mount namespace of the only layout in `layouts`.
-    inside: bool,
+    role: Role,
 }
 
 fn parse(arguments: impl Iterator<Item = String>) -> Result<Request, String> {
@@ -41,26 +63,36 @@ fn parse(arguments: impl Iterator<Item = String>) -> Result<Request, String> {
         rounds: 30,
         layouts: vec![Layout::V1, Layout::Unified],
         scenarios: Vec::new(),
-        inside: false,
+        role: Role::Supervise,
     };
     let mut arguments = arguments;
     while let Some(argument) = arguments.next() {
+        let mut value = || {
+            arguments
+                .next()
+                .ok_or_else(|| format!("{argument} needs a value"))
+        };
         match argument.as_str() {
             "--rounds" => {
-                let text = arguments.next().ok_or("--rounds needs a number")?;
+                let text = value()?;
                 request.rounds = text
                     .parse()
-                    .map_err(|error| format!("--rounds {text}: {error}"))?;
+                    .ok()
+                    .filter(|rounds| *rounds > 0)
+                    .ok_or_else(|| format!("--rounds {text}: not a positive number"))?;
             }
-            "--layout" => {
-                let text = arguments.next().ok_or("--layout needs a name")?;
-                request.layouts = vec![Layout::from_name(&text)?];
-            }
-            "--inside" => request.inside = true,
+            "--layout" => request.layouts = vec![Layout::from_name(&value()?)?],
+            "--measure-in" => request.role = Role::Measure(value()?.into()),
+            "--remove" => request.role = Role::Remove(value()?.into()),
             // Given by cargo bench to every bench target.
             "--bench" => {}
-            other if other.starts_with('-') => return Err(format!("unknown option {other}")),
-            other => request.scenarios.push(other.to_owned()),
+            other if bench::SCENARIOS.contains(&other) => request.scenarios.push(argument),
+            other => {
+                let known = bench::SCENARIOS.join(", ");
+                return Err(format!(
+                    "{other} is neither an option nor one of the scenarios {known}"
+                ));
+            }
         }
     }
     Ok(request)
@@ -78,13 +110,12 @@ fn main() -> ExitCode {
         println!("compare: skipped, containers are measured as root");
         return ExitCode::SUCCESS;
     }
-    let outcome = if request.inside {
-        scenarios::run_all(request.layouts[0], request.rounds, &request.scenarios)
-    } else {
-        request
-            .layouts
-            .iter()
-            .try_for_each(|layout| layout.enter(request.rounds, &request.scenarios))
+    let outcome = match (&request.role, request.layouts.first()) {
+        (Role::Measure(folder), Some(layout)) => {
+            bench::run_all(*layout, folder, request.rounds, &request.scenarios)
+        }
+        (Role::Remove(folder), _) => remove::everything(folder),
+        _ => supervise::all(&request.layouts, request.rounds, &request.scenarios),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -3,18 +3,34 @@
 use std::error::Error;
 use std::ffi::OsStr;
 use std::fs;
+use std::io::{Read as _, Seek as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use cofferdam_integration::program;
-
-use crate::layout::Layout;
+use serde_json::Value;
 
 /// One runtime binary with a state root of its own, on tmpfs.
+#[derive(Debug)]
 pub(crate) struct Peer {
     pub(crate) name: &'static str,
     pub(crate) program: PathBuf,
     pub(crate) root: PathBuf,
+}
+
+/// What a runtime says of a container.
+#[derive(Debug)]
+pub(crate) struct State {
+    pub(crate) status: String,
+    /// Of the init; 0 if there is none.
+    pub(crate) pid: u64,
+}
+
+/// A runtime that a layout or a scenario goes without.
+#[derive(Clone, Debug)]
+pub(crate) struct Absent {
+    pub(crate) name: &'static str,
+    pub(crate) reason: String,
 }
 
 impl Peer {
@@ -35,58 +51,108 @@ impl Peer {
         command
     }
 
-    /// Runs a command that must succeed and is not measured.
+    /// Runs a command that must succeed and is not measured. An error is what the runtime says.
+    ///
+    /// Its output goes to a file: a container that lives on holds a pipe open.
     pub(crate) fn must<I, S>(&self, arguments: I) -> Result<(), Box<dyn Error>>
     where
         I: IntoIterator<Item = S>,
         S: AsRef<OsStr>,
     {
+        let mut complaint = tempfile::tempfile_in("/dev/shm")?;
         let mut command = self.command(arguments);
-        let output = command.stderr(Stdio::piped()).output()?;
-        if output.status.success() {
+        let status = command.stderr(complaint.try_clone()?).status()?;
+        if status.success() {
             return Ok(());
         }
-        Err(format!(
-            "{}: {command:?}: {}: {}",
-            self.name,
-            output.status,
-            String::from_utf8_lossy(&output.stderr).trim()
-        )
-        .into())
+        complaint.rewind()?;
+        let mut text = String::new();
+        complaint.read_to_string(&mut text)?;
+        let text = text.trim().lines().last().unwrap_or("it does not say why");
+        Err(format!("{}: {status}: {text}", self.name).into())
+    }
+
+    /// The answer of `state`.
+    pub(crate) fn state(&self, id: &str) -> Result<State, Box<dyn Error>> {
+        let output = self
+            .command(["state", id])
+            .stdout(Stdio::piped())
+            .output()?;
+        let answer: Value = serde_json::from_slice(&output.stdout)?;
+        Ok(State {
+            status: answer
+                .get("status")
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+                .to_owned(),
+            pid: answer.get("pid").and_then(Value::as_u64).unwrap_or(0),
+        })
     }
 }
 
-/// Those of the three that are installed and run the given bundle in this layout. The first is Cofferdam.
-pub(crate) fn available(
-    layout: Layout,
-    scratch: &Path,
-    bundle: &Path,
-) -> Result<Vec<Peer>, Box<dyn Error>> {
+/// The three, those that are installed, with state roots below `folder`. The first is Cofferdam.
+pub(crate) fn installed(folder: &Path) -> Result<Vec<Peer>, Box<dyn Error>> {
     let candidates = [
-        ("cofferdam", program::under_test()),
-        ("crun", PathBuf::from("/usr/bin/crun")),
-        ("runc", PathBuf::from("/usr/sbin/runc")),
+        ("cofferdam", Some(program::under_test())),
+        ("crun", program::find("crun")),
+        ("runc", program::find("runc")),
     ];
     let mut peers = Vec::new();
     for (name, program) in candidates {
-        let root = scratch.join(format!("root-{name}"));
+        let Some(program) = program else {
+            continue;
+        };
+        let root = folder.join(format!("root-{name}"));
         fs::create_dir_all(&root)?;
-        let peer = Peer {
+        peers.push(Peer {
             name,
             program,
             root,
-        };
+        });
+    }
+    Ok(peers)
+}
+
+/// Divides peers into those that run the bundle here and those that do not; Cofferdam must.
+pub(crate) fn able(
+    installed: Vec<Peer>,
+    bundle: &Path,
+    id: &str,
+) -> Result<(Vec<Peer>, Vec<Absent>), Box<dyn Error>> {
+    let mut able = Vec::new();
+    let mut absent = Vec::new();
+    for name in ["crun", "runc"] {
+        if !installed.iter().any(|peer| peer.name == name) {
+            absent.push(Absent {
+                name,
+                reason: "not installed".to_owned(),
+            });
+        }
+    }
+    for peer in installed {
         let arguments = [
             OsStr::new("run"),
             OsStr::new("--bundle"),
             bundle.as_os_str(),
-            OsStr::new("bench-probe"),
+            OsStr::new(id),
         ];
         match peer.must(arguments) {
-            Ok(()) => peers.push(peer),
-            Err(error) if name == "cofferdam" => return Err(error),
-            Err(error) => println!("  ({name} left out of layout {}: {error})", layout.name()),
+            Ok(()) => able.push(peer),
+            Err(error) if peer.name == "cofferdam" => return Err(error),
+            Err(error) => absent.push(Absent {
+                name: peer.name,
+                reason: refusal(&error.to_string()),
+            }),
         }
     }
-    Ok(peers)
+    Ok((able, absent))
+}
+
+/// Why a runtime does not run here, with what is known of it.
+fn refusal(message: &str) -> String {
+    // crun 1.8 raises the limit unconditionally before it loads the device program.
+    if message.contains("RLIM_MEMLOCK") {
+        return format!("{message} (on cgroup v2 it wants CAP_SYS_RESOURCE)");
+    }
+    message.to_owned()
 }

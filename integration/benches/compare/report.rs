@@ -1,16 +1,58 @@
-//! Tables of medians, minima and paired ratios.
+//! Tables of medians, minima and paired ratios, and what they say about the targets.
 
 use std::time::Duration;
 
+use crate::layout::Layout;
 use crate::measure::Sample;
+use crate::peer::Absent;
+use crate::target;
 
 /// Samples of one scenario: one row a round, one column a peer.
+#[derive(Debug)]
 pub(crate) struct Table {
+    /// The name that targets go by.
+    pub(crate) scenario: &'static str,
     pub(crate) title: String,
     pub(crate) peers: Vec<&'static str>,
     pub(crate) rounds: Vec<Vec<Sample>>,
 }
 
+/// How many targets were reached, and which were not.
+#[derive(Debug, Default)]
+pub(crate) struct Verdicts {
+    reached: usize,
+    missed: Vec<String>,
+}
+
+impl Verdicts {
+    /// Compares a figure with the greatest that counts as reached; the words for a table.
+    pub(crate) fn judge(&mut self, what: &str, figure: f64, greatest: Option<f64>) -> String {
+        let Some(greatest) = greatest else {
+            return String::new();
+        };
+        if figure <= greatest {
+            self.reached += 1;
+            return format!("<= {greatest} reached");
+        }
+        self.missed
+            .push(format!("{what}: {figure:.2}, to be <= {greatest}"));
+        format!("<= {greatest} MISSED")
+    }
+
+    pub(crate) fn print(&self, layout: Layout) {
+        println!(
+            "layout {}: {} targets reached, {} missed",
+            layout.name(),
+            self.reached,
+            self.missed.len()
+        );
+        for missed in &self.missed {
+            println!("  missed: {missed}");
+        }
+    }
+}
+
+/// The middle value; of an even number the upper one of the two.
 fn median<T: Copy>(mut values: Vec<T>, order: impl Fn(&T, &T) -> std::cmp::Ordering) -> Option<T> {
     values.sort_by(|left, right| order(left, right));
     values.get(values.len() / 2).copied()
@@ -26,53 +68,61 @@ impl Table {
     }
 
     /// Median over the rounds of what `part` of the first peer is to that of `peer`.
-    fn ratio(&self, peer: usize, part: impl Fn(&Sample) -> f64) -> Option<f64> {
+    fn ratio(&self, peer: usize, part: impl Fn(&Sample) -> Duration) -> Option<f64> {
         let ratios = self
             .rounds
             .iter()
-            .filter_map(|round| Some(part(round.first()?) / part(round.get(peer)?)))
+            .filter_map(|round| {
+                let own = part(round.first()?).as_secs_f64();
+                Some(own / part(round.get(peer)?).as_secs_f64())
+            })
             .collect();
         median(ratios, f64::total_cmp)
     }
 
     /// Prints one line a peer; the ratios say what Cofferdam needs of what that peer needs.
-    pub(crate) fn print(&self) {
-        println!("{} ({} rounds)", self.title, self.rounds.len());
+    pub(crate) fn print(&self, layout: Layout, absent: &[Absent], verdicts: &mut Verdicts) {
         println!(
-            "  {:<10} {:>9} {:>9} {:>9} {:>9} {:>8} {:>8} {:>8}",
-            "", "median ms", "min ms", "cpu ms", "rss KiB", "faults", "wall x", "cpu x"
+            "{}, layout {} ({} rounds)",
+            self.title,
+            layout.name(),
+            self.rounds.len()
+        );
+        println!(
+            "  {:<10} {:>9} {:>9} {:>9} {:>8} {:>8} {:>8}  target",
+            "", "median ms", "min ms", "cpu ms", "faults", "wall x", "cpu x"
         );
         for (index, name) in self.peers.iter().enumerate() {
-            let wall = median(
-                self.column(index).map(|sample| sample.wall).collect(),
-                Ord::cmp,
-            );
-            let least = self.column(index).map(|sample| sample.wall).min();
-            let cpu = median(
-                self.column(index).map(|sample| sample.cpu).collect(),
-                Ord::cmp,
-            );
-            let rss = self.column(index).map(|sample| sample.max_rss_kib).max();
-            let faults = median(
-                self.column(index)
-                    .map(|sample| sample.minor_faults)
-                    .collect(),
-                Ord::cmp,
-            );
-            let ratio = |part: fn(&Sample) -> f64| match self.ratio(index, part) {
-                Some(ratio) if index > 0 => format!("{ratio:.2}"),
-                _ => "-".to_owned(),
+            let walls = self.column(index).map(|sample| sample.wall).collect();
+            let cpus = self.column(index).map(|sample| sample.cpu).collect();
+            let faults = self.column(index).map(|sample| sample.minor_faults);
+            let shown = |duration: Option<Duration>| {
+                duration.map_or_else(|| "-".to_owned(), |it| format!("{:.2}", milliseconds(it)))
             };
-            println!(
-                "  {name:<10} {:>9.2} {:>9.2} {:>9.2} {:>9} {:>8} {:>8} {:>8}",
-                wall.map_or(0.0, milliseconds),
-                least.map_or(0.0, milliseconds),
-                cpu.map_or(0.0, milliseconds),
-                rss.unwrap_or(0),
-                faults.unwrap_or(0),
-                ratio(|sample| sample.wall.as_secs_f64()),
-                ratio(|sample| sample.cpu.as_secs_f64()),
+            let mut line = format!(
+                "  {name:<10} {:>9} {:>9} {:>9} {:>8}",
+                shown(median(walls, Ord::cmp)),
+                shown(self.column(index).map(|sample| sample.wall).min()),
+                shown(median(cpus, Ord::cmp)),
+                median(faults.collect(), Ord::cmp).unwrap_or(0),
             );
+            if index > 0
+                && let Some(wall) = self.ratio(index, |sample| sample.wall)
+                && let Some(cpu) = self.ratio(index, |sample| sample.cpu)
+            {
+                let what = format!("{} against {name}", self.title);
+                let greatest = target::ratio(self.scenario, layout, name);
+                let verdict = verdicts.judge(&what, wall, greatest);
+                line += &format!(" {wall:>8.2} {cpu:>8.2}  {verdict}");
+            }
+            println!("{}", line.trim_end());
         }
+        print_absent(absent);
+    }
+}
+
+pub(crate) fn print_absent(absent: &[Absent]) {
+    for Absent { name, reason } in absent {
+        println!("  {name:<10} left out: {reason}");
     }
 }

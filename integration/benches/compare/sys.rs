@@ -1,23 +1,28 @@
-//! What std's `Child` does not tell: the resources a child used.
+//! What std's `Child` and rustix do not offer: the resources a child used, and signals as a descriptor.
 #![allow(
     unsafe_code,
-    reason = "wait4(2) has no safe wrapper among the dependencies"
+    reason = "wait4(2), signalfd(2) and prctl(2) after fork have no safe wrapper among the dependencies"
 )]
 
 use std::io;
 use std::mem::MaybeUninit;
-use std::process::Child;
+use std::os::fd::{AsFd, BorrowedFd, FromRawFd as _, OwnedFd};
+use std::os::unix::process::CommandExt as _;
+use std::process::{Child, Command};
 use std::time::Duration;
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
 /// What `wait4(2)` reports of a finished child and of those it waited for.
+///
+/// Its largest resident set is not here: the kernel counts in what the child was before it executed anything, that is,
+/// the memory of this program.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Usage {
     /// Exit code, or 128 and the signal number.
     pub(crate) code: i32,
     /// User and system time.
     pub(crate) cpu: Duration,
-    /// Largest resident set of any of them, in KiB.
-    pub(crate) max_rss_kib: i64,
     /// Page faults served without I/O.
     pub(crate) minor_faults: i64,
 }
@@ -47,7 +52,64 @@ pub(crate) fn wait(child: &Child) -> io::Result<Usage> {
     Ok(Usage {
         code,
         cpu: time(usage.ru_utime) + time(usage.ru_stime),
-        max_rss_kib: usage.ru_maxrss,
         minor_faults: usage.ru_minflt,
     })
+}
+
+/// A descriptor that is readable once SIGINT, SIGTERM or SIGHUP came; see `signalfd(2)`.
+#[derive(Debug)]
+pub(crate) struct Signals(OwnedFd);
+
+impl AsFd for Signals {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+/// Blocks the signals that end a program, and offers them as a descriptor. To be called before any thread is made;
+/// std unblocks all signals in the programs it starts.
+pub(crate) fn ending_signals() -> io::Result<Signals> {
+    let mut set = MaybeUninit::<libc::sigset_t>::zeroed();
+    // SAFETY: the pointer is valid for the duration of each call, the signal numbers are valid ones, and a null pointer is
+    // allowed for the mask that was.
+    let fd = unsafe {
+        libc::sigemptyset(set.as_mut_ptr());
+        for signal in [libc::SIGINT, libc::SIGTERM, libc::SIGHUP] {
+            libc::sigaddset(set.as_mut_ptr(), signal);
+        }
+        if libc::sigprocmask(libc::SIG_BLOCK, set.as_ptr(), std::ptr::null_mut()) != 0 {
+            return Err(io::Error::last_os_error());
+        }
+        libc::signalfd(-1, set.as_ptr(), libc::SFD_CLOEXEC | libc::SFD_NONBLOCK)
+    };
+    if fd < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: signalfd returned a new descriptor that nobody else owns.
+    Ok(Signals(unsafe { OwnedFd::from_raw_fd(fd) }))
+}
+
+/// Whether one of the signals came.
+pub(crate) fn has_signal(signals: &Signals) -> io::Result<bool> {
+    let now = Timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    Ok(poll(&mut [PollFd::new(signals, PollFlags::IN)], Some(&now))? > 0)
+}
+
+/// Starts a command as leader of a process group of its own, which the kernel kills when this thread ends.
+pub(crate) fn spawn_group(mut command: Command) -> io::Result<Child> {
+    command.process_group(0);
+    // SAFETY: prctl is a plain system call, safe between fork and exec.
+    unsafe {
+        command.pre_exec(|| {
+            if libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) == 0 {
+                Ok(())
+            } else {
+                Err(io::Error::last_os_error())
+            }
+        });
+    }
+    command.spawn()
 }

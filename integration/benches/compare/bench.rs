@@ -1,0 +1,156 @@
+//! The scenarios in their order, and the rounds that all of them are made of.
+
+use std::error::Error;
+use std::ffi::OsString;
+use std::fs;
+use std::path::Path;
+
+use crate::bundle::Bundles;
+use crate::layout::Layout;
+use crate::measure::Sample;
+use crate::peer::{self, Absent, Peer};
+use crate::report::{Table, Verdicts};
+use crate::scratch;
+use crate::shuffle::Shuffle;
+
+/// What can be asked for by name; `life` is create, start, state, exec, kill and delete.
+pub(crate) const SCENARIOS: [&str; 9] = [
+    "run",
+    "run-sparse",
+    "run-seccomp",
+    "run-cgroupns",
+    "life",
+    "parallel",
+    "list",
+    "mounts",
+    "fixed",
+];
+
+pub(crate) type Outcome<T> = Result<T, Box<dyn Error>>;
+
+/// Everything a scenario works with.
+pub(crate) struct Bench {
+    pub(crate) layout: Layout,
+    pub(crate) peers: Vec<Peer>,
+    pub(crate) absent: Vec<Absent>,
+    pub(crate) bundles: Bundles,
+    pub(crate) rounds: usize,
+    pub(crate) verdicts: Verdicts,
+    mark: String,
+    shuffle: Shuffle,
+}
+
+/// Runs the named scenarios, or all of them. One that fails does not keep the others from being measured.
+pub(crate) fn run_all(
+    layout: Layout,
+    folder: &Path,
+    rounds: usize,
+    wanted: &[String],
+) -> Outcome<()> {
+    let mark = scratch::mark(folder)?.to_owned();
+    let bundles = Bundles::create(folder)?;
+    let installed = peer::installed(folder)?;
+    let (peers, absent) = peer::able(installed, &bundles.path("true"), &format!("{mark}-probe"))?;
+    let mut bench = Bench {
+        layout,
+        peers,
+        absent,
+        bundles,
+        rounds,
+        verdicts: Verdicts::default(),
+        mark,
+        shuffle: Shuffle::new(),
+    };
+    let mut failed = Vec::new();
+    for name in SCENARIOS {
+        if !wanted.is_empty() && !wanted.iter().any(|other| other == name) {
+            continue;
+        }
+        println!("-- load {}", fs::read_to_string("/proc/loadavg")?.trim());
+        if let Err(error) = bench.scenario(name) {
+            println!("{name} failed: {error}");
+            failed.push(name);
+        }
+    }
+    bench.verdicts.print(layout);
+    if failed.is_empty() {
+        return Ok(());
+    }
+    Err(format!("failed: {}", failed.join(", ")).into())
+}
+
+/// The arguments of a verb that takes a bundle.
+pub(crate) fn with_bundle(verb: &str, bundle: &Path, rest: &[&str]) -> Vec<OsString> {
+    let mut arguments = vec![verb.into(), "--bundle".into(), bundle.into()];
+    arguments.extend(rest.iter().map(OsString::from));
+    arguments
+}
+
+impl Bench {
+    fn scenario(&mut self, name: &str) -> Outcome<()> {
+        match name {
+            "run" => self.run(),
+            "run-sparse" => self.run_sparse(),
+            "run-seccomp" => self.run_seccomp(),
+            "run-cgroupns" => self.run_cgroupns(),
+            "life" => self.life(),
+            "parallel" => self.parallel(),
+            "list" => self.list(),
+            "mounts" => self.mounts(),
+            "fixed" => self.fixed(),
+            other => Err(format!("unknown scenario {other}").into()),
+        }
+    }
+
+    /// An id that tells whose container it is.
+    pub(crate) fn id(&self, name: &str) -> String {
+        format!("{}-{name}", self.mark)
+    }
+
+    /// An empty table of all peers.
+    pub(crate) fn table(&self, scenario: &'static str, title: &str) -> Table {
+        Table {
+            scenario,
+            title: title.to_owned(),
+            peers: self.peers.iter().map(|peer| peer.name).collect(),
+            rounds: Vec::new(),
+        }
+    }
+
+    pub(crate) fn print(&mut self, table: &Table) {
+        table.print(self.layout, &self.absent, &mut self.verdicts);
+    }
+
+    /// Calls `round` for each peer once, in another order each time; the results are in the order of the peers.
+    pub(crate) fn shuffled<T>(
+        &mut self,
+        mut round: impl FnMut(&Self, &Peer) -> Outcome<T>,
+    ) -> Outcome<Vec<T>> {
+        let order = self.shuffle.order(self.peers.len());
+        let mut results = Vec::with_capacity(order.len());
+        for index in order {
+            if let Some(peer) = self.peers.get(index) {
+                results.push((index, round(self, peer)?));
+            }
+        }
+        results.sort_by_key(|(index, _)| *index);
+        Ok(results.into_iter().map(|(_, result)| result).collect())
+    }
+
+    /// Interleaves `rounds` rounds of all peers and prints their table.
+    pub(crate) fn interleave(
+        &mut self,
+        scenario: &'static str,
+        title: &str,
+        rounds: usize,
+        measured: impl Fn(&Self, &Peer, usize) -> Outcome<Sample>,
+    ) -> Outcome<()> {
+        let mut table = self.table(scenario, title);
+        for number in 0..rounds {
+            let row = self.shuffled(|bench, peer| measured(bench, peer, number))?;
+            table.rounds.push(row);
+        }
+        self.print(&table);
+        Ok(())
+    }
+}
