@@ -5,6 +5,8 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use cofferdam_integration::program;
+use rustix::io::Errno;
 use rustix::mount::{MountPropagationFlags, UnmountFlags, mount_change, unmount};
 
 use crate::mount_table::{self, Mount};
@@ -37,12 +39,7 @@ impl Host {
         let all = MountPropagationFlags::REC;
         mount_change("/", MountPropagationFlags::PRIVATE | all).expect("make mounts private");
         mount_change("/", MountPropagationFlags::SHARED | all).expect("make mounts shared");
-        // What others mount on directories that do not last goes when those go, in this namespace too.
-        for mount in mount_table::of("thread-self") {
-            if mount.target.starts_with(std::env::temp_dir()) {
-                unmount(&mount.target, UnmountFlags::DETACH).expect("unmount");
-            }
-        }
+        without_passing_mounts();
         let canary = tempfile::Builder::new()
             .prefix("cofferdam-canary-")
             .tempdir()
@@ -111,6 +108,28 @@ impl Host {
             self.limits,
             "{what}: kernel parameters of the host"
         );
+    }
+}
+
+/// Takes away what others mount on directories that do not last, such as network namespaces in `/run`: when their directory
+/// is removed, such mounts go in every namespace, and look as if a container had changed something.
+fn without_passing_mounts() {
+    let program = program::under_test();
+    let places = [std::env::temp_dir(), "/run".into(), "/var/lib".into()];
+    let passes = |target: &Path| {
+        places
+            .iter()
+            .any(|place| target != place && target.starts_with(place))
+            && !program.starts_with(target)
+    };
+    for mount in mount_table::of("thread-self") {
+        if passes(&mount.target) {
+            match unmount(&mount.target, UnmountFlags::DETACH) {
+                // Gone meanwhile, by itself or with the mount it was on.
+                Ok(()) | Err(Errno::INVAL | Errno::NOENT) => {}
+                Err(errno) => panic!("unmount {}: {errno}", mount.target.display()),
+            }
+        }
     }
 }
 
