@@ -18,7 +18,8 @@ use std::process::{Child, Command, ExitCode, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use cofferdam_integration::{program, tiny_program};
+use cofferdam_integration::scratch::{self, Scratch};
+use cofferdam_integration::{cgroup, program, tiny_program};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use serde_json::{Value, json};
@@ -28,6 +29,9 @@ const PATIENCE: Timespec = Timespec {
     tv_sec: 60,
     tv_nsec: 0,
 };
+
+/// What the folders of runs are called; ids and cgroups begin with the name of the folder.
+const PREFIX: &str = "cofferdam-endurance-";
 
 /// One way to call the runtime.
 struct Kind {
@@ -108,6 +112,7 @@ fn outcome(child: &mut Child) -> Result<Option<i32>, Box<dyn Error>> {
 }
 
 fn worker(kind: &Kind, runs: usize, scratch: &Path, tally: &Tally) -> Result<(), String> {
+    let mark = scratch::mark(scratch).ok_or("a folder without a name")?;
     loop {
         let number = tally.next.fetch_add(1, Ordering::Relaxed);
         if number >= runs {
@@ -120,7 +125,7 @@ fn worker(kind: &Kind, runs: usize, scratch: &Path, tally: &Tally) -> Result<(),
             .arg(scratch.join("root"))
             .args(["run", "--bundle"])
             .arg(scratch.join(kind.bundle))
-            .arg(format!("endurance-{number}"))
+            .arg(format!("{mark}-{number}"))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .spawn()
@@ -133,19 +138,25 @@ fn worker(kind: &Kind, runs: usize, scratch: &Path, tally: &Tally) -> Result<(),
     }
 }
 
-/// Mounts of this namespace and state directories: what a leaking run would add to.
-fn remains(scratch: &Path) -> Result<(usize, usize), Box<dyn Error>> {
-    let mounts = fs::read_to_string("/proc/self/mountinfo")?.lines().count();
-    let states = match fs::read_dir(scratch.join("root")) {
-        Ok(entries) => entries.count(),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => 0,
-        Err(error) => return Err(error.into()),
-    };
-    Ok((mounts, states))
+/// What runs have left: mounts of this namespace, states and cgroups, one line each.
+fn remains(scratch: &Path) -> Result<Vec<String>, Box<dyn Error>> {
+    let folder = scratch.to_string_lossy();
+    let mut left: Vec<String> = fs::read_to_string("/proc/self/mountinfo")?
+        .lines()
+        .filter(|line| line.contains(&*folder))
+        .map(|line| format!("mount {line}"))
+        .collect();
+    for entry in fs::read_dir(scratch.join("root"))? {
+        left.push(format!("state {}", entry?.path().display()));
+    }
+    let mark = scratch::mark(scratch).ok_or("a folder without a name")?;
+    for directory in cgroup::marked(mark) {
+        left.push(format!("cgroup {}", directory.display()));
+    }
+    Ok(left)
 }
 
 fn measure(kind: &Kind, runs: usize, scratch: &Path) -> Result<bool, Box<dyn Error>> {
-    let before = remains(scratch)?;
     let tally = Tally::default();
     let start = Instant::now();
     let results: Vec<Result<(), String>> = std::thread::scope(|scope| {
@@ -165,15 +176,26 @@ fn measure(kind: &Kind, runs: usize, scratch: &Path) -> Result<bool, Box<dyn Err
     let elapsed: Duration = start.elapsed();
     let hung = tally.hung.load(Ordering::Relaxed);
     let wrong = tally.wrong_code.load(Ordering::Relaxed);
-    let after = remains(scratch)?;
+    let left = remains(scratch)?;
     println!(
-        "{}: {runs} runs in {:.1} s, {hung} hung, {wrong} with a wrong exit code, {} mounts and {} states left",
+        "{}: {runs} runs in {:.1} s, {hung} hung, {wrong} with a wrong exit code, {} things left",
         kind.name,
         elapsed.as_secs_f64(),
-        after.0.saturating_sub(before.0),
-        after.1.saturating_sub(before.1),
+        left.len(),
     );
-    Ok(hung == 0 && wrong == 0 && after == before)
+    for line in left.iter().take(10) {
+        println!("  left: {line}");
+    }
+    Ok(hung == 0 && wrong == 0 && left.is_empty())
+}
+
+/// Removes a run's folder and its cgroups. Its containers end by themselves.
+fn remove(folder: &Path) -> Result<(), Box<dyn Error>> {
+    let mark = scratch::mark(folder).ok_or("a folder without a name")?;
+    let deadline = Instant::now() + Duration::from_secs(30);
+    cgroup::remove(&cgroup::marked(mark), deadline)?;
+    fs::remove_dir_all(folder)?;
+    Ok(())
 }
 
 fn main() -> ExitCode {
@@ -188,9 +210,14 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let all = || -> Result<bool, Box<dyn Error>> {
-        let scratch = tempfile::Builder::new()
-            .prefix("cofferdam-endurance-")
-            .tempdir_in("/dev/shm")?;
+        for abandoned in Scratch::abandoned(PREFIX)? {
+            println!(
+                "removing what an earlier run left in {}",
+                abandoned.path().display()
+            );
+            remove(abandoned.path())?;
+        }
+        let scratch = Scratch::create(PREFIX)?;
         bundle(&scratch.path().join("plain"), json!({}))?;
         let hook = json!({"poststart": [{"path": "/bin/sleep", "args": ["sleep", "0.5"]}]});
         bundle(&scratch.path().join("hook"), hook)?;
@@ -200,6 +227,7 @@ fn main() -> ExitCode {
         for kind in &KINDS {
             good &= measure(kind, runs, scratch.path())?;
         }
+        remove(scratch.path())?;
         Ok(good)
     };
     match all() {

@@ -1,7 +1,9 @@
 //! The cgroup hierarchies of this machine, as the kernel shows them.
 
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 /// `CGROUP2_SUPER_MAGIC` of `linux/magic.h`.
 const CGROUP2: i64 = 0x6367_7270;
@@ -82,4 +84,78 @@ pub fn read(controller: &str, path: &str, file: &str) -> String {
     let text =
         fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
     text.trim_end().to_owned()
+}
+
+/// The directories of all hierarchies that belong to cgroups whose name begins with `prefix`, those inside of others
+/// first. A runtime puts a container at most three levels below the root.
+pub fn marked(prefix: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for hierarchy in mounts() {
+        collect_marked(&hierarchy, prefix, 3, false, &mut found);
+    }
+    found
+}
+
+fn collect_marked(
+    directory: &Path,
+    prefix: &str,
+    depth: usize,
+    inside: bool,
+    found: &mut Vec<PathBuf>,
+) {
+    // Cgroups come and go while they are looked at.
+    let Ok(entries) = fs::read_dir(directory) else {
+        return;
+    };
+    for entry in entries.flatten() {
+        if !entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            continue;
+        }
+        let marked = inside || entry.file_name().to_string_lossy().starts_with(prefix);
+        if depth > 1 {
+            collect_marked(&entry.path(), prefix, depth - 1, marked, found);
+        }
+        if marked {
+            found.push(entry.path());
+        }
+    }
+}
+
+/// Kills the processes in these directories and removes them; tries again until `deadline`, because a killed process needs
+/// a moment to leave.
+///
+/// # Errors
+/// The first directory that could not be removed in time.
+pub fn remove(directories: &[PathBuf], deadline: Instant) -> io::Result<()> {
+    for directory in directories {
+        loop {
+            match fs::remove_dir(directory) {
+                Ok(()) => break,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => break,
+                Err(error) if Instant::now() > deadline => {
+                    let message = format!("removing {}: {error}", directory.display());
+                    return Err(io::Error::new(error.kind(), message));
+                }
+                Err(_) => {
+                    kill(directories);
+                    std::thread::sleep(Duration::from_millis(10));
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Kills the processes in these directories.
+pub fn kill(directories: &[PathBuf]) {
+    for directory in directories {
+        // One that is already gone has no processes.
+        let list = fs::read_to_string(directory.join("cgroup.procs")).unwrap_or_default();
+        for pid in list.lines().filter_map(|line| line.parse().ok()) {
+            if let Some(pid) = rustix::process::Pid::from_raw(pid) {
+                let _ended_before =
+                    rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+            }
+        }
+    }
 }

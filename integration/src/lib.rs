@@ -29,6 +29,7 @@ pub mod library;
 pub mod limited;
 pub mod needs;
 pub mod program;
+pub mod scratch;
 pub mod tiny_program;
 
 pub use bundle::Bundle;

@@ -5,12 +5,13 @@ use std::ffi::OsString;
 use std::fs;
 use std::path::Path;
 
+use cofferdam_integration::scratch;
+
 use crate::bundle::Bundles;
 use crate::layout::Layout;
 use crate::measure::Sample;
 use crate::peer::{self, Absent, Peer};
 use crate::report::{Table, Verdicts};
-use crate::scratch;
 use crate::shuffle::Shuffle;
 
 /// What can be asked for by name; `life` is create, start, state, exec, kill and delete.
@@ -47,7 +48,9 @@ pub(crate) fn run_all(
     rounds: usize,
     wanted: &[String],
 ) -> Outcome<()> {
-    let mark = scratch::mark(folder)?.to_owned();
+    let mark = scratch::mark(folder)
+        .ok_or("a folder without a name")?
+        .to_owned();
     let bundles = Bundles::create(folder)?;
     let installed = peer::installed(folder)?;
     let (peers, absent) = peer::able(installed, &bundles.path("true"), &format!("{mark}-probe"))?;

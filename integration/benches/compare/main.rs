@@ -28,7 +28,6 @@ mod peer;
 mod remove;
 mod report;
 mod run;
-mod scratch;
 mod shuffle;
 mod supervise;
 mod sys;

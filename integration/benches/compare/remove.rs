@@ -3,28 +3,24 @@
 use std::error::Error;
 use std::fs;
 use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use cofferdam_integration::cgroup;
-use rustix::process::{Pid, Signal, kill_process};
+use cofferdam_integration::{cgroup, scratch};
 
 use crate::peer::{self, Peer};
-use crate::scratch;
 
 type Outcome = Result<(), Box<dyn Error>>;
 
-/// Below a hierarchy the runtimes put the cgroup of a container at most this deep.
-const DEPTH: usize = 3;
 /// How many commands remove containers at the same time.
 const WORKERS: usize = 4;
-/// A killed process needs a moment to leave its cgroup.
+/// How long cgroups may take to become empty.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Containers, cgroups and the folder itself. To be called in the layout in which they were made.
 pub(crate) fn everything(folder: &Path) -> Outcome {
-    let mark = scratch::mark(folder)?;
+    let mark = scratch::mark(folder).ok_or("a folder without a name")?;
     containers(&peer::installed(folder)?, mark)?;
     fs::remove_dir_all(folder)?;
     Ok(())
@@ -33,8 +29,8 @@ pub(crate) fn everything(folder: &Path) -> Outcome {
 /// The containers of all peers whose id begins with `prefix`, and the cgroups of that name that no state tells of.
 pub(crate) fn containers(peers: &[Peer], prefix: &str) -> Outcome {
     // With the processes gone no runtime has to wait for them.
-    let cgroups = cgroups(prefix);
-    kill(&cgroups);
+    let cgroups = cgroup::marked(prefix);
+    cgroup::kill(&cgroups);
     for peer in peers {
         let ids = ids(peer, prefix)?;
         let next = AtomicUsize::new(0);
@@ -50,22 +46,7 @@ pub(crate) fn containers(peers: &[Peer], prefix: &str) -> Outcome {
             }
         });
     }
-    let deadline = Instant::now() + PATIENCE;
-    for directory in &cgroups {
-        loop {
-            match fs::remove_dir(directory) {
-                Ok(()) => break,
-                Err(error) if error.kind() == ErrorKind::NotFound => break,
-                Err(error) if Instant::now() > deadline => {
-                    return Err(format!("removing {}: {error}", directory.display()).into());
-                }
-                Err(_) => {
-                    kill(&cgroups);
-                    std::thread::sleep(Duration::from_millis(10));
-                }
-            }
-        }
-    }
+    cgroup::remove(&cgroups, Instant::now() + PATIENCE)?;
     Ok(())
 }
 
@@ -85,43 +66,4 @@ fn ids(peer: &Peer, prefix: &str) -> Result<Vec<String>, Box<dyn Error>> {
         }
     }
     Ok(ids)
-}
-
-/// The directories of all hierarchies that are part of a container's cgroup, deepest first.
-fn cgroups(prefix: &str) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    for hierarchy in cgroup::mounts() {
-        collect(&hierarchy, prefix, DEPTH, false, &mut found);
-    }
-    found
-}
-
-fn collect(directory: &Path, prefix: &str, depth: usize, inside: bool, found: &mut Vec<PathBuf>) {
-    let Ok(entries) = fs::read_dir(directory) else {
-        return;
-    };
-    for entry in entries.flatten() {
-        if !entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-            continue;
-        }
-        let ours = inside || entry.file_name().to_string_lossy().starts_with(prefix);
-        if depth > 1 {
-            collect(&entry.path(), prefix, depth - 1, ours, found);
-        }
-        if ours {
-            found.push(entry.path());
-        }
-    }
-}
-
-fn kill(cgroups: &[PathBuf]) {
-    for directory in cgroups {
-        // One that is already gone has no processes.
-        let list = fs::read_to_string(directory.join("cgroup.procs")).unwrap_or_default();
-        for pid in list.lines().filter_map(|line| line.parse().ok()) {
-            if let Some(pid) = Pid::from_raw(pid) {
-                let _ended_before = kill_process(pid, Signal::KILL);
-            }
-        }
-    }
 }

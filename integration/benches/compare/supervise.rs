@@ -3,11 +3,11 @@
 use std::error::Error;
 use std::process::Child;
 
+use cofferdam_integration::scratch::Scratch;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 
 use crate::layout::Layout;
-use crate::scratch::Scratch;
 use crate::sys;
 
 type Outcome = Result<(), Box<dyn Error>>;
@@ -24,7 +24,7 @@ pub(crate) fn all(layouts: &[Layout], rounds: usize, scenarios: &[String]) -> Ou
             );
             continue;
         }
-        for abandoned in Scratch::abandoned(*layout)? {
+        for abandoned in Scratch::abandoned(&prefix(*layout))? {
             println!(
                 "removing what an earlier run left in {}",
                 abandoned.path().display()
@@ -46,7 +46,7 @@ pub(crate) fn all(layouts: &[Layout], rounds: usize, scenarios: &[String]) -> Ou
 }
 
 fn one(layout: Layout, rounds: usize, scenarios: &[String], stop: &sys::Signals) -> Outcome {
-    let scratch = Scratch::create(layout)?;
+    let scratch = Scratch::create(&prefix(layout))?;
     let outcome = measure(layout, &scratch, rounds, scenarios, stop);
     remove(layout, &scratch)?;
     outcome
@@ -85,6 +85,11 @@ fn measure(
         return Ok(());
     }
     Err(status.to_string().into())
+}
+
+/// What the folders of a layout are called.
+fn prefix(layout: Layout) -> String {
+    format!("cofferdam-bench-{}-", layout.name())
 }
 
 fn pid(child: &Child) -> Result<Pid, Box<dyn Error>> {
