@@ -1,4 +1,6 @@
 //! The `resources` object: limits applied through cgroups. Also read by `update --resources`.
+//!
+//! Readers written in Go take keys in any case, and some other spellings are in use: those are taken here, too.
 
 use std::collections::BTreeMap;
 
@@ -17,7 +19,7 @@ pub struct Resources {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub memory: Option<Memory>,
     /// CPU shares, quota and sets.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(alias = "CPU", skip_serializing_if = "Option::is_none")]
     pub cpu: Option<Cpu>,
     /// Number of tasks.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -130,12 +132,14 @@ pub struct Cpu {
     pub realtime_period: Option<u64>,
     /// CPU list.
     #[serde(
+        alias = "Cpus",
         deserialize_with = "or_default",
         skip_serializing_if = "String::is_empty"
     )]
     pub cpus: String,
     /// Memory node list.
     #[serde(
+        alias = "Mems",
         deserialize_with = "or_default",
         skip_serializing_if = "String::is_empty"
     )]
@@ -227,7 +231,7 @@ pub struct ThrottleDevice {
 #[serde(rename_all = "camelCase", default)]
 pub struct HugepageLimit {
     /// Page size such as `2MB`.
-    #[serde(deserialize_with = "or_default")]
+    #[serde(deserialize_with = "or_default", alias = "pagesize")]
     pub page_size: String,
     /// Bytes.
     #[serde(deserialize_with = "or_default")]

@@ -227,6 +227,17 @@ fn the_status_words_are_those_of_the_specification() {
 }
 
 #[test]
+fn spellings_of_limits_that_are_in_use() {
+    let text =
+        r#"{"CPU":{"Cpus":"0-1","Mems":"0"},"hugepageLimits":[{"pagesize":"2MB","limit":5}]}"#;
+    let resources = Resources::from_slice(text.as_bytes()).unwrap();
+    let usual =
+        r#"{"cpu":{"cpus":"0-1","mems":"0"},"hugepageLimits":[{"pageSize":"2MB","limit":5}]}"#;
+    assert_eq!(resources, Resources::from_slice(usual.as_bytes()).unwrap());
+    assert_eq!(resources.cpu.unwrap().cpus, "0-1");
+}
+
+#[test]
 fn features_say_unknown_by_leaving_out() {
     assert_eq!(json::to_string(&Features::default()).unwrap(), "{}");
     let features = Features {
