@@ -5,12 +5,13 @@
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
+use std::time::Duration;
 
-use cgroups::Cgroup;
+use cgroups::{Cgroup, Hierarchy};
 use configs::Config;
 use configs::config::{HookPoint, Rlimit};
 use configs::oci::{self, ContainerStatus as Status};
-use nsenter::{Answers, HookOutcome, ProcessRef, Refusal, Warnings};
+use nsenter::{Answers, Deadline, HookOutcome, ProcessRef, Refusal, Warnings};
 use rustix::fs::{Mode, OFlags, ResolveFlags};
 use user::Uid;
 
@@ -35,6 +36,8 @@ pub(crate) struct Parent<'a> {
     pub(crate) config: &'a Config,
     pub(crate) system: &'a System,
     pub(crate) cgroup: &'a Cgroup,
+    /// The process whose cgroup is joined if this one takes no processes.
+    pub(crate) init_group: Option<u32>,
     /// Limits to write while the process waits at this gate: when it is in its cgroup, or when the mounts are made.
     pub(crate) late_limits: Option<(Gate, &'a cgroups::Resources)>,
     /// The settings of the Intel RDT group.
@@ -70,9 +73,7 @@ impl Parent<'_> {
     fn pass_gate(&mut self, number: u32, process: &ProcessRef<'_>) -> Result<()> {
         match Gate::from_number(number) {
             Some(Gate::Cgroup) => {
-                self.cgroup.add(process.pid()).map_err(cgroup::failed(
-                    "move the process into the container's cgroup",
-                ))?;
+                self.place(process.pid())?;
                 self.set_limits(Gate::Cgroup)
             }
             Some(Gate::Hooks) => {
@@ -88,6 +89,17 @@ impl Parent<'_> {
                 ErrorKind::Init,
                 format!("the init process waits at an unknown gate ({number})"),
             )),
+        }
+    }
+
+    fn place(&self, pid: u32) -> Result<()> {
+        let failed = cgroup::failed("move the process into the container's cgroup");
+        match (self.cgroup.add(pid), self.init_group) {
+            (Err(error), Some(init)) if error.errno() == Some(libc::EBUSY) => {
+                let group = group_of(self.cgroup.hierarchy(), init)?;
+                group.add(pid).map_err(failed)
+            }
+            (added, _) => added.map_err(failed),
         }
     }
 
@@ -186,6 +198,17 @@ impl Parent<'_> {
         }
         self.ready.ready(process.pid())
     }
+}
+
+/// The cgroup in which a process is.
+pub(super) fn group_of(hierarchy: &Hierarchy, pid: u32) -> Result<Cgroup> {
+    Cgroup::of_process(hierarchy, pid).map_err(cgroup::failed("can't open cgroup"))
+}
+
+/// How long a process may go without progress. A quota of a hundredth of a CPU makes milliseconds a second, and it is not
+/// the process' fault if the machine is busy.
+pub(super) fn patience() -> Deadline {
+    Deadline::without_progress(Duration::from_secs(120))
 }
 
 /// What the receiver of an init process' pidfd is told.

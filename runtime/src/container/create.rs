@@ -14,7 +14,7 @@ use configs::Config;
 use configs::config::{HookPoint, Mount, MountFlags, NamespaceType};
 use configs::oci::ContainerStatus as Status;
 use nsenter::namespaces::Kind;
-use nsenter::{Deadline, Init, Spawn};
+use nsenter::{Init, Spawn};
 
 use super::answers::{Parent, Ready, STANDARD};
 use super::directory::{self, StateDirectory};
@@ -159,7 +159,6 @@ pub(crate) fn create(
     let sources = Sources {
         fifo: fifo.as_ref().map(AsFd::as_fd),
         tasks: &tasks,
-        cgroup: group.dir(),
         init: None,
     };
     let inputs = Inputs::open(&built.inputs, &sources)?;
@@ -197,6 +196,7 @@ pub(crate) fn create(
         config: &config,
         system,
         cgroup: group,
+        init_group: None,
         late_limits: match (late_limits, waits) {
             (true, _) => Some((Gate::Hooks, &resources)),
             (false, true) => Some((Gate::Cgroup, &resources)),
@@ -219,7 +219,7 @@ pub(crate) fn create(
         root: None,
         warnings: Vec::new(),
     };
-    let served = init.serve(&mut parent, Deadline::default());
+    let served = init.serve(&mut parent, answers::patience());
     let Parent {
         console,
         warnings: told,

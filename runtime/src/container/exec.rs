@@ -73,20 +73,22 @@ impl Container {
         let sources = Sources {
             fifo: None,
             tasks: &tasks,
-            cgroup: group.dir(),
             init: Some(init.as_fd()),
         };
         let inputs = Inputs::open(&built.inputs, &sources)?;
-        let spawn = Spawn {
-            plan: &built.plan,
-            stdio: streams.theirs(),
-            passed: process.passed.iter().map(AsFd::as_fd).collect(),
-            inputs: inputs.borrow(),
-            cgroup: if built.spawn_into_cgroup {
-                group.dir()
-            } else {
-                None
-            },
+        let spawn = |group: &Cgroup| {
+            let spawn = Spawn {
+                plan: &built.plan,
+                stdio: streams.theirs(),
+                passed: process.passed.iter().map(AsFd::as_fd).collect(),
+                inputs: inputs.borrow(),
+                cgroup: if built.spawn_into_cgroup {
+                    group.dir()
+                } else {
+                    None
+                },
+            };
+            spawn.start()
         };
         let rdt = config.intel_rdt.as_ref().map(rdt::settings);
         if log::log_enabled!(log::Level::Debug) {
@@ -96,9 +98,22 @@ impl Container {
             );
         }
         let ooms = cgroup::oom_kills(&group);
-        let mut stub = spawn
-            .start()
-            .map_err(|error| Error::system("unable to start container process", error))?;
+        // A cgroup that hands controllers to children of its own takes no processes. Then the init process, too, has
+        // gone to one of these.
+        let init_group = u32::try_from(self.record.init_process_pid)
+            .ok()
+            .filter(|_| process.sub_cgroups.is_empty());
+        let started = match spawn(&group) {
+            Err(error) if error.raw_os_error() == Some(libc::EBUSY) && built.spawn_into_cgroup => {
+                match init_group {
+                    Some(pid) => spawn(&answers::group_of(group.hierarchy(), pid)?),
+                    None => Err(error),
+                }
+            }
+            started => started,
+        };
+        let mut stub =
+            started.map_err(|error| Error::system("unable to start container process", error))?;
         drop(inputs);
         log::debug!(
             "nsexec container setup: stub started as process {}",
@@ -110,6 +125,7 @@ impl Container {
             config: &config,
             system: self.system(),
             cgroup: &group,
+            init_group,
             late_limits: None,
             rdt: rdt.as_ref(),
             uid: process.uid,
@@ -131,7 +147,7 @@ impl Container {
         let deadline = if paused {
             Deadline::without_progress(WHILE_PAUSED)
         } else {
-            Deadline::default()
+            answers::patience()
         };
         let served = stub.serve(&mut parent, deadline);
         let Parent {
@@ -201,8 +217,7 @@ impl Container {
             .and_then(|pid| u32::try_from(pid).ok())
             .ok_or_else(stopped)?;
         if own.hierarchy().mode() == cgroups::Mode::V2 {
-            return Cgroup::of_process(own.hierarchy(), pid)
-                .map_err(cgroup::failed("can't open cgroup"));
+            return answers::group_of(own.hierarchy(), pid);
         }
         Ok(own)
     }

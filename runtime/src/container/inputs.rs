@@ -16,7 +16,6 @@ pub(crate) struct Sources<'a> {
     pub(crate) fifo: Option<BorrowedFd<'a>>,
     /// The v1 `tasks` files by controller.
     pub(crate) tasks: &'a [(String, OwnedFd)],
-    pub(crate) cgroup: Option<BorrowedFd<'a>>,
     pub(crate) init: Option<BorrowedFd<'a>>,
 }
 
@@ -65,7 +64,6 @@ fn open<'a>(input: &Input, sources: &Sources<'a>) -> Result<Source<'a>> {
             let file = sources.tasks.iter().find(|(name, _)| name == controller);
             given(file.map(|(_, file)| file.as_fd()))
         }
-        Input::CgroupDirectory => given(sources.cgroup),
         Input::Namespace { kind, path } => namespaces::open(Path::new(path), namespace(*kind))
             .map(Source::Opened)
             .map_err(|error| {

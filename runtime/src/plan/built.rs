@@ -33,8 +33,6 @@ pub enum Input {
     ExecFifo,
     /// The `tasks` file of the container's cgroup in the hierarchy of this v1 controller, `O_WRONLY`.
     CgroupTasks(String),
-    /// The container's cgroup v2 directory, `O_RDONLY | O_DIRECTORY`.
-    CgroupDirectory,
     /// A namespace file, whose type was checked (`NS_GET_NSTYPE`).
     Namespace {
         /// Its type.
@@ -51,7 +49,6 @@ impl fmt::Display for Input {
         match self {
             Self::ExecFifo => f.write_str("exec fifo"),
             Self::CgroupTasks(controller) => write!(f, "cgroup tasks: {controller}"),
-            Self::CgroupDirectory => f.write_str("cgroup directory"),
             Self::Namespace { kind, .. } => write!(f, "namespace: {}", kind.oci_name()),
             Self::InitPidfd => f.write_str("pidfd of init"),
         }
@@ -62,7 +59,7 @@ impl fmt::Display for Input {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Gate {
-    /// The process is to be placed in its cgroup (systemd, or `cgroup.procs`).
+    /// The process is to be placed in its cgroup: systemd makes a scope of it, or it must not be born inside.
     Cgroup,
     /// Mounts and devices are made, the root is not yet switched: limits, RDT, `prestart` and `createRuntime` hooks.
     Hooks,

@@ -14,11 +14,11 @@ pub(super) fn born_inside(requested: &Requested<'_>) -> bool {
 
 /// Whether the process must start outside of its cgroup: the cgroup may be frozen, which would block the caller, or the
 /// affinity asked for may not be in its cpuset.
-pub(super) fn starts_outside(requested: &Requested<'_>) -> bool {
+fn starts_outside(requested: &Requested<'_>) -> bool {
     requested.exec && (requested.cgroup.outside || requested.initial_cpus().is_some())
 }
 
-/// The steps up to the membership in every hierarchy, except a v2 cgroup that the second stage is born in.
+/// The steps up to the membership in every hierarchy.
 pub(super) fn place(steps: &mut Steps, requested: &Requested<'_>) {
     if let Some(initial) = requested.initial_cpus() {
         steps.push(
@@ -41,20 +41,20 @@ pub(super) fn place(steps: &mut Steps, requested: &Requested<'_>) {
         }
         steps.close(tasks);
     }
-    if requested.cgroup.gate {
+    // Not by a birth inside later on: from within the container's cgroup namespace the kernel lets nobody in who is not
+    // in there already (mount option nsdelegate).
+    if requested.cgroup.gate || (requested.cgroup.unified && starts_outside(requested)) {
         steps.push(
             "wait for the placement in the cgroup",
             Op::AskGate(Gate::Cgroup.number()),
         );
     }
-    if !(requested.cgroup.unified && starts_outside(requested)) {
-        settle_affinity(steps, requested);
-    }
+    settle_affinity(steps, requested);
 }
 
 /// The affinity once the process is in its cgroup: the final one, or all CPUs of the cgroup instead of what was inherited
 /// from the caller.
-pub(super) fn settle_affinity(steps: &mut Steps, requested: &Requested<'_>) {
+fn settle_affinity(steps: &mut Steps, requested: &Requested<'_>) {
     match (requested.initial_cpus(), requested.final_cpus()) {
         (_, Some(cpus)) => steps.push("set the final CPU affinity", Op::Affinity(Some(mask(cpus)))),
         (Some(_), None) => {}

@@ -25,13 +25,7 @@ const CLONE_PARENT: u64 = 0x8000;
 const CLONE_PIDFD: u64 = 0x1000;
 
 /// Whether a process with this filter on can still start the second stage, and that one its session.
-///
-/// `into_cgroup` asks for a clone that only `clone3(2)` can make.
-pub(super) fn lets_second_stage_start(
-    filter: &Filter,
-    into_cgroup: bool,
-    with_terminal: bool,
-) -> bool {
+pub(super) fn lets_second_stage_start(filter: &Filter, with_terminal: bool) -> bool {
     let Some(native) = Architecture::native() else {
         return false;
     };
@@ -48,7 +42,7 @@ pub(super) fn lets_second_stage_start(
     let clones = match answer(libc::SYS_clone3, [0, 88, 0, 0, 0, 0]) {
         Some(Answer::Allowed) => true,
         // The stub then tries the older call.
-        Some(Answer::Errno(libc::ENOSYS | libc::EPERM)) if !into_cgroup => {
+        Some(Answer::Errno(libc::ENOSYS | libc::EPERM)) => {
             allowed(libc::SYS_clone, [CLONE_PARENT | CLONE_PIDFD, 0, 0, 0, 0, 0])
         }
         _ => false,

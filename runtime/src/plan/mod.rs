@@ -118,7 +118,6 @@ pub fn init(request: &InitRequest<'_>) -> Result<BuiltPlan> {
         selinux,
         apparmor: None,
         terminal,
-        cgroup: None,
     };
     tail::finish(&mut steps, &requested, environment, layout.birth, pending)?;
     steps.build(cgroup::born_inside(&requested), layout.birth != Birth::None)
@@ -140,8 +139,6 @@ pub fn exec(request: &ExecRequest<'_>) -> Result<BuiltPlan> {
     namespaces::name(&mut steps, namespaces::STAGE_NAME);
     namespaces::oom_score_adj(&mut steps, &requested)?;
     cgroup::place(&mut steps, &requested);
-    let born_in = (requested.cgroup.unified && cgroup::starts_outside(&requested))
-        .then(|| steps.input(Input::CgroupDirectory));
     let apparmor = labels::open_apparmor(&mut steps, &requested, &proc)?;
     let selinux = labels::open_selinux(&mut steps, &requested, &proc)?;
     let keycreate = labels::open_keycreate(&mut steps, &requested, &proc)?;
@@ -163,7 +160,6 @@ pub fn exec(request: &ExecRequest<'_>) -> Result<BuiltPlan> {
         selinux,
         apparmor,
         terminal,
-        cgroup: born_in,
     };
     tail::finish(&mut steps, &requested, environment, Birth::Late, pending)?;
     steps.build(cgroup::born_inside(&requested), true)

@@ -164,7 +164,7 @@ pub(super) fn enter(
                  CAP_SYS_PTRACE can look into the init process while it prepares the container",
             );
         }
-        second_stage(steps, None);
+        second_stage(steps);
     }
     Ok(pid_namespace)
 }
@@ -192,8 +192,10 @@ pub(super) fn setgroups_denied(requested: &Requested<'_>) -> bool {
 }
 
 /// Clones the stub: the child goes on with the next step.
-pub(super) fn second_stage(steps: &mut Steps, cgroup: Option<Slot>) {
-    steps.push("start the second stage", Op::SecondStage { cgroup });
+pub(super) fn second_stage(steps: &mut Steps) {
+    // In the cgroup of the first, which is the right one by now.
+    let op = Op::SecondStage { cgroup: None };
+    steps.push("start the second stage", op);
     name(steps, FINAL_NAME);
 }
 

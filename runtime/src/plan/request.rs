@@ -53,9 +53,9 @@ pub struct ExecRequest<'a> {
 /// How a process gets into its cgroup.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CgroupPlacement {
-    /// There is a cgroup v2 directory to be born in (`CLONE_INTO_CGROUP`). The plan decides which clone carries the flag:
-    /// the host's ([`BuiltPlan::spawn_into_cgroup`](super::BuiltPlan::spawn_into_cgroup)) or, for an exec that must start
-    /// outside, the stub's (input [`Input::CgroupDirectory`](super::Input::CgroupDirectory)).
+    /// There is a cgroup v2 directory to be born in: the host's clone carries `CLONE_INTO_CGROUP`
+    /// ([`BuiltPlan::spawn_into_cgroup`](super::BuiltPlan::spawn_into_cgroup)). An exec that must start outside is placed
+    /// at [`Gate::Cgroup`](super::Gate::Cgroup) instead.
     pub unified: bool,
     /// v1 controllers whose `tasks` file the process writes `0` to; each becomes an input
     /// [`Input::CgroupTasks`](super::Input::CgroupTasks).

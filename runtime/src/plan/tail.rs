@@ -8,7 +8,7 @@ use super::environment::Environment;
 use super::namespaces::{Birth, second_stage};
 use super::requested::Requested;
 use super::steps::{Steps, c_string};
-use super::{Input, attributes, cgroup, filter, hooks, identity, labels, terminal};
+use super::{Input, attributes, filter, hooks, identity, labels, terminal};
 use crate::{Error, Result};
 
 /// What was opened before and is used up here.
@@ -20,8 +20,6 @@ pub(super) struct Pending {
     pub(super) apparmor: Option<Slot>,
     /// The terminal that is not yet the controlling one.
     pub(super) terminal: Option<Slot>,
-    /// The directory that the second stage is born in.
-    pub(super) cgroup: Option<Slot>,
 }
 
 /// The steps from ready to the end.
@@ -51,12 +49,7 @@ pub(super) fn finish(
     let postponed = !restricted
         && birth == Birth::Late
         && requested.filter.is_some_and(|filter| {
-            ready_late
-                || !filter::lets_second_stage_start(
-                    filter,
-                    pending.cgroup.is_some(),
-                    pending.terminal.is_some(),
-                )
+            ready_late || !filter::lets_second_stage_start(filter, pending.terminal.is_some())
         });
     if !restricted && !postponed {
         filter::load(steps, requested);
@@ -73,11 +66,7 @@ pub(super) fn finish(
     labels::write_apparmor(steps, requested, pending.apparmor)?;
     steps.push(format!("exec: {name:?}"), Op::Lookup(candidates));
     if birth == Birth::Late {
-        second_stage(steps, pending.cgroup);
-        if let Some(cgroup) = pending.cgroup {
-            steps.close(cgroup);
-            cgroup::settle_affinity(steps, requested);
-        }
+        second_stage(steps);
         steps.push("start a session", Op::NewSession);
         terminal::control(steps, pending.terminal);
         if ready_late {

@@ -148,7 +148,6 @@ impl Bundle {
                     Input::CgroupTasks(path) => {
                         OpenOptions::new().write(true).open(path).unwrap().into()
                     }
-                    other => panic!("{other}"),
                 };
                 (*slot, fd)
             })

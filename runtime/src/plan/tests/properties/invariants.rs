@@ -364,16 +364,10 @@ pub(super) fn placements_are_made(case: &Case, built: &BuiltPlan) -> Result<(), 
         })
         .collect();
     prop_assert_eq!(tasks, case.cgroup.tasks.iter().collect::<Vec<_>>());
-    prop_assert_eq!(
-        count(&built.plan, |op| matches!(op, Op::AskGate(1))),
-        usize::from(case.cgroup.gate)
-    );
-    let born_by_stub = built
-        .inputs
-        .iter()
-        .any(|(_, input)| *input == Input::CgroupDirectory);
-    prop_assert_eq!(built.spawn_into_cgroup || born_by_stub, case.cgroup.unified);
-    prop_assert!(!(built.spawn_into_cgroup && born_by_stub));
+    let gates = count(&built.plan, |op| matches!(op, Op::AskGate(1)));
+    let outside = case.cgroup.unified && !built.spawn_into_cgroup;
+    prop_assert_eq!(gates, usize::from(case.cgroup.gate || outside));
+    prop_assert!(!built.spawn_into_cgroup || case.cgroup.unified);
     for (slot, input) in &built.inputs {
         prop_assert!(
             ops(&built.plan)

@@ -150,20 +150,18 @@ fn the_initial_affinity_of_an_exec_applies_outside_of_the_cgroup() {
     });
     let built = case.exec().unwrap();
     assert!(!built.spawn_into_cgroup);
-    assert!(
-        built
-            .inputs
-            .iter()
-            .any(|(_, input)| *input == Input::CgroupDirectory)
-    );
+    let gate = Op::AskGate(Gate::Cgroup.number());
+    let placed = position(&built.plan, |op| *op == gate).unwrap();
     let masks: Vec<&Op> = ops(&built.plan)
         .into_iter()
         .filter(|op| matches!(op, Op::Affinity(_)))
         .collect();
     let mask = |word: u64| Op::Affinity(Some(word.to_ne_bytes().to_vec()));
     assert_eq!(masks, [&mask(1), &mask(2)]);
-    let birth = position(&built.plan, |op| matches!(op, Op::SecondStage { .. })).unwrap();
-    assert!(birth < named(&built.plan, "set the final CPU affinity"));
+    assert!(named(&built.plan, "set the initial CPU affinity") < placed);
+    assert!(placed < named(&built.plan, "set the final CPU affinity"));
+    let joined = position(&built.plan, |op| matches!(op, Op::JoinProcess { .. })).unwrap();
+    assert!(placed < joined);
     // An init has no affinity of its own: what it inherited is taken off.
     let plan = case.init().unwrap().plan;
     assert_eq!(

@@ -90,10 +90,6 @@ fn an_exec_is_filtered_before_its_birth_unless_the_filter_forbids_the_birth() {
     // The older call will do, where the newer one is said not to exist.
     case.filter = Some(refusing(&[(libc::SYS_clone3, libc::ENOSYS)]));
     assert_eq!(order(&case), (true, vec![wanted]));
-    // But it cannot give birth inside of a cgroup.
-    case.cgroup.outside = true;
-    assert_eq!(order(&case), (false, vec![wanted | admin, wanted]));
-    case.cgroup.outside = false;
     for call in [libc::SYS_clone3, libc::SYS_setsid] {
         case.filter = Some(refusing(&[(call, libc::EACCES)]));
         assert_eq!(order(&case), (false, vec![wanted | admin, wanted]));
