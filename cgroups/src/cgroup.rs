@@ -8,8 +8,10 @@ use std::{
 use crate::{
     Applied, Error, ErrorKind, FreezerState, Hierarchy, HierarchyMount, Resources, Result, Stats,
     dir::Dir,
-    events::{OomEvents, PressureEvents, PressureLevel},
-    kill, tree, v1, v2,
+    events::{OomEvents, PressureEvents, PressureLevel, PressureTrigger},
+    kill,
+    stats::Controllers,
+    tree, v1, v2,
 };
 
 #[cfg(feature = "systemd")]
@@ -213,9 +215,17 @@ impl Cgroup {
     /// [`ErrorKind::Parse`] when a file is not in its documented format, [`ErrorKind::Io`]. On
     /// cgroup v2 rootless callers get what could be read.
     pub fn stats(&self) -> Result<Stats> {
+        self.stats_of(Controllers::ALL)
+    }
+
+    /// As [`stats`](Self::stats), of some controllers only: the files of the others are not read.
+    ///
+    /// # Errors
+    /// As [`stats`](Self::stats).
+    pub fn stats_of(&self, wanted: Controllers) -> Result<Stats> {
         match &self.driver {
-            Driver::V2(group) => group.stats(&self.hierarchy, self.rootless),
-            Driver::V1(group) => group.stats(&self.hierarchy, self.rootless),
+            Driver::V2(group) => group.stats(&self.hierarchy, wanted, self.rootless),
+            Driver::V1(group) => group.stats(&self.hierarchy, wanted, self.rootless),
         }
     }
 
@@ -403,19 +413,40 @@ impl Cgroup {
         }
     }
 
-    /// Asks to be told when memory is under pressure. cgroup v1 only; on v2 a program can write a
-    /// trigger to `memory.pressure` itself (`Documentation/accounting/psi.rst`).
+    /// Asks to be told when memory is under pressure: of the kernel's own levels on cgroup v1, and
+    /// on v2 by a [trigger](PressureTrigger#impl-From<PressureLevel>-for-PressureTrigger) that
+    /// stands for the level.
     ///
     /// # Errors
-    /// [`ErrorKind::Unsupported`] on cgroup v2, else as [`oom_events`](Self::oom_events).
+    /// As [`oom_events`](Self::oom_events) on cgroup v1, as
+    /// [`pressure_trigger`](Self::pressure_trigger) on v2.
     pub fn pressure_events(&self, level: PressureLevel) -> Result<PressureEvents> {
         match &self.driver {
-            Driver::V2(_) => Err(Error::new(
-                ErrorKind::Unsupported,
-                "memory pressure notification is not implemented on cgroup v2",
-            )),
+            Driver::V2(_) => self.pressure_trigger(&level.into()),
             Driver::V1(group) => PressureEvents::v1(self.v1_memory(group)?, level),
         }
+    }
+
+    /// Asks to be told when tasks wait too long for a resource: pressure stall information of
+    /// cgroup v2 (Linux 5.2), also on a hybrid machine. It needs no controller.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unsupported`] on plain cgroup v1, and when the kernel was built or booted
+    /// without pressure stall information. [`ErrorKind::NotFound`] when the cgroup is gone.
+    /// [`ErrorKind::Io`] when the kernel does not take the trigger: `EINVAL` for times out of
+    /// range, `EPERM` for a window that takes `CAP_SYS_RESOURCE`.
+    pub fn pressure_trigger(&self, trigger: &PressureTrigger) -> Result<PressureEvents> {
+        let dir = match &self.driver {
+            Driver::V2(group) => Some(group.dir(&self.hierarchy)?),
+            Driver::V1(group) => group.unified_dir(&self.hierarchy)?,
+        };
+        let dir = dir.ok_or_else(|| {
+            Error::new(
+                ErrorKind::Unsupported,
+                "pressure stall information needs cgroup v2",
+            )
+        })?;
+        PressureEvents::psi(dir, trigger)
     }
 
     fn v1_memory<'a>(&self, group: &'a v1::Group) -> Result<&'a Dir> {

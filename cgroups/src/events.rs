@@ -1,4 +1,4 @@
-//! Being told that memory ran out, or is running out.
+//! Being told that memory ran out, or that tasks wait for it, for processors or for block I/O.
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
@@ -9,6 +9,11 @@ use rustix::{
 };
 
 use crate::{Error, ErrorKind, Result, dir::Dir, values::value_of};
+
+mod psi;
+
+use psi::Psi;
+pub use psi::{PressureResource, PressureTrigger};
 
 /// What an [`OomEvents`] or [`PressureEvents`] stream says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -29,14 +34,17 @@ pub struct OomEvents {
     source: Source,
 }
 
-/// A stream of memory pressure events; from
-/// [`Cgroup::pressure_events`](crate::Cgroup::pressure_events).
+/// A stream of pressure events; from [`Cgroup::pressure_events`](crate::Cgroup::pressure_events)
+/// and [`Cgroup::pressure_trigger`](crate::Cgroup::pressure_trigger).
+///
+/// It is a file descriptor that polls readable when there is something to [`read`](Self::read).
 #[derive(Debug)]
 pub struct PressureEvents {
     source: Source,
 }
 
-/// How much pressure on memory is worth an event (cgroup-v1/memory.rst, "Memory Pressure").
+/// How much pressure on memory is worth an event (cgroup-v1/memory.rst, "Memory Pressure"). For
+/// cgroup v2 see [`PressureTrigger`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum PressureLevel {
     /// Memory is being reclaimed for new allocations.
@@ -68,54 +76,78 @@ impl std::str::FromStr for PressureLevel {
 enum Source {
     V1(V1),
     V2(V2),
+    Psi(Psi),
 }
 
-macro_rules! stream {
-    ($name:ident) => {
-        impl $name {
-            /// Takes what has happened since the last call, without waiting.
-            ///
-            /// # Errors
-            /// [`ErrorKind::Io`] when the kernel does not let the descriptor be read.
-            pub fn read(&mut self) -> Result<Option<Event>> {
-                match &mut self.source {
-                    Source::V1(source) => source.read(),
-                    Source::V2(source) => source.read(),
-                }
-            }
+impl Source {
+    fn read(&mut self) -> Result<Option<Event>> {
+        match self {
+            Self::V1(source) => source.read(),
+            Self::V2(source) => source.read(),
+            Self::Psi(source) => Ok(Some(source.read())),
+        }
+    }
 
-            /// Waits until something happens.
-            ///
-            /// # Errors
-            /// As [`read`](Self::read).
-            pub fn wait(&mut self) -> Result<Event> {
-                loop {
-                    if let Some(event) = self.read()? {
-                        return Ok(event);
-                    }
-                    match poll(&mut [PollFd::new(self, PollFlags::IN)], None) {
-                        Ok(_) | Err(Errno::INTR) => {}
-                        Err(errno) => return Err(Error::io("poll", "", errno)),
-                    }
-                }
+    fn wait(&mut self) -> Result<Event> {
+        let pending = match self {
+            Self::Psi(source) => source.pending(),
+            Self::V1(_) | Self::V2(_) => self.read()?,
+        };
+        if let Some(event) = pending {
+            return Ok(event);
+        }
+        loop {
+            match poll(&mut [PollFd::new(self, PollFlags::IN)], None) {
+                Ok(_) => {}
+                Err(Errno::INTR) => continue,
+                Err(errno) => return Err(Error::io("poll", "", errno)),
+            }
+            if let Some(event) = self.read()? {
+                return Ok(event);
             }
         }
-
-        impl AsFd for $name {
-            fn as_fd(&self) -> BorrowedFd<'_> {
-                match &self.source {
-                    Source::V1(source) => source.eventfd.as_fd(),
-                    Source::V2(source) => source.inotify.as_fd(),
-                }
-            }
-        }
-    };
+    }
 }
 
-stream!(OomEvents);
-stream!(PressureEvents);
+impl AsFd for Source {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Self::V1(source) => source.eventfd.as_fd(),
+            Self::V2(source) => source.inotify.as_fd(),
+            Self::Psi(source) => source.epoll.as_fd(),
+        }
+    }
+}
+
+impl AsFd for OomEvents {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.source.as_fd()
+    }
+}
+
+impl AsFd for PressureEvents {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.source.as_fd()
+    }
+}
 
 impl OomEvents {
+    /// Takes what has happened since the last call, without waiting.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Io`] when the kernel does not let the descriptor be read.
+    pub fn read(&mut self) -> Result<Option<Event>> {
+        self.source.read()
+    }
+
+    /// Waits until something happens.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub fn wait(&mut self) -> Result<Event> {
+        self.source.wait()
+    }
+
     pub(crate) fn v1(memory: &Dir) -> Result<Self> {
         let source = Source::V1(V1::new(memory, "memory.oom_control", "")?);
         Ok(Self { source })
@@ -128,6 +160,30 @@ impl OomEvents {
 }
 
 impl PressureEvents {
+    /// Takes what the descriptor has polled readable for. `None` when that was a false alarm.
+    ///
+    /// To be called after such a poll only: of a [trigger](PressureTrigger) the kernel tells each
+    /// event to one poll, and forgets it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Io`] when the kernel does not let the descriptor be read.
+    pub fn read(&mut self) -> Result<Option<Event>> {
+        self.source.read()
+    }
+
+    /// Waits until something happens.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub fn wait(&mut self) -> Result<Event> {
+        self.source.wait()
+    }
+
+    pub(crate) fn psi(dir: &Dir, trigger: &PressureTrigger) -> Result<Self> {
+        let source = Source::Psi(Psi::new(dir, trigger)?);
+        Ok(Self { source })
+    }
+
     pub(crate) fn v1(memory: &Dir, level: PressureLevel) -> Result<Self> {
         let level = match level {
             PressureLevel::Low => "low",

@@ -2,6 +2,10 @@
 
 use std::collections::BTreeMap;
 
+mod controllers;
+
+pub use controllers::Controllers;
+
 /// Everything the controllers count for a cgroup.
 ///
 /// With feature `serde` the JSON is the `data` of `events --stats`: `cpu`, `cpuset`, `memory`,
@@ -25,7 +29,7 @@ pub struct Stats {
     /// RDMA devices.
     #[cfg_attr(feature = "serde", serde(skip))]
     pub rdma: Rdma,
-    /// The miscellaneous controller, by resource name (cgroup v2 only).
+    /// The miscellaneous controller, by resource name.
     #[cfg_attr(feature = "serde", serde(skip))]
     pub misc: BTreeMap<String, Misc>,
 }

@@ -17,6 +17,7 @@ use crate::{
     hierarchy::V1,
     remove,
     slot::{Slot, unmake},
+    stats::Controllers,
     tree,
     values::value_of,
 };
@@ -329,14 +330,19 @@ impl Group {
         }
     }
 
-    pub(crate) fn stats(&self, hierarchy: &Hierarchy, rootless: bool) -> Result<Stats> {
+    pub(crate) fn stats(
+        &self,
+        hierarchy: &Hierarchy,
+        wanted: Controllers,
+        rootless: bool,
+    ) -> Result<Stats> {
         let mut stats = Stats::default();
         for member in &self.members {
             let Some(dir) = member.slot.dir_if_present(hierarchy)? else {
                 continue;
             };
             for controller in &member.controllers {
-                match stats::read(dir, controller, &mut stats) {
+                match stats::read(dir, controller, wanted, &mut stats) {
                     Err(error) if rootless => log::debug!("{error}"),
                     done => done?,
                 }

@@ -11,6 +11,7 @@ use crate::{
     dir::{Below, Dir},
     freezer, remove,
     slot::{Slot, unmake},
+    stats::Controllers,
     tree,
     values::value_of,
 };
@@ -160,12 +161,17 @@ impl Group {
         set::set(dir, resources, attachment, rootless)
     }
 
-    pub(crate) fn stats(&self, hierarchy: &Hierarchy, rootless: bool) -> Result<Stats> {
+    pub(crate) fn stats(
+        &self,
+        hierarchy: &Hierarchy,
+        wanted: Controllers,
+        rootless: bool,
+    ) -> Result<Stats> {
         if self.denied {
             return Ok(Stats::default());
         }
         let is_root = self.slot.relative().as_os_str().is_empty();
-        stats::read(self.dir(hierarchy)?, is_root, rootless)
+        stats::read(self.dir(hierarchy)?, wanted, is_root, rootless)
     }
 
     pub(crate) fn freeze(&self, hierarchy: &Hierarchy, state: FreezerState) -> Result<()> {

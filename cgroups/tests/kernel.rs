@@ -19,7 +19,8 @@ use std::{
 
 use cofferdam_cgroups::{
     Cgroup, CgroupSpec, ErrorKind, FreezerState, Hierarchy, Mode, Resources,
-    events::{Event, PressureLevel},
+    events::{Event, PressureLevel, PressureResource, PressureTrigger},
+    stats::Controllers,
 };
 use devices::{Access, Kind, Rule};
 
@@ -646,8 +647,6 @@ fn out_of_memory_on_v2() {
     assert_eq!(stats.memory.usage.limit, 8 << 20);
     assert!(stats.memory.usage.max > 4 << 20);
     assert!(stats.cpu.usage.total > 0 && stats.pids.current == 1);
-    let error = cgroup.pressure_events(PressureLevel::Low).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Unsupported);
     let update = Resources {
         memory: Some(1),
         memory_check_before_update: true,
@@ -758,6 +757,52 @@ fn out_of_memory_on_v1() {
     cgroup.delete(BUDGET).unwrap();
     while events.wait().unwrap() != Event::Ended {}
     while pressure.wait().unwrap() != Event::Ended {}
+}
+
+#[test]
+fn tasks_that_wait_for_a_processor_are_told_of() {
+    let test = "tasks_that_wait_for_a_processor_are_told_of";
+    if !is_root() {
+        println!("skipped {test}: needs root");
+        return;
+    }
+    let hierarchy = Hierarchy::system().unwrap();
+    let cgroup = scratch(&hierarchy, &Resources::default());
+    let trigger = PressureTrigger {
+        resource: PressureResource::Cpu,
+        all_tasks: false,
+        stall: Duration::from_millis(1),
+        window: Duration::from_secs(2),
+    };
+    let mut events = match cgroup.pressure_trigger(&trigger) {
+        Err(error) if error.kind() == ErrorKind::Unsupported => {
+            println!("skipped {test}: {error}");
+            return;
+        }
+        events => events.unwrap(),
+    };
+    let wrong = PressureTrigger {
+        window: Duration::from_millis(1),
+        ..trigger
+    };
+    let error = cgroup.pressure_trigger(&wrong).unwrap_err();
+    assert_eq!(error.errno(), Some(libc::EINVAL));
+    // More of them than there are processors.
+    let count = std::thread::available_parallelism().unwrap().get() + 1;
+    let busy: Vec<_> = (0..count)
+        .map(|_| Sleeper::run("while :; do :; done", Stdio::null()))
+        .collect();
+    for process in &busy {
+        cgroup.add(process.pid()).unwrap();
+    }
+    assert_eq!(events.wait().unwrap(), Event::Happened);
+    let psi = cgroup.stats_of(Controllers::CPU).unwrap().cpu.psi.unwrap();
+    assert!(psi.some.total > 1000);
+    assert_eq!(cgroup.stats_of(Controllers::PIDS).unwrap().cpu.psi, None);
+    drop(busy);
+    cgroup.delete(BUDGET).unwrap();
+    while events.wait().unwrap() != Event::Ended {}
+    assert_eq!(events.wait().unwrap(), Event::Ended);
 }
 
 #[test]

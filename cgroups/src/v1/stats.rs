@@ -2,31 +2,41 @@
 
 use std::path::PathBuf;
 
+use super::UNIFIED;
 use crate::{
     Result, Stats,
     dir::Dir,
     hugepages,
     stats::{
-        Blkio, BlkioEntry, Cpuset, Hugetlb, Memory, MemoryEntry, NumaCount, NumaPages, NumaStats,
-        Pids,
+        Blkio, BlkioEntry, Controllers, Cpuset, Hugetlb, Memory, MemoryEntry, NumaCount, NumaPages,
+        NumaStats, Pids,
     },
+    v2,
     values::{key_values, list, read_unsigned_if_present, unparsable, unsigned},
 };
 
 /// The unit of `cpuacct.stat` in nanoseconds: `USER_HZ` is 100 on every architecture we know.
 const TICK: u64 = 10_000_000;
 
-/// Adds the numbers of one controller. Files that are not there count nothing.
-pub(crate) fn read(dir: &Dir, controller: &str, stats: &mut Stats) -> Result<()> {
+/// Adds the numbers of one controller, if it is wanted. Files that are not there count nothing.
+pub(crate) fn read(
+    dir: &Dir,
+    controller: &str,
+    wanted: Controllers,
+    stats: &mut Stats,
+) -> Result<()> {
+    let asked = |controller| wanted.contains(controller);
     match controller {
-        "cpuset" => cpuset(dir, &mut stats.cpuset),
-        "memory" => memory(dir, &mut stats.memory),
-        "cpu" => cpu(dir, stats),
-        "cpuacct" => cpuacct(dir, stats),
-        "pids" => pids(dir, &mut stats.pids),
-        "blkio" => blkio(dir, &mut stats.blkio),
-        "hugetlb" => hugetlb(dir, stats),
-        "rdma" => crate::v2::stats::rdma(dir, &mut stats.rdma),
+        "cpuset" if asked(Controllers::CPUSET) => cpuset(dir, &mut stats.cpuset),
+        "memory" if asked(Controllers::MEMORY) => memory(dir, &mut stats.memory),
+        "cpu" if asked(Controllers::CPU) => cpu(dir, stats),
+        "cpuacct" if asked(Controllers::CPU) => cpuacct(dir, stats),
+        "pids" if asked(Controllers::PIDS) => pids(dir, &mut stats.pids),
+        "blkio" if asked(Controllers::IO) => blkio(dir, &mut stats.blkio),
+        "hugetlb" if asked(Controllers::HUGETLB) => hugetlb(dir, stats),
+        "rdma" if asked(Controllers::RDMA) => v2::stats::rdma(dir, &mut stats.rdma),
+        "misc" if asked(Controllers::MISC) => v2::stats::misc(dir, &mut stats.misc),
+        UNIFIED => v2::stats::pressure(dir, wanted, stats),
         _ => Ok(()),
     }
 }

@@ -7,42 +7,71 @@ use crate::{
     dir::Dir,
     hugepages,
     stats::{
-        Blkio, BlkioEntry, Hugetlb, Memory, MemoryEntry, Misc, Pids, Psi, PsiLine, Rdma, RdmaEntry,
+        Blkio, BlkioEntry, Controllers, Hugetlb, Memory, MemoryEntry, Misc, Pids, Psi, PsiLine,
+        Rdma, RdmaEntry,
     },
     values::{key_values, read_unsigned, read_unsigned_if_present, unparsable, value_of},
 };
 
 /// Reads everything. A controller that is not there counts nothing; of other failures the first one
 /// is returned, unless the caller is rootless.
-pub(crate) fn read(dir: &Dir, is_root: bool, rootless: bool) -> Result<Stats> {
+pub(crate) fn read(dir: &Dir, wanted: Controllers, is_root: bool, rootless: bool) -> Result<Stats> {
     let mut stats = Stats::default();
     let mut failed = None;
-    let mut keep = |result: Result<()>| {
-        if let Err(error) = result
+    let mut keep = |controller: Controllers, read: &mut dyn FnMut(&mut Stats) -> Result<()>| {
+        if wanted.contains(controller)
+            && let Err(error) = read(&mut stats)
             && !error.is_not_found()
         {
             log::debug!("{error}");
             failed.get_or_insert(error);
         }
     };
-    keep(pids(dir, &mut stats));
-    keep(memory(dir, is_root, &mut stats.memory));
-    keep(io(dir, &mut stats.blkio));
-    keep(cpu(dir, &mut stats));
-    for (file, slot) in [
-        ("cpu.pressure", &mut stats.cpu.psi),
-        ("memory.pressure", &mut stats.memory.psi),
-        ("io.pressure", &mut stats.blkio.psi),
-    ] {
-        keep(psi(dir, file).map(|read| *slot = read));
+    keep(Controllers::PIDS, &mut |stats| pids(dir, stats));
+    keep(Controllers::MEMORY, &mut |stats| {
+        memory(dir, is_root, &mut stats.memory)
+    });
+    keep(Controllers::IO, &mut |stats| io(dir, &mut stats.blkio));
+    keep(Controllers::CPU, &mut |stats| cpu(dir, stats));
+    for pressure in PRESSURES {
+        keep(pressure.0, &mut |stats| pressure_of(dir, pressure, stats));
     }
-    keep(hugetlb(dir, &mut stats));
-    keep(rdma(dir, &mut stats.rdma));
-    keep(misc(dir, &mut stats.misc));
+    keep(Controllers::HUGETLB, &mut |stats| hugetlb(dir, stats));
+    keep(Controllers::RDMA, &mut |stats| rdma(dir, &mut stats.rdma));
+    keep(Controllers::MISC, &mut |stats| misc(dir, &mut stats.misc));
     match failed {
         Some(error) if !rootless => Err(error),
         _ => Ok(stats),
     }
+}
+
+/// A file with pressure stall information, and where it goes.
+type Pressure = (
+    Controllers,
+    &'static str,
+    fn(&mut Stats) -> &mut Option<Psi>,
+);
+
+const PRESSURES: [Pressure; 3] = [
+    (Controllers::CPU, "cpu.pressure", |stats| &mut stats.cpu.psi),
+    (Controllers::MEMORY, "memory.pressure", |stats| {
+        &mut stats.memory.psi
+    }),
+    (Controllers::IO, "io.pressure", |stats| &mut stats.blkio.psi),
+];
+
+fn pressure_of(dir: &Dir, (_, file, slot): Pressure, stats: &mut Stats) -> Result<()> {
+    *slot(stats) = psi(dir, file)?;
+    Ok(())
+}
+
+/// Pressure alone: all that the cgroup v2 side of a hybrid machine can add to the numbers of
+/// cgroup v1. It needs no controller.
+pub(crate) fn pressure(dir: &Dir, wanted: Controllers, stats: &mut Stats) -> Result<()> {
+    let mut wanted = PRESSURES
+        .into_iter()
+        .filter(|pressure| wanted.contains(pressure.0));
+    wanted.try_for_each(|pressure| pressure_of(dir, pressure, stats))
 }
 
 fn place(dir: &Dir, name: &str) -> PathBuf {
@@ -310,7 +339,7 @@ pub(crate) fn rdma(dir: &Dir, rdma: &mut Rdma) -> Result<()> {
     Ok(())
 }
 
-fn misc(dir: &Dir, misc: &mut BTreeMap<String, Misc>) -> Result<()> {
+pub(crate) fn misc(dir: &Dir, misc: &mut BTreeMap<String, Misc>) -> Result<()> {
     for file in ["misc.current", "misc.events"] {
         let Some(text) = dir.read_if_present(file)? else {
             continue;
