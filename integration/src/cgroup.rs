@@ -45,9 +45,12 @@ pub fn mounts() -> Vec<PathBuf> {
         .collect()
 }
 
-/// The directories that a cgroup path has in all hierarchies, those that exist.
+/// The directories that a cgroup path has in all hierarchies, those that exist. The root is nobody's.
 pub fn directories(path: &str) -> Vec<PathBuf> {
     let relative = path.trim_start_matches('/');
+    if relative.is_empty() {
+        return Vec::new();
+    }
     mounts()
         .into_iter()
         .map(|mount| mount.join(relative))

@@ -44,6 +44,9 @@ pub fn find(marks: &Marks<'_>) -> BTreeSet<String> {
 /// The processes in a cgroup of this path, whatever the hierarchy.
 fn processes(path: &str) -> Vec<String> {
     let mut found = Vec::new();
+    if path.is_empty() {
+        return found;
+    }
     for entry in fs::read_dir("/proc").expect("read /proc").flatten() {
         let directory = entry.path();
         // A process may end while it is looked at.

@@ -22,4 +22,5 @@ mod output;
 mod reference;
 mod refusals;
 mod signals;
+mod systemd;
 mod unified;
