@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use crate::bundle::Bundle;
 use crate::leftovers::{self, Marks};
 use crate::limited::{Limited, Output};
+use crate::ordinary_user::OrdinaryUser;
 use crate::program;
 
 /// A state root, a bundle and an id that no other test has.
@@ -21,6 +22,8 @@ pub struct Case {
     pub id: String,
     /// The program under test.
     pub program: PathBuf,
+    /// As whom commands run, if not as the user of the test.
+    pub user: Option<OrdinaryUser>,
     root: tempfile::TempDir,
     finished: bool,
 }
@@ -47,9 +50,29 @@ impl Case {
             bundle,
             id,
             program,
+            user: None,
             root,
             finished: false,
         }
+    }
+
+    /// A case of an ordinary user: bundle and state root are that user's, and the configuration is the one that
+    /// `spec --rootless` writes for it, without a terminal, running `/bin/true`.
+    #[track_caller]
+    pub fn rootless() -> Self {
+        let mut case = Self::new();
+        let user = OrdinaryUser::new(&case.program);
+        case.program = user.program().to_owned();
+        case.user = Some(user);
+        let template = case.bundle.path().join("template");
+        std::fs::create_dir(&template).expect("mkdir");
+        let path = template.to_str().expect("a path of this test");
+        let _ = case.call(&["spec", "--rootless", "--bundle", path]).ok();
+        let text = std::fs::read(template.join("config.json")).expect("read the template");
+        case.bundle.config = serde_json::from_slice(&text).expect("JSON");
+        case.bundle.config["process"]["terminal"] = json!(false);
+        case.bundle.args(&["/bin/true"]);
+        case
     }
 
     /// The state root.
@@ -59,20 +82,43 @@ impl Case {
 
     /// The cgroup of the container.
     pub fn cgroup(&self) -> String {
+        // Without a path the id is it.
         self.bundle.config["linux"]["cgroupsPath"]
             .as_str()
-            .unwrap_or_default()
-            .to_owned()
+            .map_or_else(|| format!("/{}", self.id), str::to_owned)
     }
 
     /// A command line of the program under test, with the state root of this case, in the bundle directory.
     pub fn command(&self, arguments: &[&str]) -> Limited {
-        self.bundle.write();
-        let mut line: Vec<OsString> = vec!["--root".into(), self.root().into()];
-        line.extend(arguments.iter().map(OsString::from));
-        Limited::new(&self.program)
+        let root = self.root().to_string_lossy();
+        self.bare_command(&[&["--root", &*root], arguments].concat())
+    }
+
+    /// The same with the state root that the program takes when none is named.
+    pub fn bare_command(&self, arguments: &[&str]) -> Limited {
+        self.hand_over();
+        let mut line = self.line(arguments).into_iter();
+        Limited::new(line.next().expect("a program"))
             .args(line)
             .directory(self.bundle.path())
+    }
+
+    /// The program under test with arguments, and before it what makes it run as the right user.
+    fn line(&self, arguments: &[&str]) -> Vec<OsString> {
+        let user = self.user.as_ref();
+        let mut line = user.map_or_else(Vec::new, OrdinaryUser::prefix);
+        line.push(self.program.clone().into());
+        line.extend(arguments.iter().map(OsString::from));
+        line
+    }
+
+    /// Writes the bundle and gives it to whom it belongs.
+    fn hand_over(&self) {
+        self.bundle.write();
+        if let Some(user) = &self.user {
+            user.own(self.bundle.path());
+            user.own(self.root());
+        }
     }
 
     /// Runs such a command line.
@@ -107,22 +153,13 @@ impl Case {
     /// A command whose container goes on with the command's own streams: they must not be pipes of this test, whose end
     /// it would then wait for. Standard error is kept in a file.
     pub fn detached(&self, arguments: &[&str]) -> Output {
-        self.bundle.write();
+        self.hand_over();
         let said = self.bundle.path().join("stderr");
-        let line = ["--root".into(), self.root().to_string_lossy().into_owned()];
-        let line: Vec<String> = line
-            .into_iter()
-            .chain(arguments.iter().map(|&argument| argument.to_owned()))
-            .collect();
         let script = r#"out=$1; shift; exec "$@" </dev/null >"$out.out" 2>"$out""#;
-        let mut shell: Vec<OsString> = vec![
-            "-c".into(),
-            script.into(),
-            "sh".into(),
-            said.clone().into(),
-            self.program.clone().into(),
-        ];
-        shell.extend(line.into_iter().map(OsString::from));
+        let mut shell: Vec<OsString> =
+            vec!["-c".into(), script.into(), "sh".into(), said.clone().into()];
+        let root = self.root().to_string_lossy();
+        shell.extend(self.line(&[&["--root", &*root], arguments].concat()));
         let output = Limited::new("/bin/sh")
             .args(shell)
             .directory(self.bundle.path())

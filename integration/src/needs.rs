@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::Write;
 use std::path::Path;
+use std::process::Command;
 
 use crate::{cgroup, program};
 
@@ -27,6 +28,10 @@ pub enum Need {
     Runc,
     /// The `ps` program of procps.
     Ps,
+    /// A user without privileges may make a user namespace.
+    UserNamespaces,
+    /// `newuidmap` and `newgidmap` of the package `uidmap`.
+    Uidmap,
     /// `script` of util-linux, which gives a command a terminal.
     Script,
     /// `dockerd` and `docker`.
@@ -67,6 +72,11 @@ impl Need {
             ),
             Self::Runc => installed("runc"),
             Self::Ps => installed("ps"),
+            Self::UserNamespaces => absent(
+                unprivileged_user_namespaces(),
+                "user namespaces are for root only",
+            ),
+            Self::Uidmap => installed("newuidmap").or_else(|| installed("newgidmap")),
             Self::Script => installed("script"),
             Self::Docker => installed("dockerd").or_else(|| installed("docker")),
             Self::Containerd => installed("containerd").or_else(|| installed("ctr")),
@@ -91,6 +101,16 @@ fn effective_capability(number: u32) -> bool {
         .find_map(|line| line.strip_prefix("CapEff:"))
         .expect("CapEff");
     u64::from_str_radix(set.trim(), 16).is_ok_and(|bits| bits >> number & 1 == 1)
+}
+
+/// Whether an ordinary user may make a user namespace; some distributions forbid it.
+fn unprivileged_user_namespaces() -> bool {
+    let id = crate::ordinary_user::ID;
+    Command::new("setpriv")
+        .args([format!("--reuid={id}"), "--clear-groups".to_owned()])
+        .args(["unshare", "--user", "true"])
+        .output()
+        .is_ok_and(|output| output.status.success())
 }
 
 /// Tells of a skip: on standard error, and in the file that `COFFERDAM_SKIPS` names, from which the summary counts.

@@ -1,7 +1,12 @@
-//! Pid files, passed descriptors, consoles.
+//! Pid files, passed descriptors, consoles, the service manager's sockets.
+
+use std::os::unix::net::UnixDatagram;
+use std::path::PathBuf;
+use std::process::Stdio;
 
 use cofferdam_integration::console::{ConsoleSocket, read_terminal};
-use cofferdam_integration::{Case, Limited, need};
+use cofferdam_integration::limited::{PATIENCE, wait};
+use cofferdam_integration::{Case, Limited, eventually, need};
 use serde_json::json;
 
 #[test]
@@ -101,6 +106,55 @@ fn sockets_of_a_service_manager_are_passed() {
 }
 
 #[test]
+fn readiness_is_passed_to_a_service_manager() {
+    need!(Root, Busybox);
+    for detached in [true, false] {
+        let mut case = Case::new();
+        let script = "echo $NOTIFY_SOCKET > /dev/shm/name; exec sleep 1000";
+        case.bundle.script(script);
+        let path = case.bundle.path().join("manager");
+        let manager = UnixDatagram::bind(&path).unwrap();
+        manager.set_read_timeout(Some(PATIENCE)).unwrap();
+        let flags: &[&str] = if detached { &["--detach"] } else { &[] };
+        let command = case.command(&[&["run"], flags, &[&case.id]].concat());
+        // Detached, it returns when the container is ready: the container's streams are its own.
+        let mut running = command.env("NOTIFY_SOCKET", &path).spawn(Stdio::null());
+        eventually("the container runs", || {
+            let listed = case.call(&["list", "--quiet"]).ok();
+            listed.stdout.trim() == case.id && case.status() == "running"
+        });
+        let root = format!("/proc/{}/root", case.pid());
+        let name = PathBuf::from(format!("{root}/dev/shm/name"));
+        eventually("the program has its environment", || {
+            std::fs::read_to_string(&name).is_ok_and(|text| text == "/run/notify/notify.sock\n")
+        });
+        let inside = UnixDatagram::unbound().unwrap();
+        inside
+            .connect(format!("{root}/run/notify/notify.sock"))
+            .unwrap();
+        // Only readiness is passed on.
+        inside.send(b"STATUS=starting").unwrap();
+        inside.send(b"READY=1\nSTATUS=up").unwrap();
+        let mut buffer = [0; 256];
+        for expected in [
+            "READY=1".to_owned(),
+            format!("MAINPID={}", case.pid()),
+            "BARRIER=1".to_owned(),
+        ] {
+            let length = manager.recv(&mut buffer).unwrap();
+            assert_eq!(String::from_utf8_lossy(&buffer[..length]), expected);
+        }
+        if !detached {
+            let _ = case.call(&["kill", &case.id, "KILL"]).ok();
+        }
+        assert!(wait(&running, PATIENCE), "it still waits");
+        let code = running.wait().unwrap().code();
+        assert_eq!(code, Some(if detached { 0 } else { 137 }));
+        case.delete();
+    }
+}
+
+#[test]
 fn no_descriptor_reaches_a_created_or_running_container() {
     need!(Root, Busybox);
     let mut case = Case::new();
@@ -129,7 +183,7 @@ fn no_descriptor_reaches_a_created_or_running_container() {
     }
     let _ = case.call(&["start", &case.id]).ok();
     case.wait_for_status("running");
-    cofferdam_integration::eventually("the program runs", || {
+    eventually("the program runs", || {
         std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap() == "sleep\n"
     });
     assert_eq!(descriptors(pid).len(), 3, "{:?}", descriptors(pid));
@@ -285,7 +339,7 @@ fn signals_are_forwarded_in_the_foreground() {
     case.bundle
         .script("trap 'exit 33' TERM; touch /dev/shm/ready; while :; do sleep 0.01; done");
     let mut child = case.spawn(&["run", &case.id]);
-    cofferdam_integration::eventually("the trap is set", || {
+    eventually("the trap is set", || {
         case.exec(&["/bin/test", "-e", "/dev/shm/ready"]).code == 0
     });
     rustix::process::kill_process(
@@ -293,10 +347,7 @@ fn signals_are_forwarded_in_the_foreground() {
         rustix::process::Signal::TERM,
     )
     .unwrap();
-    assert!(cofferdam_integration::limited::wait(
-        &child,
-        cofferdam_integration::limited::PATIENCE
-    ));
+    assert!(wait(&child, PATIENCE));
     assert_eq!(child.wait().unwrap().code(), Some(33));
     case.finish();
 }

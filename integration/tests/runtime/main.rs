@@ -21,6 +21,7 @@ mod namespaces;
 mod output;
 mod reference;
 mod refusals;
+mod rootless;
 mod signals;
 mod systemd;
 mod unified;

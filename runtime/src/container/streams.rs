@@ -46,7 +46,13 @@ impl Streams {
                             Some(Uid::from_raw(owner.0)),
                             Some(Gid::from_raw(owner.1)),
                         )
-                        .map_err(|errno| Error::system("change the owner of a pipe", errno))?;
+                        .map_err(|errno| {
+                            let (uid, gid) = owner;
+                            Error::system(
+                                format!("give a pipe to the container's root, {uid}:{gid} outside"),
+                                errno,
+                            )
+                        })?;
                     }
                     *slot = Some(outside);
                     inside

@@ -1,6 +1,6 @@
 //! Working directory, groups, ids and capabilities, in the order that leaves no gap.
 
-use configs::config::{Capabilities, NamespaceType};
+use configs::config::{Capabilities, IdMapError, NamespaceType};
 use nsenter::plan::Op;
 
 use super::namespaces::setgroups_denied;
@@ -61,6 +61,7 @@ pub(super) fn assume(
             return Err(Error::config("process.user: 4294967295 is no id"));
         }
     }
+    mapped(requested)?;
     steps.push(
         "change the owner of the standard streams",
         Op::StdioOwner(process.uid),
@@ -101,6 +102,22 @@ pub(super) fn assume(
 pub(super) const SYS_ADMIN: u64 = 1 << 21;
 /// `CAP_SYS_NICE`: sets a scheduling policy.
 pub(super) const SYS_NICE: u64 = 1 << 23;
+
+/// The user and the group must have ids in the container's user namespace, as far as its maps are known.
+fn mapped(requested: &Requested<'_>) -> Result<()> {
+    let (config, process) = (requested.config, requested.process);
+    for (kind, on_host) in [
+        ("uid", config.host_uid(process.uid)),
+        ("gid", config.host_gid(process.gid)),
+    ] {
+        if let Err(IdMapError::NotMapped { .. }) = on_host {
+            return Err(Error::config(format!(
+                "unable to setup user: cannot set {kind} to unmapped user in user namespace"
+            )));
+        }
+    }
+    Ok(())
+}
 
 /// Supplementary groups: always set, so that none of the caller's survive, except where the kernel has that switched off.
 fn groups(steps: &mut Steps, requested: &Requested<'_>) -> Result<()> {

@@ -1,0 +1,208 @@
+//! Containers of an ordinary user: no privilege is used but what a user namespace gives.
+
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::PermissionsExt;
+
+use cofferdam_integration::console::{ConsoleSocket, read_terminal};
+use cofferdam_integration::ordinary_user::ID;
+use cofferdam_integration::{Case, need};
+use serde_json::{Value, json};
+
+#[test]
+fn the_template_makes_a_container() {
+    need!(Root, Busybox, UserNamespaces);
+    let mut case = Case::rootless();
+    let script =
+        "id -u; cat /proc/self/uid_map /proc/self/setgroups; hostname; cat /proc/1/comm; exit 3";
+    case.bundle.script(script);
+    let output = case.run();
+    assert_eq!(output.code, 3, "{output}");
+    let words: Vec<&str> = output.stdout.split_whitespace().collect();
+    let id = ID.to_string();
+    assert_eq!(words, ["0", "0", &id, "1", "deny", "runc", "sh"]);
+    case.finish();
+}
+
+#[test]
+fn no_new_privileges_are_needed() {
+    need!(Root, Busybox, UserNamespaces);
+    let mut case = Case::rootless();
+    if let Some(user) = &mut case.user {
+        user.restrict();
+    }
+    assert_eq!(
+        case.inside("id -u; grep NoNewPrivs /proc/self/status")
+            .stdout,
+        "0\nNoNewPrivs:\t1\n"
+    );
+    case.finish();
+}
+
+#[test]
+fn the_whole_life() {
+    need!(Root, Busybox, UserNamespaces);
+    let mut case = Case::rootless();
+    case.bundle.args(&["/bin/sleep", "1000"]);
+    case.create();
+    assert_eq!(case.status(), "created");
+    let _ = case.call(&["start", &case.id]).ok();
+    case.wait_for_status("running");
+    let status = std::fs::read_to_string(format!("/proc/{}/status", case.pid())).unwrap();
+    assert!(
+        status.contains(&format!("\nUid:\t{ID}\t{ID}\t{ID}\t{ID}\n")),
+        "{status}"
+    );
+    assert_eq!(case.exec(&["id", "-u"]).ok().stdout, "0\n");
+    assert_eq!(case.exec(&["sh", "-c", "exit 7"]).code, 7);
+    let list = case.call(&["list"]).ok();
+    assert!(list.lines()[1].ends_with("nobody"), "{list}");
+    let _ = case.call(&["kill", &case.id, "KILL"]).ok();
+    case.wait_for_status("stopped");
+    let _ = case.call(&["delete", &case.id]).ok();
+    case.finish();
+}
+
+#[test]
+fn a_terminal() {
+    need!(Root, Busybox, UserNamespaces);
+    let mut case = Case::rootless();
+    case.bundle.config["process"]["terminal"] = json!(true);
+    case.bundle.script("tty; exec sleep 1000");
+    let socket = ConsoleSocket::bind(&case.bundle.path().join("socket"));
+    let flags = ["--detach", "--console-socket", socket.path()];
+    let _ = case
+        .detached(&[&["run"], &flags[..], &[&case.id]].concat())
+        .ok();
+    let (_master, _) = socket.receive();
+    let command = [&["exec", "--tty"], &flags[..], &[&case.id, "tty"]].concat();
+    let _ = case.detached(&command).ok();
+    let master: OwnedFd = socket.receive().0;
+    assert_eq!(read_terminal(master), "/dev/pts/1\r\n");
+    case.delete();
+}
+
+#[test]
+fn subordinate_ids_are_mapped() {
+    need!(Root, Busybox, UserNamespaces, Uidmap);
+    let mut case = Case::rootless();
+    if let Some(user) = &mut case.user {
+        user.grant(100_000, 65_536);
+    }
+    for maps in ["uidMappings", "gidMappings"] {
+        let more = json!({ "containerID": 1, "hostID": 100_000, "size": 65_536 });
+        case.bundle.config["linux"][maps]
+            .as_array_mut()
+            .unwrap()
+            .push(more);
+    }
+    case.bundle.config["process"]["user"] = json!({ "uid": 1000, "gid": 5 });
+    let output = case.inside("id -u; id -g; cat /proc/self/uid_map");
+    let words: Vec<&str> = output.stdout.split_whitespace().collect();
+    let id = ID.to_string();
+    assert_eq!(words, ["1000", "5", "0", &id, "1", "1", "100000", "65536"]);
+
+    // One more than was granted.
+    case.bundle.config["linux"]["uidMappings"][1]["size"] = json!(65_537);
+    let _ = case.run().failed(
+        1,
+        "newuidmap: uid range [1-65538) -> [100000-165537) not allowed",
+    );
+    case.finish();
+}
+
+#[test]
+fn what_the_user_may_not_is_refused() {
+    need!(Root, Busybox, UserNamespaces);
+    let first = |change: fn(&mut Value), said: &str| {
+        let mut case = Case::rootless();
+        change(&mut case.bundle.config);
+        let _ = case.run().failed(1, said);
+        case.finish();
+    };
+    first(
+        |config| {
+            let namespaces = config["linux"]["namespaces"].as_array_mut().unwrap();
+            namespaces.retain(|namespace| namespace["type"] != "user");
+            config["linux"]["uidMappings"] = json!([]);
+            config["linux"]["gidMappings"] = json!([]);
+        },
+        "rootless container requires user namespaces",
+    );
+    first(
+        |config| config["process"]["user"]["uid"] = json!(5),
+        "cannot set uid to unmapped user in user namespace",
+    );
+    first(
+        |config| config["process"]["user"]["gid"] = json!(5),
+        "cannot set gid to unmapped user in user namespace",
+    );
+    first(
+        |config| config["process"]["user"]["additionalGids"] = json!([5]),
+        "cannot set any additional groups in a rootless container",
+    );
+    first(
+        |config| {
+            let mounts = config["mounts"].as_array_mut().unwrap();
+            mounts.push(json!({ "destination": "/t", "type": "tmpfs", "source": "t", "options": ["uid=5"] }));
+        },
+        "cannot specify uid=5 mount option for rootless container",
+    );
+    first(
+        |config| config["linux"]["uidMappings"][0]["hostID"] = json!(0),
+        "operation not permitted",
+    );
+    first(
+        |config| config["linux"]["resources"] = json!({ "pids": { "limit": 10 } }),
+        "cannot set pids limit: container could not join or create cgroup",
+    );
+    first(
+        |config| config["linux"]["cgroupsPath"] = json!("/not-delegated"),
+        "not-delegated: permission denied",
+    );
+    first(
+        |config| config["process"]["oomScoreAdj"] = json!(-900),
+        "oom_score_adj: permission denied",
+    );
+}
+
+#[test]
+fn what_needs_a_cgroup_says_so() {
+    need!(Root, Busybox, UserNamespaces);
+    let mut case = Case::rootless();
+    case.bundle.args(&["/bin/sleep", "1000"]);
+    case.start();
+    let _ = case.call(&["pause", &case.id]).failed(
+        1,
+        "cannot toggle freezer: cgroups not configured for container",
+    );
+    let _ = case.call(&["update", "--memory", "100M", &case.id]).failed(
+        1,
+        "cannot set memory limit: container could not join or create cgroup",
+    );
+    assert_eq!(case.status(), "running");
+    case.delete();
+}
+
+#[test]
+fn the_state_is_kept_in_the_runtime_directory_of_the_user() {
+    need!(Root, Busybox, UserNamespaces);
+    let mut case = Case::rootless();
+    case.bundle.args(&["/bin/sleep", "1000"]);
+    let runtime = case.bundle.path().join("runtime");
+    std::fs::create_dir(&runtime).unwrap();
+    let call = |arguments: &[&str]| {
+        let command = case.bare_command(arguments);
+        command.env("XDG_RUNTIME_DIR", &runtime).output()
+    };
+    let _ = call(&["create", &case.id]).ok();
+    let state = runtime.join("cofferdam");
+    assert!(state.join(&case.id).join("state.json").is_file());
+    // Sticky, so that nobody cleans it up as an old file.
+    assert_eq!(
+        state.metadata().unwrap().permissions().mode() & 0o7777,
+        0o1700
+    );
+    let _ = call(&["delete", "--force", &case.id]).ok();
+    assert_eq!(state.read_dir().unwrap().count(), 0);
+    case.finish();
+}
