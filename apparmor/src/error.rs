@@ -25,10 +25,6 @@ pub enum ErrorKind {
 /// The text is one line without the cause; the cause, if there is one, is the [`source`](std::error::Error::source).
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
-#[allow(
-    clippy::error_impl_error,
-    reason = "read with the crate's name in front"
-)]
 pub struct Error(#[from] Repr);
 
 #[derive(Debug, thiserror::Error)]

@@ -10,10 +10,6 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 ///
 /// The message is one line. What is beneath it, if anything, is [`source`](std::error::Error::source) and not repeated.
 #[derive(Debug)]
-#[allow(
-    clippy::error_impl_error,
-    reason = "every crate of the workspace has one `Error`"
-)]
 pub struct Error(Box<Inner>);
 
 #[derive(Debug)]

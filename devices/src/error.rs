@@ -5,10 +5,6 @@ use std::{fmt, io};
 /// The cause (usually an [`io::Error`]) is only reachable through
 /// [`source`](std::error::Error::source), it is not repeated in the text.
 #[derive(Debug, thiserror::Error)]
-#[expect(
-    clippy::error_impl_error,
-    reason = "every crate of the workspace calls its one error type Error"
-)]
 #[error("{message}")]
 pub struct Error {
     kind: ErrorKind,

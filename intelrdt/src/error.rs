@@ -26,10 +26,6 @@ pub enum ErrorKind {
 /// part of the text; elsewhere the cause is the [`source`](std::error::Error::source).
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
-#[allow(
-    clippy::error_impl_error,
-    reason = "read with the crate's name in front"
-)]
 pub struct Error(#[from] Repr);
 
 #[derive(Debug, thiserror::Error)]

@@ -22,10 +22,6 @@ pub enum ErrorKind {
 /// The text is one line without the cause; the kernel's answer is the [`source`](std::error::Error::source).
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
-#[allow(
-    clippy::error_impl_error,
-    reason = "read with the crate's name in front"
-)]
 pub struct Error(#[from] Repr);
 
 #[derive(Debug, thiserror::Error)]

@@ -130,10 +130,6 @@ impl fmt::Display for Readable<'_> {
 /// Its text is one line and does not repeat its source.
 #[derive(Debug, thiserror::Error)]
 #[error("{repr}")]
-#[allow(
-    clippy::error_impl_error,
-    reason = "named in full, as in std: `nsenter::Error`"
-)]
 pub struct Error {
     kind: ErrorKind,
     repr: Box<Repr>,

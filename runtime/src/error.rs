@@ -13,10 +13,6 @@ type Source = Box<dyn StdError + Send + Sync + 'static>;
 ///
 /// Its `Display` is one line that does not repeat the source; walk [`source`](StdError::source) (or use
 /// [`Error::chain`]) for the whole story. Match on [`Error::kind`] to react to it.
-#[allow(
-    clippy::error_impl_error,
-    reason = "one error type per crate, named by its path"
-)]
 pub struct Error(Box<Inner>);
 
 struct Inner {

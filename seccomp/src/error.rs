@@ -29,10 +29,6 @@ pub enum ErrorKind {
 /// [`source`](StdError::source).
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
-#[allow(
-    clippy::error_impl_error,
-    reason = "read as seccomp::Error, like io::Error"
-)]
 pub struct Error {
     kind: ErrorKind,
     message: String,

@@ -23,10 +23,6 @@ pub enum ErrorKind {
 /// Why an operation on extended attributes failed: operation, attribute, path and error number.
 #[derive(Debug, thiserror::Error)]
 #[error("{operation}{}{}", name_text(name.as_deref()), path_text(path.as_deref()))]
-#[allow(
-    clippy::error_impl_error,
-    reason = "read with the crate's name in front"
-)]
 pub struct Error {
     operation: &'static str,
     name: Option<CString>,
