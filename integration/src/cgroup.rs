@@ -31,6 +31,25 @@ pub fn v2_mount() -> Option<PathBuf> {
         .find(|path| is_v2(path))
 }
 
+/// The path of this program's own cgroup v2.
+///
+/// # Panics
+/// It has none.
+pub fn own() -> String {
+    let text = fs::read_to_string("/proc/self/cgroup").expect("read /proc/self/cgroup");
+    let line = text.lines().find_map(|line| line.strip_prefix("0::"));
+    line.expect("a cgroup v2").to_owned()
+}
+
+/// Whether this user may make cgroups beside this program's own.
+pub fn is_delegated() -> bool {
+    is_unified()
+        && Path::new("/sys/fs/cgroup")
+            .join(own().trim_start_matches('/'))
+            .parent()
+            .is_some_and(|parent| rustix::fs::access(parent, rustix::fs::Access::WRITE_OK).is_ok())
+}
+
 /// The mount points of all hierarchies.
 pub fn mounts() -> Vec<PathBuf> {
     let table = fs::read_to_string("/proc/self/mounts").expect("read /proc/self/mounts");

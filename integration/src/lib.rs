@@ -6,7 +6,7 @@
 //! * The program under test is the release build, or what `COFFERDAM_BIN` names. With another OCI runtime there the harness
 //!   tests itself: `COFFERDAM_BIN=/usr/sbin/runc`.
 //! * [`need!`] states what a test needs of the machine. What is not there makes it a counted skip, never a silent pass;
-//!   with `COFFERDAM_NO_SKIP=1` it is a failure.
+//!   on a machine that must have it, which `COFFERDAM_MUST_HAVE` says, a failure.
 //! * Every command has a limit of time: a hang is a failure, not a hang of the tests.
 
 #![allow(
@@ -25,6 +25,7 @@ pub mod cgroup;
 pub mod console;
 pub mod engine;
 pub mod leftovers;
+pub mod lent_ids;
 pub mod library;
 pub mod limited;
 pub mod needs;

@@ -129,13 +129,13 @@ fn links_are_not_followed() {
 
 #[test]
 fn a_file_system_without_attributes_is_told_apart() {
-    let error = lset("/proc/self/status", NAME, b"x", SetMode::Any).unwrap_err();
+    let error = lset("/proc/self/comm", NAME, b"x", SetMode::Any).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unsupported);
     assert_eq!(
         error.to_string(),
-        "lsetxattr user.cofferdam of /proc/self/status"
+        "lsetxattr user.cofferdam of /proc/self/comm"
     );
-    assert_eq!(error.path(), Some(Path::new("/proc/self/status")));
+    assert_eq!(error.path(), Some(Path::new("/proc/self/comm")));
 }
 
 #[test]

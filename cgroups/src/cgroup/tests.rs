@@ -2,7 +2,12 @@ use super::*;
 use crate::{CgroupSpec, fake::Fake};
 
 #[test]
+#[allow(clippy::print_stderr, reason = "a test that does nothing says so")]
 fn systemd_is_refused_where_it_cannot_be() {
+    if Path::new("/run/systemd/system").is_dir() {
+        eprintln!("skipped: systemd is there");
+        return;
+    }
     let fake = Fake::v2("", "/");
     let spec = CgroupSpec {
         systemd: true,

@@ -1,7 +1,75 @@
-//! Cgroup v1 limits, update, pause, events.
+//! Limits, update, pause, events, on both versions of cgroups.
 
 use cofferdam_integration::{Case, cgroup, eventually, need};
 use serde_json::{Value, json};
+
+/// What a limit is in the container's cgroup: on v1 a file of a controller, on v2 a file; and what each then holds.
+struct Shown<'a> {
+    v1: (&'a str, &'a str, String),
+    v2: (&'a str, String),
+}
+
+impl Shown<'_> {
+    #[track_caller]
+    fn check(&self, case: &Case) {
+        let (controller, file, wanted) = if cgroup::is_unified() {
+            ("", self.v2.0, &self.v2.1)
+        } else {
+            (self.v1.0, self.v1.1, &self.v1.2)
+        };
+        assert_eq!(
+            &cgroup::read(controller, &case.cgroup(), file),
+            wanted,
+            "{file}"
+        );
+    }
+}
+
+fn memory(mebibytes: u64) -> Shown<'static> {
+    let bytes = (mebibytes << 20).to_string();
+    Shown {
+        v1: ("memory", "memory.limit_in_bytes", bytes.clone()),
+        v2: ("memory.max", bytes),
+    }
+}
+
+fn reservation(mebibytes: u64) -> Shown<'static> {
+    let bytes = (mebibytes << 20).to_string();
+    Shown {
+        v1: ("memory", "memory.soft_limit_in_bytes", bytes.clone()),
+        v2: ("memory.low", bytes),
+    }
+}
+
+/// The weight is what the shares are on the other scale: 2, 1024 and 262144 are 1, 100 and 10000.
+fn shares(shares: u64, weight: u64) -> Shown<'static> {
+    Shown {
+        v1: ("cpu", "cpu.shares", shares.to_string()),
+        v2: ("cpu.weight", weight.to_string()),
+    }
+}
+
+/// Microseconds of each 100,000.
+fn quota(quota: u64) -> Shown<'static> {
+    Shown {
+        v1: ("cpu", "cpu.cfs_quota_us", quota.to_string()),
+        v2: ("cpu.max", format!("{quota} 100000")),
+    }
+}
+
+fn pids(limit: &str) -> Shown<'static> {
+    Shown {
+        v1: ("pids", "pids.max", limit.to_owned()),
+        v2: ("pids.max", limit.to_owned()),
+    }
+}
+
+fn cpus(list: &str) -> Shown<'static> {
+    Shown {
+        v1: ("cpuset", "cpuset.cpus", list.to_owned()),
+        v2: ("cpuset.cpus", list.to_owned()),
+    }
+}
 
 fn limited(resources: Value) -> Case {
     let mut case = Case::new();
@@ -15,42 +83,34 @@ fn limited(resources: Value) -> Case {
 
 #[test]
 fn limits_are_written_to_the_cgroup() {
-    need!(Root, Busybox, CgroupV1);
+    need!(Root, Busybox, Controllers);
     let case = limited(json!({
         "memory": { "limit": 64 << 20, "reservation": 32 << 20 },
         "cpu": { "shares": 512, "quota": 50_000, "period": 100_000, "cpus": "0" },
         "pids": { "limit": 20 },
     }));
-    let read = |controller: &str, file: &str| cgroup::read(controller, &case.cgroup(), file);
-    assert_eq!(
-        read("memory", "memory.limit_in_bytes"),
-        (64 << 20).to_string()
-    );
-    assert_eq!(
-        read("memory", "memory.soft_limit_in_bytes"),
-        (32 << 20).to_string()
-    );
-    assert_eq!(read("cpu", "cpu.shares"), "512");
-    assert_eq!(read("cpu", "cpu.cfs_quota_us"), "50000");
-    assert_eq!(read("cpuset", "cpuset.cpus"), "0");
-    assert_eq!(read("pids", "pids.max"), "20");
+    for limit in [
+        memory(64),
+        reservation(32),
+        shares(512, 59),
+        quota(50_000),
+        cpus("0"),
+        pids("20"),
+    ] {
+        limit.check(&case);
+    }
     let pid = case.pid().to_string();
     for controller in ["memory", "cpu", "pids", "devices", "freezer"] {
-        assert!(
-            read(controller, "cgroup.procs")
-                .lines()
-                .any(|line| line == pid),
-            "{controller}"
-        );
+        let members = cgroup::read(controller, &case.cgroup(), "cgroup.procs");
+        assert!(members.lines().any(|line| line == pid), "{controller}");
     }
     case.delete();
 }
 
 #[test]
 fn update_changes_what_is_given() {
-    need!(Root, Busybox, CgroupV1);
+    need!(Root, Busybox, Controllers);
     let case = limited(json!({ "memory": { "limit": 64 << 20 }, "pids": { "limit": 20 } }));
-    let read = |controller: &str, file: &str| cgroup::read(controller, &case.cgroup(), file);
     let _ = case
         .call(&[
             "update",
@@ -63,12 +123,9 @@ fn update_changes_what_is_given() {
             &case.id,
         ])
         .ok();
-    assert_eq!(
-        read("memory", "memory.limit_in_bytes"),
-        (96 << 20).to_string()
-    );
-    assert_eq!(read("pids", "pids.max"), "30");
-    assert_eq!(read("cpu", "cpu.shares"), "200");
+    for limit in [memory(96), pids("30"), shares(200, 29)] {
+        limit.check(&case);
+    }
     let resources =
         json!({ "memory": { "limit": 80 << 20 }, "cpu": { "quota": 20_000, "period": 100_000 } });
     let _ = case
@@ -76,32 +133,28 @@ fn update_changes_what_is_given() {
         .input(resources.to_string())
         .output()
         .ok();
-    assert_eq!(
-        read("memory", "memory.limit_in_bytes"),
-        (80 << 20).to_string()
-    );
-    assert_eq!(read("cpu", "cpu.cfs_quota_us"), "20000");
-    assert_eq!(read("cpu", "cpu.shares"), "200", "what was not given stays");
-    assert_eq!(read("pids", "pids.max"), "30");
+    // What was not given stays.
+    for limit in [memory(80), quota(20_000), shares(200, 29), pids("30")] {
+        limit.check(&case);
+    }
     case.delete();
 }
 
 #[test]
 fn no_processes_is_a_limit_of_one() {
-    need!(Root, Busybox, CgroupV1, Cofferdam);
+    need!(Root, Busybox, Controllers, Cofferdam);
     let case = limited(json!({ "pids": { "limit": 20 } }));
-    let read = || cgroup::read("pids", &case.cgroup(), "pids.max");
     for (given, limit) in [("0", "1"), ("-1", "max"), ("7", "7")] {
         let flag = format!("--pids-limit={given}");
         let _ = case.call(&["update", &flag, &case.id]).ok();
-        assert_eq!(read(), limit);
+        pids(limit).check(&case);
     }
     case.delete();
 }
 
 #[test]
 fn an_update_that_the_kernel_refuses_changes_nothing() {
-    need!(Root, Busybox, CgroupV1);
+    need!(Root, Busybox, Controllers);
     let case = limited(json!({ "memory": { "limit": 64 << 20 } }));
     assert_eq!(
         case.call(&["update", "--cpuset-cpus", "4000-5000", &case.id])
@@ -111,26 +164,20 @@ fn an_update_that_the_kernel_refuses_changes_nothing() {
     let _ = case
         .call(&["update", "--memory", "lots", &case.id])
         .failed(1, "invalid value for memory");
-    assert_eq!(
-        cgroup::read("memory", &case.cgroup(), "memory.limit_in_bytes"),
-        (64 << 20).to_string()
-    );
+    memory(64).check(&case);
     case.delete();
 }
 
 #[test]
 fn null_sections_of_an_update_are_no_limits() {
-    need!(Root, Busybox, CgroupV1, Cofferdam);
+    need!(Root, Busybox, Controllers, Cofferdam);
     let case = limited(json!({ "memory": { "limit": 64 << 20 } }));
     let _ = case
         .command(&["update", "--resources", "-", &case.id])
         .input(r#"{"memory":null,"cpu":null}"#)
         .output()
         .ok();
-    assert_eq!(
-        cgroup::read("memory", &case.cgroup(), "memory.limit_in_bytes"),
-        (64 << 20).to_string()
-    );
+    memory(64).check(&case);
     case.delete();
 }
 
@@ -157,7 +204,7 @@ fn pause_stops_everything_until_resume() {
 
 #[test]
 fn a_paused_container_stays_paused_through_an_update() {
-    need!(Root, Busybox, CgroupV1);
+    need!(Root, Busybox, Controllers);
     let case = limited(json!({ "memory": { "limit": 64 << 20 } }));
     let _ = case.call(&["pause", &case.id]).ok();
     let _ = case.call(&["update", "--memory", "80m", &case.id]).ok();
@@ -168,7 +215,7 @@ fn a_paused_container_stays_paused_through_an_update() {
 
 #[test]
 fn statistics_are_what_engines_read() {
-    need!(Root, Busybox, CgroupV1);
+    need!(Root, Busybox, Controllers);
     let case = limited(json!({ "memory": { "limit": 64 << 20 }, "pids": { "limit": 20 } }));
     let line = case.call(&["events", "--stats", &case.id]).ok();
     assert_eq!(line.lines().len(), 1);
@@ -208,7 +255,7 @@ fn statistics_are_what_engines_read() {
 
 #[test]
 fn a_program_that_needs_too_much_memory_is_killed() {
-    need!(Root, Busybox, CgroupV1);
+    need!(Root, Busybox, Controllers);
     let mut case = Case::new();
     case.bundle.config["linux"]["resources"]["memory"] =
         json!({ "limit": 16 << 20, "swap": 16 << 20 });
@@ -225,7 +272,7 @@ fn a_program_that_needs_too_much_memory_is_killed() {
 
 #[test]
 fn events_tell_of_killed_processes() {
-    need!(Root, Busybox, CgroupV1);
+    need!(Root, Busybox, Controllers);
     let case = limited(json!({ "memory": { "limit": 32 << 20, "swap": 32 << 20 } }));
     let log = case.bundle.path().join("events");
     let file = std::fs::File::create(&log).unwrap();
@@ -256,7 +303,7 @@ fn events_tell_of_killed_processes() {
 
 #[test]
 fn a_cgroup_that_is_in_use_is_refused() {
-    need!(Root, Busybox, CgroupV1, Cofferdam);
+    need!(Root, Busybox, Controllers, Cofferdam);
     let first = limited(json!({}));
     let mut second = Case::new();
     second.bundle.config["linux"]["cgroupsPath"] = json!(first.cgroup());

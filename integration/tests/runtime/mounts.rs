@@ -131,7 +131,7 @@ fn the_usual_devices_are_there_and_no_others() {
 
 #[test]
 fn a_device_of_the_configuration_is_made_and_others_may_not_be_opened() {
-    need!(Root, Busybox, CgroupV1);
+    need!(Root, Busybox, Controllers);
     let mut case = Case::new();
     case.bundle.config["linux"]["devices"] = json!([{ "path": "/dev/extra", "type": "c", "major": 1, "minor": 5, "fileMode": 0o640, "uid": 7, "gid": 8 }]);
     case.bundle.config["root"]["readonly"] = json!(false);

@@ -135,7 +135,7 @@ fn processes_that_outlive_init_are_deleted_with_the_container() {
 
 #[test]
 fn cgroups_made_inside_are_deleted_with_the_container() {
-    need!(Root, Busybox, CgroupV1);
+    need!(Root, Busybox, Controllers);
     let case = sleeping();
     for directory in cofferdam_integration::cgroup::directories(&case.cgroup()) {
         std::fs::create_dir_all(directory.join("a/b")).unwrap();
