@@ -1,0 +1,40 @@
+#!/bin/sh
+# Boots the disk of image.sh with a payload disk, shows what the guest says, and leaves its results in a folder.
+#
+#   integration/vm/boot.sh FOLDER PAYLOAD RESULTS SECONDS [KERNEL PARAMETER]…
+#
+# FOLDER is that of image.sh, PAYLOAD that of payload.sh. RESULTS gets what guest/suite describes, and `console`, all that
+# was seen on the serial line. Fails if the guest did not get to its end within SECONDS. Emulated in software, on any
+# machine: about ten times slower than the host. The disk is a snapshot, nothing is kept of what the guest does to it.
+set -eu
+
+folder=$1
+payload=$2
+results=$3
+limit=$4
+shift 4
+
+rm -rf "$results"
+mkdir -p "$results"
+carry=$results/payload.ext4
+answer=$results/results.tar
+truncate -s 256M "$carry" "$answer"
+mke2fs -q -t ext4 -d "$payload" "$carry"
+
+# cx16=off: QEMU 7.2 emulates cmpxchg16b wrongly.
+timeout "$limit" qemu-system-x86_64 \
+    -accel tcg,thread=multi -cpu max,cx16=off -smp 2 -m 4096 \
+    -nographic -no-reboot -nic none \
+    -kernel "$folder/vmlinuz" -initrd "$folder/initrd" -append "console=ttyS0 root=/dev/vda rw quiet $*" \
+    -drive "file=$folder/disk.ext4,if=virtio,format=raw,snapshot=on" \
+    -drive "file=$carry,if=virtio,format=raw,readonly=on" \
+    -drive "file=$answer,if=virtio,format=raw" \
+    </dev/null 2>&1 | tee "$results/console" | grep --line-buffered -o 'vm: .*' || true
+rm -f "$carry"
+
+if ! grep -q 'vm: done' "$results/console" || ! tar -C "$results" -xf "$answer"; then
+    tail -n 40 "$results/console" >&2
+    echo "vm: the guest did not get to its end within $limit seconds, see $results/console" >&2
+    exit 1
+fi
+rm -f "$answer"

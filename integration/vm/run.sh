@@ -1,0 +1,60 @@
+#!/bin/sh
+# Runs the test programs in the test bed and says how it went.
+#
+#   integration/vm/run.sh BINARY FOLDER [SELECTION]
+#
+# BINARY is the program under test, FOLDER where the disk is kept and everything else is put. SELECTION is a part of the
+# names of test programs or, if no program is called so, of tests. FOLDER/counts gets the numbers of passed, failed and
+# skipped tests. Needs root.
+set -eu
+
+here=$(dirname "$(readlink -f "$0")")
+binary=$1
+folder=$2
+selection=${3:-}
+
+mkdir -p "$folder"
+rm -f "$folder/counts"
+started=$(date +%s)
+lap() {
+    now=$(date +%s)
+    echo "vm: $1 took $((now - started)) s"
+    started=$now
+}
+
+"$here/image.sh" "$folder"
+lap 'making the disk'
+"$here/payload.sh" "$binary" "$folder/payload" "$selection"
+lap 'building the test programs'
+
+list=$here/guest/programs.list
+programs=$(sed '/^#/d' "$list" | grep -F -- "$selection" || sed '/^#/d' "$list")
+status=0
+passed=0 failed=0 skipped=0
+for boot in apparmor selinux; do
+    printf '%s\n' "$programs" | grep -qw "$boot" || continue
+    case $boot in
+        selinux) parameters='security=selinux selinux=1 enforcing=1' ;;
+        *) parameters= ;;
+    esac
+    results=$folder/$boot
+    # shellcheck disable=SC2086
+    "$here/boot.sh" "$folder" "$folder/payload" "$results" 2400 $parameters || { status=1; failed=$((failed + 1)); }
+    lap "the boot with $boot"
+    [ -e "$results/summary" ] || continue
+
+    while read -r program user good bad absent _; do
+        passed=$((passed + good)) failed=$((failed + bad)) skipped=$((skipped + absent))
+        [ "$bad" = 0 ] && continue
+        status=1
+        echo "vm: $program as $user:"
+        sed -n '/^failures:$/,$p; /^vm: /p' "$results/logs/$user.$program"
+    done <"$results/summary"
+    if [ -s "$results/skips" ]; then
+        echo "vm: skipped with $boot:"
+        sed 's/^/  /' "$results/skips"
+    fi
+done
+rm -rf "$folder/payload"
+echo "$passed $failed $skipped" >"$folder/counts"
+exit $status
