@@ -54,6 +54,11 @@ impl Fake {
         self.directory.path().join("cgroup")
     }
 
+    /// Takes away what a hierarchy can read about this process.
+    pub(crate) fn forget_process(&self) {
+        fs::remove_dir_all(self.directory.path().join("proc")).unwrap();
+    }
+
     /// Writes a file, with the directories it is in.
     pub(crate) fn file(&self, path: impl AsRef<Path>, content: &str) {
         let path = self.root().join(path);

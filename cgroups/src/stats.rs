@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 
 mod controllers;
+#[cfg(test)]
+mod tests;
 
 pub use controllers::Controllers;
 

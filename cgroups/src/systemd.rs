@@ -1,8 +1,7 @@
 //! Cgroups that systemd creates: transient scopes and slices
 //! (<https://systemd.io/CGROUP_DELEGATION/>, org.freedesktop.systemd1(5)).
 //!
-//! A scope cannot be without a process, so it comes into being when the first one is added. Nothing
-//! is ever frozen while systemd is being waited for.
+//! A scope cannot be without a process, so it comes into being when the first one is added.
 
 mod bus;
 mod gvariant;
@@ -29,6 +28,7 @@ use crate::{Applied, CgroupSpec, Error, ErrorKind, Hierarchy, Mode, Resources, R
 
 const SYSTEMD: [&str; 2] = ["org.freedesktop.systemd1", "/org/freedesktop/systemd1"];
 const MANAGER: &str = "org.freedesktop.systemd1.Manager";
+const NO_SUCH_UNIT: &str = "org.freedesktop.systemd1.NoSuchUnit";
 
 /// How long systemd may take to start or stop a unit.
 const JOB_LIMIT: Duration = Duration::from_secs(30);
@@ -272,16 +272,25 @@ impl Unit {
     }
 
     /// Tells systemd the limits. Returns what is left to write to the files.
-    pub(crate) fn set(&self, resources: &Resources, applied: &mut Applied) -> Result<Resources> {
+    ///
+    /// On cgroup v1 systemd empties the list of devices and fills it again, whatever it is told.
+    /// `hold` has to keep the processes from running into that, as long as its result lives.
+    pub(crate) fn set<G>(
+        &self,
+        resources: &Resources,
+        applied: &mut Applied,
+        hold: impl FnOnce() -> Result<G>,
+    ) -> Result<Resources> {
         let mut bus = self.connect()?;
-        self.set_on(&mut bus, resources, applied)
+        self.set_on(&mut bus, resources, applied, hold)
     }
 
-    fn set_on(
+    fn set_on<G>(
         &self,
         bus: &mut Bus,
         resources: &Resources,
         applied: &mut Applied,
+        hold: impl FnOnce() -> Result<G>,
     ) -> Result<Resources> {
         let mut rounded = resources.clone();
         let version = version(bus);
@@ -291,11 +300,42 @@ impl Unit {
             properties::v1(&mut rounded, version, applied)?
         };
         if !properties.is_empty() {
+            let held = if self.mode != Mode::V2 && self.rewrites_devices(bus, resources)? {
+                Some(hold()?)
+            } else {
+                None
+            };
             let arguments = (self.unit.as_str(), true, properties);
             call(bus, "SetUnitProperties", &arguments)
                 .map_err(|error| error.into_error("unable to set unit properties"))?;
+            drop(held);
         }
         Ok(rounded)
+    }
+
+    /// Whether systemd has a list of devices to write: unless it is told of one, that is what the
+    /// unit has already.
+    fn rewrites_devices(&self, bus: &mut Bus, resources: &Resources) -> Result<bool> {
+        if !resources.skip_devices {
+            return Ok(true);
+        }
+        if resources.skip_freeze_on_set {
+            return Ok(false);
+        }
+        let (path,): (OwnedObjectPath,) = match call(bus, "GetUnit", &(self.unit.as_str(),)) {
+            Ok(reply) => reply.body()?,
+            Err(error) if error.is(NO_SUCH_UNIT) => return Ok(false),
+            Err(error) => return Err(error.into_error(&format!("find unit {:?}", self.unit))),
+        };
+        let interface = if self.is_scope() {
+            "org.freedesktop.systemd1.Scope"
+        } else {
+            "org.freedesktop.systemd1.Slice"
+        };
+        let mut read = |name| property_of(bus, path.as_str(), interface, name);
+        let open = matches!(&*read("DevicePolicy")?, Variant::Str(policy) if policy.as_str() == "auto")
+            && matches!(&*read("DeviceAllow")?, Variant::Array(list) if list.is_empty());
+        Ok(!open)
     }
 
     /// Moves a process into the unit, or a sub-cgroup of it (`/`, `/a/b`).
@@ -323,7 +363,7 @@ impl Unit {
                     other => log::debug!("stop {}: {other:?}", self.unit),
                 }
             }
-            Err(error) if error.is("org.freedesktop.systemd1.NoSuchUnit") => {}
+            Err(error) if error.is(NO_SUCH_UNIT) => {}
             Err(error) => {
                 return Err(error.into_error(&format!("unable to stop unit {:?}", self.unit)));
             }
@@ -408,15 +448,22 @@ fn wait_for_job(bus: &mut Bus, job: &str) -> Result<String> {
     }
 }
 
-fn manager_property(bus: &mut Bus, name: &str) -> Result<String> {
+fn property_of(bus: &mut Bus, path: &str, interface: &str, name: &str) -> Result<OwnedVariant> {
+    let [destination, _] = SYSTEMD;
     let reply = bus
         .call(
-            SYSTEMD,
+            [destination, path],
             ["org.freedesktop.DBus.Properties", "Get"],
-            &(MANAGER, name),
+            &(interface, name),
         )
         .map_err(|error| error.into_error(&format!("read property {name} of systemd")))?;
-    let (value,): (OwnedVariant,) = reply.body()?;
+    let (value,) = reply.body()?;
+    Ok(value)
+}
+
+fn manager_property(bus: &mut Bus, name: &str) -> Result<String> {
+    let [_, path] = SYSTEMD;
+    let value = property_of(bus, path, MANAGER, name)?;
     match &*value {
         Variant::Str(text) => Ok(text.to_string()),
         other => Err(Error::new(

@@ -6,10 +6,10 @@ use std::{
     sync::Arc,
 };
 
-use super::{Cgroup, Driver, place::sub_path};
+use super::{Cgroup, Driver, Frozen, place::sub_path};
 use crate::{
-    Applied, CgroupSpec, Error, ErrorKind, Hierarchy, Mode, Resources, Result, dir::Below,
-    slot::Slot, systemd::Unit, v1, v2,
+    Applied, CgroupSpec, Error, ErrorKind, FreezerState, Hierarchy, Mode, Resources, Result,
+    dir::Below, slot::Slot, systemd::Unit, v1, v2,
 };
 
 /// The unit, and what has to be done when it is there.
@@ -142,10 +142,32 @@ impl Cgroup {
             Driver::V1(_) => {}
         }
         let mut applied = Applied::default();
-        let rounded = by_unit.unit.set(resources, &mut applied)?;
+        let hold = || self.stand_still(resources.freezer);
+        let rounded = by_unit.unit.set(resources, &mut applied, hold)?;
         let files = self.set_files(&rounded)?;
         applied.warnings.extend(files.warnings);
         Ok(applied)
+    }
+}
+
+impl Cgroup {
+    /// Freezes the processes, if they are not and can be, until the guard goes. With `wanted` being
+    /// [`Frozen`](FreezerState::Frozen) they stay frozen.
+    fn stand_still(&self, wanted: Option<FreezerState>) -> Result<Option<Frozen<'_>>> {
+        if self.freezer_state()? == Some(FreezerState::Frozen) {
+            return Ok(None);
+        }
+        if wanted == Some(FreezerState::Frozen) {
+            return self.freeze().map(|()| None);
+        }
+        match self.freeze_guard() {
+            // Without a freezer the moment has to be taken as it is.
+            Err(error) if error.kind() == ErrorKind::Unsupported => {
+                log::debug!("{error}");
+                Ok(None)
+            }
+            frozen => frozen.map(Some),
+        }
     }
 }
 

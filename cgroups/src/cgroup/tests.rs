@@ -1,5 +1,5 @@
 use super::*;
-use crate::{CgroupSpec, fake::Fake};
+use crate::{CgroupSpec, Paths, fake::Fake, stats::Controllers};
 
 #[test]
 #[allow(clippy::print_stderr, reason = "a test that does nothing says so")]
@@ -30,5 +30,67 @@ fn a_cgroup_that_is_not_there() {
         assert_eq!(cgroup.kill().unwrap_err().kind(), ErrorKind::NotFound);
         cgroup.delete(Duration::ZERO).unwrap();
         cgroup.check_unused().unwrap();
+    }
+}
+
+#[test]
+fn many_cgroups_are_read_without_looking_at_the_mounts_again() {
+    for fake in [
+        Fake::v2("pids", "/"),
+        Fake::v1("3:pids:/\n2:devices:/\n"),
+        Fake::v1("3:pids:/\n2:devices:/\n0::/\n"),
+    ] {
+        let hierarchy = fake.hierarchy();
+        // With these gone, nothing can find out again what is mounted, or where this process is.
+        fake.forget_process();
+        let tops: Vec<_> = hierarchy
+            .v1()
+            .iter()
+            .map(|v1| (v1.controllers.clone(), fake.root().join(&v1.directory)))
+            .collect();
+        for number in 0..20_u32 {
+            let name = format!("c{number}");
+            let mut paths = Paths::new();
+            let mut add = |controller: &str, top: &Path| {
+                let own = top.join(&name);
+                std::fs::create_dir(&own).unwrap();
+                std::fs::write(own.join("pids.current"), format!("{number}\n")).unwrap();
+                std::fs::write(own.join("pids.max"), "max\n").unwrap();
+                std::fs::write(own.join("cgroup.procs"), format!("{}\n", number + 1)).unwrap();
+                paths.insert(controller.to_owned(), own);
+            };
+            for (controllers, top) in &tops {
+                controllers.iter().for_each(|name| add(name, top));
+            }
+            if tops.is_empty() {
+                add("", &fake.root());
+            }
+            let cgroup = Cgroup::load(&hierarchy, &paths).unwrap();
+            assert_eq!(cgroup.processes().unwrap(), [number + 1]);
+            let stats = cgroup.stats_of(Controllers::PIDS).unwrap();
+            assert_eq!(stats.pids.current, u64::from(number));
+            assert_eq!(cgroup.stats().unwrap().pids, stats.pids);
+        }
+    }
+}
+
+#[test]
+fn a_place_is_known_before_it_is_made() {
+    for (fake, expected) in [
+        (Fake::v2("", "/user/shell"), "user/ctr"),
+        (
+            Fake::v1("2:devices:/user/shell\n"),
+            "devices/user/shell/ctr",
+        ),
+    ] {
+        let hierarchy = fake.hierarchy();
+        let spec = CgroupSpec::named("ctr");
+        let intended = Cgroup::intended(&hierarchy, &spec).unwrap();
+        assert!(!intended.exists());
+        let path = fake.root().join(expected);
+        assert!(intended.paths().values().all(|other| *other == path));
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        let made = Cgroup::create(&hierarchy, &spec, &Resources::default()).unwrap();
+        assert_eq!(made.paths(), intended.paths());
     }
 }

@@ -185,12 +185,80 @@ fn limits_are_told_and_rounded() {
         ..Resources::default()
     };
     let mut applied = Applied::default();
-    let rounded = unit().set_on(&mut bus, &resources, &mut applied).unwrap();
+    let never = || -> Result<()> { panic!("cgroup v2 has no list of devices") };
+    let rounded = unit().set_on(&mut bus, &resources, &mut applied, never);
+    let rounded = rounded.unwrap();
     assert_eq!(rounded.cpu_quota, Some(34_000));
     let (name, runtime, properties) = peer.join().unwrap();
     assert_eq!(name, "runc-c1.scope");
     assert!(runtime);
     assert_eq!(properties.len(), 2);
+}
+
+/// Answers for a unit with this policy and list, and says whether processes were held when the
+/// limits came.
+fn held(policy: &'static str, devices: Vec<(&'static str, &'static str)>, skip: [bool; 2]) -> bool {
+    use std::sync::{Arc, atomic::AtomicU32};
+    let holds = Arc::new(AtomicU32::new(0));
+    let seen = Arc::clone(&holds);
+    let (mut bus, peer) = connected(move |peer| {
+        loop {
+            let call = peer.receive().unwrap();
+            match call.member.as_str() {
+                "Get" => {
+                    let (_, name): (String, String) = call.body().unwrap();
+                    let value = match name.as_str() {
+                        "DevicePolicy" => Variant::from(policy),
+                        "DeviceAllow" => Variant::from(devices.clone()),
+                        _ => Variant::from("240"),
+                    };
+                    peer.reply(&call, &(value,));
+                }
+                "GetUnit" if policy.is_empty() => peer.refuse(&call, NO_SUCH_UNIT, "gone"),
+                "GetUnit" => peer.reply(&call, &(job(1),)),
+                _ => {
+                    let held = seen.load(Ordering::SeqCst);
+                    peer.reply(&call, &());
+                    return held;
+                }
+            }
+        }
+    });
+    struct Held(Arc<AtomicU32>);
+    impl Drop for Held {
+        fn drop(&mut self) {
+            self.0.store(0, Ordering::SeqCst);
+        }
+    }
+    let [skip_devices, skip_freeze_on_set] = skip;
+    let resources = Resources {
+        pids_limit: Some(5),
+        skip_devices,
+        skip_freeze_on_set,
+        ..Resources::default()
+    };
+    let unit = Unit::described(&spec(), Mode::V1).unwrap();
+    let hold = || {
+        holds.store(1, Ordering::SeqCst);
+        Ok(Held(Arc::clone(&holds)))
+    };
+    unit.set_on(&mut bus, &resources, &mut Applied::default(), hold)
+        .unwrap();
+    assert_eq!(holds.load(Ordering::SeqCst), 0, "let go");
+    peer.join().unwrap() == 1
+}
+
+#[test]
+fn processes_stand_still_while_systemd_writes_devices_on_v1() {
+    let list = || vec![("/dev/null", "rw")];
+    assert!(held("auto", Vec::new(), [false, false]));
+    assert!(held("strict", list(), [true, false]));
+    assert!(held("strict", Vec::new(), [true, false]));
+    assert!(held("auto", list(), [true, false]));
+    assert!(!held("auto", Vec::new(), [true, false]));
+    assert!(!held("strict", list(), [true, true]));
+    // There is no such unit.
+    assert!(!held("", Vec::new(), [true, false]));
 }
 
 #[test]

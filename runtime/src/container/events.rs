@@ -39,10 +39,11 @@ impl Container {
     }
 
     /// Events of memory pressure: readable (`poll(2)`) when the memory of the container has come under the pressure of
-    /// this level again. cgroup v1 only.
+    /// this level again. On cgroup v2 the level stands for a share of time lost, see
+    /// [`PressureTrigger`](cgroups::events::PressureTrigger).
     ///
     /// # Errors
-    /// [`ErrorKind::NotRunning`], [`ErrorKind::Unsupported`] on cgroup v2, [`ErrorKind::System`].
+    /// [`ErrorKind::NotRunning`], [`ErrorKind::Unsupported`] if the kernel does not tell pressure, [`ErrorKind::System`].
     pub fn pressure_events(
         &self,
         level: cgroups::events::PressureLevel,
