@@ -324,6 +324,16 @@ impl Process {
         self.ignore_paused = ignore;
         self
     }
+
+    /// Refuses a label on a machine without SELinux.
+    pub(crate) fn check_label(&self) -> Result<()> {
+        match self.selinux_label.as_deref() {
+            None | Some("") => Ok(()),
+            Some(_) => selinux::SeLinux::system()
+                .require()
+                .map_err(|error| Error::config(error.to_string())),
+        }
+    }
 }
 
 fn rlimits(limits: &[oci::PosixRlimit]) -> Result<Vec<configs::config::Rlimit>> {

@@ -18,6 +18,8 @@ mod lifecycle;
 mod limits;
 mod mounts;
 mod namespaces;
+mod odd_bundles;
+mod odd_commands;
 mod output;
 mod reference;
 mod refusals;

@@ -20,7 +20,7 @@ fn both(change: impl Fn(&mut Case)) -> (Output, Output) {
 
 /// Expects the same exit code and standard output of both.
 #[track_caller]
-fn same(change: impl Fn(&mut Case)) {
+pub(crate) fn same(change: impl Fn(&mut Case)) {
     let (ours, theirs) = both(change);
     assert_eq!(
         (ours.code, &ours.stdout),

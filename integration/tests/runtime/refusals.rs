@@ -16,7 +16,8 @@ fn refused(pointer: &str, value: Value, said: &str) {
     case.finish();
 }
 
-fn set(config: &mut Value, pointer: &str, value: Value) {
+/// Sets what a JSON pointer names, whether it is there or not.
+pub(crate) fn set(config: &mut Value, pointer: &str, value: Value) {
     if let Some(old) = config.pointer_mut(pointer) {
         *old = value;
         return;

@@ -306,6 +306,7 @@ fn check(config: &Config, process: &Process) -> Result<()> {
     if !process.sub_cgroups.is_empty() {
         return Err(Error::config("a sub cgroup can only be joined by exec"));
     }
+    process.check_label()?;
     network::check(config)?;
     rdt::check(config)
 }

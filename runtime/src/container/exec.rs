@@ -258,6 +258,7 @@ fn check(config: &Config, process: &Process) -> Result<()> {
             "cannot set any additional groups in a rootless container",
         ));
     }
+    process.check_label()?;
     if process.notify_socket.is_some() {
         return Err(Error::config(
             "a notification socket belongs to the init process",
