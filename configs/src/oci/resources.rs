@@ -8,9 +8,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::nullable::{or_default, unique_map};
 
+mod spelling;
+
 /// Limits by controller. An absent value leaves the kernel's setting alone.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
+#[serde(rename_all = "camelCase", default, remote = "Self")]
 pub struct Resources {
     /// Device access rules; the order matters, the last match wins.
     #[serde(deserialize_with = "or_default", skip_serializing_if = "Vec::is_empty")]
@@ -19,7 +21,7 @@ pub struct Resources {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub memory: Option<Memory>,
     /// CPU shares, quota and sets.
-    #[serde(alias = "CPU", skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub cpu: Option<Cpu>,
     /// Number of tasks.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -235,6 +235,13 @@ fn spellings_of_limits_that_are_in_use() {
         r#"{"cpu":{"cpus":"0-1","mems":"0"},"hugepageLimits":[{"pageSize":"2MB","limit":5}]}"#;
     assert_eq!(resources, Resources::from_slice(usual.as_bytes()).unwrap());
     assert_eq!(resources.cpu.unwrap().cpus, "0-1");
+    let both = r#"{"CPU":{"Cpus":"1"},"cpu":{"shares":5,"cpus":"0"}}"#;
+    let cpu = Resources::from_slice(both.as_bytes()).unwrap().cpu.unwrap();
+    assert_eq!((cpu.cpus.as_str(), cpu.shares), ("1", Some(5)));
+    let wrong = r#"{"cpu":{"shares":"x"}}"#;
+    let error = Resources::from_slice(wrong.as_bytes()).unwrap_err();
+    assert!(error.to_string().contains("cpu.shares"), "{error}");
+    Resources::from_slice(br#"{"cpu":{},"cpu":{}}"#).unwrap_err();
 }
 
 #[test]
