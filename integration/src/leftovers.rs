@@ -53,8 +53,10 @@ fn processes(path: &str) -> Vec<String> {
         let Ok(cgroups) = fs::read_to_string(directory.join("cgroup")) else {
             continue;
         };
+        // A zombie that nobody has waited for yet stays in a cgroup that is gone.
         if cgroups
             .lines()
+            .filter(|line| !line.ends_with(" (deleted)"))
             .any(|line| line.ends_with(path) || line.contains(&format!("{path}/")))
         {
             let state = fs::read_to_string(directory.join("stat")).unwrap_or_default();

@@ -106,6 +106,97 @@ fn device_rules_are_enforced() {
     case.finish();
 }
 
+/// A container that can write its cgroup, and sleeps.
+fn writable() -> Case {
+    let mut case = case();
+    let mounts = case.bundle.config["mounts"].as_array_mut().unwrap();
+    mounts.retain(|mount| mount["destination"] != "/sys/fs/cgroup");
+    case.bundle.mount(json!({
+        "destination": "/sys/fs/cgroup", "type": "cgroup", "source": "cgroup", "options": ["rw"],
+    }));
+    case.bundle
+        .script("exec sleep 1000 </dev/null >/dev/null 2>&1");
+    detached(&case);
+    case
+}
+
+fn own_cgroup(output: Output) -> String {
+    let output = output.ok();
+    let own = output
+        .lines()
+        .into_iter()
+        .find_map(|line| line.strip_prefix("0::"));
+    own.unwrap_or_else(|| panic!("{output}")).to_owned()
+}
+
+#[test]
+fn an_added_process_joins_init_where_the_containers_cgroup_has_no_room() {
+    need!(Root, Busybox, CgroupV2, Cofferdam);
+    let case = writable();
+    let exec = |arguments: &[&str]| call(&case, &[&["exec"], arguments].concat());
+    let own = |flags: &[&str]| {
+        let line = [flags, &[&case.id, "/bin/cat", "/proc/self/cgroup"]].concat();
+        own_cgroup(exec(&line))
+    };
+    let _ = exec(&[
+        &case.id,
+        "/bin/sh",
+        "-c",
+        "cd /sys/fs/cgroup && mkdir inner && echo 1 >inner/cgroup.procs",
+    ])
+    .ok();
+    // There is room as long as no controller is handed down.
+    assert_eq!(own(&[]), "/");
+    let _ = exec(&[
+        &case.id,
+        "/bin/sh",
+        "-c",
+        "cd /sys/fs/cgroup && echo $$ >inner/cgroup.procs && echo +hugetlb >cgroup.subtree_control",
+    ])
+    .ok();
+    assert_eq!(own(&[]), "/inner");
+    assert_eq!(own(&["--cgroup", "inner"]), "/inner");
+    // Who asks for the top gets it, or nothing.
+    let _ = exec(&["--cgroup", "/", &case.id, "/bin/true"]).failed(255, "to cgroups: ");
+    let _ = call(&case, &["delete", "--force", &case.id]).ok();
+    case.finish();
+}
+
+#[test]
+fn a_cgroup_that_is_not_there_is_not_joined() {
+    need!(Root, Busybox, CgroupV2, Cofferdam);
+    let case = writable();
+    let line = ["exec", "--cgroup", "none", &case.id, "/bin/true"];
+    let _ = call(&case, &line).failed(255, "can't open cgroup");
+    let line = ["exec", "--cgroup", "..", &case.id, "/bin/true"];
+    let _ = call(&case, &line).failed(255, "bad sub cgroup path: ..");
+    let _ = call(&case, &["delete", "--force", &case.id]).ok();
+    case.finish();
+}
+
+#[test]
+fn an_added_process_with_an_initial_affinity_is_in_the_cgroup() {
+    need!(Root, Busybox, CgroupV2, Cofferdam);
+    let mut case = case();
+    case.bundle.config["process"]["execCPUAffinity"] = json!({ "initial": "0", "final": "0" });
+    case.bundle
+        .script("exec sleep 1000 </dev/null >/dev/null 2>&1");
+    detached(&case);
+    let line = ["exec", &case.id, "/bin/cat", "/proc/self/cgroup"];
+    assert_eq!(own_cgroup(call(&case, &line)), "/");
+    let line = [
+        "exec",
+        &case.id,
+        "/bin/grep",
+        "Cpus_allowed_list",
+        "/proc/self/status",
+    ];
+    let allowed = call(&case, &line).ok();
+    assert_eq!(allowed.stdout.trim_end(), "Cpus_allowed_list:\t0");
+    let _ = call(&case, &["delete", "--force", &case.id]).ok();
+    case.finish();
+}
+
 #[test]
 fn limits_are_written_where_the_controllers_are() {
     need!(Root, Busybox, Unified);

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::os::fd::AsFd;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use cgroups::Cgroup;
+use cgroups::{Cgroup, Mode};
 use configs::Config;
 use configs::oci::ContainerStatus as Status;
 use nsenter::{Deadline, Spawn};
+use rustix::io::Errno;
 
 use super::answers::{Parent, Ready, SETNS};
 use super::create::{placement, root_user};
@@ -59,6 +60,13 @@ impl Container {
             placement.gate = true;
         }
         placement.outside = paused;
+        let needed = !config.rootless_cgroups || !process.sub_cgroups.is_empty();
+        if needed && !placement.unified && !gate && group.hierarchy().mode() == Mode::V2 {
+            // Whoever is not born inside would stay in the cgroup of the caller.
+            let path = group.path("").unwrap_or(Path::new("")).display();
+            let what = format!("can't open cgroup {path}");
+            return Err(Error::system(what, Errno::NOENT));
+        }
         let mut host = HostFacts::read()?;
         host.read_umask()?;
         let request = ExecRequest {
@@ -105,10 +113,10 @@ impl Container {
             .filter(|_| process.sub_cgroups.is_empty());
         let started = match spawn(&group) {
             Err(error) if error.raw_os_error() == Some(libc::EBUSY) && built.spawn_into_cgroup => {
-                match init_group {
-                    Some(pid) => spawn(&answers::group_of(group.hierarchy(), pid)?),
-                    None => Err(error),
-                }
+                let Some(pid) = init_group else {
+                    return Err(Error::system(NO_ROOM, error));
+                };
+                spawn(&answers::group_of(group.hierarchy(), pid)?)
             }
             started => started,
         };
@@ -216,18 +224,21 @@ impl Container {
             .pid()
             .and_then(|pid| u32::try_from(pid).ok())
             .ok_or_else(stopped)?;
-        if own.hierarchy().mode() == cgroups::Mode::V2 {
+        if own.hierarchy().mode() == Mode::V2 {
             return answers::group_of(own.hierarchy(), pid);
         }
         Ok(own)
     }
 }
 
-/// The words that readers of messages look for: with cgroup v1 the failure used to be one of writing the pid.
+/// The words that readers of messages look for.
+const NO_ROOM: &str = "error adding pid of the new process to cgroups";
+
+/// Likewise: with cgroup v1 the failure used to be one of writing the pid.
 fn cannot_join(group: &Cgroup) -> &'static str {
     match group.hierarchy().mode() {
-        cgroups::Mode::V2 => "can't open cgroup",
-        _ => "error adding pid of the new process to cgroups",
+        Mode::V2 => "can't open cgroup",
+        _ => NO_ROOM,
     }
 }
 
