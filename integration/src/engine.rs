@@ -16,10 +16,29 @@ pub use podman::Podman;
 use std::path::{Path, PathBuf};
 
 use crate::bundle::root_file_system;
-use crate::limited::Limited;
+use crate::limited::{Limited, Output};
 
 /// The name of the image that every engine gets.
 pub const IMAGE: &str = "localhost/busybox:test";
+
+/// An engine that has Docker's command line.
+pub trait DockerCommandLine: Sync {
+    /// Calls the client.
+    fn call(&self, arguments: &[&str]) -> Output;
+
+    /// `run` without network; the image is put between flags and command by the caller.
+    fn run(&self, arguments: &[&str]) -> Output;
+
+    /// One value of `inspect`.
+    #[track_caller]
+    fn inspect(&self, container: &str, format: &str) -> String {
+        self.call(&["inspect", "--format", format, container])
+            .ok()
+            .stdout
+            .trim_end()
+            .to_owned()
+    }
+}
 
 /// The directory of an engine, with a root file system in it.
 fn directory() -> (tempfile::TempDir, PathBuf) {

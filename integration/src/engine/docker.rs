@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-use super::{CgroupParent, Containerd, Daemon, IMAGE};
+use super::{CgroupParent, Containerd, Daemon, DockerCommandLine, IMAGE};
 use crate::limited::{Limited, Output};
 use crate::program;
 
@@ -72,25 +72,15 @@ impl Docker {
             .ok();
         docker
     }
+}
 
-    /// Calls the client.
-    pub fn call(&self, arguments: &[&str]) -> Output {
+impl DockerCommandLine for Docker {
+    fn call(&self, arguments: &[&str]) -> Output {
         client(&self.socket).args(arguments).output()
     }
 
-    /// `docker run --network none …`; the image is put between flags and command by the caller.
-    pub fn run(&self, arguments: &[&str]) -> Output {
+    fn run(&self, arguments: &[&str]) -> Output {
         self.call(&[&["run", "--network", "none"], arguments].concat())
-    }
-
-    /// One value of `docker inspect`.
-    #[track_caller]
-    pub fn inspect(&self, container: &str, format: &str) -> String {
-        self.call(&["inspect", "--format", format, container])
-            .ok()
-            .stdout
-            .trim_end()
-            .to_owned()
     }
 }
 

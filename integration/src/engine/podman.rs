@@ -1,8 +1,6 @@
 //! podman, which has no daemon.
 
-use std::path::Path;
-
-use super::{CgroupParent, IMAGE};
+use super::{CgroupParent, DockerCommandLine, IMAGE};
 use crate::limited::{Limited, Output};
 use crate::program;
 
@@ -32,14 +30,10 @@ impl Podman {
             .ok();
         podman
     }
+}
 
-    /// The directory of this podman; volumes may be in it.
-    pub fn directory(&self) -> &Path {
-        self.directory.path()
-    }
-
-    /// Calls podman.
-    pub fn call(&self, arguments: &[&str]) -> Output {
+impl DockerCommandLine for Podman {
+    fn call(&self, arguments: &[&str]) -> Output {
         let path = |name: &str| self.directory.path().join(name).into_os_string();
         Limited::new("podman")
             .args([
@@ -60,22 +54,18 @@ impl Podman {
             .output()
     }
 
-    /// `podman run` or `podman create` without network, and with limits that need no privilege to set.
-    pub fn container(&self, verb: &str, arguments: &[&str]) -> Output {
+    /// With limits that need no privilege to set, and logs where there is no journal.
+    fn run(&self, arguments: &[&str]) -> Output {
         let parent = format!("--cgroup-parent={}", self.cgroups.0);
-        let limits = [
-            verb,
+        let flags = [
+            "run",
             "--network=none",
             "--ulimit=nofile=1024:1024",
             "--ulimit=nproc=1024:1024",
+            "--log-driver=k8s-file",
             &parent,
         ];
-        self.call(&[&limits, arguments].concat())
-    }
-
-    /// `podman run`.
-    pub fn run(&self, arguments: &[&str]) -> Output {
-        self.container("run", arguments)
+        self.call(&[&flags, arguments].concat())
     }
 }
 

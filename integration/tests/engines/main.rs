@@ -11,3 +11,4 @@
 mod containerd;
 mod docker;
 mod podman;
+mod promises;
