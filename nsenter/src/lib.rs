@@ -12,6 +12,7 @@ pub mod pidfd;
 pub mod plan;
 mod procfs;
 mod spawn;
+mod step_times;
 #[cfg(test)]
 #[path = "../stub"]
 #[allow(
@@ -43,3 +44,4 @@ pub use image::{MAX_IMAGE_BYTES, stub_image};
 pub use init::{Deadline, Init, Served};
 pub use procfs::{Procfs, Stat};
 pub use spawn::Spawn;
+pub use step_times::StepTimes;

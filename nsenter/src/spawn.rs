@@ -12,8 +12,9 @@ use crate::error::{Error, Result};
 use crate::image::image;
 use crate::init::Init;
 use crate::plan::{Plan, Slot};
+use crate::step_times::StepTimes;
 use crate::sys::{StartError, start_stub};
-use crate::wire::FIRST_DESCRIPTOR;
+use crate::wire::{FIRST_DESCRIPTOR, TIMED};
 
 /// What a stub is started with.
 #[derive(Debug)]
@@ -42,6 +43,19 @@ impl Spawn<'_> {
     /// [`ErrorKind::Plan`](crate::ErrorKind::Plan) if descriptors and plan do not fit, [`ErrorKind::System`](crate::ErrorKind::System)
     /// if the kernel does not start it (`EPERM`: a namespace needs a privilege; `EAGAIN`: too many processes; …).
     pub fn start(self) -> Result<Init> {
+        self.start_with(None)
+    }
+
+    /// As [`start`](Self::start); the stub writes down when each step ended. Made for looking where the time goes:
+    /// `times` must be for the same plan, and the stub shares that memory until it executes the program.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub fn start_timed(self, times: &StepTimes) -> Result<Init> {
+        self.start_with(Some(times))
+    }
+
+    fn start_with(self, times: Option<&StepTimes>) -> Result<Init> {
         let inputs = self.ordered_inputs()?;
         let image = image()?;
         let plan_file = sealed_plan(self.plan)
@@ -58,8 +72,11 @@ impl Spawn<'_> {
         descriptors.extend(&self.passed);
         descriptors.extend([plan_file.as_fd(), theirs.as_fd()]);
         descriptors.extend(inputs);
+        descriptors.extend(times.map(AsFd::as_fd));
         let number = FIRST_DESCRIPTOR.saturating_add(self.plan.passed());
-        let argument = CString::new(number.to_string()).unwrap_or_default();
+        let mut argument = number.to_string().into_bytes();
+        argument.extend(times.map(|_| TIMED));
+        let argument = CString::new(argument).unwrap_or_default();
         let (pid, pidfd) = start_stub(
             image.as_fd(),
             &descriptors,

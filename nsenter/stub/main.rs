@@ -17,16 +17,20 @@ mod wire;
 
 use core::ffi::CStr;
 
-/// The first argument is the number of the plan's descriptor.
+/// The first argument is the number of the plan's descriptor, and whether the steps are timed.
 fn main(argument: &CStr) -> ! {
     let mut number: u32 = 0;
-    for digit in argument.to_bytes() {
+    let (digits, timed) = match argument.to_bytes() {
+        [digits @ .., wire::TIMED] => (digits, true),
+        digits => (digits, false),
+    };
+    for digit in digits {
         match digit {
             b'0'..=b'9' if number < 100_000 => number = number * 10 + u32::from(digit - b'0'),
             _ => sys::exit(255),
         }
     }
-    init::run(number)
+    init::run(number, timed)
 }
 
 /// Bounds are checked everywhere, so that a defect ends here and not in somebody's memory.

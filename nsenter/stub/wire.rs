@@ -35,6 +35,10 @@ pub(crate) const HEADER: usize = 56;
 pub(crate) const RECORD: usize = 96;
 /// Size of an encoded hook command.
 pub(crate) const HOOK: usize = 56;
+/// Size of the time at which a step ended: nanoseconds of the monotonic clock, 0 for none.
+pub(crate) const TIME: usize = 8;
+/// Stands after the descriptor number in the stub's argument if the descriptor after the inputs takes the times of the steps.
+pub(crate) const TIMED: u8 = b't';
 /// Stands for "no slot", and for the current directory where a directory is expected.
 pub(crate) const NONE: u32 = u32::MAX;
 /// Most errnos a step can list.

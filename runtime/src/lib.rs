@@ -25,6 +25,7 @@ mod state;
 mod stats;
 mod sys;
 mod timestamp;
+mod timings;
 
 pub use cgroups;
 pub use configs;
@@ -46,3 +47,4 @@ pub use root::{Containers, Runtime};
 pub use signal::Signal;
 pub use state::State;
 pub use stats::Stats;
+pub use timings::Timings;

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use configs::oci;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::timings::Timings;
 
 /// A process to run: the builder given to [`Runtime::create`](crate::Runtime::create) and
 /// [`Container::exec`](crate::Container::exec).
@@ -42,6 +43,7 @@ pub struct Process {
     pub(crate) pidfd_socket: Option<PathBuf>,
     pub(crate) notify_socket: Option<PathBuf>,
     pub(crate) ignore_paused: bool,
+    pub(crate) timings: Option<Timings>,
 }
 
 /// Where one of the standard streams of a process comes from.
@@ -104,6 +106,7 @@ impl Process {
             pidfd_socket: None,
             notify_socket: None,
             ignore_paused: false,
+            timings: None,
         }
     }
 
@@ -261,6 +264,13 @@ impl Process {
     /// Initial size of the terminal in characters: rows, columns. Used only if neither is 0.
     pub fn console_size(&mut self, rows: u16, columns: u16) -> &mut Self {
         self.console_size = Some((rows, columns));
+        self
+    }
+
+    /// Has the time of every step of making a container taken, for [`Container::timings`](crate::Container::timings). Says
+    /// nothing to a process that is added to a container.
+    pub fn timings(&mut self, timings: Timings) -> &mut Self {
+        self.timings = Some(timings);
         self
     }
 

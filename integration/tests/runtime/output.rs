@@ -301,3 +301,31 @@ fn spec_writes_a_bundle_that_runs() {
     assert_eq!(case.inside("echo ran").stdout, "ran\n");
     case.finish();
 }
+
+#[test]
+fn timings_tell_the_phases_and_the_steps_of_a_run() {
+    need!(Root, Busybox);
+    let mut case = Case::new();
+    case.bundle.args(&["/bin/true"]);
+    let output = case.call(&["run", "--timings", &case.id]).ok();
+    let lines: Vec<Vec<&str>> = output
+        .stderr
+        .lines()
+        .map(|line| line.split_whitespace().collect())
+        .filter(|words: &Vec<&str>| matches!(words.get(2), Some(&("runtime" | "init"))))
+        .collect();
+    let ends: Vec<f64> = lines
+        .iter()
+        .map(|words| words[0].parse().unwrap())
+        .collect();
+    assert!(ends.is_sorted(), "{output}");
+    for (process, what) in [
+        ("runtime", "build the plan"),
+        ("init", "name the process"),
+        ("init", "ready"),
+        ("runtime", "remove the container"),
+    ] {
+        let told = |words: &Vec<&str>| words[2] == process && words[3..].join(" ") == what;
+        assert!(lines.iter().any(told), "{process}: {what}: {output}");
+    }
+}

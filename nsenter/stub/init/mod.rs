@@ -16,7 +16,7 @@ mod words;
 use core::ffi::CStr;
 
 use super::{sys, text, wire};
-use sys::{Errno, Fd, Result};
+use sys::{Errno, Fd, Result, Times};
 use wire::{
     Blob, Code, FIRST_DESCRIPTOR, MAX_DETAIL, MAX_SLOTS, MAX_TOLERATED, NONE, Record, View,
     WARNINGS,
@@ -87,6 +87,8 @@ struct Postponed {
 /// The process that executes a plan.
 struct Init {
     plan: View<'static>,
+    /// Where the end of each step is written down, if anybody wants to know.
+    times: Option<Times>,
     /// The socket to the parent; -1 once it is closed.
     control: i32,
     step: u32,
@@ -113,12 +115,13 @@ struct Init {
 
 const SIGKILL: u32 = 9;
 
-/// Executes the plan in this descriptor. The next one is the control channel, the inputs follow.
-pub(crate) fn run(plan_fd: u32) -> ! {
+/// Executes the plan in this descriptor. The next one is the control channel, the inputs follow, and if the steps are timed
+/// the memory for that.
+pub(crate) fn run(plan_fd: u32, timed: bool) -> ! {
     let _ = sys::prctl(4, 0, 0);
     sys::reset_signals();
     sys::umask(0);
-    match Init::new(plan_fd) {
+    match Init::new(plan_fd, timed) {
         Ok(mut init) => init.steps(),
         Err(_) => sys::exit(255),
     }
@@ -134,7 +137,7 @@ fn tolerates(record: &Record, errno: Errno) -> bool {
 }
 
 impl Init {
-    fn new(plan_fd: u32) -> Result<Self> {
+    fn new(plan_fd: u32, timed: bool) -> Result<Self> {
         let number = |offset: u32| {
             plan_fd
                 .checked_add(offset)
@@ -152,9 +155,17 @@ impl Init {
         sys::close(number(0)?);
         // What the parent could not close between clone and execution. From here on every open descriptor is known.
         let inputs = u32::try_from(plan.inputs().count()).map_err(|_| Errno::EINVAL)?;
-        last::close_inherited(plan_fd.saturating_add(2).saturating_add(inputs));
+        let after_inputs = plan_fd.saturating_add(2).saturating_add(inputs);
+        let times = if timed {
+            let fd = i32::try_from(after_inputs).map_err(|_| Errno::EINVAL)?;
+            Some(Times::map(fd, plan.header().records.length)?)
+        } else {
+            None
+        };
+        last::close_inherited(after_inputs);
         let init = Self {
             plan,
+            times,
             control: number(1)?,
             step: 0,
             fds,
@@ -216,6 +227,9 @@ impl Init {
                 }
                 self.warnings.tolerated(self.step, errno);
                 jumps = record.jump != 0;
+            }
+            if let Some(times) = &mut self.times {
+                times.set(self.step);
             }
             // Forward only: whatever the plan says, the loop ends.
             self.step = match record.jump {

@@ -1142,13 +1142,18 @@ pub(crate) fn wait(pid: i32) -> Result<(i32, i32)> {
 
 /// `clock_gettime(CLOCK_MONOTONIC)` in milliseconds.
 pub(crate) fn milliseconds() -> u64 {
+    nanoseconds() / 1_000_000
+}
+
+/// The same clock in nanoseconds.
+fn nanoseconds() -> u64 {
     let mut time = [0_u64; 2];
     // SAFETY: the kernel fills a struct timespec.
     let _ = unsafe { call!(CLOCK_GETTIME, 1, time.as_mut_ptr()) };
     let [seconds, nanoseconds] = time;
     seconds
-        .wrapping_mul(1000)
-        .wrapping_add(nanoseconds / 1_000_000)
+        .wrapping_mul(1_000_000_000)
+        .wrapping_add(nanoseconds)
 }
 
 /// An entry of [`poll`].
@@ -1210,6 +1215,38 @@ pub(crate) fn map_sealed(fd: i32) -> Result<&'static [u8]> {
     let at = unsafe { call!(MMAP, 0, size, 1, 2, fd, 0) }?;
     // SAFETY: mapped for good, readable, and sealed against writing and shrinking.
     Ok(unsafe { core::slice::from_raw_parts(at as *const u8, size) })
+}
+
+/// Memory shared with the parent, one number a step.
+pub(crate) struct Times {
+    at: *mut u64,
+    count: usize,
+}
+
+impl Times {
+    /// Maps the file that takes `count` times.
+    pub(crate) fn map(fd: i32, count: u32) -> Result<Self> {
+        let count = count as usize;
+        let bytes = count.checked_mul(super::wire::TIME).ok_or(Errno::EINVAL)?;
+        // F_SEAL_SHRINK: no access beyond the end of the file.
+        if seals(fd)? & 2 == 0 || (fstat(fd)?.size as usize) < bytes {
+            return Err(Errno::EBADMSG);
+        }
+        // SAFETY: a shared mapping of the whole file. PROT_READ | PROT_WRITE 3, MAP_SHARED 1.
+        let at = unsafe { call!(MMAP, 0, bytes, 3, 1, fd, 0) }?;
+        Ok(Self {
+            at: at as *mut u64,
+            count,
+        })
+    }
+
+    /// Writes down that a step has ended.
+    pub(crate) fn set(&mut self, step: u32) {
+        if (step as usize) < self.count {
+            // SAFETY: within the mapping, which stays; the other side only reads.
+            unsafe { self.at.add(step as usize).write_volatile(nanoseconds()) };
+        }
+    }
 }
 
 /// Copies bytes to a place that stays until the process ends or executes another program.

@@ -33,6 +33,7 @@ use crate::process::Process;
 use crate::root::Runtime;
 use crate::state::{Creator, Record, State};
 use crate::timestamp::rfc3339;
+use crate::timings::Watch;
 
 /// How long a cgroup may take to become empty.
 pub(super) const CGROUP_BUDGET: Duration = Duration::from_secs(10);
@@ -54,9 +55,16 @@ pub(crate) fn create(
     mut process: Process,
     when_ready: WhenReady,
 ) -> Result<Container> {
+    let mut timings = process.timings.take();
+    let mut mark = |what: &str| {
+        if let Some(timings) = &mut timings {
+            timings.mark(what);
+        }
+    };
     check(&config, &process)?;
     let mut warnings = Vec::new();
     let filter = seccomp::compile(&config, &mut warnings)?;
+    mark("check the configuration, compile the filter");
     // What fails easily comes before anything is made.
     let receivers = Receivers::connect(&mut process)?;
     let agent = Agent::connect(&config, filter.as_ref())?;
@@ -94,6 +102,7 @@ pub(crate) fn create(
     let late_limits = needs_late_limits(&state.config);
     let rdt = state.config.intel_rdt.as_ref().map(rdt::settings);
     directory.write_state(&state)?;
+    mark("record the intent");
 
     let group = Cgroup::create(hierarchy, &spec, &resources)
         .map_err(cgroup::failed("make the container's cgroup"))?;
@@ -107,6 +116,7 @@ pub(crate) fn create(
     let Some(group) = &unwind.cgroup else {
         return Err(Error::new(ErrorKind::System, "the cgroup is gone"));
     };
+    mark("make the cgroup");
     // A scope of systemd is made with its first process: by the parent, at the gate.
     let waits = group.needs_first_process();
     if !late_limits && !waits {
@@ -132,6 +142,7 @@ pub(crate) fn create(
             .self_join_files()
             .map_err(cgroup::failed("open the container's cgroup"))?
     };
+    mark("set limits");
     let waits_for_start = when_ready == WhenReady::Wait;
     let fifo = waits_for_start
         .then(|| directory.make_fifo(owner))
@@ -150,6 +161,7 @@ pub(crate) fn create(
         waits_for_start,
     };
     let built = plan::init(&request)?;
+    mark("build the plan");
     if !built.host_mounts.is_empty() {
         // These would stay on the host: on record before the first one is made.
         state.host_mounts.clone_from(&built.host_mounts);
@@ -174,10 +186,19 @@ pub(crate) fn create(
         },
     };
     unwind.hooks = Some((state.config.hooks.clone(), state.config.labels.clone()));
-    let init = spawn
-        .start()
-        .map_err(|error| Error::system("unable to start container process", error))?;
+    let watch = timings
+        .as_ref()
+        .map(|timings| Watch::new(timings, &built.plan))
+        .transpose()?;
+    let init = match &watch {
+        Some(watch) => spawn.start_timed(&watch.times),
+        None => spawn.start(),
+    }
+    .map_err(|error| Error::system("unable to start container process", error))?;
     let init = unwind.init.insert(init);
+    if let Some(timings) = &mut timings {
+        timings.mark("start the init process");
+    }
     log::debug!(
         "nsexec container setup: stub started as process {}",
         init.pid()
@@ -235,6 +256,9 @@ pub(crate) fn create(
     warnings.extend(told);
     warnings.extend(answers::words(served.warnings()));
     log::debug!("init: closing the pipe to signal completion");
+    if let Some(timings) = &mut timings {
+        timings.mark("serve the init process");
+    }
     let Some(init) = unwind.finish() else {
         return Err(Error::new(ErrorKind::Init, "the init process is gone"));
     };
@@ -248,6 +272,7 @@ pub(crate) fn create(
         record: Record::from(state),
         child: Some(child),
         warnings,
+        timings: timings.zip(watch),
     })
 }
 

@@ -43,6 +43,7 @@ use crate::exit_status::ExitStatus;
 use crate::id::ContainerId;
 use crate::root::Runtime;
 use crate::state::{Record, State};
+use crate::timings::{Timings, Watch};
 
 /// A container: made by [`Runtime::create`](crate::Runtime::create) or found again by
 /// [`Runtime::load`](crate::Runtime::load).
@@ -57,6 +58,7 @@ pub struct Container {
     record: Record,
     child: Option<Child>,
     warnings: Vec<String>,
+    timings: Option<(Timings, Watch)>,
 }
 
 impl Container {
@@ -70,6 +72,7 @@ impl Container {
             record,
             child: None,
             warnings: Vec::new(),
+            timings: None,
         })
     }
 
@@ -129,6 +132,19 @@ impl Container {
     #[must_use]
     pub fn warnings(&self) -> &[String] {
         &self.warnings
+    }
+
+    /// What took how long, if [`Process::timings`](crate::Process::timings) asked for it. Given once: the steps of the init
+    /// process are those that it has taken by now.
+    ///
+    /// # Errors
+    /// [`ErrorKind::System`](crate::ErrorKind::System).
+    pub fn timings(&mut self) -> Result<Option<Timings>> {
+        let Some((mut timings, watch)) = self.timings.take() else {
+            return Ok(None);
+        };
+        timings.add(&watch)?;
+        Ok(Some(timings))
     }
 
     /// What `state.json` says.

@@ -9,6 +9,7 @@ use crate::cli::flag::Order;
 use crate::cli::process_flags::{self as flags, Presence};
 use crate::container::{Container, WhenReady};
 use crate::process::Process;
+use crate::timings::Timings;
 
 pub(crate) static COMMAND: Command = Command {
     name: "create",
@@ -53,6 +54,8 @@ pub(crate) fn from_bundle(
     presence: Presence,
     when_ready: WhenReady,
 ) -> Result<Container, Failure> {
+    // Only where a command has the flag.
+    let timings = invocation.parsed.switch("timings").then(Timings::begin);
     let id = invocation.id()?;
     bundle::enter(invocation)?;
     let spec = bundle::read(Path::new("."))?;
@@ -77,6 +80,10 @@ pub(crate) fn from_bundle(
         process.notify_socket(host);
     }
     let config = bundle::config(invocation, &id, &spec)?;
+    if let Some(mut timings) = timings {
+        timings.mark("read and convert the bundle");
+        process.timings(timings);
+    }
     let runtime = super::runtime(invocation)?;
     let container = match when_ready {
         WhenReady::Wait => runtime.create(&id, config, process),

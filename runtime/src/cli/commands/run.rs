@@ -1,5 +1,6 @@
 //! `run`: makes a container and runs its program.
 
+use std::io::Write as _;
 use std::path::Path;
 
 use super::create::from_bundle;
@@ -11,6 +12,7 @@ use crate::cli::process_flags::{self as flags, Presence};
 use crate::container::{Container, WhenReady};
 use crate::foreground::Foreground;
 use crate::notify_socket::NotifySocket;
+use crate::timings::Timings;
 
 pub(crate) static COMMAND: Command = Command {
     name: "run",
@@ -25,6 +27,7 @@ pub(crate) static COMMAND: Command = Command {
         flags::DETACH,
         Flag::switch("keep", "do not remove the container when its program ends"),
         flags::PID_FILE,
+        Flag::switch("timings", "show what took how long, on standard error"),
         Flag::switch(
             "no-subreaper",
             "do not become the parent of orphans of the container",
@@ -50,8 +53,10 @@ fn run(invocation: &Invocation<'_>) -> Result<u8, Failure> {
 
 fn detached(invocation: &Invocation<'_>) -> Result<u8, Failure> {
     let pid_file = flags::pid_file(invocation)?;
-    let container = from_bundle(invocation, Presence::Detached, when_ready())?;
-    if let Some(socket) = start(&container, pid_file.as_deref())? {
+    let mut container = from_bundle(invocation, Presence::Detached, when_ready())?;
+    let socket = start(&container, pid_file.as_deref())?;
+    show(container.timings()?.as_ref());
+    if let Some(socket) = socket {
         socket.forward()?;
     }
     Ok(0)
@@ -69,13 +74,29 @@ fn foreground(invocation: &Invocation<'_>) -> Result<u8, Failure> {
         Some(init) => foreground.wait(init)?,
         None => container.wait()?,
     };
+    let mut timings = container.timings()?;
+    let mut mark = |what: &str| {
+        if let Some(timings) = &mut timings {
+            timings.mark(what);
+        }
+    };
+    mark("wait for the program");
     if !invocation.parsed.switch("keep") {
         // The program has ended and its exit code is what counts now.
         if let Err(error) = container.destroy() {
             invocation.log.warn(&Failure::from(error).message);
         }
+        mark("remove the container");
     }
+    show(timings.as_ref());
     Ok(status.code())
+}
+
+/// Standard error may be gone; the container is what counts.
+fn show(timings: Option<&Timings>) {
+    if let Some(timings) = timings {
+        let _ = write!(std::io::stderr().lock(), "{timings}");
+    }
 }
 
 /// The socket on which a service tells that it is ready must be there before the service is.
