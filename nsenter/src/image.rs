@@ -55,27 +55,32 @@ impl AsFd for Image {
 /// # Errors
 /// [`ErrorKind::System`](crate::ErrorKind::System): the kernel makes no executable memory files (`vm.memfd_noexec = 2`), or has no memory.
 pub fn stub_image() -> Result<&'static OwnedFd> {
+    shared().map(|(file, _)| file)
+}
+
+/// The shared file, and whether it was made just now.
+fn shared() -> Result<(&'static OwnedFd, bool)> {
     if let Some(sealed) = SEALED.get() {
-        return Ok(&sealed.file);
+        return Ok((&sealed.file, false));
     }
     let file =
         sealed_copy().map_err(|e| Error::system("make the memory file of the init stub", e))?;
     let stat =
         fstat(&file).map_err(|e| Error::system("look at the memory file of the init stub", e))?;
     // Another thread may have been faster; its file is as good.
-    Ok(&SEALED
-        .get_or_init(|| Sealed {
-            file,
-            device: stat.st_dev,
-            inode: stat.st_ino,
-        })
-        .file)
+    let sealed = SEALED.get_or_init(|| Sealed {
+        file,
+        device: stat.st_dev,
+        inode: stat.st_ino,
+    });
+    Ok((&sealed.file, true))
 }
 
 /// The image for one start: the shared one, or one of its own where memory files cannot be executed.
 pub(crate) fn image() -> Result<Image> {
-    match stub_image() {
-        Ok(file) => {
+    match shared() {
+        Ok((file, true)) => Ok(Image::Shared(file)),
+        Ok((file, false)) => {
             // A host may have closed all its descriptors, ours too, and opened others under the same number.
             let same = SEALED.get().is_some_and(|sealed| {
                 fstat(file)

@@ -1,6 +1,6 @@
 //! Staying with a container in the foreground.
 
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::time::Instant;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -113,6 +113,7 @@ impl Foreground {
         watched.extend(
             relatives
                 .iter()
+                .filter(|member| member.pidfd().as_raw_fd() != child.pidfd().as_raw_fd())
                 .map(|member| PollFd::from_borrowed_fd(member.pidfd(), PollFlags::IN)),
         );
         let copies_at = watched.len();

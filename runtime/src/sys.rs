@@ -8,6 +8,36 @@ use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
+/// Opens standard streams that are closed as `/dev/null`, and ignores `SIGPIPE`.
+pub(crate) fn prepare_standard_streams() -> io::Result<()> {
+    let mut streams = [0, 1, 2].map(|fd| libc::pollfd {
+        fd,
+        events: 0,
+        revents: 0,
+    });
+    // SAFETY: three initialised entries, which stay as long as the call.
+    while unsafe { libc::poll(streams.as_mut_ptr(), 3, 0) } < 0 {
+        let error = io::Error::last_os_error();
+        if error.kind() != io::ErrorKind::Interrupted {
+            return Err(error);
+        }
+    }
+    for stream in streams {
+        // The lowest number that is free is that of the stream.
+        // SAFETY: a string that ends with NUL.
+        if stream.revents & libc::POLLNVAL != 0
+            && unsafe { libc::open(c"/dev/null".as_ptr(), libc::O_RDWR) } != stream.fd
+        {
+            return Err(io::Error::from(io::ErrorKind::NotFound));
+        }
+    }
+    // SAFETY: SIG_IGN is no handler of ours.
+    if unsafe { libc::signal(libc::SIGPIPE, libc::SIG_IGN) } == libc::SIG_ERR {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(())
+}
+
 /// A set of signals.
 #[derive(Clone)]
 pub(crate) struct SignalSet(libc::sigset_t);

@@ -17,7 +17,7 @@ const CGROUP2: i64 = 0x6367_7270;
 /// Gathers the facts that the conversion of `spec`, read from `bundle`, depends on.
 pub(crate) fn for_bundle(spec: &Spec, bundle: &str) -> Result<HostInfo, Failure> {
     let mut host = HostInfo {
-        namespaces: namespaces(),
+        namespaces: namespaces(spec),
         cgroup_v2: unified_cgroup(),
         ..HostInfo::default()
     };
@@ -65,12 +65,17 @@ fn user_namespace(path: &Path) -> Result<UserNamespaceMaps, Failure> {
     })
 }
 
-/// The types of namespaces this kernel has.
-fn namespaces() -> Vec<NamespaceType> {
+/// The types of namespaces this kernel has. Whether it has one that the bundle does not name does not matter.
+fn namespaces(spec: &Spec) -> Vec<NamespaceType> {
     let directory = Path::new("/proc/self/ns");
+    let named = spec.linux.iter().flat_map(|linux| &linux.namespaces);
+    let named: Vec<&str> = named.map(|namespace| namespace.kind.as_str()).collect();
     NamespaceType::ALL
         .into_iter()
-        .filter(|kind| fs::symlink_metadata(directory.join(kind.proc_file())).is_ok())
+        .filter(|kind| {
+            !named.contains(&kind.name())
+                || fs::symlink_metadata(directory.join(kind.proc_file())).is_ok()
+        })
         .collect()
 }
 

@@ -93,6 +93,10 @@ static COMMANDS: &[&Command] = &[
 /// The base name of `argv[0]` is how the program calls itself in help, version and messages, so a link with another name
 /// behaves as a program of that name.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    run_to_code(arguments).into()
+}
+
+fn run_to_code(arguments: impl IntoIterator<Item = OsString>) -> u8 {
     let mut arguments = arguments.into_iter();
     let argv0 = arguments.next().unwrap_or_else(|| "cofferdam".into());
     let program = Path::new(&argv0)
@@ -104,7 +108,19 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         argv0: argv0.to_string_lossy().into_owned(),
         program,
     };
-    line.run(arguments).into()
+    line.run(arguments)
+}
+
+/// As [`run`], for a program without a `main` of the Rust standard library, which would have done two things before: a
+/// standard stream that is closed is opened as `/dev/null`, so that no file that is opened later takes its place, and
+/// `SIGPIPE` is ignored, so that a reader that goes away is an error and not the end. Does not return.
+pub fn enter(arguments: impl IntoIterator<Item = OsString>) -> ! {
+    let code = match crate::sys::prepare_standard_streams() {
+        Ok(()) => run_to_code(arguments),
+        // There is nowhere to say it.
+        Err(_) => 1,
+    };
+    std::process::exit(i32::from(code))
 }
 
 /// The names under which this process was called.

@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime};
 
 use cgroups::Cgroup;
 use configs::Config;
-use configs::config::{HookPoint, Mount, MountFlags, NamespaceType};
+use configs::config::{HookPoint, Mount, MountFlags, Namespace, NamespaceType};
 use configs::oci::ContainerStatus as Status;
 use nsenter::namespaces::Kind;
 use nsenter::{Init, Spawn};
@@ -480,7 +480,11 @@ impl Ready for Publish<'_> {
         self.state.creator = None;
         self.state.namespace_paths = Kind::ALL
             .into_iter()
-            .filter(|kind| kind.is_supported(procfs))
+            .filter(|kind| {
+                // One that was made or joined is there.
+                let named = |ns: &Namespace| ns.kind.proc_file() == kind.file_name();
+                self.state.config.namespaces.iter().any(named) || kind.is_supported(procfs)
+            })
             .map(|kind| {
                 (
                     namespace_key(kind).to_owned(),

@@ -73,19 +73,27 @@ impl Streams {
 
     /// Where the streams lead, as procfs says; empty where that cannot be read.
     pub(crate) fn external_descriptors(&self) -> Vec<String> {
-        use std::os::fd::AsRawFd;
-        let link = |descriptor: &OwnedFd| {
-            std::fs::read_link(format!("/proc/self/fd/{}", descriptor.as_raw_fd()))
-        };
-        self.theirs
-            .iter()
-            .map(|one| {
-                link(one)
-                    .map(|path| path.to_string_lossy().into_owned())
-                    .unwrap_or_default()
-            })
+        let made = [
+            self.ours.stdin.is_some(),
+            self.ours.stdout.is_some(),
+            self.ours.stderr.is_some(),
+        ];
+        let streams = self.theirs.iter().zip(made);
+        streams
+            .map(|(stream, is_pipe)| shown(stream, is_pipe).unwrap_or_default())
             .collect()
     }
+}
+
+/// What a descriptor leads to, as `/proc/self/fd` shows it.
+fn shown(stream: &OwnedFd, is_pipe: bool) -> std::io::Result<String> {
+    use std::os::fd::AsRawFd;
+    if is_pipe {
+        let inode = rustix::fs::fstat(stream)?.st_ino;
+        return Ok(format!("pipe:[{inode}]"));
+    }
+    let link = std::fs::read_link(format!("/proc/self/fd/{}", stream.as_raw_fd()))?;
+    Ok(link.to_string_lossy().into_owned())
 }
 
 /// Where the console and the pidfd of a process go. Connected before anything is made, so that a missing receiver costs

@@ -1,6 +1,7 @@
 //! What a plan must know of the machine.
 
 use std::ffi::OsStr;
+use std::io::Read as _;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -105,6 +106,11 @@ fn open(dir: BorrowedFd<'_>, path: &Path, flags: OFlags) -> rustix::io::Result<O
     rustix::fs::openat(dir, path, flags | OFlags::CLOEXEC, Mode::empty())
 }
 
+/// Most files of procfs fit.
+const SMALL: usize = 1024;
+/// The largest id map has 340 lines (`user_namespaces(7)`).
+const MOST: u64 = 64 << 10;
+
 /// The text of a small file; `None` if it does not exist.
 fn text(proc: BorrowedFd<'_>, path: &str) -> Result<Option<String>> {
     let fd = match open(proc, Path::new(path), OFlags::RDONLY) {
@@ -112,9 +118,11 @@ fn text(proc: BorrowedFd<'_>, path: &str) -> Result<Option<String>> {
         Err(Errno::NOENT) => return Ok(None),
         Err(errno) => return Err(Error::system(format!("open /proc/{path}"), errno)),
     };
-    std::io::read_to_string(std::fs::File::from(fd))
-        .map(Some)
-        .map_err(|error| Error::system(format!("read /proc/{path}"), error))
+    let mut text = String::with_capacity(SMALL);
+    match std::fs::File::from(fd).take(MOST).read_to_string(&mut text) {
+        Ok(_) => Ok(Some(text)),
+        Err(error) => Err(Error::system(format!("read /proc/{path}"), error)),
+    }
 }
 
 /// Whether a `uid_map` is that of a user namespace other than the initial one. An empty map is one, too; what cannot be
