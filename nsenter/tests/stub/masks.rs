@@ -1,0 +1,159 @@
+//! Paths that are hidden or read-only, the root among them.
+
+use std::os::fd::AsFd;
+use std::os::unix::fs::symlink;
+
+use cofferdam_nsenter::namespaces::Kind;
+use cofferdam_nsenter::plan::{Dir, Op, PlanBuilder};
+
+use crate::rootfs::{self, bind, inside, pivot, usual};
+use crate::support::{c, null, open_directory, root, run, run_with, shell};
+
+#[test]
+fn paths_are_hidden_and_made_readonly() {
+    if !root() {
+        return;
+    }
+    let directory = rootfs::directory();
+    for name in ["dir/sub", "other/sub", "writable/sub"] {
+        std::fs::create_dir_all(inside(&directory, name)).unwrap();
+    }
+    std::fs::write(inside(&directory, "secret"), "secret").unwrap();
+    symlink("dir", inside(&directory, "alias")).unwrap();
+    let null = null();
+    let mut plan = PlanBuilder::new();
+    // The null device of the host, as part of the mount namespace of the stub.
+    let source = plan.input("null device");
+    let root = usual(&mut plan, directory.path());
+    bind(&mut plan, root, "/dev/null", "/dev/null", 0);
+    pivot(&mut plan, root);
+    let device = plan.slot();
+    let open = Op::Open {
+        dir: Dir::Slot(root),
+        path: c("dev/null"),
+        flags: libc::O_PATH as u32,
+        mode: 0,
+        resolve: 0,
+        into: device,
+    };
+    plan.push("open null", open);
+    let paths = [
+        "/dir",
+        "/secret",
+        "/missing/path",
+        "/other",
+        "/alias",
+        "/proc/kcore",
+    ]
+    .map(c)
+    .to_vec();
+    plan.push(
+        "mask",
+        Op::Mask {
+            root,
+            paths,
+            null: device,
+            context: None,
+        },
+    );
+    plan.push(
+        "readonly",
+        Op::ReadonlyPaths {
+            root,
+            paths: vec![c("/writable"), c("/nothing")],
+        },
+    );
+    for slot in [root, device, source] {
+        plan.push("close", Op::Close(slot));
+    }
+    let script = "ls /dir /other /alias | grep -v :; cat /secret; head -c 1 /proc/kcore | wc -c; \
+                  stat -c %d /dir; stat -c %d /other; touch /dir/x; mkdir /writable/x; ls /writable; \
+                  grep -c ' /dir ' /proc/self/mountinfo; grep ' /writable ' /proc/self/mountinfo | cut -d' ' -f6";
+    shell(&mut plan, script);
+    let outcome = run_with(plan, vec![(source, null.as_fd())], &mut ());
+    assert!(outcome.served.is_ok(), "{:?}", outcome.served);
+    let lines: Vec<&str> = outcome
+        .out
+        .lines()
+        .filter(|line| !line.is_empty())
+        .collect();
+    assert_eq!(lines.first(), Some(&"0"), "{}", outcome.out);
+    assert_eq!(lines[1], lines[2], "both directories share one file system");
+    assert_eq!(lines[3], "sub");
+    // Covered once, although it was reached in two ways.
+    assert_eq!(lines[4], "1");
+    assert!(lines[5].starts_with("ro"), "{}", outcome.out);
+    assert_eq!(
+        outcome.err.matches("Read-only file system").count(),
+        2,
+        "{}",
+        outcome.err
+    );
+}
+
+#[test]
+fn a_mask_wants_a_real_null_device() {
+    if !root() {
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(inside(&directory, "fake"), "").unwrap();
+    let mut plan = PlanBuilder::new();
+    plan.clone_namespaces(Kind::Mount.flag());
+    let root = open_directory(&mut plan, directory.path());
+    let null = plan.slot();
+    let open = Op::Open {
+        dir: Dir::Slot(root),
+        path: c("fake"),
+        flags: libc::O_PATH as u32,
+        mode: 0,
+        resolve: 0,
+        into: null,
+    };
+    plan.push("open", open);
+    plan.push(
+        "mask",
+        Op::Mask {
+            root,
+            paths: vec![c("/fake")],
+            null,
+            context: None,
+        },
+    );
+    shell(&mut plan, "exit 0");
+    assert_eq!(run(plan).error().raw_os_error(), Some(libc::EBADMSG));
+}
+
+#[test]
+fn the_root_itself_can_be_made_readonly() {
+    if !root() {
+        return;
+    }
+    let directory = rootfs::directory();
+    let mut plan = PlanBuilder::new();
+    let root = usual(&mut plan, directory.path());
+    pivot(&mut plan, root);
+    plan.push(
+        "readonly",
+        Op::ReadonlyPaths {
+            root,
+            paths: vec![c("/")],
+        },
+    );
+    plan.push("close", Op::Close(root));
+    shell(
+        &mut plan,
+        "touch /x; grep -c ' / ' /proc/self/mountinfo; grep ' / / \\| /[^ ]* / ' /proc/self/mountinfo | cut -d' ' -f6",
+    );
+    let outcome = run(plan);
+    assert!(
+        outcome.err.contains("Read-only file system"),
+        "{}",
+        outcome.err
+    );
+    assert!(
+        outcome.out.lines().nth(1).unwrap().starts_with("ro,"),
+        "{}",
+        outcome.out
+    );
+}
