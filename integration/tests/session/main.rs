@@ -10,6 +10,7 @@
 
 mod cgroups;
 mod ids;
+mod units;
 
 use cofferdam_integration::Case;
 use configs::oci::Spec;
