@@ -8,7 +8,7 @@ use rustix::io::Errno;
 
 use crate::error::{Error, Result};
 
-/// The attribute files of a task, the one that AppArmor has to itself first (Linux 5.1).
+/// The attribute files of a task, the one that AppArmor has to itself first (Linux 5.8).
 const ATTRIBUTES: [&str; 2] = ["attr/apparmor/current", "attr/current"];
 
 /// How the kernel treats what a profile does not allow.

@@ -20,7 +20,7 @@ pub struct ExecAttribute {
 }
 
 impl ExecAttribute {
-    /// The files, relative to `/proc/PID`, in order of preference: that of AppArmor alone (Linux 5.1), and the one it
+    /// The files, relative to `/proc/PID`, in order of preference: that of AppArmor alone (Linux 5.8), and the one it
     /// shares with other security modules.
     pub const PATHS: [&'static str; 2] = ["attr/apparmor/exec", "attr/exec"];
 

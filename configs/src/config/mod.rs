@@ -2,6 +2,11 @@
 //!
 //! JSON keys, their order and what is left out when empty are libcontainer's: cAdvisor, podman and the kubelet's tooling
 //! read this object. Everything here is decided and typed; the bundle's own wording is in [`oci`].
+//!
+//! Many types exist twice therefore, here and there, with fields of the same names: they are two file formats. One has the
+//! specification's keys and values as written, unknown ones among them; the other has libcontainer's keys, numbers for names, and
+//! only what was understood. [`specconv`](crate::specconv) leads from one to the other. Where key for key and value for value
+//! are the same (time offsets, network devices, scheduler, I/O priority), there is one type, in [`oci`].
 
 mod cgroup;
 mod cpu_set;
