@@ -23,11 +23,13 @@ pub(crate) fn prepare_standard_streams() -> io::Result<()> {
         }
     }
     for stream in streams {
-        // The lowest number that is free is that of the stream.
+        if stream.revents & libc::POLLNVAL == 0 {
+            continue;
+        }
         // SAFETY: a string that ends with NUL.
-        if stream.revents & libc::POLLNVAL != 0
-            && unsafe { libc::open(c"/dev/null".as_ptr(), libc::O_RDWR) } != stream.fd
-        {
+        let opened = unsafe { libc::open(c"/dev/null".as_ptr(), libc::O_RDWR) };
+        // The lowest number that is free is that of the stream.
+        if opened != stream.fd {
             return Err(io::Error::from(io::ErrorKind::NotFound));
         }
     }
