@@ -1,0 +1,140 @@
+//! Mapped memory, and the program that is executed.
+
+use core::ffi::CStr;
+use core::marker::PhantomData;
+use core::mem::size_of;
+
+use super::time::nanoseconds;
+use super::{Errno, Result, fstat, invoke, number, seals};
+
+/// A word that parent and child share after a fork.
+pub(crate) struct SharedWord(*mut i32);
+
+impl SharedWord {
+    /// A page of shared memory, given back when the process ends.
+    pub(crate) fn new() -> Result<Self> {
+        // SAFETY: an anonymous shared mapping wherever the kernel likes.
+        unsafe { call!(MMAP, 0, 4096, 3, 0x21, -1_isize, 0) }.map(|at| Self(at as *mut i32))
+    }
+
+    /// Stores.
+    pub(crate) fn set(&self, value: i32) {
+        // SAFETY: the page is mapped and aligned. Only one of the two processes runs at a time (CLONE_VFORK).
+        unsafe { self.0.write_volatile(value) }
+    }
+
+    /// Loads.
+    pub(crate) fn get(&self) -> i32 {
+        // SAFETY: as in `set`.
+        unsafe { self.0.read_volatile() }
+    }
+}
+
+/// Maps the plan: a file whose size and content are sealed, so that neither can change under the slice.
+pub(crate) fn map_sealed(fd: i32) -> Result<&'static [u8]> {
+    // F_SEAL_SHRINK 2, F_SEAL_GROW 4, F_SEAL_WRITE 8.
+    if seals(fd)? & 0xe != 0xe {
+        return Err(Errno::EBADMSG);
+    }
+    let size = fstat(fd)?.size as usize;
+    if size == 0 || size > super::super::wire::MAX_PLAN {
+        return Err(Errno::EINVAL);
+    }
+    // SAFETY: a private read-only mapping of the whole file. PROT_READ 1, MAP_PRIVATE 2.
+    let at = unsafe { call!(MMAP, 0, size, 1, 2, fd, 0) }?;
+    // SAFETY: mapped for good, readable, and sealed against writing and shrinking.
+    Ok(unsafe { core::slice::from_raw_parts(at as *const u8, size) })
+}
+
+/// Memory shared with the parent, one number a step.
+pub(crate) struct Times {
+    at: *mut u64,
+    count: usize,
+}
+
+impl Times {
+    /// Maps the file that takes `count` times.
+    pub(crate) fn map(fd: i32, count: u32) -> Result<Self> {
+        let count = count as usize;
+        let bytes = count
+            .checked_mul(super::super::wire::TIME)
+            .ok_or(Errno::EINVAL)?;
+        // F_SEAL_SHRINK: no access beyond the end of the file.
+        if seals(fd)? & 2 == 0 || (fstat(fd)?.size as usize) < bytes {
+            return Err(Errno::EBADMSG);
+        }
+        // SAFETY: a shared mapping of the whole file. PROT_READ | PROT_WRITE 3, MAP_SHARED 1.
+        let at = unsafe { call!(MMAP, 0, bytes, 3, 1, fd, 0) }?;
+        Ok(Self {
+            at: at as *mut u64,
+            count,
+        })
+    }
+
+    /// Writes down that a step has ended.
+    pub(crate) fn set(&mut self, step: u32) {
+        if (step as usize) < self.count {
+            // SAFETY: within the mapping, which stays; the other side only reads.
+            unsafe { self.at.add(step as usize).write_volatile(nanoseconds()) };
+        }
+    }
+}
+
+/// Copies bytes to a place that stays until the process ends or executes another program.
+pub(crate) fn keep(bytes: &[u8]) -> Result<&'static [u8]> {
+    if bytes.is_empty() {
+        return Ok(&[]);
+    }
+    // SAFETY: an anonymous private mapping.
+    let at = unsafe { call!(MMAP, 0, bytes.len(), 3, 0x22, -1_isize, 0) }?;
+    // SAFETY: mapped for good, zero, of that length, and referred to by nothing else.
+    let copy = unsafe { core::slice::from_raw_parts_mut(at as *mut u8, bytes.len()) };
+    copy.copy_from_slice(bytes);
+    Ok(copy)
+}
+
+/// A list of pointers to strings, ended by null, as `execve(2)` wants it.
+pub(crate) struct Pointers<'a> {
+    at: *mut usize,
+    capacity: usize,
+    length: usize,
+    strings: PhantomData<&'a CStr>,
+}
+
+impl<'a> Pointers<'a> {
+    /// Room for that many strings. Given back when the process ends or executes another program.
+    pub(crate) fn new(count: usize) -> Result<Self> {
+        let capacity = count.checked_add(1).ok_or(Errno::E2BIG)?;
+        let bytes = capacity
+            .checked_mul(size_of::<usize>())
+            .ok_or(Errno::E2BIG)?;
+        // SAFETY: an anonymous private mapping, which is zero: the list is ended from the start.
+        let at = unsafe { call!(MMAP, 0, bytes, 3, 0x22, -1_isize, 0) }?;
+        Ok(Self {
+            at: at as *mut usize,
+            capacity,
+            length: 0,
+            strings: PhantomData,
+        })
+    }
+
+    /// Appends a string.
+    pub(crate) fn push(&mut self, text: &'a CStr) -> Result<()> {
+        if self.length + 1 >= self.capacity {
+            return Err(Errno::E2BIG);
+        }
+        // SAFETY: within the mapping: checked above; the last entry stays null.
+        unsafe { self.at.add(self.length).write(text.as_ptr() as usize) };
+        self.length += 1;
+        Ok(())
+    }
+}
+
+/// `execve(2)`: returns only an error.
+pub(crate) fn execve(path: &CStr, args: &Pointers<'_>, env: &Pointers<'_>) -> Errno {
+    // SAFETY: a NUL-terminated path and null-terminated lists of NUL-terminated strings.
+    match unsafe { call!(EXECVE, path.as_ptr(), args.at, env.at) } {
+        Err(e) => e,
+        Ok(_) => Errno::EINVAL,
+    }
+}
