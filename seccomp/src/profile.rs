@@ -11,25 +11,18 @@ use crate::program::Program;
 /// names are the specification's, unknown keys are ignored and `null` stands for an absent value.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(rename_all = "camelCase"))]
+#[cfg_attr(feature = "serde", serde(rename_all = "camelCase", default))]
 pub struct Profile {
     /// The action for system calls without a rule, a `SCMP_ACT_*` name.
-    #[cfg_attr(
-        feature = "serde",
-        serde(default, deserialize_with = "null_is_default")
-    )]
+    #[cfg_attr(feature = "serde", serde(deserialize_with = "null_is_default"))]
     pub default_action: String,
     /// The error number of the default action, when it is `SCMP_ACT_ERRNO` or `SCMP_ACT_TRACE`; `EPERM` if absent.
-    #[cfg_attr(
-        feature = "serde",
-        serde(default, skip_serializing_if = "Option::is_none")
-    )]
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub default_errno_ret: Option<u32>,
     /// Architectures (`SCMP_ARCH_*`) besides the native one, which is always part of the filter.
     #[cfg_attr(
         feature = "serde",
         serde(
-            default,
             deserialize_with = "null_is_default",
             skip_serializing_if = "Vec::is_empty"
         )
@@ -37,29 +30,19 @@ pub struct Profile {
     pub architectures: Vec<String>,
     /// `SECCOMP_FILTER_FLAG_*` names. Absent means `SECCOMP_FILTER_FLAG_SPEC_ALLOW` where the kernel has it; an
     /// empty list means no flag.
-    #[cfg_attr(
-        feature = "serde",
-        serde(default, skip_serializing_if = "Option::is_none")
-    )]
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub flags: Option<Vec<String>>,
     /// Path of the UNIX socket that receives the listener descriptor of `SCMP_ACT_NOTIFY` rules; a leading `@`
     /// stands for the abstract namespace.
-    #[cfg_attr(
-        feature = "serde",
-        serde(default, skip_serializing_if = "Option::is_none")
-    )]
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub listener_path: Option<String>,
     /// Opaque data sent along with the listener descriptor.
-    #[cfg_attr(
-        feature = "serde",
-        serde(default, skip_serializing_if = "Option::is_none")
-    )]
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub listener_metadata: Option<String>,
     /// The rules.
     #[cfg_attr(
         feature = "serde",
         serde(
-            default,
             deserialize_with = "null_is_default",
             skip_serializing_if = "Vec::is_empty"
         )
@@ -70,33 +53,23 @@ pub struct Profile {
 /// One action for a set of system calls.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(rename_all = "camelCase"))]
+#[cfg_attr(feature = "serde", serde(rename_all = "camelCase", default))]
 pub struct Rule {
     /// Names of system calls; those that no architecture has are reported and left out.
-    #[cfg_attr(
-        feature = "serde",
-        serde(default, deserialize_with = "null_is_default")
-    )]
+    #[cfg_attr(feature = "serde", serde(deserialize_with = "null_is_default"))]
     pub names: Vec<String>,
     /// The action, a `SCMP_ACT_*` name.
-    #[cfg_attr(
-        feature = "serde",
-        serde(default, deserialize_with = "null_is_default")
-    )]
+    #[cfg_attr(feature = "serde", serde(deserialize_with = "null_is_default"))]
     pub action: String,
     /// The error number of `SCMP_ACT_ERRNO` or the message of `SCMP_ACT_TRACE`; `EPERM` if absent. Other actions
     /// ignore it.
-    #[cfg_attr(
-        feature = "serde",
-        serde(default, skip_serializing_if = "Option::is_none")
-    )]
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub errno_ret: Option<u32>,
     /// Conditions on arguments. Conditions on different arguments must all hold; if an argument is named twice,
     /// any single condition suffices.
     #[cfg_attr(
         feature = "serde",
         serde(
-            default,
             deserialize_with = "null_is_default",
             skip_serializing_if = "Vec::is_empty"
         )
@@ -107,35 +80,22 @@ pub struct Rule {
 /// A condition on one argument of a system call.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(rename_all = "camelCase"))]
+#[cfg_attr(feature = "serde", serde(rename_all = "camelCase", default))]
 pub struct Arg {
     /// Which argument, 0 to 5.
-    #[cfg_attr(
-        feature = "serde",
-        serde(default, deserialize_with = "null_is_default")
-    )]
+    #[cfg_attr(feature = "serde", serde(deserialize_with = "null_is_default"))]
     pub index: u32,
     /// The value to compare with; for `SCMP_CMP_MASKED_EQ` the mask.
-    #[cfg_attr(
-        feature = "serde",
-        serde(default, deserialize_with = "null_is_default")
-    )]
+    #[cfg_attr(feature = "serde", serde(deserialize_with = "null_is_default"))]
     pub value: u64,
     /// For `SCMP_CMP_MASKED_EQ` the value of the masked argument; unused otherwise.
     #[cfg_attr(
         feature = "serde",
-        serde(
-            default,
-            deserialize_with = "null_is_default",
-            skip_serializing_if = "is_zero"
-        )
+        serde(deserialize_with = "null_is_default", skip_serializing_if = "is_zero")
     )]
     pub value_two: u64,
     /// The comparison, a `SCMP_CMP_*` name.
-    #[cfg_attr(
-        feature = "serde",
-        serde(default, deserialize_with = "null_is_default")
-    )]
+    #[cfg_attr(feature = "serde", serde(deserialize_with = "null_is_default"))]
     pub op: String,
 }
 

@@ -48,6 +48,15 @@ fn create(socket: &mut Socket, text: &str, kind: LinkKind<'_>) -> LinkIndex {
     socket.link_by_name(&name).unwrap().index
 }
 
+/// A pair whose other end stays in the same namespace.
+fn veth(socket: &mut Socket, text: &str, peer: &InterfaceName) -> LinkIndex {
+    let kind = LinkKind::Veth {
+        peer,
+        peer_namespace: None,
+    };
+    create(socket, text, kind)
+}
+
 /// Creates a device whose kind the kernel may lack, or says so.
 fn try_create(socket: &mut Socket, new: &NewLink<'_>) -> Option<Link> {
     match socket.create_link(new) {
@@ -156,15 +165,7 @@ fn a_bridge_with_a_hairpin_port() {
     else {
         return;
     };
-    let peer = name("p1");
-    let port = create(
-        &mut socket,
-        "p0",
-        LinkKind::Veth {
-            peer: &peer,
-            peer_namespace: None,
-        },
-    );
+    let port = veth(&mut socket, "p0", &name("p1"));
     let error = socket.set_hairpin(port, true).unwrap_err();
     assert_ne!(error.raw_os_error(), None);
     socket.set_master(port, Some(bridge.index)).unwrap();
@@ -182,15 +183,7 @@ fn a_bridge_with_a_hairpin_port() {
 #[test]
 fn changing_a_device() {
     let Some(mut socket) = private() else { return };
-    let peer = name("b");
-    let link = create(
-        &mut socket,
-        "a",
-        LinkKind::Veth {
-            peer: &peer,
-            peer_namespace: None,
-        },
-    );
+    let link = veth(&mut socket, "a", &name("b"));
     let mac = MacAddress::random_local().unwrap();
     socket.set_mac(link, mac).unwrap();
     socket.set_mtu(link, 1280).unwrap();
@@ -223,15 +216,7 @@ fn refusals_are_told_apart() {
         socket.link_by_name(&name("eth9")).unwrap_err().kind(),
         ErrorKind::NotFound
     );
-    let peer = name("b");
-    let link = create(
-        &mut socket,
-        "a",
-        LinkKind::Veth {
-            peer: &peer,
-            peer_namespace: None,
-        },
-    );
+    let link = veth(&mut socket, "a", &name("b"));
     let error = socket.set_mtu(link, 1).unwrap_err();
     assert_eq!(error.raw_os_error(), Some(libc::EINVAL));
     assert!(
@@ -249,15 +234,7 @@ fn refusals_are_told_apart() {
 #[test]
 fn devices_on_a_parent() {
     let Some(mut socket) = private() else { return };
-    let peer = name("other");
-    let parent = create(
-        &mut socket,
-        "parent",
-        LinkKind::Veth {
-            peer: &peer,
-            peer_namespace: None,
-        },
-    );
+    let parent = veth(&mut socket, "parent", &name("other"));
     let kinds = [
         ("vlan7", LinkKind::Vlan { parent, id: 7 }, "vlan"),
         (
@@ -302,15 +279,7 @@ fn devices_on_a_parent() {
 #[test]
 fn addresses_come_and_go() {
     let Some(mut socket) = private() else { return };
-    let peer = name("b");
-    let link = create(
-        &mut socket,
-        "a",
-        LinkKind::Veth {
-            peer: &peer,
-            peer_namespace: None,
-        },
-    );
+    let link = veth(&mut socket, "a", &name("b"));
     for text in ["192.0.2.7/24", "2001:db8::7/64"] {
         socket.add_address(link, cidr(text)).unwrap();
         assert_eq!(
@@ -339,15 +308,7 @@ fn addresses_come_and_go() {
 #[test]
 fn routes_come_and_go() {
     let Some(mut socket) = private() else { return };
-    let peer = name("b");
-    let link = create(
-        &mut socket,
-        "a",
-        LinkKind::Veth {
-            peer: &peer,
-            peer_namespace: None,
-        },
-    );
+    let link = veth(&mut socket, "a", &name("b"));
     socket.add_address(link, cidr("192.0.2.7/24")).unwrap();
     socket.add_address(link, cidr("2001:db8::7/64")).unwrap();
     socket.set_up(link).unwrap();
@@ -395,14 +356,7 @@ fn a_device_moves_by_descriptor_and_by_pid() {
         return;
     };
     let peer = name("b");
-    let link = create(
-        &mut socket,
-        "a",
-        LinkKind::Veth {
-            peer: &peer,
-            peer_namespace: None,
-        },
-    );
+    let link = veth(&mut socket, "a", &peer);
     socket.move_to_namespace(link, inside.as_fd()).unwrap();
     assert!(inside.connect().unwrap().link_by_name(&name("a")).is_ok());
     let back = socket.link_by_name(&peer).unwrap().index;
@@ -418,15 +372,7 @@ fn a_net_device_takes_its_permanent_global_addresses_along() {
         return;
     };
     let mut container = inside.connect().unwrap();
-    let peer = name("b");
-    let link = create(
-        &mut host,
-        "a",
-        LinkKind::Veth {
-            peer: &peer,
-            peer_namespace: None,
-        },
-    );
+    let link = veth(&mut host, "a", &name("b"));
     host.set_mtu(link, 1300).unwrap();
     host.set_up(link).unwrap();
     for text in ["192.0.2.7/24", "198.51.100.7/32", "2001:db8::7/64"] {
@@ -457,15 +403,7 @@ fn addresses_of_narrow_scope_stay_behind() {
         return;
     };
     let mut container = inside.connect().unwrap();
-    let peer = name("b");
-    let link = create(
-        &mut host,
-        "a",
-        LinkKind::Veth {
-            peer: &peer,
-            peer_namespace: None,
-        },
-    );
+    let link = veth(&mut host, "a", &name("b"));
     // Link-local by its prefix, so the kernel gives it the scope of the link.
     host.add_address(link, cidr("fe80::7/64")).unwrap();
     let device = NetDevice::new(name("a"), None);
@@ -486,15 +424,7 @@ fn a_net_device_whose_new_name_is_taken_stays_on_the_host() {
         return;
     };
     let mut container = inside.connect().unwrap();
-    let peer = name("b");
-    create(
-        &mut host,
-        "a",
-        LinkKind::Veth {
-            peer: &peer,
-            peer_namespace: None,
-        },
-    );
+    veth(&mut host, "a", &name("b"));
     let device = NetDevice::new(name("a"), Some(name("lo")));
     let error = device
         .move_to(&mut host, &mut container, Path::new("/proc/7/ns/net"))
