@@ -2,6 +2,7 @@ use std::{
     collections::BTreeMap,
     os::fd::{AsFd, BorrowedFd, OwnedFd},
     path::{Path, PathBuf},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -9,6 +10,7 @@ use crate::{
     Applied, Error, ErrorKind, FreezerState, Hierarchy, HierarchyMount, Resources, Result, Stats,
     dir::Dir,
     events::{OomEvents, PressureEvents, PressureLevel, PressureTrigger},
+    kept::Budget,
     kill,
     stats::Controllers,
     tree, v1, v2,
@@ -226,6 +228,17 @@ impl Cgroup {
         match &self.driver {
             Driver::V2(group) => group.stats(&self.hierarchy, wanted, self.rootless),
             Driver::V1(group) => group.stats(&self.hierarchy, wanted, self.rootless),
+        }
+    }
+
+    pub(crate) fn is_rootless(&self) -> bool {
+        self.rootless
+    }
+
+    pub(crate) fn keep_files(&mut self, budget: &Arc<Budget>) {
+        match &mut self.driver {
+            Driver::V2(group) => group.slot.keep_files(budget),
+            Driver::V1(group) => group.keep_files(budget),
         }
     }
 

@@ -9,6 +9,7 @@ use std::{
     fmt,
     os::fd::{AsFd, BorrowedFd, OwnedFd},
     path::{Component, Path, PathBuf},
+    sync::Arc,
 };
 
 use rustix::{
@@ -16,7 +17,10 @@ use rustix::{
     io::Errno,
 };
 
-use crate::{Error, ErrorKind, Result};
+use crate::{
+    Error, ErrorKind, Result,
+    kept::{Budget, Kept},
+};
 
 /// The largest file that is read: `memory.stat` with many nodes is some kilobytes, `cgroup.procs`
 /// eight bytes per process.
@@ -44,6 +48,8 @@ fn resolve(below: Below) -> ResolveFlags {
 pub(crate) struct Dir {
     fd: OwnedFd,
     path: PathBuf,
+    /// Files that are read again and again.
+    kept: Option<Kept>,
 }
 
 impl AsFd for Dir {
@@ -57,6 +63,15 @@ impl Dir {
         Self {
             fd,
             path: path.into(),
+            kept: None,
+        }
+    }
+
+    /// The same directory, whose files stay open between reads.
+    pub(crate) fn keeping(self, budget: Arc<Budget>) -> Self {
+        Self {
+            kept: Some(Kept::new(budget)),
+            ..self
         }
     }
 
@@ -208,8 +223,16 @@ impl Dir {
 
     /// The content of a file.
     pub(crate) fn read(&self, name: &str) -> Result<String> {
+        let failed = |errno| self.error("read", name, errno);
+        if let Some(read) = self.kept.as_ref().and_then(|kept| kept.read(name)) {
+            return read.map_err(failed);
+        }
         let fd = self.open(name, OFlags::RDONLY)?;
-        read_all(&fd).map_err(|errno| self.error("read", name, errno))
+        let text = read_from_start(&fd).map_err(failed)?;
+        if let Some(kept) = &self.kept {
+            kept.keep(name, fd);
+        }
+        Ok(text)
     }
 
     /// The content of a file, `None` if it (or the whole cgroup) is not there.
@@ -275,16 +298,41 @@ fn write_once(fd: impl AsFd, value: &str) -> Result<(), Errno> {
     }
 }
 
-/// Reads from the current position to the end.
+const BUFFER: usize = 4096;
+
+/// The kernel gives as many whole lines as fit into the buffer, and no line in cgroupfs is half as
+/// long: a read that gives less than this is the last one, there is no need to be told.
+const LAST_OF_CGROUPFS: usize = BUFFER / 2;
+
+/// Reads any file from the current position to the end.
 pub(crate) fn read_all(fd: impl AsFd) -> Result<String, Errno> {
-    let mut stack = [0_u8; 4096];
+    text_of(1, |buffer, _| rustix::io::read(&fd, buffer))
+}
+
+/// Reads all of a file of cgroupfs, whatever was read of it before.
+pub(crate) fn read_from_start(fd: impl AsFd) -> Result<String, Errno> {
+    text_of(LAST_OF_CGROUPFS, |buffer, offset| {
+        rustix::io::pread(&fd, buffer, offset)
+    })
+}
+
+/// Calls `read` with the number of bytes it has given so far until it gives less than `last`.
+fn text_of(
+    last: usize,
+    mut read: impl FnMut(&mut [u8], u64) -> Result<usize, Errno>,
+) -> Result<String, Errno> {
+    let mut buffer = [0_u8; BUFFER];
     let mut bytes = Vec::new();
     loop {
-        match rustix::io::read(&fd, &mut stack) {
-            Ok(0) => break,
-            Ok(count) => bytes.extend_from_slice(stack.get(..count).unwrap_or_default()),
+        let offset = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        let count = match read(&mut buffer, offset) {
+            Ok(count) => count,
             Err(Errno::INTR) => continue,
             Err(errno) => return Err(errno),
+        };
+        bytes.extend_from_slice(buffer.get(..count).unwrap_or_default());
+        if count < last {
+            break;
         }
         if bytes.len() > MAX_FILE {
             return Err(Errno::FBIG);

@@ -12,11 +12,13 @@ mod fake;
 mod freezer;
 mod hierarchy;
 mod hugepages;
+mod kept;
 mod kill;
 mod membership;
 mod populated;
 mod remove;
 mod resources;
+mod sampler;
 mod slot;
 mod spec;
 pub mod stats;
@@ -35,5 +37,6 @@ pub use hierarchy::{Hierarchy, HierarchyMount, Mode};
 pub use resources::{
     FreezerState, HugepageLimit, IfPriority, Rdma, Resources, ThrottleDevice, WeightDevice,
 };
+pub use sampler::Sampler;
 pub use spec::CgroupSpec;
 pub use stats::Stats;

@@ -1,7 +1,7 @@
 use std::{
     os::fd::OwnedFd,
     path::{Path, PathBuf},
-    sync::OnceLock,
+    sync::{Arc, OnceLock},
 };
 
 use rustix::{fs::OFlags, io::Errno};
@@ -9,6 +9,7 @@ use rustix::{fs::OFlags, io::Errno};
 use crate::{
     Error, ErrorKind, Hierarchy, Result,
     dir::{Below, Dir},
+    kept::Budget,
 };
 
 /// The directory of a cgroup in one hierarchy: its place, and the directory itself, opened when it
@@ -20,6 +21,8 @@ pub(crate) struct Slot {
     path: PathBuf,
     below: Below,
     dir: OnceLock<Dir>,
+    /// Set if the directory's files are to stay open.
+    keep: Option<Arc<Budget>>,
 }
 
 impl Slot {
@@ -29,6 +32,7 @@ impl Slot {
             relative,
             below,
             dir: OnceLock::new(),
+            keep: None,
         }
     }
 
@@ -59,6 +63,11 @@ impl Slot {
         &self.relative
     }
 
+    /// From now on the directory's files stay open, as far as the budget goes.
+    pub(crate) fn keep_files(&mut self, budget: &Arc<Budget>) {
+        self.keep = Some(Arc::clone(budget));
+    }
+
     pub(crate) fn below(&self) -> Below {
         self.below
     }
@@ -70,6 +79,10 @@ impl Slot {
         }
         let dir = hierarchy.root().descend(&self.relative, self.below)?;
         hierarchy.check(&dir)?;
+        let dir = match &self.keep {
+            Some(budget) => dir.keeping(Arc::clone(budget)),
+            None => dir,
+        };
         Ok(self.dir.get_or_init(|| dir))
     }
 

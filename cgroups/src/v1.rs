@@ -4,6 +4,7 @@
 use std::{
     os::fd::OwnedFd,
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
@@ -15,6 +16,7 @@ use crate::{
     dir::{Below, Dir},
     freezer,
     hierarchy::V1,
+    kept::Budget,
     remove,
     slot::{Slot, unmake},
     stats::Controllers,
@@ -338,10 +340,19 @@ impl Group {
     ) -> Result<Stats> {
         let mut stats = Stats::default();
         for member in &self.members {
+            let mut controllers = member
+                .controllers
+                .iter()
+                .filter(|controller| stats::counts(controller, wanted))
+                .peekable();
+            // A directory without numbers need not be opened.
+            if controllers.peek().is_none() {
+                continue;
+            }
             let Some(dir) = member.slot.dir_if_present(hierarchy)? else {
                 continue;
             };
-            for controller in &member.controllers {
+            for controller in controllers {
                 match stats::read(dir, controller, wanted, &mut stats) {
                     Err(error) if rootless => log::debug!("{error}"),
                     done => done?,
@@ -349,6 +360,12 @@ impl Group {
             }
         }
         Ok(stats)
+    }
+
+    pub(crate) fn keep_files(&mut self, budget: &Arc<Budget>) {
+        for member in &mut self.members {
+            member.slot.keep_files(budget);
+        }
     }
 
     pub(crate) fn freeze(&self, hierarchy: &Hierarchy, state: FreezerState) -> Result<()> {

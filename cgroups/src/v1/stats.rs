@@ -18,24 +18,40 @@ use crate::{
 /// The unit of `cpuacct.stat` in nanoseconds: `USER_HZ` is 100 on every architecture we know.
 const TICK: u64 = 10_000_000;
 
-/// Adds the numbers of one controller, if it is wanted. Files that are not there count nothing.
+/// Whether a controller has numbers that are wanted.
+pub(crate) fn counts(controller: &str, wanted: Controllers) -> bool {
+    wanted.contains(match controller {
+        "cpuset" => Controllers::CPUSET,
+        "memory" => Controllers::MEMORY,
+        "cpu" | "cpuacct" => Controllers::CPU,
+        "pids" => Controllers::PIDS,
+        "blkio" => Controllers::IO,
+        "hugetlb" => Controllers::HUGETLB,
+        "rdma" => Controllers::RDMA,
+        "misc" => Controllers::MISC,
+        // The pressure of several controllers.
+        UNIFIED => return true,
+        _ => return false,
+    })
+}
+
+/// Adds the numbers of one controller. Files that are not there count nothing.
 pub(crate) fn read(
     dir: &Dir,
     controller: &str,
     wanted: Controllers,
     stats: &mut Stats,
 ) -> Result<()> {
-    let asked = |controller| wanted.contains(controller);
     match controller {
-        "cpuset" if asked(Controllers::CPUSET) => cpuset(dir, &mut stats.cpuset),
-        "memory" if asked(Controllers::MEMORY) => memory(dir, &mut stats.memory),
-        "cpu" if asked(Controllers::CPU) => cpu(dir, stats),
-        "cpuacct" if asked(Controllers::CPU) => cpuacct(dir, stats),
-        "pids" if asked(Controllers::PIDS) => pids(dir, &mut stats.pids),
-        "blkio" if asked(Controllers::IO) => blkio(dir, &mut stats.blkio),
-        "hugetlb" if asked(Controllers::HUGETLB) => hugetlb(dir, stats),
-        "rdma" if asked(Controllers::RDMA) => v2::stats::rdma(dir, &mut stats.rdma),
-        "misc" if asked(Controllers::MISC) => v2::stats::misc(dir, &mut stats.misc),
+        "cpuset" => cpuset(dir, &mut stats.cpuset),
+        "memory" => memory(dir, &mut stats.memory),
+        "cpu" => cpu(dir, stats),
+        "cpuacct" => cpuacct(dir, stats),
+        "pids" => pids(dir, &mut stats.pids),
+        "blkio" => blkio(dir, &mut stats.blkio),
+        "hugetlb" => hugetlb(dir, stats),
+        "rdma" => v2::stats::rdma(dir, &mut stats.rdma),
+        "misc" => v2::stats::misc(dir, &mut stats.misc),
         UNIFIED => v2::stats::pressure(dir, wanted, stats),
         _ => Ok(()),
     }

@@ -4,26 +4,49 @@ use std::error::Error;
 use std::hint::black_box;
 use std::path::{Path, PathBuf};
 
-use cgroups::{Cgroup, Hierarchy, Paths};
+use cgroups::stats::Controllers;
+use cgroups::{Cgroup, Hierarchy, Paths, Sampler};
 use libcgroups::common::CgroupManager as _;
 use libcgroups::{v1, v2};
+use rustix::process::{Resource, getrlimit, setrlimit};
 
 use crate::groups::Groups;
 use crate::layout::Layout;
+
+/// What is read: everything that `libcgroups` knows.
+fn wanted() -> Controllers {
+    Controllers::CPU
+        | Controllers::MEMORY
+        | Controllers::IO
+        | Controllers::PIDS
+        | Controllers::HUGETLB
+}
+
+/// How the cgroups are come by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// Through what was made for each of them before.
+    Known,
+    /// As often as a monitor does it: `cofferdam-cgroups` keeps files open for that, as far as descriptors go.
+    Watched,
+    /// Each of them found anew by its path.
+    Found,
+}
 
 pub(crate) type Outcome<T> = Result<T, Box<dyn Error>>;
 
 /// A crate that reads statistics.
 pub(crate) trait Contender {
-    /// Reads all cgroups once: through what was made before, or finding each of them anew.
-    fn read(&mut self, reopened: bool) -> Outcome<()>;
+    /// Reads all cgroups once.
+    fn read(&mut self, way: Way) -> Outcome<()>;
 }
 
 /// `cofferdam-cgroups`.
 pub(crate) struct Cofferdam {
     hierarchy: Hierarchy,
     paths: Vec<Paths>,
-    kept: Vec<Cgroup>,
+    known: Vec<Cgroup>,
+    watched: Vec<Sampler>,
 }
 
 impl Cofferdam {
@@ -39,31 +62,66 @@ impl Cofferdam {
                 groups.mounts.iter().map(place).collect()
             })
             .collect();
-        let kept = paths
+        let known: Vec<Cgroup> = paths
             .iter()
             .map(|paths| Cgroup::load(&hierarchy, paths))
+            .collect::<Result<_, _>>()?;
+        let files = files_for_each(paths.len());
+        let watched = known
+            .iter()
+            .map(|cgroup| cgroup.sampler(files))
             .collect::<Result<_, _>>()?;
         Ok(Self {
             hierarchy,
             paths,
-            kept,
+            known,
+            watched,
         })
     }
 }
 
 impl Contender for Cofferdam {
-    fn read(&mut self, reopened: bool) -> Outcome<()> {
-        if reopened {
-            for paths in &self.paths {
-                black_box(Cgroup::load(&self.hierarchy, paths)?.stats()?);
+    fn read(&mut self, way: Way) -> Outcome<()> {
+        match way {
+            Way::Known => {
+                for cgroup in &self.known {
+                    black_box(cgroup.stats_of(wanted())?);
+                }
             }
-        } else {
-            for cgroup in &self.kept {
-                black_box(cgroup.stats()?);
+            Way::Watched => {
+                for sampler in &self.watched {
+                    black_box(sampler.stats_of(wanted())?);
+                }
+            }
+            Way::Found => {
+                for paths in &self.paths {
+                    black_box(Cgroup::load(&self.hierarchy, paths)?.stats_of(wanted())?);
+                }
             }
         }
         Ok(())
     }
+}
+
+/// As many files as a full reading takes, with room to spare.
+pub(crate) const ENOUGH: usize = 40;
+
+/// How many descriptors there are for the files of each of so many cgroups.
+pub(crate) fn files_for_each(cgroups: usize) -> usize {
+    let limit = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+    let all = usize::try_from(limit).unwrap_or(usize::MAX);
+    // The directories that are read from, and what else a process has open.
+    let (directories, others) = (6, 100);
+    (all.saturating_sub(others) / cgroups)
+        .saturating_sub(directories)
+        .min(ENOUGH)
+}
+
+/// Lets this process have as many descriptors as it may.
+pub(crate) fn raise_descriptor_limit() -> Outcome<()> {
+    let mut limits = getrlimit(Resource::Nofile);
+    limits.current = limits.maximum;
+    Ok(setrlimit(Resource::Nofile, limits)?)
 }
 
 /// youki's `libcgroups`.
@@ -113,8 +171,8 @@ impl Libcgroups {
 }
 
 impl Contender for Libcgroups {
-    fn read(&mut self, reopened: bool) -> Outcome<()> {
-        if reopened {
+    fn read(&mut self, way: Way) -> Outcome<()> {
+        if way == Way::Found {
             for name in &self.names {
                 Manager::new(self.layout, name)?.read()?;
             }

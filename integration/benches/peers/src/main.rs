@@ -12,7 +12,7 @@ mod series;
 use std::error::Error;
 use std::process::ExitCode;
 
-use contender::{Cofferdam, Contender, Libcgroups};
+use contender::{Cofferdam, Contender, Libcgroups, Way};
 use groups::Groups;
 use layout::Layout;
 use series::Series;
@@ -72,25 +72,33 @@ fn measure(layout: Layout, rounds: usize) -> Result<(), Box<dyn Error>> {
         "  {:<18} {:>9} {:>9} {:>8}  target",
         "", "median us", "min us", "x"
     );
-    for reopened in [false, true] {
-        let what = if reopened { "found and read" } else { "read" };
+    contender::raise_descriptor_limit()?;
+    for (way, what) in [
+        (Way::Known, "read"),
+        (Way::Watched, "read again and again"),
+        (Way::Found, "found and read"),
+    ] {
         let mut least = Vec::new();
         for size in SIZES {
             let groups = Groups::create(layout, size)?;
             let mut own = Cofferdam::new(&groups)?;
-            own.read(reopened)?;
+            own.read(way)?;
             let mut peer = Libcgroups::new(&groups, layout)?;
-            let refused = peer.read(reopened).err().map(|error| error.to_string());
+            let refused = peer.read(way).err().map(|error| error.to_string());
             let mut series = Series::new(size);
             for _ in 0..rounds {
                 series.round(|which| match which {
-                    0 => own.read(reopened),
+                    0 => own.read(way),
                     _ if refused.is_some() => Ok(()),
-                    _ => peer.read(reopened),
+                    _ => peer.read(way),
                 })?;
             }
             let title = format!("statistics of a cgroup, {what}, {size} of them");
             series.print(&title, refused.as_deref(), TARGET);
+            let files = contender::files_for_each(size);
+            if way == Way::Watched && files < contender::ENOUGH {
+                println!("  (descriptors for {files} files of each)");
+            }
             least.push(series.least());
         }
         if let (Some(one), Some(many)) = (least.first(), least.last()) {
