@@ -4,24 +4,25 @@
 //! first object exists, and [`Unwind`] removes what was made unless the end is reached. A process that is killed in the
 //! middle leaves the record; its children die with it.
 
-use std::collections::BTreeMap;
 use std::os::fd::AsFd;
 use std::path::PathBuf;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use cgroups::Cgroup;
 use configs::Config;
-use configs::config::{HookPoint, Mount, MountFlags, Namespace, NamespaceType};
+use configs::config::{Mount, MountFlags, NamespaceType};
 use configs::oci::ContainerStatus as Status;
-use nsenter::namespaces::Kind;
-use nsenter::{Init, Spawn};
+use nsenter::Spawn;
 
-use super::answers::{Parent, Ready, STANDARD};
-use super::directory::{self, StateDirectory};
+use super::answers::{Parent, STANDARD};
+use super::directory::StateDirectory;
 use super::inputs::{Inputs, Sources};
+use super::making::{self, Making};
+use super::publish::Publish;
 use super::seccomp::Agent;
 use super::streams::{Receivers, Streams};
-use super::{Container, System, answers, cgroup, hooks, network, rdt, seccomp, wording};
+use super::unwind::Unwind;
+use super::{Container, answers, cgroup, network, rdt, seccomp, wording};
 use crate::child::Child;
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::ContainerId;
@@ -31,8 +32,7 @@ use crate::plan::{
 };
 use crate::process::Process;
 use crate::root::Runtime;
-use crate::state::{Creator, Record, State};
-use crate::timestamp::rfc3339;
+use crate::state::Record;
 use crate::timings::Watch;
 
 /// How long a cgroup may take to become empty.
@@ -56,169 +56,122 @@ pub(crate) fn create(
     when_ready: WhenReady,
 ) -> Result<Container> {
     let mut timings = process.timings.take();
-    let mut mark = |what: &str| {
-        if let Some(timings) = &mut timings {
-            timings.mark(what);
-        }
-    };
     check(&config, &process)?;
     let mut warnings = Vec::new();
     let filter = seccomp::compile(&config, &mut warnings)?;
-    mark("check the configuration, compile the filter");
     // What fails easily comes before anything is made.
     let receivers = Receivers::connect(&mut process)?;
     let agent = Agent::connect(&config, filter.as_ref())?;
     let owner = root_user(&config)?;
     let mut streams = Streams::open(&mut process, owner)?;
+    if let Some(timings) = &mut timings {
+        timings.mark("check the configuration, compile the filter");
+    }
 
     runtime.make_root()?;
     let directory = StateDirectory::make(runtime.root()?, runtime.path(), id)?;
-    let mut unwind = Unwind::new(runtime, id);
+    let unwind = Unwind::new(runtime, id);
     let _lock = directory.lock(runtime.root()?, id)?;
-    let system = runtime.system();
-    let spec = cgroup::spec(&config.cgroups, config.rootless_cgroups);
-    let resources = cgroup::resources(&config.cgroups.resources)?;
-    let hierarchy = system.hierarchy()?;
     if process.notify_socket.is_some() {
         add_notify_socket(&mut config, &mut process, &directory)?;
     }
-
-    let mut state = State {
-        id: id.to_string(),
-        init_process_pid: -1,
-        init_process_start: 0,
-        created: rfc3339(SystemTime::now()),
-        rootless: config.rootless_euid && config.rootless_cgroups,
-        cgroup_paths: BTreeMap::new(),
-        namespace_paths: BTreeMap::new(),
-        external_descriptors: streams.external_descriptors(),
-        intel_rdt_path: String::new(),
-        intel_rdt_mon_path: String::new(),
-        creator: Some(creator(system)?),
-        host_mounts: Vec::new(),
-        config,
+    let spec = cgroup::spec(&config.cgroups, config.rootless_cgroups);
+    let resources = cgroup::resources(&config.cgroups.resources)?;
+    let rdt = config.intel_rdt.as_ref().map(rdt::settings);
+    let late_limits = needs_late_limits(&config);
+    let host = host_facts(&config)?;
+    let system = runtime.system();
+    let mut making = Making {
+        id,
+        system,
+        directory,
+        state: making::intent(id, config, &streams, system)?,
+        unwind,
+        warnings,
+        timings,
     };
-    let host = host_facts(&state.config)?;
-    let late_limits = needs_late_limits(&state.config);
-    let rdt = state.config.intel_rdt.as_ref().map(rdt::settings);
-    directory.write_state(&state)?;
-    mark("record the intent");
+    making.record()?;
+    making.mark("record the intent");
 
-    let group = Cgroup::create(hierarchy, &spec, &resources)
-        .map_err(cgroup::failed("make the container's cgroup"))?;
-    // Recorded only now: one that somebody else uses is not ours to remove, not even after a crash.
-    group
-        .check_unused()
-        .map_err(cgroup::failed("check the container's cgroup"))?;
-    state.cgroup_paths = group.paths();
-    unwind.cgroup = Some(group);
-    directory.write_state(&state)?;
-    let Some(group) = &unwind.cgroup else {
-        return Err(Error::new(ErrorKind::System, "the cgroup is gone"));
-    };
-    mark("make the cgroup");
+    making.make_cgroup(&spec, &resources)?;
+    making.mark("make the cgroup");
     // A scope of systemd is made with its first process: by the parent, at the gate.
-    let waits = group.needs_first_process();
-    if !late_limits && !waits {
-        let applied = group
-            .set(&resources)
-            .map_err(cgroup::failed("set the limits of the container"))?;
-        if !state.config.rootless_cgroups {
-            warnings.extend(cgroup::warnings(applied));
-        }
+    let needs_first_process = making.unwind.group()?.needs_first_process();
+    if !late_limits && !needs_first_process {
+        making.set_limits(&resources)?;
     }
     if let Some(settings) = &rdt {
-        // Called like the container, so that it is found again even unrecorded.
-        unwind.rdt = Some(settings.clone());
-        let paths = rdt::create(settings, id)?;
-        state.intel_rdt_path = paths.class;
-        state.intel_rdt_mon_path = paths.monitoring;
-        directory.write_state(&state)?;
+        making.make_rdt_groups(settings)?;
     }
-    let tasks = if waits {
+    making.mark("set limits");
+
+    let group = making.unwind.group()?;
+    let tasks = if needs_first_process {
         Vec::new()
     } else {
         group
             .self_join_files()
             .map_err(cgroup::failed("open the container's cgroup"))?
     };
-    mark("set limits");
-    let waits_for_start = when_ready == WhenReady::Wait;
-    let fifo = waits_for_start
-        .then(|| directory.make_fifo(owner))
-        .transpose()?;
-
-    let view = cgroup_view(group);
-    let request = InitRequest {
+    let built = plan::init(&InitRequest {
         container_id: id.as_str(),
-        config: &state.config,
+        config: &making.state.config,
         process: &process,
         host: &host,
         cgroup: placement(group, &tasks),
-        cgroup_view: &view,
+        cgroup_view: &cgroup_view(group),
         seccomp: filter,
         late_limits: late_limits || rdt.is_some(),
-        waits_for_start,
+        waits_for_start: when_ready == WhenReady::Wait,
+    })?;
+    making.mark("build the plan");
+
+    making.record_host_mounts(&built)?;
+    let fifo = match when_ready {
+        WhenReady::Wait => Some(making.directory.make_fifo(owner)?),
+        WhenReady::Go => None,
     };
-    let built = plan::init(&request)?;
-    mark("build the plan");
-    if !built.host_mounts.is_empty() {
-        // These would stay on the host: on record before the first one is made.
-        state.host_mounts.clone_from(&built.host_mounts);
-        directory.write_state(&state)?;
-        unwind.host_mounts.clone_from(&built.host_mounts);
-    }
     let sources = Sources {
         fifo: fifo.as_ref().map(AsFd::as_fd),
         tasks: &tasks,
         init: None,
     };
     let inputs = Inputs::open(&built.inputs, &sources)?;
+    let watch = making
+        .timings
+        .as_ref()
+        .map(|timings| Watch::new(timings, &built.plan))
+        .transpose()?;
+    let hooks = &making.state.config.hooks;
+    making.unwind.hooks = Some((hooks.clone(), making.state.config.labels.clone()));
+    let group = making.unwind.group()?;
     let spawn = Spawn {
         plan: &built.plan,
         stdio: streams.theirs(),
         passed: process.passed.iter().map(AsFd::as_fd).collect(),
         inputs: inputs.borrow(),
-        cgroup: if built.spawn_into_cgroup {
-            group.dir()
-        } else {
-            None
-        },
+        cgroup: group.dir().filter(|_| built.spawn_into_cgroup),
     };
-    unwind.hooks = Some((state.config.hooks.clone(), state.config.labels.clone()));
-    let watch = timings
-        .as_ref()
-        .map(|timings| Watch::new(timings, &built.plan))
-        .transpose()?;
-    let init = match &watch {
+    let mut init = match &watch {
         Some(watch) => spawn.start_timed(&watch.times),
         None => spawn.start(),
     }
     .map_err(|error| Error::system("unable to start container process", error))?;
-    let init = unwind.init.insert(init);
-    if let Some(timings) = &mut timings {
-        timings.mark("start the init process");
-    }
     log::debug!(
         "nsexec container setup: stub started as process {}",
         init.pid()
     );
     drop(inputs);
+    making.mark("start the init process");
 
-    let config = state.config.clone();
-    let mut publish = Publish {
-        id,
-        directory: &directory,
-        state: &mut state,
-        system,
-    };
+    let config = making.state.config.clone();
     let mut parent = Parent {
         id,
         config: &config,
         system,
-        cgroup: group,
+        cgroup: making.unwind.group()?,
         init_group: None,
-        late_limits: match (late_limits, waits) {
+        late_limits: match (late_limits, needs_first_process) {
             (true, _) => Some((Gate::Hooks, &resources)),
             (false, true) => Some((Gate::Cgroup, &resources)),
             (false, false) => None,
@@ -235,44 +188,40 @@ pub(crate) fn create(
         agent: agent.as_ref(),
         status: Status::Creating,
         pidfd_name: STANDARD,
-        ready: &mut publish,
+        ready: &mut Publish {
+            id,
+            directory: &making.directory,
+            state: &mut making.state,
+            system,
+        },
         console: None,
         root: None,
         warnings: Vec::new(),
     };
     let served = init.serve(&mut parent, answers::patience());
-    let Parent {
-        console,
-        warnings: told,
-        ..
-    } = parent;
-    let served = match served {
-        Ok(served) => served,
-        Err(error) => {
-            return Err(explain(wording::init_error(error, &process.args), group));
-        }
-    };
-    warnings.extend(built.warnings);
-    warnings.extend(told);
-    warnings.extend(answers::words(served.warnings()));
+    let (console, told) = (parent.console.take(), std::mem::take(&mut parent.warnings));
+    let served = served.map_err(|error| {
+        // It is gone already, and the cgroup still counts what killed it.
+        explain(wording::init_error(error, &process.args), parent.cgroup)
+    })?;
+    making.warnings.extend(built.warnings);
+    making.warnings.extend(told);
+    making.warnings.extend(answers::words(served.warnings()));
     log::debug!("init: closing the pipe to signal completion");
-    if let Some(timings) = &mut timings {
-        timings.mark("serve the init process");
-    }
-    let Some(init) = unwind.finish() else {
-        return Err(Error::new(ErrorKind::Init, "the init process is gone"));
-    };
+    making.mark("serve the init process");
+
+    making.unwind.finish();
     let pid = i32::try_from(init.pid()).unwrap_or_default();
     let child = Child::new(pid, init.detach(), id, system.family())
         .with_streams(console, std::mem::take(&mut streams.ours));
     Ok(Container {
         id: id.clone(),
         runtime: runtime.clone(),
-        directory,
-        record: Record::from(state),
+        directory: making.directory,
+        record: Record::from(making.state),
         child: Some(child),
-        warnings,
-        timings: timings.zip(watch),
+        warnings: making.warnings,
+        timings: making.timings.zip(watch),
     })
 }
 
@@ -349,18 +298,6 @@ pub(super) fn root_user(config: &Config) -> Result<(u32, u32)> {
         config.host_uid(0).map_err(failed)?,
         config.host_gid(0).map_err(failed)?,
     ))
-}
-
-fn creator(system: &System) -> Result<Creator> {
-    let pid = std::process::id();
-    let stat = system
-        .procfs()?
-        .stat(pid)
-        .map_err(|error| Error::system("read the start time of this process", error))?;
-    Ok(Creator {
-        pid,
-        start: stat.start_time(),
-    })
 }
 
 fn host_facts(config: &Config) -> Result<HostFacts> {
@@ -457,130 +394,4 @@ fn explain(error: Error, group: &Cgroup) -> Error {
     error
         .context("error during container init")
         .context("unable to start container process")
-}
-
-/// Records the container as created once its init process is ready.
-struct Publish<'a> {
-    id: &'a ContainerId,
-    directory: &'a StateDirectory,
-    state: &'a mut State,
-    system: &'a System,
-}
-
-impl Ready for Publish<'_> {
-    fn ready(&mut self, pid: u32) -> Result<()> {
-        let procfs = self.system.procfs()?;
-        let stat = procfs
-            .stat(pid)
-            .map_err(|error| Error::system("read the start time of the init process", error))?;
-        self.state.init_process_pid = i32::try_from(pid)
-            .map_err(|error| Error::system("record the pid of the init process", error))?;
-        self.state.init_process_start = stat.start_time();
-        self.state.created = rfc3339(SystemTime::now());
-        self.state.creator = None;
-        self.state.namespace_paths = Kind::ALL
-            .into_iter()
-            .filter(|kind| {
-                // One that was made or joined is there.
-                let named = |ns: &Namespace| ns.kind.proc_file() == kind.file_name();
-                self.state.config.namespaces.iter().any(named) || kind.is_supported(procfs)
-            })
-            .map(|kind| {
-                (
-                    namespace_key(kind).to_owned(),
-                    format!("/proc/{pid}/ns/{}", kind.file_name()),
-                )
-            })
-            .collect();
-        self.directory.write_state(self.state)?;
-        let config = &self.state.config;
-        let state = hooks::oci_state(
-            self.id,
-            &config.labels,
-            Status::Created,
-            self.state.init_process_pid,
-        );
-        hooks::run(&config.hooks, HookPoint::Poststart, &state)
-    }
-}
-
-fn namespace_key(kind: Kind) -> &'static str {
-    let same = NamespaceType::ALL
-        .into_iter()
-        .find(|other| other.proc_file() == kind.file_name());
-    same.map_or("", NamespaceType::name)
-}
-
-/// Removes what was made for a container that will not be.
-struct Unwind<'a> {
-    runtime: &'a Runtime,
-    id: &'a ContainerId,
-    armed: bool,
-    cgroup: Option<Cgroup>,
-    rdt: Option<intelrdt::Settings>,
-    host_mounts: Vec<PathBuf>,
-    /// Hooks and labels, as soon as a hook may have run.
-    hooks: Option<(configs::config::Hooks, Vec<String>)>,
-    init: Option<Init>,
-}
-
-impl<'a> Unwind<'a> {
-    fn new(runtime: &'a Runtime, id: &'a ContainerId) -> Self {
-        Self {
-            runtime,
-            id,
-            armed: true,
-            cgroup: None,
-            rdt: None,
-            host_mounts: Vec::new(),
-            hooks: None,
-            init: None,
-        }
-    }
-
-    /// Everything went well.
-    fn finish(&mut self) -> Option<Init> {
-        self.armed = false;
-        self.init.take()
-    }
-}
-
-impl Drop for Unwind<'_> {
-    fn drop(&mut self) {
-        if !self.armed {
-            return;
-        }
-        // Dropping it kills the process and waits for it.
-        drop(self.init.take());
-        // A unit that this process has not started is somebody else's of the same name, or nobody's.
-        let made = |group: &&Cgroup| !group.needs_first_process();
-        if let Some(group) = self.cgroup.as_ref().filter(made) {
-            if let Err(error) = group.kill() {
-                log::debug!("kill what is left of container {}: {error}", self.id);
-            }
-            if let Err(error) = group.delete(CGROUP_BUDGET) {
-                log::debug!("remove the cgroup of container {}: {error}", self.id);
-            }
-        }
-        if let Some(settings) = &self.rdt
-            && let Err(error) = rdt::delete(settings, self.id)
-        {
-            log::debug!("{}", error.chain());
-        }
-        super::destroy::unmount(&self.host_mounts);
-        match self
-            .runtime
-            .root()
-            .and_then(|root| directory::remove(root, self.runtime.path(), self.id))
-        {
-            Ok(_) => {}
-            Err(error) => log::debug!("{}", error.chain()),
-        }
-        if let Some((hooks, labels)) = &self.hooks {
-            let state = hooks::oci_state(self.id, labels, Status::Stopped, 0);
-            if let Err(error) = hooks::run(hooks, HookPoint::Poststop, &state) {
-                log::debug!("{}", error.chain());
-            }
-        }
-    }
 }

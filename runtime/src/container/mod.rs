@@ -13,7 +13,9 @@ mod id_mapped;
 mod id_maps;
 mod inputs;
 mod limits;
+mod making;
 mod network;
+mod publish;
 mod rdt;
 mod seccomp;
 mod signals;
@@ -22,6 +24,7 @@ mod stats;
 mod status;
 mod streams;
 mod system;
+mod unwind;
 mod update;
 mod wording;
 

@@ -1,0 +1,124 @@
+//! A container while it is made: the steps that leave something behind, each on record.
+
+use std::collections::BTreeMap;
+use std::time::SystemTime;
+
+use cgroups::{Cgroup, CgroupSpec, Resources};
+use configs::Config;
+
+use super::directory::StateDirectory;
+use super::streams::Streams;
+use super::unwind::Unwind;
+use super::{System, cgroup, rdt};
+use crate::error::{Error, Result};
+use crate::id::ContainerId;
+use crate::plan::BuiltPlan;
+use crate::state::{Creator, State};
+use crate::timestamp::rfc3339;
+use crate::timings::Timings;
+
+/// What there is so far. Dropping its [`Unwind`] before it is finished removes that again.
+pub(super) struct Making<'a> {
+    pub(super) id: &'a ContainerId,
+    pub(super) system: &'a System,
+    pub(super) directory: StateDirectory,
+    pub(super) state: State,
+    pub(super) unwind: Unwind<'a>,
+    pub(super) warnings: Vec<String>,
+    pub(super) timings: Option<Timings>,
+}
+
+impl Making<'_> {
+    /// A phase ends, for those who want to know how long it took.
+    pub(super) fn mark(&mut self, what: &str) {
+        if let Some(timings) = &mut self.timings {
+            timings.mark(what);
+        }
+    }
+
+    /// Puts everything on record that is known by now.
+    pub(super) fn record(&self) -> Result<()> {
+        self.directory.write_state(&self.state)
+    }
+
+    /// Makes the cgroup, and records it only then: one that somebody else uses is not ours to remove, not even after a crash.
+    pub(super) fn make_cgroup(&mut self, spec: &CgroupSpec, resources: &Resources) -> Result<()> {
+        let group = Cgroup::create(self.system.hierarchy()?, spec, resources)
+            .map_err(cgroup::failed("make the container's cgroup"))?;
+        group
+            .check_unused()
+            .map_err(cgroup::failed("check the container's cgroup"))?;
+        self.state.cgroup_paths = group.paths();
+        self.unwind.cgroup = Some(group);
+        self.record()
+    }
+
+    /// Puts the limits in force.
+    pub(super) fn set_limits(&mut self, resources: &Resources) -> Result<()> {
+        let applied = self
+            .unwind
+            .group()?
+            .set(resources)
+            .map_err(cgroup::failed("set the limits of the container"))?;
+        if !self.state.config.rootless_cgroups {
+            self.warnings.extend(cgroup::warnings(applied));
+        }
+        Ok(())
+    }
+
+    /// Makes the groups of Intel RDT. They are called like the container, so that they are found again even unrecorded.
+    pub(super) fn make_rdt_groups(&mut self, settings: &intelrdt::Settings) -> Result<()> {
+        self.unwind.rdt = Some(settings.clone());
+        let paths = rdt::create(settings, self.id)?;
+        self.state.intel_rdt_path = paths.class;
+        self.state.intel_rdt_mon_path = paths.monitoring;
+        self.record()
+    }
+
+    /// Takes note of mounts that would stay on the host, before the first one is made.
+    pub(super) fn record_host_mounts(&mut self, built: &BuiltPlan) -> Result<()> {
+        if built.host_mounts.is_empty() {
+            return Ok(());
+        }
+        self.state.host_mounts.clone_from(&built.host_mounts);
+        self.record()?;
+        self.unwind.host_mounts.clone_from(&built.host_mounts);
+        Ok(())
+    }
+}
+
+/// What is on record before anything exists.
+pub(super) fn intent(
+    id: &ContainerId,
+    config: Config,
+    streams: &Streams,
+    system: &System,
+) -> Result<State> {
+    Ok(State {
+        id: id.to_string(),
+        init_process_pid: -1,
+        init_process_start: 0,
+        created: rfc3339(SystemTime::now()),
+        rootless: config.rootless_euid && config.rootless_cgroups,
+        cgroup_paths: BTreeMap::new(),
+        namespace_paths: BTreeMap::new(),
+        external_descriptors: streams.external_descriptors(),
+        intel_rdt_path: String::new(),
+        intel_rdt_mon_path: String::new(),
+        creator: Some(creator(system)?),
+        host_mounts: Vec::new(),
+        config,
+    })
+}
+
+fn creator(system: &System) -> Result<Creator> {
+    let pid = std::process::id();
+    let stat = system
+        .procfs()?
+        .stat(pid)
+        .map_err(|error| Error::system("read the start time of this process", error))?;
+    Ok(Creator {
+        pid,
+        start: stat.start_time(),
+    })
+}

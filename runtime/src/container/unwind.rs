@@ -1,0 +1,89 @@
+//! Undoing what was made for a container that will not be.
+
+use std::path::PathBuf;
+
+use cgroups::Cgroup;
+use configs::config::HookPoint;
+use configs::oci::ContainerStatus as Status;
+
+use super::create::CGROUP_BUDGET;
+use super::{directory, hooks, rdt};
+use crate::error::{Error, ErrorKind, Result};
+use crate::id::ContainerId;
+use crate::root::Runtime;
+
+/// Removes what was made for a container that will not be, once its init process is gone.
+pub(super) struct Unwind<'a> {
+    runtime: &'a Runtime,
+    id: &'a ContainerId,
+    armed: bool,
+    pub(super) cgroup: Option<Cgroup>,
+    pub(super) rdt: Option<intelrdt::Settings>,
+    pub(super) host_mounts: Vec<PathBuf>,
+    /// Hooks and labels, as soon as a hook may have run.
+    pub(super) hooks: Option<(configs::config::Hooks, Vec<String>)>,
+}
+
+impl<'a> Unwind<'a> {
+    pub(super) fn new(runtime: &'a Runtime, id: &'a ContainerId) -> Self {
+        Self {
+            runtime,
+            id,
+            armed: true,
+            cgroup: None,
+            rdt: None,
+            host_mounts: Vec::new(),
+            hooks: None,
+        }
+    }
+
+    /// The cgroup, which must have been made.
+    pub(super) fn group(&self) -> Result<&Cgroup> {
+        self.cgroup
+            .as_ref()
+            .ok_or_else(|| Error::new(ErrorKind::System, "there is no cgroup yet"))
+    }
+
+    /// Everything went well.
+    pub(super) fn finish(&mut self) {
+        self.armed = false;
+    }
+}
+
+impl Drop for Unwind<'_> {
+    fn drop(&mut self) {
+        if !self.armed {
+            return;
+        }
+        // A unit that this process has not started is somebody else's of the same name, or nobody's.
+        let made = |group: &&Cgroup| !group.needs_first_process();
+        if let Some(group) = self.cgroup.as_ref().filter(made) {
+            if let Err(error) = group.kill() {
+                log::debug!("kill what is left of container {}: {error}", self.id);
+            }
+            if let Err(error) = group.delete(CGROUP_BUDGET) {
+                log::debug!("remove the cgroup of container {}: {error}", self.id);
+            }
+        }
+        if let Some(settings) = &self.rdt
+            && let Err(error) = rdt::delete(settings, self.id)
+        {
+            log::debug!("{}", error.chain());
+        }
+        super::destroy::unmount(&self.host_mounts);
+        match self
+            .runtime
+            .root()
+            .and_then(|root| directory::remove(root, self.runtime.path(), self.id))
+        {
+            Ok(_) => {}
+            Err(error) => log::debug!("{}", error.chain()),
+        }
+        if let Some((hooks, labels)) = &self.hooks {
+            let state = hooks::oci_state(self.id, labels, Status::Stopped, 0);
+            if let Err(error) = hooks::run(hooks, HookPoint::Poststop, &state) {
+                log::debug!("{}", error.chain());
+            }
+        }
+    }
+}
