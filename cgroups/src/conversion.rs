@@ -152,6 +152,24 @@ mod tests {
             prop_assert!(io_weight(weight + 1) > io_weight(weight));
         }
 
+        /// The least whole weight that is not below the curve, compared by logarithms.
+        #[test]
+        fn cpu_weight_follows_its_curve(shares in 3_u32..262_144) {
+            const NOISE: f64 = 1e-9;
+            let log = f64::from(shares).log2();
+            let curve = (log.powi(2) + 125.0 * log) / 612.0 - 7.0 / 34.0;
+            let weight = f64::from(u16::try_from(cpu_weight(shares.into())).unwrap());
+            prop_assert!(curve <= weight.log10() + NOISE);
+            prop_assert!((weight - 1.0).log10() <= curve + NOISE);
+        }
+
+        /// The scales' ends lie on each other, and a step of one is 9999/990 of the other.
+        #[test]
+        fn io_weight_is_proportional(weight in 10_u16..=1000) {
+            let (from, to) = (u64::from(weight) - 10, io_weight(weight) - 1);
+            prop_assert!(to * 990 <= from * 9_999 && from * 9_999 < (to + 1) * 990);
+        }
+
         #[test]
         fn swap_never_panics_and_adds_up(swap in any::<Option<i64>>(), memory in any::<Option<i64>>()) {
             if let (Ok(Some(alone)), Some(both), Some(memory)) = (swap_max(swap, memory), swap, memory)
