@@ -1,10 +1,11 @@
 //! Containers whose cgroup is a unit of systemd.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use cofferdam_integration::limited::Output;
-use cofferdam_integration::{Case, eventually, need};
+use cofferdam_integration::{Case, eventually, limited, need};
 use serde_json::json;
 
 /// A slice of the tests' own.
@@ -327,6 +328,27 @@ fn a_unit_that_is_in_use_is_refused_and_left_alone() {
     assert_eq!(first.status(), "running");
     second.finish();
     delete(first);
+}
+
+#[test]
+fn a_runtime_that_is_killed_leaves_nothing_that_cannot_be_deleted() {
+    need!(Root, Busybox, Cofferdam, Systemd);
+    let case = case();
+    for step in 0..20 {
+        let line = ["--systemd-cgroup", "run", "--detach", &case.id];
+        let mut child = case.command(&line).spawn(Stdio::null());
+        // From before the unit is asked for to after its limits are set, also on a slow machine.
+        limited::wait(&child, Duration::from_millis(step * step));
+        child.kill().expect("kill the runtime");
+        child.wait().expect("wait for the runtime");
+        let _ = case.call(&["delete", "--force", &case.id]).ok();
+        eventually("the unit is gone", || {
+            property(&unit(&case), "LoadState") == "not-found"
+        });
+        case.nothing_left();
+    }
+    start(&case);
+    delete(case);
 }
 
 #[test]
