@@ -1,6 +1,6 @@
 //! Hooks: programs run at the points of a container's life.
 
-use cofferdam_integration::{Case, need};
+use cofferdam_integration::{Case, Limited, need};
 use serde_json::{Value, json};
 
 const POINTS: [&str; 6] = [
@@ -104,6 +104,28 @@ fn a_failing_hook_fails_the_command_and_leaves_nothing() {
         );
         case.finish();
     }
+}
+
+#[test]
+fn hooks_have_the_file_mode_mask_of_the_caller() {
+    need!(Root, Busybox);
+    let mut case = Case::new();
+    let points = ["prestart", "createRuntime", "createContainer", "poststart"];
+    for point in points {
+        let file = case.bundle.path().join(point);
+        case.bundle.config["hooks"][point] = hook(&format!("umask > {}", file.display()));
+    }
+    case.bundle.script("umask").write();
+    let (program, root) = (case.program.display(), case.root().display());
+    let line = format!("umask 27; exec {program} --root {root} run {}", case.id);
+    let shell = Limited::new("/bin/sh").args(["-c", &line]);
+    let output = shell.directory(case.bundle.path()).output().ok();
+    assert_eq!(output.stdout, "0022\n");
+    for point in points {
+        let mask = std::fs::read_to_string(case.bundle.path().join(point)).unwrap();
+        assert_eq!(mask, "0027\n", "{point}");
+    }
+    case.finish();
 }
 
 #[test]

@@ -305,6 +305,9 @@ fn host_facts(config: &Config) -> Result<HostFacts> {
     if config.no_pivot_root {
         host.read_full_proc_mounts(config.rootfs.as_ref())?;
     }
+    if !config.hooks.create_container.is_empty() {
+        host.read_umask()?;
+    }
     Ok(host)
 }
 

@@ -5,7 +5,7 @@ use configs::oci::{ContainerStatus, State};
 use nsenter::plan::{HookCommand, Op};
 
 use super::Gate;
-use super::requested::Requested;
+use super::requested::{DEFAULT_UMASK, Requested};
 use super::rootfs::Rootfs;
 use super::steps::{Steps, c_string};
 use crate::{Error, ErrorKind, Result};
@@ -31,6 +31,9 @@ pub(super) fn before_the_switch(
         "change to the root file system for hooks",
         Op::ChangeDirectoryTo(root.slot),
     );
+    // Like the hooks that the parent runs; the mounts are made without a mask.
+    let mask = requested.host.umask.unwrap_or(DEFAULT_UMASK);
+    steps.push("set the file mode mask for hooks", Op::Umask(mask));
     for (index, command) in hooks.create_container.iter().enumerate() {
         let hook = hook(requested, HookPoint::CreateContainer, index, command)?;
         steps.push(
@@ -38,6 +41,7 @@ pub(super) fn before_the_switch(
             Op::Hook(hook),
         );
     }
+    steps.push("take the file mode mask off", Op::Umask(0));
     Ok(())
 }
 

@@ -31,7 +31,8 @@ pub struct HostFacts {
     pub procfs_pidns: bool,
     /// `mount_setattr(2)` knows `MOUNT_ATTR_NOSYMFOLLOW` (Linux 5.14).
     pub nosymfollow: bool,
-    /// For exec only: the file mode creation mask of the calling process. See [`HostFacts::read_umask`].
+    /// The file mode creation mask of the calling process, which processes added by exec and `createContainer` hooks have. See
+    /// [`HostFacts::read_umask`].
     pub umask: Option<u32>,
     /// For containers without `pivot_root(2)` only: mount points of whole procfs and sysfs instances outside the root file
     /// system, which must not stay reachable. See [`HostFacts::read_full_proc_mounts`].
@@ -78,7 +79,7 @@ impl HostFacts {
     }
 
     /// Fills [`umask`](Self::umask) from `/proc/thread-self/status` (Linux 4.7). A process added to a container inherits the
-    /// mask; the init of a container does not, so it does without this.
+    /// mask, and so do `createContainer` hooks; the init of a container does not, and mostly does without this.
     ///
     /// # Errors
     /// [`ErrorKind::System`](crate::ErrorKind::System) if the file cannot be read.

@@ -6,6 +6,9 @@ use configs::oci;
 use super::{CgroupPlacement, ExecRequest, Filter, HostFacts, InitRequest};
 use crate::Process;
 
+/// The file mode creation mask of processes for which nobody has chosen one.
+pub(super) const DEFAULT_UMASK: u32 = 0o022;
+
 /// What a request for an init and one for an added process both say. The process' own value wins over the container's.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Requested<'a> {
@@ -130,11 +133,11 @@ impl<'a> Requested<'a> {
 
     /// The file mode creation mask; an added process gets the caller's unless one is configured.
     pub(super) fn umask(&self) -> u32 {
-        const DEFAULT: u32 = 0o022;
-        let inherited = self.host.umask.filter(|_| self.exec).unwrap_or(DEFAULT);
+        let inherited = self.host.umask.filter(|_| self.exec);
         self.process
             .umask
             .or(self.config.umask)
-            .unwrap_or(inherited)
+            .or(inherited)
+            .unwrap_or(DEFAULT_UMASK)
     }
 }
