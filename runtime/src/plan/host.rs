@@ -84,8 +84,12 @@ impl HostFacts {
     /// # Errors
     /// [`ErrorKind::System`](crate::ErrorKind::System) if the file cannot be read.
     pub fn read_umask(&mut self) -> Result<()> {
-        let status = std::fs::read_to_string("/proc/thread-self/status")
+        // The line is the second one; the kernel makes the whole text for the first read.
+        let mut beginning = [0; 512];
+        let count = std::fs::File::open("/proc/thread-self/status")
+            .and_then(|mut file| file.read(&mut beginning))
             .map_err(|error| Error::system("read /proc/thread-self/status", error))?;
+        let status = String::from_utf8_lossy(beginning.get(..count).unwrap_or(&[]));
         self.umask = umask(&status);
         Ok(())
     }
