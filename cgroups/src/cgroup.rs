@@ -262,7 +262,7 @@ impl Cgroup {
 
     fn set_freezer(&self, state: FreezerState) -> Result<()> {
         match &self.driver {
-            Driver::V2(group) => group.freeze(&self.hierarchy, state),
+            Driver::V2(group) => group.freeze(&self.hierarchy, state, self.rootless),
             Driver::V1(group) => group.freeze(&self.hierarchy, state),
         }
     }

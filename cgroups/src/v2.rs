@@ -174,11 +174,19 @@ impl Group {
         stats::read(self.dir(hierarchy)?, wanted, is_root, rootless)
     }
 
-    pub(crate) fn freeze(&self, hierarchy: &Hierarchy, state: FreezerState) -> Result<()> {
-        if self.denied {
-            return Err(freezer::not_configured());
+    pub(crate) fn freeze(
+        &self,
+        hierarchy: &Hierarchy,
+        state: FreezerState,
+        rootless: bool,
+    ) -> Result<()> {
+        match self.dir(hierarchy) {
+            _ if self.denied => Err(freezer::not_configured()),
+            Ok(dir) => freezer::v2::set(dir, state),
+            // The caller was not allowed to make it.
+            Err(error) if rootless && error.is_not_found() => Err(freezer::not_configured()),
+            Err(error) => Err(error),
         }
-        freezer::v2::set(self.dir(hierarchy)?, state)
     }
 
     pub(crate) fn freezer_state(&self, hierarchy: &Hierarchy) -> Result<Option<FreezerState>> {

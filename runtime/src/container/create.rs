@@ -156,7 +156,13 @@ pub(crate) fn create(
         Some(watch) => spawn.start_timed(&watch.times),
         None => spawn.start(),
     }
-    .map_err(|error| Error::system("unable to start container process", error))?;
+    .map_err(|error| {
+        // In its v2 cgroup from birth, with no room for even the stub.
+        if error.raw_os_error() == Some(libc::ENOMEM) && resources.memory.is_some() {
+            return oom_killed();
+        }
+        Error::system("unable to start container process", error)
+    })?;
     log::debug!(
         "nsexec container setup: stub started as process {}",
         init.pid()
@@ -382,14 +388,18 @@ fn add_notify_socket(
     Ok(())
 }
 
+fn oom_killed() -> Error {
+    Error::new(
+        ErrorKind::OomKilled,
+        "container init was OOM-killed (memory limit too low?)",
+    )
+}
+
 /// Replaces the error of an init process that was killed for lack of memory by one that says so.
 fn explain(error: Error, group: &Cgroup) -> Error {
     if cgroup::oom_kills(group) > 0 {
         log::debug!("{}", error.chain());
-        return Error::new(
-            ErrorKind::OomKilled,
-            "container init was OOM-killed (memory limit too low?)",
-        );
+        return oom_killed();
     }
     if matches!(error.kind(), ErrorKind::Hook) {
         return error;

@@ -84,17 +84,15 @@ impl Container {
             init: Some(init.as_fd()),
         };
         let inputs = Inputs::open(&built.inputs, &sources)?;
-        let spawn = |group: &Cgroup| {
+        let spawn = |group: Option<&Cgroup>| {
             let spawn = Spawn {
                 plan: &built.plan,
                 stdio: streams.theirs(),
                 passed: process.passed.iter().map(AsFd::as_fd).collect(),
                 inputs: inputs.borrow(),
-                cgroup: if built.spawn_into_cgroup {
-                    group.dir()
-                } else {
-                    None
-                },
+                cgroup: group
+                    .filter(|_| built.spawn_into_cgroup)
+                    .and_then(Cgroup::dir),
             };
             spawn.start()
         };
@@ -111,14 +109,22 @@ impl Container {
         let init_group = u32::try_from(self.record.init_process_pid)
             .ok()
             .filter(|_| process.sub_cgroups.is_empty());
-        let started = match spawn(&group) {
-            Err(error) if error.raw_os_error() == Some(libc::EBUSY) && built.spawn_into_cgroup => {
+        let started = spawn(Some(&group));
+        let refused = started
+            .as_ref()
+            .err()
+            .filter(|_| built.spawn_into_cgroup)
+            .and_then(nsenter::Error::raw_os_error);
+        let started = match (started, refused) {
+            (Err(error), Some(libc::EBUSY)) => {
                 let Some(pid) = init_group else {
                     return Err(Error::system(NO_ROOM, error));
                 };
-                spawn(&answers::group_of(group.hierarchy(), pid)?)
+                spawn(Some(&answers::group_of(group.hierarchy(), pid)?))
             }
-            started => started,
+            // A container without a cgroup of its own is in that of whoever made it.
+            (Err(_), Some(libc::EACCES)) if !needed => spawn(None),
+            (started, _) => started,
         };
         let mut stub =
             started.map_err(|error| Error::system("unable to start container process", error))?;
