@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use cofferdam_nsenter::plan::{HookCommand, Op, PlanBuilder};
 use cofferdam_nsenter::{Answers, Deadline, ErrorKind, ProcessRef, Refusal, Spawn, pidfd};
 
-use crate::support::{Parent, c, null, path, root, run, run_with, shell, shell_with};
+use crate::support::{Parent, c, make_fifo, null, path, root, run, run_with, shell, shell_with};
 
 #[test]
 fn questions_come_in_the_order_of_the_plan() {
@@ -111,14 +111,7 @@ fn home_is_answered_from_the_password_file() {
 fn a_password_file_that_is_missing_or_no_file_is_empty() {
     let directory = tempfile::tempdir().unwrap();
     let fifo = directory.path().join("fifo");
-    rustix::fs::mknodat(
-        rustix::fs::CWD,
-        &fifo,
-        rustix::fs::FileType::Fifo,
-        rustix::fs::Mode::RWXU,
-        0,
-    )
-    .unwrap();
+    make_fifo(&fifo);
     let large = directory.path().join("large");
     std::fs::write(&large, vec![b'x'; (1 << 20) + 5]).unwrap();
     for (file, length) in [
@@ -263,14 +256,7 @@ fn a_hook_that_cannot_be_executed_is_a_failed_step() {
 fn a_stub_without_progress_is_killed() {
     let directory = tempfile::tempdir().unwrap();
     let fifo = directory.path().join("fifo");
-    rustix::fs::mknodat(
-        rustix::fs::CWD,
-        &fifo,
-        rustix::fs::FileType::Fifo,
-        rustix::fs::Mode::RWXU,
-        0,
-    )
-    .unwrap();
+    make_fifo(&fifo);
     let mut plan = PlanBuilder::new();
     let into = plan.slot();
     let open = Op::Open {

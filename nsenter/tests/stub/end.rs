@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 use cofferdam_nsenter::plan::{HookCommand, Op, PlanBuilder};
 use cofferdam_nsenter::{Deadline, Spawn, pidfd};
 
-use crate::support::{c, null, path, root, run, run_with, shell};
+use crate::support::{c, make_fifo, null, path, root, run, run_with, shell};
 
 fn program(
     directory: &tempfile::TempDir,
@@ -172,14 +172,7 @@ fn waiting(hooks: Vec<HookCommand>) -> (PlanBuilder, cofferdam_nsenter::plan::Sl
 fn fifo() -> (tempfile::TempDir, std::path::PathBuf, std::fs::File) {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("exec.fifo");
-    rustix::fs::mknodat(
-        rustix::fs::CWD,
-        &file,
-        rustix::fs::FileType::Fifo,
-        rustix::fs::Mode::RWXU,
-        0,
-    )
-    .unwrap();
+    make_fifo(&file);
     let end = std::fs::OpenOptions::new()
         .read(true)
         .write(true)

@@ -271,3 +271,9 @@ pub(crate) fn status_field<'a>(status: &'a str, name: &str) -> &'a str {
         .unwrap()
         .trim()
 }
+
+/// Makes a named pipe.
+pub(crate) fn make_fifo(path: &Path) {
+    use rustix::fs::{CWD, FileType, Mode, mknodat};
+    mknodat(CWD, path, FileType::Fifo, Mode::RWXU, 0).unwrap();
+}

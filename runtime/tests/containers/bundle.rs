@@ -191,6 +191,13 @@ pub(crate) fn forever() -> Process {
     process
 }
 
+/// Waits until the program has written its first byte.
+pub(crate) fn wait_for_output(container: &mut Container) {
+    let pipes = container.init_mut().unwrap().pipes();
+    let stdout = pipes.stdout.as_ref().unwrap();
+    assert_eq!(rustix::io::read(stdout, &mut [0_u8; 1]).unwrap(), 1);
+}
+
 /// Everything the init process wrote to its standard output, then to standard error.
 pub(crate) fn output(container: &mut Container) -> String {
     read_all(container.init_mut().unwrap())

@@ -6,7 +6,7 @@ use std::time::Duration;
 use cofferdam::configs::config::{Command, IdMap, NamespaceType};
 use cofferdam::{ErrorKind, Event, ExitStatus, Signal, Status};
 
-use crate::bundle::{Bundle, cgroups_named, forever, output, shell};
+use crate::bundle::{Bundle, cgroups_named, forever, output, shell, wait_for_output};
 
 #[test]
 fn the_whole_life() {
@@ -153,18 +153,7 @@ fn paused_processes_stand_still_until_resumed() {
 fn processes_and_statistics_are_those_of_the_container() {
     let Some(bundle) = Bundle::new() else { return };
     let mut container = bundle.run(shell("sleep 100000 & echo; wait")).unwrap();
-    let mut byte = [0_u8; 1];
-    rustix::io::read(
-        container
-            .init_mut()
-            .unwrap()
-            .pipes()
-            .stdout
-            .as_ref()
-            .unwrap(),
-        &mut byte,
-    )
-    .unwrap();
+    wait_for_output(&mut container);
     let pids = container.processes().unwrap();
     assert_eq!(pids.len(), 2);
     assert!(pids.contains(&container.pid().unwrap()));
@@ -214,18 +203,7 @@ fn killing_reaches_everybody_without_a_pid_namespace() {
     };
     bundle.config.namespaces.remove(NamespaceType::Pid);
     let mut container = bundle.run(shell("sleep 100000 & echo; wait")).unwrap();
-    let mut byte = [0_u8; 1];
-    rustix::io::read(
-        container
-            .init_mut()
-            .unwrap()
-            .pipes()
-            .stdout
-            .as_ref()
-            .unwrap(),
-        &mut byte,
-    )
-    .unwrap();
+    wait_for_output(&mut container);
     // The init process alone.
     container.init().unwrap().signal(Signal::KILL).unwrap();
     container.wait().unwrap();

@@ -13,7 +13,7 @@ use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg}
 use crate::bundle::{Bundle, forever, shell};
 
 /// One message: its data and its only descriptor.
-fn receive(stream: &UnixStream) -> (Vec<u8>, OwnedFd) {
+pub(crate) fn receive(stream: &UnixStream) -> (Vec<u8>, OwnedFd) {
     let mut data = vec![0_u8; 4096];
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(2))];
     let mut control = RecvAncillaryBuffer::new(&mut space);

@@ -1,14 +1,12 @@
 //! Processes on a terminal of their own.
 
-use std::io::{IoSliceMut, Read, Write};
-use std::mem::MaybeUninit;
-use std::os::fd::OwnedFd;
+use std::io::{Read, Write};
 use std::os::unix::net::UnixListener;
 
 use cofferdam::{Signal, Terminal};
-use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
 
 use crate::bundle::{Bundle, forever, shell};
+use crate::sockets::receive;
 
 /// Reads a master until the text appears.
 fn read_until(master: &mut std::fs::File, text: &str) -> String {
@@ -55,30 +53,9 @@ fn a_console_is_sent_with_its_name() {
     assert!(container.init_mut().unwrap().console().is_none());
 
     let (stream, _) = listener.accept().unwrap();
-    let mut name = [0_u8; 64];
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(2))];
-    let mut control = RecvAncillaryBuffer::new(&mut space);
-    let message = recvmsg(
-        &stream,
-        &mut [IoSliceMut::new(&mut name)],
-        &mut control,
-        RecvFlags::CMSG_CLOEXEC,
-    )
-    .unwrap();
-    assert_eq!(&name[..message.bytes], b"/dev/pts/0");
-    let received: Vec<OwnedFd> = control
-        .drain()
-        .filter_map(|message| {
-            if let RecvAncillaryMessage::ScmRights(rights) = message {
-                Some(rights)
-            } else {
-                None
-            }
-        })
-        .flatten()
-        .collect();
-    assert_eq!(received.len(), 1);
-    assert!(rustix::termios::isatty(&received[0]));
+    let (name, terminal) = receive(&stream);
+    assert_eq!(name, b"/dev/pts/0");
+    assert!(rustix::termios::isatty(terminal));
     container.signal(Signal::KILL).unwrap();
     container.wait().unwrap();
     container.destroy().unwrap();
