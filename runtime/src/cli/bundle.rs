@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::path::Path;
 
-use configs::oci::Spec;
+use configs::oci::{self, Spec};
 use configs::specconv::{self, Options};
 use configs::{Config, validate};
 
@@ -26,6 +26,15 @@ pub(crate) fn read(directory: &Path) -> Result<Spec, Failure> {
     let opened = File::open(directory)
         .map_err(|error| Failure::io(format!("open {}", directory.display()), error))?;
     Spec::load(opened).map_err(|error| Failure::new(describe(&error)))
+}
+
+/// The process of a bundle, checked.
+pub(crate) fn process(spec: &Spec) -> Result<&oci::Process, Failure> {
+    // Only a label makes it necessary to know.
+    let labelled = |process: &oci::Process| !process.selinux_label.is_empty();
+    let selinux = spec.process.as_ref().is_some_and(labelled) && host_info::selinux_enabled();
+    spec.checked_process(selinux)
+        .map_err(|error| Failure::new(describe(&error)))
 }
 
 /// The configuration of a new container from the bundle in the current directory.

@@ -114,7 +114,8 @@ fn intel_rdt() -> IntelRdtSupport {
     )
 }
 
-fn selinux_enabled() -> bool {
+/// Whether SELinux is on.
+pub(crate) fn selinux_enabled() -> bool {
     selinux::SeLinux::system().is_enabled()
 }
 

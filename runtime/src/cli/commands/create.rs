@@ -59,10 +59,7 @@ pub(crate) fn from_bundle(
     let id = invocation.id()?;
     bundle::enter(invocation)?;
     let spec = bundle::read(Path::new("."))?;
-    let described = spec
-        .process
-        .as_ref()
-        .ok_or_else(|| Failure::new("process property must not be empty"))?;
+    let described = bundle::process(&spec)?;
     let mut process = Process::from_oci(described)?;
     let listening = flags::listen_descriptors();
     flags::connect(

@@ -25,10 +25,7 @@ fn run(invocation: &Invocation<'_>) -> Result<u8, Failure> {
     let id = invocation.id()?;
     bundle::enter(invocation)?;
     let spec = bundle::read(Path::new("."))?;
-    let described = spec
-        .process
-        .as_ref()
-        .ok_or_else(|| Failure::new("process property must not be empty"))?;
+    let described = bundle::process(&spec)?;
     let process = Process::from_oci(described)?;
     let config = bundle::config(invocation, &id, &spec)?;
     output::write(&super::runtime(invocation)?.plan(&id, &config, &process)?)?;
