@@ -1,0 +1,136 @@
+//! Files of cgroupfs, on a made-up tree: content that is not as documented is an error, never more.
+#![no_main]
+
+use std::fs::{self, File};
+use std::os::fd::OwnedFd;
+use std::path::Path;
+use std::sync::LazyLock;
+
+use cgroups::{Cgroup, Hierarchy, Paths};
+use libfuzzer_sys::fuzz_target;
+use tempfile::TempDir;
+
+const V1: &[(&str, &[&str])] = &[
+    ("cpu", &["cpu.stat"]),
+    (
+        "cpuacct",
+        &[
+            "cpuacct.stat",
+            "cpuacct.usage",
+            "cpuacct.usage_percpu",
+            "cpuacct.usage_all",
+        ],
+    ),
+    (
+        "cpuset",
+        &[
+            "cpuset.cpus",
+            "cpuset.mems",
+            "cpuset.sched_relax_domain_level",
+        ],
+    ),
+    (
+        "memory",
+        &[
+            "memory.stat",
+            "memory.usage_in_bytes",
+            "memory.numa_stat",
+            "memory.oom_control",
+        ],
+    ),
+    ("pids", &["pids.current", "pids.max"]),
+    (
+        "blkio",
+        &[
+            "blkio.throttle.io_serviced_recursive",
+            "blkio.bfq.io_serviced_recursive",
+        ],
+    ),
+    ("freezer", &["freezer.state", "cgroup.procs"]),
+    ("rdma", &["rdma.current", "rdma.max"]),
+    ("devices", &["devices.list"]),
+];
+
+const V2: &[&str] = &[
+    "cgroup.procs",
+    "cgroup.threads",
+    "cgroup.events",
+    "cgroup.freeze",
+    "cgroup.type",
+    "cpu.stat",
+    "cpu.pressure",
+    "io.stat",
+    "io.pressure",
+    "memory.current",
+    "memory.max",
+    "memory.stat",
+    "memory.events",
+    "memory.pressure",
+    "memory.swap.current",
+    "memory.swap.max",
+    "pids.current",
+    "pids.max",
+    "rdma.current",
+    "misc.current",
+    "misc.events",
+];
+
+/// Made once; only the content of the files changes.
+static TREE: LazyLock<TempDir> = LazyLock::new(|| {
+    let tree = tempfile::tempdir_in("/dev/shm").expect("a folder on tmpfs");
+    let root = tree.path();
+    for place in ["v1/proc", "v2/proc", "v2/cgroup/c"] {
+        fs::create_dir_all(root.join(place)).expect("mkdir");
+    }
+    let mut membership = String::new();
+    for (number, (controller, _)) in V1.iter().enumerate() {
+        fs::create_dir_all(root.join("v1/cgroup").join(controller).join("c")).expect("mkdir");
+        membership += &format!("{}:{controller}:/\n", number + 1);
+    }
+    for (layout, text) in [("v1", membership.as_str()), ("v2", "0::/\n")] {
+        fs::write(root.join(layout).join("proc/cgroup"), text).expect("write");
+        fs::write(root.join(layout).join("proc/mountinfo"), "").expect("write");
+    }
+    fs::write(
+        root.join("v2/cgroup/cgroup.controllers"),
+        "cpu io memory pids rdma misc\n",
+    )
+    .expect("write");
+    tree
+});
+
+fn hierarchy(layout: &Path) -> Hierarchy {
+    let open = |name: &str| OwnedFd::from(File::open(layout.join(name)).expect("open"));
+    Hierarchy::open_at(open("cgroup"), layout.join("cgroup"), open("proc")).expect("a hierarchy")
+}
+
+fn ask(cgroup: &Cgroup) {
+    let _stats = cgroup.stats();
+    let _state = cgroup.freezer_state();
+    let _processes = (cgroup.processes(), cgroup.all_processes());
+    let _killed = cgroup.oom_kill_count();
+}
+
+fuzz_target!(|input: &[u8]| {
+    let mut texts = input.split(|byte| *byte == 0).cycle();
+    let mut text = || texts.next().unwrap_or_default();
+
+    let v1 = TREE.path().join("v1");
+    let mut paths = Paths::new();
+    for (controller, files) in V1 {
+        let directory = v1.join("cgroup").join(controller).join("c");
+        for file in *files {
+            fs::write(directory.join(file), text()).expect("write");
+        }
+        paths.insert((*controller).to_owned(), directory);
+    }
+    ask(&Cgroup::load(&hierarchy(&v1), &paths).expect("a cgroup"));
+
+    let v2 = TREE.path().join("v2");
+    let directory = v2.join("cgroup/c");
+    for file in V2 {
+        fs::write(directory.join(file), text()).expect("write");
+    }
+    let paths: Paths = [(String::new(), directory)].into();
+    ask(&Cgroup::load(&hierarchy(&v2), &paths).expect("a cgroup"));
+});
