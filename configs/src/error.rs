@@ -112,11 +112,31 @@ impl Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0.message)?;
+        shortened(f, &self.0.message, 1000)?;
         match &self.0.path {
-            Some(path) if !path.is_empty() => write!(f, " (at {path})"),
+            Some(path) if !path.is_empty() => {
+                f.write_str(" (at ")?;
+                shortened(f, path, 200)?;
+                f.write_str(")")
+            }
             _ => Ok(()),
         }
+    }
+}
+
+/// Writes a text of which parts may come from the document. One of more than `most` letters loses its middle.
+fn shortened(f: &mut fmt::Formatter<'_>, text: &str, most: usize) -> fmt::Result {
+    let half = most / 2;
+    let mut starts = text.char_indices().map(|(start, _)| start);
+    let (front, back) = (starts.clone().nth(half), starts.nth_back(half));
+    match (front, back) {
+        (Some(front), Some(back)) if front < back => {
+            let (front, back) = (text.get(..front), text.get(back..));
+            f.write_str(front.unwrap_or_default())?;
+            f.write_str(" … ")?;
+            f.write_str(back.unwrap_or_default())
+        }
+        _ => f.write_str(text),
     }
 }
 

@@ -162,6 +162,18 @@ fn nesting_is_limited_also_in_ignored_parts() {
 }
 
 #[test]
+fn messages_are_short_whatever_the_document_says() {
+    let long = "ä".repeat(100_000);
+    let error = error(&format!(r#"{{"annotations": {{"{long}": 1}}}}"#));
+    assert!(error.json_path().is_some_and(|path| path.len() > 200_000));
+    let text = error.to_string();
+    assert!(text.contains("(at annotations[\"ää") && text.ends_with("ää\"])"));
+    assert!(text.chars().count() < 300, "{text}");
+    let value = Spec::from_slice(format!(r#"{{"hooks": "{long}"}}"#).as_bytes());
+    assert!(value.unwrap_err().to_string().chars().count() < 1100);
+}
+
+#[test]
 fn brackets_in_strings_do_not_nest() {
     let text = format!("{{\"hostname\": \"{}\\\"[\"}}", "[{".repeat(200));
     assert!(Spec::from_slice(text.as_bytes()).is_ok());
