@@ -30,7 +30,7 @@ use crate::notify_socket;
 use crate::plan::{
     self, BuiltPlan, CgroupPlacement, CgroupView, Gate, HostFacts, InitRequest, LegacyHierarchy,
 };
-use crate::process::Process;
+use crate::process::{Process, check_label};
 use crate::root::Runtime;
 use crate::state::Record;
 use crate::timings::Watch;
@@ -286,7 +286,8 @@ fn check(config: &Config, process: &Process) -> Result<()> {
     if !process.sub_cgroups.is_empty() {
         return Err(Error::config("a sub cgroup can only be joined by exec"));
     }
-    process.check_label()?;
+    check_label(process.selinux_label.as_deref().unwrap_or_default())?;
+    check_label(&config.mount_label)?;
     network::check(config)?;
     rdt::check(config)
 }

@@ -20,7 +20,7 @@ use super::{Container, answers, cgroup, rdt, wording};
 use crate::child::Child;
 use crate::error::{Error, ErrorKind, Result};
 use crate::plan::{self, ExecRequest, HostFacts};
-use crate::process::Process;
+use crate::process::{Process, check_label};
 
 /// How long a process that joins a paused container may take: it stands still until somebody resumes that.
 const WHILE_PAUSED: Duration = Duration::from_secs(24 * 60 * 60);
@@ -275,7 +275,7 @@ fn check(config: &Config, process: &Process) -> Result<()> {
             "cannot set any additional groups in a rootless container",
         ));
     }
-    process.check_label()?;
+    check_label(process.selinux_label.as_deref().unwrap_or_default())?;
     if process.notify_socket.is_some() {
         return Err(Error::config(
             "a notification socket belongs to the init process",
