@@ -139,19 +139,18 @@ fn restrict(
     };
     let change = bind_change(&wanted, requested.host.nosymfollow);
     let (set, clear) = (change.rest.set, change.rest.clear | change.explicit.clear);
-    if set | clear != 0 {
-        steps.push(
-            entry.context("set flags"),
-            Op::MountAttributes {
-                mount: tree,
-                set,
-                clear,
-                propagation: 0,
-                recursive: false,
-                keep_locked: requested.in_user_namespace(),
-            },
-        );
-    }
+    steps.push(
+        entry.context("set flags"),
+        Op::MountAttributes {
+            mount: tree,
+            set,
+            clear,
+            // The host's mount may be shared; a new one, which this stands for, has no peers.
+            propagation: libc::MS_PRIVATE,
+            recursive: false,
+            keep_locked: requested.in_user_namespace(),
+        },
+    );
 }
 
 /// cgroup v1: a small tmpfs with one directory a hierarchy, and links for the controllers that share one.
