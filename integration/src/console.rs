@@ -12,7 +12,7 @@ use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg}
 
 /// How long a message may take.
 const PATIENCE: Timespec = Timespec {
-    tv_sec: 30,
+    tv_sec: 120,
     tv_nsec: 0,
 };
 

@@ -19,11 +19,18 @@ pub struct Host {
 }
 
 impl Host {
-    /// In a temporary folder on tmpfs.
+    /// In a temporary folder; on tmpfs where that allows devices, which systemd forbids.
     pub fn new() -> Self {
+        let shared = Path::new("/dev/shm");
+        let flags = rustix::fs::statvfs(shared).unwrap().f_flag;
+        let parent = if flags.contains(rustix::fs::StatVfsMountFlags::NODEV) {
+            std::env::temp_dir()
+        } else {
+            shared.to_owned()
+        };
         let scratch = tempfile::Builder::new()
             .prefix("cofferdam-host-")
-            .tempdir_in("/dev/shm")
+            .tempdir_in(parent)
             .unwrap();
         let rootfs = scratch.path().join("rootfs");
         fs::create_dir_all(rootfs.join("bin")).unwrap();

@@ -2,7 +2,6 @@
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
-use std::time::Duration;
 
 use cofferdam_integration::{Case, Limited, need};
 
@@ -39,7 +38,6 @@ fn an_id_is_a_plain_name() {
             let output = Limited::new(&case.program)
                 .args(line)
                 .directory(case.bundle.path())
-                .patience(Duration::from_secs(5))
                 .output();
             victim::refused(&output, &format!("{verb} {id:?}"));
         }

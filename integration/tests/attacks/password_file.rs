@@ -15,8 +15,9 @@ use crate::victim;
 /// The address space that a command may use: more than any needs, much less than the files have.
 const MEMORY: &str = "262144";
 
-/// How long a command may take. It does not read what it does not need, and waits for nobody.
-const LIMIT: Duration = Duration::from_secs(2);
+/// How long a command may take. It does not read what it does not need, and waits for nobody; no machine reads all that is
+/// offered here in this time.
+const LIMIT: Duration = Duration::from_secs(60);
 
 fn run(case: &Case) -> Output {
     case.bundle.write();
@@ -49,7 +50,7 @@ fn make(kind: &str, path: &Path) {
         "directory" => std::fs::create_dir(path).unwrap(),
         "loop" => symlink(path.file_name().unwrap(), path).unwrap(),
         "kernel log" => symlink("/proc/kmsg", path).unwrap(),
-        "sparse" => File::create(path).unwrap().set_len(8 << 30).unwrap(),
+        "sparse" => File::create(path).unwrap().set_len(8 << 40).unwrap(),
         "long line" => text(&vec![b'x'; 16 << 20]),
         "many lines" => text(&b"u:x:1:1::/:\n".repeat(1 << 20)),
         "zeros" => text(&[0; 10_000]),

@@ -14,10 +14,11 @@ pub(crate) struct Swapper {
 }
 
 impl Swapper {
-    /// Begins.
+    /// Begins, and returns when the first names are exchanged.
     pub(crate) fn new(pairs: Vec<(PathBuf, PathBuf)>) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let seen = Arc::clone(&stop);
+        let (begun, first) = std::sync::mpsc::channel();
         let thread = std::thread::spawn(move || {
             let mut exchanges = 0;
             while !seen.load(Ordering::Relaxed) {
@@ -26,10 +27,15 @@ impl Swapper {
                     exchanges += u64::from(
                         renameat_with(CWD, one, CWD, other, RenameFlags::EXCHANGE).is_ok(),
                     );
+                    if exchanges == 1 {
+                        // Nobody may be waiting any more.
+                        let _ = begun.send(());
+                    }
                 }
             }
             exchanges
         });
+        first.recv().expect("names are exchanged");
         Self { stop, thread }
     }
 

@@ -1,5 +1,6 @@
 //! Limits, update, pause, events, on both versions of cgroups.
 
+use cofferdam_integration::limited::{PATIENCE, wait};
 use cofferdam_integration::{Case, cgroup, eventually, need};
 use serde_json::{Value, json};
 
@@ -293,10 +294,7 @@ fn events_tell_of_killed_processes() {
     eventually("the kill is told", || text().contains("\"type\":\"oom\""));
     let _ = case.call(&["kill", &case.id, "KILL"]).ok();
     let _ = case.call(&["delete", "--force", &case.id]).ok();
-    assert!(
-        cofferdam_integration::limited::wait(&events, std::time::Duration::from_secs(20)),
-        "events ends with the container"
-    );
+    assert!(wait(&events, PATIENCE), "events ends with the container");
     let _ = events.wait();
     case.finish();
 }

@@ -151,7 +151,7 @@ fn ps_shows_the_processes_of_the_container_only() {
         table.lines()[0].contains("PID") && table.lines()[1].contains("sleep 1000"),
         "{table}"
     );
-    let table = case.call(&["ps", &case.id, "-o", "pid,comm"]).ok();
+    let table = case.call(&["ps", &case.id, "-e", "-o", "pid,comm"]).ok();
     assert_eq!(
         table.lines()[1].split_whitespace().collect::<Vec<_>>(),
         [case.pid().to_string().as_str(), "sleep"]

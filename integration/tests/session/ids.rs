@@ -27,6 +27,9 @@ fn lent_ids_are_mapped_with_the_tools_of_the_system() {
     need!(OrdinaryUser, Busybox, LentIds);
     use std::os::unix::fs::MetadataExt as _;
     let mut case = with_lent_ids();
+    for set in ["bounding", "effective", "permitted"] {
+        case.bundle.config["process"]["capabilities"][set] = json!(["CAP_CHOWN"]);
+    }
     let output = case.inside("touch /tmp/file; chown 5:6 /tmp/file; stat -c '%u %g' /tmp/file");
     assert_eq!(output.lines(), ["5 6"]);
     let found = case.bundle.rootfs().join("tmp/file").metadata().unwrap();

