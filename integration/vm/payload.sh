@@ -3,7 +3,7 @@
 #
 #   integration/vm/payload.sh BINARY FOLDER [SELECTION]
 #
-# FOLDER gets `cofferdam`, `suite` with its lists, and `programs/CRATE.TARGET` for every program of programs.list. They are
+# FOLDER gets `cofferdam`, `suite` with what it uses, and `programs/CRATE.TARGET` for every program of programs.list. They are
 # this machine's, linked to its C library: the one in the test bed is younger and runs them.
 set -eu
 
@@ -15,7 +15,7 @@ selection=${3:-}
 rm -rf "$folder"
 mkdir -p "$folder/programs"
 cp "$binary" "$folder/cofferdam"
-cp "$here"/guest/suite "$here"/guest/*.list "$folder/"
+cp "$here"/guest/suite "$here"/guest/each "$here"/guest/*.list "$folder/"
 echo "$selection" >"$folder/selection"
 
 # Cargo tells of every program it built in a line of JSON.

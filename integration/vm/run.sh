@@ -43,13 +43,13 @@ for boot in apparmor selinux; do
     lap "the boot with $boot"
     [ -e "$results/summary" ] || continue
 
-    while read -r program user good bad absent _; do
+    while read -r _ _ good bad absent _; do
         passed=$((passed + good)) failed=$((failed + bad)) skipped=$((skipped + absent))
-        [ "$bad" = 0 ] && continue
-        status=1
-        echo "vm: $program as $user:"
-        sed -n '/^failures:$/,$p; /^vm: /p' "$results/logs/$user.$program"
     done <"$results/summary"
+    if [ -s "$results/failures" ]; then
+        status=1
+        cat "$results/failures"
+    fi
     if [ -s "$results/skips" ]; then
         echo "vm: skipped with $boot:"
         sed 's/^/  /' "$results/skips"
