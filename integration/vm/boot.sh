@@ -1,5 +1,6 @@
 #!/bin/sh
 # Boots the disk of image.sh with a payload disk, shows what the guest says, and leaves its results in a folder.
+# The exit code is 3 if the guest's kernel panicked.
 #
 #   integration/vm/boot.sh FOLDER PAYLOAD RESULTS SECONDS [KERNEL PARAMETER]…
 #
@@ -25,13 +26,16 @@ mke2fs -q -t ext4 -d "$payload" "$carry"
 timeout "$limit" qemu-system-x86_64 \
     -accel tcg,thread=multi -cpu max,cx16=off -smp 2 -m 4096 \
     -nographic -no-reboot -nic none \
-    -kernel "$folder/vmlinuz" -initrd "$folder/initrd" -append "console=ttyS0 root=/dev/vda rw quiet $*" \
+    -kernel "$folder/vmlinuz" -initrd "$folder/initrd" -append "console=ttyS0 root=/dev/vda rw quiet panic=-1 $*" \
     -drive "file=$folder/disk.ext4,if=virtio,format=raw,snapshot=on" \
     -drive "file=$carry,if=virtio,format=raw,readonly=on" \
     -drive "file=$answer,if=virtio,format=raw" \
     </dev/null 2>&1 | tee "$results/console" | grep --line-buffered -o 'vm: .*' || true
 rm -f "$carry"
 
+if grep 'Kernel panic' "$results/console" >&2; then
+    exit 3
+fi
 if ! grep -q 'vm: done' "$results/console" || ! tar -C "$results" -xf "$answer"; then
     tail -n 40 "$results/console" >&2
     echo "vm: the guest did not get to its end within $limit seconds, see $results/console" >&2

@@ -38,9 +38,16 @@ for boot in apparmor selinux; do
         *) parameters= ;;
     esac
     results=$folder/$boot
-    # shellcheck disable=SC2086
-    "$here/boot.sh" "$folder" "$folder/payload" "$results" 2400 $parameters || { status=1; failed=$((failed + 1)); }
-    lap "the boot with $boot"
+    # Now and then QEMU 7.2 executes code of the kernel that another processor has just changed; the kernel then panics.
+    # That says nothing about what is tested, once.
+    for attempt in first second; do
+        ended=0
+        # shellcheck disable=SC2086
+        "$here/boot.sh" "$folder" "$folder/payload" "$results" 2400 $parameters || ended=$?
+        lap "the $attempt boot with $boot"
+        [ $ended = 3 ] || break
+    done
+    [ $ended = 0 ] || { status=1; failed=$((failed + 1)); }
     [ -e "$results/summary" ] || continue
 
     while read -r _ _ good bad absent _; do
