@@ -30,7 +30,7 @@ timeout "$limit" qemu-system-x86_64 \
     -drive "file=$folder/disk.ext4,if=virtio,format=raw,snapshot=on" \
     -drive "file=$carry,if=virtio,format=raw,readonly=on" \
     -drive "file=$answer,if=virtio,format=raw" \
-    </dev/null 2>&1 | tee "$results/console" | grep --line-buffered -o 'vm: .*' || true
+    </dev/null 2>&1 | tee "$results/console" | grep --line-buffered -v 'kvm:' | grep --line-buffered -o 'vm: .*' || true
 rm -f "$carry"
 
 if grep 'Kernel panic' "$results/console" >&2; then
