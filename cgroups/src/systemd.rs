@@ -5,6 +5,7 @@
 
 mod bus;
 mod gvariant;
+mod manager;
 mod message;
 mod name;
 mod properties;
@@ -12,26 +13,20 @@ mod properties;
 mod tests;
 
 use std::{
-    env,
     path::{Path, PathBuf},
     sync::atomic::{AtomicBool, Ordering},
-    time::{Duration, Instant},
 };
 
-use zbus::{OwnedObjectPath, OwnedVariant, Variant};
+use zbus::{OwnedObjectPath, Variant};
 
 use self::{
-    bus::{Address, Bus, CallError},
+    bus::{Bus, CallError},
+    manager::{call, is_running, manager_property, property_of, subscribe, version, wait_for_job},
     properties::{Property, property},
 };
 use crate::{Applied, CgroupSpec, Error, ErrorKind, Hierarchy, Mode, Resources, Result};
 
-const SYSTEMD: [&str; 2] = ["org.freedesktop.systemd1", "/org/freedesktop/systemd1"];
-const MANAGER: &str = "org.freedesktop.systemd1.Manager";
 const NO_SUCH_UNIT: &str = "org.freedesktop.systemd1.NoSuchUnit";
-
-/// How long systemd may take to start or stop a unit.
-const JOB_LIMIT: Duration = Duration::from_secs(30);
 
 /// The unit of a cgroup.
 #[derive(Debug)]
@@ -133,33 +128,7 @@ impl Unit {
     }
 
     fn connect(&self) -> Result<Bus> {
-        if !is_running() {
-            return Err(crate::spec::systemd_missing());
-        }
-        let addresses = if self.user {
-            user_addresses()
-        } else {
-            system_addresses()
-        };
-        let mut refused = None;
-        for address in addresses {
-            match Bus::connect(&address) {
-                Ok(bus) => return Ok(bus),
-                Err(error) => {
-                    log::debug!("{error}");
-                    refused.get_or_insert(error);
-                }
-            }
-        }
-        let what = "failed to connect to dbus (hint: for rootless containers, maybe you need to \
-                    install dbus-user-session package)";
-        Err(match refused {
-            Some(error) => Error::because(ErrorKind::Systemd, what, error),
-            None => Error::new(
-                ErrorKind::Systemd,
-                format_args!("{what}: neither DBUS_SESSION_BUS_ADDRESS nor XDG_RUNTIME_DIR is set"),
-            ),
-        })
+        manager::connect(self.user)
     }
 
     /// Starts the unit, with its first process if it is a scope.
@@ -373,123 +342,4 @@ impl Unit {
         self.started.store(false, Ordering::Relaxed);
         Ok(())
     }
-}
-
-/// Whether systemd is the init system (sd_booted(3)).
-pub(crate) fn is_running() -> bool {
-    Path::new("/run/systemd/system").is_dir()
-}
-
-fn system_addresses() -> Vec<Address> {
-    let mut addresses = match env::var("DBUS_SYSTEM_BUS_ADDRESS") {
-        Ok(text) => bus::parse_addresses(&text),
-        Err(_) => vec![Address::Bus("/run/dbus/system_bus_socket".into())],
-    };
-    if rustix::process::geteuid().is_root() {
-        // There is systemd before, and without, a message bus.
-        addresses.push(Address::Direct("/run/systemd/private".into()));
-    }
-    addresses
-}
-
-fn user_addresses() -> Vec<Address> {
-    if let Ok(text) = env::var("DBUS_SESSION_BUS_ADDRESS") {
-        return bus::parse_addresses(&text);
-    }
-    let directory = env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
-    let socket = directory.map(|directory| directory.join("bus"));
-    socket
-        .filter(|socket| socket.exists())
-        .map(Address::Bus)
-        .into_iter()
-        .collect()
-}
-
-fn call<B>(bus: &mut Bus, method: &str, arguments: &B) -> Result<message::Message, CallError>
-where
-    B: serde::Serialize + zbus::DynamicType,
-{
-    bus.call(SYSTEMD, [MANAGER, method], arguments)
-}
-
-/// Asks for the signals about jobs.
-fn subscribe(bus: &mut Bus) -> Result<()> {
-    if !bus.is_direct() {
-        let rule = format!(
-            "type='signal',path='{}',interface='{MANAGER}',member='JobRemoved'",
-            SYSTEMD[1]
-        );
-        bus.call(
-            ["org.freedesktop.DBus", "/org/freedesktop/DBus"],
-            ["org.freedesktop.DBus", "AddMatch"],
-            &(rule,),
-        )
-        .map_err(|error| error.into_error("subscribe to the message bus"))?;
-    }
-    match call(bus, "Subscribe", &()) {
-        Ok(_) => Ok(()),
-        Err(error) if error.is("org.freedesktop.systemd1.AlreadySubscribed") => Ok(()),
-        Err(error) => Err(error.into_error("subscribe to systemd")),
-    }
-}
-
-/// Waits for the end of a job and returns its result.
-fn wait_for_job(bus: &mut Bus, job: &str) -> Result<String> {
-    let deadline = Instant::now() + JOB_LIMIT;
-    loop {
-        let signal = bus.signal(deadline)?;
-        if signal.member != "JobRemoved" || signal.interface != MANAGER {
-            continue;
-        }
-        let (_, removed, _, result): (u32, OwnedObjectPath, String, String) = signal.body()?;
-        if removed.as_str() == job {
-            return Ok(result);
-        }
-    }
-}
-
-fn property_of(bus: &mut Bus, path: &str, interface: &str, name: &str) -> Result<OwnedVariant> {
-    let [destination, _] = SYSTEMD;
-    let reply = bus
-        .call(
-            [destination, path],
-            ["org.freedesktop.DBus.Properties", "Get"],
-            &(interface, name),
-        )
-        .map_err(|error| error.into_error(&format!("read property {name} of systemd")))?;
-    let (value,) = reply.body()?;
-    Ok(value)
-}
-
-fn manager_property(bus: &mut Bus, name: &str) -> Result<String> {
-    let [_, path] = SYSTEMD;
-    let value = property_of(bus, path, MANAGER, name)?;
-    match &*value {
-        Variant::Str(text) => Ok(text.to_string()),
-        other => Err(Error::new(
-            ErrorKind::Systemd,
-            format_args!("property {name} of systemd is {other}"),
-        )),
-    }
-}
-
-/// The version of systemd; 0 if it does not say.
-fn version(bus: &mut Bus) -> u32 {
-    match manager_property(bus, "Version") {
-        Ok(text) => parse_version(&text),
-        Err(error) => {
-            log::debug!("{error}");
-            0
-        }
-    }
-}
-
-/// `v245.4-1.fc32`, `257`, `"252"`: the digits at the start.
-fn parse_version(text: &str) -> u32 {
-    let text = text.trim_matches('"');
-    let text = text.strip_prefix('v').unwrap_or(text);
-    let end = text
-        .find(|c: char| !c.is_ascii_digit())
-        .unwrap_or(text.len());
-    text.get(..end).unwrap_or("").parse().unwrap_or(0)
 }

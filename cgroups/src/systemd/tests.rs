@@ -1,5 +1,8 @@
+use zbus::OwnedVariant;
+
 use super::{
     bus::tests::{Peer, connected},
+    manager::parse_version,
     message::Message,
     *,
 };
