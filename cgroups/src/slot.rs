@@ -8,7 +8,7 @@ use rustix::{fs::OFlags, io::Errno};
 
 use crate::{
     Error, ErrorKind, Hierarchy, Result,
-    dir::{Below, Dir},
+    dir::{Below, Dir, read_all},
     kept::Budget,
 };
 
@@ -106,6 +106,13 @@ impl Slot {
             return Ok(file);
         }
         self.dir(hierarchy)?.open(name, flags)
+    }
+
+    /// The trimmed content of a file, in one step if the directory is not open. `None` if it cannot
+    /// be read like that: the way by the directory tells why.
+    pub(crate) fn glance(&self, hierarchy: &Hierarchy, name: &str) -> Option<String> {
+        let file = self.open(hierarchy, name, OFlags::RDONLY).ok()?;
+        Some(read_all(file).ok()?.trim().to_owned())
     }
 
     /// Makes the directory, and those above it, and opens it. What was made is appended to `made`.

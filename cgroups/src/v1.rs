@@ -376,6 +376,10 @@ impl Group {
     }
 
     pub(crate) fn freezer_state(&self, hierarchy: &Hierarchy) -> Result<Option<FreezerState>> {
+        let glance = |member: &Member| member.slot.glance(hierarchy, freezer::v1::FILE);
+        if self.member("freezer").and_then(glance).as_deref() == Some(freezer::v1::THAWED) {
+            return Ok(Some(FreezerState::Thawed));
+        }
         match self.dir(hierarchy, "freezer")? {
             Some(dir) => freezer::v1::state(dir),
             None => Ok(None),

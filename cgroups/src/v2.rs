@@ -190,6 +190,9 @@ impl Group {
     }
 
     pub(crate) fn freezer_state(&self, hierarchy: &Hierarchy) -> Result<Option<FreezerState>> {
+        if self.slot.glance(hierarchy, freezer::v2::FILE).as_deref() == Some("0") {
+            return Ok(Some(FreezerState::Thawed));
+        }
         match self.slot.dir_if_present(hierarchy)? {
             Some(dir) => freezer::v2::state(dir),
             None => Ok(None),

@@ -5,9 +5,9 @@ use std::{thread::sleep, time::Duration};
 use super::unable;
 use crate::{FreezerState, Result, dir::Dir};
 
-const FILE: &str = "freezer.state";
+pub(crate) const FILE: &str = "freezer.state";
 const FROZEN: &str = "FROZEN";
-const THAWED: &str = "THAWED";
+pub(crate) const THAWED: &str = "THAWED";
 
 /// How often freezing is tried.
 const ATTEMPTS: u32 = 1000;

@@ -5,7 +5,7 @@ use std::time::Instant;
 use super::{LIMIT, not_supported, unable};
 use crate::{FreezerState, Result, dir::Dir, populated::wait_for};
 
-const FILE: &str = "cgroup.freeze";
+pub(crate) const FILE: &str = "cgroup.freeze";
 
 pub(crate) fn set(dir: &Dir, state: FreezerState) -> Result<()> {
     match state {

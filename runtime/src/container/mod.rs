@@ -164,10 +164,13 @@ impl Container {
     /// Those of [`status`](Self::status).
     pub fn oci_state(&self) -> Result<OciState> {
         let status = self.status()?;
-        let pid = if status == crate::Status::Stopped {
-            None
-        } else {
-            self.pid()
+        let pid = match status {
+            crate::Status::Stopped => None,
+            // Its init process was just seen alive.
+            crate::Status::Created | crate::Status::Running => {
+                Some(self.current()?.init_process_pid)
+            }
+            _ => self.pid(),
         };
         Ok(hooks::oci_state(
             &self.id,
