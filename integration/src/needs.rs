@@ -172,7 +172,7 @@ pub fn skip(test: &str, reason: &str) {
 /// Returns from the test, counted as a skip, unless the machine has everything that is named.
 ///
 /// # Panics
-/// The machine lacks something that it was [promised](needs::is_promised) to have.
+/// The machine lacks something that it was promised to have.
 #[macro_export]
 macro_rules! need {
     ($($need:ident),+ $(,)?) => {

@@ -305,9 +305,11 @@ fn a_directory_of_the_host_is_no_stream() {
             output.code, 0,
             "a directory is accepted as standard input {flags}: {output}"
         );
-        if flags == "--detach" {
-            let _ = case.call(&["delete", "--force", &case.id]);
-        }
+        assert!(
+            output.stderr.contains("standard input is a directory"),
+            "{output}"
+        );
+        assert_ne!(case.call(&["state", &case.id]).code, 0, "it is there");
     }
     host.unchanged("a directory as standard input");
     case.finish();

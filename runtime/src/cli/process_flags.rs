@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use super::command::Invocation;
 use super::failure::Failure;
 use super::flag::{Flag, Parsed};
+use crate::console::check_standard_streams;
 use crate::descriptors::InheritedDescriptors;
 use crate::pid_file::write_pid_file;
 use crate::process::{Process, Stdio, Terminal};
@@ -87,6 +88,7 @@ pub(crate) fn connect(
 ) -> Result<(), Failure> {
     let socket = invocation.parsed.text("console-socket").map(PathBuf::from);
     check_terminal(terminal, presence, socket.is_some())?;
+    check_standard_streams()?;
     process.terminal(match (terminal, socket) {
         (false, _) => None,
         (true, None) => Some(Terminal::Keep),

@@ -144,13 +144,14 @@ impl Container {
             .map_err(cgroup::failed("unable to remove container's cgroup"))
     }
 
-    /// Kills and removes a container that could not be started.
+    /// Kills and removes a container that nobody is going to use.
     pub(crate) fn abandon(&self) {
-        if let Err(error) = self
-            .signal(Signal::KILL)
-            .and_then(|()| self.wait())
-            .and_then(|_| self.destroy())
-        {
+        let removed = match self.signal(Signal::KILL) {
+            // It may have ended by itself.
+            Err(error) if error.kind() != ErrorKind::NotRunning => Err(error),
+            _ => self.wait().and_then(|_| self.destroy()),
+        };
+        if let Err(error) = removed {
             log::debug!("{}", error.chain());
         }
     }

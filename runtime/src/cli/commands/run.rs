@@ -70,10 +70,12 @@ fn foreground(invocation: &Invocation<'_>) -> Result<u8, Failure> {
     if let Some(socket) = start(&container, pid_file.as_deref())? {
         foreground.notify(socket);
     }
-    let status = match container.init_mut() {
-        Some(init) => foreground.wait(init)?,
-        None => container.wait()?,
+    let waited = match container.init_mut() {
+        Some(init) => foreground.wait(init),
+        None => container.wait(),
     };
+    // Without anybody who carries its streams the program is of no use.
+    let status = waited.inspect_err(|_| container.abandon())?;
     let mut timings = container.timings()?;
     let mut mark = |what: &str| {
         if let Some(timings) = &mut timings {
