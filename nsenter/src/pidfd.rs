@@ -86,10 +86,11 @@ fn to_pid(pid: u32) -> Result<Pid> {
 /// [`ErrorKind::Process`] if there is none, else [`ErrorKind::System`].
 pub fn open(pid: u32) -> Result<OwnedFd> {
     pidfd_open(to_pid(pid)?, PidfdFlags::empty()).map_err(|e| {
-        let kind = if e == Errno::SRCH {
-            ErrorKind::Process
-        } else {
-            ErrorKind::System
+        // EINVAL: the number is of a process that was reaped just now, or of a thread, which is no process either; newer
+        // kernels say ENOENT for the latter.
+        let kind = match e {
+            Errno::SRCH | Errno::INVAL | Errno::NOENT => ErrorKind::Process,
+            _ => ErrorKind::System,
         };
         Error::with_source(
             kind,
@@ -285,6 +286,23 @@ pub(crate) fn is_seccomp_listener(descriptor: impl AsFd) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_number_of_a_thread_is_no_process() {
+        let (tell, told) = std::sync::mpsc::channel();
+        let (end, ended) = std::sync::mpsc::channel::<()>();
+        std::thread::scope(|scope| {
+            scope.spawn(move || {
+                tell.send(rustix::thread::gettid().as_raw_nonzero().get())
+                    .unwrap();
+                // Until the other side is dropped.
+                let _ = ended.recv();
+            });
+            let number = u32::try_from(told.recv().unwrap()).unwrap();
+            assert_eq!(open(number).unwrap_err().kind(), ErrorKind::Process);
+            drop(end);
+        });
+    }
 
     #[test]
     fn other_descriptors_are_no_listeners() {
