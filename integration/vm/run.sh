@@ -9,8 +9,9 @@
 set -eu
 
 here=$(dirname "$(readlink -f "$0")")
-binary=$1
-folder=$2
+binary=$(readlink -f "$1")
+# Absolute, as debootstrap wants it.
+folder=$(readlink -m "$2")
 selection=${3:-}
 
 mkdir -p "$folder"
