@@ -1,6 +1,9 @@
 //! Seccomp profiles: the native compiler and libseccomp make filters that answer the same, or both refuse.
 #![no_main]
 
+#[path = "../../seccomp/tests/differential/overlap.rs"]
+mod overlap;
+
 use libfuzzer_sys::arbitrary::{self, Arbitrary};
 use libfuzzer_sys::fuzz_target;
 use seccomp::{Architecture, Arg, Backend, Profile, Program, Rule, compile, evaluate};
@@ -97,7 +100,7 @@ fn profile(any: &AnyProfile) -> Profile {
         args: any.args.iter().take(4).map(arg).collect(),
     };
     let mut rules: Vec<Rule> = any.rules.iter().take(12).map(rule).collect();
-    without_overlap(&mut rules);
+    overlap::remove(&mut rules);
     Profile {
         default_action: pick(&ACTIONS, any.default).to_owned(),
         default_errno_ret: any.default_errno.map(|errno| u32::from(errno % 4096)),
@@ -110,23 +113,6 @@ fn profile(any: &AnyProfile) -> Profile {
         flags: Some(Vec::new()),
         syscalls: rules,
         ..Profile::default()
-    }
-}
-
-/// Leaves conditions only where libseccomp's answer is the documented one: it merges the conditions of several rules for
-/// one call into one tree, which answers differently when they overlap. So a call keeps one rule with conditions, and a
-/// rule one condition per argument.
-fn without_overlap(rules: &mut [Rule]) {
-    let mut conditional: Vec<String> = Vec::new();
-    for rule in rules.iter_mut().filter(|rule| !rule.args.is_empty()) {
-        rule.names.retain(|name| !conditional.contains(name));
-        conditional.extend(rule.names.iter().cloned());
-        let mut seen = Vec::new();
-        rule.args.retain(|arg| {
-            let first = !seen.contains(&arg.index);
-            seen.push(arg.index);
-            first
-        });
     }
 }
 
