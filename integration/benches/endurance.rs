@@ -18,6 +18,7 @@ use std::process::{Child, Command, ExitCode, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use cofferdam_integration::parallel::in_parallel;
 use cofferdam_integration::scratch::{self, Scratch};
 use cofferdam_integration::{cgroup, program, tiny_program};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -159,20 +160,7 @@ fn remains(scratch: &Path) -> Result<Vec<String>, Box<dyn Error>> {
 fn measure(kind: &Kind, runs: usize, scratch: &Path) -> Result<bool, Box<dyn Error>> {
     let tally = Tally::default();
     let start = Instant::now();
-    let results: Vec<Result<(), String>> = std::thread::scope(|scope| {
-        let workers: Vec<_> = (0..kind.workers)
-            .map(|_| scope.spawn(|| worker(kind, runs, scratch, &tally)))
-            .collect();
-        workers
-            .into_iter()
-            .map(|worker| {
-                worker
-                    .join()
-                    .unwrap_or_else(|_| Err("a worker panicked".to_owned()))
-            })
-            .collect()
-    });
-    results.into_iter().collect::<Result<(), String>>()?;
+    in_parallel(kind.workers, || worker(kind, runs, scratch, &tally))?;
     let elapsed: Duration = start.elapsed();
     let hung = tally.hung.load(Ordering::Relaxed);
     let wrong = tally.wrong_code.load(Ordering::Relaxed);

@@ -2,8 +2,12 @@
 
 use std::fs;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Instant;
+
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
 /// `CGROUP2_SUPER_MAGIC` of `linux/magic.h`.
 const CGROUP2: i64 = 0x6367_7270;
@@ -78,16 +82,19 @@ pub fn directories(path: &str) -> Vec<PathBuf> {
 }
 
 /// The processes of a cgroup, in any hierarchy.
-pub fn processes(path: &str) -> Vec<rustix::process::Pid> {
-    let lists = directories(path)
-        .into_iter()
-        .filter_map(|directory| fs::read_to_string(directory.join("cgroup.procs")).ok());
-    lists
-        .flat_map(|list| {
-            list.lines()
-                .filter_map(|line| rustix::process::Pid::from_raw(line.parse().ok()?))
-                .collect::<Vec<_>>()
-        })
+pub fn processes(path: &str) -> Vec<Pid> {
+    directories(path)
+        .iter()
+        .flat_map(|directory| processes_in(directory))
+        .collect()
+}
+
+/// The processes in a directory of a hierarchy; none if it is gone.
+fn processes_in(directory: &Path) -> Vec<Pid> {
+    fs::read_to_string(directory.join("cgroup.procs"))
+        .unwrap_or_default()
+        .lines()
+        .filter_map(|line| Pid::from_raw(line.parse().ok()?))
         .collect()
 }
 
@@ -143,12 +150,15 @@ fn collect_marked(
     }
 }
 
-/// Kills the processes in these directories and removes them; tries again until `deadline`, because a killed process needs
-/// a moment to leave.
+/// Kills the processes in these directories and removes them.
 ///
 /// # Errors
-/// The first directory that could not be removed in time.
+/// The first directory that could not be removed before `deadline`.
 pub fn remove(directories: &[PathBuf], deadline: Instant) -> io::Result<()> {
+    // All of them first: they end side by side.
+    for directory in directories {
+        drop(kill(directory));
+    }
     for directory in directories {
         loop {
             match fs::remove_dir(directory) {
@@ -159,8 +169,13 @@ pub fn remove(directories: &[PathBuf], deadline: Instant) -> io::Result<()> {
                     return Err(io::Error::new(error.kind(), message));
                 }
                 Err(_) => {
-                    kill(directories);
-                    std::thread::sleep(Duration::from_millis(10));
+                    for process in kill(directory) {
+                        let left = deadline.saturating_duration_since(Instant::now());
+                        let mut ended = [PollFd::new(&process, PollFlags::IN)];
+                        let _events = poll(&mut ended, Some(&left.try_into().unwrap_or_default()))?;
+                    }
+                    // Of the moment between the end of a process and its leaving the cgroup the kernel does not tell.
+                    std::thread::yield_now();
                 }
             }
         }
@@ -168,16 +183,14 @@ pub fn remove(directories: &[PathBuf], deadline: Instant) -> io::Result<()> {
     Ok(())
 }
 
-/// Kills the processes in these directories.
-pub fn kill(directories: &[PathBuf]) {
-    for directory in directories {
-        // One that is already gone has no processes.
-        let list = fs::read_to_string(directory.join("cgroup.procs")).unwrap_or_default();
-        for pid in list.lines().filter_map(|line| line.parse().ok()) {
-            if let Some(pid) = rustix::process::Pid::from_raw(pid) {
-                let _ended_before =
-                    rustix::process::kill_process(pid, rustix::process::Signal::KILL);
-            }
-        }
-    }
+/// Kills the processes in a directory and gives a pidfd of each, which is readable when it has ended.
+pub fn kill(directory: &Path) -> Vec<OwnedFd> {
+    processes_in(directory)
+        .into_iter()
+        .filter_map(|pid| {
+            let process = pidfd_open(pid, PidfdFlags::empty()).ok()?;
+            let _ended_before = pidfd_send_signal(&process, Signal::KILL);
+            Some(process)
+        })
+        .collect()
 }

@@ -30,6 +30,7 @@ pub mod library;
 pub mod limited;
 pub mod needs;
 pub mod ordinary_user;
+pub mod parallel;
 pub mod program;
 pub mod scratch;
 pub mod tiny_program;

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use cofferdam_integration::program;
 
 use crate::bench::{Bench, Outcome, with_bundle};
-use crate::peer::{Peer, State};
+use crate::peer::Peer;
 use crate::report::print_absent;
 use crate::target;
 
@@ -111,8 +111,8 @@ fn status_kib(pid: u64, name: &str) -> Outcome<u64> {
 /// `VmHWM` of the runtime while its container runs: unlike `ru_maxrss` it counts nothing of what started the runtime.
 fn peak(peer: &Peer, bundle: &Path, id: &str) -> Outcome<u64> {
     let mut child = peer.command(with_bundle("run", bundle, &[id])).spawn()?;
-    let measured = wait_for(peer, id, "running")
-        .and_then(|_| status_kib(u64::from(child.id()), "VmHWM:"))
+    let measured = wait_until_running(peer, id)
+        .and_then(|()| status_kib(u64::from(child.id()), "VmHWM:"))
         .map_err(|error| error.to_string());
     if measured.is_err() {
         child.kill()?;
@@ -125,26 +125,23 @@ fn peak(peer: &Peer, bundle: &Path, id: &str) -> Outcome<u64> {
 
 fn waiting(peer: &Peer, bundle: &Path, id: &str) -> Outcome<u64> {
     peer.must(with_bundle("create", bundle, &[id]))?;
-    let state = wait_for(peer, id, "created")?;
-    let measured = status_kib(state.pid, "VmRSS:");
+    let measured = peer
+        .state(id)
+        .and_then(|state| status_kib(state.pid, "VmRSS:"));
     peer.must(["delete", "--force", id])?;
     measured
 }
 
-fn wait_for(peer: &Peer, id: &str, status: &str) -> Outcome<State> {
+fn wait_until_running(peer: &Peer, id: &str) -> Outcome<()> {
     let deadline = Instant::now() + Duration::from_secs(10);
-    loop {
-        // There is no state yet for a moment.
-        if let Ok(state) = peer.state(id)
-            && state.status == status
-        {
-            return Ok(state);
-        }
+    // There is no state yet for a moment, and no runtime tells its caller when its program runs.
+    while !peer.state(id).is_ok_and(|state| state.status == "running") {
         if Instant::now() > deadline {
-            return Err(format!("{}: {id} is not {status}", peer.name).into());
+            return Err(format!("{}: {id} is not running", peer.name).into());
         }
         std::thread::sleep(Duration::from_millis(10));
     }
+    Ok(())
 }
 
 /// Counts with strace(1), children included, what the runtime and the tiny program call.

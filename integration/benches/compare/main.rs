@@ -27,6 +27,7 @@ mod mounts;
 mod peer;
 mod remove;
 mod report;
+mod rounds;
 mod run;
 mod shuffle;
 mod supervise;
@@ -72,14 +73,7 @@ fn parse(arguments: impl Iterator<Item = String>) -> Result<Request, String> {
                 .ok_or_else(|| format!("{argument} needs a value"))
         };
         match argument.as_str() {
-            "--rounds" => {
-                let text = value()?;
-                request.rounds = text
-                    .parse()
-                    .ok()
-                    .filter(|rounds| *rounds > 0)
-                    .ok_or_else(|| format!("--rounds {text}: not a positive number"))?;
-            }
+            "--rounds" => request.rounds = rounds::from_argument(&value()?)?,
             "--layout" => request.layouts = vec![Layout::from_name(&value()?)?],
             "--measure-in" => request.role = Role::Measure(value()?.into()),
             "--remove" => request.role = Role::Remove(value()?.into()),

@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use cofferdam_integration::parallel::in_parallel;
+
 use crate::bench::{Bench, Outcome, with_bundle};
 use crate::measure;
 use crate::peer::Peer;
@@ -61,17 +63,5 @@ fn populate(peer: &Peer, bundle: &Path, prefix: &str) -> Outcome<()> {
                 .map_err(|error| error.to_string())?;
         }
     };
-    let results: Vec<Result<(), String>> = std::thread::scope(|scope| {
-        let workers: Vec<_> = (0..WORKERS).map(|_| scope.spawn(worker)).collect();
-        workers
-            .into_iter()
-            .map(|worker| {
-                worker
-                    .join()
-                    .unwrap_or_else(|_| Err("a worker panicked".to_owned()))
-            })
-            .collect()
-    });
-    results.into_iter().collect::<Result<(), String>>()?;
-    Ok(())
+    in_parallel(WORKERS, worker)
 }

@@ -30,7 +30,9 @@ pub(crate) fn everything(folder: &Path) -> Outcome {
 pub(crate) fn containers(peers: &[Peer], prefix: &str) -> Outcome {
     // With the processes gone no runtime has to wait for them.
     let cgroups = cgroup::marked(prefix);
-    cgroup::kill(&cgroups);
+    for cgroup in &cgroups {
+        drop(cgroup::kill(cgroup));
+    }
     for peer in peers {
         let ids = ids(peer, prefix)?;
         let next = AtomicUsize::new(0);

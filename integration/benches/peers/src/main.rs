@@ -7,6 +7,8 @@ mod contender;
 mod groups;
 #[path = "../../compare/layout.rs"]
 mod layout;
+#[path = "../../compare/rounds.rs"]
+mod rounds;
 mod series;
 
 use std::error::Error;
@@ -45,14 +47,7 @@ fn parse(arguments: impl Iterator<Item = String>) -> Result<Request, String> {
                 .ok_or_else(|| format!("{argument} needs a value"))
         };
         match argument.as_str() {
-            "--rounds" => {
-                let text = value()?;
-                request.rounds = text
-                    .parse()
-                    .ok()
-                    .filter(|rounds| *rounds > 0)
-                    .ok_or_else(|| format!("--rounds {text}: not a positive number"))?;
-            }
+            "--rounds" => request.rounds = rounds::from_argument(&value()?)?,
             "--layout" => request.layouts = vec![Layout::from_name(&value()?)?],
             "--inside" => request.inside = true,
             other => return Err(format!("unknown option {other}")),
