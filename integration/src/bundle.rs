@@ -119,6 +119,14 @@ impl Bundle {
         self.namespace(json!({ "type": "user" }))
     }
 
+    /// Sets the program to one that takes 100 MB, and the limit to 16 MiB.
+    pub fn too_little_memory(&mut self) -> &mut Self {
+        self.config["linux"]["resources"]["memory"] =
+            json!({ "limit": 16 << 20, "swap": 16 << 20 });
+        let program = "/bin/dd if=/dev/zero of=/dev/null bs=100M count=1";
+        self.args(&program.split(' ').collect::<Vec<_>>())
+    }
+
     /// Writes `config.json`; a command that reads it meanwhile sees the old one or the new one.
     pub fn write(&self) {
         let text = serde_json::to_vec_pretty(&self.config).expect("JSON");

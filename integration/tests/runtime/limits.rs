@@ -258,15 +258,7 @@ fn statistics_are_what_engines_read() {
 fn a_program_that_needs_too_much_memory_is_killed() {
     need!(Root, Busybox, Controllers);
     let mut case = Case::new();
-    case.bundle.config["linux"]["resources"]["memory"] =
-        json!({ "limit": 16 << 20, "swap": 16 << 20 });
-    case.bundle.args(&[
-        "/bin/dd",
-        "if=/dev/zero",
-        "of=/dev/null",
-        "bs=100M",
-        "count=1",
-    ]);
+    case.bundle.too_little_memory();
     assert_eq!(case.run().code, 137);
     case.finish();
 }

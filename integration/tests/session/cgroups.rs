@@ -53,15 +53,7 @@ fn paused_and_resumed_and_counted() {
 fn a_program_that_needs_too_much_memory_is_killed() {
     need!(OrdinaryUser, Busybox, DelegatedCgroup);
     let mut case = limited();
-    case.bundle.config["linux"]["resources"]["memory"] =
-        json!({ "limit": 16 << 20, "swap": 16 << 20 });
-    case.bundle.args(&[
-        "/bin/dd",
-        "if=/dev/zero",
-        "of=/dev/null",
-        "bs=100M",
-        "count=1",
-    ]);
+    case.bundle.too_little_memory();
     assert_eq!(case.run().code, 137);
     case.finish();
 }
