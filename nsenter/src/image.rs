@@ -15,9 +15,6 @@ use rustix::io::Errno;
 
 use crate::error::{Error, Result};
 
-/// Largest stub, in bytes. A test checks it.
-pub const MAX_IMAGE_BYTES: usize = 100 << 10;
-
 const STUB: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/cofferdam-init"));
 /// Read and execute for everybody, so that the stub can be executed whatever identity it is started with; written by nobody.
 const MODE: Mode = Mode::from_raw_mode(0o511);
@@ -50,15 +47,7 @@ impl AsFd for Image {
     }
 }
 
-/// The stub as a sealed memory file, made once for the process.
-///
-/// # Errors
-/// [`ErrorKind::System`](crate::ErrorKind::System): the kernel makes no executable memory files (`vm.memfd_noexec = 2`), or has no memory.
-pub fn stub_image() -> Result<&'static OwnedFd> {
-    shared().map(|(file, _)| file)
-}
-
-/// The shared file, and whether it was made just now.
+/// The sealed memory file that all starts of this process share, and whether it was made just now.
 fn shared() -> Result<(&'static OwnedFd, bool)> {
     if let Some(sealed) = SEALED.get() {
         return Ok((&sealed.file, false));
@@ -151,11 +140,7 @@ mod tests {
 
     #[test]
     fn the_stub_is_small_and_static() {
-        assert!(
-            STUB.len() <= MAX_IMAGE_BYTES,
-            "the stub has {} bytes",
-            STUB.len()
-        );
+        assert!(STUB.len() <= 100 << 10, "the stub has {} bytes", STUB.len());
         assert_eq!(STUB.get(..4), Some(b"\x7fELF".as_slice()));
         // ET_EXEC: no interpreter, no relocation.
         assert_eq!(crate::wire::u16_at(STUB, 16), Some(2));
@@ -183,14 +168,15 @@ mod tests {
 
     #[test]
     fn the_image_is_sealed_and_shared() {
-        let one = stub_image().unwrap();
+        let (one, _) = shared().unwrap();
         let seals = rustix::fs::fcntl_get_seals(one).unwrap();
         assert!(
             seals
                 .contains(SealFlags::SEAL | SealFlags::SHRINK | SealFlags::GROW | SealFlags::WRITE)
         );
         assert!(rustix::io::write(one, b"x").is_err());
-        assert!(std::ptr::eq(one, stub_image().unwrap()));
+        let (again, new) = shared().unwrap();
+        assert!(std::ptr::eq(one, again) && !new);
         assert!(matches!(image().unwrap(), Image::Shared(file) if std::ptr::eq(file, one)));
     }
 

@@ -222,7 +222,7 @@ impl Serving<'_> {
                 answers.gate(*number, &process).map_err(refused)?
             }
             (Message::IdMaps, Op::AskIdMaps) => answers.id_maps(&process).map_err(refused)?,
-            (Message::SecondStage, Op::SecondStage { .. }) => {
+            (Message::SecondStage, Op::SecondStage) => {
                 self.second_stage(one(&mut received)?)?;
                 let process = ProcessRef::new(self.init.pid, self.init.process.as_fd());
                 answers.second_stage(&process).map_err(refused)?;

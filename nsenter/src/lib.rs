@@ -40,7 +40,6 @@ mod wire;
 pub use answers::{Answers, ProcessRef, Warnings};
 pub use error::{Error, ErrorKind, Failure, Refusal, Result};
 pub use hook::HookOutcome;
-pub use image::{MAX_IMAGE_BYTES, stub_image};
 pub use init::{Deadline, Init, Served};
 pub use procfs::{Procfs, Stat};
 pub use spawn::Spawn;

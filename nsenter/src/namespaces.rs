@@ -82,11 +82,6 @@ impl Kind {
         Self::ALL.into_iter().find(|kind| kind.flag() == flag)
     }
 
-    /// The kind of a name in `/proc/PID/ns`.
-    pub fn from_file_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.file_name() == name)
-    }
-
     /// Whether the running kernel has this kind: whether `/proc/self/ns` has its file.
     pub fn is_supported(self, procfs: &Procfs) -> bool {
         procfs.exists(&format!("self/ns/{}", self.file_name()))

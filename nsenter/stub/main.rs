@@ -9,7 +9,6 @@
 
 mod init;
 mod start;
-#[allow(dead_code, reason = "the parent uses the calls that start the stub")]
 mod sys;
 mod text;
 #[allow(dead_code, reason = "the parent encodes, the stub decodes")]

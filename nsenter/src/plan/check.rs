@@ -119,7 +119,7 @@ fn host_clone(steps: &[Step], flags: u32) -> Result<()> {
         ));
     }
     let second = steps.iter().find(|step| match &step.op {
-        Op::SecondStage { .. } | Op::JoinProcess { .. } => true,
+        Op::SecondStage | Op::JoinProcess { .. } => true,
         Op::Unshare(flags) => flags & USER != 0,
         Op::Join(namespaces) => namespaces.iter().any(|(_, kind)| kind & (PID | USER) != 0),
         _ => false,
@@ -150,7 +150,7 @@ fn namespaces(steps: &[Step]) -> Result<()> {
                 waiting_for_child = Some(step);
             }
             Op::JoinProcess { flags, .. } if flags & PID != 0 => waiting_for_child = Some(step),
-            Op::SecondStage { .. } if !dumpable => waiting_for_child = None,
+            Op::SecondStage if !dumpable => waiting_for_child = None,
             Op::Dumpable(on) => dumpable = *on,
             Op::AskIdMaps if !dumpable => {
                 return Err(wrong(
@@ -162,7 +162,7 @@ fn namespaces(steps: &[Step]) -> Result<()> {
             | Op::Hook(_)
             | Op::Join(_)
             | Op::JoinProcess { .. }
-            | Op::SecondStage { .. }
+            | Op::SecondStage
                 if dumpable =>
             {
                 return Err(wrong(step, "must not come while the process is dumpable"));
@@ -208,7 +208,7 @@ fn tail(steps: &[Step]) -> Result<()> {
                 | Op::AskHome(_)
                 | Op::AskReady
                 | Op::Hook(_)
-                | Op::SecondStage { .. }
+                | Op::SecondStage
                 | Op::Seccomp { .. }
         );
         if asks && index > closed {

@@ -151,7 +151,6 @@ fn op(view: &View<'_>, r: &Record) -> Option<Op> {
                 device: flag(r.b & 2).then_some((r.d, r.e)),
                 inode: flag(r.b & 4).then_some(r.x),
                 magic: flag(r.b & 8).then_some(r.y),
-                not_magic: flag(r.b & 16).then_some(r.z),
             },
         },
         Code::Close => Op::Close(slot(r.a)?),
@@ -221,9 +220,7 @@ fn op(view: &View<'_>, r: &Record) -> Option<Op> {
             pidfd: slot(r.a)?,
             flags: r.b,
         },
-        Code::SecondStage => Op::SecondStage {
-            cgroup: optional_slot(r.a)?,
-        },
+        Code::SecondStage => Op::SecondStage,
         Code::MakePath => Op::MakePath {
             root: slot(r.a)?,
             path: string(view, r.p)?,

@@ -162,9 +162,6 @@ impl Line {
         if let Some(magic) = expect.magic {
             self.hex("magic", magic);
         }
-        if let Some(magic) = expect.not_magic {
-            self.hex("not_magic", magic);
-        }
         self
     }
 }
@@ -204,6 +201,7 @@ fn operation(line: &mut Line, op: &Op) {
         }
         Op::NoNewPrivileges
         | Op::NewSession
+        | Op::SecondStage
         | Op::ReopenNull
         | Op::VerifyDirectory
         | Op::AskIdMaps
@@ -250,8 +248,6 @@ fn operation(line: &mut Line, op: &Op) {
             line
         }
         Op::JoinProcess { pidfd, flags } => line.field("pidfd", pidfd).word(kinds(*flags)),
-        Op::SecondStage { cgroup: None } => line,
-        Op::SecondStage { cgroup: Some(slot) } => line.field("cgroup", slot),
         Op::MakePath {
             root,
             path,

@@ -118,13 +118,11 @@ pub(super) fn record(op: &Op, area: &mut Area) -> Record {
             r.b = u32::from(expect.file_type.is_some())
                 | u32::from(expect.device.is_some()) << 1
                 | u32::from(expect.inode.is_some()) << 2
-                | u32::from(expect.magic.is_some()) << 3
-                | u32::from(expect.not_magic.is_some()) << 4;
+                | u32::from(expect.magic.is_some()) << 3;
             r.c = expect.file_type.unwrap_or_default();
             (r.d, r.e) = expect.device.unwrap_or_default();
             r.x = expect.inode.unwrap_or_default();
             r.y = expect.magic.unwrap_or_default();
-            r.z = expect.not_magic.unwrap_or_default();
         }
         Op::Close(fd)
         | Op::ControllingTerminal(fd)
@@ -138,6 +136,7 @@ pub(super) fn record(op: &Op, area: &mut Area) -> Record {
         Op::Jump(_)
         | Op::NoNewPrivileges
         | Op::NewSession
+        | Op::SecondStage
         | Op::ReopenNull
         | Op::VerifyDirectory
         | Op::AskIdMaps
@@ -193,7 +192,6 @@ pub(super) fn record(op: &Op, area: &mut Area) -> Record {
             r.p = area.bytes(&pairs);
         }
         Op::JoinProcess { pidfd, flags } => (r.a, r.b) = (slot(*pidfd), *flags),
-        Op::SecondStage { cgroup } => r.a = cgroup.map_or(NONE, slot),
         Op::MakePath {
             root,
             path,

@@ -60,8 +60,6 @@ pub struct Expect {
     pub inode: Option<u64>,
     /// `f_type` of `fstatfs(2)`.
     pub magic: Option<u64>,
-    /// What `f_type` must *not* be.
-    pub not_magic: Option<u64>,
 }
 
 /// A program run by the stub on behalf of a hook.
@@ -157,8 +155,7 @@ pub enum Op {
         /// Node mask, one bit a node.
         nodes: Vec<u64>,
     },
-    /// `setgroups(gids)`. With `unless_denied`, skipped when `/proc/self/setgroups` says `deny`; the check is the
-    /// builder's: it then does not push the step. The stub only makes the call.
+    /// `setgroups(gids)`.
     SetGroups(Vec<u32>),
     /// `setresgid(gid, gid, gid)`.
     SetGid(u32),
@@ -206,12 +203,9 @@ pub enum Op {
         /// `CLONE_NEW*` types to join.
         flags: u32,
     },
-    /// `clone3(CLONE_PARENT | CLONE_PIDFD [| CLONE_INTO_CGROUP])`: the child continues with the next step, this process
-    /// hands the child's pidfd to the parent and exits.
-    SecondStage {
-        /// cgroup v2 directory to be born in.
-        cgroup: Option<Slot>,
-    },
+    /// `clone3(CLONE_PARENT | CLONE_PIDFD)`: the child continues with the next step, this process hands the child's pidfd
+    /// to the parent and exits.
+    SecondStage,
 
     // ---- mounts ------------------------------------------------------------------------------------------------
     /// Resolves `path` below `root` (symlinks stay inside; missing components are made as directories with mode 0755,

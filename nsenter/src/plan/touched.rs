@@ -44,7 +44,6 @@ pub(super) fn by(op: &Op) -> Touched {
         | Op::ReadonlyPaths { root: fd, .. }
         | Op::Sysctl { procfs: fd, .. } => t.reads.push(*fd),
         Op::Join(namespaces) => t.reads.extend(namespaces.iter().map(|(fd, _)| *fd)),
-        Op::SecondStage { cgroup } => t.reads.extend(*cgroup),
         Op::MakePath {
             root, leaf, into, ..
         } => {
@@ -102,6 +101,7 @@ pub(super) fn by(op: &Op) -> Touched {
         | Op::AmbientSet(_)
         | Op::Keyring { .. }
         | Op::Unshare(_)
+        | Op::SecondStage
         | Op::Propagation { .. }
         | Op::Unmount { .. }
         | Op::ReopenNull

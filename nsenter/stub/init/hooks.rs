@@ -114,7 +114,7 @@ impl Init {
         };
         let failure = SharedWord::new()?;
         let (own, end) = (sys::getpid(), self.descriptors_end());
-        match sys::fork(CLONE_VFORK, None)? {
+        match sys::fork(CLONE_VFORK)? {
             Forked::Child => {
                 let errno = child(
                     own,

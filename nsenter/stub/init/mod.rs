@@ -309,7 +309,7 @@ impl Init {
             Code::Unshare => self.unshare(r.a),
             Code::Join => self.join(self.data(r.p)?),
             Code::JoinProcess => self.join_process(r.a, r.b),
-            Code::SecondStage => self.second_stage(r.a),
+            Code::SecondStage => self.second_stage(),
 
             Code::MakePath => self.make_path(r),
             Code::MakePlainDirectory => {
@@ -447,8 +447,7 @@ impl Init {
         let right = (r.b & 1 == 0 || stat.file_type() == r.c)
             && (r.b & 2 == 0 || stat.device() == (r.d, r.e))
             && (r.b & 4 == 0 || stat.ino == r.x)
-            && (r.b & 8 == 0 || sys::fstatfs(fd)?.0 == r.y)
-            && (r.b & 16 == 0 || sys::fstatfs(fd)?.0 != r.z);
+            && (r.b & 8 == 0 || sys::fstatfs(fd)?.0 == r.y);
         if right { Ok(()) } else { Err(Errno::EBADMSG) }
     }
 

@@ -2,7 +2,7 @@
 
 use super::Init;
 use super::sys::{self, CLONE_NEWUSER, CLONE_PARENT, Errno, Forked, Result};
-use super::wire::{NONE, PACKET, u32_at};
+use super::wire::{PACKET, u32_at};
 use super::words::Text;
 
 /// Slots and kinds.
@@ -88,13 +88,8 @@ impl Init {
     }
 
     /// This process ends; its child, which has the same parent, goes on.
-    pub(super) fn second_stage(&mut self, cgroup: u32) -> Result<()> {
-        let cgroup = if cgroup == NONE {
-            None
-        } else {
-            Some(self.fd(cgroup)?)
-        };
-        match sys::fork(CLONE_PARENT, cgroup)? {
+    pub(super) fn second_stage(&mut self) -> Result<()> {
+        match sys::fork(CLONE_PARENT)? {
             Forked::Parent(pid, pidfd) => {
                 if self.announce(pidfd.raw()).is_err() {
                     let _ = sys::kill(pid, 9);

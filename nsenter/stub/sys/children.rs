@@ -9,7 +9,6 @@ pub(crate) const CLONE_PARENT: u64 = 0x8000;
 /// `CLONE_VFORK`.
 pub(crate) const CLONE_VFORK: u64 = 0x4000;
 const CLONE_PIDFD: u64 = 0x1000;
-const CLONE_INTO_CGROUP: u64 = 0x2_0000_0000;
 const SIGCHLD: u64 = 17;
 
 /// The two ends of a fork.
@@ -21,22 +20,21 @@ pub(crate) enum Forked {
 }
 
 /// A child with its own copy of the memory, and a pidfd: `clone3(2)`, or `clone(2)` where a filter refuses that.
-pub(crate) fn fork(flags: u64, cgroup: Option<i32>) -> Result<Forked> {
+pub(crate) fn fork(flags: u64) -> Result<Forked> {
     let mut pidfd: i32 = -1;
-    // flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls, set_tid, set_tid_size, cgroup.
-    let mut args = [0_u64; 11];
+    // flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls.
+    let mut args = [0_u64; 8];
     let own_signal = if flags & CLONE_PARENT == 0 {
         SIGCHLD
     } else {
         0
     };
-    args[0] = flags | CLONE_PIDFD | cgroup.map_or(0, |_| CLONE_INTO_CGROUP);
+    args[0] = flags | CLONE_PIDFD;
     args[1] = (&raw mut pidfd) as u64;
     args[4] = own_signal;
-    args[10] = cgroup.map_or(0, |fd| fd as u64);
     // SAFETY: a struct clone_args of that size. No memory is shared, so the child may return from here.
-    let mut result = unsafe { call!(CLONE3, args.as_mut_ptr(), size_of::<[u64; 11]>()) };
-    if matches!(result, Err(Errno::ENOSYS | Errno::EPERM)) && cgroup.is_none() {
+    let mut result = unsafe { call!(CLONE3, args.as_mut_ptr(), size_of::<[u64; 8]>()) };
+    if matches!(result, Err(Errno::ENOSYS | Errno::EPERM)) {
         let flags = (flags | CLONE_PIDFD | own_signal) as usize;
         // SAFETY: as above; the descriptor is stored where the third argument points.
         result = unsafe {

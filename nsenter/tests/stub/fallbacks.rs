@@ -204,7 +204,7 @@ fn locked_out_recursion() {
 
 fn second_stage_without_clone3() {
     let mut plan = PlanBuilder::new();
-    plan.push("second stage", Op::SecondStage { cgroup: None });
+    plan.push("second stage", Op::SecondStage);
     shell(&mut plan, "ls /proc/self/fd | wc -l");
     let mut parent = crate::support::Parent::default();
     assert_eq!(

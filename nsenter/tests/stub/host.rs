@@ -27,7 +27,7 @@ fn many_threads_spawn_at_once() {
                     for round in 0..25 {
                         let mut plan = PlanBuilder::new();
                         plan.push("gate", Op::AskGate(worker));
-                        plan.push("second stage", Op::SecondStage { cgroup: None });
+                        plan.push("second stage", Op::SecondStage);
                         plan.push("ready", Op::AskReady);
                         shell(
                             &mut plan,
@@ -83,7 +83,7 @@ fn spawning_leaves_no_descriptor_and_no_child_behind() {
     }
     let count = || std::fs::read_dir("/proc/self/fd").unwrap().count();
     let mut plan = PlanBuilder::new();
-    plan.push("second stage", Op::SecondStage { cgroup: None });
+    plan.push("second stage", Op::SecondStage);
     shell(&mut plan, "exit 0");
     let plan = plan.build().unwrap();
     run_built(&plan, Vec::new(), &mut ()).output();
@@ -199,9 +199,9 @@ fn a_refused_clone_is_an_error_of_the_system() {
     );
 }
 
-/// Born in a cgroup, and the second stage in another.
+/// Born in a cgroup, and the second stage with it.
 #[test]
-fn stages_are_born_in_their_cgroups() {
+fn both_stages_are_born_in_the_cgroup() {
     if !root() {
         return;
     }
@@ -219,28 +219,16 @@ fn stages_are_born_in_their_cgroups() {
         .lines()
         .find_map(|line| line.strip_prefix("0::/"))
         .unwrap();
-    let base = std::path::Path::new(hierarchy)
-        .join(own)
-        .join(format!("nsenter-test-{}", std::process::id()));
-    let (one, two) = (base.join("one"), base.join("two"));
-    if std::fs::create_dir_all(&one)
-        .and_then(|()| std::fs::create_dir(&two))
-        .is_err()
-    {
+    let name = format!("nsenter-test-{}", std::process::id());
+    let directory = std::path::Path::new(hierarchy).join(own).join(&name);
+    if std::fs::create_dir(&directory).is_err() {
         println!("skipped: no cgroup can be made");
         return;
     }
-    let open = |path: &std::path::Path| std::fs::File::open(path).unwrap();
-    let (one_file, two_file) = (open(&one), open(&two));
+    let cgroup = std::fs::File::open(&directory).unwrap();
     let mut plan = PlanBuilder::new();
-    let second = plan.input("cgroup of the second stage");
     plan.push("gate", Op::AskGate(1));
-    plan.push(
-        "second stage",
-        Op::SecondStage {
-            cgroup: Some(second),
-        },
-    );
+    plan.push("second stage", Op::SecondStage);
     plan.push("gate", Op::AskGate(2));
     plan.push("look up", Op::Lookup(vec![c("/bin/true")]));
     plan.push("close", Op::CloseControl);
@@ -273,22 +261,22 @@ fn stages_are_born_in_their_cgroups() {
         plan: &plan,
         stdio: [null.as_fd(); 3],
         passed: Vec::new(),
-        inputs: vec![(second, two_file.as_fd())],
-        cgroup: Some(one_file.as_fd()),
+        inputs: Vec::new(),
+        cgroup: Some(cgroup.as_fd()),
     };
     let mut places = Where(Vec::new());
     let result = spawn.start().and_then(|mut init| {
         init.serve(&mut places, Deadline::default())?;
         init.wait()
     });
-    for directory in [&one, &two, &base] {
-        std::fs::remove_dir(directory).unwrap();
-    }
+    std::fs::remove_dir(&directory).unwrap();
     assert_eq!(result.unwrap(), pidfd::Exit::Code(0));
+    let [first, second] = places.0.as_slice() else {
+        panic!("two places, not {:?}", places.0);
+    };
     assert!(
-        places.0[0].ends_with("/one") && places.0[1].ends_with("/two"),
-        "{:?}",
-        places.0
+        first.ends_with(&name) && second == first,
+        "{first}, then {second}"
     );
 }
 

@@ -109,7 +109,7 @@ fn a_user_namespace_takes_two_stages() {
             | Kind::Ipc.flag()
             | Kind::Cgroup.flag(),
     );
-    plan.push("second stage", Op::SecondStage { cgroup: None });
+    plan.push("second stage", Op::SecondStage);
     plan.push("session", Op::NewSession);
     plan.push("groups", Op::SetGroups(vec![5]));
     plan.push("ready", Op::AskReady);
@@ -172,7 +172,7 @@ fn time_offsets_are_written_between_namespace_and_second_stage() {
         },
     );
     plan.push("close offsets", Op::Close(offsets));
-    plan.push("second stage", Op::SecondStage { cgroup: None });
+    plan.push("second stage", Op::SecondStage);
     shell(&mut plan, "cat /proc/uptime");
     let uptime: f64 = run(plan)
         .output()
@@ -212,7 +212,7 @@ fn resident_with_user_namespace() -> (cofferdam_nsenter::Init, std::io::PipeWrit
         &mut plan,
         Kind::Pid.flag() | Kind::Mount.flag() | Kind::Uts.flag() | Kind::Ipc.flag(),
     );
-    plan.push("second stage", Op::SecondStage { cgroup: None });
+    plan.push("second stage", Op::SecondStage);
     plan.push("host name", Op::HostName(b"joined".to_vec()));
     shell(&mut plan, "read line");
     resident(plan, &mut Parent::default())
@@ -233,7 +233,7 @@ fn check_joined(outcome: Outcome, pid: u32) {
 }
 
 fn joined_script(plan: &mut PlanBuilder) {
-    plan.push("second stage", Op::SecondStage { cgroup: None });
+    plan.push("second stage", Op::SecondStage);
     shell(
         plan,
         &format!("id -u; uname -n; {READ_ALL}; kill -0 1 && test $$ -gt 1 && echo init sees it"),
@@ -369,7 +369,7 @@ fn the_id_maps_of_a_namespace_are_read_by_path_and_by_descriptor() {
 fn the_second_stage_is_the_process_that_is_waited_for() {
     let mut plan = PlanBuilder::new();
     plan.push("where", Op::AskGate(1));
-    plan.push("second stage", Op::SecondStage { cgroup: None });
+    plan.push("second stage", Op::SecondStage);
     plan.push("where", Op::AskGate(2));
     shell(&mut plan, "exit 42");
     let mut parent = Parent::default();

@@ -194,8 +194,7 @@ pub(super) fn setgroups_denied(requested: &Requested<'_>) -> bool {
 /// Clones the stub: the child goes on with the next step.
 pub(super) fn second_stage(steps: &mut Steps) {
     // In the cgroup of the first, which is the right one by now.
-    let op = Op::SecondStage { cgroup: None };
-    steps.push("start the second stage", op);
+    steps.push("start the second stage", Op::SecondStage);
     name(steps, FINAL_NAME);
 }
 

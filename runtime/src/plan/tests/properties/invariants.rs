@@ -37,7 +37,7 @@ pub(super) fn namespaces_are_made_in_order(case: &Case, plan: &Plan) -> Result<(
         || namespaces.path_of(NamespaceType::Pid).is_some()
         || namespaces.is_private(NamespaceType::Time);
     prop_assert_eq!(
-        count(plan, |op| matches!(op, Op::SecondStage { .. })),
+        count(plan, |op| matches!(op, Op::SecondStage)),
         usize::from(needs_second)
     );
     if needs_second {
@@ -79,7 +79,7 @@ pub(super) fn namespaces_are_made_in_order(case: &Case, plan: &Plan) -> Result<(
     }
     if let Some(time) = unshare(TIME) {
         let written = named(plan, "set the clocks of the time namespace");
-        let born = position(plan, |op| matches!(op, Op::SecondStage { .. })).unwrap();
+        let born = position(plan, |op| matches!(op, Op::SecondStage)).unwrap();
         prop_assert!(time < written && written < born);
     }
     Ok(())
@@ -97,7 +97,7 @@ pub(super) fn dumpable_only_for_a_moment(plan: &Plan) -> Result<(), TestCaseErro
 
 /// I5: what is born late in a populated pid namespace does nothing that needs a capability.
 pub(super) fn late_births_are_powerless(plan: &Plan) -> Result<(), TestCaseError> {
-    let born = position(plan, |op| matches!(op, Op::SecondStage { .. })).unwrap();
+    let born = position(plan, |op| matches!(op, Op::SecondStage)).unwrap();
     let lookup = position(plan, |op| matches!(op, Op::Lookup(_))).unwrap();
     if born < lookup {
         return Ok(());
@@ -164,7 +164,7 @@ pub(super) fn the_tail_is_in_order(case: &Case, plan: &Plan) -> Result<(), TestC
             prop_assert!(lookup < filter);
         } else if filter > uid {
             // Left to the second stage, which keeps one capability for it and drops that.
-            let born = last(plan, |op| matches!(op, Op::SecondStage { .. })).unwrap();
+            let born = last(plan, |op| matches!(op, Op::SecondStage)).unwrap();
             prop_assert!(lookup < born && born < filter);
             prop_assert!(born < ready || case.filter == Some(strict()));
             if case.process.uid != 0 || case.config.capabilities.is_some() {

@@ -46,7 +46,6 @@ pub(super) fn slots(op: &Op) -> (Vec<Slot>, Vec<Slot>) {
             slave,
         } => (vec![*devpts], vec![*master, *slave]),
         Op::Join(list) => (list.iter().map(|(slot, _)| *slot).collect(), vec![]),
-        Op::SecondStage { cgroup } => (cgroup.iter().copied().collect(), vec![]),
         Op::Write { fd, .. }
         | Op::Verify { fd, .. }
         | Op::SetXattr { fd, .. }
