@@ -4,13 +4,13 @@ use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use rustix::fs::{FileType, OFlags};
+use rustix::fs::OFlags;
 use rustix::termios::{
     OptionalActions, OutputModes, Termios, Winsize, isatty, tcgetattr, tcgetwinsize, tcsetattr,
     tcsetwinsize,
 };
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 
 /// The master side of a process' terminal.
 #[derive(Debug)]
@@ -137,27 +137,6 @@ pub(crate) fn standard_stream(number: usize) -> Result<OwnedFd> {
         _ => io::stderr().as_fd().try_clone_to_owned(),
     };
     clone.map_err(|error| Error::system("duplicate a standard stream", error))
-}
-
-/// Refuses standard streams that are directories: nothing can be copied from them, and from one that is given away a process
-/// in a container would find the host around it.
-pub(crate) fn check_standard_streams() -> Result<()> {
-    let (input, output, error) = (io::stdin(), io::stdout(), io::stderr());
-    for (name, stream) in [
-        ("input", input.as_fd()),
-        ("output", output.as_fd()),
-        ("error", error.as_fd()),
-    ] {
-        let stat = rustix::fs::fstat(stream)
-            .map_err(|errno| Error::system(format!("look at standard {name}"), errno))?;
-        if FileType::from_raw_mode(stat.st_mode).is_dir() {
-            return Err(Error::new(
-                ErrorKind::InvalidState,
-                format!("standard {name} is a directory"),
-            ));
-        }
-    }
-    Ok(())
 }
 
 /// `/dev/null`, open for reading and writing.

@@ -9,6 +9,7 @@ use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
 /// Opens standard streams that are closed as `/dev/null`, and ignores `SIGPIPE`.
+#[cfg(feature = "cli")]
 pub(crate) fn prepare_standard_streams() -> io::Result<()> {
     let mut streams = [0, 1, 2].map(|fd| libc::pollfd {
         fd,

@@ -1,14 +1,17 @@
 //! The flags that say how a process is connected with its caller: shared by `create`, `run` and `exec`.
 
 use std::ffi::OsStr;
-use std::os::fd::OwnedFd;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
+
+use rustix::fs::FileType;
 
 use super::command::Invocation;
 use super::failure::Failure;
 use super::flag::{Flag, Parsed};
-use crate::console::check_standard_streams;
 use crate::descriptors::InheritedDescriptors;
+use crate::error::{Error, ErrorKind};
 use crate::pid_file::write_pid_file;
 use crate::process::{Process, Stdio, Terminal};
 
@@ -122,6 +125,27 @@ fn check_terminal(terminal: bool, presence: Presence, socket: bool) -> Result<()
         )),
         _ => Ok(()),
     }
+}
+
+/// Refuses standard streams that are directories: nothing can be copied from them, and from one that is given away a process
+/// in a container would find the host around it.
+fn check_standard_streams() -> Result<(), Error> {
+    let (input, output, error) = (io::stdin(), io::stdout(), io::stderr());
+    for (name, stream) in [
+        ("input", input.as_fd()),
+        ("output", output.as_fd()),
+        ("error", error.as_fd()),
+    ] {
+        let stat = rustix::fs::fstat(stream)
+            .map_err(|errno| Error::system(format!("look at standard {name}"), errno))?;
+        if FileType::from_raw_mode(stat.st_mode).is_dir() {
+            return Err(Error::new(
+                ErrorKind::InvalidState,
+                format!("standard {name} is a directory"),
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// The descriptors to pass, in order.

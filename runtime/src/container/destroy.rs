@@ -143,18 +143,6 @@ impl Container {
             .delete(CGROUP_BUDGET)
             .map_err(cgroup::failed("unable to remove container's cgroup"))
     }
-
-    /// Kills and removes a container that nobody is going to use.
-    pub(crate) fn abandon(&self) {
-        let removed = match self.signal(Signal::KILL) {
-            // It may have ended by itself.
-            Err(error) if error.kind() != ErrorKind::NotRunning => Err(error),
-            _ => self.wait().and_then(|_| self.destroy()),
-        };
-        if let Err(error) = removed {
-            log::debug!("{}", error.chain());
-        }
-    }
 }
 
 /// Unmounts what a container without a mount namespace of its own has mounted, the last one first.

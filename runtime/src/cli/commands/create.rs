@@ -42,7 +42,7 @@ fn create(invocation: &Invocation<'_>) -> Result<u8, Failure> {
     if let Err(failure) =
         flags::record_pid(pid_file.as_deref(), container.pid().unwrap_or_default())
     {
-        container.abandon();
+        super::abandon(&container);
         return Err(failure);
     }
     Ok(0)

@@ -21,11 +21,25 @@ pub(crate) mod update;
 use super::command::Invocation;
 use super::failure::Failure;
 use crate::container::Container;
+use crate::error::ErrorKind;
 use crate::root::Runtime;
+use crate::signal::Signal;
 
 /// The containers below the state root of this invocation.
 fn runtime(invocation: &Invocation<'_>) -> Result<Runtime, Failure> {
     Ok(Runtime::new(&invocation.globals.root)?)
+}
+
+/// Kills and removes a container that a command has made and cannot hand over.
+fn abandon(container: &Container) {
+    let removed = match container.signal(Signal::KILL) {
+        // It may have ended by itself.
+        Err(error) if error.kind() != ErrorKind::NotRunning => Err(error),
+        _ => container.wait().and_then(|_| container.destroy()),
+    };
+    if let Err(error) = removed {
+        log::debug!("{}", error.chain());
+    }
 }
 
 /// The container that the first argument names.

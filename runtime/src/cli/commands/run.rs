@@ -3,6 +3,7 @@
 use std::io::Write as _;
 use std::path::Path;
 
+use super::abandon;
 use super::create::from_bundle;
 use crate::child::Child;
 use crate::cli::command::{Command, Count, Invocation};
@@ -75,7 +76,7 @@ fn foreground(invocation: &Invocation<'_>) -> Result<u8, Failure> {
         None => container.wait(),
     };
     // Without anybody who carries its streams the program is of no use.
-    let status = waited.inspect_err(|_| container.abandon())?;
+    let status = waited.inspect_err(|_| abandon(&container))?;
     let mut timings = container.timings()?;
     let mut mark = |what: &str| {
         if let Some(timings) = &mut timings {
@@ -123,5 +124,5 @@ fn start(container: &Container, pid_file: Option<&Path>) -> Result<Option<Notify
         flags::record_pid(pid_file, pid)?;
         Ok(socket)
     };
-    started().inspect_err(|_| container.abandon())
+    started().inspect_err(|_| abandon(container))
 }
