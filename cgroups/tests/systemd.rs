@@ -12,22 +12,22 @@ use std::{
     fs,
     os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
-    time::Duration,
+    process::Command,
 };
 
 use cofferdam_cgroups::{Cgroup, CgroupSpec, ErrorKind, Hierarchy, Mode, Resources};
 use devices::{Access, Kind, Rule};
 
-const BUDGET: Duration = Duration::from_secs(10);
+mod fixture;
 
-fn hierarchy(test: &str) -> Option<Hierarchy> {
-    let usable =
-        Path::new("/run/systemd/system").is_dir() && fs::metadata("/proc/self").unwrap().uid() == 0;
-    if !usable {
-        println!("skipped {test}: needs root and systemd");
+use fixture::{BUDGET, Sleeper, is_root, read, succeeds_inside};
+
+fn hierarchy() -> Option<Hierarchy> {
+    if !Path::new("/run/systemd/system").is_dir() || !is_root() {
+        println!("skipped: needs root and systemd");
+        return None;
     }
-    usable.then(|| Hierarchy::system().unwrap())
+    Some(Hierarchy::system().unwrap())
 }
 
 fn spec(name: &str) -> CgroupSpec {
@@ -38,21 +38,6 @@ fn spec(name: &str) -> CgroupSpec {
     }
 }
 
-struct Sleeper(Child);
-
-impl Sleeper {
-    fn new() -> Self {
-        Self(Command::new("sleep").arg("1000").spawn().unwrap())
-    }
-}
-
-impl Drop for Sleeper {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
 fn show(unit: &str, property: &str) -> String {
     let mut command = Command::new("systemctl");
     command.args(["show", "--value", "-p", property, unit]);
@@ -60,27 +45,13 @@ fn show(unit: &str, property: &str) -> String {
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }
 
-fn read(cgroup: &Cgroup, file: &str) -> String {
-    let path = cgroup.path("").unwrap().join(file);
-    fs::read_to_string(path).unwrap().trim().to_owned()
-}
-
 fn can_read(cgroup: &Cgroup, device: &str) -> bool {
-    let mut child = Command::new("sh");
-    child.args(["-c", &format!("read go; : < {device}")]);
-    let mut child = child
-        .stdin(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    cgroup.add(child.id()).unwrap();
-    drop(child.stdin.take());
-    child.wait().unwrap().success()
+    succeeds_inside(cgroup, &format!(": < {device}"))
 }
 
 #[test]
 fn life_of_a_scope() {
-    let Some(hierarchy) = hierarchy("life_of_a_scope") else {
+    let Some(hierarchy) = hierarchy() else {
         return;
     };
     let spec = CgroupSpec {
@@ -102,9 +73,9 @@ fn life_of_a_scope() {
     assert_eq!(cgroup.set(&limits).unwrap_err().kind(), ErrorKind::Systemd);
 
     let first = Sleeper::new();
-    cgroup.add(first.0.id()).unwrap();
+    cgroup.add(first.pid()).unwrap();
     assert!(!cgroup.needs_first_process() && cgroup.exists());
-    assert_eq!(cgroup.processes().unwrap(), [first.0.id()]);
+    assert_eq!(cgroup.processes().unwrap(), [first.pid()]);
     assert_eq!(show(&unit, "ActiveState"), "active");
     assert_eq!(show(&unit, "Documentation"), "man:cofferdam");
     assert!(cgroup.set(&limits).unwrap().warnings.is_empty());
@@ -117,8 +88,8 @@ fn life_of_a_scope() {
                 .unwrap()
                 .ends_with(Path::new("system.slice").join(&unit))
         );
-        assert_eq!(read(&cgroup, "memory.max"), "67108864");
-        assert_eq!(read(&cgroup, "cpu.max"), "34000 100000");
+        assert_eq!(read(&cgroup, "", "memory.max"), "67108864");
+        assert_eq!(read(&cgroup, "", "cpu.max"), "34000 100000");
     }
     assert!(can_read(&cgroup, "/dev/null") && !can_read(&cgroup, "/dev/zero"));
     let reload = Command::new("systemctl").arg("daemon-reload").status();
@@ -129,14 +100,14 @@ fn life_of_a_scope() {
     // Found again by what was stored; a second process, and one in a sub-cgroup.
     let found = Cgroup::load_as(&hierarchy, &cgroup.paths(), &spec).unwrap();
     let second = Sleeper::new();
-    found.add(second.0.id()).unwrap();
+    found.add(second.pid()).unwrap();
     assert_eq!(found.processes().unwrap().len(), 2);
     if hierarchy.mode() == Mode::V2 {
         fs::create_dir(found.path("").unwrap().join("sub")).unwrap();
         let sub = BTreeMap::from([(String::new(), PathBuf::from("sub"))]);
         let sub = found.sub_cgroup(&sub).unwrap();
-        sub.add(second.0.id()).unwrap();
-        assert_eq!(sub.processes().unwrap(), [second.0.id()]);
+        sub.add(second.pid()).unwrap();
+        assert_eq!(sub.processes().unwrap(), [second.pid()]);
     }
     found.freeze().unwrap();
     found.kill().unwrap();
@@ -149,14 +120,14 @@ fn life_of_a_scope() {
 
 #[test]
 fn the_same_name_again() {
-    let Some(hierarchy) = hierarchy("the_same_name_again") else {
+    let Some(hierarchy) = hierarchy() else {
         return;
     };
     let spec = spec("again");
     for _ in 0..2 {
         let cgroup = Cgroup::create(&hierarchy, &spec, &Resources::default()).unwrap();
         let sleeper = Sleeper::new();
-        cgroup.add(sleeper.0.id()).unwrap();
+        cgroup.add(sleeper.pid()).unwrap();
         let other = Cgroup::create(&hierarchy, &spec, &Resources::default()).unwrap();
         let error = other.check_unused().unwrap_err();
         assert_eq!(error.kind(), ErrorKind::NotEmpty);
@@ -169,7 +140,7 @@ fn the_same_name_again() {
 
 #[test]
 fn slices() {
-    let Some(hierarchy) = hierarchy("slices") else {
+    let Some(hierarchy) = hierarchy() else {
         return;
     };
     let name = format!("cofferdam-test{}.slice", std::process::id());
@@ -197,11 +168,11 @@ fn slices() {
 
 #[test]
 fn delegation_to_a_user() {
-    let Some(hierarchy) = hierarchy("delegation_to_a_user") else {
+    let Some(hierarchy) = hierarchy() else {
         return;
     };
     if hierarchy.mode() != Mode::V2 {
-        println!("skipped delegation_to_a_user: needs cgroup v2");
+        println!("skipped: needs cgroup v2");
         return;
     }
     let spec = CgroupSpec {
@@ -210,7 +181,7 @@ fn delegation_to_a_user() {
     };
     let cgroup = Cgroup::create(&hierarchy, &spec, &Resources::default()).unwrap();
     let sleeper = Sleeper::new();
-    cgroup.add(sleeper.0.id()).unwrap();
+    cgroup.add(sleeper.pid()).unwrap();
     let path = cgroup.path("").unwrap();
     for (name, owner) in [
         (".", 4321),

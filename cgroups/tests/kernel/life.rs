@@ -1,0 +1,158 @@
+//! From creation to removal.
+
+use std::{
+    collections::BTreeMap, fs, os::unix::process::ExitStatusExt as _, path::PathBuf, time::Duration,
+};
+
+use cofferdam_cgroups::{Cgroup, CgroupSpec, ErrorKind, Hierarchy, Resources};
+
+use crate::{
+    fixture::{BUDGET, Sleeper},
+    hierarchies::{v1, v2},
+    scratch::{cgroups_of, scratch, unique_path},
+};
+
+fn from_creation_to_removal(hierarchy: &Hierarchy) {
+    let resources = Resources::default();
+    let spec = CgroupSpec::at(unique_path().join("a/b"));
+    let top = hierarchy.path().to_owned();
+    let cgroup = Cgroup::create(hierarchy, &spec, &resources).unwrap();
+    let parents: Vec<_> = cgroup
+        .paths()
+        .values()
+        .map(|path| path.ancestors().nth(2).unwrap().to_owned())
+        .collect();
+    assert!(cgroup.exists());
+    cgroup.check_unused().unwrap();
+    assert!(cgroup.paths().values().all(|path| path.starts_with(&top)));
+
+    let sleeper = Sleeper::new();
+    cgroup.add(sleeper.pid()).unwrap();
+    assert_eq!(cgroup.processes().unwrap(), [sleeper.pid()]);
+
+    // Somebody else finds it used.
+    let other = Cgroup::create(hierarchy, &spec, &resources).unwrap();
+    let error = other.check_unused().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotEmpty);
+    assert_eq!(
+        error.to_string(),
+        "container's cgroup is not empty: 1 process(es) found"
+    );
+    let error = other.delete(Duration::ZERO).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotEmpty);
+    assert!(cgroup.exists());
+
+    // By its paths, or by the process, it is the same.
+    let loaded = Cgroup::load(hierarchy, &cgroup.paths()).unwrap();
+    assert_eq!(loaded.processes().unwrap(), [sleeper.pid()]);
+    let found = Cgroup::of_process(hierarchy, sleeper.pid()).unwrap();
+    assert_eq!(found.processes().unwrap(), [sleeper.pid()]);
+    assert_eq!(found.paths(), cgroup.paths());
+
+    loaded.kill().unwrap();
+    drop(sleeper);
+    loaded.delete(BUDGET).unwrap();
+    assert!(!cgroup.exists() && !loaded.exists());
+    assert_eq!(cgroup.all_processes().unwrap(), [0_u32; 0]);
+    loaded.delete(BUDGET).unwrap();
+    let error = Cgroup::load(hierarchy, &cgroup.paths())
+        .unwrap()
+        .kill()
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound);
+    for parent in parents {
+        fs::remove_dir(parent.join("a")).unwrap();
+        fs::remove_dir(parent).unwrap();
+    }
+}
+
+#[test]
+fn from_creation_to_removal_on_v1() {
+    if let Some(hierarchy) = v1(&["devices"]) {
+        from_creation_to_removal(&hierarchy);
+    }
+}
+
+#[test]
+fn from_creation_to_removal_on_v2() {
+    if let Some(hierarchy) = v2() {
+        from_creation_to_removal(&hierarchy);
+    }
+}
+
+fn children_and_kill(hierarchy: &Hierarchy, controller: &str) {
+    let cgroup = scratch(hierarchy, &Resources::default());
+    let sub = BTreeMap::from([(controller.to_owned(), PathBuf::from("x/y"))]);
+    fs::create_dir_all(cgroup.path(controller).unwrap().join("x/y")).unwrap();
+    let below = cgroup.sub_cgroup(&sub).unwrap();
+    let (inner, outer) = (Sleeper::new(), Sleeper::new());
+    cgroup.add(outer.pid()).unwrap();
+    below.add(inner.pid()).unwrap();
+    // On cgroup v1 only this controller has the sub-cgroup; the others are the cgroup itself.
+    assert_eq!(
+        below.path(controller).unwrap(),
+        cgroup.path(controller).unwrap().join("x/y")
+    );
+    assert!(cgroups_of(&inner).contains("/x/y"));
+    let mut all = cgroup.all_processes().unwrap();
+    all.sort_unstable();
+    let mut expected = [inner.pid(), outer.pid()];
+    expected.sort_unstable();
+    assert_eq!(all, expected);
+
+    // Frozen processes die, too.
+    cgroup.freeze().unwrap();
+    cgroup.kill().unwrap();
+    for mut sleeper in [inner, outer] {
+        let status = sleeper.0.wait().unwrap();
+        assert_eq!(status.signal(), Some(libc::SIGKILL));
+    }
+    cgroup.delete(BUDGET).unwrap();
+    assert!(!cgroup.exists());
+}
+
+#[test]
+fn children_and_kill_on_v1() {
+    if let Some(hierarchy) = v1(&["devices", "freezer"]) {
+        children_and_kill(&hierarchy, "devices");
+    }
+}
+
+#[test]
+fn children_and_kill_on_v2() {
+    if let Some(hierarchy) = v2() {
+        children_and_kill(&hierarchy, "");
+    }
+}
+
+/// A container that owns its cgroup may nest as it likes.
+fn deep_trees(hierarchy: &Hierarchy, controller: &str) {
+    const DEPTH: usize = 400;
+    let cgroup = scratch(hierarchy, &Resources::default());
+    let mut path = cgroup.path(controller).unwrap().to_owned();
+    for _ in 0..DEPTH {
+        path.push("d");
+        fs::create_dir(&path).unwrap();
+    }
+    let sleeper = Sleeper::new();
+    fs::write(path.join("cgroup.procs"), sleeper.pid().to_string()).unwrap();
+    assert_eq!(cgroup.all_processes().unwrap(), [sleeper.pid()]);
+    cgroup.kill().unwrap();
+    drop(sleeper);
+    cgroup.delete(BUDGET).unwrap();
+    assert!(!cgroup.exists());
+}
+
+#[test]
+fn deep_trees_on_v1() {
+    if let Some(hierarchy) = v1(&["devices"]) {
+        deep_trees(&hierarchy, "devices");
+    }
+}
+
+#[test]
+fn deep_trees_on_v2() {
+    if let Some(hierarchy) = v2() {
+        deep_trees(&hierarchy, "");
+    }
+}

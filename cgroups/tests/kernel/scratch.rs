@@ -1,0 +1,46 @@
+//! Cgroups of one test.
+
+use std::{
+    fs,
+    ops::Deref,
+    path::PathBuf,
+    sync::atomic::{AtomicU32, Ordering},
+};
+
+use cofferdam_cgroups::{Cgroup, CgroupSpec, Hierarchy, Resources};
+
+use crate::fixture::{BUDGET, Sleeper};
+
+/// A cgroup that is gone at the end of the test, processes included.
+pub(crate) struct Scratch(Cgroup);
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        self.0.delete(BUDGET).unwrap();
+    }
+}
+
+impl Deref for Scratch {
+    type Target = Cgroup;
+
+    fn deref(&self) -> &Cgroup {
+        &self.0
+    }
+}
+
+pub(crate) fn scratch(hierarchy: &Hierarchy, resources: &Resources) -> Scratch {
+    let spec = CgroupSpec::at(unique_path());
+    Scratch(Cgroup::create(hierarchy, &spec, resources).unwrap())
+}
+
+pub(crate) fn unique_path() -> PathBuf {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    format!("/cofferdam-test-{}-{number}", std::process::id()).into()
+}
+
+/// The cgroups a process is in, as `/proc/PID/cgroup` lists them.
+pub(crate) fn cgroups_of(process: &Sleeper) -> String {
+    fs::read_to_string(format!("/proc/{}/cgroup", process.pid())).unwrap()
+}
