@@ -11,6 +11,27 @@ fn c(text: &str) -> CString {
     CString::new(text).unwrap()
 }
 
+/// A plan of these steps and no others.
+fn only(steps: Vec<Op>) -> PlanBuilder {
+    let mut plan = PlanBuilder::new();
+    push_all(&mut plan, steps);
+    plan
+}
+
+fn push_all(plan: &mut PlanBuilder, steps: Vec<Op>) {
+    for op in steps {
+        plan.push(format!("{:?}", encode::code(&op)), op);
+    }
+}
+
+/// The last step.
+fn exec() -> Op {
+    Op::Exec {
+        args: Vec::new(),
+        env: Vec::new(),
+    }
+}
+
 /// The steps that end every plan.
 fn end(plan: &mut PlanBuilder) {
     plan.push("look up", Op::Lookup(vec![c("/bin/true")]));
@@ -454,9 +475,7 @@ fn with(steps: Vec<Op>) -> PlanBuilder {
     for _ in 0..3 {
         plan.input("input");
     }
-    for op in steps {
-        plan.push(format!("{:?}", encode::code(&op)), op);
-    }
+    push_all(&mut plan, steps);
     end(&mut plan);
     plan
 }
@@ -568,13 +587,7 @@ fn nothing_but_the_fifo_is_open_while_the_stub_waits() {
         plan.push("look up", Op::Lookup(vec![c("/bin/true")]));
         plan.push("close the control channel", Op::CloseControl);
         plan.push("wait", Op::WaitStart(fifo));
-        plan.push(
-            "run",
-            Op::Exec {
-                args: Vec::new(),
-                env: Vec::new(),
-            },
-        );
+        plan.push("run", exec());
         plan
     };
     assert_eq!(
@@ -716,67 +729,33 @@ fn a_filter_is_loaded_in_its_place() {
         ),
         (vec![lookup(), Op::CloseControl, filter()], false),
     ] {
-        let mut plan = PlanBuilder::new();
-        for op in steps.clone() {
-            plan.push("step", op);
-        }
-        plan.push(
-            "run",
-            Op::Exec {
-                args: Vec::new(),
-                env: Vec::new(),
-            },
-        );
-        assert_eq!(plan.build().is_ok(), fine, "{steps:?}");
+        let all = steps.iter().cloned().chain([exec()]).collect();
+        assert_eq!(only(all).build().is_ok(), fine, "{steps:?}");
     }
 }
 
 #[test]
 fn a_plan_ends_with_the_program_and_only_there() {
-    let mut plan = PlanBuilder::new();
-    plan.push("look up", Op::Lookup(Vec::new()));
-    assert!(refused(plan).starts_with("the last step"));
-    let mut plan = with(vec![Op::Exec {
-        args: Vec::new(),
-        env: Vec::new(),
-    }]);
-    plan.push("more", Op::Umask(0));
-    assert!(refused(plan).starts_with("the last step"));
-    let mut plan = PlanBuilder::new();
-    plan.push(
-        "run",
-        Op::Exec {
-            args: Vec::new(),
-            env: Vec::new(),
-        },
-    );
-    assert!(refused(plan).starts_with("the program must be looked up"));
-    let mut plan = PlanBuilder::new();
-    plan.push("close", Op::CloseControl);
-    plan.push("look up", Op::Lookup(Vec::new()));
-    plan.push(
-        "run",
-        Op::Exec {
-            args: Vec::new(),
-            env: Vec::new(),
-        },
-    );
-    assert!(refused(plan).starts_with("the program must be looked up"));
-    let mut plan = PlanBuilder::new();
-    plan.push("look up", Op::Lookup(Vec::new()));
-    plan.push("close", Op::CloseControl);
-    plan.push("ask", Op::AskGate(1));
-    plan.push(
-        "run",
-        Op::Exec {
-            args: Vec::new(),
-            env: Vec::new(),
-        },
-    );
-    assert_eq!(
-        refused(plan),
-        "step \"ask\" needs the control channel and comes after it is closed"
-    );
+    let lookup = || Op::Lookup(Vec::new());
+    for (steps, complaint) in [
+        (vec![lookup()], "the last step"),
+        (
+            vec![lookup(), Op::CloseControl, exec(), Op::Umask(0)],
+            "the last step",
+        ),
+        (vec![exec()], "the program must be looked up"),
+        (
+            vec![Op::CloseControl, lookup(), exec()],
+            "the program must be looked up",
+        ),
+        (
+            vec![lookup(), Op::CloseControl, Op::AskGate(1), exec()],
+            "step \"AskGate\" needs the control channel and comes after it is closed",
+        ),
+    ] {
+        let refusal = refused(only(steps));
+        assert!(refusal.starts_with(complaint), "{refusal}");
+    }
 }
 
 #[test]

@@ -6,8 +6,7 @@ use super::sys::{
     self, Errno, Fd, O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_PATH, O_WRONLY,
     Result, Stat,
 };
-use super::wire::u16_at;
-use super::{Init, procfs};
+use super::{Init, listing, procfs};
 
 /// How deep a tree may be: each level takes a few kilobytes of stack and two descriptors.
 const MAX_DEPTH: u32 = 128;
@@ -25,24 +24,7 @@ fn directory(from: &Fd, to: &Fd, depth: u32) -> Result<()> {
     if depth > MAX_DEPTH {
         return Err(Errno::ELOOP);
     }
-    let mut buffer = [0; 2048];
-    loop {
-        let count = sys::getdents(from.raw(), &mut buffer)?;
-        if count == 0 {
-            return Ok(());
-        }
-        let mut rest = buffer.get(..count).unwrap_or(&[]);
-        while !rest.is_empty() {
-            // struct linux_dirent64: u64 inode, i64 offset, u16 length, u8 type, the name.
-            let length = usize::from(u16_at(rest, 16).ok_or(Errno::EIO)?);
-            let name = rest.get(19..length).ok_or(Errno::EIO)?;
-            let name = CStr::from_bytes_until_nul(name).map_err(|_| Errno::EIO)?;
-            if !matches!(name.to_bytes(), b"." | b"..") {
-                entry(from, to, name, depth)?;
-            }
-            rest = rest.get(length..).ok_or(Errno::EIO)?;
-        }
-    }
+    listing::names(from.raw(), |name| entry(from, to, name, depth))
 }
 
 /// What is copied is what was opened: the name may mean something else a moment later.

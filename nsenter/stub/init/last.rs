@@ -4,9 +4,9 @@ use core::ffi::CStr;
 
 use super::sys::{self, CWD, Errno, Pointers, Result};
 use super::text;
-use super::wire::{Blob, Code, FIRST_DESCRIPTOR, Message, PACKET, Record, u16_at};
+use super::wire::{Blob, Code, FIRST_DESCRIPTOR, Message, PACKET, Record};
 use super::words::Text;
-use super::{Init, procfs};
+use super::{Init, listing, procfs};
 
 impl Init {
     pub(super) fn seccomp(&mut self, r: &Record) -> Result<()> {
@@ -174,26 +174,14 @@ fn close_numbers(first: u32, end: u32) {
 
 fn close_listed(first: u32) -> Result<()> {
     let list = procfs::own_descriptors()?;
-    let mut buffer = [0; 2048];
-    loop {
-        let count = sys::getdents(list.raw(), &mut buffer)?;
-        if count == 0 {
-            return Ok(());
+    listing::names(list.raw(), |name| {
+        let number = name.to_str().ok().and_then(|name| name.parse::<i32>().ok());
+        if let Some(number) = number
+            && number.unsigned_abs() >= first
+            && number != list.raw()
+        {
+            sys::close(number);
         }
-        let mut rest = buffer.get(..count).unwrap_or(&[]);
-        while !rest.is_empty() {
-            let length = usize::from(u16_at(rest, 16).ok_or(Errno::EIO)?);
-            let name = rest.get(19..length).ok_or(Errno::EIO)?;
-            let number = CStr::from_bytes_until_nul(name)
-                .ok()
-                .and_then(|name| name.to_str().ok()?.parse::<u32>().ok());
-            if let Some(number) = number.and_then(|number| i32::try_from(number).ok())
-                && number.unsigned_abs() >= first
-                && number != list.raw()
-            {
-                sys::close(number);
-            }
-            rest = rest.get(length..).ok_or(Errno::EIO)?;
-        }
-    }
+        Ok(())
+    })
 }

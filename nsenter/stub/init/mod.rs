@@ -5,6 +5,7 @@ mod copy;
 mod devices;
 mod hooks;
 mod last;
+mod listing;
 mod masks;
 mod mounts;
 mod namespaces;

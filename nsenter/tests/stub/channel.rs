@@ -5,9 +5,12 @@ use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
 use cofferdam_nsenter::plan::{HookCommand, Op, PlanBuilder};
-use cofferdam_nsenter::{Answers, Deadline, ErrorKind, ProcessRef, Refusal, Spawn, pidfd};
+use cofferdam_nsenter::{Answers, Deadline, ErrorKind, ProcessRef, Refusal, pidfd};
 
-use crate::support::{Parent, c, make_fifo, null, path, root, run, run_with, shell, shell_with};
+use crate::support::{
+    Parent, c, filter, make_fifo, null, path, resident, root, run, run_with, shell, shell_with,
+    start,
+};
 
 #[test]
 fn questions_come_in_the_order_of_the_plan() {
@@ -270,15 +273,7 @@ fn a_stub_without_progress_is_killed() {
     plan.push("open a fifo that nobody writes", open);
     shell(&mut plan, "exit 0");
     let plan = plan.build().unwrap();
-    let null = null();
-    let spawn = Spawn {
-        plan: &plan,
-        stdio: [null.as_fd(); 3],
-        passed: Vec::new(),
-        inputs: Vec::new(),
-        cgroup: None,
-    };
-    let mut init = spawn.start().unwrap();
+    let mut init = start(&plan, [null().as_fd(); 3]);
     let pid = init.pid();
     let error = init
         .serve(
@@ -323,19 +318,7 @@ fn a_dropped_stub_is_killed_and_reaped_and_a_detached_one_lives() {
     plan.push("gate", Op::AskGate(1));
     shell(&mut plan, "exit 0");
     let plan = plan.build().unwrap();
-    let null = null();
-    let spawn = || {
-        Spawn {
-            plan: &plan,
-            stdio: [null.as_fd(); 3],
-            passed: Vec::new(),
-            inputs: Vec::new(),
-            cgroup: None,
-        }
-        .start()
-        .unwrap()
-    };
-    let init = spawn();
+    let init = start(&plan, [null().as_fd(); 3]);
     let pid = init.pid();
     drop(init);
     assert!(!std::path::Path::new(&format!("/proc/{pid}")).exists());
@@ -343,22 +326,10 @@ fn a_dropped_stub_is_killed_and_reaped_and_a_detached_one_lives() {
     let mut plan = PlanBuilder::new();
     plan.push("ready", Op::AskReady);
     shell(&mut plan, "read line; exit 9");
-    let plan = plan.build().unwrap();
-    let (read, write) = std::io::pipe().unwrap();
-    let stdio = [read.as_fd(), null.as_fd(), null.as_fd()];
-    let mut init = Spawn {
-        plan: &plan,
-        stdio,
-        passed: Vec::new(),
-        inputs: Vec::new(),
-        cgroup: None,
-    }
-    .start()
-    .unwrap();
-    init.serve(&mut (), Deadline::default()).unwrap();
+    let (init, input) = resident(plan, &mut ());
     let detached = init.detach();
     assert!(!pidfd::has_exited(&detached).unwrap());
-    drop(write);
+    drop(input);
     assert_eq!(pidfd::wait(&detached).unwrap(), pidfd::Exit::Code(9));
 }
 
@@ -369,17 +340,12 @@ fn a_listener_reaches_the_parent() {
         return;
     }
     let number = u32::try_from(libc::SYS_getppid).unwrap();
-    let mut program = Vec::new();
-    for (code, jt, jf, k) in [
-        (0x20_u16, 0_u8, 0_u8, 0_u32),
+    let program = filter([
+        (0x20, 0, 0, 0),
         (0x15, 0, 1, number),
         (0x06, 0, 0, 0x7fc0_0000),
         (0x06, 0, 0, 0x7fff_0000),
-    ] {
-        program.extend_from_slice(&code.to_le_bytes());
-        program.extend_from_slice(&[jt, jf]);
-        program.extend_from_slice(&k.to_le_bytes());
-    }
+    ]);
     let mut plan = PlanBuilder::new();
     plan.push("ready", Op::AskReady);
     // SECCOMP_FILTER_FLAG_NEW_LISTENER.
@@ -400,15 +366,7 @@ fn a_listener_reaches_the_parent() {
     let (mut out, out_write) = std::io::pipe().unwrap();
     let null = null();
     let stdio = [null.as_fd(), out_write.as_fd(), null.as_fd()];
-    let mut init = Spawn {
-        plan: &plan,
-        stdio,
-        passed: Vec::new(),
-        inputs: Vec::new(),
-        cgroup: None,
-    }
-    .start()
-    .unwrap();
+    let mut init = start(&plan, stdio);
     init.serve(&mut parent, Deadline::default()).unwrap();
     drop(out_write);
     assert_eq!(parent.log, ["ready", "listener"]);
@@ -435,17 +393,7 @@ fn a_stub_whose_parent_is_gone_ends() {
     shell(&mut plan, "exit 0");
     let plan = plan.build().unwrap();
     let thread = std::thread::spawn(move || {
-        let null = null();
-        let stdio = [null.as_fd(); 3];
-        let init = Spawn {
-            plan: &plan,
-            stdio,
-            passed: Vec::new(),
-            inputs: Vec::new(),
-            cgroup: None,
-        }
-        .start()
-        .unwrap();
+        let init = start(&plan, [null().as_fd(); 3]);
         // Until it sleeps, waiting for the answer: it has asked for its death signal by then.
         while !std::fs::read_to_string(format!("/proc/{}/stat", init.pid()))
             .unwrap()
@@ -488,15 +436,7 @@ fn answers_can_take_their_time() {
     plan.push("gate", Op::AskGate(2));
     shell(&mut plan, "exit 0");
     let plan = plan.build().unwrap();
-    let null = null();
-    let spawn = Spawn {
-        plan: &plan,
-        stdio: [null.as_fd(); 3],
-        passed: Vec::new(),
-        inputs: Vec::new(),
-        cgroup: None,
-    };
-    let mut init = spawn.start().unwrap();
+    let mut init = start(&plan, [null().as_fd(); 3]);
     init.serve(
         &mut Slow,
         Deadline::without_progress(Duration::from_secs(1)),
@@ -515,17 +455,7 @@ fn a_hook_does_not_outlive_the_stub() {
         file.display()
     );
     let plan = with_hook(hook(&script)).build().unwrap();
-    let null = null();
-    let stdio = [null.as_fd(); 3];
-    let mut init = Spawn {
-        plan: &plan,
-        stdio,
-        passed: Vec::new(),
-        inputs: Vec::new(),
-        cgroup: None,
-    }
-    .start()
-    .unwrap();
+    let mut init = start(&plan, [null().as_fd(); 3]);
     let stub = pidfd::open(init.pid()).unwrap();
     let killer = std::thread::spawn(move || {
         while !file.exists() {

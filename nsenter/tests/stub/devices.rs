@@ -1,16 +1,16 @@
 //! Device nodes, the terminal, the standard streams.
 
 use std::io::{Read, Write};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
 
-use cofferdam_nsenter::plan::{Op, PlanBuilder};
-use cofferdam_nsenter::{Deadline, Spawn, pidfd};
+use cofferdam_nsenter::plan::{Op, PlanBuilder, Slot};
+use cofferdam_nsenter::{Deadline, pidfd};
 
 use crate::rootfs::{self, NOSUID, inside, mount, pivot, usual};
-use crate::support::{Parent, c, null, open_directory, root, run, run_built, shell};
+use crate::support::{Parent, c, null, open_directory, root, run, run_built, shell, start};
 
-fn node(dir: cofferdam_nsenter::plan::Slot, name: &str, mode: u32, device: (u32, u32)) -> Op {
+fn node(dir: Slot, name: &str, mode: u32, device: (u32, u32)) -> Op {
     Op::MakeNode {
         dir,
         name: c(name),
@@ -113,6 +113,18 @@ fn another_file_in_the_place_of_a_node_is_no_node() {
     }
 }
 
+/// Appends a step that makes a terminal: its two ends.
+fn pty(plan: &mut PlanBuilder, devpts: Slot) -> [Slot; 2] {
+    let [master, slave] = [plan.slot(), plan.slot()];
+    let op = Op::Pty {
+        devpts,
+        master,
+        slave,
+    };
+    plan.push("terminal", op);
+    [master, slave]
+}
+
 /// A terminal in the container: made there, its other end becomes the standard streams and the controlling terminal.
 #[test]
 fn a_terminal_is_made_and_becomes_the_controlling_one() {
@@ -134,15 +146,7 @@ fn a_terminal_is_made_and_becomes_the_controlling_one() {
     plan.push("close", Op::Close(root));
     plan.push("session", Op::NewSession);
     let devpts = open_directory(&mut plan, "/dev/pts".as_ref());
-    let (master, slave) = (plan.slot(), plan.slot());
-    plan.push(
-        "terminal",
-        Op::Pty {
-            devpts,
-            master,
-            slave,
-        },
-    );
+    let [master, slave] = pty(&mut plan, devpts);
     plan.push("console", Op::AskConsole(master));
     plan.push("streams", Op::Stdio(slave));
     plan.push("controlling terminal", Op::ControllingTerminal(slave));
@@ -167,18 +171,8 @@ fn a_terminal_is_made_and_becomes_the_controlling_one() {
     )
     .unwrap();
     let plan = plan.build().unwrap();
-    let null = null();
-    let stdio: [BorrowedFd<'_>; 3] = [null.as_fd(); 3];
     let mut parent = Parent::default();
-    let mut init = Spawn {
-        plan: &plan,
-        stdio,
-        passed: Vec::new(),
-        inputs: Vec::new(),
-        cgroup: None,
-    }
-    .start()
-    .unwrap();
+    let mut init = start(&plan, [null().as_fd(); 3]);
     init.serve(&mut parent, Deadline::default()).unwrap();
     assert_eq!(parent.log, ["console 0"]);
     let mut master = std::fs::File::from(parent.received.pop().unwrap());
@@ -201,15 +195,7 @@ fn a_directory_that_is_no_devpts_gives_no_terminal() {
     let directory = tempfile::tempdir().unwrap();
     let mut plan = PlanBuilder::new();
     let devpts = open_directory(&mut plan, directory.path());
-    let (master, slave) = (plan.slot(), plan.slot());
-    plan.push(
-        "terminal",
-        Op::Pty {
-            devpts,
-            master,
-            slave,
-        },
-    );
+    pty(&mut plan, devpts);
     shell(&mut plan, "exit 0");
     assert_eq!(run(plan).error().raw_os_error(), Some(libc::EBADMSG));
 }

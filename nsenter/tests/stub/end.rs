@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 use cofferdam_nsenter::plan::{HookCommand, Op, PlanBuilder};
 use cofferdam_nsenter::{Deadline, Spawn, pidfd};
 
-use crate::support::{c, make_fifo, null, path, root, run, run_with, shell};
+use crate::support::{c, filter, make_fifo, null, path, root, run, run_with, shell};
 
 fn program(
     directory: &tempfile::TempDir,
@@ -367,20 +367,14 @@ fn a_late_hook_that_leaves_somebody_with_its_output_does_not_hang() {
 }
 
 /// BPF that answers `getppid` with EPERM and allows everything else.
-fn filter() -> Vec<u8> {
+fn without_getppid() -> Vec<u8> {
     let number = u32::try_from(libc::SYS_getppid).unwrap();
-    let program = [
-        (0x20_u16, 0_u8, 0_u8, 0_u32),
+    filter([
+        (0x20, 0, 0, 0),
         (0x15, 0, 1, number),
         (0x06, 0, 0, 0x5_0001),
         (0x06, 0, 0, 0x7fff_0000),
-    ];
-    let encode = |(code, jt, jf, k): (u16, u8, u8, u32)| {
-        let [a, b] = code.to_le_bytes();
-        let [w, x, y, z] = k.to_le_bytes();
-        [a, b, jt, jf, w, x, y, z]
-    };
-    program.into_iter().flat_map(encode).collect()
+    ])
 }
 
 #[test]
@@ -399,7 +393,7 @@ fn a_filter_is_loaded_with_and_without_no_new_privs() {
             "filter",
             Op::Seccomp {
                 flags,
-                program: filter(),
+                program: without_getppid(),
                 listener: false,
             },
         );

@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use cofferdam_nsenter::plan::{Dir, Leaf, Op, PlanBuilder};
 
 use crate::rootfs::{self, NODEV, NOSUID, RDONLY};
-use crate::support::{c, root, run, shell};
+use crate::support::{c, filter, root, run, shell};
 
 const MARK: &str = "NSENTER_TEST_OLD_KERNEL";
 
@@ -18,19 +18,14 @@ fn old_kernel() -> Vec<u8> {
         libc::SYS_faccessat2,
         452,
     ];
-    let mut program = vec![(0x20_u16, 0_u8, 0_u8, 0_u32)];
+    let mut program = vec![(0x20, 0, 0, 0)];
     for (index, number) in numbers.iter().enumerate() {
         let to_the_end = u8::try_from(numbers.len() - index).unwrap();
         program.push((0x15, to_the_end, 0, u32::try_from(*number).unwrap()));
     }
     program.push((0x06, 0, 0, 0x7fff_0000));
     program.push((0x06, 0, 0, 0x5_0000 | u32::try_from(libc::ENOSYS).unwrap()));
-    let encode = |(code, jt, jf, k): (u16, u8, u8, u32)| {
-        let [a, b] = code.to_le_bytes();
-        let [w, x, y, z] = k.to_le_bytes();
-        [a, b, jt, jf, w, x, y, z]
-    };
-    program.into_iter().flat_map(encode).collect()
+    filter(program)
 }
 
 #[test]

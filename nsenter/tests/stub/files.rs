@@ -5,9 +5,22 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use cofferdam_nsenter::ErrorKind;
 use cofferdam_nsenter::namespaces::Kind;
 use cofferdam_nsenter::plan::{Op, PlanBuilder};
+use tempfile::TempDir;
 
 use crate::rootfs::{NODEV, NOEXEC, NOSUID, inside};
-use crate::support::{c, open_directory, root, run, shell};
+use crate::support::{Outcome, c, open_directory, root, run, shell};
+
+/// Copies the content of one directory into the other.
+fn copied(from: &TempDir, to: &TempDir) -> Outcome {
+    let mut plan = PlanBuilder::new();
+    let copy = Op::CopyTree {
+        from: open_directory(&mut plan, from.path()),
+        to: open_directory(&mut plan, to.path()),
+    };
+    plan.push("copy", copy);
+    shell(&mut plan, "exit 0");
+    run(plan)
+}
 
 #[test]
 fn a_tree_is_copied_with_everything() {
@@ -67,18 +80,7 @@ fn a_tree_is_copied_with_everything() {
         )
         .unwrap();
     }
-    let mut plan = PlanBuilder::new();
-    let source = open_directory(&mut plan, from.path());
-    let target = open_directory(&mut plan, to.path());
-    plan.push(
-        "copy",
-        Op::CopyTree {
-            from: source,
-            to: target,
-        },
-    );
-    shell(&mut plan, "exit 0");
-    run(plan).output();
+    copied(&from, &to).output();
 
     let compare = |name: &str| {
         let (a, b) = (inside(&from, name), inside(&to, name));
@@ -130,18 +132,7 @@ fn a_tree_without_end_is_refused() {
     let (from, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let deep = (0..200).fold(from.path().to_owned(), |path, _| path.join("d"));
     std::fs::create_dir_all(&deep).unwrap();
-    let mut plan = PlanBuilder::new();
-    let source = open_directory(&mut plan, from.path());
-    let target = open_directory(&mut plan, to.path());
-    plan.push(
-        "copy",
-        Op::CopyTree {
-            from: source,
-            to: target,
-        },
-    );
-    shell(&mut plan, "exit 0");
-    let error = run(plan).error();
+    let error = copied(&from, &to).error();
     assert_eq!(
         (error.kind(), error.raw_os_error()),
         (ErrorKind::Step, Some(libc::ELOOP))

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use cofferdam_nsenter::plan::{Op, PlanBuilder};
 use cofferdam_nsenter::{Deadline, ErrorKind, Spawn, pidfd};
 
-use crate::support::{c, null, root, run_built, shell};
+use crate::support::{c, null, root, run_built, shell, start};
 
 /// Threads that allocate and take locks, while others spawn: nothing blocks, nothing is mixed up.
 #[test]
@@ -291,14 +291,7 @@ fn spawning_takes_no_milliseconds() {
     let mut times: Vec<_> = (0..200)
         .map(|_| {
             let began = std::time::Instant::now();
-            let spawn = Spawn {
-                plan: &plan,
-                stdio: [null.as_fd(); 3],
-                passed: Vec::new(),
-                inputs: Vec::new(),
-                cgroup: None,
-            };
-            let init = spawn.start().unwrap();
+            let init = start(&plan, [null.as_fd(); 3]);
             let time = began.elapsed();
             drop(init);
             time

@@ -4,10 +4,10 @@ use std::os::fd::AsFd;
 use std::os::unix::fs::symlink;
 
 use cofferdam_nsenter::namespaces::Kind;
-use cofferdam_nsenter::plan::{Dir, Op, PlanBuilder};
+use cofferdam_nsenter::plan::{Op, PlanBuilder};
 
 use crate::rootfs::{self, bind, inside, pivot, usual};
-use crate::support::{c, null, open_directory, root, run, run_with, shell};
+use crate::support::{c, null, open_below, open_directory, root, run, run_with, shell};
 
 #[test]
 fn paths_are_hidden_and_made_readonly() {
@@ -27,16 +27,7 @@ fn paths_are_hidden_and_made_readonly() {
     let root = usual(&mut plan, directory.path());
     bind(&mut plan, root, "/dev/null", "/dev/null", 0);
     pivot(&mut plan, root);
-    let device = plan.slot();
-    let open = Op::Open {
-        dir: Dir::Slot(root),
-        path: c("dev/null"),
-        flags: libc::O_PATH as u32,
-        mode: 0,
-        resolve: 0,
-        into: device,
-    };
-    plan.push("open null", open);
+    let device = open_below(&mut plan, root, "dev/null");
     let paths = [
         "/dir",
         "/secret",
@@ -101,16 +92,7 @@ fn a_mask_wants_a_real_null_device() {
     let mut plan = PlanBuilder::new();
     plan.clone_namespaces(Kind::Mount.flag());
     let root = open_directory(&mut plan, directory.path());
-    let null = plan.slot();
-    let open = Op::Open {
-        dir: Dir::Slot(root),
-        path: c("fake"),
-        flags: libc::O_PATH as u32,
-        mode: 0,
-        resolve: 0,
-        into: null,
-    };
-    plan.push("open", open);
+    let null = open_below(&mut plan, root, "fake");
     plan.push(
         "mask",
         Op::Mask {

@@ -4,9 +4,9 @@ use std::os::fd::AsFd;
 
 use cofferdam_nsenter::namespaces::{self, Kind};
 use cofferdam_nsenter::plan::{Dir, Op, PlanBuilder, Slot};
-use cofferdam_nsenter::{Answers, Procfs, pidfd};
+use cofferdam_nsenter::{Procfs, pidfd};
 
-use crate::support::{Outcome, Parent, c, root, run, run_with, shell};
+use crate::support::{Outcome, Parent, c, resident, root, run, run_with, shell};
 
 const READ_ALL: &str =
     "cd /proc/self/ns; for n in user ipc uts net pid mnt cgroup; do readlink $n; done";
@@ -184,28 +184,7 @@ fn time_offsets_are_written_between_namespace_and_second_stage() {
     assert!(uptime > 1_000_000.0, "{uptime}");
 }
 
-/// A process in namespaces of its own, that stays until its input is closed.
-fn resident(
-    plan: PlanBuilder,
-    answers: &mut dyn Answers,
-) -> (cofferdam_nsenter::Init, std::io::PipeWriter) {
-    let plan = plan.build().unwrap();
-    let null = crate::support::null();
-    let (read, write) = std::io::pipe().unwrap();
-    let stdio = [read.as_fd(), null.as_fd(), null.as_fd()];
-    let spawn = cofferdam_nsenter::Spawn {
-        plan: &plan,
-        stdio,
-        passed: Vec::new(),
-        inputs: Vec::new(),
-        cgroup: None,
-    };
-    let mut init = spawn.start().unwrap();
-    init.serve(answers, cofferdam_nsenter::Deadline::default())
-        .unwrap();
-    (init, write)
-}
-
+/// A process in a user namespace and others, which stays until its input is closed.
 fn resident_with_user_namespace() -> (cofferdam_nsenter::Init, std::io::PipeWriter) {
     let mut plan = PlanBuilder::new();
     user_namespace(

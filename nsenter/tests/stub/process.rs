@@ -2,7 +2,7 @@
 
 use cofferdam_nsenter::plan::{Op, PlanBuilder};
 
-use crate::support::{Parent, c, root, run, run_with, shell, status_field};
+use crate::support::{Parent, c, resident, root, run, run_with, shell, status_field};
 
 /// `/proc/self/status` of a program that was run after these steps.
 fn status_after(steps: Vec<(&str, Op)>) -> String {
@@ -307,12 +307,6 @@ fn a_refused_directory_is_tried_again_with_the_users_rights() {
     }
     let directory = tempfile::tempdir().unwrap();
     std::os::unix::fs::chown(directory.path(), Some(1234), Some(1234)).unwrap();
-    let last: u32 = std::fs::read_to_string("/proc/sys/kernel/cap_last_cap")
-        .unwrap()
-        .trim()
-        .parse()
-        .unwrap();
-    let _ = last;
     // CAP_SETUID 7 and CAP_SETGID 6 remain: no DAC override.
     let set = 1 << 7 | 1 << 6;
     let path = crate::support::path(directory.path());
@@ -372,30 +366,10 @@ fn the_death_signal_is_that_of_the_plan() {
     if root() {
         plan.push("uid", Op::SetUid(4321));
     }
-    shell(&mut plan, "sleep 60 & wait");
-    let plan = plan.build().unwrap();
-    let (sender, receiver) = std::sync::mpsc::channel();
+    shell(&mut plan, "read line");
     // The signal is sent when the thread that made the process ends.
-    let thread = std::thread::spawn(move || {
-        let null = crate::support::null();
-        let stdio = [std::os::fd::AsFd::as_fd(&null); 3];
-        let spawn = cofferdam_nsenter::Spawn {
-            plan: &plan,
-            stdio,
-            passed: Vec::new(),
-            inputs: Vec::new(),
-            cgroup: None,
-        };
-        let mut init = spawn.start().unwrap();
-        init.serve(
-            &mut Parent::default(),
-            cofferdam_nsenter::Deadline::default(),
-        )
-        .unwrap();
-        sender.send(init).unwrap();
-    });
-    let mut init = receiver.recv().unwrap();
-    thread.join().unwrap();
+    let thread = std::thread::spawn(|| resident(plan, &mut Parent::default()));
+    let (mut init, _input) = thread.join().unwrap();
     let exit = init.wait().unwrap();
     assert_eq!(
         exit,
@@ -411,29 +385,9 @@ fn without_a_configured_signal_the_program_outlives_its_creator() {
     let mut plan = PlanBuilder::new();
     plan.push("ready", Op::AskReady);
     shell(&mut plan, "read line; exit 5");
-    let plan = plan.build().unwrap();
-    let (read, write) = std::io::pipe().unwrap();
-    let thread = std::thread::spawn(move || {
-        let null = crate::support::null();
-        use std::os::fd::AsFd;
-        let stdio = [read.as_fd(), null.as_fd(), null.as_fd()];
-        let spawn = cofferdam_nsenter::Spawn {
-            plan: &plan,
-            stdio,
-            passed: Vec::new(),
-            inputs: Vec::new(),
-            cgroup: None,
-        };
-        let mut init = spawn.start().unwrap();
-        init.serve(
-            &mut Parent::default(),
-            cofferdam_nsenter::Deadline::default(),
-        )
-        .unwrap();
-        init
-    });
-    let mut init = thread.join().unwrap();
-    drop(write);
+    let thread = std::thread::spawn(|| resident(plan, &mut Parent::default()));
+    let (mut init, input) = thread.join().unwrap();
+    drop(input);
     assert_eq!(
         init.wait().unwrap(),
         cofferdam_nsenter::pidfd::Exit::Code(5)

@@ -1,7 +1,7 @@
 //! What the tests share: a plan that ends in a shell script, and a parent that answers.
 
 use std::ffi::CString;
-use std::io::Read;
+use std::io::{PipeWriter, Read};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
@@ -9,7 +9,8 @@ use cofferdam_nsenter::id_maps::{self, Request};
 use cofferdam_nsenter::pidfd::Exit;
 use cofferdam_nsenter::plan::{Dir, Op, Plan, PlanBuilder, Slot};
 use cofferdam_nsenter::{
-    Answers, Deadline, Error, HookOutcome, ProcessRef, Procfs, Refusal, Served, Spawn, Warnings,
+    Answers, Deadline, Error, HookOutcome, Init, ProcessRef, Procfs, Refusal, Served, Spawn,
+    Warnings,
 };
 use user::{IdMap, IdMaps};
 
@@ -67,6 +68,31 @@ pub(crate) fn open_directory(plan: &mut PlanBuilder, directory: &Path) -> Slot {
     into
 }
 
+/// Appends a step that opens what a name below an open directory refers to with `O_PATH`.
+pub(crate) fn open_below(plan: &mut PlanBuilder, dir: Slot, name: &str) -> Slot {
+    let into = plan.slot();
+    let open = Op::Open {
+        dir: Dir::Slot(dir),
+        path: c(name),
+        flags: libc::O_PATH as u32,
+        mode: 0,
+        resolve: 0,
+        into,
+    };
+    plan.push(format!("open {name}"), open);
+    into
+}
+
+/// A seccomp program of these instructions: `code`, `jt`, `jf` and `k` of `struct sock_filter`.
+pub(crate) fn filter(instructions: impl IntoIterator<Item = (u16, u8, u8, u32)>) -> Vec<u8> {
+    let encode = |(code, jt, jf, k): (u16, u8, u8, u32)| {
+        let [a, b] = code.to_le_bytes();
+        let [w, x, y, z] = k.to_le_bytes();
+        [a, b, jt, jf, w, x, y, z]
+    };
+    instructions.into_iter().flat_map(encode).collect()
+}
+
 /// How a plan went.
 #[derive(Debug)]
 pub(crate) struct Outcome {
@@ -121,15 +147,7 @@ pub(crate) fn run_built(
     let (mut out, out_write) = std::io::pipe().unwrap();
     let (mut err, err_write) = std::io::pipe().unwrap();
     let stdio = [null.as_fd(), out_write.as_fd(), err_write.as_fd()];
-    let mut init = Spawn {
-        plan,
-        stdio,
-        passed: Vec::new(),
-        inputs,
-        cgroup: None,
-    }
-    .start()
-    .unwrap();
+    let mut init = start_with(plan, stdio, inputs);
     let served = init.serve(answers, Deadline::default());
     drop((out_write, err_write));
     let mut outcome = Outcome {
@@ -144,6 +162,37 @@ pub(crate) fn run_built(
         outcome.exit = Some(init.wait().unwrap());
     }
     outcome
+}
+
+/// Starts a stub for a plan without inputs.
+pub(crate) fn start(plan: &Plan, stdio: [BorrowedFd<'_>; 3]) -> Init {
+    start_with(plan, stdio, Vec::new())
+}
+
+/// Starts a stub.
+fn start_with(
+    plan: &Plan,
+    stdio: [BorrowedFd<'_>; 3],
+    inputs: Vec<(Slot, BorrowedFd<'_>)>,
+) -> Init {
+    let spawn = Spawn {
+        plan,
+        stdio,
+        passed: Vec::new(),
+        inputs,
+        cgroup: None,
+    };
+    spawn.start().unwrap()
+}
+
+/// Starts the program of a plan; it stays as long as it reads its input and the writing end of that is open.
+pub(crate) fn resident(plan: PlanBuilder, answers: &mut dyn Answers) -> (Init, PipeWriter) {
+    let null = null();
+    let (read, write) = std::io::pipe().unwrap();
+    let stdio = [read.as_fd(), null.as_fd(), null.as_fd()];
+    let mut init = start(&plan.build().unwrap(), stdio);
+    init.serve(answers, Deadline::default()).unwrap();
+    (init, write)
 }
 
 /// The null device.
