@@ -29,6 +29,7 @@ use crate::id::ContainerId;
 use crate::notify_socket;
 use crate::plan::{
     self, BuiltPlan, CgroupPlacement, CgroupView, Gate, HostFacts, InitRequest, LegacyHierarchy,
+    ProcessRequest,
 };
 use crate::process::{Process, check_label};
 use crate::root::Runtime;
@@ -114,13 +115,15 @@ pub(crate) fn create(
             .map_err(cgroup::failed("open the container's cgroup"))?
     };
     let built = plan::init(&InitRequest {
-        container_id: id.as_str(),
-        config: &making.state.config,
-        process: &process,
-        host: &host,
-        cgroup: placement(group, &tasks),
+        request: ProcessRequest {
+            container_id: id.as_str(),
+            config: &making.state.config,
+            process: &process,
+            host: &host,
+            cgroup: placement(group, &tasks),
+            seccomp: filter,
+        },
         cgroup_view: &cgroup_view(group),
-        seccomp: filter,
         late_limits: late_limits || rdt.is_some(),
         waits_for_start: when_ready == WhenReady::Wait,
     })?;
@@ -253,18 +256,20 @@ pub(crate) fn preview(
         cgroup::joined_controllers(&group)
     };
     plan::init(&InitRequest {
-        container_id: id.as_str(),
-        config,
-        process,
-        host: &host_facts(config)?,
-        cgroup: CgroupPlacement {
-            unified,
-            tasks,
-            gate,
-            outside: false,
+        request: ProcessRequest {
+            container_id: id.as_str(),
+            config,
+            process,
+            host: &host_facts(config)?,
+            cgroup: CgroupPlacement {
+                unified,
+                tasks,
+                gate,
+                outside: false,
+            },
+            seccomp: filter,
         },
         cgroup_view: &view,
-        seccomp: filter,
         late_limits: needs_late_limits(config) || config.intel_rdt.is_some(),
         waits_for_start: true,
     })

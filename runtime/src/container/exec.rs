@@ -19,7 +19,7 @@ use super::streams::{Receivers, Streams};
 use super::{Container, answers, cgroup, rdt, wording};
 use crate::child::Child;
 use crate::error::{Error, ErrorKind, Result};
-use crate::plan::{self, ExecRequest, HostFacts};
+use crate::plan::{self, HostFacts, ProcessRequest};
 use crate::process::{Process, check_label};
 
 /// How long a process that joins a paused container may take: it stands still until somebody resumes that.
@@ -69,7 +69,7 @@ impl Container {
         }
         let mut host = HostFacts::read()?;
         host.read_umask()?;
-        let request = ExecRequest {
+        let request = ProcessRequest {
             container_id: self.id.as_str(),
             config: &config,
             process: &process,

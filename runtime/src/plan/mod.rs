@@ -44,7 +44,9 @@ use nsenter::plan::{Dir, Leaf, Op};
 
 pub use built::{BuiltPlan, Gate, Input, Tag};
 pub use host::HostFacts;
-pub use request::{CgroupPlacement, CgroupView, ExecRequest, Filter, InitRequest, LegacyHierarchy};
+pub use request::{
+    CgroupPlacement, CgroupView, Filter, InitRequest, LegacyHierarchy, ProcessRequest,
+};
 
 pub(crate) use labels::APPARMOR_STEP;
 
@@ -62,7 +64,7 @@ use crate::Result;
 /// [`ErrorKind::InvalidConfig`](crate::ErrorKind::InvalidConfig) names the field that cannot be used,
 /// [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported) what this version does not offer.
 pub fn init(request: &InitRequest<'_>) -> Result<BuiltPlan> {
-    let requested = Requested::from(request);
+    let requested = Requested::of_init(request);
     namespaces::refuse(&requested)?;
     rootfs::refuse(&requested)?;
     let layout = Layout::of(&requested);
@@ -130,8 +132,8 @@ pub fn init(request: &InitRequest<'_>) -> Result<BuiltPlan> {
 ///
 /// # Errors
 /// As [`init`].
-pub fn exec(request: &ExecRequest<'_>) -> Result<BuiltPlan> {
-    let requested = Requested::from(request);
+pub fn exec(request: &ProcessRequest<'_>) -> Result<BuiltPlan> {
+    let requested = Requested::of_exec(request);
     let environment = environment::prepare(requested.process.env.as_deref())?;
 
     let mut steps = Steps::new();

@@ -7,13 +7,13 @@ use configs::Config;
 use super::HostFacts;
 use crate::Process;
 
-/// Everything the plan of a container's init process depends on. The same request always gives the same plan, byte for
-/// byte.
+/// Everything the plan of a process added to a running container depends on, and most of what that of an init process
+/// does. The same request always gives the same plan, byte for byte.
 #[derive(Debug)]
-pub struct InitRequest<'a> {
+pub struct ProcessRequest<'a> {
     /// Id of the container: names its session keyring and stands in the state that hooks get.
     pub container_id: &'a str,
-    /// The validated configuration.
+    /// The validated configuration of the container.
     pub config: &'a Config,
     /// What to run.
     pub process: &'a Process,
@@ -21,33 +21,23 @@ pub struct InitRequest<'a> {
     pub host: &'a HostFacts,
     /// How the process gets into the container's cgroup.
     pub cgroup: CgroupPlacement,
-    /// What a mount of type `cgroup` shows.
-    pub cgroup_view: &'a CgroupView,
     /// The compiled system call filter.
     pub seccomp: Option<Filter>,
+}
+
+/// Everything the plan of a container's init process depends on.
+#[derive(Debug)]
+pub struct InitRequest<'a> {
+    /// What is asked for any process.
+    pub request: ProcessRequest<'a>,
+    /// What a mount of type `cgroup` shows.
+    pub cgroup_view: &'a CgroupView,
     /// The parent has something to do once the mounts are made, besides `prestart` and `createRuntime` hooks: limits to
     /// set, an RDT group to fill. Asked as [`Gate::Hooks`](super::Gate::Hooks).
     pub late_limits: bool,
     /// The process waits on [`Input::ExecFifo`](super::Input::ExecFifo) before it runs the user's program, and its
     /// `startContainer` hooks.
     pub waits_for_start: bool,
-}
-
-/// Everything the plan of a process added to a running container depends on.
-#[derive(Debug)]
-pub struct ExecRequest<'a> {
-    /// Id of the container.
-    pub container_id: &'a str,
-    /// The configuration of the container.
-    pub config: &'a Config,
-    /// What to run.
-    pub process: &'a Process,
-    /// What the plan must know of the machine.
-    pub host: &'a HostFacts,
-    /// How the process gets into the container's cgroup.
-    pub cgroup: CgroupPlacement,
-    /// The compiled system call filter.
-    pub seccomp: Option<Filter>,
 }
 
 /// How a process gets into its cgroup.

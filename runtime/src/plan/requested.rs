@@ -3,13 +3,13 @@
 use configs::config::{Capabilities, Config, CpuAffinity, CpuSet, NamespaceType};
 use configs::oci;
 
-use super::{CgroupPlacement, ExecRequest, Filter, HostFacts, InitRequest};
+use super::{CgroupPlacement, Filter, HostFacts, InitRequest, ProcessRequest};
 use crate::Process;
 
 /// The file mode creation mask of processes for which nobody has chosen one.
 pub(super) const DEFAULT_UMASK: u32 = 0o022;
 
-/// What a request for an init and one for an added process both say. The process' own value wins over the container's.
+/// What is asked for one process, of either kind. The process' own value wins over the container's.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Requested<'a> {
     pub(super) id: &'a str,
@@ -24,23 +24,18 @@ pub(super) struct Requested<'a> {
     pub(super) waits_for_start: bool,
 }
 
-impl<'a> From<&'a InitRequest<'a>> for Requested<'a> {
-    fn from(request: &'a InitRequest<'a>) -> Self {
+impl<'a> Requested<'a> {
+    /// For the init process of a new container.
+    pub(super) fn of_init(init: &'a InitRequest<'a>) -> Self {
         Self {
-            id: request.container_id,
-            config: request.config,
-            process: request.process,
-            host: request.host,
-            cgroup: &request.cgroup,
-            filter: request.seccomp.as_ref(),
             exec: false,
-            waits_for_start: request.waits_for_start,
+            waits_for_start: init.waits_for_start,
+            ..Self::of_exec(&init.request)
         }
     }
-}
 
-impl<'a> From<&'a ExecRequest<'a>> for Requested<'a> {
-    fn from(request: &'a ExecRequest<'a>) -> Self {
+    /// For a process that is added to a running container.
+    pub(super) fn of_exec(request: &'a ProcessRequest<'a>) -> Self {
         Self {
             id: request.container_id,
             config: request.config,
@@ -52,9 +47,7 @@ impl<'a> From<&'a ExecRequest<'a>> for Requested<'a> {
             waits_for_start: false,
         }
     }
-}
 
-impl<'a> Requested<'a> {
     /// Whether the container has a namespace of this type that is not the host's.
     pub(super) fn has(&self, kind: NamespaceType) -> bool {
         self.config.namespaces.contains(kind)

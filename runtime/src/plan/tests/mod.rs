@@ -12,8 +12,8 @@ use configs::config::{
 use nsenter::plan::{Op, Plan, Step};
 
 use super::{
-    BuiltPlan, CgroupPlacement, CgroupView, ExecRequest, Filter, HostFacts, InitRequest,
-    LegacyHierarchy,
+    BuiltPlan, CgroupPlacement, CgroupView, Filter, HostFacts, InitRequest, LegacyHierarchy,
+    ProcessRequest,
 };
 use crate::Process;
 
@@ -172,27 +172,26 @@ impl Case {
 
     pub(super) fn init(&self) -> crate::Result<BuiltPlan> {
         super::init(&InitRequest {
-            container_id: &self.id,
-            config: &self.config,
-            process: &self.process,
-            host: &self.host,
-            cgroup: self.cgroup.clone(),
+            request: self.request(),
             cgroup_view: &self.view,
-            seccomp: self.filter.clone(),
             late_limits: self.late_limits,
             waits_for_start: self.waits_for_start,
         })
     }
 
     pub(super) fn exec(&self) -> crate::Result<BuiltPlan> {
-        super::exec(&ExecRequest {
+        super::exec(&self.request())
+    }
+
+    fn request(&self) -> ProcessRequest<'_> {
+        ProcessRequest {
             container_id: &self.id,
             config: &self.config,
             process: &self.process,
             host: &self.host,
             cgroup: self.cgroup.clone(),
             seccomp: self.filter.clone(),
-        })
+        }
     }
 
     /// The text of the error that building the plan of an init gives.
