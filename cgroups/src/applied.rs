@@ -1,3 +1,5 @@
+use crate::Result;
+
 /// What [`Cgroup::set`](crate::Cgroup::set) did beside writing the values.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[must_use]
@@ -23,6 +25,22 @@ impl std::fmt::Display for Warning {
 }
 
 impl Applied {
+    /// Takes down what became of the device rules. Rootless callers do without: what they could
+    /// reach by a device node, they may reach anyway.
+    pub(crate) fn devices(
+        &mut self,
+        outcome: Result<Option<String>>,
+        rootless: bool,
+    ) -> Result<()> {
+        match outcome {
+            Ok(None) => {}
+            Ok(Some(reason)) => self.warn("devices", reason),
+            Err(error) if rootless => self.warn("devices", error),
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+
     pub(crate) fn warn(&mut self, setting: &str, reason: impl ToString) {
         self.warnings.push(Warning {
             setting: setting.to_owned(),

@@ -226,6 +226,10 @@ impl Resources {
         self.sets_memory() || self.sets_io() || self.sets_cpu() || !self.hugetlb_limit.is_empty()
     }
 
+    pub(crate) fn sets_devices(&self) -> bool {
+        !self.skip_devices && !self.devices.is_empty()
+    }
+
     pub(crate) fn sets_memory(&self) -> bool {
         self.memory.is_some() || self.memory_reservation.is_some() || self.memory_swap.is_some()
     }

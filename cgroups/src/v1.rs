@@ -129,8 +129,7 @@ impl Group {
 
     /// What has to be set before the first process joins.
     fn prepare(&self, hierarchy: &Hierarchy, resources: &Resources, rootless: bool) -> Result<()> {
-        let wants_devices = !resources.skip_devices && !resources.devices.is_empty();
-        if wants_devices && !rootless && self.member("devices").is_none() {
+        if resources.sets_devices() && !rootless && self.member("devices").is_none() {
             return Err(Error::new(
                 ErrorKind::NoController,
                 "cgroup v1 devices controller is not mounted",
@@ -257,7 +256,13 @@ impl Group {
             return Err(unified_on_v1());
         }
         let mut applied = Applied::default();
-        self.set_devices(hierarchy, resources, rootless, &mut applied)?;
+        if resources.sets_devices() {
+            let set = || {
+                let member = self.member("devices").ok_or_else(|| no_cgroup("devices"))?;
+                devices::apply(member.slot.dir(hierarchy)?, &resources.devices)
+            };
+            applied.devices(set(), rootless)?;
+        }
         let with = |name: &str, wanted: bool, set: &mut dyn FnMut(&Dir) -> Result<()>| {
             if !wanted {
                 return Ok(());
@@ -302,34 +307,6 @@ impl Group {
             applied.warn("cpu_weight", "cgroup v1 has no such setting");
         }
         Ok(applied)
-    }
-
-    fn set_devices(
-        &self,
-        hierarchy: &Hierarchy,
-        resources: &Resources,
-        rootless: bool,
-        applied: &mut Applied,
-    ) -> Result<()> {
-        if resources.skip_devices || resources.devices.is_empty() {
-            return Ok(());
-        }
-        let set = || {
-            let member = self.member("devices").ok_or_else(|| no_cgroup("devices"))?;
-            devices::apply(member.slot.dir(hierarchy)?, &resources.devices)
-        };
-        match set() {
-            Ok(None) => Ok(()),
-            Ok(Some(reason)) => {
-                applied.warn("devices", reason);
-                Ok(())
-            }
-            Err(error) if rootless => {
-                applied.warn("devices", error);
-                Ok(())
-            }
-            Err(error) => Err(error),
-        }
     }
 
     pub(crate) fn stats(

@@ -152,12 +152,12 @@ impl Group {
             };
         }
         let dir = self.dir(hierarchy)?;
-        let attaches = !resources.skip_devices && !resources.devices.is_empty();
-        let attachment = if attaches && !self.has_program.swap(true, Ordering::Relaxed) {
-            Attachment::First
-        } else {
-            Attachment::Replace
-        };
+        let attachment =
+            if resources.sets_devices() && !self.has_program.swap(true, Ordering::Relaxed) {
+                Attachment::First
+            } else {
+                Attachment::Replace
+            };
         set::set(dir, resources, attachment, rootless)
     }
 

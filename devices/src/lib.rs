@@ -1,6 +1,8 @@
 #![doc = include_str!("../README.md")]
 
 mod access;
+#[cfg(test)]
+mod arbitrary;
 pub mod bpf;
 pub mod defaults;
 mod device;

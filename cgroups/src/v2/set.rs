@@ -28,7 +28,10 @@ pub(super) fn set(
     set_memory(dir, resources)?;
     set_io(dir, resources, &mut applied)?;
     set_cpu(dir, resources)?;
-    set_devices(dir, resources, attachment, rootless, &mut applied)?;
+    if resources.sets_devices() {
+        let outcome = devices_v2::apply(dir, &resources.devices, attachment);
+        applied.devices(outcome, rootless)?;
+    }
     set_cpuset(dir, resources)?;
     set_hugetlb(dir, resources)?;
     for (device, limit) in &resources.rdma {
@@ -191,30 +194,6 @@ fn set_cpu(dir: &Dir, resources: &Resources) -> Result<()> {
         dir.write("cpu.max.burst", &burst)?;
     }
     Ok(())
-}
-
-fn set_devices(
-    dir: &Dir,
-    resources: &Resources,
-    attachment: Attachment,
-    rootless: bool,
-    applied: &mut Applied,
-) -> Result<()> {
-    if resources.skip_devices || resources.devices.is_empty() {
-        return Ok(());
-    }
-    match devices_v2::apply(dir, &resources.devices, attachment) {
-        Ok(None) => Ok(()),
-        Ok(Some(reason)) => {
-            applied.warn("devices", reason);
-            Ok(())
-        }
-        Err(error) if rootless => {
-            applied.warn("devices", error);
-            Ok(())
-        }
-        Err(error) => Err(error),
-    }
 }
 
 fn set_cpuset(dir: &Dir, resources: &Resources) -> Result<()> {

@@ -6,7 +6,7 @@ use devices::{Access, Kind, Rule};
 use crate::{
     fixture::succeeds_inside,
     hierarchies::{v1, v2},
-    scratch::scratch,
+    scratch::{limited, scratch},
 };
 
 fn rules(hierarchy: &Hierarchy) {
@@ -21,8 +21,7 @@ fn rules(hierarchy: &Hierarchy) {
         ],
         ..Resources::default()
     };
-    let cgroup = scratch(hierarchy, &resources);
-    assert!(cgroup.set(&resources).unwrap().warnings.is_empty());
+    let cgroup = limited(hierarchy, &resources);
     let directory = tempfile::tempdir().unwrap();
     let node = directory.path().join("node");
     let node = node.display();
@@ -90,8 +89,7 @@ fn a_denied_part_denies_the_whole_on_v2() {
         ],
         ..Resources::default()
     };
-    let cgroup = scratch(&hierarchy, &resources);
-    assert!(cgroup.set(&resources).unwrap().warnings.is_empty());
+    let cgroup = limited(&hierarchy, &resources);
     assert!(succeeds_inside(&cgroup, ": < /dev/null"));
     assert!(!succeeds_inside(&cgroup, ": > /dev/null"));
     // Opened for both.

@@ -11,7 +11,7 @@ use cofferdam_cgroups::{
 use crate::{
     fixture::{BUDGET, Sleeper, succeeds_inside},
     hierarchies::{any, v1, v2_with},
-    scratch::scratch,
+    scratch::{limited, scratch},
 };
 
 #[test]
@@ -23,8 +23,7 @@ fn out_of_memory_on_v1() {
         memory: Some(8 << 20),
         ..Resources::default()
     };
-    let cgroup = scratch(&hierarchy, &resources);
-    assert!(cgroup.set(&resources).unwrap().warnings.is_empty());
+    let cgroup = limited(&hierarchy, &resources);
     let mut events = cgroup.oom_events().unwrap();
     assert_eq!(events.read().unwrap(), None);
     assert_eq!(cgroup.oom_kill_count().unwrap(), 0);
@@ -49,8 +48,7 @@ fn out_of_memory_on_v2() {
         memory_swap: Some(8 << 20),
         ..Resources::default()
     };
-    let cgroup = scratch(&hierarchy, &resources);
-    assert!(cgroup.set(&resources).unwrap().warnings.is_empty());
+    let cgroup = limited(&hierarchy, &resources);
     let witness = Sleeper::new();
     cgroup.add(witness.pid()).unwrap();
     let mut events = cgroup.oom_events().unwrap();

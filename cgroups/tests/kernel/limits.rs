@@ -7,7 +7,7 @@ use cofferdam_cgroups::{ErrorKind, Rdma, Resources};
 use crate::{
     fixture::{Sleeper, read, succeeds_inside},
     hierarchies::{v1, v2_with},
-    scratch::scratch,
+    scratch::{limited, scratch},
 };
 
 #[test]
@@ -26,8 +26,7 @@ fn what_was_set_is_read_back_on_v1() {
         pids_limit: Some(0),
         ..Resources::default()
     };
-    let cgroup = scratch(&hierarchy, &resources);
-    assert!(cgroup.set(&resources).unwrap().warnings.is_empty());
+    let cgroup = limited(&hierarchy, &resources);
     for (controller, file, value) in [
         ("memory", "memory.limit_in_bytes", "67108864"),
         ("memory", "memory.soft_limit_in_bytes", "33554432"),
@@ -107,8 +106,7 @@ fn what_was_set_is_read_back_on_v2() {
         ]),
         ..Resources::default()
     };
-    let cgroup = scratch(&hierarchy, &resources);
-    assert!(cgroup.set(&resources).unwrap().warnings.is_empty());
+    let cgroup = limited(&hierarchy, &resources);
     for (file, value) in [
         ("memory.max", "67108864"),
         ("memory.low", "16777216"),

@@ -34,6 +34,14 @@ pub(crate) fn scratch(hierarchy: &Hierarchy, resources: &Resources) -> Scratch {
     Scratch(Cgroup::create(hierarchy, &spec, resources).unwrap())
 }
 
+/// As [`scratch`], with the limits in force.
+pub(crate) fn limited(hierarchy: &Hierarchy, resources: &Resources) -> Scratch {
+    let cgroup = scratch(hierarchy, resources);
+    let applied = cgroup.set(resources).unwrap();
+    assert!(applied.warnings.is_empty(), "{applied:?}");
+    cgroup
+}
+
 pub(crate) fn unique_path() -> PathBuf {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let number = NEXT.fetch_add(1, Ordering::Relaxed);

@@ -7,7 +7,7 @@ use cofferdam_cgroups::{Cgroup, Resources};
 use crate::{
     fixture::{BUDGET, Sleeper, succeeds_inside},
     hierarchies::{v1, v2, v2_with},
-    scratch::scratch,
+    scratch::{limited, scratch},
 };
 
 #[test]
@@ -66,8 +66,7 @@ fn what_was_used_at_most_on_v2() {
         memory_swap: Some(8 << 20),
         ..Resources::default()
     };
-    let cgroup = scratch(&hierarchy, &resources);
-    assert!(cgroup.set(&resources).unwrap().warnings.is_empty());
+    let cgroup = limited(&hierarchy, &resources);
     assert!(!succeeds_inside(&cgroup, "exec tail /dev/zero"));
     let stats = cgroup.stats().unwrap();
     assert_eq!(stats.memory.usage.limit, 8 << 20);

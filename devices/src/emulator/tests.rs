@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::arbitrary::any_state;
 
 fn rule(text: &str) -> Rule {
     let (verdict, text) = text.split_at(1);
@@ -143,34 +144,6 @@ fn devices_list() {
         let error = Emulator::parse_list(wrong).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidList, "{wrong:?}");
     }
-}
-
-fn any_rule() -> impl Strategy<Value = Rule> {
-    let number = prop_oneof![Just(None), (0_u32..3).prop_map(Some)];
-    let kind = prop_oneof![
-        1 => Just(Kind::All),
-        6 => Just(Kind::Block),
-        6 => Just(Kind::Char),
-    ];
-    (kind, number.clone(), number, 0_u8..8, any::<bool>()).prop_map(
-        |(kind, major, minor, access, allow)| Rule {
-            kind,
-            major,
-            minor,
-            access: Access::from_bits_truncate(access),
-            allow,
-        },
-    )
-}
-
-fn any_state() -> impl Strategy<Value = Emulator> {
-    proptest::collection::vec(any_rule(), 0..10).prop_map(|rules| {
-        let mut state = Emulator::new();
-        for rule in rules {
-            let _ = state.apply(&rule);
-        }
-        state
-    })
 }
 
 proptest! {
