@@ -76,6 +76,7 @@ codes! {
         MakePath = 50, MakePlainDirectory = 51, NewMount = 52, CloneTree = 53, MountAttributes = 54, Attach = 55,
         Propagation = 56, PivotRoot = 57, MoveRoot = 58, Chroot = 59, Unmount = 60, MakeNode = 61, Symlink = 62,
         Remove = 63, Mask = 64, ReadonlyPaths = 65, CopyTree = 66, SetXattr = 67, ChangeDirectoryTo = 68,
+        HolderPropagation = 69,
         Pty = 80, Stdio = 81, ReopenNull = 82, StdioOwner = 83,
         Netlink = 90, Socket = 91, HostName = 92, DomainName = 93, Sysctl = 94,
         ChangeDirectory = 100, RetryDirectory = 101, VerifyDirectory = 102,

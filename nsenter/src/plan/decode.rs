@@ -268,8 +268,12 @@ fn op(view: &View<'_>, r: &Record) -> Option<Op> {
             target: slot(r.b)?,
         },
         Code::Propagation => Op::Propagation {
-            paths: strings(view, r.p)?,
+            path: string(view, r.p)?,
             flags: r.x,
+        },
+        Code::HolderPropagation => Op::HolderPropagation {
+            directory: slot(r.a)?,
+            kind: r.x,
         },
         Code::PivotRoot => Op::PivotRoot(slot(r.a)?),
         Code::MoveRoot => Op::MoveRoot(slot(r.a)?),

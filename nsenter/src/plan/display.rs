@@ -320,7 +320,10 @@ fn operation(line: &mut Line, op: &Op) {
             .flag("recursive", *recursive)
             .flag("keep-locked", *keep_locked),
         Op::Attach { mount, target } => line.field("mount", mount).field("target", target),
-        Op::Propagation { paths, flags } => line.field("paths", listed(paths)).hex("flags", *flags),
+        Op::Propagation { path, flags } => line.text("path", path).hex("flags", *flags),
+        Op::HolderPropagation { directory, kind } => {
+            line.field("directory", directory).hex("kind", *kind)
+        }
         Op::Unmount { path, flags } => line.text("path", path).hex("flags", *flags),
         Op::MakeNode {
             dir,

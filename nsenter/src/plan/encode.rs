@@ -267,7 +267,8 @@ pub(super) fn record(op: &Op, area: &mut Area) -> Record {
             (r.x, r.y, r.z) = (*set, *clear, *propagation);
         }
         Op::Attach { mount, target } => (r.a, r.b) = (slot(*mount), slot(*target)),
-        Op::Propagation { paths, flags } => (r.x, r.p) = (*flags, area.strings(paths)),
+        Op::Propagation { path, flags } => (r.x, r.p) = (*flags, area.string(path)),
+        Op::HolderPropagation { directory, kind } => (r.a, r.x) = (slot(*directory), *kind),
         Op::Unmount { path, flags } => (r.a, r.p) = (*flags, area.string(path)),
         Op::MakeNode {
             dir: from,
@@ -361,7 +362,7 @@ pub(super) fn code(op: &Op) -> Code {
         Open Write Verify Close Jump Dumpable Name DeathSignal NoNewPrivileges KeepCapabilities NewSession
         ControllingTerminal Umask Affinity Scheduler IoPriority Personality MemoryPolicy SetGroups SetGid SetUid
         BoundingSet Capabilities AmbientSet Keyring Unshare Join JoinProcess SecondStage MakePath MakePlainDirectory
-        NewMount CloneTree MountAttributes Attach Propagation PivotRoot MoveRoot Chroot Unmount MakeNode Symlink Remove
+        NewMount CloneTree MountAttributes Attach Propagation HolderPropagation PivotRoot MoveRoot Chroot Unmount MakeNode Symlink Remove
         Mask ReadonlyPaths CopyTree SetXattr ChangeDirectoryTo Pty Stdio ReopenNull StdioOwner Netlink Socket HostName
         DomainName Sysctl ChangeDirectory RetryDirectory VerifyDirectory AskGate AskIdMaps SendDescriptor AskDescriptor
         LendDescriptor AskConsole AskHome AskReady Hook Seccomp Lookup CloseControl WaitStart LateHooks Exec

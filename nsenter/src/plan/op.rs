@@ -285,13 +285,22 @@ pub enum Op {
         /// Where, an `O_PATH` descriptor.
         target: Slot,
     },
-    /// `mount(NULL, path, NULL, flags, NULL)`: propagation of the mount at `path`. With several paths the next is
-    /// tried when one is no mount point (`EINVAL`).
+    /// `mount(NULL, path, NULL, flags, NULL)`: propagation of the mount at `path`.
     Propagation {
-        /// Candidates, first to last.
-        paths: Vec<CString>,
+        /// The mount point.
+        path: CString,
         /// `MS_*` propagation flag, perhaps with `MS_REC`.
         flags: u64,
+    },
+    /// `mount_setattr(directory, "", AT_EMPTY_PATH, {propagation})` on the mount that holds a directory. Its root is found by going up
+    /// one step at a time (`openat2("..", RESOLVE_NO_XDEV)`) until the kernel says that the directory is one (no `EINVAL`): no path
+    /// is looked up. Before Linux 5.12 `mount(NULL, ".", NULL, kind, NULL)`. More than 2048 steps are `ELOOP`; `ENOENT` if the directory was moved
+    /// out of what is mounted.
+    HolderPropagation {
+        /// A directory in the mount.
+        directory: Slot,
+        /// `MS_PRIVATE`, `MS_SLAVE`, `MS_SHARED` or `MS_UNBINDABLE`.
+        kind: u64,
     },
     /// `fchdir(root)`, `pivot_root(".", ".")`; then, in the old root, `mount(NULL, ".", NULL, MS_SLAVE | MS_REC)` and
     /// `umount2(".", MNT_DETACH)`; `chdir("/")`.

@@ -246,8 +246,12 @@ fn any_op() -> impl Strategy<Value = Op> {
                     target: two,
                 },
                 Code::Propagation => Op::Propagation {
-                    paths: list,
+                    path: text,
                     flags: x,
+                },
+                Code::HolderPropagation => Op::HolderPropagation {
+                    directory: one,
+                    kind: x,
                 },
                 Code::PivotRoot => Op::PivotRoot(one),
                 Code::MoveRoot => Op::MoveRoot(one),

@@ -37,6 +37,7 @@ pub(super) fn by(op: &Op) -> Touched {
         | Op::AskConsole(fd)
         | Op::WaitStart(fd)
         | Op::JoinProcess { pidfd: fd, .. }
+        | Op::HolderPropagation { directory: fd, .. }
         | Op::MountAttributes { mount: fd, .. }
         | Op::MakeNode { dir: fd, .. }
         | Op::Symlink { dir: fd, .. }

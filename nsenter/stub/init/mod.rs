@@ -324,7 +324,8 @@ impl Init {
             }
             Code::MountAttributes => self.mount_attributes(r),
             Code::Attach => self.attach(r.a, r.b),
-            Code::Propagation => mounts::propagation(&self.plan, r),
+            Code::Propagation => sys::mount(None, self.text(r.p)?, r.x),
+            Code::HolderPropagation => mounts::holder_propagation(self.fd(r.a)?, r.x),
             Code::PivotRoot => mounts::pivot_root(self.fd(r.a)?),
             Code::MoveRoot => mounts::move_root(self.fd(r.a)?),
             Code::Chroot => mounts::chroot(self.fd(r.a)?),

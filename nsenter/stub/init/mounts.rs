@@ -4,9 +4,9 @@ use core::ffi::CStr;
 
 use super::sys::{
     self, CWD, Errno, MNT_DETACH, MS_BIND, MS_MOVE, MS_REC, MS_REMOUNT, MS_SLAVE, O_DIRECTORY,
-    O_PATH, Result,
+    O_PATH, RESOLVE_NO_XDEV, Result,
 };
-use super::wire::{NONE, Record, View, u16_at};
+use super::wire::{NONE, Record, u16_at};
 use super::words::Text;
 use super::{Init, Postponed, procfs};
 
@@ -16,6 +16,8 @@ const NOATIME: u64 = 0x10;
 const STRICTATIME: u64 = 0x20;
 const NODIRATIME: u64 = 0x80;
 const NOSYMFOLLOW: u64 = 0x20_0000;
+/// How many directories a path can have; more are above one only if somebody moves it deeper all the time.
+const MAX_DEPTH: u32 = 2048;
 
 impl Init {
     pub(super) fn new_mount(&mut self, r: &Record) -> Result<()> {
@@ -235,16 +237,24 @@ pub(super) fn attach_readonly(mount: i32, target: i32) -> Result<()> {
     }
 }
 
-/// The first of the candidates that is a mount point.
-pub(super) fn propagation(plan: &View<'static>, r: &Record) -> Result<()> {
-    let mut result = Err(Errno::EINVAL);
-    for path in plan.strings(r.p).ok_or(Errno::EINVAL)? {
-        result = sys::mount(None, path, r.x);
-        if result != Err(Errno::EINVAL) {
-            break;
+/// Changes the propagation of the mount that a directory lies in. That can only be done at the root of the mount. Going up, the
+/// kernel lets nobody past it (`RESOLVE_NO_XDEV`), wherever directories are moved meanwhile; from one that was moved out of what
+/// is mounted there is no way up (`ENOENT`).
+pub(super) fn holder_propagation(directory: i32, kind: u64) -> Result<()> {
+    let mut above: Option<sys::Fd> = None;
+    for _ in 0..MAX_DEPTH {
+        let at = above.as_ref().map_or(directory, sys::Fd::raw);
+        let changed = match sys::mount_setattr(at, false, 0, 0, kind) {
+            Err(Errno::ENOSYS) => procfs::inside(at, || sys::mount(None, c".", kind)),
+            result => result,
+        };
+        if changed != Err(Errno::EINVAL) {
+            return changed;
         }
+        let flags = O_PATH | O_DIRECTORY;
+        above = Some(sys::openat2(at, c"..", flags, 0, RESOLVE_NO_XDEV)?);
     }
-    result
+    Err(Errno::ELOOP)
 }
 
 /// The old root ends up on top of the new one, at the same place, and is then detached: no directory is needed for it.

@@ -222,7 +222,7 @@ fn locked_flags_are_kept_if_the_plan_allows_it() {
         plan.push(
             "no propagation",
             Op::Propagation {
-                paths: vec![c("/")],
+                path: c("/"),
                 flags: libc::MS_REC | libc::MS_PRIVATE,
             },
         );

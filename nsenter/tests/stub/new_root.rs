@@ -1,12 +1,14 @@
 //! Entering the new root, and leaving the old one.
 
 use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
 
 use cofferdam_nsenter::namespaces::Kind;
-use cofferdam_nsenter::plan::{Op, PlanBuilder};
+use cofferdam_nsenter::plan::{Dir, Op, PlanBuilder};
+use cofferdam_nsenter::{Answers, ProcessRef, Refusal};
 
 use crate::rootfs::{self, NODEV, NOSUID, begin, inside, mount, pivot, usual};
-use crate::support::{c, open_directory, path, root, run, shell};
+use crate::support::{c, open_below, open_directory, path, root, run, run_with, shell};
 
 #[test]
 fn a_container_gets_its_root_and_nothing_of_the_old_one() {
@@ -128,33 +130,91 @@ fn a_mount_is_detached_again() {
 }
 
 #[test]
-fn propagation_takes_the_first_candidate_that_is_a_mount() {
+fn propagation_is_changed_at_a_mount_point_and_nowhere_else() {
     if !root() {
         return;
     }
     let directory = tempfile::tempdir().unwrap();
-    let mut plan = PlanBuilder::new();
-    plan.clone_namespaces(Kind::Mount.flag());
-    let paths = vec![path(directory.path()), c("/proc")];
-    plan.push(
-        "private",
-        Op::Propagation {
-            paths,
+    let unbindable = |at: std::ffi::CString| {
+        let mut plan = PlanBuilder::new();
+        plan.clone_namespaces(Kind::Mount.flag());
+        let change = Op::Propagation {
+            path: at,
             flags: libc::MS_UNBINDABLE,
-        },
-    );
-    shell(&mut plan, "grep ' /proc ' /proc/self/mountinfo");
-    let out = run(plan).output();
+        };
+        plan.push("unbindable", change);
+        shell(&mut plan, "grep ' /proc ' /proc/self/mountinfo");
+        run(plan)
+    };
+    let out = unbindable(c("/proc")).output();
     assert!(out.contains("unbindable"), "{out}");
+    let error = unbindable(path(directory.path())).error();
+    assert_eq!(error.raw_os_error(), Some(libc::EINVAL));
+}
+
+#[test]
+fn the_mount_that_holds_a_directory_is_found() {
+    if !root() {
+        return;
+    }
+    for directory in ["/proc/sys/kernel", "/proc"] {
+        let mut plan = PlanBuilder::new();
+        plan.clone_namespaces(Kind::Mount.flag());
+        let fd = open_directory(&mut plan, directory.as_ref());
+        let change = Op::HolderPropagation {
+            directory: fd,
+            kind: libc::MS_UNBINDABLE,
+        };
+        plan.push("unbindable", change);
+        shell(
+            &mut plan,
+            "grep unbindable /proc/self/mountinfo | cut -d' ' -f5",
+        );
+        assert_eq!(run(plan).output(), "/proc\n", "{directory}");
+    }
+}
+
+/// Moves a directory out of what is mounted, while the stub waits.
+struct Mover {
+    from: PathBuf,
+    to: PathBuf,
+}
+
+impl Answers for Mover {
+    fn gate(&mut self, _: u32, _: &ProcessRef<'_>) -> Result<(), Refusal> {
+        Ok(std::fs::rename(&self.from, &self.to)?)
+    }
+}
+
+#[test]
+fn a_directory_that_left_its_mount_is_an_error() {
+    if !root() {
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::create_dir_all(inside(&directory, "mounted/inner")).unwrap();
     let mut plan = PlanBuilder::new();
     plan.clone_namespaces(Kind::Mount.flag());
-    plan.push(
-        "private",
-        Op::Propagation {
-            paths: vec![path(directory.path())],
-            flags: libc::MS_PRIVATE,
-        },
-    );
+    let tree = plan.slot();
+    let clone = Op::CloneTree {
+        dir: Dir::Cwd,
+        path: path(&inside(&directory, "mounted")),
+        recursive: false,
+        into: tree,
+    };
+    plan.push("clone a directory", clone);
+    let inner = open_below(&mut plan, tree, "inner");
+    plan.push("wait", Op::AskGate(1));
+    let change = Op::HolderPropagation {
+        directory: inner,
+        kind: libc::MS_PRIVATE,
+    };
+    plan.push("private", change);
     shell(&mut plan, "exit 0");
-    assert_eq!(run(plan).error().raw_os_error(), Some(libc::EINVAL));
+    let mut mover = Mover {
+        from: inside(&directory, "mounted/inner"),
+        to: inside(&directory, "outer"),
+    };
+    let error = run_with(plan, Vec::new(), &mut mover).error();
+    assert_eq!(error.raw_os_error(), Some(libc::ENOENT));
 }

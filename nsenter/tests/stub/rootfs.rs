@@ -29,7 +29,7 @@ pub(crate) fn begin(plan: &mut PlanBuilder, directory: &Path) -> Slot {
     plan.push(
         "no propagation",
         Op::Propagation {
-            paths: vec![c("/")],
+            path: c("/"),
             flags: libc::MS_REC | libc::MS_SLAVE,
         },
     );

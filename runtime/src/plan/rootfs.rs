@@ -55,24 +55,18 @@ pub(super) fn prepare(
     } else {
         config.root_propagation
     };
+    let may_be_shared = !propagation.contains(MountFlags::REC)
+        || !propagation
+            .intersects(MountFlags::SLAVE | MountFlags::PRIVATE | MountFlags::UNBINDABLE);
+    // The mount below the root file system: the kernel neither pivots on a shared one nor clones an unbindable one, and what
+    // is mounted on a shared one shows up outside.
+    let holder_must_change = may_be_shared || propagation.intersects(MountFlags::UNBINDABLE);
     if mount_namespace {
         steps.push(
             "set the propagation of /",
             Op::Propagation {
-                paths: vec![c"/".to_owned()],
+                path: c"/".to_owned(),
                 flags: propagation.bits().into(),
-            },
-        );
-        // What is mounted in the root must not show up outside, and the kernel does not pivot below a shared mount.
-        let mut candidates = Vec::new();
-        for ancestor in Path::new(&config.rootfs).ancestors() {
-            candidates.push(c_path("root.path", ancestor)?);
-        }
-        steps.push(
-            "make the mount of the root file system private",
-            Op::Propagation {
-                paths: candidates,
-                flags: MountFlags::PRIVATE.bits().into(),
             },
         );
     }
@@ -88,6 +82,15 @@ pub(super) fn prepare(
             into: found,
         },
     );
+    if mount_namespace && holder_must_change {
+        steps.push(
+            "make the mount of the root file system private",
+            Op::HolderPropagation {
+                directory: found,
+                kind: MountFlags::PRIVATE.bits().into(),
+            },
+        );
+    }
     let mut slot = found;
     if mount_namespace || config.readonlyfs {
         let tree = steps.slot();
@@ -100,6 +103,20 @@ pub(super) fn prepare(
                 into: tree,
             },
         );
+        if mount_namespace && !holder_must_change {
+            // What the host mounts there does not show up inside.
+            steps.push(
+                "make the root file system private",
+                Op::MountAttributes {
+                    mount: tree,
+                    set: 0,
+                    clear: 0,
+                    propagation: MountFlags::PRIVATE.bits().into(),
+                    recursive: false,
+                    keep_locked: false,
+                },
+            );
+        }
         steps.push(
             "attach the root file system",
             Op::Attach {
@@ -113,8 +130,6 @@ pub(super) fn prepare(
             steps.host_mount(config.rootfs.clone().into());
         }
     }
-    let recursive_and_not_shared = propagation.contains(MountFlags::REC)
-        && propagation.intersects(MountFlags::SLAVE | MountFlags::PRIVATE | MountFlags::UNBINDABLE);
     Ok(Rootfs {
         slot,
         mount_namespace,
@@ -124,7 +139,7 @@ pub(super) fn prepare(
         dev_is_bound: false,
         procfs: None,
         readonly_later: Vec::new(),
-        may_be_shared: !mount_namespace || !recursive_and_not_shared,
+        may_be_shared: !mount_namespace || may_be_shared,
     })
 }
 
@@ -149,7 +164,7 @@ pub(super) fn switch(steps: &mut Steps, requested: &Requested<'_>, root: &Rootfs
         steps.push(
             "set the propagation of the new root",
             Op::Propagation {
-                paths: vec![c"/".to_owned()],
+                path: c"/".to_owned(),
                 flags: config.root_propagation.bits().into(),
             },
         );
@@ -165,7 +180,7 @@ fn uncover(steps: &mut Steps, point: &Path) -> Result<()> {
     steps.push_tolerating(
         format!("stop propagation from {shown}"),
         Op::Propagation {
-            paths: vec![path.clone()],
+            path: path.clone(),
             flags: (MountFlags::SLAVE | MountFlags::REC).bits().into(),
         },
         &[libc::EINVAL, libc::ENOENT],

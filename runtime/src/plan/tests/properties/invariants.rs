@@ -297,7 +297,10 @@ pub(super) fn protections_are_complete(
         prop_assert_eq!(
             switches(|op| matches!(
                 op,
-                Op::Propagation { .. } | Op::PivotRoot(_) | Op::MoveRoot(_)
+                Op::Propagation { .. }
+                    | Op::HolderPropagation { .. }
+                    | Op::PivotRoot(_)
+                    | Op::MoveRoot(_)
             )),
             0
         );

@@ -58,6 +58,7 @@ pub(super) fn slots(op: &Op) -> (Vec<Slot>, Vec<Slot>) {
         | Op::ReadonlyPaths { root: fd, .. }
         | Op::Sysctl { procfs: fd, .. }
         | Op::JoinProcess { pidfd: fd, .. }
+        | Op::HolderPropagation { directory: fd, .. }
         | Op::ControllingTerminal(fd)
         | Op::PivotRoot(fd)
         | Op::MoveRoot(fd)

@@ -11,7 +11,7 @@ mod root;
 use configs::config::{Mount, MountAttr};
 use nsenter::plan::{Op, Plan};
 
-use super::{Case, ops};
+use super::{Case, named, ops};
 
 pub(super) fn built(case: &Case) -> Plan {
     case.init().unwrap().plan
@@ -26,8 +26,10 @@ pub(super) fn with_mounts(mounts: Vec<Mount>) -> Case {
 
 /// The attributes given to the detached tree of the only bind mount: set, clear, propagation, recursive, keep locked.
 pub(super) fn changes(plan: &Plan) -> Vec<(u64, u64, u64, bool, bool)> {
+    // After those of the root file system.
     ops(plan)
         .into_iter()
+        .skip(named(plan, "attach the root file system"))
         .filter_map(|op| match op {
             Op::MountAttributes {
                 set,

@@ -6,23 +6,44 @@ use nsenter::plan::Op;
 use super::super::{Case, count, named, position};
 use super::{PRIVATE, SHARED, built};
 
+/// By descriptor, before it is attached; where the mount below could be shared with the host, or not be cloned, that one is made
+/// private before.
 #[test]
-fn the_root_is_made_private_by_the_first_ancestor_that_is_a_mount() {
-    let plan = built(&Case::bare());
-    let Op::Propagation { paths, flags } =
-        plan.steps()[named(&plan, "make the mount of the root file system private")].op()
-    else {
-        panic!()
-    };
-    assert_eq!(
-        paths,
-        &[
-            c"/bundle/rootfs".to_owned(),
-            c"/bundle".to_owned(),
-            c"/".to_owned()
-        ]
-    );
-    assert_eq!(*flags, PRIVATE);
+fn the_root_is_private_from_the_start() {
+    use MountFlags as M;
+    for (flags, holder) in [
+        (M::NONE, false),
+        (M::SLAVE | M::REC, false),
+        (M::PRIVATE | M::REC, false),
+        (M::SLAVE, true),
+        (M::PRIVATE, true),
+        (M::SHARED, true),
+        (M::SHARED | M::REC, true),
+        (M::UNBINDABLE | M::REC, true),
+    ] {
+        let mut case = Case::bare();
+        case.config.root_propagation = flags;
+        let plan = built(&case);
+        let found = named(&plan, "open the root file system");
+        let clone = named(&plan, "bind the root file system");
+        let attach = named(&plan, "attach the root file system");
+        let (at, private) = if holder {
+            (found + 1, clone - 1)
+        } else {
+            (clone + 1, attach - 1)
+        };
+        assert_eq!(at, private, "{flags:?}");
+        let kind = match plan.steps()[at].op() {
+            Op::HolderPropagation { kind, .. } if holder => *kind,
+            Op::MountAttributes {
+                propagation,
+                recursive: false,
+                ..
+            } if !holder => *propagation,
+            op => panic!("{flags:?}: {op:?}"),
+        };
+        assert_eq!(kind, PRIVATE, "{flags:?}");
+    }
 }
 
 #[test]
