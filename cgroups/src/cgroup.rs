@@ -495,7 +495,7 @@ impl Cgroup {
     /// What it takes to mount the cgroup v1 hierarchies inside a container, in the order of their
     /// controllers. Empty on cgroup v2, where [`dir`](Self::dir) is all there is.
     #[must_use]
-    pub fn mounts(&self) -> Vec<HierarchyMount<'_>> {
+    pub fn mounts(&self) -> Vec<HierarchyMount> {
         match &self.driver {
             Driver::V2(_) => Vec::new(),
             Driver::V1(group) => group.mounts(&self.hierarchy),

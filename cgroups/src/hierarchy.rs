@@ -1,5 +1,5 @@
 use std::{
-    os::fd::{AsFd, BorrowedFd, OwnedFd},
+    os::fd::{AsFd, OwnedFd},
     path::{Path, PathBuf},
     sync::{Arc, OnceLock},
 };
@@ -60,7 +60,7 @@ pub(crate) struct V1 {
 /// What it takes to mount one cgroup v1 hierarchy inside a container.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
-pub struct HierarchyMount<'a> {
+pub struct HierarchyMount {
     /// The name of the directory it is mounted on: `memory`, `cpu,cpuacct`, `systemd`.
     pub directory: String,
     /// Its controllers, or `name=systemd`.
@@ -71,9 +71,7 @@ pub struct HierarchyMount<'a> {
     pub data: String,
     /// The names that are symbolic links to `directory`: `cpu` and `cpuacct` for `cpu,cpuacct`.
     pub links: Vec<String>,
-    /// This cgroup's own directory, to bind instead; `None` if the cgroup has none here.
-    pub dir: Option<BorrowedFd<'a>>,
-    /// The path of `dir` on the host.
+    /// The path of this cgroup's own directory, to bind instead; empty if the cgroup has none here.
     pub path: PathBuf,
 }
 

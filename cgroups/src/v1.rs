@@ -397,7 +397,7 @@ impl Group {
         remove::cgroups(hierarchy, left, deadline)
     }
 
-    pub(crate) fn mounts<'a>(&'a self, hierarchy: &'a Hierarchy) -> Vec<HierarchyMount<'a>> {
+    pub(crate) fn mounts(&self, hierarchy: &Hierarchy) -> Vec<HierarchyMount> {
         let named = |name: &String| name.starts_with("name=");
         let v1 = hierarchy.v1().iter();
         v1.filter(|v1| v1.controllers.iter().all(|name| name != UNIFIED))
@@ -422,9 +422,6 @@ impl Group {
                         .filter(|name| merged && !named(name) && **name != v1.directory)
                         .cloned()
                         .collect(),
-                    dir: member
-                        .and_then(|member| member.slot.dir(hierarchy).ok())
-                        .map(std::os::fd::AsFd::as_fd),
                     path: member.map_or_else(PathBuf::new, |member| member.slot.path().to_owned()),
                 }
             })

@@ -17,7 +17,6 @@ fn every_hierarchy_is_described() {
         .unwrap();
     assert_eq!(devices.source, "cgroup");
     assert_eq!(devices.path, cgroup.path("devices").unwrap());
-    assert!(devices.dir.is_some());
     for mount in &mounts {
         assert!(hierarchy.path().join(&mount.directory).is_dir());
         assert_eq!(mount.data, mount.controllers.join(","));

@@ -354,7 +354,7 @@ fn cgroup_view(group: &Cgroup) -> CgroupView {
             directory: group.path("").map(PathBuf::from).unwrap_or_default(),
         };
     }
-    let convert = |mount: cgroups::HierarchyMount<'_>| LegacyHierarchy {
+    let convert = |mount: cgroups::HierarchyMount| LegacyHierarchy {
         directory: mount.directory,
         source: mount.source.to_owned(),
         data: mount.data,
