@@ -51,7 +51,7 @@ fn directory() -> (tempfile::TempDir, PathBuf) {
     (directory, rootfs)
 }
 
-/// An archive of a root file system, to be imported as an image.
+/// An archive of a root file system, to be imported as an image. Its files are root's, whoever runs the test.
 fn archive(rootfs: &Path) -> PathBuf {
     let path = rootfs.with_extension("tar");
     let _ = Limited::new("tar")
@@ -60,6 +60,8 @@ fn archive(rootfs: &Path) -> PathBuf {
             rootfs.as_os_str().to_owned(),
             "-cf".into(),
             path.clone().into(),
+            "--owner=0".into(),
+            "--group=0".into(),
             ".".into(),
         ])
         .output()

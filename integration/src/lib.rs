@@ -34,6 +34,7 @@ pub mod parallel;
 pub mod program;
 pub mod scratch;
 pub mod tiny_program;
+pub mod unit;
 
 pub use bundle::Bundle;
 pub use case::{Case, eventually};

@@ -1,24 +1,37 @@
 //! podman, which has no daemon.
 
+use std::path::PathBuf;
+
 use super::{CgroupParent, DockerCommandLine, IMAGE};
 use crate::limited::{Limited, Output};
 use crate::program;
 
-/// A podman with its storage in a temporary directory.
+/// A podman with its storage in a temporary directory, of the user who runs the test.
 #[derive(Debug)]
 pub struct Podman {
     directory: tempfile::TempDir,
-    cgroups: CgroupParent,
+    /// Where podman makes the cgroups itself; with systemd each container is a scope.
+    cgroups: Option<CgroupParent>,
 }
 
 impl Podman {
-    /// Makes the storage and an image in it.
+    /// Makes the storage and an image in it. Containers get cgroups by cgroupfs.
     pub fn new() -> Self {
+        Self::with(Some(CgroupParent::new("podman")))
+    }
+
+    /// The same, with containers that are units of systemd: of the machine's or, for an ordinary user, of the user's.
+    pub fn under_systemd() -> Self {
+        Self::with(None)
+    }
+
+    fn with(cgroups: Option<CgroupParent>) -> Self {
         let (directory, rootfs) = super::directory();
-        let podman = Self {
-            directory,
-            cgroups: CgroupParent::new("podman"),
-        };
+        let podman = Self { directory, cgroups };
+        // The built-in defaults, whatever this machine's own podman is told, but locks that nobody else uses: those in
+        // shared memory belong to all podmans of a user, and two that make them at once are in each other's way.
+        std::fs::write(podman.configuration(), "[engine]\nlock_type = \"file\"\n")
+            .expect("write a file");
         let archive = super::archive(&rootfs);
         let _ = podman
             .call(&[
@@ -30,17 +43,29 @@ impl Podman {
             .ok();
         podman
     }
+
+    fn configuration(&self) -> PathBuf {
+        self.directory.path().join("containers.conf")
+    }
+
+    /// The scope of a container.
+    #[track_caller]
+    pub fn unit(&self, container: &str) -> String {
+        format!("libpod-{}.scope", self.inspect(container, "{{.Id}}"))
+    }
 }
 
 impl DockerCommandLine for Podman {
     fn call(&self, arguments: &[&str]) -> Output {
         let path = |name: &str| self.directory.path().join(name).into_os_string();
+        let manager = if self.cgroups.is_some() {
+            "cgroupfs"
+        } else {
+            "systemd"
+        };
         Limited::new("podman")
-            .args([
-                "--storage-driver=vfs",
-                "--cgroup-manager=cgroupfs",
-                "--events-backend=file",
-            ])
+            .args(["--storage-driver=vfs", "--events-backend=file"])
+            .args([format!("--cgroup-manager={manager}")])
             .args([
                 "--root".into(),
                 path("root"),
@@ -51,20 +76,22 @@ impl DockerCommandLine for Podman {
             ])
             .args(["--runtime".into(), program::under_test().into_os_string()])
             .args(arguments)
+            .env("CONTAINERS_CONF", self.configuration())
             .output()
     }
 
     /// With limits that need no privilege to set, and logs where there is no journal.
     fn run(&self, arguments: &[&str]) -> Output {
-        let parent = format!("--cgroup-parent={}", self.cgroups.0);
-        let flags = [
+        let parent = self.cgroups.as_ref();
+        let parent = parent.map(|parent| format!("--cgroup-parent={}", parent.0));
+        let mut flags = vec![
             "run",
             "--network=none",
             "--ulimit=nofile=1024:1024",
             "--ulimit=nproc=1024:1024",
             "--log-driver=k8s-file",
-            &parent,
         ];
+        flags.extend(parent.as_deref());
         self.call(&[&flags, arguments].concat())
     }
 }

@@ -37,7 +37,7 @@ fn a_terminal_is_one_inside() {
 
 #[test]
 fn limits_reach_the_kernel_and_are_shown() {
-    need!(Root, Busybox, CgroupV1, Docker, Containerd);
+    need!(Root, Busybox, Controllers, Docker, Containerd);
     promises::limits(&Docker::start(), "/ 64MiB");
 }
 
@@ -84,24 +84,7 @@ fn the_version_of_the_runtime_is_understood() {
 #[test]
 fn a_container_out_of_memory_is_killed_and_said_so() {
     need!(Root, Busybox, Docker, Containerd);
-    let docker = Docker::start();
-    let output = docker.run(&[
-        "--name",
-        "one",
-        "--memory",
-        "16m",
-        "--memory-swap",
-        "16m",
-        IMAGE,
-        "/bin/dd",
-        "if=/dev/zero",
-        "of=/dev/null",
-        "bs=100M",
-        "count=1",
-    ]);
-    assert_eq!(output.code, 137, "{output}");
-    assert_eq!(docker.inspect("one", "{{.State.OOMKilled}}"), "true");
-    let _ = docker.call(&["rm", "one"]).ok();
+    promises::death_by_memory(&Docker::start());
 }
 
 #[test]

@@ -11,4 +11,5 @@
 mod containerd;
 mod docker;
 mod podman;
+mod podman_systemd;
 mod promises;

@@ -37,7 +37,7 @@ fn a_terminal_is_one_inside() {
 
 #[test]
 fn limits_reach_the_kernel_and_are_shown() {
-    need!(Root, Busybox, CgroupV1, Podman);
+    need!(Root, Busybox, Controllers, Podman);
     promises::limits(&Podman::new(), "67.11MB");
 }
 

@@ -3,19 +3,20 @@
 use std::fs::{Permissions, read_to_string, set_permissions};
 use std::os::unix::fs::PermissionsExt;
 
+use cofferdam_integration::cgroup;
 use cofferdam_integration::engine::{DockerCommandLine, IMAGE};
 
 /// The name of the container that a test keeps.
-const NAME: &str = "one";
+pub(crate) const NAME: &str = "one";
 
 /// `run` in the background.
-fn start(engine: &impl DockerCommandLine, flags: &[&str], command: &[&str]) {
+pub(crate) fn start(engine: &impl DockerCommandLine, flags: &[&str], command: &[&str]) {
     let line = [&["--detach", "--name", NAME], flags, &[IMAGE], command].concat();
     let _ = engine.run(&line).ok();
 }
 
 /// Kills the container, and removes it.
-fn end(engine: &impl DockerCommandLine) {
+pub(crate) fn end(engine: &impl DockerCommandLine) {
     let _ = engine.call(&["kill", NAME]).ok();
     assert_eq!(engine.call(&["wait", NAME]).ok().stdout, "137\n");
     let _ = engine.call(&["rm", NAME]).ok();
@@ -97,10 +98,12 @@ pub(crate) fn a_terminal(engine: &impl DockerCommandLine) {
 pub(crate) fn limits(engine: &impl DockerCommandLine, shown: &str) {
     let flags = ["--memory", "64m", "--pids-limit", "20"];
     start(engine, &flags, &["/bin/sleep", "1000"]);
-    for (file, limit) in [
-        ("memory/memory.limit_in_bytes", 64 << 20),
-        ("pids/pids.max", 20),
-    ] {
+    let files = if cgroup::is_unified() {
+        ["memory.max", "pids.max"]
+    } else {
+        ["memory/memory.limit_in_bytes", "pids/pids.max"]
+    };
+    for (file, limit) in files.into_iter().zip([64 << 20, 20]) {
         let path = format!("/sys/fs/cgroup/{file}");
         let read = engine.call(&["exec", NAME, "/bin/cat", &path]).ok();
         assert_eq!(read.stdout, format!("{limit}\n"));
@@ -109,6 +112,21 @@ pub(crate) fn limits(engine: &impl DockerCommandLine, shown: &str) {
     let stats = engine.call(&flags).ok();
     assert!(stats.stdout.contains(shown), "{stats}");
     end(engine);
+}
+
+pub(crate) fn death_by_memory(engine: &impl DockerCommandLine) {
+    let flags = ["--name", NAME, "--memory", "16m", "--memory-swap", "16m"];
+    let hog = [
+        "/bin/dd",
+        "if=/dev/zero",
+        "of=/dev/null",
+        "bs=100M",
+        "count=1",
+    ];
+    let output = engine.run(&[&flags[..], &[IMAGE], &hog].concat());
+    assert_eq!(output.code, 137, "{output}");
+    assert_eq!(engine.inspect(NAME, "{{.State.OOMKilled}}"), "true");
+    let _ = engine.call(&["rm", NAME]).ok();
 }
 
 pub(crate) fn a_volume_in_a_read_only_root(engine: &impl DockerCommandLine) {

@@ -1,8 +1,8 @@
 //! Containers of an ordinary user that are units of the user's own systemd.
 
 use std::path::PathBuf;
-use std::process::Command;
 
+use cofferdam_integration::unit::property;
 use cofferdam_integration::{Case, need};
 use serde_json::json;
 
@@ -10,15 +10,6 @@ use super::case;
 
 fn unit(case: &Case) -> String {
     format!("runc-{}.scope", case.id)
-}
-
-/// A property of a unit, as `systemctl --user show` prints it.
-fn property(unit: &str, name: &str) -> String {
-    let output = Command::new("systemctl")
-        .args(["--user", "show", "--value", "--property", name, unit])
-        .output()
-        .expect("run systemctl");
-    String::from_utf8_lossy(&output.stdout).trim().to_owned()
 }
 
 #[test]
