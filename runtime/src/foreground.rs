@@ -64,7 +64,8 @@ impl Foreground {
 
     /// Waits until the process ends. Its terminal or pipes, if the child has them, are connected with those of this
     /// process; the terminal of this process is in raw mode meanwhile. Signals that arrive are sent on to the process,
-    /// except `SIGCHLD`, `SIGURG` and `SIGWINCH`; the latter resizes the terminal.
+    /// except `SIGCHLD`, `SIGURG` and `SIGWINCH`; the latter resizes the terminal. A standard stream of this process that
+    /// cannot be read or written is no error: the process finds it closed.
     ///
     /// # Errors
     /// [`ErrorKind::System`](crate::ErrorKind::System).
@@ -79,7 +80,7 @@ impl Foreground {
                 self.signals(child, &streams)?;
             }
             if notified && let Some(socket) = &mut self.notify {
-                socket.step()?;
+                socket.step();
             }
         };
         self.finish(child, &mut streams)?;
@@ -134,8 +135,7 @@ impl Foreground {
         drop(watched);
         for (copy, is_ready) in copies.into_iter().zip(ready.iter().skip(copies_at)) {
             if *is_ready && let Some(copy) = streams.copies.get_mut(copy) {
-                copy.step()
-                    .map_err(|error| Error::system("copy the standard streams", error))?;
+                copy.step();
             }
         }
         let is_ready = |index: usize| ready.get(index).copied().unwrap_or(false);
@@ -223,8 +223,7 @@ impl Foreground {
             let mut ready = ready.into_iter();
             for copy in streams.copies.iter_mut().filter(|copy| !copy.is_finished()) {
                 if ready.next().unwrap_or(false) {
-                    copy.step()
-                        .map_err(|error| Error::system("copy the standard streams", error))?;
+                    copy.step();
                 }
             }
         }

@@ -128,7 +128,7 @@ impl NotifySocket {
                 .get(1)
                 .is_some_and(|init| !init.revents().is_empty());
             drop(watched);
-            self.step()?;
+            self.step();
             // What it sent before its end was read in this step.
             if gone && matches!(self.phase, Phase::Waiting) {
                 return Ok(());
@@ -152,32 +152,17 @@ impl NotifySocket {
         }
     }
 
-    /// Does what can be done now without waiting.
-    pub(crate) fn step(&mut self) -> Result<()> {
+    /// Does what can be done now without waiting. A service manager that is gone is no reason to trouble the container.
+    pub(crate) fn step(&mut self) {
         match &self.phase {
-            Phase::Waiting => {
-                let mut datagram = [0_u8; 4096];
-                loop {
-                    match self.container.recv(&mut datagram) {
-                        Ok(length) => {
-                            if let Some(ready) =
-                                ready_line(datagram.get(..length).unwrap_or_default())
-                            {
-                                self.phase = self.announce(ready)?;
-                                return Ok(());
-                            }
-                        }
-                        Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                        Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
-                        Err(error) => {
-                            return Err(Error::system(
-                                "read the notification of the container",
-                                error,
-                            ));
-                        }
-                    }
+            Phase::Waiting => match self.receive() {
+                Ok(None) => {}
+                Ok(Some(phase)) => self.phase = phase,
+                Err(error) => {
+                    log::warn!("pass the notification of the container on: {error}");
+                    self.phase = Phase::Done;
                 }
-            }
+            },
             Phase::Barrier(pipe, deadline) => {
                 let mut one = [PollFd::from_borrowed_fd(pipe.as_fd(), PollFlags::IN)];
                 let now = Timespec {
@@ -190,19 +175,32 @@ impl NotifySocket {
             }
             Phase::Done => {}
         }
-        Ok(())
+    }
+
+    /// Reads what the container has sent, up to its readiness, and tells that.
+    fn receive(&self) -> io::Result<Option<Phase>> {
+        let mut datagram = [0_u8; 4096];
+        loop {
+            match self.container.recv(&mut datagram) {
+                Ok(length) => {
+                    if let Some(ready) = ready_line(datagram.get(..length).unwrap_or_default()) {
+                        return self.announce(ready).map(Some);
+                    }
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
+                Err(error) => return Err(error),
+            }
+        }
     }
 
     /// Tells the service manager.
-    fn announce(&self, ready: &[u8]) -> Result<Phase> {
-        let failed = |error| Error::system("notify the service manager", error);
-        self.host.send(ready).map_err(failed)?;
+    fn announce(&self, ready: &[u8]) -> io::Result<Phase> {
+        self.host.send(ready)?;
         if let Some(pid) = self.pid {
-            self.host
-                .send(format!("MAINPID={pid}").as_bytes())
-                .map_err(failed)?;
+            self.host.send(format!("MAINPID={pid}").as_bytes())?;
         }
-        let (ours, theirs) = pipe_with(PipeFlags::CLOEXEC).map_err(|errno| failed(errno.into()))?;
+        let (ours, theirs) = pipe_with(PipeFlags::CLOEXEC)?;
         let rights = [theirs.as_fd()];
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
         let mut control = SendAncillaryBuffer::new(&mut space);
@@ -212,8 +210,7 @@ impl NotifySocket {
             &[IoSlice::new(b"BARRIER=1")],
             &mut control,
             SendFlags::NOSIGNAL,
-        )
-        .map_err(|errno| failed(errno.into()))?;
+        )?;
         let deadline = Instant::now()
             .checked_add(BARRIER)
             .unwrap_or_else(Instant::now);
@@ -299,6 +296,16 @@ mod tests {
             Some(rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty()).unwrap());
         f.socket.forward().unwrap();
         child.wait().unwrap();
+    }
+
+    #[test]
+    fn a_manager_that_is_gone_by_then_is_no_error() {
+        let f = fixture();
+        let client = UnixDatagram::unbound().unwrap();
+        let address = f.dir.path().join(DIRECTORY).join(SOCKET);
+        client.send_to(b"READY=1", &address).unwrap();
+        drop(f.manager);
+        f.socket.forward().unwrap();
     }
 
     #[test]

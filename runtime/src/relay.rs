@@ -1,5 +1,8 @@
 //! Copying between descriptors without threads and without ever spinning.
 //!
+//! A descriptor that fails ends its own relay and nothing else: what it was opened for is the caller's affair, and the
+//! process at the other end finds a closed pipe.
+//!
 //! Descriptors are used as they are: blocking ones stay blocking, because their open file may be shared with other
 //! programs. A read after `POLLIN` does not block, and neither does a write of at most [`CHUNK`] bytes after `POLLOUT`.
 
@@ -50,17 +53,17 @@ impl Relay {
     }
 
     /// Does one step after [`interest`](Self::interest) became ready.
-    pub(crate) fn step(&mut self) -> io::Result<()> {
+    pub(crate) fn step(&mut self) {
         if self.buffer.is_empty() {
-            self.read()
+            self.read();
         } else {
-            self.write()
+            self.write();
         }
     }
 
-    fn read(&mut self) -> io::Result<()> {
+    fn read(&mut self) {
         let Some(from) = &mut self.from else {
-            return Ok(());
+            return;
         };
         let mut chunk = [0_u8; CHUNK];
         match from.read(&mut chunk) {
@@ -70,42 +73,34 @@ impl Relay {
                 .extend_from_slice(chunk.get(..length).unwrap_or_default()),
             // A master terminal whose other side is closed says EIO.
             Err(error) if error.raw_os_error() == Some(libc::EIO) => self.close(),
-            Err(error)
-                if matches!(
-                    error.kind(),
-                    io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock
-                ) => {}
-            Err(error) => {
-                self.close();
-                return Err(error);
-            }
+            Err(error) => self.failed("read from", &error),
         }
-        Ok(())
     }
 
-    fn write(&mut self) -> io::Result<()> {
+    fn write(&mut self) {
         let Some(to) = &mut self.to else {
-            return Ok(());
+            return;
         };
         match to.write(&self.buffer) {
             Ok(length) => {
                 self.buffer.drain(..length.min(self.buffer.len()));
             }
-            Err(error)
-                if matches!(
-                    error.kind(),
-                    io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock
-                ) => {}
             // The reader went away: nothing more to say to it.
             Err(error) if matches!(error.raw_os_error(), Some(libc::EPIPE | libc::EIO)) => {
-                self.close()
-            }
-            Err(error) => {
                 self.close();
-                return Err(error);
             }
+            Err(error) => self.failed("write to", &error),
         }
-        Ok(())
+    }
+
+    fn failed(&mut self, what: &str, error: &io::Error) {
+        if !matches!(
+            error.kind(),
+            io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock
+        ) {
+            log::debug!("{what} a standard stream: {error}");
+            self.close();
+        }
     }
 
     /// Whether something was read that is not written yet.
@@ -135,7 +130,7 @@ mod tests {
         while let Some(interest) = relay.interest() {
             let mut one = [interest];
             poll(&mut one, None).unwrap();
-            relay.step().unwrap();
+            relay.step();
         }
     }
 
@@ -187,7 +182,7 @@ mod tests {
             {
                 break;
             }
-            relay.step().unwrap();
+            relay.step();
             steps += 1;
             assert!(steps < 100, "spins on a full sink");
         }
@@ -201,6 +196,22 @@ mod tests {
         drop(from_sink);
         File::from(into_source).write_all(b"x").unwrap();
         let mut relay = Relay::new(source, sink);
+        drive(&mut relay);
+        assert!(relay.is_finished());
+    }
+
+    #[test]
+    fn a_source_or_sink_that_fails_ends_the_relay() {
+        let open = |path, flags| rustix::fs::open(path, flags, rustix::fs::Mode::empty()).unwrap();
+        let unreadable = open("/dev/null", rustix::fs::OFlags::WRONLY);
+        let (_from_sink, sink) = pipe();
+        let mut relay = Relay::new(unreadable, sink);
+        drive(&mut relay);
+        assert!(relay.is_finished());
+
+        let (source, into_source) = pipe();
+        File::from(into_source).write_all(b"x").unwrap();
+        let mut relay = Relay::new(source, open("/dev/full", rustix::fs::OFlags::WRONLY));
         drive(&mut relay);
         assert!(relay.is_finished());
     }

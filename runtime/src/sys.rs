@@ -8,9 +8,9 @@ use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
-/// Opens standard streams that are closed as `/dev/null`, and ignores `SIGPIPE`.
+/// Opens standard streams that are closed as `/dev/null`, ignores `SIGPIPE`, and lets ended children be waited for.
 #[cfg(feature = "cli")]
-pub(crate) fn prepare_standard_streams() -> io::Result<()> {
+pub(crate) fn prepare_process() -> io::Result<()> {
     let mut streams = [0, 1, 2].map(|fd| libc::pollfd {
         fd,
         events: 0,
@@ -38,7 +38,7 @@ pub(crate) fn prepare_standard_streams() -> io::Result<()> {
     if unsafe { libc::signal(libc::SIGPIPE, libc::SIG_IGN) } == libc::SIG_ERR {
         return Err(io::Error::last_os_error());
     }
-    Ok(())
+    default_sigchld()
 }
 
 /// A set of signals.
@@ -151,8 +151,8 @@ pub(crate) fn read_signal(descriptor: BorrowedFd<'_>) -> io::Result<Option<Deliv
     }
 }
 
-/// Gives `SIGCHLD` its default disposition, so that ended children can be waited for, and returns whether it was ignored.
-pub(crate) fn default_sigchld() -> io::Result<bool> {
+/// Gives `SIGCHLD` its default disposition if it is ignored, so that ended children can be waited for.
+pub(crate) fn default_sigchld() -> io::Result<()> {
     // SAFETY: all-zero is a valid sigaction: the default disposition, no flags, an empty mask.
     let action: libc::sigaction = unsafe { MaybeUninit::zeroed().assume_init() };
     let mut before = MaybeUninit::uninit();
@@ -169,7 +169,7 @@ pub(crate) fn default_sigchld() -> io::Result<bool> {
             return Err(io::Error::last_os_error());
         }
     }
-    Ok(ignored)
+    Ok(())
 }
 
 /// Duplicates a descriptor given by number, close-on-exec. `None` if it is not open.

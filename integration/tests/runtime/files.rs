@@ -138,7 +138,11 @@ fn readiness_is_passed_to_a_service_manager() {
         let mut buffer = [0; 256];
         for expected in [
             "READY=1".to_owned(),
-            format!("MAINPID={}", case.pid()),
+            // In the foreground it is the command that stays and ends as the program does.
+            format!(
+                "MAINPID={}",
+                if detached { case.pid() } else { running.id() }
+            ),
             "BARRIER=1".to_owned(),
         ] {
             let length = manager.recv(&mut buffer).unwrap();
@@ -150,6 +154,36 @@ fn readiness_is_passed_to_a_service_manager() {
         assert!(wait(&running, PATIENCE), "it still waits");
         let code = running.wait().unwrap().code();
         assert_eq!(code, Some(if detached { 0 } else { 137 }));
+        case.delete();
+    }
+}
+
+#[test]
+fn a_service_manager_that_is_gone_does_not_end_the_container() {
+    need!(Root, Busybox);
+    for flags in [&["--detach"][..], &[]] {
+        let mut case = Case::new();
+        case.bundle.script("touch /dev/shm/ready; exec sleep 1000");
+        let path = case.bundle.path().join("manager");
+        let manager = UnixDatagram::bind(&path).unwrap();
+        let command = case.command(&[&["run"], flags, &[&case.id]].concat());
+        let mut running = command.env("NOTIFY_SOCKET", &path).spawn(Stdio::null());
+        eventually("the program runs", || {
+            case.exec(&["/bin/test", "-e", "/dev/shm/ready"]).code == 0
+        });
+        drop(manager);
+        let inside = UnixDatagram::unbound().unwrap();
+        let root = format!("/proc/{}/root", case.pid());
+        inside
+            .connect(format!("{root}/run/notify/notify.sock"))
+            .unwrap();
+        inside.send(b"READY=1").unwrap();
+        if flags.is_empty() {
+            let _ = case.call(&["kill", &case.id, "KILL"]).ok();
+        }
+        assert!(wait(&running, PATIENCE), "it still waits");
+        let code = running.wait().unwrap().code();
+        assert_eq!(code, Some(if flags.is_empty() { 137 } else { 0 }));
         case.delete();
     }
 }
@@ -316,6 +350,30 @@ fn standard_input_is_passed_on_in_the_foreground() {
         .ok();
     assert_eq!(output.stdout, "echoed");
     case.delete();
+}
+
+#[test]
+fn standard_streams_that_fail_do_not_end_the_program() {
+    need!(Root, Busybox);
+    let mut case = Case::new();
+    let root = case.root().display().to_string();
+    // As nohup(1) leaves a terminal: open for writing only. And a full disk.
+    for redirection in ["0>/dev/null", ">/dev/full", "2>/dev/full"] {
+        let script = "cat; echo lost; echo lost >&2; echo ran > /out/ran; exit 5";
+        case.bundle.script(script);
+        let out = case.bundle.path().join("out");
+        std::fs::create_dir_all(&out).unwrap();
+        let source = out.to_str().unwrap();
+        case.bundle.config["mounts"] = json!([{ "destination": "/out", "type": "bind", "source": source, "options": ["bind", "rw"] }]);
+        case.bundle.write();
+        let program = case.program.display();
+        let line = format!("exec {program} --root {root} run {} {redirection}", case.id);
+        let shell = Limited::new("/bin/sh").args(["-c", &line]);
+        let output = shell.directory(case.bundle.path()).output();
+        assert_eq!(output.code, 5, "{redirection}: {output}");
+        std::fs::remove_file(out.join("ran")).expect(redirection);
+    }
+    case.finish();
 }
 
 #[test]

@@ -107,6 +107,34 @@ fn a_failing_hook_fails_the_command_and_leaves_nothing() {
 }
 
 #[test]
+fn hooks_succeed_when_the_caller_ignores_its_children() {
+    need!(Root, Busybox);
+    let mut case = Case::new();
+    for point in [
+        "prestart",
+        "createRuntime",
+        "createContainer",
+        "poststart",
+        "poststop",
+    ] {
+        case.bundle.config["hooks"][point] = hook("true");
+    }
+    case.bundle.args(&["/bin/sleep", "1000"]).write();
+    let (program, root) = (case.program.display(), case.root().display());
+    let line = format!(
+        "trap '' CHLD; set -e; {program} --root {root} run --detach {id} </dev/null >said 2>&1; \
+         exec {program} --root {root} delete --force {id} >>said 2>&1",
+        id = case.id
+    );
+    // Of the shells it is bash that keeps a child's signals ignored.
+    let shell = Limited::new("/bin/bash").args(["-c", &line]);
+    let output = shell.directory(case.bundle.path()).output();
+    let said = std::fs::read_to_string(case.bundle.path().join("said")).unwrap();
+    assert_eq!((output.code, said.as_str()), (0, ""), "{output}");
+    case.finish();
+}
+
+#[test]
 fn hooks_have_the_file_mode_mask_of_the_caller() {
     need!(Root, Busybox);
     let mut case = Case::new();

@@ -1,6 +1,9 @@
 //! create, start, run, delete: the life of a container.
 
-use cofferdam_integration::{Case, need};
+use std::process::Stdio;
+
+use cofferdam_integration::limited::{PATIENCE, wait};
+use cofferdam_integration::{Case, Limited, eventually, need};
 
 #[test]
 fn run_returns_the_exit_code_and_the_output_of_the_program() {
@@ -60,4 +63,37 @@ fn an_id_is_taken_until_it_is_deleted() {
     let _ = second.failed(1, "already exists");
     assert_eq!(case.status(), "running", "the first one is not disturbed");
     case.delete();
+}
+
+#[test]
+fn a_container_in_the_foreground_is_deleted_by_force() {
+    need!(Root, Busybox);
+    for _ in 0..10 {
+        let mut case = Case::new();
+        case.bundle.args(&["/bin/sleep", "1000"]);
+        case.bundle.write();
+        let said = case.bundle.path().join("said");
+        let line = format!("exec \"$@\" </dev/null >{} 2>&1", said.display());
+        let mut running = Limited::new("/bin/sh")
+            .args(["-c", &line, "sh"])
+            .args([
+                case.program.as_os_str(),
+                "--root".as_ref(),
+                case.root().as_os_str(),
+            ])
+            .args(["run", &case.id])
+            .directory(case.bundle.path())
+            .spawn(Stdio::null());
+        eventually("the container runs", || {
+            let listed = case.call(&["list", "--quiet"]).ok();
+            listed.stdout.trim() == case.id && case.status() == "running"
+        });
+        // Both remove it; neither has anything to complain about.
+        let deleted = case.call(&["delete", "--force", &case.id]).ok();
+        assert_eq!(deleted.stderr, "");
+        assert!(wait(&running, PATIENCE));
+        assert_eq!(running.wait().unwrap().code(), Some(137));
+        assert_eq!(std::fs::read_to_string(&said).unwrap(), "");
+        case.finish();
+    }
 }

@@ -113,13 +113,14 @@ fn run_to_code(arguments: impl IntoIterator<Item = OsString>) -> u8 {
 
 /// As [`run`], for a program without a `main` of the Rust standard library, which would have done two things before: a
 /// standard stream that is closed is opened as `/dev/null`, so that no file that is opened later takes its place, and
-/// `SIGPIPE` is ignored, so that a reader that goes away is an error and not the end. Does not return.
+/// `SIGPIPE` is ignored, so that a reader that goes away is an error and not the end. If the caller ignores `SIGCHLD`, that
+/// ends here: hooks and helpers would leave no exit status. Does not return.
 #[allow(
     clippy::exit,
     reason = "it stands in for what the standard library does after main"
 )]
 pub fn enter(arguments: impl IntoIterator<Item = OsString>) -> ! {
-    let code = match crate::sys::prepare_standard_streams() {
+    let code = match crate::sys::prepare_process() {
         Ok(()) => run_to_code(arguments),
         // There is nowhere to say it.
         Err(_) => 1,

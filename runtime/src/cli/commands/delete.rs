@@ -7,7 +7,7 @@ use crate::cli::command::{Command, Count, Invocation};
 use crate::cli::failure::Failure;
 use crate::cli::flag::{Flag, Order};
 use crate::container::Container;
-use crate::error::ErrorKind;
+use crate::error::{Error, ErrorKind, Result};
 use crate::signal::Signal;
 
 pub(crate) static COMMAND: Command = Command {
@@ -40,8 +40,11 @@ fn run(invocation: &Invocation<'_>) -> Result<u8, Failure> {
         Err(error) => return Err(error.into()),
     };
     if force {
-        kill_and_destroy(&container)?;
-        return Ok(0);
+        return match kill_and_destroy(&container) {
+            // Removed meanwhile by whoever ran it.
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(0),
+            result => Ok(result.map(|()| 0)?),
+        };
     }
     match container.status()? {
         Status::Stopped => container.destroy()?,
@@ -55,11 +58,14 @@ fn run(invocation: &Invocation<'_>) -> Result<u8, Failure> {
     Ok(0)
 }
 
-fn kill_and_destroy(container: &Container) -> Result<(), Failure> {
+fn kill_and_destroy(container: &Container) -> Result<()> {
     // A container that is gone already needs no signal.
     let _ = container.signal(Signal::KILL);
     if !container.wait_timeout(PATIENCE)? {
-        return Err(Failure::new("container init still running"));
+        return Err(Error::new(
+            ErrorKind::StillRunning,
+            "container init still running",
+        ));
     }
-    Ok(container.destroy()?)
+    container.destroy()
 }

@@ -11,6 +11,7 @@ use crate::cli::failure::Failure;
 use crate::cli::flag::{Flag, Order};
 use crate::cli::process_flags::{self as flags, Presence};
 use crate::container::{Container, WhenReady};
+use crate::error::ErrorKind;
 use crate::foreground::Foreground;
 use crate::notify_socket::NotifySocket;
 use crate::timings::Timings;
@@ -68,7 +69,9 @@ fn foreground(invocation: &Invocation<'_>) -> Result<u8, Failure> {
     // Signals are collected from here on, so that none is lost however soon the program ends.
     let mut foreground = Foreground::prepare(!invocation.parsed.switch("no-subreaper"))?;
     let mut container = from_bundle(invocation, Presence::Foreground, when_ready())?;
-    if let Some(socket) = start(&container, pid_file.as_deref())? {
+    if let Some(mut socket) = start(&container, pid_file.as_deref())? {
+        // This process stays, ends as the container does, and is the one that the service manager has started.
+        socket.main_pid(rustix::process::getpid().as_raw_nonzero().get());
         foreground.notify(socket);
     }
     let waited = match container.init_mut() {
@@ -85,9 +88,12 @@ fn foreground(invocation: &Invocation<'_>) -> Result<u8, Failure> {
     };
     mark("wait for the program");
     if !invocation.parsed.switch("keep") {
-        // The program has ended and its exit code is what counts now.
-        if let Err(error) = container.destroy() {
-            invocation.log.warn(&Failure::from(error).message);
+        // The program has ended and its exit code is what counts now. Somebody else may have removed the container.
+        match container.destroy() {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                invocation.log.warn(&Failure::from(error).message);
+            }
+            _ => {}
         }
         mark("remove the container");
     }
