@@ -99,12 +99,11 @@ fn sealed_copy() -> std::io::Result<OwnedFd> {
     let mut file = std::fs::File::from(file);
     file.write_all(STUB)?;
     fchmod(&file, MODE)?;
-    // Linux 6.3.
-    let _ = fcntl_add_seals(&file, SealFlags::from_bits_retain(0x20));
-    fcntl_add_seals(
-        &file,
-        SealFlags::SEAL | SealFlags::SHRINK | SealFlags::GROW | SealFlags::WRITE,
-    )?;
+    let seals = SealFlags::SEAL | SealFlags::SHRINK | SealFlags::GROW | SealFlags::WRITE;
+    // F_SEAL_EXEC: Linux 6.3.
+    if fcntl_add_seals(&file, seals | SealFlags::from_bits_retain(0x20)).is_err() {
+        fcntl_add_seals(&file, seals)?;
+    }
     Ok(file.into())
 }
 

@@ -176,7 +176,7 @@ pub(crate) fn remaining(end: Instant) -> Timespec {
 /// [`ErrorKind::System`].
 pub fn wait(pidfd: impl AsFd) -> Result<Exit> {
     wait_timeout(&pidfd, None)?;
-    reap(pidfd).map(|exit| exit.unwrap_or(Exit::Unknown))
+    try_wait(pidfd).map(|exit| exit.unwrap_or(Exit::Unknown))
 }
 
 /// Reaps the process if it has ended; `None` if it has not.
@@ -184,14 +184,6 @@ pub fn wait(pidfd: impl AsFd) -> Result<Exit> {
 /// # Errors
 /// [`ErrorKind::System`].
 pub fn try_wait(pidfd: impl AsFd) -> Result<Option<Exit>> {
-    if has_exited(&pidfd)? {
-        reap(pidfd)
-    } else {
-        Ok(None)
-    }
-}
-
-fn reap(pidfd: impl AsFd) -> Result<Option<Exit>> {
     let options =
         WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::from_bits_retain(WALL);
     loop {
@@ -207,7 +199,8 @@ fn reap(pidfd: impl AsFd) -> Result<Option<Exit>> {
             } else {
                 Exit::Unknown
             })),
-            Err(Errno::CHILD) => Ok(Some(Exit::Unknown)),
+            // No child of ours, or reaped already.
+            Err(Errno::CHILD) => has_exited(pidfd).map(|ended| ended.then_some(Exit::Unknown)),
             Err(Errno::INTR) => continue,
             Err(e) => Err(Error::system("wait for a process", e)),
         };

@@ -442,6 +442,13 @@ impl<'a> Iterator for Strings<'a> {
     }
 }
 
+/// The first of a list of paths, each of which stands after the slot of the directory it starts at, and what follows it.
+pub(crate) fn placed_path(list: &[u8]) -> Option<(u16, &CStr, &[u8])> {
+    let root = u16_at(list, 0)?;
+    let path = CStr::from_bytes_until_nul(list.get(2..)?).ok()?;
+    Some((root, path, list.get(2 + path.count_bytes() + 1..)?))
+}
+
 fn put(bytes: &mut [u8], offset: usize, value: &[u8]) {
     for (to, from) in bytes.iter_mut().skip(offset).zip(value) {
         *to = *from;

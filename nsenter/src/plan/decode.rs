@@ -4,7 +4,7 @@ use std::ffi::CString;
 
 use super::op::{Dir, Expect, FsOption, HookCommand, Label, Leaf, Op, Slot};
 use super::{Input, Step};
-use crate::wire::{Blob, Code, MAX_SLOTS, NONE, Record, View, u16_at, u32_at, u64_at};
+use crate::wire::{Blob, Code, MAX_SLOTS, NONE, Record, View, placed_path, u16_at, u32_at, u64_at};
 
 /// All the steps and inputs of a block, or `None` if any part of it is malformed.
 pub(super) fn plan(bytes: &[u8]) -> Option<(Vec<Input>, Vec<Step>)> {
@@ -99,6 +99,17 @@ fn hooks(view: &View<'_>, blob: Blob) -> Option<Vec<HookCommand>> {
             })
         })
         .collect()
+}
+
+fn placed(view: &View<'_>, blob: Blob) -> Option<Vec<(Slot, CString)>> {
+    let mut rest = view.bytes(blob)?;
+    let mut paths = Vec::new();
+    while !rest.is_empty() {
+        let (root, path, after) = placed_path(rest)?;
+        paths.push((slot(root.into())?, path.into()));
+        rest = after;
+    }
+    Some(paths)
 }
 
 fn fs_options(mut bytes: &[u8]) -> Option<Vec<FsOption>> {
@@ -300,19 +311,15 @@ fn op(view: &View<'_>, r: &Record) -> Option<Op> {
             name: string(view, r.p)?,
         },
         Code::Mask => Op::Mask {
-            root: slot(r.a)?,
-            paths: strings(view, r.p)?,
-            null: slot(r.b)?,
+            paths: placed(view, r.p)?,
+            null: slot(r.a)?,
             context: if flag(r.c) {
                 Some(string(view, r.q)?)
             } else {
                 None
             },
         },
-        Code::ReadonlyPaths => Op::ReadonlyPaths {
-            root: slot(r.a)?,
-            paths: strings(view, r.p)?,
-        },
+        Code::ReadonlyPaths => Op::ReadonlyPaths(placed(view, r.p)?),
         Code::CopyTree => Op::CopyTree {
             from: slot(r.a)?,
             to: slot(r.b)?,

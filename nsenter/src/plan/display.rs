@@ -93,6 +93,14 @@ fn listed(strings: &[CString]) -> String {
     format!("[{}]", quoted.join(", "))
 }
 
+fn placed(paths: &[(Slot, CString)]) -> String {
+    let each: Vec<String> = paths
+        .iter()
+        .map(|(root, path)| format!("{root} {}", quoted(path.as_bytes())))
+        .collect();
+    format!("[{}]", each.join(", "))
+}
+
 /// The line that is written.
 struct Line(String);
 
@@ -344,20 +352,17 @@ fn operation(line: &mut Line, op: &Op) {
             .text("target", target),
         Op::Remove { dir, name } => line.field("dir", dir).text("name", name),
         Op::Mask {
-            root,
             paths,
             null,
             context,
         } => {
-            line.field("root", root)
-                .field("paths", listed(paths))
-                .field("null", null);
+            line.field("paths", placed(paths)).field("null", null);
             match context {
                 Some(context) => line.text("context", context),
                 None => line,
             }
         }
-        Op::ReadonlyPaths { root, paths } => line.field("root", root).field("paths", listed(paths)),
+        Op::ReadonlyPaths(paths) => line.field("paths", placed(paths)),
         Op::CopyTree { from, to } => line.field("from", from).field("to", to),
         Op::SetXattr { fd, name, value } => line
             .field("fd", fd)

@@ -54,6 +54,16 @@ impl Area {
         self.bytes(&joined)
     }
 
+    /// Appends paths, each after the slot of the directory it starts at.
+    fn placed(&mut self, paths: &[(Slot, CString)]) -> Blob {
+        let mut joined = Vec::new();
+        for (root, path) in paths {
+            joined.extend_from_slice(&root.0.to_le_bytes());
+            joined.extend_from_slice(path.as_bytes_with_nul());
+        }
+        self.bytes(&joined)
+    }
+
     fn hooks(&mut self, hooks: &[HookCommand]) -> Blob {
         let mut records = Vec::new();
         for hook in hooks {
@@ -291,17 +301,16 @@ pub(super) fn record(op: &Op, area: &mut Area) -> Record {
         }
         Op::Remove { dir: from, name } => (r.a, r.p) = (slot(*from), area.string(name)),
         Op::Mask {
-            root,
             paths,
             null,
             context,
         } => {
-            (r.a, r.b, r.p) = (slot(*root), slot(*null), area.strings(paths));
+            (r.a, r.p) = (slot(*null), area.placed(paths));
             if let Some(context) = context {
                 (r.c, r.q) = (1, area.string(context));
             }
         }
-        Op::ReadonlyPaths { root, paths } => (r.a, r.p) = (slot(*root), area.strings(paths)),
+        Op::ReadonlyPaths(paths) => r.p = area.placed(paths),
         Op::CopyTree { from, to } => (r.a, r.b) = (slot(*from), slot(*to)),
         Op::SetXattr { fd, name, value } => {
             (r.a, r.p, r.q) = (slot(*fd), area.string(name), area.bytes(value));

@@ -348,26 +348,19 @@ pub enum Op {
         /// One component.
         name: CString,
     },
-    /// Hides each path below `root`: files by a bind of `null`, directories by an empty read-only tmpfs, made for the
-    /// first one and cloned for the others. Missing paths are skipped, everything else is a failure.
+    /// Hides each path, resolved below the root beside it: files by a bind of `null`, directories by an empty read-only
+    /// tmpfs, made for the first one and cloned for the others. Missing paths are skipped, everything else is a failure.
     Mask {
-        /// The root of the resolution.
-        root: Slot,
-        /// Paths, without lexical duplicates.
-        paths: Vec<CString>,
-        /// A verified null device.
+        /// Paths, without lexical duplicates, each with the root of its resolution.
+        paths: Vec<(Slot, CString)>,
+        /// The null device (1:3); anything else is `EBADMSG`.
         null: Slot,
         /// `context=` option for the tmpfs (SELinux).
         context: Option<CString>,
     },
-    /// Makes each path below `root` read-only by a recursive bind of itself, keeping nosuid, nodev and noexec; the root
-    /// itself by changing its mount. Missing paths are skipped.
-    ReadonlyPaths {
-        /// The root of the resolution.
-        root: Slot,
-        /// Paths.
-        paths: Vec<CString>,
-    },
+    /// Makes each path, resolved below the root beside it, read-only by a recursive bind of itself, keeping nosuid, nodev and
+    /// noexec; the root itself by changing its mount. Missing paths are skipped.
+    ReadonlyPaths(Vec<(Slot, CString)>),
     /// Copies the content of one directory into another: modes, owners, times, symlinks, device nodes (`tmpcopyup`).
     CopyTree {
         /// Source directory.

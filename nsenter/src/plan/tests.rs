@@ -278,15 +278,11 @@ fn any_op() -> impl Strategy<Value = Op> {
                     name: text,
                 },
                 Code::Mask => Op::Mask {
-                    root: one,
-                    paths: list,
+                    paths: list.into_iter().map(|path| (one, path)).collect(),
                     null: two,
                     context: maybe_text,
                 },
-                Code::ReadonlyPaths => Op::ReadonlyPaths {
-                    root: one,
-                    paths: list,
-                },
+                Code::ReadonlyPaths => Op::ReadonlyPaths(vec![(one, text), (two, other)]),
                 Code::CopyTree => Op::CopyTree { from: one, to: two },
                 Code::SetXattr => Op::SetXattr {
                     fd: one,

@@ -42,7 +42,6 @@ pub(super) fn by(op: &Op) -> Touched {
         | Op::MakeNode { dir: fd, .. }
         | Op::Symlink { dir: fd, .. }
         | Op::Remove { dir: fd, .. }
-        | Op::ReadonlyPaths { root: fd, .. }
         | Op::Sysctl { procfs: fd, .. } => t.reads.push(*fd),
         Op::Join(namespaces) => t.reads.extend(namespaces.iter().map(|(fd, _)| *fd)),
         Op::MakePath {
@@ -71,7 +70,11 @@ pub(super) fn by(op: &Op) -> Touched {
             t.fills.push(*into);
         }
         Op::Attach { mount, target } => t.reads.extend([*mount, *target]),
-        Op::Mask { root, null, .. } => t.reads.extend([*root, *null]),
+        Op::Mask { paths, null, .. } => {
+            t.reads.push(*null);
+            t.reads.extend(paths.iter().map(|(root, _)| *root));
+        }
+        Op::ReadonlyPaths(paths) => t.reads.extend(paths.iter().map(|(root, _)| *root)),
         Op::CopyTree { from, to } => t.reads.extend([*from, *to]),
         Op::Pty {
             devpts,

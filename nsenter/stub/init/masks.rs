@@ -1,17 +1,19 @@
 //! Paths that are hidden or made read-only.
 
+use core::ffi::CStr;
+
 use super::Init;
 use super::mounts::{attach_readonly, make_readonly};
 use super::paths::find;
 use super::sys::{self, Errno, Fd, O_PATH, Result};
-use super::wire::Record;
+use super::wire::{Record, placed_path};
 
 /// `MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC`.
 const EMPTY_ATTRIBUTES: u64 = 0xf;
 
 impl Init {
     pub(super) fn mask(&mut self, r: &Record) -> Result<()> {
-        let (root, null) = (self.fd(r.a)?, self.fd(r.b)?);
+        let null = self.fd(r.a)?;
         let context = if r.c == 0 {
             None
         } else {
@@ -22,7 +24,10 @@ impl Init {
         }
         // Attached over the first directory; the others get clones, so that all share one file system.
         let mut empty: Option<Fd> = None;
-        for path in self.plan.strings(r.p).ok_or(Errno::EINVAL)? {
+        let mut rest = self.data(r.p)?;
+        while !rest.is_empty() {
+            let (root, path, after) = self.placed(rest)?;
+            rest = after;
             let target = match existing(root, path) {
                 Ok(Some(target)) => target,
                 Ok(None) => continue,
@@ -56,8 +61,10 @@ impl Init {
     }
 
     pub(super) fn readonly_paths(&mut self, r: &Record) -> Result<()> {
-        let root = self.fd(r.a)?;
-        for path in self.plan.strings(r.p).ok_or(Errno::EINVAL)? {
+        let mut rest = self.data(r.p)?;
+        while !rest.is_empty() {
+            let (root, path, after) = self.placed(rest)?;
+            rest = after;
             let target = match existing(root, path) {
                 Ok(Some(target)) => target,
                 Ok(None) => continue,
@@ -75,10 +82,16 @@ impl Init {
         }
         Ok(())
     }
+
+    /// The first of a list of paths with the descriptor it is resolved below, and what follows it.
+    fn placed<'a>(&self, list: &'a [u8]) -> Result<(i32, &'a CStr, &'a [u8])> {
+        let (root, path, rest) = placed_path(list).ok_or(Errno::EINVAL)?;
+        Ok((self.fd(root.into())?, path, rest))
+    }
 }
 
 /// The target; `None` if there is none.
-fn existing(root: i32, path: &core::ffi::CStr) -> Result<Option<Fd>> {
+fn existing(root: i32, path: &CStr) -> Result<Option<Fd>> {
     match find(root, path) {
         Ok(fd) => Ok(Some(fd)),
         Err(Errno::ENOENT) => Ok(None),
@@ -87,8 +100,8 @@ fn existing(root: i32, path: &core::ffi::CStr) -> Result<Option<Fd>> {
 }
 
 /// A read-only tmpfs without room for anything. Some kernels want an inode more than the root needs.
-fn empty_directory(context: Option<&core::ffi::CStr>) -> Result<Fd> {
-    let make = |inodes: &core::ffi::CStr| {
+fn empty_directory(context: Option<&CStr>) -> Result<Fd> {
+    let make = |inodes: &CStr| {
         let fs = sys::fsopen(c"tmpfs")?;
         sys::fsconfig(fs.raw(), c"source", Some(c"tmpfs"))?;
         sys::fsconfig(fs.raw(), c"nr_blocks", Some(c"1"))?;

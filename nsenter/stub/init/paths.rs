@@ -123,7 +123,12 @@ pub(super) fn make_plain(root: i32, path: &CStr) -> Result<Fd> {
         }
         result => result?,
     };
-    not_the_root(root, fd)
+    // Nothing was followed: see `find`.
+    if descends(path.to_bytes()) {
+        Ok(fd)
+    } else {
+        not_the_root(root, fd)
+    }
 }
 
 fn make_plain_parts(root: i32, path: &CStr) -> Result<()> {

@@ -150,13 +150,7 @@ fn attributes_are_set_after_attaching() {
         },
     );
     rootfs::pivot(&mut plan, root);
-    plan.push(
-        "readonly",
-        Op::ReadonlyPaths {
-            root,
-            paths: vec![c("/proc/sys")],
-        },
-    );
+    plan.push("readonly", Op::ReadonlyPaths(vec![(root, c("/proc/sys"))]));
     for slot in [root, tree, at] {
         plan.push("close", Op::Close(slot));
     }
@@ -309,13 +303,7 @@ fn a_procfs_made_by_an_image_is_not_used() {
         let root = rootfs::begin(&mut plan, directory.path());
         rootfs::bind(&mut plan, root, "/usr", "/usr", 0);
         rootfs::pivot(&mut plan, root);
-        plan.push(
-            "readonly",
-            Op::ReadonlyPaths {
-                root,
-                paths: vec![c(path)],
-            },
-        );
+        plan.push("readonly", Op::ReadonlyPaths(vec![(root, c(path))]));
         plan.push("close", Op::Close(root));
         shell(
             &mut plan,

@@ -28,20 +28,14 @@ fn paths_are_hidden_and_made_readonly() {
     bind(&mut plan, root, "/dev/null", "/dev/null", 0);
     pivot(&mut plan, root);
     let device = open_below(&mut plan, root, "dev/null");
-    let paths = [
-        "/dir",
-        "/secret",
-        "/missing/path",
-        "/other",
-        "/alias",
-        "/proc/kcore",
-    ]
-    .map(c)
-    .to_vec();
+    let other = open_below(&mut plan, root, "other");
+    let mut paths = ["/dir", "/secret", "/missing/path", "/alias", "/proc/kcore"]
+        .map(|path| (root, c(path)))
+        .to_vec();
+    paths.push((other, c("sub")));
     plan.push(
         "mask",
         Op::Mask {
-            root,
             paths,
             null: device,
             context: None,
@@ -49,16 +43,13 @@ fn paths_are_hidden_and_made_readonly() {
     );
     plan.push(
         "readonly",
-        Op::ReadonlyPaths {
-            root,
-            paths: vec![c("/writable"), c("/nothing")],
-        },
+        Op::ReadonlyPaths(vec![(root, c("/writable")), (root, c("/nothing"))]),
     );
-    for slot in [root, device, source] {
+    for slot in [root, other, device, source] {
         plan.push("close", Op::Close(slot));
     }
-    let script = "ls /dir /other /alias | grep -v :; cat /secret; head -c 1 /proc/kcore | wc -c; \
-                  stat -c %d /dir; stat -c %d /other; touch /dir/x; mkdir /writable/x; ls /writable; \
+    let script = "ls /dir /other/sub /alias | grep -v :; cat /secret; head -c 1 /proc/kcore | wc -c; \
+                  stat -c %d /dir; stat -c %d /other/sub; touch /dir/x; mkdir /writable/x; ls /writable; \
                   grep -c ' /dir ' /proc/self/mountinfo; grep ' /writable ' /proc/self/mountinfo | cut -d' ' -f6";
     shell(&mut plan, script);
     let outcome = run_with(plan, vec![(source, null.as_fd())], &mut ());
@@ -96,8 +87,7 @@ fn a_mask_wants_a_real_null_device() {
     plan.push(
         "mask",
         Op::Mask {
-            root,
-            paths: vec![c("/fake")],
+            paths: vec![(root, c("/fake"))],
             null,
             context: None,
         },
@@ -115,13 +105,7 @@ fn the_root_itself_can_be_made_readonly() {
     let mut plan = PlanBuilder::new();
     let root = usual(&mut plan, directory.path());
     pivot(&mut plan, root);
-    plan.push(
-        "readonly",
-        Op::ReadonlyPaths {
-            root,
-            paths: vec![c("/")],
-        },
-    );
+    plan.push("readonly", Op::ReadonlyPaths(vec![(root, c("/"))]));
     plan.push("close", Op::Close(root));
     shell(
         &mut plan,

@@ -22,7 +22,7 @@ use super::publish::Publish;
 use super::seccomp::Agent;
 use super::streams::{Receivers, Streams};
 use super::unwind::Unwind;
-use super::{Container, answers, cgroup, network, rdt, seccomp, wording};
+use super::{Container, System, answers, cgroup, network, rdt, seccomp, wording};
 use crate::child::Child;
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::ContainerId;
@@ -80,8 +80,8 @@ pub(crate) fn create(
     let resources = cgroup::resources(&config.cgroups.resources)?;
     let rdt = config.intel_rdt.as_ref().map(rdt::settings);
     let late_limits = needs_late_limits(&config);
-    let host = host_facts(&config)?;
     let system = runtime.system();
+    let host = host_facts(system, &config)?;
     let mut making = Making {
         id,
         system,
@@ -260,7 +260,7 @@ pub(crate) fn preview(
             container_id: id.as_str(),
             config,
             process,
-            host: &host_facts(config)?,
+            host: &host_facts(runtime.system(), config)?,
             cgroup: CgroupPlacement {
                 unified,
                 tasks,
@@ -312,8 +312,8 @@ pub(super) fn root_user(config: &Config) -> Result<(u32, u32)> {
     ))
 }
 
-fn host_facts(config: &Config) -> Result<HostFacts> {
-    let mut host = HostFacts::read()?;
+fn host_facts(system: &System, config: &Config) -> Result<HostFacts> {
+    let mut host = HostFacts::read_at(system.procfs()?.as_fd())?;
     if config.no_pivot_root {
         host.read_full_proc_mounts(config.rootfs.as_ref())?;
     }

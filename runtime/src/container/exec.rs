@@ -67,7 +67,7 @@ impl Container {
             let what = format!("can't open cgroup {path}");
             return Err(Error::system(what, Errno::NOENT));
         }
-        let mut host = HostFacts::read()?;
+        let mut host = HostFacts::read_at(self.system().procfs()?.as_fd())?;
         host.read_umask()?;
         let request = ProcessRequest {
             container_id: self.id.as_str(),

@@ -107,7 +107,7 @@ pub(super) fn file_system(
     }
     let target = target(steps, root, entry, Leaf::Directory)?;
     // A directory that exists gives its mode to a tmpfs over it, and one that was made for it does not: the stub knows.
-    let mode_of = (kind == "tmpfs").then_some(target);
+    let mode_of = (kind == "tmpfs" && !names_mode(&options)).then_some(target);
     let tree = new_mount(steps, entry, options, mode_of)?;
     if mount.is_copy_up() {
         if kind != "tmpfs" {
@@ -137,6 +137,13 @@ pub(super) fn file_system(
     }
     enter(steps, requested, root, entry, tree);
     Ok(())
+}
+
+/// Whether the mode is among the options.
+fn names_mode(options: &[FsOption]) -> bool {
+    options
+        .iter()
+        .any(|option| matches!(option, FsOption::String(name, _) if name.as_bytes() == b"mode"))
 }
 
 /// An empty read-only directory over the target, for what cannot be shown.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::ffi::CString;
 
-use nsenter::plan::{Dir, Expect, Op, Slot};
+use nsenter::plan::{Dir, Op, Slot};
 
 use super::requested::Requested;
 use super::rootfs::Rootfs;
@@ -13,15 +13,17 @@ use crate::Result;
 /// `readonlyPaths`, then `maskedPaths`: a path in both ends up hidden.
 pub(super) fn apply(steps: &mut Steps, requested: &Requested<'_>, root: &Rootfs) -> Result<()> {
     let config = requested.config;
-    for (root, paths) in by_mount("linux.readonlyPaths", &config.readonly_paths, root)? {
-        steps.push("make paths read-only", Op::ReadonlyPaths { root, paths });
+    let readonly = placed("linux.readonlyPaths", &config.readonly_paths, root)?;
+    if !readonly.is_empty() {
+        steps.push("make paths read-only", Op::ReadonlyPaths(readonly));
     }
-    let masked = by_mount("linux.maskedPaths", &config.mask_paths, root)?;
+    let masked = placed("linux.maskedPaths", &config.mask_paths, root)?;
     if masked.is_empty() {
         return Ok(());
     }
     let null = steps.slot();
     let place = root.mounts.place(root.slot, "/dev/null");
+    // A container that supplies its own /dev may have put anything there: the step looks at what it is.
     steps.push(
         "open /dev/null for masking",
         Op::Open {
@@ -33,52 +35,33 @@ pub(super) fn apply(steps: &mut Steps, requested: &Requested<'_>, root: &Rootfs)
             into: null,
         },
     );
-    // A container that supplies its own /dev may have put anything there.
-    steps.push(
-        "check that /dev/null is the null device",
-        Op::Verify {
-            fd: null,
-            expect: Expect {
-                file_type: Some(libc::S_IFCHR),
-                device: Some((1, 3)),
-                ..Expect::default()
-            },
-        },
-    );
     let label = requested.config.mount_label.as_str();
     let context = if label.is_empty() {
         None
     } else {
         Some(c_string("linux.mountLabel", label)?)
     };
-    for (root, paths) in masked {
-        let context = context.clone();
-        steps.push(
-            "mask paths",
-            Op::Mask {
-                root,
-                paths,
-                null,
-                context,
-            },
-        );
-    }
+    steps.push(
+        "mask paths",
+        Op::Mask {
+            paths: masked,
+            null,
+            context,
+        },
+    );
     steps.close(null);
     Ok(())
 }
 
-/// The paths with the mounts they are on.
-fn by_mount(field: &str, list: &[String], root: &Rootfs) -> Result<Vec<(Slot, Vec<CString>)>> {
-    let mut groups: Vec<(Slot, Vec<CString>)> = Vec::new();
-    for path in paths(list) {
-        let place = root.mounts.place(root.slot, &path);
-        let path = c_string(field, place.path)?;
-        match groups.iter_mut().find(|(slot, _)| *slot == place.root) {
-            Some((_, paths)) => paths.push(path),
-            None => groups.push((place.root, vec![path])),
-        }
-    }
-    Ok(groups)
+/// The paths, each with the mount it is on.
+fn placed(field: &str, list: &[String], root: &Rootfs) -> Result<Vec<(Slot, CString)>> {
+    paths(list)
+        .iter()
+        .map(|path| {
+            let place = root.mounts.place(root.slot, path);
+            Ok((place.root, c_string(field, place.path)?))
+        })
+        .collect()
 }
 
 /// The paths cleaned, each once, in their order.

@@ -39,7 +39,11 @@ pub(super) fn slots(op: &Op) -> (Vec<Slot>, Vec<Slot>) {
         Op::AskDescriptor { into, .. } | Op::Socket { into, .. } => (vec![], vec![*into]),
         Op::Attach { mount, target } => (vec![*mount, *target], vec![]),
         Op::CopyTree { from, to } => (vec![*from, *to], vec![]),
-        Op::Mask { root, null, .. } => (vec![*root, *null], vec![]),
+        Op::Mask { paths, null, .. } => {
+            let roots = paths.iter().map(|(root, _)| *root);
+            (roots.chain([*null]).collect(), vec![])
+        }
+        Op::ReadonlyPaths(paths) => (paths.iter().map(|(root, _)| *root).collect(), vec![]),
         Op::Pty {
             devpts,
             master,
@@ -55,7 +59,6 @@ pub(super) fn slots(op: &Op) -> (Vec<Slot>, Vec<Slot>) {
         | Op::MakeNode { dir: fd, .. }
         | Op::Symlink { dir: fd, .. }
         | Op::Remove { dir: fd, .. }
-        | Op::ReadonlyPaths { root: fd, .. }
         | Op::Sysctl { procfs: fd, .. }
         | Op::JoinProcess { pidfd: fd, .. }
         | Op::HolderPropagation { directory: fd, .. }

@@ -327,27 +327,16 @@ fn a_bind_takes_no_data_and_an_absolute_source() {
 }
 
 #[test]
-fn a_tmpfs_asks_its_mount_point_for_the_mode_first() {
-    let plan = built(&with_mounts(vec![mount(
-        "tmpfs",
-        "/t",
-        MountFlags::NONE,
-        "mode=0700",
-    )]));
-    let Some(Op::NewMount {
-        mode_of, options, ..
-    }) = ops(&plan)
-        .into_iter()
-        .find(|op| matches!(op, Op::NewMount { .. }))
-    else {
-        panic!()
-    };
-    assert!(mode_of.is_some());
-    // Given later, the explicit mode wins.
-    assert_eq!(
-        options,
-        &[FsOption::String(c"mode".to_owned(), c"0700".to_owned())]
-    );
+fn a_tmpfs_asks_its_mount_point_for_the_mode_unless_it_is_given() {
+    for (data, asks) in [("", true), ("size=1m", true), ("mode=0700", false)] {
+        let mounts = vec![mount("tmpfs", "/t", MountFlags::NONE, data)];
+        let plan = built(&with_mounts(mounts));
+        let mode_of = ops(&plan).into_iter().find_map(|op| match op {
+            Op::NewMount { mode_of, .. } => Some(mode_of.is_some()),
+            _ => None,
+        });
+        assert_eq!(mode_of, Some(asks), "{data:?}");
+    }
 }
 
 #[test]
