@@ -120,7 +120,7 @@ const SIGKILL: u32 = 9;
 /// the memory for that.
 pub(crate) fn run(plan_fd: u32, timed: bool) -> ! {
     let _ = sys::prctl(4, 0, 0);
-    sys::reset_signals();
+    process::reset_signals();
     sys::umask(0);
     match Init::new(plan_fd, timed) {
         Ok(mut init) => init.steps(),

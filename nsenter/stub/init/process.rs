@@ -3,8 +3,29 @@
 use core::ffi::CStr;
 
 use super::Init;
-use super::sys::{self, Errno, Result};
+use super::sys::{self, CWD, Errno, Result};
 use super::wire::{Record, u32_at};
+
+/// Gives every signal its default action and blocks none. A host may ignore `SIGPIPE` or `SIGHUP`, and that is inherited by
+/// programs; handlers are not. What is ignored stands in procfs; where that cannot be read, it may be all of them.
+pub(super) fn reset_signals() {
+    sys::reset_signals(ignored_signals().unwrap_or(u64::MAX));
+}
+
+fn ignored_signals() -> Option<u64> {
+    let file = sys::openat(CWD, c"/proc/self/status", 0, 0).ok()?;
+    let mut buffer = [0; 4096];
+    let count = sys::read(file.raw(), &mut buffer).ok()?;
+    ignored(buffer.get(..count)?)
+}
+
+/// The mask in a whole line `SigIgn:`.
+fn ignored(status: &[u8]) -> Option<u64> {
+    let text = core::str::from_utf8(status).ok()?;
+    let (_, after) = text.split_once("\nSigIgn:\t")?;
+    let (mask, _) = after.split_once('\n')?;
+    u64::from_str_radix(mask, 16).ok()
+}
 
 /// All CPUs: the kernel takes as many bits as it knows CPUs (`CONFIG_NR_CPUS` is at most 8192) and clamps them to the cpuset.
 pub(super) fn affinity(mask: Option<&[u8]>) -> Result<()> {
@@ -131,7 +152,22 @@ impl Init {
 
 #[cfg(test)]
 mod tests {
-    use super::described_permissions;
+    use super::{described_permissions, ignored};
+
+    #[test]
+    fn only_a_whole_mask_of_ignored_signals_counts() {
+        let status =
+            b"Name:\tx\nSigBlk:\t0000000000000001\nSigIgn:\t8000000000001000\nSigCgt:\t0\n";
+        assert_eq!(ignored(status), Some(1 << 63 | 1 << 12));
+        for cut in [
+            b"".as_slice(),
+            b"Name:\tx\nSigIgn:\t80000000",
+            b"Name:\tx\nSigIgn:\tnone\n",
+            b"SigIgn:\t1\n",
+        ] {
+            assert_eq!(ignored(cut), None, "{}", cut.escape_ascii());
+        }
+    }
 
     #[test]
     fn the_permissions_are_the_fourth_of_five_fields() {

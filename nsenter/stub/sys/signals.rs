@@ -10,8 +10,8 @@ struct SigAction {
     mask: u64,
 }
 
-/// Gives every signal its default action and blocks none. A host may ignore `SIGPIPE` or `SIGHUP`, and that is inherited by programs.
-pub(crate) fn reset_signals() {
+/// Gives these signals their default action, one bit each from signal 1 on, and blocks none.
+pub(crate) fn reset_signals(which: u64) {
     let default = SigAction {
         handler: 0,
         flags: 0,
@@ -20,7 +20,9 @@ pub(crate) fn reset_signals() {
     };
     let none: u64 = 0;
     // SIGKILL and SIGSTOP cannot be changed.
-    for signal in (1..=64).filter(|signal| !matches!(signal, 9 | 19)) {
+    for signal in
+        (1..=64).filter(|signal| which >> (signal - 1) & 1 == 1 && !matches!(signal, 9 | 19))
+    {
         // SAFETY: a struct sigaction of the kernel; 8 is the size of its mask.
         let _ = unsafe { call!(RT_SIGACTION, signal, &raw const default, 0, 8) };
     }
