@@ -7,7 +7,8 @@ use std::{
 };
 
 use crate::{
-    Applied, Error, ErrorKind, FreezerState, Hierarchy, HierarchyMount, Resources, Result, Stats,
+    Applied, Error, ErrorKind, FreezerState, Hierarchy, HierarchyMount, Mode, Resources, Result,
+    Stats,
     dir::Dir,
     events::{OomEvents, PressureEvents, PressureLevel, PressureTrigger},
     kept::Budget,
@@ -27,8 +28,12 @@ pub type Paths = BTreeMap<String, PathBuf>;
 
 /// A cgroup: one directory on cgroup v2, one per hierarchy on v1.
 ///
-/// Directories are opened when they are first needed and stay open as long as the value lives.
-/// Dropping it leaves the cgroup as it is.
+/// Directories are opened when they are first needed and stay open as long as the value lives. On
+/// cgroup v1, where statistics are many small files, so do up to 12 of these once they were read.
+/// Dropping the value leaves the cgroup as it is.
+///
+/// When a cgroup is removed, and one of the same name is made, values that have opened the old one
+/// are not for the new one.
 #[derive(Debug)]
 pub struct Cgroup {
     hierarchy: Hierarchy,
@@ -54,13 +59,17 @@ pub struct Frozen<'a> {
 
 impl Cgroup {
     fn new(hierarchy: &Hierarchy, driver: Driver, rootless: bool) -> Self {
-        Self {
+        let mut cgroup = Self {
             hierarchy: hierarchy.clone(),
             driver,
             rootless,
             #[cfg(feature = "systemd")]
             unit: None,
+        };
+        if hierarchy.mode() != Mode::V2 {
+            cgroup.keep_files(&Arc::new(Budget::new(v1::KEPT_FILES)));
         }
+        cgroup
     }
 
     /// Whether the cgroup only comes into being with the first process that is
@@ -137,10 +146,14 @@ impl Cgroup {
     #[must_use]
     pub fn exists(&self) -> bool {
         match &self.driver {
-            Driver::V2(group) => group.dir(&self.hierarchy).is_ok_and(is_linked),
+            Driver::V2(group) => group.dir(&self.hierarchy).is_ok_and(Dir::still_exists),
             Driver::V1(group) => {
                 group.exists(&self.hierarchy).unwrap_or_default()
-                    && self.process_dir().ok().flatten().is_some_and(is_linked)
+                    && self
+                        .process_dir()
+                        .ok()
+                        .flatten()
+                        .is_some_and(Dir::still_exists)
             }
         }
     }
@@ -303,15 +316,15 @@ impl Cgroup {
                 if kill::at_once(dir)? {
                     return Ok(());
                 }
-                if !is_linked(dir) {
-                    return Err(gone(dir.path()));
+                if !dir.still_exists() {
+                    return Err(Error::gone(dir.path()));
                 }
                 self.kill_one_by_one(dir)
             }
             Driver::V1(group) => {
                 let dir = match group.process_dir(&self.hierarchy)? {
-                    Some(dir) if is_linked(dir) => dir,
-                    _ => return Err(gone(self.path("devices").unwrap_or(Path::new("")))),
+                    Some(dir) if dir.still_exists() => dir,
+                    _ => return Err(Error::gone(self.path("devices").unwrap_or(Path::new("")))),
                 };
                 if let Some(unified) = group.unified_dir(&self.hierarchy)?
                     && kill::at_once(unified)?
@@ -507,18 +520,6 @@ impl Drop for Frozen<'_> {
     fn drop(&mut self) {
         self.cgroup.thaw_quietly();
     }
-}
-
-fn gone(path: &Path) -> Error {
-    Error::new(
-        ErrorKind::NotFound,
-        format_args!("cgroup {} does not exist", path.display()),
-    )
-}
-
-/// Whether an open directory has not been removed.
-fn is_linked(dir: &Dir) -> bool {
-    rustix::fs::fstat(dir).is_ok_and(|stat| stat.st_nlink > 0) && dir.exists("cgroup.procs")
 }
 
 #[cfg(test)]

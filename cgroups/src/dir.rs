@@ -9,7 +9,6 @@ use std::{
     fmt,
     os::fd::{AsFd, BorrowedFd, OwnedFd},
     path::{Component, Path, PathBuf},
-    sync::Arc,
 };
 
 use rustix::{
@@ -17,10 +16,7 @@ use rustix::{
     io::Errno,
 };
 
-use crate::{
-    Error, ErrorKind, Result,
-    kept::{Budget, Kept},
-};
+use crate::{Error, ErrorKind, Result};
 
 /// The largest file that is read: `memory.stat` with many nodes is some kilobytes, `cgroup.procs`
 /// eight bytes per process.
@@ -48,8 +44,6 @@ fn resolve(below: Below) -> ResolveFlags {
 pub(crate) struct Dir {
     fd: OwnedFd,
     path: PathBuf,
-    /// Files that are read again and again.
-    kept: Option<Kept>,
 }
 
 impl AsFd for Dir {
@@ -63,15 +57,6 @@ impl Dir {
         Self {
             fd,
             path: path.into(),
-            kept: None,
-        }
-    }
-
-    /// The same directory, whose files stay open between reads.
-    pub(crate) fn keeping(self, budget: Arc<Budget>) -> Self {
-        Self {
-            kept: Some(Kept::new(budget)),
-            ..self
         }
     }
 
@@ -79,7 +64,7 @@ impl Dir {
         &self.path
     }
 
-    fn error(&self, what: impl fmt::Display, name: &str, errno: Errno) -> Error {
+    pub(crate) fn error(&self, what: impl fmt::Display, name: &str, errno: Errno) -> Error {
         let path = self.path.join(name);
         Error::io(format_args!("{what} {}", path.display()), &path, errno)
     }
@@ -217,6 +202,12 @@ impl Dir {
         Ok(opened.ok())
     }
 
+    /// Whether the cgroup has not been removed: its open directory stays, without files, and its
+    /// link count does not tell.
+    pub(crate) fn still_exists(&self) -> bool {
+        self.exists("cgroup.procs")
+    }
+
     pub(crate) fn exists(&self, name: &str) -> bool {
         rustix::fs::statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW).is_ok()
     }
@@ -224,15 +215,8 @@ impl Dir {
     /// The content of a file.
     pub(crate) fn read(&self, name: &str) -> Result<String> {
         let failed = |errno| self.error("read", name, errno);
-        if let Some(read) = self.kept.as_ref().and_then(|kept| kept.read(name)) {
-            return read.map_err(failed);
-        }
         let fd = self.open(name, OFlags::RDONLY)?;
-        let text = read_from_start(&fd).map_err(failed)?;
-        if let Some(kept) = &self.kept {
-            kept.keep(name, fd);
-        }
-        Ok(text)
+        read_from_start(&fd).map_err(failed)
     }
 
     /// The content of a file, `None` if it (or the whole cgroup) is not there.

@@ -66,6 +66,13 @@ impl Error {
         }
     }
 
+    pub(crate) fn gone(cgroup: &Path) -> Self {
+        Self::new(
+            ErrorKind::NotFound,
+            format_args!("cgroup {} does not exist", cgroup.display()),
+        )
+    }
+
     /// A failed system call; "not there" is told apart from the rest.
     pub(crate) fn io(
         message: impl fmt::Display,

@@ -62,7 +62,14 @@ impl Fake {
     /// Writes a file, with the directories it is in.
     pub(crate) fn file(&self, path: impl AsRef<Path>, content: &str) {
         let path = self.root().join(path);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        let parent = path.parent().unwrap();
+        fs::create_dir_all(parent).unwrap();
+        // What every cgroup has.
+        fs::OpenOptions::new()
+            .append(true)
+            .create(true)
+            .open(parent.join("cgroup.procs"))
+            .unwrap();
         fs::write(path, content).unwrap();
     }
 

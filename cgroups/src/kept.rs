@@ -1,5 +1,5 @@
-//! Files that stay open between reads: opening a file of cgroupfs costs five times what reading it
-//! costs.
+//! What a handle knows of the files of a cgroup between two readings: opening a file of cgroupfs
+//! costs five times what reading it costs.
 
 use std::{
     collections::BTreeMap,
@@ -12,7 +12,9 @@ use std::{
 
 use rustix::io::Errno;
 
-/// How many more files may be kept, by all directories of a cgroup together.
+use crate::dir::read_from_start;
+
+/// How many more files may be kept open, in all hierarchies of a cgroup together.
 #[derive(Debug)]
 pub(crate) struct Budget(AtomicUsize);
 
@@ -34,11 +36,21 @@ impl Budget {
     }
 }
 
-/// The open files of one directory, by name.
+/// What is known of a file.
+#[derive(Debug)]
+pub(crate) enum Known {
+    /// It is not there.
+    Absent,
+    /// What was just read from it.
+    Content(Result<String, Errno>),
+}
+
+/// The files of one directory that are kept open, and those that are known not to be there (`None`),
+/// by name.
 #[derive(Debug)]
 pub(crate) struct Kept {
     budget: Arc<Budget>,
-    files: Mutex<BTreeMap<String, OwnedFd>>,
+    files: Mutex<BTreeMap<String, Option<OwnedFd>>>,
 }
 
 impl Kept {
@@ -49,26 +61,37 @@ impl Kept {
         }
     }
 
-    /// The content of a file that is kept; `None` if it is not.
+    /// `None` for a file of which nothing is known.
     ///
     /// A kept file ends with its controller or its cgroup, and a new one of the same name is
     /// another file: then it is forgotten, and has to be opened again.
-    pub(crate) fn read(&self, name: &str) -> Option<Result<String, Errno>> {
+    pub(crate) fn read(&self, name: &str) -> Option<Known> {
         let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
-        let read = crate::dir::read_from_start(files.get(name)?);
+        let Some(file) = files.get(name)? else {
+            return Some(Known::Absent);
+        };
+        let read = read_from_start(file);
         if read == Err(Errno::NODEV) {
             files.remove(name);
             self.budget.give_back();
             return None;
         }
-        Some(read)
+        Some(Known::Content(read))
     }
 
     /// Keeps a file, if there is room for one more.
     pub(crate) fn keep(&self, name: &str, file: OwnedFd) {
         let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
         if !files.contains_key(name) && self.budget.take() {
-            files.insert(name.to_owned(), file);
+            files.insert(name.to_owned(), Some(file));
+        }
+    }
+
+    /// From now on these files are not looked for.
+    pub(crate) fn remember_absences(&self, names: Vec<String>) {
+        let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
+        for name in names {
+            files.entry(name).or_insert(None);
         }
     }
 }

@@ -9,7 +9,8 @@ use rustix::{fs::OFlags, io::Errno};
 use crate::{
     Error, ErrorKind, Hierarchy, Result,
     dir::{Below, Dir, read_all},
-    kept::Budget,
+    kept::{Budget, Kept},
+    stats::Files,
 };
 
 /// The directory of a cgroup in one hierarchy: its place, and the directory itself, opened when it
@@ -21,8 +22,7 @@ pub(crate) struct Slot {
     path: PathBuf,
     below: Below,
     dir: OnceLock<Dir>,
-    /// Set if the directory's files are to stay open.
-    keep: Option<Arc<Budget>>,
+    kept: Kept,
 }
 
 impl Slot {
@@ -32,7 +32,7 @@ impl Slot {
             relative,
             below,
             dir: OnceLock::new(),
-            keep: None,
+            kept: Kept::new(Arc::new(Budget::new(0))),
         }
     }
 
@@ -65,7 +65,7 @@ impl Slot {
 
     /// From now on the directory's files stay open, as far as the budget goes.
     pub(crate) fn keep_files(&mut self, budget: &Arc<Budget>) {
-        self.keep = Some(Arc::clone(budget));
+        self.kept = Kept::new(Arc::clone(budget));
     }
 
     pub(crate) fn below(&self) -> Below {
@@ -79,10 +79,6 @@ impl Slot {
         }
         let dir = hierarchy.root().descend(&self.relative, self.below)?;
         hierarchy.check(&dir)?;
-        let dir = match &self.keep {
-            Some(budget) => dir.keeping(Arc::clone(budget)),
-            None => dir,
-        };
         Ok(self.dir.get_or_init(|| dir))
     }
 
@@ -93,6 +89,12 @@ impl Slot {
             Err(error) if error.is_not_found() => Ok(None),
             Err(error) => Err(error),
         }
+    }
+
+    /// The files of the open directory, to be read again and again; `None` if it does not exist.
+    pub(crate) fn files(&self, hierarchy: &Hierarchy) -> Result<Option<Files<'_>>> {
+        let dir = self.dir_if_present(hierarchy)?;
+        Ok(dir.map(|dir| Files::new(dir, &self.kept)))
     }
 
     /// Opens a file of the cgroup, in one step if its directory is not open.

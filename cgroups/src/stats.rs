@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 
 mod controllers;
+mod files;
 #[cfg(test)]
 mod tests;
 
 pub use controllers::Controllers;
+pub(crate) use files::Files;
 
 /// Everything the controllers count for a cgroup.
 ///

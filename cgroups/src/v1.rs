@@ -37,6 +37,10 @@ mod tests;
 /// The pseudo controller that stands for cgroup v2 on a hybrid machine.
 pub(crate) const UNIFIED: &str = "";
 
+/// How many files of statistics a cgroup keeps open. There are about 40, and up to ten directories
+/// are open anyway.
+pub(crate) const KEPT_FILES: usize = 12;
+
 /// A cgroup of cgroup v1.
 #[derive(Debug)]
 pub(crate) struct Group {
@@ -52,11 +56,14 @@ pub(crate) struct Member {
     pub(crate) slot: Slot,
 }
 
-#[cfg(feature = "systemd")]
 impl Member {
+    fn is_unified(&self) -> bool {
+        self.controllers.iter().any(|name| name == UNIFIED)
+    }
+
+    #[cfg(feature = "systemd")]
     fn is_systemds(&self) -> bool {
-        let mut names = self.controllers.iter();
-        names.any(|name| name == "name=systemd" || name == UNIFIED)
+        self.is_unified() || self.controllers.iter().any(|name| name == "name=systemd")
     }
 }
 
@@ -225,7 +232,7 @@ impl Group {
     ) -> Result<Vec<(String, OwnedFd)>> {
         let mut files = Vec::new();
         for member in &self.members {
-            if member.controllers.iter().any(|name| name == UNIFIED) {
+            if member.is_unified() {
                 continue;
             }
             match member.slot.open(hierarchy, "tasks", OFlags::WRONLY) {
@@ -326,15 +333,19 @@ impl Group {
             if controllers.peek().is_none() {
                 continue;
             }
-            let Some(dir) = member.slot.dir_if_present(hierarchy)? else {
+            let Some(mut files) = member.slot.files(hierarchy)? else {
                 continue;
             };
+            if !member.is_unified() {
+                files = files.complete();
+            }
             for controller in controllers {
-                match stats::read(dir, controller, wanted, &mut stats) {
+                match stats::read(&files, controller, wanted, &mut stats) {
                     Err(error) if rootless => log::debug!("{error}"),
                     done => done?,
                 }
             }
+            files.finish()?;
         }
         Ok(stats)
     }

@@ -171,7 +171,11 @@ impl Group {
             return Ok(Stats::default());
         }
         let is_root = self.slot.relative().as_os_str().is_empty();
-        stats::read(self.dir(hierarchy)?, wanted, is_root, rootless)
+        let files = self.slot.files(hierarchy)?;
+        let files = files.ok_or_else(|| Error::gone(self.slot.path()))?;
+        let stats = stats::read(&files, wanted, is_root, rootless)?;
+        files.finish()?;
+        Ok(stats)
     }
 
     pub(crate) fn freeze(

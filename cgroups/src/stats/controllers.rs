@@ -3,14 +3,14 @@ use std::ops::BitOr;
 /// Controllers to be read by [`Cgroup::stats_of`](crate::Cgroup::stats_of), under the names they
 /// have on cgroup v2: `Controllers::CPU | Controllers::MEMORY`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
-pub struct Controllers(u8);
+pub struct Controllers(u16);
 
 impl Controllers {
     /// [`Stats::cpu`](super::Stats::cpu): `cpu`, and `cpuacct` on cgroup v1.
     pub const CPU: Self = Self(1);
     /// [`Stats::cpuset`](super::Stats::cpuset): `cpuset` (cgroup v1 only).
     pub const CPUSET: Self = Self(1 << 1);
-    /// [`Stats::memory`](super::Stats::memory): `memory`.
+    /// [`Stats::memory`](super::Stats::memory) without `numa`: `memory`.
     pub const MEMORY: Self = Self(1 << 2);
     /// [`Stats::pids`](super::Stats::pids): `pids`.
     pub const PIDS: Self = Self(1 << 3);
@@ -22,8 +22,11 @@ impl Controllers {
     pub const RDMA: Self = Self(1 << 6);
     /// [`Stats::misc`](super::Stats::misc): `misc`.
     pub const MISC: Self = Self(1 << 7);
+    /// [`Memory::numa`](super::Memory::numa): a table of `memory`, for those who watch memory nodes
+    /// (cgroup v1 only).
+    pub const NUMA: Self = Self(1 << 8);
     /// All of them.
-    pub const ALL: Self = Self(u8::MAX);
+    pub const ALL: Self = Self(u16::MAX);
 
     /// Whether all of `other` are among these.
     #[must_use]

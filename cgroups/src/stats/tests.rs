@@ -80,7 +80,7 @@ fn controllers_are_a_set() {
 #[test]
 fn a_hybrid_machine_tells_the_pressure_as_well() {
     let fake = Fake::v1("3:cpu,cpuacct:/\n2:misc:/\n0::/\n");
-    fake.file("cpu,cpuacct/ctr/cpuacct.usage", "5\n");
+    fake.file("cpu,cpuacct/ctr/cpuacct.usage_percpu", "2 3\n");
     fake.file("misc/ctr/misc.current", "sev 3\n");
     fake.file("unified/ctr/cpu.pressure", PRESSURE);
     fake.file("unified/ctr/memory.pressure", PRESSURE);

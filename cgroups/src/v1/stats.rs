@@ -1,27 +1,28 @@
 //! Reading what the controllers of cgroup v1 count.
 
-use std::path::PathBuf;
-
 use super::UNIFIED;
 use crate::{
-    Result, Stats,
-    dir::Dir,
-    hugepages,
+    Result, Stats, hugepages,
     stats::{
-        Blkio, BlkioEntry, Controllers, Cpuset, Hugetlb, Memory, MemoryEntry, NumaCount, NumaPages,
-        NumaStats, Pids,
+        Blkio, BlkioEntry, Controllers, Cpuset, Files, Hugetlb, Memory, MemoryEntry, NumaCount,
+        NumaPages, NumaStats, Pids,
     },
     v2,
-    values::{key_values, list, read_unsigned_if_present, unparsable, unsigned},
+    values::{list, unsigned},
 };
 
 /// The unit of `cpuacct.stat` in nanoseconds: `USER_HZ` is 100 on every architecture we know.
 const TICK: u64 = 10_000_000;
 
+/// Any limit above this is none: the kernel says `LONG_MAX`, rounded down to whole pages, and no
+/// page is larger than 64 KiB.
+const NO_LIMIT: u64 = i64::MAX as u64 - (64 << 10);
+
 /// Whether a controller has numbers that are wanted.
 pub(crate) fn counts(controller: &str, wanted: Controllers) -> bool {
     wanted.contains(match controller {
         "cpuset" => Controllers::CPUSET,
+        "memory" if wanted.contains(Controllers::NUMA) => Controllers::NUMA,
         "memory" => Controllers::MEMORY,
         "cpu" | "cpuacct" => Controllers::CPU,
         "pids" => Controllers::PIDS,
@@ -37,86 +38,76 @@ pub(crate) fn counts(controller: &str, wanted: Controllers) -> bool {
 
 /// Adds the numbers of one controller. Files that are not there count nothing.
 pub(crate) fn read(
-    dir: &Dir,
+    files: &Files<'_>,
     controller: &str,
     wanted: Controllers,
     stats: &mut Stats,
 ) -> Result<()> {
     match controller {
-        "cpuset" => cpuset(dir, &mut stats.cpuset),
-        "memory" => memory(dir, &mut stats.memory),
-        "cpu" => cpu(dir, stats),
-        "cpuacct" => cpuacct(dir, stats),
-        "pids" => pids(dir, &mut stats.pids),
-        "blkio" => blkio(dir, &mut stats.blkio),
-        "hugetlb" => hugetlb(dir, stats),
-        "rdma" => v2::stats::rdma(dir, &mut stats.rdma),
-        "misc" => v2::stats::misc(dir, &mut stats.misc),
-        UNIFIED => v2::stats::pressure(dir, wanted, stats),
+        "cpuset" => cpuset(files, &mut stats.cpuset),
+        "memory" => {
+            if wanted.contains(Controllers::MEMORY) {
+                memory(files, &mut stats.memory)?;
+            }
+            if wanted.contains(Controllers::NUMA) {
+                numa(files, &mut stats.memory.numa)?;
+            }
+            Ok(())
+        }
+        "cpu" => cpu(files, stats),
+        "cpuacct" => cpuacct(files, stats),
+        "pids" => pids(files, &mut stats.pids),
+        "blkio" => blkio(files, &mut stats.blkio),
+        "hugetlb" => hugetlb(files, stats),
+        "rdma" => v2::stats::rdma(files, &mut stats.rdma),
+        "misc" => v2::stats::misc(files, &mut stats.misc),
+        UNIFIED => v2::stats::pressure(files, wanted, stats),
         _ => Ok(()),
     }
 }
 
-fn place(dir: &Dir, name: &str) -> PathBuf {
-    dir.path().join(name)
-}
-
-fn number(dir: &Dir, name: &str) -> Result<u64> {
-    Ok(read_unsigned_if_present(dir, name)?.unwrap_or_default())
-}
-
-fn cpu(dir: &Dir, stats: &mut Stats) -> Result<()> {
-    let Some(text) = dir.read_if_present("cpu.stat")? else {
-        return Ok(());
-    };
+fn cpu(files: &Files<'_>, stats: &mut Stats) -> Result<()> {
     let throttling = &mut stats.cpu.throttling;
-    for pair in key_values(&text, &place(dir, "cpu.stat")) {
-        let (key, value) = pair?;
-        match key {
-            "nr_periods" => throttling.periods = value,
-            "nr_throttled" => throttling.throttled_periods = value,
-            "throttled_time" => throttling.throttled_time = value,
-            "nr_bursts" => throttling.bursts = value,
-            "burst_time" => throttling.burst_time = value,
-            _ => {}
-        }
-    }
+    files.table("cpu.stat", |key, value| match key {
+        "nr_periods" => throttling.periods = value,
+        "nr_throttled" => throttling.throttled_periods = value,
+        "throttled_time" => throttling.throttled_time = value,
+        "nr_bursts" => throttling.bursts = value,
+        "burst_time" => throttling.burst_time = value,
+        _ => {}
+    })?;
     Ok(())
 }
 
-fn cpuacct(dir: &Dir, stats: &mut Stats) -> Result<()> {
+fn cpuacct(files: &Files<'_>, stats: &mut Stats) -> Result<()> {
     let usage = &mut stats.cpu.usage;
-    if let Some(text) = dir.read_if_present("cpuacct.stat")? {
-        for pair in key_values(&text, &place(dir, "cpuacct.stat")) {
-            match pair? {
-                ("user", ticks) => usage.user = ticks.saturating_mul(TICK),
-                ("system", ticks) => usage.kernel = ticks.saturating_mul(TICK),
-                _ => {}
-            }
-        }
-    }
-    usage.total = number(dir, "cpuacct.usage")?;
-    if let Some(text) = dir.read_if_present("cpuacct.usage_percpu")? {
+    files.table("cpuacct.stat", |key, ticks| match key {
+        "user" => usage.user = ticks.saturating_mul(TICK),
+        "system" => usage.kernel = ticks.saturating_mul(TICK),
+        _ => {}
+    })?;
+    const PERCPU: &str = "cpuacct.usage_percpu";
+    if let Some(text) = files.text(PERCPU)? {
         for field in text.split_whitespace() {
-            usage.percpu.push(unsigned(field).ok_or_else(|| {
-                unparsable(
-                    &place(dir, "cpuacct.usage_percpu"),
-                    &format!("{field:?} is not a number"),
-                )
-            })?);
+            let time = unsigned(field);
+            usage.percpu.push(
+                time.ok_or_else(|| files.malformed(PERCPU, &format!("{field:?} is not a number")))?,
+            );
         }
     }
+    // What `cpuacct.usage` says, too.
+    usage.total = usage
+        .percpu
+        .iter()
+        .fold(0, |sum, time| sum.saturating_add(*time));
+    const ALL: &str = "cpuacct.usage_all";
     // Linux 4.15.
-    let Some(text) = dir.read_if_present("cpuacct.usage_all")? else {
+    let Some(text) = files.text(ALL)? else {
         return Ok(());
     };
+    let wrong =
+        |line: &str| files.malformed(ALL, &format!("line {line:?} is not \"cpu user system\""));
     let mut lines = text.lines();
-    let wrong = |line: &str| {
-        unparsable(
-            &place(dir, "cpuacct.usage_all"),
-            &format!("line {line:?} is not \"cpu user system\""),
-        )
-    };
     let header = lines.next().unwrap_or_default();
     if !header.starts_with("cpu user system") {
         return Err(wrong(header));
@@ -132,17 +123,14 @@ fn cpuacct(dir: &Dir, stats: &mut Stats) -> Result<()> {
     Ok(())
 }
 
-fn cpuset(dir: &Dir, cpuset: &mut Cpuset) -> Result<()> {
+fn cpuset(files: &Files<'_>, cpuset: &mut Cpuset) -> Result<()> {
     for (name, slot) in [
         ("cpuset.cpus", &mut cpuset.cpus),
         ("cpuset.mems", &mut cpuset.mems),
     ] {
-        if let Some(text) = dir.read_if_present(name)? {
+        if let Some(text) = files.text(name)? {
             *slot = list(&text).ok_or_else(|| {
-                unparsable(
-                    &place(dir, name),
-                    &format!("{:?} is not a list", text.trim()),
-                )
+                files.malformed(name, &format!("{:?} is not a list", text.trim()))
             })?;
         }
     }
@@ -156,57 +144,70 @@ fn cpuset(dir: &Dir, cpuset: &mut Cpuset) -> Result<()> {
         ("cpuset.memory_pressure", &mut cpuset.memory_pressure),
         ("cpuset.sched_load_balance", &mut cpuset.sched_load_balance),
     ] {
-        *slot = number(dir, name)?;
+        *slot = files.number(name)?;
     }
     const LEVEL: &str = "cpuset.sched_relax_domain_level";
-    if let Some(text) = dir.read_if_present(LEVEL)? {
+    if let Some(text) = files.text(LEVEL)? {
         let text = text.trim();
         cpuset.sched_relax_domain_level = text
             .parse()
-            .map_err(|_| unparsable(&place(dir, LEVEL), &format!("{text:?} is not a number")))?;
+            .map_err(|_| files.malformed(LEVEL, &format!("{text:?} is not a number")))?;
     }
     Ok(())
 }
 
-fn memory(dir: &Dir, memory: &mut Memory) -> Result<()> {
-    let Some(text) = dir.read_if_present("memory.stat")? else {
+fn memory(files: &Files<'_>, memory: &mut Memory) -> Result<()> {
+    let raw = &mut memory.raw;
+    let counted = files.table("memory.stat", |key, value| {
+        raw.insert(key.to_owned(), value);
+    })?;
+    if !counted {
         return Ok(());
-    };
-    for pair in key_values(&text, &place(dir, "memory.stat")) {
-        let (key, value) = pair?;
-        memory.raw.insert(key.to_owned(), value);
     }
     memory.cache = memory.raw.get("cache").copied().unwrap_or_default();
-    for (name, slot) in [
-        ("memory", &mut memory.usage),
-        ("memory.memsw", &mut memory.swap),
-        ("memory.kmem", &mut memory.kernel),
-        ("memory.kmem.tcp", &mut memory.kernel_tcp),
+    // The least of the cgroup's own limit and those above it: where there is none, it has none.
+    let none = |least: &str| {
+        let least = memory.raw.get(least).copied();
+        least.filter(|limit| *limit > NO_LIMIT)
+    };
+    let (no_limit, no_swap_limit) = (
+        none("hierarchical_memory_limit"),
+        none("hierarchical_memsw_limit"),
+    );
+    for (name, known_limit, slot) in [
+        ("memory", no_limit, &mut memory.usage),
+        ("memory.memsw", no_swap_limit, &mut memory.swap),
+        ("memory.kmem", None, &mut memory.kernel),
+        ("memory.kmem.tcp", None, &mut memory.kernel_tcp),
     ] {
-        let Some(usage) = read_unsigned_if_present(dir, &format!("{name}.usage_in_bytes"))? else {
+        let Some(usage) = files.number_if_present(&format!("{name}.usage_in_bytes"))? else {
             continue;
         };
         *slot = MemoryEntry {
             usage,
-            max: number(dir, &format!("{name}.max_usage_in_bytes"))?,
-            failcnt: number(dir, &format!("{name}.failcnt"))?,
-            limit: number(dir, &format!("{name}.limit_in_bytes"))?,
+            max: files.number(&format!("{name}.max_usage_in_bytes"))?,
+            failcnt: files.number(&format!("{name}.failcnt"))?,
+            limit: match known_limit {
+                Some(limit) => limit,
+                None => files.number(&format!("{name}.limit_in_bytes"))?,
+            },
         };
     }
-    memory.use_hierarchy = number(dir, "memory.use_hierarchy")? == 1;
-    if let Some(text) = dir.read_if_present("memory.numa_stat")? {
-        memory.numa = numa(&text).ok_or_else(|| {
-            unparsable(
-                &place(dir, "memory.numa_stat"),
-                "a column is not KEY=NUMBER",
-            )
-        })?;
+    memory.use_hierarchy = files.number("memory.use_hierarchy")? == 1;
+    Ok(())
+}
+
+fn numa(files: &Files<'_>, numa: &mut NumaStats) -> Result<()> {
+    const FILE: &str = "memory.numa_stat";
+    if let Some(text) = files.text(FILE)? {
+        *numa = pages_by_node(&text)
+            .ok_or_else(|| files.malformed(FILE, "a column is not KEY=NUMBER"))?;
     }
     Ok(())
 }
 
 /// Lines `KIND=TOTAL N0=PAGES N1=PAGES …`; kinds we do not know are left out.
-pub(super) fn numa(text: &str) -> Option<NumaStats> {
+pub(super) fn pages_by_node(text: &str) -> Option<NumaStats> {
     let mut stats = NumaStats::default();
     for line in text.lines() {
         let mut columns = line.split_whitespace();
@@ -234,35 +235,30 @@ pub(super) fn numa(text: &str) -> Option<NumaStats> {
     Some(stats)
 }
 
-fn pids(dir: &Dir, pids: &mut Pids) -> Result<()> {
-    let limit = number(dir, "pids.max")?;
+fn pids(files: &Files<'_>, pids: &mut Pids) -> Result<()> {
+    let limit = files.number("pids.max")?;
     *pids = Pids {
-        current: number(dir, "pids.current")?,
+        current: files.number("pids.current")?,
         limit: if limit == u64::MAX { 0 } else { limit },
     };
     Ok(())
 }
 
-fn hugetlb(dir: &Dir, stats: &mut Stats) -> Result<()> {
+fn hugetlb(files: &Files<'_>, stats: &mut Stats) -> Result<()> {
     for size in hugepages::sizes() {
-        let reserved = format!("hugetlb.{size}.rsvd");
-        let prefix = if dir.exists(&format!("{reserved}.usage_in_bytes")) {
-            reserved
-        } else {
-            format!("hugetlb.{size}")
-        };
-        let Some(usage) = read_unsigned_if_present(dir, &format!("{prefix}.usage_in_bytes"))?
-        else {
-            continue;
-        };
-        stats.hugetlb.insert(
-            size.clone(),
-            Hugetlb {
+        // What is reserved, where it is counted (Linux 5.7): a reservation is what a fault fails on.
+        for prefix in [format!("hugetlb.{size}.rsvd"), format!("hugetlb.{size}")] {
+            let Some(usage) = files.number_if_present(&format!("{prefix}.usage_in_bytes"))? else {
+                continue;
+            };
+            let pages = Hugetlb {
                 usage,
-                max: number(dir, &format!("{prefix}.max_usage_in_bytes"))?,
-                failcnt: number(dir, &format!("{prefix}.failcnt"))?,
-            },
-        );
+                max: files.number(&format!("{prefix}.max_usage_in_bytes"))?,
+                failcnt: files.number(&format!("{prefix}.failcnt"))?,
+            };
+            stats.hugetlb.insert(size.clone(), pages);
+            break;
+        }
     }
     Ok(())
 }
@@ -320,19 +316,19 @@ const BLKIO_SETS: [&[(&str, Table)]; 5] = [
     ],
 ];
 
-fn blkio(dir: &Dir, blkio: &mut Blkio) -> Result<()> {
+fn blkio(files: &Files<'_>, blkio: &mut Blkio) -> Result<()> {
     for set in BLKIO_SETS {
-        let mut files = set.iter();
-        let Some((name, table)) = files.next() else {
+        let mut others = set.iter();
+        let Some((name, table)) = others.next() else {
             continue;
         };
-        let Some(text) = dir.read_if_present(name)? else {
+        let Some(text) = files.text(name)? else {
             continue;
         };
-        *table(blkio) = blkio_table(&text, dir, name)?;
-        for (name, table) in files {
-            if let Some(text) = dir.read_if_present(name)? {
-                *table(blkio) = blkio_table(&text, dir, name)?;
+        *table(blkio) = blkio_table(&text, files, name)?;
+        for (name, table) in others {
+            if let Some(text) = files.text(name)? {
+                *table(blkio) = blkio_table(&text, files, name)?;
             }
         }
         break;
@@ -341,7 +337,7 @@ fn blkio(dir: &Dir, blkio: &mut Blkio) -> Result<()> {
 }
 
 /// Lines `MAJOR:MINOR OP VALUE` or `MAJOR:MINOR VALUE`, and a sum `Total VALUE` over all devices.
-fn blkio_table(text: &str, dir: &Dir, name: &str) -> Result<Vec<BlkioEntry>> {
+fn blkio_table(text: &str, files: &Files<'_>, name: &str) -> Result<Vec<BlkioEntry>> {
     let mut table = Vec::new();
     for line in text.lines() {
         let fields: Vec<_> = line.split_whitespace().collect();
@@ -360,8 +356,8 @@ fn blkio_table(text: &str, dir: &Dir, name: &str) -> Result<Vec<BlkioEntry>> {
             })
         });
         table.push(entry.ok_or_else(|| {
-            unparsable(
-                &place(dir, name),
+            files.malformed(
+                name,
                 &format!("line {line:?} is not \"MAJOR:MINOR [OPERATION] VALUE\""),
             )
         })?);

@@ -402,7 +402,6 @@ fn statistics() {
             "nr_periods 4\nnr_throttled 2\nthrottled_time 77\n",
         ),
         ("cpu,cpuacct/ctr/cpuacct.stat", "user 3\nsystem 5\n"),
-        ("cpu,cpuacct/ctr/cpuacct.usage", "12345\n"),
         ("cpu,cpuacct/ctr/cpuacct.usage_percpu", "10 20 \n"),
         (
             "cpu,cpuacct/ctr/cpuacct.usage_all",
@@ -438,7 +437,7 @@ fn statistics() {
     }
     let stats = fake.cgroup("ctr").stats().unwrap();
     let usage = &stats.cpu.usage;
-    assert_eq!((usage.total, usage.user), (12_345, 30_000_000));
+    assert_eq!((usage.total, usage.user), (30, 30_000_000));
     assert_eq!(usage.kernel, 50_000_000);
     assert_eq!(usage.percpu, [10, 20]);
     assert_eq!(usage.percpu_user, [6, 12]);
@@ -489,7 +488,7 @@ fn the_richest_block_statistics_win() {
 #[test]
 fn malformed_statistics() {
     for (name, content) in [
-        ("cpu,cpuacct/ctr/cpuacct.usage", "x\n"),
+        ("cpu,cpuacct/ctr/cpuacct.usage_percpu", "x\n"),
         ("cpu,cpuacct/ctr/cpuacct.usage_all", "cpu usage\n"),
         (
             "cpu,cpuacct/ctr/cpuacct.usage_all",
@@ -507,8 +506,8 @@ fn malformed_statistics() {
         let error = fake.cgroup("ctr").stats().unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Parse, "{name}");
     }
-    assert_eq!(stats::numa("total=1 N0\n"), None);
-    assert_eq!(stats::numa("total=1 X0=1\n"), None);
+    assert_eq!(stats::pages_by_node("total=1 N0\n"), None);
+    assert_eq!(stats::pages_by_node("total=1 X0=1\n"), None);
 }
 
 #[test]

@@ -1,44 +1,45 @@
 //! Reading what the controllers of cgroup v2 count.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::collections::BTreeMap;
 
 use crate::{
-    Error, Result, Stats,
-    dir::Dir,
-    hugepages,
+    Error, Result, Stats, hugepages,
     stats::{
-        Blkio, BlkioEntry, Controllers, Hugetlb, Memory, MemoryEntry, Misc, Pids, Psi, PsiLine,
-        Rdma, RdmaEntry,
+        Blkio, BlkioEntry, Controllers, Files, Hugetlb, Memory, MemoryEntry, Misc, Pids, Psi,
+        PsiLine, Rdma, RdmaEntry,
     },
-    values::{key_values, read_unsigned, read_unsigned_if_present, unparsable, value_of},
 };
 
-/// Reads everything. A controller that is not there counts nothing; of other failures the first one
-/// is returned, unless the caller is rootless.
-pub(crate) fn read(dir: &Dir, wanted: Controllers, is_root: bool, rootless: bool) -> Result<Stats> {
+/// Reads everything. A controller that is not there counts nothing; of failures the first one is
+/// returned, unless the caller is rootless.
+pub(crate) fn read(
+    files: &Files<'_>,
+    wanted: Controllers,
+    is_root: bool,
+    rootless: bool,
+) -> Result<Stats> {
     let mut stats = Stats::default();
     let mut failed = None;
     let mut keep = |controller: Controllers, read: &mut dyn FnMut(&mut Stats) -> Result<()>| {
         if wanted.contains(controller)
             && let Err(error) = read(&mut stats)
-            && !error.is_not_found()
         {
             log::debug!("{error}");
             failed.get_or_insert(error);
         }
     };
-    keep(Controllers::PIDS, &mut |stats| pids(dir, stats));
+    keep(Controllers::PIDS, &mut |stats| pids(files, stats));
     keep(Controllers::MEMORY, &mut |stats| {
-        memory(dir, is_root, &mut stats.memory)
+        memory(files, is_root, &mut stats.memory)
     });
-    keep(Controllers::IO, &mut |stats| io(dir, &mut stats.blkio));
-    keep(Controllers::CPU, &mut |stats| cpu(dir, stats));
+    keep(Controllers::IO, &mut |stats| io(files, &mut stats.blkio));
+    keep(Controllers::CPU, &mut |stats| cpu(files, stats));
     for pressure in PRESSURES {
-        keep(pressure.0, &mut |stats| pressure_of(dir, pressure, stats));
+        keep(pressure.0, &mut |stats| pressure_of(files, pressure, stats));
     }
-    keep(Controllers::HUGETLB, &mut |stats| hugetlb(dir, stats));
-    keep(Controllers::RDMA, &mut |stats| rdma(dir, &mut stats.rdma));
-    keep(Controllers::MISC, &mut |stats| misc(dir, &mut stats.misc));
+    keep(Controllers::HUGETLB, &mut |stats| hugetlb(files, stats));
+    keep(Controllers::RDMA, &mut |stats| rdma(files, &mut stats.rdma));
+    keep(Controllers::MISC, &mut |stats| misc(files, &mut stats.misc));
     match failed {
         Some(error) if !rootless => Err(error),
         _ => Ok(stats),
@@ -60,35 +61,31 @@ const PRESSURES: [Pressure; 3] = [
     (Controllers::IO, "io.pressure", |stats| &mut stats.blkio.psi),
 ];
 
-fn pressure_of(dir: &Dir, (_, file, slot): Pressure, stats: &mut Stats) -> Result<()> {
-    *slot(stats) = psi(dir, file)?;
+fn pressure_of(files: &Files<'_>, (_, file, slot): Pressure, stats: &mut Stats) -> Result<()> {
+    *slot(stats) = psi(files, file)?;
     Ok(())
 }
 
 /// Pressure alone: all that the cgroup v2 side of a hybrid machine can add to the numbers of
 /// cgroup v1. It needs no controller.
-pub(crate) fn pressure(dir: &Dir, wanted: Controllers, stats: &mut Stats) -> Result<()> {
+pub(crate) fn pressure(files: &Files<'_>, wanted: Controllers, stats: &mut Stats) -> Result<()> {
     let mut wanted = PRESSURES
         .into_iter()
         .filter(|pressure| wanted.contains(pressure.0));
-    wanted.try_for_each(|pressure| pressure_of(dir, pressure, stats))
+    wanted.try_for_each(|pressure| pressure_of(files, pressure, stats))
 }
 
-fn place(dir: &Dir, name: &str) -> PathBuf {
-    dir.path().join(name)
-}
-
-fn pids(dir: &Dir, stats: &mut Stats) -> Result<()> {
-    let Some(current) = read_unsigned_if_present(dir, "pids.current")? else {
+fn pids(files: &Files<'_>, stats: &mut Stats) -> Result<()> {
+    let Some(current) = files.number_if_present("pids.current")? else {
         // Without the controller the processes can be counted; the limit is unknown.
-        let count = crate::tree::processes(dir)?.len();
+        let count = crate::tree::processes(files.dir())?.len();
         stats.pids = Pids {
             current: u64::try_from(count).unwrap_or(u64::MAX),
             limit: 0,
         };
         return Ok(());
     };
-    let limit = read_unsigned_if_present(dir, "pids.max")?.unwrap_or_default();
+    let limit = files.number("pids.max")?;
     stats.pids = Pids {
         current,
         limit: if limit == u64::MAX { 0 } else { limit },
@@ -96,41 +93,43 @@ fn pids(dir: &Dir, stats: &mut Stats) -> Result<()> {
     Ok(())
 }
 
-fn memory(dir: &Dir, is_root: bool, memory: &mut Memory) -> Result<()> {
-    let text = dir.read("memory.stat")?;
-    for pair in key_values(&text, &place(dir, "memory.stat")) {
-        let (key, value) = pair?;
-        memory.raw.insert(key.to_owned(), value);
+fn memory(files: &Files<'_>, is_root: bool, memory: &mut Memory) -> Result<()> {
+    let raw = &mut memory.raw;
+    let counted = files.table("memory.stat", |key, value| {
+        raw.insert(key.to_owned(), value);
+    })?;
+    if !counted {
+        return Ok(());
     }
     let raw = |key: &str| memory.raw.get(key).copied().unwrap_or_default();
     memory.cache = raw("file");
     memory.use_hierarchy = true;
-    let usage = match read_unsigned(dir, "memory.current") {
-        Err(error) if error.is_not_found() && is_root => {
-            let used = raw("anon") + raw("file");
-            memory.usage = MemoryEntry {
-                usage: used,
-                limit: u64::MAX,
-                ..MemoryEntry::default()
-            };
-            return root_swap(memory, used);
+    let Some(usage) = files.number_if_present("memory.current")? else {
+        if !is_root {
+            return Ok(());
         }
-        usage => usage?,
+        let used = raw("anon").saturating_add(raw("file"));
+        memory.usage = MemoryEntry {
+            usage: used,
+            limit: u64::MAX,
+            ..MemoryEntry::default()
+        };
+        return root_swap(memory, used);
     };
     memory.usage = MemoryEntry {
         usage,
-        limit: read_unsigned(dir, "memory.max")?,
-        max: read_unsigned_if_present(dir, "memory.peak")?.unwrap_or_default(),
+        limit: files.number("memory.max")?,
+        max: files.number("memory.peak")?,
         failcnt: 0,
     };
-    let Some(swap) = read_unsigned_if_present(dir, "memory.swap.current")? else {
+    let Some(swap) = files.number_if_present("memory.swap.current")? else {
         return Ok(());
     };
-    let limit = read_unsigned_if_present(dir, "memory.swap.max")?.unwrap_or_default();
+    let limit = files.number("memory.swap.max")?;
     memory.swap_only = MemoryEntry {
         usage: swap,
         limit,
-        max: read_unsigned_if_present(dir, "memory.swap.peak")?.unwrap_or_default(),
+        max: files.number("memory.swap.peak")?,
         failcnt: 0,
     };
     // cgroup v1 counts memory and swap together; so does this.
@@ -174,11 +173,9 @@ fn root_swap(memory: &mut Memory, used: u64) -> Result<()> {
     Ok(())
 }
 
-fn cpu(dir: &Dir, stats: &mut Stats) -> Result<()> {
-    let text = dir.read("cpu.stat")?;
+fn cpu(files: &Files<'_>, stats: &mut Stats) -> Result<()> {
     let (usage, throttling) = (&mut stats.cpu.usage, &mut stats.cpu.throttling);
-    for pair in key_values(&text, &place(dir, "cpu.stat")) {
-        let (key, value) = pair?;
+    files.table("cpu.stat", |key, value| {
         let nanoseconds = value.saturating_mul(1000);
         match key {
             "usage_usec" => usage.total = nanoseconds,
@@ -191,13 +188,15 @@ fn cpu(dir: &Dir, stats: &mut Stats) -> Result<()> {
             "burst_usec" => throttling.burst_time = nanoseconds,
             _ => {}
         }
-    }
+    })?;
     Ok(())
 }
 
 /// Lines `MAJOR:MINOR key=value …`. A device the kernel cannot name is skipped.
-fn io(dir: &Dir, blkio: &mut Blkio) -> Result<()> {
-    let text = dir.read("io.stat")?;
+fn io(files: &Files<'_>, blkio: &mut Blkio) -> Result<()> {
+    let Some(text) = files.text("io.stat")? else {
+        return Ok(());
+    };
     for line in text.lines() {
         let mut fields = line.split_whitespace();
         let Some((major, minor)) = fields
@@ -223,12 +222,9 @@ fn io(dir: &Dir, blkio: &mut Blkio) -> Result<()> {
             };
             // The iocost controller prints some of its figures as fractions.
             let whole = value.split_once('.').map_or(value, |(whole, _)| whole);
-            let value = whole.parse().map_err(|_| {
-                unparsable(
-                    &place(dir, "io.stat"),
-                    &format!("{value:?} is not a number"),
-                )
-            })?;
+            let value = whole
+                .parse()
+                .map_err(|_| files.malformed("io.stat", &format!("{value:?} is not a number")))?;
             table.push(BlkioEntry {
                 major,
                 minor,
@@ -241,12 +237,11 @@ fn io(dir: &Dir, blkio: &mut Blkio) -> Result<()> {
 }
 
 /// `None` when the kernel was built or booted without pressure stall information.
-fn psi(dir: &Dir, name: &str) -> Result<Option<Psi>> {
-    let text = match dir.read(name) {
-        Ok(text) => text,
-        Err(error) if error.is_not_found() || error.errno() == Some(libc::EOPNOTSUPP) => {
-            return Ok(None);
-        }
+fn psi(files: &Files<'_>, name: &str) -> Result<Option<Psi>> {
+    let text = match files.text(name) {
+        Ok(Some(text)) => text,
+        Ok(None) => return Ok(None),
+        Err(error) if error.errno() == Some(libc::EOPNOTSUPP) => return Ok(None),
         Err(error) => return Err(error),
     };
     let mut psi = Psi::default();
@@ -258,10 +253,7 @@ fn psi(dir: &Dir, name: &str) -> Result<Option<Psi>> {
             _ => continue,
         };
         *target = psi_line(fields).ok_or_else(|| {
-            unparsable(
-                &place(dir, name),
-                &format!("line {line:?} is not pressure information"),
-            )
+            files.malformed(name, &format!("line {line:?} is not pressure information"))
         })?;
     }
     Ok(Some(psi))
@@ -282,19 +274,20 @@ fn psi_line<'a>(fields: impl Iterator<Item = &'a str>) -> Option<PsiLine> {
     Some(line)
 }
 
-fn hugetlb(dir: &Dir, stats: &mut Stats) -> Result<()> {
+fn hugetlb(files: &Files<'_>, stats: &mut Stats) -> Result<()> {
     for size in hugepages::sizes() {
         // What is reserved, on kernels that count it: a reservation is what a fault fails on.
-        let mut usage = read_unsigned_if_present(dir, &format!("hugetlb.{size}.rsvd.current"))?;
+        let mut usage = files.number_if_present(&format!("hugetlb.{size}.rsvd.current"))?;
         if usage.is_none() {
-            usage = read_unsigned_if_present(dir, &format!("hugetlb.{size}.current"))?;
+            usage = files.number_if_present(&format!("hugetlb.{size}.current"))?;
         }
         let Some(usage) = usage else { continue };
-        let events = format!("hugetlb.{size}.events");
-        let failcnt = match dir.read_if_present(&events)? {
-            Some(text) => value_of(&text, "max", &place(dir, &events))?,
-            None => 0,
-        };
+        let mut failcnt = 0;
+        files.table(&format!("hugetlb.{size}.events"), |key, value| {
+            if key == "max" {
+                failcnt = value;
+            }
+        })?;
         stats.hugetlb.insert(
             size.clone(),
             Hugetlb {
@@ -307,12 +300,12 @@ fn hugetlb(dir: &Dir, stats: &mut Stats) -> Result<()> {
     Ok(())
 }
 
-pub(crate) fn rdma(dir: &Dir, rdma: &mut Rdma) -> Result<()> {
+pub(crate) fn rdma(files: &Files<'_>, rdma: &mut Rdma) -> Result<()> {
     for (file, table) in [
         ("rdma.current", &mut rdma.current),
         ("rdma.max", &mut rdma.limit),
     ] {
-        let Some(text) = dir.read_if_present(file)? else {
+        let Some(text) = files.text(file)? else {
             return Ok(());
         };
         for line in text.lines() {
@@ -325,7 +318,7 @@ pub(crate) fn rdma(dir: &Dir, rdma: &mut Rdma) -> Result<()> {
                 let value = match value {
                     "max" => u32::MAX,
                     _ => value.parse().map_err(|_| {
-                        unparsable(&place(dir, file), &format!("{value:?} is not a number"))
+                        files.malformed(file, &format!("{value:?} is not a number"))
                     })?,
                 };
                 match key {
@@ -339,19 +332,14 @@ pub(crate) fn rdma(dir: &Dir, rdma: &mut Rdma) -> Result<()> {
     Ok(())
 }
 
-pub(crate) fn misc(dir: &Dir, misc: &mut BTreeMap<String, Misc>) -> Result<()> {
-    for file in ["misc.current", "misc.events"] {
-        let Some(text) = dir.read_if_present(file)? else {
-            continue;
-        };
-        for pair in key_values(&text, &place(dir, file)) {
-            let (key, value) = pair?;
-            if file == "misc.current" {
-                misc.entry(key.to_owned()).or_default().usage = value;
-            } else if let Some(key) = key.strip_suffix(".max") {
-                misc.entry(key.to_owned()).or_default().events = value;
-            }
+pub(crate) fn misc(files: &Files<'_>, misc: &mut BTreeMap<String, Misc>) -> Result<()> {
+    files.table("misc.current", |key, value| {
+        misc.entry(key.to_owned()).or_default().usage = value;
+    })?;
+    files.table("misc.events", |key, value| {
+        if let Some(key) = key.strip_suffix(".max") {
+            misc.entry(key.to_owned()).or_default().events = value;
         }
-    }
+    })?;
     Ok(())
 }

@@ -1,14 +1,29 @@
 //! What the kernel counts for real processes.
 
-use std::{collections::BTreeMap, process::Stdio, time::Instant};
+use std::{fs, process::Stdio, time::Instant};
 
-use cofferdam_cgroups::{Cgroup, Resources};
+use cofferdam_cgroups::{Cgroup, CgroupSpec, ErrorKind, Hierarchy, Paths, Resources};
 
 use crate::{
-    fixture::{BUDGET, Sleeper, succeeds_inside},
+    fixture::{BUDGET, Sleeper, read, succeeds_inside},
     hierarchies::{v1, v2, v2_with},
-    scratch::{limited, scratch},
+    scratch::{limited, scratch, unique_path},
 };
+
+/// A process that has worked for a while and is now stopped.
+fn stopped_in(cgroup: &Cgroup) -> Sleeper {
+    let script = "read go; i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done; kill -STOP $$";
+    let mut worker = Sleeper::run(script, Stdio::piped());
+    cgroup.add(worker.pid()).unwrap();
+    drop(worker.0.stdin.take());
+    let deadline = Instant::now() + BUDGET;
+    let stat = format!("/proc/{}/stat", worker.pid());
+    while !fs::read_to_string(&stat).unwrap().contains(" T ") {
+        assert!(Instant::now() < deadline, "it does not stop");
+        std::thread::yield_now();
+    }
+    worker
+}
 
 #[test]
 fn of_a_process_on_v1() {
@@ -16,25 +31,53 @@ fn of_a_process_on_v1() {
         return;
     };
     let cgroup = scratch(&hierarchy, &Resources::default());
-    let sleeper = Sleeper::run(
-        "i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done; kill -STOP $$",
-        Stdio::null(),
-    );
-    cgroup.add(sleeper.pid()).unwrap();
-    let deadline = Instant::now() + BUDGET;
-    let stats = loop {
-        let stats = cgroup.stats().unwrap();
-        if stats.cpu.usage.total > 0 && stats.memory.usage.usage > 0 {
-            break stats;
-        }
-        assert!(Instant::now() < deadline, "{stats:?}");
-        std::thread::yield_now();
-    };
+    let _worker = stopped_in(&cgroup);
+    let stats = cgroup.stats().unwrap();
     assert_eq!(stats.pids.current, 1);
     assert_eq!(stats.pids.limit, 0);
     assert!(!stats.cpu.usage.percpu.is_empty() && !stats.cpuset.cpus.is_empty());
-    assert!(stats.memory.usage.limit > 1 << 40);
-    assert!(stats.memory.raw.contains_key("rss"));
+    assert!(stats.memory.usage.usage > 0 && stats.memory.raw.contains_key("rss"));
+    // What is not read for itself is what the kernel would say.
+    assert!(stats.cpu.usage.total > 0);
+    let file = |controller, file| read(&cgroup, controller, file).parse();
+    assert_eq!(Ok(stats.cpu.usage.total), file("cpuacct", "cpuacct.usage"));
+    assert_eq!(
+        Ok(stats.memory.usage.limit),
+        file("memory", "memory.limit_in_bytes")
+    );
+}
+
+#[test]
+fn limits_of_those_above_are_not_its_own_on_v1() {
+    const LIMIT: i64 = 64 << 20;
+    let Some(hierarchy) = v1(&["memory"]) else {
+        return;
+    };
+    let resources = Resources {
+        memory: Some(LIMIT),
+        ..Resources::default()
+    };
+    let parent = limited(&hierarchy, &resources);
+    let name = parent.path("memory").unwrap().file_name().unwrap();
+    let inside = |child: &str| {
+        let spec = CgroupSpec::at(format!("/{}/{child}", name.display()));
+        Cgroup::create(&hierarchy, &spec, &Resources::default()).unwrap()
+    };
+    let (child, other) = (inside("child"), inside("other"));
+    let limit = || child.stats().unwrap().memory.usage.limit;
+    let unlimited = limit();
+    assert_eq!(
+        unlimited.to_string(),
+        read(&child, "memory", "memory.limit_in_bytes")
+    );
+    assert!(unlimited > 1 << 40);
+    let half = Resources {
+        memory: Some(LIMIT / 2),
+        ..Resources::default()
+    };
+    assert!(child.set(&half).unwrap().warnings.is_empty());
+    assert_eq!(limit(), 32 << 20);
+    assert_eq!(other.stats().unwrap().memory.usage.limit, unlimited);
 }
 
 #[test]
@@ -48,11 +91,8 @@ fn of_a_process_on_v2() {
     let stats = cgroup.stats().unwrap();
     assert_eq!(stats.pids.current, 1);
     // The root of the hierarchy can be read as well.
-    let top = Cgroup::load(
-        &hierarchy,
-        &BTreeMap::from([(String::new(), hierarchy.path().to_owned())]),
-    )
-    .unwrap();
+    let top = Paths::from([(String::new(), hierarchy.path().to_owned())]);
+    let top = Cgroup::load(&hierarchy, &top).unwrap();
     assert!(top.stats().unwrap().cpu.usage.total > 0);
 }
 
@@ -72,4 +112,50 @@ fn what_was_used_at_most_on_v2() {
     assert_eq!(stats.memory.usage.limit, 8 << 20);
     assert!(stats.memory.usage.max > 4 << 20);
     assert!(stats.cpu.usage.total > 0);
+}
+
+/// Whoever has read the old cgroup is told, again and again, and never given zeros, or the numbers
+/// of the new one.
+fn a_new_cgroup_of_the_same_name(hierarchy: &Hierarchy) {
+    let spec = CgroupSpec::at(unique_path());
+    let create = || Cgroup::create(hierarchy, &spec, &Resources::default()).unwrap();
+    let old = create();
+    let samplers = [0, 3, 64].map(|files| old.sampler(files).unwrap());
+    old.stats().unwrap();
+    for sampler in &samplers {
+        sampler.stats().unwrap();
+    }
+    let told = || {
+        for _ in 0..2 {
+            assert_eq!(old.stats().unwrap_err().kind(), ErrorKind::NotFound);
+            for sampler in &samplers {
+                let error = sampler.stats().unwrap_err();
+                assert_eq!(error.kind(), ErrorKind::NotFound);
+                assert!(error.to_string().ends_with(" does not exist"), "{error}");
+            }
+        }
+    };
+    old.delete(BUDGET).unwrap();
+    told();
+    let new = create();
+    let sleeper = Sleeper::new();
+    new.add(sleeper.pid()).unwrap();
+    told();
+    assert_eq!(new.stats().unwrap().pids.current, 1);
+    drop(sleeper);
+    new.delete(BUDGET).unwrap();
+}
+
+#[test]
+fn a_new_cgroup_of_the_same_name_on_v1() {
+    if let Some(hierarchy) = v1(&["pids"]) {
+        a_new_cgroup_of_the_same_name(&hierarchy);
+    }
+}
+
+#[test]
+fn a_new_cgroup_of_the_same_name_on_v2() {
+    if let Some(hierarchy) = v2() {
+        a_new_cgroup_of_the_same_name(&hierarchy);
+    }
 }
