@@ -139,7 +139,12 @@ impl Unit {
 
     fn start_on(&self, bus: &mut Bus, pid: Option<u32>, resources: &Resources) -> Result<()> {
         let version = version(bus);
-        let properties = self.start_properties(pid, resources, version);
+        let mut properties = self.start_properties(pid, resources, version);
+        if self.mode != Mode::V2 {
+            // As long as no unit of a slice has rules, systemd does not use the controller there. When it begins to, it
+            // moves everybody below the slice up to it: that has to be before our process has a place of its own.
+            properties.extend(properties::devices(resources, &mut Applied::default())?);
+        }
         subscribe(bus)?;
         let aux: Vec<(&str, Vec<Property>)> = Vec::new();
         let arguments = (self.unit.as_str(), "replace", properties, aux);

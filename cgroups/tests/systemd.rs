@@ -79,9 +79,9 @@ fn life_of_a_scope() {
     assert_eq!(show(&unit, "ActiveState"), "active");
     assert_eq!(show(&unit, "Documentation"), "man:cofferdam");
     assert!(cgroup.set(&limits).unwrap().warnings.is_empty());
-    assert_eq!(show(&unit, "MemoryMax"), "67108864");
     assert_eq!(show(&unit, "TasksMax"), "50");
     if hierarchy.mode() == Mode::V2 {
+        assert_eq!(show(&unit, "MemoryMax"), "67108864");
         assert!(
             cgroup
                 .path("")
@@ -90,6 +90,17 @@ fn life_of_a_scope() {
         );
         assert_eq!(read(&cgroup, "", "memory.max"), "67108864");
         assert_eq!(read(&cgroup, "", "cpu.max"), "34000 100000");
+    } else {
+        assert_eq!(show(&unit, "MemoryLimit"), "67108864");
+        for (controller, file, limit) in [
+            ("memory", "memory.limit_in_bytes", "67108864"),
+            ("pids", "pids.max", "50"),
+            ("cpu", "cpu.cfs_quota_us", "34000"),
+        ] {
+            let path = cgroup.path(controller).unwrap();
+            assert!(path.ends_with(Path::new("system.slice").join(&unit)));
+            assert_eq!(read(&cgroup, controller, file), limit, "{file}");
+        }
     }
     assert!(can_read(&cgroup, "/dev/null") && !can_read(&cgroup, "/dev/zero"));
     let reload = Command::new("systemctl").arg("daemon-reload").status();

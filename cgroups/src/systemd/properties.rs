@@ -295,7 +295,7 @@ fn unified(properties: &mut Vec<Property>, resources: &Resources, version: u32) 
 
 /// The device rules, in the one order that survives a reload of systemd: empty the list, set the
 /// policy, fill the list.
-fn devices(resources: &Resources, applied: &mut Applied) -> Result<Vec<Property>> {
+pub(super) fn devices(resources: &Resources, applied: &mut Applied) -> Result<Vec<Property>> {
     if !resources.sets_devices() {
         return Ok(Vec::new());
     }

@@ -96,6 +96,25 @@ fn a_scope_starts_with_its_process() {
 }
 
 #[test]
+fn on_v1_a_scope_has_its_device_rules_from_the_start() {
+    let (mut bus, peer) = connected(|peer| {
+        let call = until(peer, "StartTransientUnit");
+        peer.reply(&call, &(job(7),));
+        end_job(peer, 7, "done");
+        call.body::<Started>().unwrap()
+    });
+    let unit = Unit::described(&spec(), Mode::V1).unwrap();
+    let resources = Resources {
+        devices: vec![devices::Rule::everything(false)],
+        ..Resources::default()
+    };
+    unit.start_on(&mut bus, Some(42), &resources).unwrap();
+    let (_, _, properties, _) = peer.join().unwrap();
+    let policy = properties.iter().find(|(name, _)| name == "DevicePolicy");
+    assert_eq!(policy.unwrap().1.to_string(), "\"strict\"");
+}
+
+#[test]
 fn a_leftover_unit_is_reset_once() {
     for second in [true, false] {
         let (mut bus, peer) = connected(move |peer| {

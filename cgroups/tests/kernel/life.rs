@@ -1,7 +1,11 @@
 //! From creation to removal.
 
 use std::{
-    collections::BTreeMap, fs, os::unix::process::ExitStatusExt as _, path::PathBuf, time::Duration,
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    os::unix::process::ExitStatusExt as _,
+    path::PathBuf,
+    time::Duration,
 };
 
 use cofferdam_cgroups::{Cgroup, CgroupSpec, ErrorKind, Hierarchy, Resources};
@@ -17,7 +21,8 @@ fn from_creation_to_removal(hierarchy: &Hierarchy) {
     let spec = CgroupSpec::at(unique_path().join("a/b"));
     let top = hierarchy.path().to_owned();
     let cgroup = Cgroup::create(hierarchy, &spec, &resources).unwrap();
-    let parents: Vec<_> = cgroup
+    // Controllers that are mounted together have one directory.
+    let parents: BTreeSet<_> = cgroup
         .paths()
         .values()
         .map(|path| path.ancestors().nth(2).unwrap().to_owned())
