@@ -2,18 +2,25 @@
 # Boots the disk of image.sh with a payload disk, shows what the guest says, and leaves its results in a folder.
 # The exit code is 3 if the guest's kernel panicked.
 #
-#   integration/vm/boot.sh FOLDER PAYLOAD RESULTS SECONDS [KERNEL PARAMETER]…
+#   integration/vm/boot.sh FOLDER PAYLOAD RESULTS SECONDS BOOT
 #
-# FOLDER is that of image.sh, PAYLOAD that of payload.sh. RESULTS gets what guest/suite describes, and `console`, all that
-# was seen on the serial line. Fails if the guest did not get to its end within SECONDS. Emulated in software, on any
-# machine: about ten times slower than the host. The disk is a snapshot, nothing is kept of what the guest does to it.
+# FOLDER is that of image.sh, PAYLOAD has the program `suite` that the guest runs, as that of payload.sh has. RESULTS gets
+# what guest/suite describes, and `console`, all that was seen on the serial line. BOOT is one of boots.list. Fails if the
+# guest did not get to its end within SECONDS. Emulated in software, on any machine: about ten times slower than the host.
+# The disk is a snapshot, nothing is kept of what the guest does to it.
 set -eu
 
+here=$(dirname "$(readlink -f "$0")")
 folder=$1
 payload=$2
 results=$3
 limit=$4
-shift 4
+boot=$5
+
+line=$(grep "^$boot " "$here/boots.list") || { echo "vm: there is no boot $boot" >&2; exit 1; }
+read -r _ kernel parameters <<TEXT
+$line
+TEXT
 
 rm -rf "$results"
 mkdir -p "$results"
@@ -26,7 +33,8 @@ mke2fs -q -t ext4 -d "$payload" "$carry"
 timeout "$limit" qemu-system-x86_64 \
     -accel tcg,thread=multi -cpu max,cx16=off -smp 2 -m 4096 \
     -nographic -no-reboot -nic none \
-    -kernel "$folder/vmlinuz" -initrd "$folder/initrd" -append "console=ttyS0 root=/dev/vda rw quiet panic=-1 $*" \
+    -kernel "$folder/vmlinuz.$kernel" -initrd "$folder/initrd.$kernel" \
+    -append "console=ttyS0 root=/dev/vda rw quiet panic=-1 cofferdam.boot=$boot $parameters" \
     -drive "file=$folder/disk.ext4,if=virtio,format=raw,snapshot=on" \
     -drive "file=$carry,if=virtio,format=raw,readonly=on" \
     -drive "file=$answer,if=virtio,format=raw" \

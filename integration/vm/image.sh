@@ -1,17 +1,19 @@
 #!/bin/sh
 # Builds the disk of the test bed from Debian packages: systemd, every cgroup v2 controller, AppArmor, SELinux with a
-# policy and labels, Debian's runtimes, and a user who may run containers without root.
+# policy and labels, Debian's runtimes, a user who may run containers without root, and an older kernel for cgroup v1.
 #
 #   integration/vm/image.sh FOLDER
 #
-# Leaves FOLDER/disk.ext4, FOLDER/vmlinuz and FOLDER/initrd, and FOLDER/recipe, which says what they were made from: while
-# it is the same, nothing is done. Needs root, debootstrap and e2fsprogs. Nothing is mounted: mke2fs fills the disk from a
-# folder, extended attributes included.
+# Leaves FOLDER/disk.ext4, of each of two kernels FOLDER/vmlinuz.KERNEL and FOLDER/initrd.KERNEL, and FOLDER/recipe, which
+# says what they were made from: while it is the same, nothing is done. Needs root, debootstrap and e2fsprogs. Nothing stays
+# mounted: mke2fs fills the disk from a folder, extended attributes included.
 set -eu
 
 here=$(dirname "$(readlink -f "$0")")
 folder=$1
 release=trixie
+# Its kernel is the last of Debian's with all of cgroup v1: later ones have no memory and no cpuset there.
+older=bookworm
 packages=$(sed 's/#.*//' "$here/packages" | tr -s ' \n' ',,' | sed 's/^,//; s/,$//')
 
 recipe=$(cat "$here/image.sh" "$here/packages" "$here"/guest/*.service | sha256sum | cut -d ' ' -f 1)
@@ -26,6 +28,17 @@ debootstrap --variant=minbase --cache-dir="$folder/packages" --include="$package
     tail -n 20 "$folder/image.log" >&2
     tail -n 20 "$root/debootstrap/debootstrap.log" >&2 || true
     echo "vm: debootstrap failed, see $folder/image.log" >&2
+    exit 1
+}
+
+echo "deb http://deb.debian.org/debian $older main" >"$root/etc/apt/sources.list.d/older.list"
+# shellcheck disable=SC2016
+unshare --mount --pid --fork --mount-proc="$root/proc" env DEBIAN_FRONTEND=noninteractive chroot "$root" sh -ec '
+    apt-get -q update
+    apt-get -q install --yes --allow-downgrades --no-install-recommends "linux-image-cloud-amd64/$0"
+' "$older" >>"$folder/image.log" 2>&1 || {
+    tail -n 20 "$folder/image.log" >&2
+    echo "vm: installing the older kernel failed, see $folder/image.log" >&2
     exit 1
 }
 
@@ -64,8 +77,14 @@ chroot "$root" setfiles -F -q -e /proc -e /sys -e /dev /etc/selinux/default/cont
     exit 1
 }
 
-mv "$root"/boot/vmlinuz-* "$folder/vmlinuz"
-mv "$root"/boot/initrd.img-* "$folder/initrd"
+for file in vmlinuz initrd.img; do
+    find "$root/boot" -name "$file-*" | sort -V | {
+        read -r first
+        read -r second
+        mv "$first" "$folder/${file%.img}.older"
+        mv "$second" "$folder/${file%.img}.current"
+    }
+done
 rm -rf "$root"/var/cache/apt "$root"/var/lib/apt/lists
 truncate -s 3G "$folder/disk.ext4"
 mke2fs -q -t ext4 -d "$root" "$folder/disk.ext4"

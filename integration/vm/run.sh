@@ -32,20 +32,15 @@ list=$here/guest/programs.list
 programs=$(sed '/^#/d' "$list" | grep -F -- "$selection" || sed '/^#/d' "$list")
 status=0
 passed=0 failed=0 skipped=0
-for boot in apparmor selinux; do
-    printf '%s\n' "$programs" | grep -qw "$boot" || continue
-    case $boot in
-        selinux) parameters='security=selinux selinux=1 enforcing=1' ;;
-        *) parameters= ;;
-    esac
+for boot in $(sed '/^#/d; s/ .*//' "$here/boots.list"); do
+    printf '%s\n' "$programs" | awk '{ print $2 }' | grep -qw "$boot" || continue
     results=$folder/$boot
     # Now and then QEMU 7.2 executes code of the kernel that another processor has just changed; the kernel then panics.
     # That says nothing about what is tested, once.
     for attempt in first second; do
         ended=0
-        # shellcheck disable=SC2086
-        "$here/boot.sh" "$folder" "$folder/payload" "$results" 2400 $parameters || ended=$?
-        lap "the $attempt boot with $boot"
+        "$here/boot.sh" "$folder" "$folder/payload" "$results" 2400 "$boot" || ended=$?
+        lap "the $attempt boot of $boot"
         [ $ended = 3 ] || break
     done
     [ $ended = 0 ] || { status=1; failed=$((failed + 1)); }
@@ -59,7 +54,7 @@ for boot in apparmor selinux; do
         cat "$results/failures"
     fi
     if [ -s "$results/skips" ]; then
-        echo "vm: skipped with $boot:"
+        echo "vm: skipped in $boot:"
         sed 's/^/  /' "$results/skips"
     fi
 done

@@ -1,11 +1,12 @@
 //! Containers whose cgroup is a unit of systemd.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use cofferdam_integration::limited::Output;
-use cofferdam_integration::{Case, eventually, limited, need};
+use cofferdam_integration::unit::property;
+use cofferdam_integration::{Case, cgroup, eventually, limited, need};
 use serde_json::json;
 
 /// A slice of the tests' own.
@@ -23,19 +24,40 @@ fn unit(case: &Case) -> String {
     format!("cofferdam-{}.scope", case.id)
 }
 
-/// Where systemd puts a unit of [`SLICE`].
-fn directory(case: &Case) -> PathBuf {
-    Path::new("/sys/fs/cgroup/cofferdam.slice")
-        .join(SLICE)
-        .join(unit(case))
+/// The cgroup where systemd puts a unit of [`SLICE`].
+fn cgroup_of(case: &Case) -> String {
+    format!("/cofferdam.slice/{SLICE}/{}", unit(case))
 }
 
+/// What a file of the unit's cgroup holds: of a controller on v1, of the only hierarchy on v2.
 #[track_caller]
-fn read(case: &Case, file: &str) -> String {
-    let file = directory(case).join(file);
-    let text = std::fs::read_to_string(&file);
-    let text = text.unwrap_or_else(|error| panic!("{}: {error}", file.display()));
-    text.trim_end().to_owned()
+fn read(case: &Case, controller: &str, file: &str) -> String {
+    cgroup::read(controller, &cgroup_of(case), file)
+}
+
+/// The limits in force, by the same names on both versions: bytes of memory, processes, microseconds of CPU time and
+/// their period.
+#[track_caller]
+fn limits(case: &Case) -> [String; 3] {
+    if cgroup::is_unified() {
+        return ["memory.max", "pids.max", "cpu.max"].map(|file| read(case, "", file));
+    }
+    [
+        read(case, "memory", "memory.limit_in_bytes"),
+        read(case, "pids", "pids.max"),
+        ["cpu.cfs_quota_us", "cpu.cfs_period_us"]
+            .map(|file| read(case, "cpu", file))
+            .join(" "),
+    ]
+}
+
+/// The property of a unit that holds its limit of memory.
+fn memory_property() -> &'static str {
+    if cgroup::is_unified() {
+        "MemoryMax"
+    } else {
+        "MemoryLimit"
+    }
 }
 
 fn run(case: &Case) -> Output {
@@ -49,19 +71,10 @@ fn start(case: &Case) {
         .ok();
 }
 
-/// A property of a unit, as `systemctl show` prints it.
-fn property(unit: &str, name: &str) -> String {
-    let output = Command::new("systemctl")
-        .args(["show", "--value", "--property", name, unit])
-        .output()
-        .expect("run systemctl");
-    String::from_utf8_lossy(&output.stdout).trim().to_owned()
-}
-
 #[track_caller]
 fn no_unit(case: &Case) {
     assert_eq!(property(&unit(case), "LoadState"), "not-found");
-    assert!(!directory(case).exists());
+    assert_eq!(cgroup::directories(&cgroup_of(case)), [] as [PathBuf; 0]);
 }
 
 /// Deletes the container; no unit may be left.
@@ -82,7 +95,7 @@ fn a_container_is_a_scope_in_its_slice() {
     for (name, value) in [
         ("ActiveState", "active".to_owned()),
         ("Slice", SLICE.to_owned()),
-        ("ControlGroup", format!("/cofferdam.slice/{SLICE}/{unit}")),
+        ("ControlGroup", cgroup_of(&case)),
         ("Description", format!("libcontainer container {}", case.id)),
         ("Delegate", "yes".to_owned()),
         ("DefaultDependencies", "no".to_owned()),
@@ -121,40 +134,47 @@ fn a_path_without_three_parts_is_refused() {
 
 #[test]
 fn limits_are_in_force_before_the_program_runs() {
-    need!(Root, Busybox, Cofferdam, Systemd, Unified);
+    need!(Root, Busybox, Cofferdam, Systemd, Controllers);
     let mut case = case();
     case.bundle.config["linux"]["resources"] = json!({
         "memory": { "limit": 64 << 20 },
         "pids": { "limit": 20 },
         "cpu": { "quota": 33_333, "period": 100_000, "shares": 512 },
-        "unified": { "memory.high": "50000000" },
     });
     case.bundle.mount(json!({
         "destination": "/sys/fs/cgroup", "type": "cgroup", "source": "cgroup", "options": ["ro"],
     }));
     case.bundle.namespace(json!({ "type": "cgroup" }));
-    case.bundle.script(
-        "cd /sys/fs/cgroup; echo $(cat memory.max pids.max cpu.max memory.high) $(cat /proc/self/cgroup)",
-    );
-    let output = run(&case).ok();
+    let files = if cgroup::is_unified() {
+        case.bundle.config["linux"]["resources"]["unified"] = json!({ "memory.high": "50000000" });
+        "memory.max pids.max cpu.max cpu.weight memory.high"
+    } else {
+        "memory/memory.limit_in_bytes pids/pids.max cpu/cpu.cfs_quota_us cpu/cpu.cfs_period_us cpu/cpu.shares"
+    };
+    case.bundle.script(&format!(
+        "cd /sys/fs/cgroup; echo $(cat {files}); grep -v ':/$' /proc/self/cgroup"
+    ));
+    let output = run(&case);
     // systemd rounds quotas up to a hundredth of a CPU.
-    assert_eq!(
-        output.stdout.trim_end(),
-        "67108864 20 34000 100000 49999872 0::/"
-    );
+    let expected = if cgroup::is_unified() {
+        "67108864 20 34000 100000 59 49999872\n"
+    } else {
+        "67108864 20 34000 100000 512\n"
+    };
+    assert_eq!(output.stdout, expected, "{output}");
     no_unit(&case);
     case.finish();
 }
 
 #[test]
 fn systemd_knows_the_limits_and_follows_updates() {
-    need!(Root, Busybox, Cofferdam, Systemd, Unified);
+    need!(Root, Busybox, Cofferdam, Systemd, Controllers);
     let mut case = case();
     case.bundle.config["linux"]["resources"]["memory"] = json!({ "limit": 64 << 20 });
     case.bundle.config["linux"]["resources"]["pids"] = json!({ "limit": 20 });
     start(&case);
     let unit = unit(&case);
-    assert_eq!(property(&unit, "MemoryMax"), (64 << 20).to_string());
+    assert_eq!(property(&unit, memory_property()), (64 << 20).to_string());
     assert_eq!(property(&unit, "TasksMax"), "20");
     let update = |arguments: &[&str]| {
         let line = [&["update"], arguments, &[&case.id]].concat();
@@ -168,18 +188,16 @@ fn systemd_knows_the_limits_and_follows_updates() {
         "--cpu-quota",
         "33333",
     ]);
-    assert_eq!(property(&unit, "MemoryMax"), (96 << 20).to_string());
-    assert_eq!(read(&case, "memory.max"), (96 << 20).to_string());
+    assert_eq!(property(&unit, memory_property()), (96 << 20).to_string());
     assert_eq!(property(&unit, "TasksMax"), "30");
-    assert_eq!(read(&case, "pids.max"), "30");
     assert_eq!(property(&unit, "CPUQuotaPerSecUSec"), "340ms");
-    assert_eq!(read(&case, "cpu.max"), "34000 100000");
+    let updated = [(96 << 20).to_string(), "30".into(), "34000 100000".into()];
+    assert_eq!(limits(&case), updated);
     // What systemd writes by itself are the same limits.
     let reloaded = Command::new("systemctl").arg("daemon-reload").status();
     assert!(reloaded.expect("run systemctl").success());
     assert_eq!(property(&unit, "NeedDaemonReload"), "no");
-    assert_eq!(read(&case, "pids.max"), "30");
-    assert_eq!(read(&case, "cpu.max"), "34000 100000");
+    assert_eq!(limits(&case), updated);
     let _ = update(&["--cpu-quota=-1"]);
     assert_eq!(property(&unit, "CPUQuotaPerSecUSec"), "infinity");
     delete(case);
@@ -205,18 +223,42 @@ fn annotations_become_properties_of_the_unit() {
 }
 
 #[test]
-fn processes_join_the_scope() {
+fn processes_join_the_scope_in_every_hierarchy() {
+    need!(Root, Busybox, Cofferdam, Systemd, Controllers);
+    let mut case = case();
+    // The host's view of the cgroups.
+    case.bundle.without_namespace("cgroup");
+    start(&case);
+    let first = std::fs::read_to_string(format!("/proc/{}/cgroup", case.pid())).unwrap();
+    let joined = case.exec(&["/bin/cat", "/proc/self/cgroup"]).ok();
+    assert_eq!(joined.stdout, first);
+    let unit = format!(":{}", cgroup_of(&case));
+    let hierarchies = first.lines().filter(|line| line.ends_with(&unit)).count();
+    assert_eq!(
+        hierarchies,
+        cgroup::directories(&cgroup_of(&case)).len(),
+        "{first}"
+    );
+    assert!(cgroup::is_unified() || hierarchies > 5, "{first}");
+    delete(case);
+}
+
+#[test]
+fn processes_join_a_cgroup_below_the_scope() {
     need!(Root, Busybox, Cofferdam, Systemd, Unified);
     let mut case = case();
     // The host's view of the cgroup.
     case.bundle.without_namespace("cgroup");
     start(&case);
     let joined = case.exec(&["/bin/cat", "/proc/self/cgroup"]).ok();
-    let own = format!("0::/cofferdam.slice/{SLICE}/{}", unit(&case));
+    let own = format!("0::{}", cgroup_of(&case));
     assert_eq!(joined.stdout.trim_end(), own);
     let listed = case.call(&["ps", "--format", "json", &case.id]).ok().json();
     assert_eq!(listed, json!([case.pid()]));
-    std::fs::create_dir(directory(&case).join("sub")).unwrap();
+    let [directory] = &cgroup::directories(&cgroup_of(&case))[..] else {
+        panic!("one hierarchy");
+    };
+    std::fs::create_dir(directory.join("sub")).unwrap();
     let below = case.exec_before(&["--cgroup", "/sub", "/bin/cat", "/proc/self/cgroup"]);
     assert_eq!(below.ok().stdout.trim_end(), format!("{own}/sub"));
     delete(case);
@@ -224,14 +266,14 @@ fn processes_join_the_scope() {
 
 #[test]
 fn a_paused_scope_stays_paused_through_an_update() {
-    need!(Root, Busybox, Cofferdam, Systemd, Unified);
+    need!(Root, Busybox, Cofferdam, Systemd, Controllers);
     let case = case();
     start(&case);
     let _ = case.call(&["pause", &case.id]).ok();
     assert_eq!(case.status(), "paused");
     let _ = case.call(&["update", "--pids-limit", "7", &case.id]).ok();
     assert_eq!(case.status(), "paused");
-    assert_eq!(read(&case, "pids.max"), "7");
+    assert_eq!(read(&case, "pids", "pids.max"), "7");
     let _ = case.call(&["resume", &case.id]).ok();
     assert_eq!(case.status(), "running");
     let statistics = case.call(&["events", "--stats", &case.id]).ok().json();
@@ -241,13 +283,13 @@ fn a_paused_scope_stays_paused_through_an_update() {
 
 #[test]
 fn a_limit_of_one_process_leaves_room_for_the_preparations() {
-    need!(Root, Busybox, Cofferdam, Systemd, Unified);
+    need!(Root, Busybox, Cofferdam, Systemd, Controllers);
     let mut case = case();
     case.bundle.config["linux"]["resources"]["pids"] = json!({ "limit": 1 });
     case.bundle.user_namespace(100_000, 65_536);
     start(&case);
-    assert_eq!(read(&case, "pids.max"), "1");
-    assert_eq!(read(&case, "pids.current"), "1");
+    assert_eq!(read(&case, "pids", "pids.max"), "1");
+    assert_eq!(read(&case, "pids", "pids.current"), "1");
     delete(case);
 }
 
