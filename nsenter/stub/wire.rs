@@ -450,8 +450,9 @@ pub(crate) fn placed_path(list: &[u8]) -> Option<(u16, &CStr, &[u8])> {
 }
 
 fn put(bytes: &mut [u8], offset: usize, value: &[u8]) {
-    for (to, from) in bytes.iter_mut().skip(offset).zip(value) {
-        *to = *from;
+    let room = bytes.get_mut(offset..);
+    if let Some(to) = room.and_then(|room| room.get_mut(..value.len())) {
+        to.copy_from_slice(value);
     }
 }
 

@@ -1,4 +1,4 @@
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use super::encode::{self, Area};
 use super::op::{Label, Op, Slot};
@@ -17,7 +17,7 @@ pub struct PlanBuilder {
     pub(super) inputs: Vec<Input>,
     pub(super) steps: Vec<Step>,
     labels: usize,
-    bound: HashMap<u32, usize>,
+    bound: BTreeMap<u32, usize>,
     pub(super) clone_flags: u32,
     pub(super) passed: u32,
     mistake: Option<Error>,

@@ -1,6 +1,6 @@
 //! What the order of the steps must obey, checked on the finished list.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use super::op::{Op, Slot};
 use super::{Input, Step, touched};
@@ -253,7 +253,7 @@ struct Fill {
 
 /// Every slot is filled before it is read, none is filled twice, and none but the fifo is open while the stub waits.
 fn slots(inputs: &[Input], steps: &[Step]) -> Result<()> {
-    let mut now: Option<HashMap<Slot, Fill>> = Some(
+    let mut now: Option<BTreeMap<Slot, Fill>> = Some(
         inputs
             .iter()
             .map(|input| {
@@ -268,7 +268,7 @@ fn slots(inputs: &[Input], steps: &[Step]) -> Result<()> {
             .collect(),
     );
     // What reaches a step by jumps from further up.
-    let mut later: HashMap<usize, HashMap<Slot, Fill>> = HashMap::new();
+    let mut later: BTreeMap<usize, BTreeMap<Slot, Fill>> = BTreeMap::new();
     for (index, step) in steps.iter().enumerate() {
         if let Some(jumped) = later.remove(&index) {
             now = Some(match now.take() {
@@ -330,7 +330,11 @@ fn slots(inputs: &[Input], steps: &[Step]) -> Result<()> {
     Ok(())
 }
 
-fn jump(later: &mut HashMap<usize, HashMap<Slot, Fill>>, target: u32, state: &HashMap<Slot, Fill>) {
+fn jump(
+    later: &mut BTreeMap<usize, BTreeMap<Slot, Fill>>,
+    target: u32,
+    state: &BTreeMap<Slot, Fill>,
+) {
     let Ok(target) = usize::try_from(target) else {
         return;
     };
@@ -341,7 +345,7 @@ fn jump(later: &mut HashMap<usize, HashMap<Slot, Fill>>, target: u32, state: &Ha
     later.insert(target, merged);
 }
 
-fn merged(mut one: HashMap<Slot, Fill>, other: &HashMap<Slot, Fill>) -> HashMap<Slot, Fill> {
+fn merged(mut one: BTreeMap<Slot, Fill>, other: &BTreeMap<Slot, Fill>) -> BTreeMap<Slot, Fill> {
     for (slot, fill) in other {
         let entry = one.entry(*slot).or_insert(*fill);
         entry.possible |= fill.possible;

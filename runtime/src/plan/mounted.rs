@@ -3,14 +3,12 @@
 //! Names of the root file system may be exchanged by somebody else while the steps run: another container on the same
 //! directory, say. What lies on a mount that was just made is therefore reached from that mount, and not by its path.
 
-use std::path::Path;
-
 use configs::config::Mount;
 use nsenter::plan::Slot;
 
 use super::mounts::{Entry, inside};
 use super::requested::Requested;
-use super::steps::{Steps, clean};
+use super::steps::{Steps, clean, seen_from};
 
 /// One mount.
 #[derive(Debug)]
@@ -49,7 +47,7 @@ impl MountTable {
     ) {
         // What was below, or at the same place, is covered.
         self.mounts
-            .retain(|covered| !Path::new(&covered.point).starts_with(entry.point));
+            .retain(|covered| seen_from(entry.point, &covered.point).is_none());
         let trusted = has_no_foreign_links(entry);
         let keep = wanted || trusted && is_needed(requested, entry);
         if keep {
@@ -93,7 +91,7 @@ impl MountTable {
 
     fn nearest(&self, root: Slot, path: &str, allowed: impl Fn(&Mounted) -> bool) -> Place {
         let below =
-            |mounted: &&Mounted| Path::new(path).starts_with(&mounted.point) && allowed(mounted);
+            |mounted: &&Mounted| seen_from(&mounted.point, path).is_some() && allowed(mounted);
         // Of mounts at one point only the last is in the list, so the longest one is the one that the path is on.
         let nearest = self
             .mounts
@@ -101,10 +99,9 @@ impl MountTable {
             .filter(below)
             .max_by_key(|mounted| mounted.point.len());
         let on_handle = nearest.and_then(|mounted| {
-            let rest = Path::new(path).strip_prefix(&mounted.point).ok()?;
             Some(Place {
                 root: mounted.slot?,
-                path: clean(&rest.to_string_lossy()),
+                path: seen_from(&mounted.point, path)?.to_owned(),
             })
         });
         on_handle.unwrap_or_else(|| Place {
@@ -143,12 +140,11 @@ fn has_no_foreign_links(entry: &Entry<'_>) -> bool {
 /// Whether a later step looks something up on or below the mount.
 fn is_needed(requested: &Requested<'_>, entry: &Entry<'_>) -> bool {
     let config = requested.config;
-    let point = Path::new(entry.point);
-    let covers = |path: &str| Path::new(&clean(path)).starts_with(point);
+    let covers = |path: &str| seen_from(entry.point, &clean(path)).is_some();
     let later = config.mounts.iter().skip(entry.index as usize + 1);
     let below = |mount: &Mount| {
         let destination = inside(&config.rootfs, &mount.destination);
-        destination != entry.point && Path::new(&destination).starts_with(point)
+        destination != entry.point && seen_from(entry.point, &destination).is_some()
     };
     config
         .mask_paths

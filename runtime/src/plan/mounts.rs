@@ -1,15 +1,13 @@
 //! The mounts of the configuration, in its order. Each is made detached, gets its attributes, and is then attached to a
 //! target that was resolved once, inside the root.
 
-use std::path::Path;
-
 use configs::config::{Mount, MountFlags};
 use nsenter::plan::{Dir, Expect, Leaf, Op, Slot};
 
 use super::mount_options::Change;
 use super::requested::Requested;
 use super::rootfs::Rootfs;
-use super::steps::{Steps, c_string, clean};
+use super::steps::{Steps, c_string, clean, seen_from};
 use super::{CgroupView, binds, cgroup_mounts, file_systems, sysctl};
 use crate::{Error, ErrorKind, Result};
 
@@ -150,9 +148,9 @@ fn one(
 /// means the place there, not one of that name further down: bundles are written like that.
 pub(super) fn inside(rootfs: &str, destination: &str) -> String {
     let (rootfs, point) = (clean(rootfs), clean(destination));
-    match Path::new(&point).strip_prefix(&rootfs) {
-        Ok(below) => clean(&below.to_string_lossy()),
-        Err(_) => point,
+    match seen_from(&rootfs, &point) {
+        Some(below) => below.to_owned(),
+        None => point,
     }
 }
 

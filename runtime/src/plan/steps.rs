@@ -142,17 +142,29 @@ pub(super) fn c_path(field: &str, path: &Path) -> Result<CString> {
 /// The path without `.`, `..` and doubled slashes, as the kernel would see it below a root without symbolic links:
 /// absolute, never above the root.
 pub(super) fn clean(path: &str) -> String {
-    let mut parts: Vec<&str> = Vec::new();
+    let mut cleaned = String::with_capacity(path.len() + 1);
     for part in path.split('/') {
         match part {
             "" | "." => {}
-            ".." => {
-                parts.pop();
+            ".." => cleaned.truncate(cleaned.rfind('/').unwrap_or(0)),
+            part => {
+                cleaned.push('/');
+                cleaned.push_str(part);
             }
-            part => parts.push(part),
         }
     }
-    format!("/{}", parts.join("/"))
+    if cleaned.is_empty() {
+        cleaned.push('/');
+    }
+    cleaned
+}
+
+/// What a clean path is called from another one that it lies on or below: `/b` is `/a/b` from `/a`, and `/` is `/a` itself.
+pub(super) fn seen_from<'a>(point: &str, path: &'a str) -> Option<&'a str> {
+    match path.strip_prefix(point.trim_end_matches('/'))? {
+        "" => Some("/"),
+        rest => rest.starts_with('/').then_some(rest),
+    }
 }
 
 #[cfg(test)]
@@ -172,6 +184,20 @@ mod tests {
             ("proc/./self//attr", "/proc/self/attr"),
         ] {
             assert_eq!(clean(path), cleaned, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_path_is_seen_from_above_and_not_from_a_longer_name() {
+        for (point, path, seen) in [
+            ("/a", "/a/b/c", Some("/b/c")),
+            ("/a/b", "/a/b", Some("/")),
+            ("/", "/a", Some("/a")),
+            ("/", "/", Some("/")),
+            ("/proc", "/processes", None),
+            ("/a/b", "/a", None),
+        ] {
+            assert_eq!(seen_from(point, path), seen, "{path} from {point}");
         }
     }
 
