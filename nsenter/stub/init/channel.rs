@@ -19,7 +19,7 @@ impl Init {
         .encode(extra))
     }
 
-    /// Sends without descriptors, with nothing but `write(2)`, which a filter that lets a program do anything permits.
+    /// Sends without descriptors, with nothing but `write(2)`: a filter may be on that permits no `sendmsg(2)`.
     pub(super) fn tell(&self, message: Message, value: u32, body: &[u8]) -> Result<()> {
         let mut packet = Text::<512>::new();
         packet.push(&self.head(message, value, body.len())?)?;
@@ -86,7 +86,7 @@ impl Init {
         self.ask(Message::Console, sys::terminal_number(master)?, &[master])
     }
 
-    /// Hands a child's pidfd to the parent.
+    /// Hands a child's pidfd to the parent, with `sendmsg(2)`: whoever makes a plan loads no filter before that forbids it.
     pub(super) fn announce(&self, pidfd: i32) -> Result<()> {
         self.tell_with(Message::SecondStage, 0, &[], &[pidfd])
     }

@@ -98,7 +98,9 @@ impl Init {
             }
             Forked::Child => {
                 // The death signal is not inherited. Should the parent be gone already, its end of the channel is closed.
-                self.arm()?;
+                if self.death_signal != 0 {
+                    self.arm()?;
+                }
                 self.answer(&mut [0; PACKET]).map(drop)
             }
         }

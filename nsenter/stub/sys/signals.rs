@@ -51,10 +51,12 @@ pub(crate) fn exit_on_signals() {
     }
 }
 
-/// Ends the process.
+/// Ends the process: its only thread, if a filter forbids to end all of them.
 pub(crate) fn exit(code: i32) -> ! {
     loop {
         // SAFETY: no pointer; it does not return.
         let _ = unsafe { call!(EXIT_GROUP, code) };
+        // SAFETY: as above.
+        let _ = unsafe { call!(EXIT, code) };
     }
 }

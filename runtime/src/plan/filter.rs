@@ -23,9 +23,19 @@ pub(super) fn load(steps: &mut Steps, requested: &Requested<'_>) {
 
 const CLONE_PARENT: u64 = 0x8000;
 const CLONE_PIDFD: u64 = 0x1000;
+const PR_SET_NAME: u64 = 15;
 
-/// Whether a process with this filter on can still start the second stage, and that one its session.
-pub(super) fn lets_second_stage_start(filter: &Filter, with_terminal: bool) -> bool {
+/// Whether a process with this filter on can still give birth to the second stage, and that one do what is left of its
+/// plan.
+///
+/// Asked are the calls that both stages make between an early filter and a late one, and that a program without stages
+/// could do without. What is not asked comes after a late filter as well (`write` for the last words, `close`, `execve`),
+/// has another way in the stub, or belongs to the change of identity: a filter that forbids that one lets no runtime in.
+pub(super) fn lets_second_stage_start(
+    filter: &Filter,
+    with_terminal: bool,
+    schedules: bool,
+) -> bool {
     let Some(native) = Architecture::native() else {
         return false;
     };
@@ -47,8 +57,16 @@ pub(super) fn lets_second_stage_start(filter: &Filter, with_terminal: bool) -> b
         }
         _ => false,
     };
-    let controls = !with_terminal || allowed(libc::SYS_ioctl, [3, libc::TIOCSCTTY, 0, 0, 0, 0]);
-    clones && controls && allowed(libc::SYS_setsid, [0; 6])
+    // The first stage hands the pidfd of its child to the parent, and ends.
+    let leaves = allowed(libc::SYS_sendmsg, [3, 0, 0, 0, 0, 0])
+        && (allowed(libc::SYS_exit_group, [0; 6]) || allowed(libc::SYS_exit, [0; 6]));
+    // The second waits for the parent's word, names itself, and takes what it would not have inherited.
+    let goes_on = allowed(libc::SYS_read, [3, 0, 16, 0, 0, 0])
+        && allowed(libc::SYS_prctl, [PR_SET_NAME, 0, 0, 0, 0, 0])
+        && allowed(libc::SYS_setsid, [0; 6])
+        && (!with_terminal || allowed(libc::SYS_ioctl, [3, libc::TIOCSCTTY, 0, 0, 0, 0]))
+        && (!schedules || allowed(libc::SYS_sched_setattr, [0; 6]));
+    clones && leaves && goes_on
 }
 
 /// What a filter says to a system call.

@@ -43,18 +43,19 @@ pub(super) fn finish(
         steps.push("ready", Op::AskReady);
     }
     labels::write_selinux(steps, requested, pending.selinux)?;
+    let schedules = attributes::schedules_itself(requested, birth);
     // Without no_new_privs a capability is needed to load the filter, so it is on before the capabilities go. A filter
     // that would not let the second stage start, or would be on before that is ready, is left to the second stage, which
     // then is born with this one capability.
     let postponed = !restricted
         && birth == Birth::Late
         && requested.filter.is_some_and(|filter| {
-            ready_late || !filter::lets_second_stage_start(filter, pending.terminal.is_some())
+            ready_late
+                || !filter::lets_second_stage_start(filter, pending.terminal.is_some(), schedules)
         });
     if !restricted && !postponed {
         filter::load(steps, requested);
     }
-    let schedules = attributes::schedules_itself(requested, birth);
     let mut kept = 0;
     if postponed {
         kept |= identity::SYS_ADMIN;

@@ -246,6 +246,41 @@ fn filters_are_on_and_the_capability_to_load_them_is_gone() {
 }
 
 #[test]
+fn a_filter_may_forbid_any_call_that_only_the_birth_of_an_added_process_takes() {
+    need_root!();
+    let mut bundle = Bundle::standard("exec sleep 100");
+    let mut first = bundle
+        .create()
+        .unwrap_or_else(|error| panic!("{}", told(&error)));
+    first.start();
+    // With no_new_privs the filter is loaded after all of this, and capabilities would take prctl(2) in any case.
+    bundle.case.config.no_new_privileges = false;
+    bundle.case.config.capabilities = None;
+    bundle.case.process = Process::new(["/bin/echo", "here"]);
+    for calls in [
+        &[libc::SYS_clone, libc::SYS_clone3][..],
+        &[libc::SYS_sendmsg, libc::SYS_sendto, libc::SYS_sendmmsg],
+        &[libc::SYS_read, libc::SYS_recvmsg, libc::SYS_recvfrom],
+        &[libc::SYS_prctl],
+        &[libc::SYS_setsid],
+        &[libc::SYS_exit_group],
+        &[libc::SYS_kill, libc::SYS_ppoll, libc::SYS_fcntl],
+        &[libc::SYS_close_range, libc::SYS_close],
+    ] {
+        for errno in [libc::EPERM, libc::ENOSYS, libc::EACCES] {
+            let refused: Vec<_> = calls.iter().map(|call| (*call, errno)).collect();
+            bundle.case.filter = Some(refusing(&refused));
+            let added = bundle
+                .spawn(bundle.case.exec().unwrap(), Some(&first.init))
+                .unwrap_or_else(|error| panic!("{calls:?}: {}", told(&error)));
+            assert_eq!(added.output(), "here\n", "{calls:?}");
+        }
+    }
+    rustix::process::pidfd_send_signal(first.init.pidfd(), rustix::process::Signal::KILL).unwrap();
+    first.output();
+}
+
+#[test]
 fn a_policy_that_is_lost_at_birth_reaches_the_added_program() {
     need_root!();
     let mut bundle = Bundle::standard("exec sleep 100");

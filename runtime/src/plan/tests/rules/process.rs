@@ -90,9 +90,24 @@ fn an_exec_is_filtered_before_its_birth_unless_the_filter_forbids_the_birth() {
     // The older call will do, where the newer one is said not to exist.
     case.filter = Some(refusing(&[(libc::SYS_clone3, libc::ENOSYS)]));
     assert_eq!(order(&case), (true, vec![wanted]));
-    for call in [libc::SYS_clone3, libc::SYS_setsid] {
-        case.filter = Some(refusing(&[(call, libc::EACCES)]));
-        assert_eq!(order(&case), (false, vec![wanted | admin, wanted]));
+    // Either call ends a process of one thread.
+    case.filter = Some(refusing(&[(libc::SYS_exit_group, libc::EPERM)]));
+    assert_eq!(order(&case), (true, vec![wanted]));
+    for calls in [
+        &[libc::SYS_clone3][..],
+        &[libc::SYS_sendmsg],
+        &[libc::SYS_exit, libc::SYS_exit_group],
+        &[libc::SYS_read],
+        &[libc::SYS_prctl],
+        &[libc::SYS_setsid],
+    ] {
+        let refused: Vec<_> = calls.iter().map(|call| (*call, libc::EACCES)).collect();
+        case.filter = Some(refusing(&refused));
+        assert_eq!(
+            order(&case),
+            (false, vec![wanted | admin, wanted]),
+            "{calls:?}"
+        );
     }
     case.filter = Some(refusing(&[(libc::SYS_ioctl, libc::EPERM)]));
     assert_eq!(order(&case), (true, vec![wanted]));
