@@ -4,10 +4,14 @@ use std::collections::BTreeSet;
 
 use rustix::{
     io::Errno,
-    process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal},
+    process::{Signal, pidfd_send_signal},
 };
 
-use crate::{Error, Result, dir::Dir, tree::all_processes};
+use crate::{
+    Error, Result,
+    dir::Dir,
+    tree::{all_processes, pidfd},
+};
 
 /// How often the list of processes is read when nothing keeps them from forking.
 const PASSES: u32 = 100;
@@ -40,22 +44,9 @@ pub(crate) fn one_by_one(dir: &Dir) -> Result<()> {
         let mut open = Vec::with_capacity(new.len());
         for pid in new {
             signalled.insert(pid);
-            // Zero is a process outside of our pid namespace.
-            let Some(raw) = i32::try_from(pid).ok().and_then(Pid::from_raw) else {
-                continue;
-            };
-            match pidfd_open(raw, PidfdFlags::empty()) {
-                Ok(pidfd) => open.push((pid, pidfd)),
-                // Gone, or one thread of a process that is listed itself.
-                Err(Errno::SRCH | Errno::INVAL) => {}
-                Err(errno) => {
-                    return Err(Error::io(
-                        format_args!("pidfd_open {pid}"),
-                        dir.path(),
-                        errno,
-                    ));
-                }
-            }
+            let opened = pidfd(pid)
+                .map_err(|errno| Error::io(format_args!("pidfd_open {pid}"), dir.path(), errno))?;
+            open.extend(opened.map(|pidfd| (pid, pidfd)));
         }
         let still: BTreeSet<_> = all_processes(dir)?.into_iter().collect();
         for (pid, pidfd) in open {

@@ -2,9 +2,11 @@
 
 mod applied;
 mod cgroup;
+mod cgroup_events;
 mod conversion;
 mod devices_v2;
 mod dir;
+mod emptiness;
 mod error;
 pub mod events;
 #[cfg(test)]
@@ -15,7 +17,7 @@ mod hugepages;
 mod kept;
 mod kill;
 mod membership;
-mod populated;
+mod pauses;
 mod remove;
 mod resources;
 mod sampler;

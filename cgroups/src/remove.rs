@@ -7,15 +7,13 @@ use std::{
 
 use rustix::io::Errno;
 
-use crate::{Error, ErrorKind, Hierarchy, Result, dir::Dir, populated::wait_for, slot::Slot, tree};
+use crate::{
+    Error, ErrorKind, Hierarchy, Result, dir::Dir, emptiness::wait_until_empty, pauses::Pauses,
+    slot::Slot, tree,
+};
 
 /// Until when removing may wait.
 pub(crate) type Deadline = Instant;
-
-/// The first pause where the kernel has no notification to wait for; each further one is twice as
-/// long.
-const FIRST_PAUSE: Duration = Duration::from_millis(1);
-const LONGEST_PAUSE: Duration = Duration::from_millis(100);
 
 /// Removes a cgroup and all below it. It need not exist.
 pub(crate) fn cgroup(hierarchy: &Hierarchy, slot: &Slot, deadline: Deadline) -> Result<()> {
@@ -39,8 +37,9 @@ pub(crate) fn cgroup(hierarchy: &Hierarchy, slot: &Slot, deadline: Deadline) -> 
 fn remove(parent: &Dir, name: &Path, dir: &Dir, deadline: Deadline) -> Result<()> {
     // Kernels since 6.9 can hang in rmdir of a cgroup whose processes are on their way out, so
     // that is not tried before they are gone.
-    wait_until_empty(dir, deadline)?;
-    let mut pause = FIRST_PAUSE;
+    expect_empty(dir, deadline)?;
+    let (first, longest) = (Duration::from_millis(1), Duration::from_millis(100));
+    let mut pauses = Pauses::new(first, longest, deadline);
     let mut late = false;
     loop {
         let errno = match parent.rmdir(name) {
@@ -65,8 +64,10 @@ fn remove(parent: &Dir, name: &Path, dir: &Dir, deadline: Deadline) -> Result<()
         if has_children {
             remove_below(dir, deadline)?;
         } else if !late {
-            std::thread::sleep(pause);
-            pause = (pause * 2).min(LONGEST_PAUSE);
+            // Somebody has put a process in, which can be waited for; or the kernel still uses the
+            // cgroup for what it has to clean up, and does not tell when that is done.
+            expect_empty(dir, deadline)?;
+            pauses.pause();
         }
     }
 }
@@ -91,7 +92,7 @@ fn remove_below(top: &Dir, deadline: Deadline) -> Result<()> {
             }
             (None, None) => return Ok(()),
             (None, Some(name)) => {
-                wait_until_empty(dir, deadline)?;
+                expect_empty(dir, deadline)?;
                 dir.step("..")
                     .and_then(|parent| match parent.rmdir(Path::new(&name)) {
                         Ok(()) | Err(Errno::NOENT | Errno::NODEV) => Ok(parent),
@@ -115,14 +116,9 @@ fn remove_below(top: &Dir, deadline: Deadline) -> Result<()> {
     }
 }
 
-/// Waits until there is no process in the cgroup or below.
-fn wait_until_empty(dir: &Dir, deadline: Deadline) -> Result<()> {
-    let empty = match wait_for(dir, "populated", 0, deadline) {
-        // cgroup v1 has neither the file nor any other notification.
-        Err(error) if error.is_not_found() => wait_by_reading(dir, deadline)?,
-        empty => empty?,
-    };
-    if empty {
+/// Waits until no process is inside, and says which ones still are if they stay too long.
+fn expect_empty(dir: &Dir, deadline: Deadline) -> Result<()> {
+    if wait_until_empty(dir, deadline)? {
         return Ok(());
     }
     let pids = tree::all_processes(dir)?;
@@ -136,20 +132,6 @@ fn wait_until_empty(dir: &Dir, deadline: Deadline) -> Result<()> {
             list.join(", ")
         ),
     ))
-}
-
-/// Looks at the cgroup itself only: those below are waited for when they are removed.
-fn wait_by_reading(dir: &Dir, deadline: Deadline) -> Result<bool> {
-    let mut pause = FIRST_PAUSE;
-    while !tree::processes(dir)?.is_empty() {
-        let left = deadline.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            return Ok(false);
-        }
-        std::thread::sleep(pause.min(left));
-        pause = (pause * 2).min(LONGEST_PAUSE);
-    }
-    Ok(true)
 }
 
 /// Removes several cgroups, as far as possible, and says which ones remain.

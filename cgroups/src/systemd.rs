@@ -3,6 +3,7 @@
 //!
 //! A scope cannot be without a process, so it comes into being when the first one is added.
 
+mod address;
 mod bus;
 mod gvariant;
 mod manager;

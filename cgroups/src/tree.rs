@@ -1,12 +1,20 @@
 //! The processes in a cgroup and below it.
 
-use rustix::fs::OFlags;
+use std::{
+    os::fd::OwnedFd,
+    time::{Duration, Instant},
+};
 
-use crate::{Error, ErrorKind, Result, dir::Dir};
+use rustix::{
+    fs::OFlags,
+    io::Errno,
+    process::{Pid, PidfdFlags, pidfd_open},
+};
 
-/// How often joining is tried: `EINVAL` is what a process that is just being born gets.
-const ADD_ATTEMPTS: u32 = 5;
-const ADD_PAUSE: std::time::Duration = std::time::Duration::from_millis(30);
+use crate::{Error, ErrorKind, Result, dir::Dir, pauses::Pauses};
+
+/// How long joining is tried.
+const ADD_LIMIT: Duration = Duration::from_millis(120);
 
 /// How often a walk starts again because the cgroup it stood in was removed.
 const WALK_ATTEMPTS: u32 = 100;
@@ -14,11 +22,13 @@ const WALK_ATTEMPTS: u32 = 100;
 /// Moves a process by writing its number to `cgroup.procs`.
 pub(crate) fn add(dir: &Dir, pid: u32) -> Result<()> {
     let file = dir.open("cgroup.procs", OFlags::WRONLY)?;
-    for attempt in 1.. {
+    let (first, longest) = (Duration::from_millis(1), Duration::from_millis(30));
+    let mut pauses = Pauses::new(first, longest, Instant::now() + ADD_LIMIT);
+    loop {
         match dir.write_to(&file, "cgroup.procs", &pid.to_string()) {
-            Err(error) if error.errno() == Some(libc::EINVAL) && attempt < ADD_ATTEMPTS => {
-                std::thread::sleep(ADD_PAUSE);
-            }
+            // The cpu controller does not take a process that is being born and has not run yet;
+            // the first time it runs is not told to anybody.
+            Err(error) if error.errno() == Some(libc::EINVAL) && pauses.pause() => {}
             Err(error) => {
                 return Err(Error::because(
                     error.kind(),
@@ -26,10 +36,24 @@ pub(crate) fn add(dir: &Dir, pid: u32) -> Result<()> {
                     error,
                 ));
             }
-            Ok(()) => break,
+            Ok(()) => return Ok(()),
         }
     }
-    Ok(())
+}
+
+/// A descriptor for a listed process. `None` for one of a pid namespace that we do not see, one
+/// that is gone, and a thread of a process that is listed itself.
+///
+/// As the number may have come to mean another process by then, it has to be listed still.
+pub(crate) fn pidfd(pid: u32) -> Result<Option<OwnedFd>, Errno> {
+    let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) else {
+        return Ok(None);
+    };
+    match pidfd_open(pid, PidfdFlags::empty()) {
+        Ok(pidfd) => Ok(Some(pidfd)),
+        Err(Errno::SRCH | Errno::INVAL) => Ok(None),
+        Err(errno) => Err(errno),
+    }
 }
 
 /// The processes in the cgroup itself; none if it is gone.

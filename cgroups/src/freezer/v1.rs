@@ -1,22 +1,29 @@
 //! `freezer.state`: write FROZEN, and again while the kernel says FREEZING.
+//!
+//! Nothing tells when FREEZING becomes FROZEN: the freezer of cgroup v1 notifies nobody, and only
+//! looks at its processes when the file is read.
 
-use std::{thread::sleep, time::Duration};
+use std::time::{Duration, Instant};
 
-use super::unable;
-use crate::{FreezerState, Result, dir::Dir};
+use super::{LIMIT, unable};
+use crate::{FreezerState, Result, dir::Dir, pauses::Pauses};
 
 pub(crate) const FILE: &str = "freezer.state";
 const FROZEN: &str = "FROZEN";
 pub(crate) const THAWED: &str = "THAWED";
 
-/// How often freezing is tried.
-const ATTEMPTS: u32 = 1000;
+/// How long one attempt may take. Mostly the first look is enough, and processes that run are frozen
+/// within a few.
+const ATTEMPT: Duration = Duration::from_millis(50);
+
+/// How long processes run between two attempts: the one that forks gets done.
+const RESPITE: Duration = Duration::from_millis(10);
 
 pub(crate) fn set(dir: &Dir, state: FreezerState) -> Result<()> {
     match state {
         FreezerState::Thawed => dir.write(FILE, THAWED),
         FreezerState::Frozen => {
-            let frozen = try_freeze(dir);
+            let frozen = freeze(dir);
             if !matches!(frozen, Ok(true)) {
                 // FREEZING is sticky: nothing stays half frozen.
                 let thawed = dir.write(FILE, THAWED);
@@ -31,28 +38,46 @@ pub(crate) fn set(dir: &Dir, state: FreezerState) -> Result<()> {
 }
 
 /// A process that forks while its cgroup freezes can leave it in FREEZING for good; thawing for a
-/// moment is the documented way out. Most of the time one attempt is enough.
+/// moment is the documented way out.
+fn freeze(dir: &Dir) -> Result<bool> {
+    let deadline = Instant::now() + LIMIT;
+    while !try_freeze(dir)? {
+        if Instant::now() >= deadline {
+            return Ok(false);
+        }
+        dir.write(FILE, THAWED)?;
+        std::thread::sleep(RESPITE);
+    }
+    Ok(true)
+}
+
 fn try_freeze(dir: &Dir) -> Result<bool> {
-    for attempt in 0..ATTEMPTS {
-        if attempt % 50 == 49 {
-            dir.write(FILE, THAWED)?;
-            sleep(Duration::from_millis(10));
-        }
+    let mut looks = looks(Instant::now() + ATTEMPT);
+    loop {
         dir.write(FILE, FROZEN)?;
-        if attempt % 25 == 24 {
-            sleep(Duration::from_micros(10));
-        }
         if dir.read(FILE)?.trim() == FROZEN {
             return Ok(true);
         }
+        if !looks.pause() {
+            return Ok(false);
+        }
     }
-    Ok(false)
+}
+
+/// The pauses between two looks at the file.
+fn looks(deadline: Instant) -> Pauses {
+    Pauses::new(
+        Duration::from_micros(10),
+        Duration::from_millis(1),
+        deadline,
+    )
 }
 
 /// `None` without a freezer. A cgroup that only stands because an ancestor is frozen counts as
 /// thawed.
 pub(crate) fn state(dir: &Dir) -> Result<Option<FreezerState>> {
-    for _ in 0..ATTEMPTS {
+    let mut looks = looks(Instant::now() + LIMIT);
+    loop {
         let Some(text) = dir.read_if_present(FILE)? else {
             return Ok(None);
         };
@@ -65,9 +90,8 @@ pub(crate) fn state(dir: &Dir) -> Result<Option<FreezerState>> {
                     _ => FreezerState::Frozen,
                 }));
             }
-            // FREEZING
-            _ => sleep(Duration::from_millis(1)),
+            _freezing if looks.pause() => {}
+            _freezing => return Err(unable()),
         }
     }
-    Err(unable())
 }

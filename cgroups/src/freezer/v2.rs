@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::{LIMIT, not_supported, unable};
-use crate::{FreezerState, Result, dir::Dir, populated::wait_for};
+use crate::{FreezerState, Result, cgroup_events::wait_for, dir::Dir};
 
 pub(crate) const FILE: &str = "cgroup.freeze";
 

@@ -5,38 +5,21 @@
 use std::{
     collections::VecDeque,
     io::{self, Read as _, Write as _},
-    os::unix::{ffi::OsStrExt as _, net::UnixStream},
-    path::PathBuf,
+    os::unix::net::UnixStream,
     time::{Duration, Instant},
 };
 
-use rustix::{
-    io::Errno,
-    net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with},
-};
 use serde::Serialize;
 use zbus::DynamicType;
 
-use super::message::{ERROR, FIXED, METHOD_CALL, METHOD_RETURN, Message, SIGNAL};
+use super::{
+    address::Address,
+    message::{ERROR, FIXED, METHOD_CALL, METHOD_RETURN, Message, SIGNAL},
+};
 use crate::{Error, ErrorKind, Result};
 
 /// How long a single call may take.
 const CALL_LIMIT: Duration = Duration::from_secs(10);
-
-/// How often connecting is tried while the daemon's queue is full, and the first pause between.
-const CONNECT_ATTEMPTS: u32 = 7;
-const CONNECT_PAUSE: Duration = Duration::from_millis(100);
-
-/// Where systemd can be reached.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Address {
-    /// A message bus, by a socket in the file system.
-    Bus(PathBuf),
-    /// A message bus, by a socket of the abstract name space.
-    Abstract(Vec<u8>),
-    /// systemd itself, without a bus between.
-    Direct(PathBuf),
-}
 
 /// A connection.
 #[derive(Debug)]
@@ -82,14 +65,14 @@ impl From<Error> for CallError {
     }
 }
 
-fn failed(what: &str, error: impl Into<io::Error>) -> Error {
+pub(super) fn failed(what: &str, error: impl Into<io::Error>) -> Error {
     Error::because(ErrorKind::Systemd, what, error.into())
 }
 
 impl Bus {
     pub(super) fn connect(address: &Address) -> Result<Self> {
         let deadline = Instant::now() + CALL_LIMIT;
-        let stream = dial(address, deadline)?;
+        let stream = address.connect(deadline)?;
         let direct = matches!(address, Address::Direct(_));
         Self::start(stream, direct, deadline)
     }
@@ -242,7 +225,7 @@ impl Bus {
     }
 }
 
-fn remaining(deadline: Instant) -> Result<Duration> {
+pub(super) fn remaining(deadline: Instant) -> Result<Duration> {
     let left = deadline.saturating_duration_since(Instant::now());
     if left.is_zero() {
         return Err(no_answer());
@@ -250,7 +233,7 @@ fn remaining(deadline: Instant) -> Result<Duration> {
     Ok(left)
 }
 
-fn no_answer() -> Error {
+pub(super) fn no_answer() -> Error {
     Error::new(ErrorKind::Timeout, "systemd does not answer")
 }
 
@@ -259,84 +242,6 @@ fn timed(what: &str, error: io::Error) -> Error {
         io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => no_answer(),
         _ => failed(what, error),
     }
-}
-
-fn dial(address: &Address, deadline: Instant) -> Result<UnixStream> {
-    let (name, target) = match address {
-        Address::Bus(path) | Address::Direct(path) => (
-            path.display().to_string(),
-            SocketAddrUnix::new(path.as_os_str().as_bytes()),
-        ),
-        Address::Abstract(name) => (
-            String::from_utf8_lossy(name).into_owned(),
-            SocketAddrUnix::new_abstract_name(name),
-        ),
-    };
-    let what = format!("connect to {name}");
-    let target = target.map_err(|errno| failed(&what, errno))?;
-    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-    let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)
-        .map_err(|errno| failed(&what, errno))?;
-    let mut pause = CONNECT_PAUSE;
-    for attempt in 1.. {
-        match connect(&socket, &target) {
-            Ok(()) => break,
-            Err(Errno::AGAIN | Errno::INTR)
-                if attempt < CONNECT_ATTEMPTS && Instant::now() + pause < deadline =>
-            {
-                std::thread::sleep(pause);
-                pause *= 2;
-            }
-            Err(errno) => return Err(failed(&what, errno)),
-        }
-    }
-    let stream = UnixStream::from(socket);
-    stream
-        .set_nonblocking(false)
-        .map_err(|error| failed(&what, error))?;
-    Ok(stream)
-}
-
-/// The addresses in `DBUS_SESSION_BUS_ADDRESS` that we can use (D-Bus specification, "Server
-/// Addresses").
-pub(super) fn parse_addresses(text: &str) -> Vec<Address> {
-    let mut addresses = Vec::new();
-    for one in text.split(';') {
-        let Some(keys) = one.strip_prefix("unix:") else {
-            continue;
-        };
-        for (key, value) in keys.split(',').filter_map(|pair| pair.split_once('=')) {
-            let value = unescape(value);
-            match key {
-                "path" => addresses.push(Address::Bus(PathBuf::from(std::ffi::OsStr::from_bytes(
-                    &value,
-                )))),
-                "abstract" => addresses.push(Address::Abstract(value)),
-                _ => {}
-            }
-        }
-    }
-    addresses
-}
-
-/// `%20` and the like.
-fn unescape(text: &str) -> Vec<u8> {
-    let mut plain = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((&byte, tail)) = rest.split_first() {
-        let digit = |byte: &u8| char::from(*byte).to_digit(16);
-        let escaped = match (byte, tail) {
-            (b'%', [high, low, after @ ..]) => digit(high)
-                .zip(digit(low))
-                .and_then(|(high, low)| u8::try_from(high * 16 + low).ok())
-                .map(|byte| (byte, after)),
-            _ => None,
-        };
-        let (byte, after) = escaped.unwrap_or((byte, tail));
-        plain.push(byte);
-        rest = after;
-    }
-    plain
 }
 
 #[cfg(test)]
@@ -411,22 +316,6 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn addresses() {
-        assert_eq!(
-            parse_addresses("unix:path=/run/user/0/bus,guid=1;tcp:host=x;unix:abstract=/tmp/a%20b"),
-            [
-                Address::Bus("/run/user/0/bus".into()),
-                Address::Abstract(b"/tmp/a b".to_vec())
-            ]
-        );
-        assert!(parse_addresses("").is_empty());
-        assert_eq!(
-            parse_addresses("unix:path=/a%2"),
-            [Address::Bus("/a%2".into())]
-        );
-    }
-
-    #[test]
     fn signals_before_the_reply_are_kept() {
         let (mut bus, peer) = connected(|peer| {
             let call = peer.receive().unwrap();
@@ -464,14 +353,5 @@ pub(super) mod tests {
         assert_eq!(error.kind(), ErrorKind::Timeout);
         drop(bus);
         peer.join().unwrap();
-    }
-
-    #[test]
-    fn nobody_there() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("socket");
-        let error = Bus::connect(&Address::Direct(path.clone())).unwrap_err();
-        assert_eq!(error.errno(), Some(libc::ENOENT));
-        assert_eq!(error.to_string(), format!("connect to {}", path.display()));
     }
 }

@@ -9,7 +9,8 @@ use std::{
 use zbus::{OwnedObjectPath, OwnedVariant, Variant};
 
 use super::{
-    bus::{self, Address, Bus, CallError},
+    address::{self, Address},
+    bus::{Bus, CallError},
     message,
 };
 use crate::{Error, ErrorKind, Result};
@@ -58,7 +59,7 @@ pub(super) fn is_running() -> bool {
 
 fn system_addresses() -> Vec<Address> {
     let mut addresses = match env::var("DBUS_SYSTEM_BUS_ADDRESS") {
-        Ok(text) => bus::parse_addresses(&text),
+        Ok(text) => address::parse(&text),
         Err(_) => vec![Address::Bus("/run/dbus/system_bus_socket".into())],
     };
     if rustix::process::geteuid().is_root() {
@@ -70,7 +71,7 @@ fn system_addresses() -> Vec<Address> {
 
 fn user_addresses() -> Vec<Address> {
     if let Ok(text) = env::var("DBUS_SESSION_BUS_ADDRESS") {
-        return bus::parse_addresses(&text);
+        return address::parse(&text);
     }
     let directory = env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
     let socket = directory.map(|directory| directory.join("bus"));

@@ -161,3 +161,35 @@ fn deep_trees_on_v2() {
         deep_trees(&hierarchy, "");
     }
 }
+
+/// A process that has ended is not waited for, reaped or not.
+fn removal_waits_for_the_last_process(hierarchy: &Hierarchy) {
+    let spec = CgroupSpec::at(unique_path());
+    let cgroup = Cgroup::create(hierarchy, &spec, &Resources::default()).unwrap();
+    let mut sleepers = [(); 3].map(|()| Sleeper::new());
+    for sleeper in &sleepers {
+        cgroup.add(sleeper.pid()).unwrap();
+    }
+    std::thread::scope(|scope| {
+        let removal = scope.spawn(|| cgroup.delete(BUDGET));
+        for sleeper in &mut sleepers {
+            sleeper.0.kill().unwrap();
+        }
+        removal.join().unwrap().unwrap();
+    });
+    assert!(!cgroup.exists());
+}
+
+#[test]
+fn removal_waits_for_the_last_process_on_v1() {
+    if let Some(hierarchy) = v1(&["devices"]) {
+        removal_waits_for_the_last_process(&hierarchy);
+    }
+}
+
+#[test]
+fn removal_waits_for_the_last_process_on_v2() {
+    if let Some(hierarchy) = v2() {
+        removal_waits_for_the_last_process(&hierarchy);
+    }
+}

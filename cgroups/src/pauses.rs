@@ -1,0 +1,57 @@
+//! Looking again and again, where the kernel has no notification to wait for. Whoever does so says
+//! which one is missing.
+
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
+
+/// Pauses until a deadline, each twice as long as the one before: what happens soon is seen soon,
+/// and what takes long costs little.
+#[derive(Debug)]
+pub(crate) struct Pauses {
+    next: Duration,
+    longest: Duration,
+    deadline: Instant,
+}
+
+impl Pauses {
+    pub(crate) fn new(first: Duration, longest: Duration, deadline: Instant) -> Self {
+        Self {
+            next: first,
+            longest,
+            deadline,
+        }
+    }
+
+    /// Pauses; `false` without a pause once the time is up.
+    pub(crate) fn pause(&mut self) -> bool {
+        let left = self.deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return false;
+        }
+        thread::sleep(self.next.min(left));
+        self.next = (self.next * 2).min(self.longest);
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn they_grow_and_end() {
+        let deadline = Instant::now() + Duration::from_millis(20);
+        let (first, longest) = (Duration::from_millis(1), Duration::from_millis(4));
+        let mut pauses = Pauses::new(first, longest, deadline);
+        let mut count = 0;
+        while pauses.pause() {
+            count += 1;
+        }
+        // 1 + 2 + 4 + 4 + 4 + 4 and the rest: the system may make each of them longer.
+        assert!((1..=7).contains(&count), "{count}");
+        assert!(Instant::now() >= deadline);
+        assert_eq!(pauses.next, longest.min(first * (1 << count.min(2))));
+    }
+}
