@@ -8,7 +8,8 @@ use configs::Config;
 use rustix::fs::{FileType, Mode, OFlags};
 use rustix::io::Errno;
 
-use crate::container::{Container, System, WhenReady, create, directory, preview};
+use crate::container::directory::{self, StateDirectory};
+use crate::container::{Container, System, WhenReady, create, preview};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::ContainerId;
 use crate::process::Process;
@@ -154,7 +155,8 @@ impl Runtime {
         })
     }
 
-    /// Removes the directory of a container that cannot be loaded. Returns whether there was one.
+    /// Removes the directory of a container that cannot be loaded. Returns whether there was one. Waits for whoever is
+    /// making or destroying a container of this id.
     ///
     /// # Errors
     /// [`ErrorKind::InvalidState`] if it can be loaded: use [`Container::destroy`]; [`ErrorKind::System`].
@@ -162,6 +164,13 @@ impl Runtime {
         if self.existing_root()?.is_none() {
             return Ok(false);
         }
+        let locked = StateDirectory::open(self.root()?, &self.path, id)
+            .and_then(|directory| directory.lock(self.root()?, id));
+        let _lock = match locked {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
+            locked => locked?,
+        };
+        // Whoever made it has gone on, or was killed, by now.
         if self.load(id).is_ok() {
             return Err(Error::new(
                 ErrorKind::InvalidState,
@@ -312,6 +321,40 @@ mod tests {
         assert_eq!(error.to_string(), "container broken");
         assert!(runtime.remove_stale(&"broken".parse().unwrap()).unwrap());
         assert!(runtime.remove_stale(&"empty".parse().unwrap()).unwrap());
+    }
+
+    /// Waits until somebody waits for the lock of this file.
+    fn until_waited_for(file: &Path, is_over: impl Fn() -> bool) {
+        use std::os::unix::fs::MetadataExt;
+        let inode = format!(":{} ", file.metadata().unwrap().ino());
+        let waits = |line: &str| line.contains("->") && line.contains(&inode);
+        while !is_over()
+            && !std::fs::read_to_string("/proc/locks")
+                .unwrap()
+                .lines()
+                .any(waits)
+        {
+            std::thread::yield_now();
+        }
+    }
+
+    #[test]
+    fn what_is_being_made_is_not_stale() {
+        let dir = tempfile::tempdir().unwrap();
+        let runtime = Runtime::new(dir.path()).unwrap();
+        let id: ContainerId = "x".parse().unwrap();
+        let (made, lock) =
+            StateDirectory::make(runtime.root().unwrap(), runtime.path(), &id).unwrap();
+        std::thread::scope(|scope| {
+            let remover = scope.spawn(|| runtime.remove_stale(&id));
+            until_waited_for(made.path(), || remover.is_finished());
+            let text = r#"{"init_process_pid":-1,"init_process_start":0,"created":"","config":{}}"#;
+            std::fs::write(made.path().join("state.json"), text).unwrap();
+            drop(lock);
+            let error = remover.join().unwrap().unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::InvalidState);
+        });
+        runtime.load(&id).unwrap();
     }
 
     #[test]

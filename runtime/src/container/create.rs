@@ -1,7 +1,7 @@
 //! Making a container.
 //!
-//! The order is what makes a failure at any point harmless: the directory is the lock, the intent is recorded before the
-//! first object exists, and [`Unwind`] removes what was made unless the end is reached. A process that is killed in the
+//! The order is what makes a failure at any point harmless: the directory is claimed and locked, the intent is recorded before
+//! the first object exists, and [`Unwind`] removes what was made unless the end is reached. A process that is killed in the
 //! middle leaves the record; its children die with it.
 
 use std::os::fd::AsFd;
@@ -70,9 +70,8 @@ pub(crate) fn create(
     }
 
     runtime.make_root()?;
-    let directory = StateDirectory::make(runtime.root()?, runtime.path(), id)?;
-    let unwind = Unwind::new(runtime, id);
-    let _lock = directory.lock(runtime.root()?, id)?;
+    let (directory, lock) = StateDirectory::make(runtime.root()?, runtime.path(), id)?;
+    let unwind = Unwind::new(runtime, id, lock);
     if process.notify_socket.is_some() {
         add_notify_socket(&mut config, &mut process, &directory)?;
     }

@@ -21,6 +21,16 @@ const STATE: &str = "state.json";
 /// A state file larger than this is none. (A configuration of some hundred mounts takes 100 KiB.)
 const MAX_STATE: u64 = 64 << 20;
 
+/// Keeps other makers, destroyers and changers out of one container's directory, until it is dropped.
+///
+/// Whoever removes the directory holds it, so what is at its path while it is held is what was there when it was taken.
+#[derive(Debug)]
+pub(crate) struct Lock {
+    /// A description of its own: the lock must not depend on duplicates of another one.
+    directory: OwnedFd,
+    path: PathBuf,
+}
+
 /// The directory of a container, open. Its files are reached through the descriptor, never again by path.
 #[derive(Debug)]
 pub(crate) struct StateDirectory {
@@ -34,8 +44,14 @@ const OPEN: OFlags = OFlags::RDONLY
     .union(OFlags::CLOEXEC);
 
 impl StateDirectory {
-    /// Makes the directory: of several processes that try, exactly one succeeds.
-    pub(crate) fn make(root: impl AsFd, root_path: &Path, id: &ContainerId) -> Result<Self> {
+    /// Makes the directory and locks it: of several processes that try, exactly one succeeds.
+    ///
+    /// Killed in between, it leaves an empty directory, which is not taken for a container and can be deleted.
+    pub(crate) fn make(
+        root: impl AsFd,
+        root_path: &Path,
+        id: &ContainerId,
+    ) -> Result<(Self, Lock)> {
         let failed = |errno| Error::system(format!("make the directory of container {id}"), errno);
         // Searchable for everybody: the root user of a user namespace must be able to reach what is mounted from below.
         match rustix::fs::mkdirat(&root, id.as_str(), Mode::from_raw_mode(0o711)) {
@@ -54,16 +70,26 @@ impl StateDirectory {
             rustix::fs::fchmod(&directory, Mode::from_raw_mode(0o711))?;
             Ok(directory)
         };
-        match open() {
-            Ok(directory) => Ok(Self {
+        let made = open().map_err(failed).and_then(|directory| {
+            let made = Self {
                 directory,
                 path: root_path.join(id),
-            }),
-            Err(errno) => {
-                let _ = rustix::fs::unlinkat(&root, id.as_str(), AtFlags::REMOVEDIR);
-                Err(failed(errno))
+            };
+            let lock = made.lock(&root, id)?;
+            Ok((made, lock))
+        });
+        made.map_err(|error| {
+            if error.kind() == ErrorKind::NotFound {
+                // Not locked yet it looked like one that somebody left. What is there now is not ours.
+                return Error::new(
+                    ErrorKind::NotFound,
+                    format!("container {id} was deleted while it was made"),
+                );
             }
-        }
+            // Whoever has another empty one there finds it gone when locking it.
+            let _ = rustix::fs::unlinkat(&root, id.as_str(), AtFlags::REMOVEDIR);
+            error
+        })
     }
 
     /// Opens the directory of an existing container.
@@ -90,20 +116,16 @@ impl StateDirectory {
     ///
     /// Fails with [`ErrorKind::NotFound`] if the directory is not the one at its path any more: somebody else destroyed
     /// the container, and perhaps a new one has its id by now.
-    pub(crate) fn lock(&self, root: impl AsFd, id: &ContainerId) -> Result<OwnedFd> {
+    pub(crate) fn lock(&self, root: impl AsFd, id: &ContainerId) -> Result<Lock> {
         let failed = |errno| Error::system(format!("lock {}", self.path.display()), errno);
-        // A description of its own: the lock must not depend on duplicates of the other one.
-        let own = rustix::fs::openat(&self.directory, ".", OPEN, Mode::empty()).map_err(failed)?;
-        match rustix::io::retry_on_intr(|| rustix::fs::flock(&own, FlockOperation::LockExclusive)) {
-            Ok(()) | Err(Errno::NOLCK | Errno::OPNOTSUPP) => {}
-            Err(errno) => return Err(failed(errno)),
-        }
-        let mine = rustix::fs::fstat(&own).map_err(failed)?;
-        match rustix::fs::statat(root, id.as_str(), AtFlags::SYMLINK_NOFOLLOW) {
-            Ok(there) if (there.st_dev, there.st_ino) == (mine.st_dev, mine.st_ino) => Ok(own),
-            Ok(_) | Err(Errno::NOENT) => Err(not_found()),
-            Err(errno) => Err(failed(errno)),
-        }
+        let directory =
+            rustix::fs::openat(&self.directory, ".", OPEN, Mode::empty()).map_err(failed)?;
+        let lock = Lock {
+            directory,
+            path: self.path.clone(),
+        };
+        lock.take(root, id)?;
+        Ok(lock)
     }
 
     /// The user who made it.
@@ -271,7 +293,27 @@ impl StateDirectory {
     }
 }
 
-/// Removes the directory of a container with everything in it; one that is not there is no error.
+impl Lock {
+    /// Takes the lock; nothing happens if it is held. The directory must be the one at its path.
+    pub(crate) fn take(&self, root: impl AsFd, id: &ContainerId) -> Result<()> {
+        let failed = |errno| Error::system(format!("lock {}", self.path.display()), errno);
+        let own = &self.directory;
+        match rustix::io::retry_on_intr(|| rustix::fs::flock(own, FlockOperation::LockExclusive)) {
+            Ok(()) | Err(Errno::NOLCK | Errno::OPNOTSUPP) => {}
+            Err(errno) => return Err(failed(errno)),
+        }
+        // As long as it is open, no other directory can have its inode number.
+        let mine = rustix::fs::fstat(own).map_err(failed)?;
+        match rustix::fs::statat(root, id.as_str(), AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(there) if (there.st_dev, there.st_ino) == (mine.st_dev, mine.st_ino) => Ok(()),
+            Ok(_) | Err(Errno::NOENT) => Err(not_found()),
+            Err(errno) => Err(failed(errno)),
+        }
+    }
+}
+
+/// Removes the directory of a container with everything in it; one that is not there is no error. Whoever calls holds its
+/// [`Lock`].
 pub(crate) fn remove(root: impl AsFd, root_path: &Path, id: &ContainerId) -> Result<bool> {
     let path = root_path.join(id);
     // Mostly the state file is all there is.
@@ -329,7 +371,7 @@ mod tests {
     #[test]
     fn a_reader_never_sees_half_a_state() {
         let (dir, fd) = root();
-        let directory = StateDirectory::make(&fd, dir.path(), &id("x")).unwrap();
+        let (directory, _lock) = StateDirectory::make(&fd, dir.path(), &id("x")).unwrap();
         let mut state = State {
             id: "x".to_owned(),
             init_process_pid: -1,
@@ -376,7 +418,7 @@ mod tests {
     #[test]
     fn what_is_no_state_is_told_with_its_path() {
         let (dir, fd) = root();
-        let directory = StateDirectory::make(&fd, dir.path(), &id("x")).unwrap();
+        let (directory, _lock) = StateDirectory::make(&fd, dir.path(), &id("x")).unwrap();
         assert_eq!(
             directory.read_state::<Record>().unwrap_err().kind(),
             ErrorKind::NotFound
@@ -392,7 +434,7 @@ mod tests {
     #[test]
     fn only_one_claims_the_fifo() {
         let (dir, fd) = root();
-        let directory = StateDirectory::make(&fd, dir.path(), &id("x")).unwrap();
+        let (directory, _lock) = StateDirectory::make(&fd, dir.path(), &id("x")).unwrap();
         assert!(!directory.has_fifo().unwrap());
         let own = (
             rustix::process::geteuid().as_raw(),
@@ -407,7 +449,8 @@ mod tests {
     #[test]
     fn a_lock_on_a_directory_that_was_replaced_is_refused() {
         let (dir, fd) = root();
-        let old = StateDirectory::make(&fd, dir.path(), &id("x")).unwrap();
+        let (old, lock) = StateDirectory::make(&fd, dir.path(), &id("x")).unwrap();
+        drop(lock);
         drop(old.lock(&fd, &id("x")).unwrap());
         assert!(remove(&fd, dir.path(), &id("x")).unwrap());
         assert!(!remove(&fd, dir.path(), &id("x")).unwrap());
@@ -415,7 +458,7 @@ mod tests {
             old.lock(&fd, &id("x")).unwrap_err().kind(),
             ErrorKind::NotFound
         );
-        let _new = StateDirectory::make(&fd, dir.path(), &id("x")).unwrap();
+        let (_new, _lock) = StateDirectory::make(&fd, dir.path(), &id("x")).unwrap();
         assert_eq!(
             old.lock(&fd, &id("x")).unwrap_err().kind(),
             ErrorKind::NotFound

@@ -1,4 +1,7 @@
 //! Undoing what was made for a container that will not be.
+//!
+//! Everything is found by name, and names are given anew. So it is done only with the lock of the directory that this
+//! container was made with, and only as long as that is the one of its name.
 
 use std::path::PathBuf;
 
@@ -7,7 +10,8 @@ use configs::config::HookPoint;
 use configs::oci::ContainerStatus as Status;
 
 use super::create::CGROUP_BUDGET;
-use super::{directory, hooks, rdt};
+use super::directory::{self, Lock};
+use super::{hooks, rdt};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::ContainerId;
 use crate::root::Runtime;
@@ -17,6 +21,7 @@ pub(super) struct Unwind<'a> {
     runtime: &'a Runtime,
     id: &'a ContainerId,
     armed: bool,
+    lock: Lock,
     pub(super) cgroup: Option<Cgroup>,
     pub(super) rdt: Option<intelrdt::Settings>,
     pub(super) host_mounts: Vec<PathBuf>,
@@ -25,11 +30,13 @@ pub(super) struct Unwind<'a> {
 }
 
 impl<'a> Unwind<'a> {
-    pub(super) fn new(runtime: &'a Runtime, id: &'a ContainerId) -> Self {
+    /// `lock` is that of the container's directory, which nothing has been made for yet.
+    pub(super) fn new(runtime: &'a Runtime, id: &'a ContainerId, lock: Lock) -> Self {
         Self {
             runtime,
             id,
             armed: true,
+            lock,
             cgroup: None,
             rdt: None,
             host_mounts: Vec::new(),
@@ -53,6 +60,15 @@ impl<'a> Unwind<'a> {
 impl Drop for Unwind<'_> {
     fn drop(&mut self) {
         if !self.armed {
+            return;
+        }
+        // Gone, or replaced: whoever took it away has removed the rest, or it is not ours to remove.
+        let locked = self
+            .runtime
+            .root()
+            .and_then(|root| self.lock.take(root, self.id));
+        if let Err(error) = locked {
+            log::debug!("undo container {}: {}", self.id, error.chain());
             return;
         }
         // A unit that this process has not started is somebody else's of the same name, or nobody's.
@@ -85,5 +101,35 @@ impl Drop for Unwind<'_> {
                 log::debug!("{}", error.chain());
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::container::directory::StateDirectory;
+
+    #[test]
+    fn only_the_directory_that_was_made_is_removed() {
+        let dir = tempfile::tempdir().unwrap();
+        let runtime = Runtime::new(dir.path()).unwrap();
+        let id: ContainerId = "x".parse().unwrap();
+        let root = || runtime.root().unwrap();
+        let make = || StateDirectory::make(root(), runtime.path(), &id).unwrap();
+
+        let (own, lock) = make();
+        drop(Unwind::new(&runtime, &id, lock));
+        assert!(!own.path().exists());
+
+        // Somebody deletes the container, and another one gets its id.
+        let (_old, lock) = make();
+        let unwind = Unwind::new(&runtime, &id, lock);
+        assert!(directory::remove(root(), runtime.path(), &id).unwrap());
+        let (new, lock) = make();
+        std::fs::write(new.path().join("state.json"), "{}").unwrap();
+        drop(lock);
+        drop(unwind);
+        assert!(new.path().join("state.json").exists());
+        assert_eq!(new.lock(root(), &id).err().map(|error| error.kind()), None);
     }
 }
