@@ -3,7 +3,7 @@
 use std::process::Stdio;
 use std::time::Duration;
 
-use cofferdam_integration::{Case, limited, need};
+use cofferdam_integration::{Case, eventually, limited, need};
 use rustix::process::{Pid, Signal, kill_process};
 
 /// Kills `arguments` after each of many delays and expects that everything can be deleted and used again.
@@ -47,6 +47,50 @@ fn run_in_the_background() {
 fn run_in_the_foreground() {
     need!(Root, Busybox, Cofferdam);
     killed(&["run"]);
+}
+
+#[test]
+fn start() {
+    need!(Root, Busybox, Cofferdam);
+    let mut case = Case::new();
+    case.bundle.args(&["/bin/sleep", "1000"]);
+    let runs = |case: &Case| {
+        let line = std::fs::read(format!("/proc/{}/cmdline", case.pid())).unwrap();
+        line.starts_with(b"/bin/sleep")
+    };
+    for step in 0..30 {
+        case.create();
+        let mut child = case.spawn(&["start", &case.id]);
+        limited::wait(&child, Duration::from_micros(step * 100));
+        let _ = kill_process(Pid::from_child(&child), Signal::KILL);
+        let _ = child.wait();
+        // What counts as running runs or will; and what does not can be started.
+        if case.status() == "created" {
+            let again = case.call(&["start", &case.id]);
+            assert!(again.code == 0 || case.status() == "running", "{again}");
+        }
+        eventually("the program runs", || runs(&case));
+        let deleted = case.call(&["delete", "--force", &case.id]);
+        assert_eq!(deleted.code, 0, "{deleted}");
+        case.nothing_left();
+    }
+    case.finish();
+}
+
+/// The moment in which the process that starts is killed, made: the byte is written and the fifo is still there.
+#[test]
+fn start_between_its_two_steps() {
+    need!(Root, Busybox, Cofferdam);
+    let mut case = Case::new();
+    case.bundle.args(&["/bin/sleep", "1000"]);
+    case.create();
+    let fifo = case.root().join(&case.id).join("exec.fifo");
+    std::fs::write(&fifo, "0").unwrap();
+    case.wait_for_status("running");
+    let _ = case
+        .call(&["start", &case.id])
+        .failed(1, "cannot start an already running container");
+    case.delete();
 }
 
 #[test]

@@ -13,8 +13,8 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::id::ContainerId;
 use crate::state::State;
 
-/// The fifo that an init process reads one byte from before it runs the user's program. While it exists, the container
-/// is created and not started.
+/// The fifo that an init process reads one byte from before it runs the user's program. While that has it open, the
+/// container is created and not started.
 pub(crate) const FIFO: &str = "exec.fifo";
 const STATE: &str = "state.json";
 
@@ -238,13 +238,15 @@ impl StateDirectory {
         })
     }
 
-    /// Whether the fifo exists.
-    pub(crate) fn has_fifo(&self) -> Result<bool> {
-        match rustix::fs::statat(&self.directory, FIFO, AtFlags::SYMLINK_NOFOLLOW) {
-            Ok(_) => Ok(true),
-            Err(Errno::NOENT) => Ok(false),
+    /// Whether an init process has the fifo open: it does until it runs the program.
+    pub(crate) fn has_waiting_init(&self) -> Result<bool> {
+        match self.open_fifo(OFlags::WRONLY | OFlags::NONBLOCK) {
+            Ok(fifo) => Ok(fifo.is_some()),
+            Err(Errno::NXIO) => Ok(false),
+            // It belongs to the root user of the container. There is one, more cannot be told.
+            Err(Errno::ACCESS) => Ok(true),
             Err(errno) => Err(Error::system(
-                format!("look for {}", self.path.join(FIFO).display()),
+                format!("open {}", self.path.join(FIFO).display()),
                 errno,
             )),
         }
@@ -302,7 +304,7 @@ impl Lock {
             Ok(()) | Err(Errno::NOLCK | Errno::OPNOTSUPP) => {}
             Err(errno) => return Err(failed(errno)),
         }
-        // As long as it is open, no other directory can have its inode number.
+        // As long as this one is open, no other directory can have its inode number.
         let mine = rustix::fs::fstat(own).map_err(failed)?;
         match rustix::fs::statat(root, id.as_str(), AtFlags::SYMLINK_NOFOLLOW) {
             Ok(there) if (there.st_dev, there.st_ino) == (mine.st_dev, mine.st_ino) => Ok(()),
@@ -435,13 +437,15 @@ mod tests {
     fn only_one_claims_the_fifo() {
         let (dir, fd) = root();
         let (directory, _lock) = StateDirectory::make(&fd, dir.path(), &id("x")).unwrap();
-        assert!(!directory.has_fifo().unwrap());
+        assert!(!directory.has_waiting_init().unwrap());
         let own = (
             rustix::process::geteuid().as_raw(),
             rustix::process::getegid().as_raw(),
         );
-        let _ends = directory.make_fifo(own).unwrap();
-        assert!(directory.has_fifo().unwrap());
+        let ends = directory.make_fifo(own).unwrap();
+        assert!(directory.has_waiting_init().unwrap());
+        drop(ends);
+        assert!(!directory.has_waiting_init().unwrap());
         assert!(directory.claim_fifo().unwrap());
         assert!(!directory.claim_fifo().unwrap());
     }

@@ -32,7 +32,7 @@ impl Container {
         {
             return Ok(Status::Stopped);
         }
-        Ok(if self.directory.has_fifo()? {
+        Ok(if self.directory.has_waiting_init()? {
             Status::Created
         } else {
             Status::Running
