@@ -64,6 +64,7 @@ fn they_run_in_their_order_and_read_the_state() {
         ("prestart", "creating"),
         ("createRuntime", "creating"),
         ("createContainer", "creating"),
+        ("poststart", "created"),
         ("startContainer", "created"),
         ("poststop", "stopped"),
     ];
@@ -188,4 +189,105 @@ fn a_failing_poststop_hook_is_told_and_everything_is_removed() {
     let output = case.run();
     assert_eq!(output.code, 6, "{output}");
     case.finish();
+}
+
+/// A hook that runs a command of the program under test on the container; what that says is appended to `log`.
+fn hook_command(case: &Case, command: &str, log: &std::path::Path) -> Value {
+    let (program, root, log) = (case.program.display(), case.root().display(), log.display());
+    let command = command.replace("ID", &case.id);
+    hook(&format!(
+        "{program} --root {root} {command} >> {log} 2>&1; echo exit code $? >> {log}"
+    ))
+}
+
+#[test]
+fn a_poststart_hook_finds_a_created_container_and_may_change_it() {
+    need!(Root, Busybox, Controllers);
+    for verb in ["create", "run"] {
+        let mut case = Case::new();
+        let log = case.bundle.path().join("log");
+        let update = hook_command(&case, "update --pids-limit 100 ID", &log);
+        let state = hook_command(&case, "state ID", &log);
+        case.bundle.config["hooks"]["poststart"] = json!([update[0], state[0]]);
+        case.bundle.args(&["/bin/sleep", "1000"]);
+        let made = match verb {
+            "run" => case.detached(&["run", "--detach", &case.id]),
+            _ => case.detached(&["create", &case.id]),
+        };
+        let _ = made.ok();
+        let said = std::fs::read_to_string(&log).unwrap();
+        assert_eq!(said.matches("exit code 0").count(), 2, "{verb}: {said}");
+        assert!(said.contains(r#""status": "created""#), "{verb}: {said}");
+        let state = std::fs::read(case.root().join(&case.id).join("state.json")).unwrap();
+        let state: Value = serde_json::from_slice(&state).unwrap();
+        assert_eq!(state["config"]["cgroups"]["pids_limit"], 100, "{verb}");
+        let status = if verb == "run" { "running" } else { "created" };
+        case.wait_for_status(status);
+        case.delete();
+    }
+}
+
+#[test]
+fn a_poststart_hook_may_delete_the_container() {
+    need!(Root, Busybox);
+    let mut case = Case::new();
+    let log = case.bundle.path().join("log");
+    case.bundle.config["hooks"]["poststart"] = hook_command(&case, "delete --force ID", &log);
+    case.bundle.config["hooks"]["poststop"] = hook(&format!("echo stopped >> {}", log.display()));
+    case.bundle.script("echo ran");
+    let output = case.run().failed(1, "container process is already dead");
+    assert!(!output.stdout.contains("ran"), "{output}");
+    // Once: it was destroyed once.
+    let said = std::fs::read_to_string(&log).unwrap();
+    assert_eq!(said, "stopped\nexit code 0\n");
+    case.nothing_left();
+    // What was asked for is a created container, and it was one.
+    let _ = case.detached(&["create", &case.id]).ok();
+    case.finish();
+}
+
+#[test]
+fn what_a_poststart_hook_puts_in_the_place_of_the_container_stays() {
+    need!(Root, Busybox);
+    let mut case = Case::new();
+    let log = case.bundle.path().join("log");
+    let other = case.bundle.path().join("other");
+    let delete = hook_command(&case, "delete --force ID", &log);
+    let command = format!("run --detach --bundle {} ID < /dev/null", other.display());
+    let again = hook_command(&case, &command, &log);
+    case.bundle.args(&["/bin/sleep", "1000"]).write();
+    std::fs::create_dir(&other).unwrap();
+    let mut config = case.bundle.config.clone();
+    config["root"]["path"] = json!(case.bundle.rootfs());
+    std::fs::write(other.join("config.json"), config.to_string()).unwrap();
+    let fails = hook("exit 3");
+    case.bundle.config["hooks"]["poststart"] = json!([delete[0], again[0], fails[0]]);
+    let output = case.detached(&["run", "--detach", &case.id]);
+    let _ = output.failed(1, "exit status 3");
+    let said = std::fs::read_to_string(&log).unwrap();
+    assert_eq!(said, "exit code 0\nexit code 0\n");
+    case.wait_for_status("running");
+    case.delete();
+}
+
+#[test]
+fn a_program_that_is_not_there_is_found_out_before_poststart_hooks() {
+    need!(Root, Busybox);
+    for verb in ["create", "run"] {
+        let mut case = Case::new();
+        let log = case.bundle.path().join("log");
+        for point in ["poststart", "poststop"] {
+            let line = format!("echo {point} >> {}", log.display());
+            case.bundle.config["hooks"][point] = hook(&line);
+        }
+        case.bundle.args(&["/no/such/program"]);
+        let output = case.detached(&[verb, &case.id]);
+        assert_eq!(output.code, 1, "{verb}: {output}");
+        assert_eq!(
+            std::fs::read_to_string(&log).unwrap(),
+            "poststop\n",
+            "{verb}"
+        );
+        case.finish();
+    }
 }

@@ -12,7 +12,7 @@ use cgroups::Cgroup;
 use configs::Config;
 use configs::config::{Mount, MountFlags, NamespaceType};
 use configs::oci::ContainerStatus as Status;
-use nsenter::Spawn;
+use nsenter::{Spawn, pidfd};
 
 use super::answers::{Parent, STANDARD};
 use super::directory::StateDirectory;
@@ -22,7 +22,7 @@ use super::publish::Publish;
 use super::seccomp::Agent;
 use super::streams::{Receivers, Streams};
 use super::unwind::Unwind;
-use super::{Container, System, answers, cgroup, network, rdt, seccomp, wording};
+use super::{Container, System, answers, cgroup, network, rdt, seccomp, start, wording};
 use crate::child::Child;
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::ContainerId;
@@ -79,6 +79,8 @@ pub(crate) fn create(
     let resources = cgroup::resources(&config.cgroups.resources)?;
     let rdt = config.intel_rdt.as_ref().map(rdt::settings);
     let late_limits = needs_late_limits(&config);
+    // Poststart hooks belong to the time between the two, and find a created container.
+    let waits_for_start = when_ready == WhenReady::Wait || !config.hooks.poststart.is_empty();
     let system = runtime.system();
     let host = host_facts(system, &config)?;
     let mut making = Making {
@@ -124,14 +126,15 @@ pub(crate) fn create(
         },
         cgroup_view: &cgroup_view(group),
         late_limits: late_limits || rdt.is_some(),
-        waits_for_start: when_ready == WhenReady::Wait,
+        waits_for_start,
     })?;
     making.mark("build the plan");
 
     making.record_host_mounts(&built)?;
-    let fifo = match when_ready {
-        WhenReady::Wait => Some(making.directory.make_fifo(owner)?),
-        WhenReady::Go => None,
+    let fifo = if waits_for_start {
+        Some(making.directory.make_fifo(owner)?)
+    } else {
+        None
     };
     let sources = Sources {
         fifo: fifo.as_ref().map(AsFd::as_fd),
@@ -197,7 +200,6 @@ pub(crate) fn create(
         status: Status::Creating,
         pidfd_name: STANDARD,
         ready: &mut Publish {
-            id,
             directory: &making.directory,
             state: &mut making.state,
             system,
@@ -218,6 +220,18 @@ pub(crate) fn create(
     log::debug!("init: closing the pipe to signal completion");
     making.mark("serve the init process");
 
+    if !config.hooks.poststart.is_empty() {
+        making.run_poststart_hooks()?;
+        making.mark("run poststart hooks");
+    }
+    if let Some(fifo) = fifo.filter(|_| when_ready == WhenReady::Go) {
+        // A hook may have killed or even started it. If this process is killed before the byte is written, there is a
+        // created container; the two steps in there are safe, too.
+        if pidfd::wait_timeout(init.pidfd(), Some(Duration::ZERO)).unwrap_or(false) {
+            return Err(start::already_dead());
+        }
+        start::release(&making.directory, &fifo)?;
+    }
     making.unwind.finish();
     let pid = i32::try_from(init.pid()).unwrap_or_default();
     let child = Child::new(pid, init.detach(), id, system.family())

@@ -296,6 +296,12 @@ impl StateDirectory {
 }
 
 impl Lock {
+    /// Gives the lock back, to [take](Self::take) it again perhaps.
+    pub(crate) fn release(&self) {
+        // What was never locked, for want of locks, cannot be unlocked.
+        let _ = rustix::fs::flock(&self.directory, FlockOperation::Unlock);
+    }
+
     /// Takes the lock; nothing happens if it is held. The directory must be the one at its path.
     pub(crate) fn take(&self, root: impl AsFd, id: &ContainerId) -> Result<()> {
         let failed = |errno| Error::system(format!("lock {}", self.path.display()), errno);

@@ -5,11 +5,13 @@ use std::time::SystemTime;
 
 use cgroups::{Cgroup, CgroupSpec, Resources};
 use configs::Config;
+use configs::config::HookPoint;
+use configs::oci::ContainerStatus as Status;
 
 use super::directory::StateDirectory;
 use super::streams::Streams;
 use super::unwind::Unwind;
-use super::{System, cgroup, rdt};
+use super::{System, cgroup, hooks, rdt};
 use crate::error::{Error, Result};
 use crate::id::ContainerId;
 use crate::plan::BuiltPlan;
@@ -73,6 +75,19 @@ impl Making<'_> {
         self.state.intel_rdt_path = paths.class;
         self.state.intel_rdt_mon_path = paths.monitoring;
         self.record()
+    }
+
+    /// Runs the poststart hooks of a container that is on record as created, with an init process that waits.
+    ///
+    /// The lock is given back before: such hooks change the container, or destroy it, by commands that take the lock, and
+    /// nothing is written here any more that could undo that. If this process is killed, it leaves a created container. If
+    /// a hook fails, undoing takes the lock again, and does nothing if the container is not there any more.
+    pub(super) fn run_poststart_hooks(&self) -> Result<()> {
+        self.unwind.unlock();
+        let config = &self.state.config;
+        let pid = self.state.init_process_pid;
+        let state = hooks::oci_state(self.id, &config.labels, Status::Created, pid);
+        hooks::run(&config.hooks, HookPoint::Poststart, &state)
     }
 
     /// Takes note of mounts that would stay on the host, before the first one is made.

@@ -2,21 +2,18 @@
 
 use std::time::SystemTime;
 
-use configs::config::{HookPoint, Namespace, NamespaceType};
-use configs::oci::ContainerStatus as Status;
+use configs::config::{Namespace, NamespaceType};
 use nsenter::namespaces::Kind;
 
+use super::System;
 use super::answers::Ready;
 use super::directory::StateDirectory;
-use super::{System, hooks};
 use crate::error::{Error, Result};
-use crate::id::ContainerId;
 use crate::state::State;
 use crate::timestamp::rfc3339;
 
 /// Records the container as created once its init process is ready.
 pub(super) struct Publish<'a> {
-    pub(super) id: &'a ContainerId,
     pub(super) directory: &'a StateDirectory,
     pub(super) state: &'a mut State,
     pub(super) system: &'a System,
@@ -47,15 +44,7 @@ impl Ready for Publish<'_> {
                 )
             })
             .collect();
-        self.directory.write_state(self.state)?;
-        let config = &self.state.config;
-        let state = hooks::oci_state(
-            self.id,
-            &config.labels,
-            Status::Created,
-            self.state.init_process_pid,
-        );
-        hooks::run(&config.hooks, HookPoint::Poststart, &state)
+        self.directory.write_state(self.state)
     }
 }
 

@@ -51,6 +51,11 @@ impl<'a> Unwind<'a> {
             .ok_or_else(|| Error::new(ErrorKind::System, "there is no cgroup yet"))
     }
 
+    /// Others may work on the container from here on.
+    pub(super) fn unlock(&self) {
+        self.lock.release();
+    }
+
     /// Everything went well.
     pub(super) fn finish(&mut self) {
         self.armed = false;
