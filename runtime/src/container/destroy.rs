@@ -91,12 +91,13 @@ impl Container {
     }
 
     fn remove_everything(&self) -> Result<()> {
+        // Read under the lock: what was loaded before may know less of a container that was being made.
         let record = self.current()?.into_owned();
         if record.cgroup_paths.is_empty() && record.creator.is_some() {
             self.remove_unrecorded_cgroup()?;
         }
         if !record.cgroup_paths.is_empty() {
-            let group = self.cgroup()?;
+            let group = self.cgroup_of(&record)?;
             // Without an own pid namespace the end of the init process was not the end of the others.
             let others_left = !self.has_own_pids() || record.creator.is_some();
             if others_left && let Err(error) = group.kill() {

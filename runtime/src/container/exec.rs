@@ -106,7 +106,7 @@ impl Container {
         let ooms = cgroup::oom_kills(&group);
         // A cgroup that hands controllers to children of its own takes no processes. Then the init process, too, has
         // gone to one of these.
-        let init_group = u32::try_from(self.record.init_process_pid)
+        let init_group = u32::try_from(self.current()?.init_process_pid)
             .ok()
             .filter(|_| process.sub_cgroups.is_empty());
         let started = spawn(Some(&group));

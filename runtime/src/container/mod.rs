@@ -241,10 +241,15 @@ impl Container {
         self.runtime.system()
     }
 
-    /// The cgroup, by its recorded paths; its directories may be gone.
+    /// The cgroup, by its paths on record now; its directories may be gone.
     fn cgroup(&self) -> Result<Cgroup> {
-        let spec = cgroup::recorded(&self.record.config);
-        Cgroup::load_as(self.system().hierarchy()?, &self.record.cgroup_paths, &spec)
+        self.cgroup_of(&*self.current()?)
+    }
+
+    /// The same by the paths of a record.
+    fn cgroup_of(&self, record: &Record) -> Result<Cgroup> {
+        let spec = cgroup::recorded(&record.config);
+        Cgroup::load_as(self.system().hierarchy()?, &record.cgroup_paths, &spec)
             .map_err(cgroup::failed("load the container's cgroup"))
     }
 
@@ -256,8 +261,10 @@ impl Container {
             .is_private(configs::config::NamespaceType::Pid)
     }
 
+    /// What is on record now. Everything that changes while a container is made has to be taken from here: the pid, the
+    /// cgroup, the mounts.
     fn current(&self) -> Result<std::borrow::Cow<'_, Record>> {
-        // A container that is being made changes once more; later its record stays.
+        // As soon as it is created, these stay.
         if self.record.creator.is_none() {
             return Ok(std::borrow::Cow::Borrowed(&self.record));
         }

@@ -89,10 +89,11 @@ impl Container {
     /// # Errors
     /// [`ErrorKind::System`].
     pub fn processes(&self) -> Result<Vec<i32>> {
-        if self.record.cgroup_paths.is_empty() {
+        let record = self.current()?;
+        if record.cgroup_paths.is_empty() {
             return Ok(self.pid().into_iter().collect());
         }
-        match self.cgroup()?.all_processes() {
+        match self.cgroup_of(&record)?.all_processes() {
             Ok(pids) => Ok(pids
                 .into_iter()
                 .filter_map(|pid| i32::try_from(pid).ok())

@@ -4,6 +4,7 @@ use configs::oci::ContainerStatus as Status;
 
 use super::Container;
 use crate::error::{Error, ErrorKind, Result};
+use crate::state::Record;
 
 impl Container {
     /// The status now, in this order: *creating* while its creator is alive, *paused* if its cgroup is frozen, *stopped*
@@ -23,7 +24,7 @@ impl Container {
                 Status::Stopped
             });
         }
-        if self.is_frozen()? {
+        if self.is_frozen_by(&record)? {
             return Ok(Status::Paused);
         }
         if !self
@@ -52,10 +53,14 @@ impl Container {
 
     /// Whether the cgroup is frozen. One that does not exist, or has no freezer, is not.
     pub(super) fn is_frozen(&self) -> Result<bool> {
-        if self.record.cgroup_paths.is_empty() {
+        self.is_frozen_by(&*self.current()?)
+    }
+
+    fn is_frozen_by(&self, record: &Record) -> Result<bool> {
+        if record.cgroup_paths.is_empty() {
             return Ok(false);
         }
-        match self.cgroup()?.freezer_state() {
+        match self.cgroup_of(record)?.freezer_state() {
             Ok(state) => Ok(state == Some(cgroups::FreezerState::Frozen)),
             Err(error) if error.kind() == cgroups::ErrorKind::NotFound => Ok(false),
             Err(error) => Err(Error::system("read the state of the freezer", error)),
@@ -120,9 +125,13 @@ mod tests {
 
         /// Init is process 42, started at 1000.
         fn record(&self, more: &str) {
+            let cgroup = format!(r#","cgroup_paths":{{"":{:?}}}"#, self.path("cgroup/x"));
+            self.record_with(&cgroup, more);
+        }
+
+        fn record_with(&self, cgroup: &str, more: &str) {
             let text = format!(
-                r#"{{"id":"x","init_process_pid":42,"init_process_start":1000,"created":"","config":{{}},"cgroup_paths":{{"":{:?}}}{more}}}"#,
-                self.path("cgroup/x")
+                r#"{{"id":"x","init_process_pid":42,"init_process_start":1000,"created":"","config":{{}}{cgroup}{more}}}"#
             );
             fs::write(self.path("state/x/state.json"), text).unwrap();
         }
@@ -250,6 +259,21 @@ mod tests {
         machine.record("");
         machine.process(42, 'S', 1000);
         assert_eq!(container.status().unwrap(), Status::Running);
+    }
+
+    #[test]
+    fn a_cgroup_that_was_recorded_since_is_the_containers() {
+        let machine = Machine::new();
+        machine.record_with("", r#","creator":{"pid":7,"start":500}"#);
+        machine.process(7, 'S', 500);
+        let container = machine.container();
+        assert_eq!(container.status().unwrap(), Status::Creating);
+        machine.record("");
+        machine.process(42, 'S', 1000);
+        fs::write(machine.path("cgroup/x/cgroup.procs"), "42\n").unwrap();
+        assert_eq!(container.processes().unwrap(), [42]);
+        machine.freeze();
+        assert_eq!(container.status().unwrap(), Status::Paused);
     }
 
     #[test]

@@ -87,6 +87,26 @@ fn a_created_container_can_be_destroyed() {
     bundle.assert_nothing_left();
 }
 
+/// Somebody looks at a container just after its directory was made, and destroys it when it is complete.
+#[test]
+fn a_container_is_destroyed_as_it_is_not_as_it_was_loaded() {
+    let Some(bundle) = Bundle::new() else { return };
+    let maker = bundle.create(forever()).unwrap();
+    let file = maker.directory().join("state.json");
+    let complete = fs::read(&file).unwrap();
+    let mut before: serde_json::Value = serde_json::from_slice(&complete).unwrap();
+    before["init_process_pid"] = (-1).into();
+    before["cgroup_paths"] = serde_json::json!({});
+    before["creator"] = serde_json::json!({"pid": std::process::id(), "start": 0});
+    fs::write(&file, before.to_string()).unwrap();
+    let container = bundle.runtime.load(&bundle.id).unwrap();
+    fs::write(&file, &complete).unwrap();
+    assert_eq!(container.processes().unwrap(), [maker.pid().unwrap()]);
+    container.destroy().unwrap();
+    maker.wait().unwrap();
+    bundle.assert_nothing_left();
+}
+
 #[test]
 fn a_second_container_of_the_same_name_is_refused_and_harms_nobody() {
     let Some(bundle) = Bundle::new() else { return };
