@@ -4,7 +4,7 @@
 use core::ffi::CStr;
 
 use super::sys::{self, Errno, Fd, Result};
-use super::wire::{MAX_HOME, MAX_HOME_FILE, MAX_PAYLOAD, Message, PACKET, Packet};
+use super::wire::{Code, MAX_HOME, MAX_HOME_FILE, MAX_PAYLOAD, Message, PACKET, Packet, Record};
 use super::words::Text;
 use super::{Init, SIGKILL};
 
@@ -150,6 +150,17 @@ impl Init {
 
     pub(super) fn close_control(&mut self) -> Result<()> {
         self.take_home()?;
+        // Whoever hears of the end of the channel may want to end the process that then waits for its start, or for hooks.
+        let waits = |next: Record| {
+            next.code == Code::WaitStart as u16 || next.code == Code::LateHooks as u16
+        };
+        if self
+            .plan
+            .record(self.step.saturating_add(1))
+            .is_some_and(waits)
+        {
+            sys::exit_on_signals();
+        }
         let warnings = self.warnings.encode();
         self.tell(Message::Done, 0, &warnings)?;
         sys::close(self.control);

@@ -139,7 +139,6 @@ fn executable(path: &CStr) -> Result<()> {
 
 /// One byte of the fifo, of which this process is a writer itself: it never ends.
 pub(super) fn wait_start(fifo: i32) -> Result<()> {
-    sys::exit_on_signals();
     if sys::read(fifo, &mut [0])? == 1 {
         Ok(())
     } else {

@@ -289,6 +289,37 @@ fn hooks_run_at_their_points_with_the_state() {
 }
 
 #[test]
+fn a_hook_before_the_program_does_not_keep_its_container_from_being_ended() {
+    let Some(mut bundle) = Bundle::new() else {
+        return;
+    };
+    let script = "> /tmp/here; exec sleep 100000";
+    bundle.config.hooks.start_container = vec![Command {
+        path: "/bin/sh".to_owned(),
+        args: ["sh", "-c", script].map(str::to_owned).to_vec(),
+        ..Command::default()
+    }];
+    let ends = |container: &cofferdam::Container| {
+        let here = bundle.rootfs().join("tmp/here");
+        while !here.exists() {
+            std::thread::yield_now();
+        }
+        container.signal(Signal::TERM).unwrap();
+        assert!(container.wait_timeout(Duration::from_secs(20)).unwrap());
+        container.destroy().unwrap();
+        fs::remove_file(here).unwrap();
+    };
+    ends(&bundle.run(forever()).unwrap());
+    let container = bundle.create(forever()).unwrap();
+    container.start().unwrap();
+    ends(&container);
+    // One that waits for its start is ended as well, from the moment it is there.
+    let container = bundle.create(forever()).unwrap();
+    container.signal(Signal::TERM).unwrap();
+    assert!(container.wait_timeout(Duration::from_secs(20)).unwrap());
+}
+
+#[test]
 fn running_out_of_memory_is_an_event() {
     let Some(mut bundle) = Bundle::new() else {
         return;
