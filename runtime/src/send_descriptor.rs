@@ -3,13 +3,16 @@
 use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::linux::net::SocketAddrExt;
-use std::os::unix::net::{SocketAddr, UnixStream};
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
+use rustix::io::Errno;
+use rustix::net::sockopt::{Timeout, set_socket_timeout};
+use rustix::net::{
+    AddressFamily, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketAddrUnix,
+    SocketFlags, SocketType, sendmsg, socket_with,
+};
 
 /// A receiver that does not take a message in this time has lost interest.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -17,14 +20,40 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Longest data part, one more than a path may have.
 const MAX_NAME: usize = 4096;
 
-/// Connects to a Unix stream socket; a path starting with `@` names an abstract one (`unix(7)`).
+/// Connects to a Unix stream socket; a path starting with `@` names an abstract one (`unix(7)`). Waits a bounded time for
+/// a receiver that has more callers than it takes.
 pub(crate) fn connect(path: &Path) -> io::Result<OwnedFd> {
+    connect_within(path, PATIENCE)
+}
+
+fn connect_within(path: &Path, patience: Duration) -> io::Result<OwnedFd> {
     use std::os::unix::ffi::OsStrExt;
     let address = match path.as_os_str().as_bytes().strip_prefix(b"@") {
-        Some(name) => SocketAddr::from_abstract_name(name)?,
-        None => SocketAddr::from_pathname(path)?,
+        Some(name) => SocketAddrUnix::new_abstract_name(name)?,
+        None => SocketAddrUnix::new(path)?,
     };
-    UnixStream::connect_addr(&address).map(OwnedFd::from)
+    let socket = socket_with(
+        AddressFamily::UNIX,
+        SocketType::STREAM,
+        SocketFlags::CLOEXEC,
+        None,
+    )?;
+    let deadline = Instant::now().checked_add(patience);
+    loop {
+        let left = deadline
+            .and_then(|deadline| deadline.checked_duration_since(Instant::now()))
+            .filter(|left| !left.is_zero())
+            .ok_or(io::ErrorKind::TimedOut)?;
+        // The send timeout bounds connect(2), too; a full queue cannot be polled for.
+        set_socket_timeout(&socket, Timeout::Send, Some(left))?;
+        match rustix::net::connect(&socket, &address) {
+            Ok(()) => return Ok(socket),
+            Err(Errno::AGAIN) => return Err(io::ErrorKind::TimedOut.into()),
+            // A socket of this family is not half connected.
+            Err(Errno::INTR) => {}
+            Err(errno) => return Err(errno.into()),
+        }
+    }
 }
 
 /// Sends one message: `data` and exactly one descriptor. Waits a bounded time for a slow receiver.
@@ -74,7 +103,7 @@ mod tests {
     use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
     use std::fs::File;
     use std::os::unix::fs::MetadataExt;
-    use std::os::unix::net::UnixListener;
+    use std::os::unix::net::{UnixListener, UnixStream};
 
     #[test]
     fn the_receiver_gets_the_name_and_one_descriptor() {
@@ -137,5 +166,27 @@ mod tests {
         let _ours = connect(&path).unwrap();
         listener.accept().unwrap();
         assert!(connect(&dir.path().join("none")).is_err());
+    }
+
+    #[test]
+    fn a_receiver_that_takes_no_caller_is_not_waited_for_without_end() {
+        let name = format!("@cofferdam-full-{}", std::process::id());
+        let address = SocketAddrUnix::new_abstract_name(&name.as_bytes()[1..]).unwrap();
+        let (family, kind) = (AddressFamily::UNIX, SocketType::STREAM);
+        let listener = socket_with(family, kind, SocketFlags::CLOEXEC, None).unwrap();
+        rustix::net::bind(&listener, &address).unwrap();
+        rustix::net::listen(&listener, 0).unwrap();
+        let short = Duration::from_millis(20);
+        let _first = connect_within(Path::new(&name), short).unwrap();
+        let error = connect_within(Path::new(&name), short).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        // As soon as there is room, another one is taken.
+        std::thread::scope(|scope| {
+            let waiting = scope.spawn(|| connect(Path::new(&name)).unwrap());
+            for _ in 0..2 {
+                rustix::net::accept_with(&listener, SocketFlags::CLOEXEC).unwrap();
+            }
+            waiting.join().unwrap();
+        });
     }
 }
