@@ -32,12 +32,10 @@ impl InheritedDescriptors {
         for number in listed {
             if sys::duplicate(number).map_err(failed)?.is_some() {
                 numbers.insert(number);
-                if number > 2 {
-                    // What is passed on is passed by duplicates, nothing by accident.
-                    sys::close_on_exec(number).map_err(failed)?;
-                }
             }
         }
+        // What is passed on is passed by duplicates, nothing by accident.
+        sys::keep_descriptors();
         Ok(Self { numbers })
     }
 

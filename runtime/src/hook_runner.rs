@@ -92,6 +92,7 @@ impl HookRun<'_> {
             .stdin(state_file(self.stdin)?)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
+        crate::sys::inherit_only_streams(&mut command);
         Ok(command)
     }
 }
@@ -233,6 +234,20 @@ mod tests {
             ..shell(&args)
         };
         assert_eq!(run.run(), Ok(()));
+    }
+
+    #[test]
+    fn no_descriptor_of_this_program_gets_into_a_hook() {
+        use rustix::io::{FdFlags, fcntl_dupfd_cloexec, fcntl_setfd};
+        let null = File::open("/dev/null").unwrap();
+        // As a program may have it that was written in another language.
+        let left_open = fcntl_dupfd_cloexec(&null, 500).unwrap();
+        fcntl_setfd(&left_open, FdFlags::empty()).unwrap();
+        let args = script("ls /proc/$$/fd | tr '\\n' ' '; exit 1");
+        assert_eq!(
+            shell(&args).run().unwrap_err(),
+            "exit status 1, stdout: 0 1 2, stderr: "
+        );
     }
 
     #[test]

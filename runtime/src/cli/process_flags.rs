@@ -66,17 +66,18 @@ pub(crate) fn listen_descriptors() -> u32 {
     }
 }
 
-/// The descriptors this process was started with, if the flags or the environment ask for some to be passed on.
+/// The descriptors this process was started with, if the flags or the environment ask for some to be passed on. In any
+/// case none of them gets into a hook, or another program that is started, by itself.
 pub(crate) fn inherited(parsed: &Parsed) -> Result<Option<InheritedDescriptors>, Failure> {
     let asked = parsed
         .integer(PRESERVE_FDS.name)
         .is_some_and(|count| count > 0)
         || listen_descriptors() > 0;
-    Ok(if asked {
-        Some(InheritedDescriptors::snapshot()?)
-    } else {
-        None
-    })
+    if asked {
+        return Ok(Some(InheritedDescriptors::snapshot()?));
+    }
+    crate::sys::keep_descriptors();
+    Ok(None)
 }
 
 /// Connects `process` with its caller as the flags say: terminal or standard streams, descriptors, pidfd socket.
