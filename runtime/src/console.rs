@@ -83,9 +83,9 @@ pub(crate) struct RawTerminal {
 }
 
 impl RawTerminal {
-    /// Looks for the terminal at standard error, output, input and at `/dev/tty`, in that order, and makes it raw.
+    /// Makes [`own_terminal`] raw.
     pub(crate) fn enter() -> Result<Self> {
-        let terminal = Self::find()
+        let terminal = own_terminal()
             .map_err(|error| Error::system("find the terminal of this process", error))?;
         let before = tcgetattr(&terminal)
             .map_err(|errno| Error::system("read the modes of the terminal", errno))?;
@@ -100,21 +100,6 @@ impl RawTerminal {
         Ok(this)
     }
 
-    fn find() -> io::Result<OwnedFd> {
-        let (stderr, stdout, stdin) = (io::stderr(), io::stdout(), io::stdin());
-        for stream in [stderr.as_fd(), stdout.as_fd(), stdin.as_fd()] {
-            if isatty(stream) {
-                return stream.try_clone_to_owned();
-            }
-        }
-        let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
-        Ok(rustix::fs::open(
-            "/dev/tty",
-            flags,
-            rustix::fs::Mode::empty(),
-        )?)
-    }
-
     /// Gives the console the size of this terminal.
     pub(crate) fn copy_size(&self, console: &impl AsFd) -> Result<()> {
         let copy = || tcsetwinsize(console, tcgetwinsize(&self.terminal)?);
@@ -127,6 +112,22 @@ impl Drop for RawTerminal {
         // Drained, so that the container's last output is not translated twice; there is nobody to tell of a failure.
         let _ = tcsetattr(&self.terminal, OptionalActions::Drain, &self.before);
     }
+}
+
+/// The terminal this process runs on: looked for at standard error, output, input and at `/dev/tty`, in that order.
+pub(crate) fn own_terminal() -> io::Result<OwnedFd> {
+    let (stderr, stdout, stdin) = (io::stderr(), io::stdout(), io::stdin());
+    for stream in [stderr.as_fd(), stdout.as_fd(), stdin.as_fd()] {
+        if isatty(stream) {
+            return stream.try_clone_to_owned();
+        }
+    }
+    let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
+    Ok(rustix::fs::open(
+        "/dev/tty",
+        flags,
+        rustix::fs::Mode::empty(),
+    )?)
 }
 
 /// A duplicate of one of the standard streams of this process, for a copy loop or to be given away.

@@ -6,10 +6,12 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::FileType;
+use rustix::termios::tcgetwinsize;
 
 use super::command::Invocation;
 use super::failure::Failure;
 use super::flag::{Flag, Parsed};
+use crate::console::own_terminal;
 use crate::descriptors::InheritedDescriptors;
 use crate::error::{Error, ErrorKind};
 use crate::pid_file::write_pid_file;
@@ -104,6 +106,15 @@ pub(crate) fn connect(
             .stdin(Stdio::Pipe)
             .stdout(Stdio::Pipe)
             .stderr(Stdio::Pipe);
+    }
+    // The program may ask for the size as soon as it runs.
+    if presence == Presence::Foreground
+        && terminal
+        && let Ok(size) = own_terminal().and_then(|own| Ok(tcgetwinsize(own)?))
+        && size.ws_row != 0
+        && size.ws_col != 0
+    {
+        process.console_size(size.ws_row, size.ws_col);
     }
     for descriptor in passed(invocation, listening)? {
         process.pass(descriptor);
