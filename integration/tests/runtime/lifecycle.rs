@@ -1,5 +1,6 @@
 //! create, start, run, delete: the life of a container.
 
+use std::fs;
 use std::process::Stdio;
 
 use cofferdam_integration::limited::{PATIENCE, wait};
@@ -84,16 +85,20 @@ fn a_container_in_the_foreground_is_deleted_by_force() {
             .args(["run", &case.id])
             .directory(case.bundle.path())
             .spawn(Stdio::null());
-        eventually("the container runs", || {
+        // Not before: a program that could not be started is something to complain about.
+        eventually("the program runs", || {
             let listed = case.call(&["list", "--quiet"]).ok();
-            listed.stdout.trim() == case.id && case.status() == "running"
+            listed.stdout.trim() == case.id
+                && case.status() == "running"
+                && fs::read_to_string(format!("/proc/{}/comm", case.pid()))
+                    .is_ok_and(|comm| comm == "sleep\n")
         });
         // Both remove it; neither has anything to complain about.
         let deleted = case.call(&["delete", "--force", &case.id]).ok();
         assert_eq!(deleted.stderr, "");
         assert!(wait(&running, PATIENCE));
         assert_eq!(running.wait().unwrap().code(), Some(137));
-        assert_eq!(std::fs::read_to_string(&said).unwrap(), "");
+        assert_eq!(fs::read_to_string(&said).unwrap(), "");
         case.finish();
     }
 }
