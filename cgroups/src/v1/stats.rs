@@ -364,3 +364,6 @@ fn blkio_table(text: &str, files: &Files<'_>, name: &str) -> Result<Vec<BlkioEnt
     }
     Ok(table)
 }
+
+#[cfg(test)]
+mod tests;

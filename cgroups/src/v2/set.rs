@@ -290,3 +290,6 @@ fn unified_error(dir: &Dir, key: &str, error: Error) -> Error {
         error,
     )
 }
+
+#[cfg(test)]
+mod tests;

@@ -343,3 +343,6 @@ pub(crate) fn misc(files: &Files<'_>, misc: &mut BTreeMap<String, Misc>) -> Resu
     })?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,326 @@
+use std::{collections::BTreeMap, path::Path};
+
+use super::*;
+use crate::{HugepageLimit, Rdma, ThrottleDevice, Warning, WeightDevice, v2::tests::fake};
+
+/// Sets the limits in a cgroup that has (only) these files, and returns what is in them then.
+fn set(files: &[&str], resources: &Resources) -> Vec<String> {
+    let fake = fake();
+    fake.files("ctr", files);
+    let applied = fake.cgroup("ctr").set(resources).unwrap();
+    assert_eq!(applied.warnings, []);
+    let path = |file: &&str| Path::new("ctr").join(file);
+    files.iter().map(|file| fake.read(path(file))).collect()
+}
+
+fn set_error(files: &[&str], resources: &Resources) -> Error {
+    let fake = fake();
+    fake.files("ctr", files);
+    fake.cgroup("ctr").set(resources).unwrap_err()
+}
+
+#[test]
+fn nothing_asked_nothing_written() {
+    // No file is there: every write would fail.
+    assert_eq!(set(&[], &Resources::default()), [""; 0]);
+}
+
+#[test]
+fn pids() {
+    for (limit, text) in [(5, "5"), (0, "1"), (-1, "max"), (-7, "max")] {
+        let resources = Resources {
+            pids_limit: Some(limit),
+            ..Resources::default()
+        };
+        assert_eq!(set(&["pids.max"], &resources), [text]);
+    }
+}
+
+#[test]
+fn memory() {
+    let files = ["memory.max", "memory.low", "memory.swap.max"];
+    for (memory, reservation, swap, expected) in [
+        (Some(100), None, None, ["100", "", ""]),
+        (Some(100), Some(50), Some(150), ["100", "50", "50"]),
+        (Some(100), None, Some(100), ["100", "", "0"]),
+        (Some(100), None, Some(-1), ["100", "", "max"]),
+        (Some(-1), None, None, ["max", "", "max"]),
+        (Some(-1), Some(-1), Some(7), ["max", "max", "7"]),
+        (None, None, Some(-1), ["", "", "max"]),
+    ] {
+        let resources = Resources {
+            memory,
+            memory_reservation: reservation,
+            memory_swap: swap,
+            ..Resources::default()
+        };
+        assert_eq!(set(&files, &resources), expected, "{memory:?} {swap:?}");
+    }
+}
+
+#[test]
+fn swap_without_swap_accounting() {
+    let mut resources = Resources {
+        memory: Some(100),
+        memory_swap: Some(100),
+        ..Resources::default()
+    };
+    assert_eq!(set(&["memory.max"], &resources), ["100"]);
+    resources.memory_swap = Some(-1);
+    assert_eq!(set(&["memory.max"], &resources), ["100"]);
+    resources.memory_swap = Some(150);
+    let error = set_error(&["memory.max"], &resources);
+    assert_eq!(error.kind(), ErrorKind::NotFound);
+}
+
+#[test]
+fn memory_below_usage_is_refused_before_anything_is_written() {
+    let fake = fake();
+    fake.file("ctr/memory.current", "100\n");
+    fake.files("ctr", &["memory.max", "memory.swap.max", "pids.max"]);
+    let mut resources = Resources {
+        memory: Some(100),
+        pids_limit: Some(5),
+        memory_check_before_update: true,
+        ..Resources::default()
+    };
+    let error = fake.cgroup("ctr").set(&resources).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::LimitBelowUsage);
+    assert_eq!(error.to_string(), "rejecting memory limit 100 <= usage 100");
+    assert_eq!(fake.read("ctr/pids.max"), "");
+
+    resources.memory_swap = Some(50);
+    let error = fake.cgroup("ctr").set(&resources).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "rejecting memory+swap limit 50 <= usage 100"
+    );
+
+    resources.memory = Some(101);
+    resources.memory_swap = None;
+    let applied = fake.cgroup("ctr").set(&resources).unwrap();
+    assert_eq!(applied.warnings, []);
+    assert_eq!(fake.read("ctr/memory.max"), "101");
+}
+
+#[test]
+fn cpu() {
+    let files = ["cpu.idle", "cpu.weight", "cpu.max.burst", "cpu.max"];
+    let expect = |resources: Resources, expected: [&str; 4]| {
+        assert_eq!(set(&files, &resources), expected, "{resources:?}");
+    };
+    let none = Resources::default;
+    expect(
+        Resources {
+            cpu_shares: Some(1024),
+            ..none()
+        },
+        ["", "100", "", ""],
+    );
+    expect(
+        Resources {
+            cpu_shares: Some(1024),
+            cpu_weight: Some(7),
+            ..none()
+        },
+        ["", "7", "", ""],
+    );
+    expect(
+        Resources {
+            cpu_idle: Some(1),
+            cpu_burst: Some(20),
+            cpu_quota: Some(50),
+            ..none()
+        },
+        ["1", "", "20", "50 100000"],
+    );
+    expect(
+        Resources {
+            cpu_period: Some(2000),
+            ..none()
+        },
+        ["", "", "", "max 2000"],
+    );
+    expect(
+        Resources {
+            cpu_quota: Some(-1),
+            cpu_period: Some(2000),
+            ..none()
+        },
+        ["", "", "", "max 2000"],
+    );
+}
+
+#[test]
+fn cpuset_hugetlb_and_rdma() {
+    let resources = Resources {
+        cpuset_cpus: Some("0-3".into()),
+        cpuset_mems: Some("0".into()),
+        hugetlb_limit: vec![HugepageLimit {
+            page_size: "2MB".into(),
+            limit: 4_194_304,
+        }],
+        rdma: BTreeMap::from([(
+            "mlx5_0".into(),
+            Rdma {
+                hca_handles: Some(2),
+                hca_objects: None,
+            },
+        )]),
+        ..Resources::default()
+    };
+    let mut files = vec!["cpuset.cpus", "cpuset.mems", "rdma.max", "hugetlb.2MB.max"];
+    let mut expected = vec!["0-3", "0", "mlx5_0 hca_handle=2", "4194304"];
+    assert_eq!(set(&files, &resources), expected);
+    files.push("hugetlb.2MB.rsvd.max");
+    expected.push("4194304");
+    assert_eq!(set(&files, &resources), expected);
+    let error = set_error(&["cpuset.cpus", "cpuset.mems"], &resources);
+    assert!(error.to_string().contains("hugetlb.2MB.max"), "{error}");
+}
+
+#[test]
+fn io_weight_goes_to_the_scheduler_that_is_there() {
+    let resources = Resources {
+        blkio_weight: Some(1000),
+        ..Resources::default()
+    };
+    assert_eq!(set(&["io.weight"], &resources), ["10000"]);
+    assert_eq!(
+        set(&["io.weight", "io.bfq.weight"], &resources),
+        ["", "1000"]
+    );
+}
+
+#[test]
+fn io_weight_per_device() {
+    let resources = Resources {
+        blkio_weight_device: vec![WeightDevice {
+            major: 8,
+            minor: 16,
+            weight: 300,
+            leaf_weight: 0,
+        }],
+        ..Resources::default()
+    };
+    // "100" is a kernel without weights per device, a table one with.
+    for (content, skipped) in [("100\n", true), ("default 100\n", false)] {
+        let fake = fake();
+        fake.file("ctr/io.bfq.weight", content);
+        let applied = fake.cgroup("ctr").set(&resources).unwrap();
+        assert_eq!(!applied.warnings.is_empty(), skipped);
+        let written = fake.read("ctr/io.bfq.weight");
+        assert_eq!(written.contains("8:16 300\n"), !skipped, "{written:?}");
+    }
+}
+
+#[test]
+fn io_limits() {
+    let device = |rate| {
+        vec![ThrottleDevice {
+            major: 8,
+            minor: 0,
+            rate,
+        }]
+    };
+    for (resources, line) in [
+        (
+            Resources {
+                blkio_throttle_read_bps_device: device(10),
+                ..Resources::default()
+            },
+            "8:0 rbps=10",
+        ),
+        (
+            Resources {
+                blkio_throttle_write_bps_device: device(20),
+                ..Resources::default()
+            },
+            "8:0 wbps=20",
+        ),
+        (
+            Resources {
+                blkio_throttle_read_iops_device: device(0),
+                ..Resources::default()
+            },
+            "8:0 riops=0",
+        ),
+        (
+            Resources {
+                blkio_throttle_write_iops_device: device(40),
+                ..Resources::default()
+            },
+            "8:0 wiops=40",
+        ),
+    ] {
+        assert_eq!(set(&["io.max"], &resources), [line]);
+    }
+}
+
+fn unified(key: &str, value: &str) -> Resources {
+    Resources {
+        unified: BTreeMap::from([(key.to_owned(), value.to_owned())]),
+        ..Resources::default()
+    }
+}
+
+#[test]
+fn unified_is_written_last() {
+    let resources = Resources {
+        pids_limit: Some(5),
+        ..unified("pids.max", "99999")
+    };
+    assert_eq!(set(&["pids.max"], &resources), ["99999"]);
+}
+
+#[test]
+fn unified_errors() {
+    for (key, text) in [
+        (
+            "../other/pids.max",
+            "unified resource \"../other/pids.max\" must be a file name (no slashes)",
+        ),
+        (
+            "a/b",
+            "unified resource \"a/b\" must be a file name (no slashes)",
+        ),
+        (
+            "nodot",
+            "unified resource \"nodot\" must be in the form CONTROLLER.PARAMETER",
+        ),
+        (
+            "zswap.max",
+            "unified resource \"zswap.max\" can't be set: controller \"zswap\" not available",
+        ),
+        (
+            "memory.nothing",
+            "unable to set unified resource \"memory.nothing\"",
+        ),
+        (
+            "cgroup.procs",
+            "unified resource \"cgroup.procs\" moves processes, it is no setting",
+        ),
+        ("..", "\"..\" is not the name of a cgroup file"),
+        ("", "\"\" is not the name of a cgroup file"),
+    ] {
+        let error = set_error(&["cgroup.procs"], &unified(key, "1"));
+        assert_eq!(error.to_string(), text);
+    }
+}
+
+#[test]
+fn settings_without_a_counterpart_are_told() {
+    let fake = fake();
+    let resources = Resources {
+        memory_swappiness: Some(60),
+        oom_kill_disable: true,
+        ..Resources::default()
+    };
+    let applied = fake.cgroup("ctr").set(&resources).unwrap();
+    let settings: Vec<_> = applied
+        .warnings
+        .iter()
+        .map(|Warning { setting, .. }| setting.as_str())
+        .collect();
+    assert_eq!(settings, ["memory_swappiness", "oom_kill_disable"]);
+}

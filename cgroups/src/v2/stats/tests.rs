@@ -1,0 +1,136 @@
+use std::path::Path;
+
+use super::*;
+use crate::{ErrorKind, v2::tests::fake};
+
+#[test]
+fn statistics() {
+    let fake = fake();
+    for (name, content) in [
+        ("pids.current", "3\n"),
+        ("pids.max", "10\n"),
+        ("memory.stat", "anon 100\nfile 40\npgfault 7\n"),
+        ("memory.current", "150\n"),
+        ("memory.max", "1000\n"),
+        ("memory.peak", "200\n"),
+        ("memory.swap.current", "5\n"),
+        ("memory.swap.max", "500\n"),
+        (
+            "cpu.stat",
+            "usage_usec 10\nuser_usec 6\nsystem_usec 4\nnr_periods 2\nnr_throttled 1\n\
+             throttled_usec 3\nnr_bursts 5\nburst_usec 6\n",
+        ),
+        (
+            "cpu.pressure",
+            "some avg10=1.50 avg60=0.10 avg300=0.00 total=42\n\
+             full avg10=0.00 avg60=0.00 avg300=0.00 total=7\n",
+        ),
+        (
+            "io.stat",
+            "8:0 rbytes=10 wbytes=20 rios=1 wios=2 dbytes=0 dios=0 cost.vrate=99.50\n\
+             (unknown) rbytes=1\n\n254:16\n",
+        ),
+        ("rdma.current", "mlx5_0 hca_handle=2 hca_object=20\n"),
+        ("rdma.max", "mlx5_0 hca_handle=max hca_object=200\n"),
+        ("misc.current", "res_a 3\n"),
+        ("misc.events", "res_a.max 2\n"),
+    ] {
+        fake.file(Path::new("ctr").join(name), content);
+    }
+    let stats = fake.cgroup("ctr").stats().unwrap();
+    assert_eq!((stats.pids.current, stats.pids.limit), (3, 10));
+    let usage = &stats.cpu.usage;
+    assert_eq!(
+        (usage.total, usage.user, usage.kernel),
+        (10_000, 6_000, 4_000)
+    );
+    let throttling = stats.cpu.throttling;
+    assert_eq!((throttling.periods, throttling.throttled_periods), (2, 1));
+    assert_eq!((throttling.throttled_time, throttling.bursts), (3_000, 5));
+    let psi = stats.cpu.psi.unwrap();
+    assert_eq!(
+        (psi.some.avg10, psi.some.total, psi.full.total),
+        (1.5, 42, 7)
+    );
+    assert_eq!((stats.memory.psi, stats.blkio.psi), (None, None));
+    let memory = &stats.memory;
+    assert_eq!((memory.cache, memory.raw["pgfault"]), (40, 7));
+    assert_eq!(
+        memory.usage,
+        MemoryEntry {
+            limit: 1000,
+            usage: 150,
+            max: 200,
+            failcnt: 0
+        }
+    );
+    assert_eq!((memory.swap.usage, memory.swap.limit), (155, 1500));
+    assert_eq!((memory.swap_only.usage, memory.swap_only.limit), (5, 500));
+    let bytes: Vec<_> = stats
+        .blkio
+        .io_service_bytes_recursive
+        .iter()
+        .map(|entry| (entry.major, entry.op.as_str(), entry.value))
+        .collect();
+    assert_eq!(bytes, [(8, "Read", 10), (8, "Write", 20)]);
+    assert_eq!(stats.blkio.cost["cost.vrate"][0].value, 99);
+    assert_eq!(stats.rdma.limit["mlx5_0"].hca_handles, u32::MAX);
+    assert_eq!(stats.rdma.current["mlx5_0"].hca_objects, 20);
+    assert_eq!(
+        (stats.misc["res_a"].usage, stats.misc["res_a"].events),
+        (3, 2)
+    );
+}
+
+#[test]
+fn statistics_without_controllers() {
+    let fake = fake();
+    fake.file("ctr/cgroup.procs", "1\n2\n");
+    let stats = fake.cgroup("ctr").stats().unwrap();
+    assert_eq!((stats.pids.current, stats.pids.limit), (2, 0));
+    assert_eq!(stats.memory, Memory::default());
+}
+
+#[test]
+fn unlimited_in_statistics() {
+    let fake = fake();
+    for (name, content) in [
+        ("pids.current", "3\n"),
+        ("pids.max", "max\n"),
+        ("memory.stat", "anon 1\n"),
+        ("memory.current", "1\n"),
+        ("memory.max", "max\n"),
+        ("memory.swap.current", "0\n"),
+        ("memory.swap.max", "max\n"),
+    ] {
+        fake.file(Path::new("ctr").join(name), content);
+    }
+    let stats = fake.cgroup("ctr").stats().unwrap();
+    assert_eq!(stats.pids.limit, 0);
+    assert_eq!(stats.memory.usage.limit, u64::MAX);
+    assert_eq!(stats.memory.swap.limit, u64::MAX);
+}
+
+#[test]
+fn malformed_statistics_are_errors_except_for_rootless_callers() {
+    for (name, content) in [
+        ("pids.current", "x\n"),
+        ("memory.stat", "anon\n"),
+        ("cpu.stat", "usage_usec\n"),
+        ("cpu.pressure", "some avg10=x\n"),
+        ("io.stat", "8:0 rbytes=x\n"),
+        ("rdma.current", "mlx5_0 hca_handle=x\n"),
+        ("misc.current", "res_a\n"),
+    ] {
+        let fake = fake();
+        fake.file(Path::new("ctr").join(name), content);
+        let mut cgroup = fake.cgroup("ctr");
+        let error = cgroup.stats().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Parse, "{name}");
+        let place = fake.root().join("ctr").join(name);
+        let start = format!("unable to parse {}: ", place.display());
+        assert!(error.to_string().starts_with(&start), "{error}");
+        cgroup.set_rootless(true);
+        cgroup.stats().unwrap();
+    }
+}
