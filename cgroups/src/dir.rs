@@ -6,8 +6,12 @@
 
 use std::{
     borrow::Cow,
+    ffi::{OsStr, OsString},
     fmt,
-    os::fd::{AsFd, BorrowedFd, OwnedFd},
+    os::{
+        fd::{AsFd, BorrowedFd, OwnedFd},
+        unix::ffi::OsStrExt as _,
+    },
     path::{Component, Path, PathBuf},
 };
 
@@ -64,7 +68,12 @@ impl Dir {
         &self.path
     }
 
-    pub(crate) fn error(&self, what: impl fmt::Display, name: &str, errno: Errno) -> Error {
+    pub(crate) fn error(
+        &self,
+        what: impl fmt::Display,
+        name: impl AsRef<Path>,
+        errno: Errno,
+    ) -> Error {
         let path = self.path.join(name);
         Error::io(format_args!("{what} {}", path.display()), &path, errno)
     }
@@ -124,7 +133,8 @@ impl Dir {
 
     /// Opens a child directory, or the parent for `..`, under the name of this one: for walks
     /// through trees that may be thousands of levels deep.
-    pub(crate) fn step(&self, name: &str) -> Result<Self> {
+    pub(crate) fn step(&self, name: impl AsRef<OsStr>) -> Result<Self> {
+        let name = name.as_ref();
         let fd = rustix::fs::openat(&self.fd, name, DIRECTORY | OFlags::NOFOLLOW, Mode::empty())
             .map_err(|errno| self.error("open", name, errno))?;
         Ok(Self::new(fd, self.path.clone()))
@@ -156,15 +166,16 @@ impl Dir {
         }
     }
 
-    /// The names of the child cgroups.
-    pub(crate) fn children(&self) -> Result<Vec<String>> {
+    /// The names of the child cgroups. Whoever may make them is free to choose: they need not be
+    /// UTF-8.
+    pub(crate) fn children(&self) -> Result<Vec<OsString>> {
         let failed = |errno| self.error("read directory", "", errno);
         let mut names = Vec::new();
         for entry in rustix::fs::Dir::read_from(&self.fd).map_err(failed)? {
             let entry = entry.map_err(failed)?;
-            let name = entry.file_name().to_string_lossy();
+            let name = OsStr::from_bytes(entry.file_name().to_bytes());
             if entry.file_type() == FileType::Directory && name != "." && name != ".." {
-                names.push(name.into_owned());
+                names.push(name.to_owned());
             }
         }
         Ok(names)

@@ -1,6 +1,7 @@
 //! Removing cgroups: children first, and only once no process is left inside.
 
 use std::{
+    ffi::OsString,
     path::Path,
     time::{Duration, Instant},
 };
@@ -75,7 +76,7 @@ fn remove(parent: &Dir, name: &Path, dir: &Dir, deadline: Deadline) -> Result<()
 /// Removes everything below a cgroup, the innermost first. The tree may be deeper than there are
 /// descriptors or stack frames.
 fn remove_below(top: &Dir, deadline: Deadline) -> Result<()> {
-    let mut above: Vec<String> = Vec::new();
+    let mut above: Vec<OsString> = Vec::new();
     let mut here: Option<Dir> = None;
     loop {
         let dir = here.as_ref().unwrap_or(top);
@@ -97,7 +98,7 @@ fn remove_below(top: &Dir, deadline: Deadline) -> Result<()> {
                     .and_then(|parent| match parent.rmdir(Path::new(&name)) {
                         Ok(()) | Err(Errno::NOENT | Errno::NODEV) => Ok(parent),
                         Err(errno) => Err(Error::io(
-                            format_args!("rmdir {name} below {}", top.path().display()),
+                            format_args!("rmdir {} below {}", name.display(), top.path().display()),
                             top.path(),
                             errno,
                         )),

@@ -1,6 +1,7 @@
 //! The processes in a cgroup and below it.
 
 use std::{
+    ffi::OsString,
     os::fd::OwnedFd,
     time::{Duration, Instant},
 };
@@ -110,7 +111,7 @@ fn walk(top: &Dir) -> Result<Option<Vec<u32>>> {
 }
 
 /// Adds the processes of one cgroup and returns the names of its children; `None` if it is gone.
-fn visit(dir: &Dir, pids: &mut Vec<u32>) -> Result<Option<Vec<String>>> {
+fn visit(dir: &Dir, pids: &mut Vec<u32>) -> Result<Option<Vec<OsString>>> {
     collect(dir, pids)?;
     match dir.children() {
         Err(error) if error.is_not_found() => Ok(None),

@@ -2,8 +2,9 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    ffi::OsStr,
     fs,
-    os::unix::process::ExitStatusExt as _,
+    os::unix::{ffi::OsStrExt as _, process::ExitStatusExt as _},
     path::PathBuf,
     time::Duration,
 };
@@ -191,5 +192,35 @@ fn removal_waits_for_the_last_process_on_v1() {
 fn removal_waits_for_the_last_process_on_v2() {
     if let Some(hierarchy) = v2() {
         removal_waits_for_the_last_process(&hierarchy);
+    }
+}
+
+/// Whoever owns a cgroup may call those below it as he likes.
+fn names_that_are_no_text(hierarchy: &Hierarchy, controller: &str) {
+    let cgroup = scratch(hierarchy, &Resources::default());
+    let below = cgroup.path(controller).unwrap();
+    let below = below.join(OsStr::from_bytes(b"\xff\xfe"));
+    fs::create_dir_all(below.join("a")).unwrap();
+    let mut sleeper = Sleeper::new();
+    fs::write(below.join("cgroup.procs"), sleeper.pid().to_string()).unwrap();
+    assert_eq!(cgroup.all_processes().unwrap(), [sleeper.pid()]);
+    cgroup.kill().unwrap();
+    let status = sleeper.0.wait().unwrap();
+    assert_eq!(status.signal(), Some(libc::SIGKILL));
+    cgroup.delete(BUDGET).unwrap();
+    assert!(!cgroup.exists());
+}
+
+#[test]
+fn names_that_are_no_text_on_v1() {
+    if let Some(hierarchy) = v1(&["devices"]) {
+        names_that_are_no_text(&hierarchy, "devices");
+    }
+}
+
+#[test]
+fn names_that_are_no_text_on_v2() {
+    if let Some(hierarchy) = v2() {
+        names_that_are_no_text(&hierarchy, "");
     }
 }
