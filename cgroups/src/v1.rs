@@ -47,6 +47,8 @@ pub(crate) struct Group {
     members: Vec<Member>,
     /// All directories were made by this value: no process can be inside.
     fresh: bool,
+    /// The directories that were made by it, those above included, in their order.
+    made: Vec<PathBuf>,
 }
 
 /// The cgroup in one hierarchy.
@@ -100,10 +102,18 @@ impl Group {
             group.prepare(hierarchy, resources, spec.rootless && spec.path.is_none())?;
             Ok(group)
         });
-        if group.is_err() {
-            unmake(hierarchy, &made, Below::V1);
+        match group {
+            Ok(group) => Ok(Self { made, ..group }),
+            Err(error) => {
+                unmake(hierarchy, &made, Below::V1);
+                Err(error)
+            }
         }
-        group
+    }
+
+    /// Removes what [`create`](Self::create) has made.
+    pub(crate) fn undo_create(&self, hierarchy: &Hierarchy) {
+        unmake(hierarchy, &self.made, Below::V1);
     }
 
     fn make(
@@ -131,7 +141,11 @@ impl Group {
                 slot,
             });
         }
-        Ok(Self { members, fresh })
+        Ok(Self {
+            members,
+            fresh,
+            made: Vec::new(),
+        })
     }
 
     /// What has to be set before the first process joins.
@@ -181,6 +195,7 @@ impl Group {
         Self {
             members,
             fresh: false,
+            made: Vec::new(),
         }
     }
 

@@ -47,6 +47,23 @@ impl Cgroup {
         Ok(Self::new(hierarchy, driver, spec.rootless))
     }
 
+    /// Removes the directories that [`create`](Self::create) has made rather than found, as far as
+    /// nobody uses them by now: for a caller who may not have the cgroup after all, because
+    /// [`check_unused`](Self::check_unused) says that it is another's. On cgroup v1 that may have
+    /// been there in some hierarchies only.
+    ///
+    /// Nothing happens on cgroup v2, where a cgroup that is another's was there, nor to a unit of
+    /// systemd.
+    pub fn undo_create(&self) {
+        #[cfg(feature = "systemd")]
+        if self.unit.is_some() {
+            return;
+        }
+        if let Driver::V1(group) = &self.driver {
+            group.undo_create(&self.hierarchy);
+        }
+    }
+
     /// The cgroup that [`create`](Self::create) would make, without making anything.
     ///
     /// # Errors

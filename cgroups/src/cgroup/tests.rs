@@ -94,3 +94,24 @@ fn a_place_is_known_before_it_is_made() {
         assert_eq!(made.paths(), intended.paths());
     }
 }
+
+#[test]
+fn what_was_made_beside_a_cgroup_in_use_is_taken_back() {
+    let fake = Fake::v1("4:pids:/\n3:memory:/\n2:devices:/\n");
+    fake.file("devices/box/ctr/cgroup.procs", "7\n");
+    std::fs::create_dir_all(fake.root().join("memory/box")).unwrap();
+    let spec = CgroupSpec {
+        path: Some("/box/ctr".into()),
+        ..CgroupSpec::default()
+    };
+    let cgroup = Cgroup::create(&fake.hierarchy(), &spec, &Resources::default()).unwrap();
+    let exists = |path: &str| fake.root().join(path).exists();
+    assert!(exists("pids/box/ctr") && exists("memory/box/ctr"));
+    assert_eq!(
+        cgroup.check_unused().unwrap_err().kind(),
+        ErrorKind::NotEmpty
+    );
+    cgroup.undo_create();
+    assert!(!exists("pids/box") && !exists("memory/box/ctr"));
+    assert!(exists("devices/box/ctr") && exists("memory/box"));
+}
