@@ -138,6 +138,7 @@ impl Container {
         }
         // With processes in it, it is not ours: the creator's own one died with it.
         if group.check_unused().is_err() {
+            group.undo_create();
             return Ok(());
         }
         group

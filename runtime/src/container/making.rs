@@ -43,13 +43,15 @@ impl Making<'_> {
         self.directory.write_state(&self.state)
     }
 
-    /// Makes the cgroup, and records it only then: one that somebody else uses is not ours to remove, not even after a crash.
+    /// Makes the cgroup, and records it only then: one that somebody else uses is not ours to remove, not even after a
+    /// crash. What was made beside it, in other hierarchies of cgroup v1, is.
     pub(super) fn make_cgroup(&mut self, spec: &CgroupSpec, resources: &Resources) -> Result<()> {
         let group = Cgroup::create(self.system.hierarchy()?, spec, resources)
             .map_err(cgroup::failed("make the container's cgroup"))?;
-        group
-            .check_unused()
-            .map_err(cgroup::failed("check the container's cgroup"))?;
+        if let Err(error) = group.check_unused() {
+            group.undo_create();
+            return Err(cgroup::failed("check the container's cgroup")(error));
+        }
         self.state.cgroup_paths = group.paths();
         self.unwind.cgroup = Some(group);
         self.record()

@@ -144,6 +144,32 @@ fn a_cgroup_in_use_is_refused() {
     second.assert_nothing_left();
 }
 
+/// On cgroup v1 somebody may use the name in one hierarchy only.
+#[test]
+fn what_was_made_beside_a_cgroup_in_use_is_removed() {
+    let Some(bundle) = Bundle::new() else { return };
+    let devices = std::path::Path::new("/sys/fs/cgroup/devices");
+    if !devices.is_dir() {
+        eprintln!("skipped: needs cgroup v1");
+        return;
+    }
+    let used = devices.join(bundle.id.as_str());
+    fs::create_dir(&used).unwrap();
+    let mut other = std::process::Command::new("/bin/sleep")
+        .arg("1000")
+        .spawn()
+        .unwrap();
+    fs::write(used.join("cgroup.procs"), other.id().to_string()).unwrap();
+    let error = bundle.create(forever()).unwrap_err();
+    let left = cgroups_named(bundle.id.as_str());
+    other.kill().unwrap();
+    other.wait().unwrap();
+    fs::remove_dir(&used).unwrap();
+    assert_eq!(error.kind(), ErrorKind::CgroupInUse);
+    assert_eq!(left, [used]);
+    bundle.assert_nothing_left();
+}
+
 #[test]
 fn paused_processes_stand_still_until_resumed() {
     let Some(bundle) = Bundle::new() else { return };
