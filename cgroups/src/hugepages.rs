@@ -1,6 +1,8 @@
-//! The huge page sizes of the machine, as cgroup file names spell them.
+//! Huge pages: the sizes of the machine, as cgroup file names spell them, and the limits.
 
 use std::{fs, path::Path, sync::OnceLock};
+
+use crate::{HugepageLimit, Result, dir::Dir};
 
 /// The sizes, read once: they are fixed when the machine boots.
 pub(crate) fn sizes() -> &'static [String] {
@@ -25,6 +27,19 @@ fn size(directory: &str) -> Option<String> {
         1024.. => format!("{}MB", kilobytes / 1024),
         _ => format!("{kilobytes}KB"),
     })
+}
+
+/// Writes the limits to `hugetlb.SIZE.FILE` and, so that no more is reserved than may be used, to
+/// `hugetlb.SIZE.rsvd.FILE` (Linux 5.7).
+pub(crate) fn set(dir: &Dir, limits: &[HugepageLimit], file: &str) -> Result<()> {
+    let mut reservations = true;
+    for limit in limits {
+        let (size, bytes) = (&limit.page_size, limit.limit.to_string());
+        dir.write(&format!("hugetlb.{size}.{file}"), &bytes)?;
+        reservations =
+            reservations && dir.write_if_present(&format!("hugetlb.{size}.rsvd.{file}"), &bytes)?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -26,14 +26,15 @@ pub struct Resources {
     #[cfg_attr(feature = "serde", serde(skip))]
     pub skip_freeze_on_set: bool,
 
-    /// Memory limit in bytes; -1 is unlimited.
+    /// Memory limit in bytes, which the kernel rounds down to whole pages; -1 is unlimited.
     #[cfg_attr(feature = "serde", serde(with = "json::zero_is_none"))]
     pub memory: Option<i64>,
     /// Memory the kernel tries not to take away (v2 `memory.low`, v1 soft limit), in bytes; -1 is
     /// everything.
     #[cfg_attr(feature = "serde", serde(with = "json::zero_is_none"))]
     pub memory_reservation: Option<i64>,
-    /// Memory *and* swap together, in bytes; -1 is unlimited.
+    /// Memory *and* swap together, in bytes: at least `memory`, without which there is no such limit
+    /// on cgroup v2; -1 is unlimited.
     #[cfg_attr(feature = "serde", serde(with = "json::zero_is_none"))]
     pub memory_swap: Option<i64>,
     /// How readily the kernel swaps, 0 to 100. cgroup v1 only. -1 (in JSON) is "not set".
@@ -51,21 +52,23 @@ pub struct Resources {
     /// CPU weight on the scale of cgroup v2: 1 to 10000, default 100. Wins over `cpu_shares` there.
     #[cfg_attr(feature = "serde", serde(with = "json::zero_is_none"))]
     pub cpu_weight: Option<u64>,
-    /// CPU time per period, in µs; negative is unlimited.
+    /// CPU time per period and in total of all CPUs, in µs: at least 1000; negative is unlimited.
     #[cfg_attr(feature = "serde", serde(with = "json::zero_is_none"))]
     pub cpu_quota: Option<i64>,
-    /// Unused quota that may be saved up, in µs (Linux 5.14).
+    /// Unused quota that may be saved up, in µs: at most the quota, 0 is none (Linux 5.14).
     pub cpu_burst: Option<u64>,
     /// The period of the quota, in µs: 1000 to 1000000, default 100000.
     #[cfg_attr(feature = "serde", serde(with = "json::zero_is_none"))]
     pub cpu_period: Option<u64>,
-    /// Real-time CPU time per real-time period, in µs. cgroup v1 with `CONFIG_RT_GROUP_SCHED`.
+    /// Real-time CPU time per real-time period, in µs: at most the period, and what the cgroup above
+    /// has left. cgroup v1 with `CONFIG_RT_GROUP_SCHED`.
     #[cfg_attr(
         feature = "serde",
         serde(rename = "cpu_rt_quota", with = "json::zero_is_none")
     )]
     pub cpu_rt_runtime: Option<i64>,
-    /// The real-time period, in µs. cgroup v1 with `CONFIG_RT_GROUP_SCHED`.
+    /// The real-time period, in µs; the default of the kernel is 1000000. cgroup v1 with
+    /// `CONFIG_RT_GROUP_SCHED`.
     #[cfg_attr(feature = "serde", serde(with = "json::zero_is_none"))]
     pub cpu_rt_period: Option<u64>,
     /// 1 for `SCHED_IDLE`, 0 for a normal cgroup (Linux 5.15). A weight cannot be set with 1.
@@ -133,9 +136,9 @@ pub struct Resources {
     serde(default)
 )]
 pub struct WeightDevice {
-    /// Major number.
+    /// Major number: 0 to 4095.
     pub major: i64,
-    /// Minor number.
+    /// Minor number: 0 to 1048575.
     pub minor: i64,
     /// Weight, 10 to 1000; 0 is "not set".
     pub weight: u16,
@@ -152,11 +155,11 @@ pub struct WeightDevice {
     serde(default)
 )]
 pub struct ThrottleDevice {
-    /// Major number.
+    /// Major number: 0 to 4095.
     pub major: i64,
-    /// Minor number.
+    /// Minor number: 0 to 1048575.
     pub minor: i64,
-    /// Bytes or operations per second.
+    /// Bytes or operations per second. 0 takes the limit away on cgroup v1, and is refused by v2.
     pub rate: u64,
 }
 
@@ -170,7 +173,7 @@ pub struct ThrottleDevice {
 pub struct HugepageLimit {
     /// The size as cgroup file names spell it: `2MB`, `1GB`, `64KB`.
     pub page_size: String,
-    /// Bytes.
+    /// Bytes, which the kernel rounds down to whole huge pages.
     pub limit: u64,
 }
 
@@ -200,7 +203,7 @@ pub struct Rdma {
 pub struct IfPriority {
     /// Interface name.
     pub interface: String,
-    /// Priority.
+    /// Priority: 0 to 2³²-1.
     pub priority: i64,
 }
 

@@ -16,6 +16,7 @@ use crate::{
     dir::{Below, Dir},
     freezer,
     hierarchy::V1,
+    hugepages,
     kept::Budget,
     remove,
     slot::{Slot, unmake},
@@ -59,6 +60,13 @@ pub(crate) struct Member {
 }
 
 impl Member {
+    pub(crate) fn new(v1: &V1, slot: Slot) -> Self {
+        Self {
+            controllers: v1.controllers.clone(),
+            slot,
+        }
+    }
+
     fn is_unified(&self) -> bool {
         self.controllers.iter().any(|name| name == UNIFIED)
     }
@@ -136,10 +144,7 @@ impl Group {
                 Err(error) => return Err(error),
             }
             fresh &= made.last().is_some_and(|last| last == slot.relative());
-            members.push(Member {
-                controllers: v1.controllers.clone(),
-                slot,
-            });
+            members.push(Member::new(v1, slot));
         }
         Ok(Self {
             members,
@@ -308,7 +313,7 @@ impl Group {
         let blkio = resources.sets_io() || resources.blkio_leaf_weight.is_some();
         with("blkio", blkio, &mut |dir| blkio::set(dir, resources))?;
         with("hugetlb", !resources.hugetlb_limit.is_empty(), &mut |dir| {
-            set_hugetlb(dir, resources)
+            hugepages::set(dir, &resources.hugetlb_limit, "limit_in_bytes")
         })?;
         with("net_cls", resources.net_cls_classid.is_some(), &mut |dir| {
             net::set_class(dir, resources)
@@ -460,16 +465,4 @@ pub(crate) fn unified_on_v1() -> Error {
         ErrorKind::InvalidConfig,
         "invalid configuration: cannot use unified on cgroup v1",
     )
-}
-
-fn set_hugetlb(dir: &Dir, resources: &Resources) -> Result<()> {
-    let mut reservations = true;
-    for limit in &resources.hugetlb_limit {
-        let (size, bytes) = (&limit.page_size, limit.limit.to_string());
-        dir.write(&format!("hugetlb.{size}.limit_in_bytes"), &bytes)?;
-        // Linux 5.7.
-        reservations = reservations
-            && dir.write_if_present(&format!("hugetlb.{size}.rsvd.limit_in_bytes"), &bytes)?;
-    }
-    Ok(())
 }

@@ -148,9 +148,7 @@ impl Cgroup {
         applied.warnings.extend(files.warnings);
         Ok(applied)
     }
-}
 
-impl Cgroup {
     /// Freezes the processes, if they are not and can be, until the guard goes. With `wanted` being
     /// [`Frozen`](FreezerState::Frozen) they stay frozen.
     fn stand_still(&self, wanted: Option<FreezerState>) -> Result<Option<Frozen<'_>>> {
@@ -188,10 +186,7 @@ fn v1_members(hierarchy: &Hierarchy, path: &Path) -> Result<Vec<v1::Member>> {
             &own
         };
         let place = Path::new(&v1.directory).join(top).join(path);
-        members.push(v1::Member {
-            controllers: v1.controllers.clone(),
-            slot: Slot::new(hierarchy, place, Below::V1),
-        });
+        members.push(v1::Member::new(v1, Slot::new(hierarchy, place, Below::V1)));
     }
     Ok(members)
 }

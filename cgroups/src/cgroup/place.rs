@@ -82,14 +82,11 @@ impl Cgroup {
                 Driver::V2(v2::Group::at(Slot::new(hierarchy, path, Below::Unified)))
             }
             Mode::V1 | Mode::Hybrid => {
-                let place = |v1| {
+                let member = |v1| {
                     let place = v1::place(hierarchy, v1, &inner)?;
-                    Ok(v1::Member {
-                        controllers: v1.controllers.clone(),
-                        slot: Slot::new(hierarchy, place, Below::V1),
-                    })
+                    Ok(v1::Member::new(v1, Slot::new(hierarchy, place, Below::V1)))
                 };
-                let members = hierarchy.v1().iter().map(place).collect::<Result<_>>()?;
+                let members = hierarchy.v1().iter().map(member).collect::<Result<_>>()?;
                 Driver::V1(v1::Group::from_members(members))
             }
         };
@@ -119,10 +116,8 @@ impl Cgroup {
                 for v1 in hierarchy.v1() {
                     let path = v1.controllers.iter().find_map(|name| paths.get(name));
                     if let Some(path) = path.filter(|path| !path.as_os_str().is_empty()) {
-                        members.push(v1::Member {
-                            controllers: v1.controllers.clone(),
-                            slot: Slot::at(hierarchy, path, Below::V1)?,
-                        });
+                        let slot = Slot::at(hierarchy, path, Below::V1)?;
+                        members.push(v1::Member::new(v1, slot));
                     }
                 }
                 Driver::V1(v1::Group::from_members(members))
@@ -187,15 +182,9 @@ impl Cgroup {
                         continue;
                     };
                     visible(path)?;
-                    let relative = hierarchy.below_mount(v1, path)?;
-                    members.push(v1::Member {
-                        controllers: v1.controllers.clone(),
-                        slot: Slot::new(
-                            hierarchy,
-                            Path::new(&v1.directory).join(relative),
-                            Below::V1,
-                        ),
-                    });
+                    let inside = hierarchy.below_mount(v1, path)?;
+                    let place = Path::new(&v1.directory).join(inside);
+                    members.push(v1::Member::new(v1, Slot::new(hierarchy, place, Below::V1)));
                 }
                 Driver::V1(v1::Group::from_members(members))
             }

@@ -7,7 +7,7 @@ use crate::{
     conversion::{cpu_weight, io_weight, limit_text, pids_text, swap_max},
     devices_v2::{self, Attachment},
     dir::{Dir, check_name, read_all},
-    freezer,
+    freezer, hugepages,
     values::{read_unsigned, unsigned},
 };
 
@@ -33,7 +33,7 @@ pub(super) fn set(
         applied.devices(outcome, rootless)?;
     }
     set_cpuset(dir, resources)?;
-    set_hugetlb(dir, resources)?;
+    hugepages::set(dir, &resources.hugetlb_limit, "max")?;
     for (device, limit) in &resources.rdma {
         dir.write("rdma.max", &rdma_text(device, limit))?;
     }
@@ -204,18 +204,6 @@ fn set_cpuset(dir: &Dir, resources: &Resources) -> Result<()> {
         if let Some(list) = list {
             dir.write(name, list)?;
         }
-    }
-    Ok(())
-}
-
-fn set_hugetlb(dir: &Dir, resources: &Resources) -> Result<()> {
-    let mut reservations = true;
-    for limit in &resources.hugetlb_limit {
-        let (size, bytes) = (&limit.page_size, limit.limit.to_string());
-        dir.write(&format!("hugetlb.{size}.max"), &bytes)?;
-        // Linux 5.7.
-        reservations =
-            reservations && dir.write_if_present(&format!("hugetlb.{size}.rsvd.max"), &bytes)?;
     }
     Ok(())
 }
