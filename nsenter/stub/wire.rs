@@ -419,6 +419,11 @@ impl<'a> View<'a> {
         (rest.is_empty() || rest.last() == Some(&0)).then_some(Strings { rest })
     }
 
+    /// A list of paths, each with the slot of the directory it starts at.
+    pub(crate) fn placed_paths(&self, blob: Blob) -> Option<PlacedPaths<'a>> {
+        self.bytes(blob).map(|rest| PlacedPaths { rest })
+    }
+
     /// The hook commands of a record.
     pub(crate) fn hooks(&self, blob: Blob) -> Option<impl Iterator<Item = HookRecord> + use<'a>> {
         let bytes = self.bytes(blob)?;
@@ -442,11 +447,32 @@ impl<'a> Iterator for Strings<'a> {
     }
 }
 
-/// The first of a list of paths, each of which stands after the slot of the directory it starts at, and what follows it.
-pub(crate) fn placed_path(list: &[u8]) -> Option<(u16, &CStr, &[u8])> {
-    let root = u16_at(list, 0)?;
-    let path = CStr::from_bytes_until_nul(list.get(2..)?).ok()?;
-    Some((root, path, list.get(2 + path.count_bytes() + 1..)?))
+/// A list of paths that is walked, each of which stands after the slot of the directory it starts at. What is malformed ends
+/// it, with `None` as the last item.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PlacedPaths<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> PlacedPaths<'a> {
+    fn first(list: &'a [u8]) -> Option<(u16, &'a CStr, &'a [u8])> {
+        let root = u16_at(list, 0)?;
+        let path = CStr::from_bytes_until_nul(list.get(2..)?).ok()?;
+        Some((root, path, list.get(2 + path.count_bytes() + 1..)?))
+    }
+}
+
+impl<'a> Iterator for PlacedPaths<'a> {
+    type Item = Option<(u16, &'a CStr)>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.rest.is_empty() {
+            return None;
+        }
+        let first = Self::first(self.rest);
+        self.rest = first.map_or(&[], |(_, _, rest)| rest);
+        Some(first.map(|(root, path, _)| (root, path)))
+    }
 }
 
 fn put(bytes: &mut [u8], offset: usize, value: &[u8]) {

@@ -4,7 +4,7 @@ use std::ffi::CString;
 
 use super::op::{Dir, Expect, FsOption, HookCommand, Label, Leaf, Op, Slot};
 use super::{Input, Step};
-use crate::wire::{Blob, Code, MAX_SLOTS, NONE, Record, View, placed_path, u16_at, u32_at, u64_at};
+use crate::wire::{Blob, Code, MAX_SLOTS, NONE, Record, View, u16_at, u32_at, u64_at};
 
 /// All the steps and inputs of a block, or `None` if any part of it is malformed.
 pub(super) fn plan(bytes: &[u8]) -> Option<(Vec<Input>, Vec<Step>)> {
@@ -102,14 +102,12 @@ fn hooks(view: &View<'_>, blob: Blob) -> Option<Vec<HookCommand>> {
 }
 
 fn placed(view: &View<'_>, blob: Blob) -> Option<Vec<(Slot, CString)>> {
-    let mut rest = view.bytes(blob)?;
-    let mut paths = Vec::new();
-    while !rest.is_empty() {
-        let (root, path, after) = placed_path(rest)?;
-        paths.push((slot(root.into())?, path.into()));
-        rest = after;
-    }
-    Some(paths)
+    view.placed_paths(blob)?
+        .map(|entry| {
+            let (root, path) = entry?;
+            Some((slot(root.into())?, path.into()))
+        })
+        .collect()
 }
 
 fn fs_options(mut bytes: &[u8]) -> Option<Vec<FsOption>> {

@@ -371,9 +371,10 @@ pub(super) fn code(op: &Op) -> Code {
         Open Write Verify Close Jump Dumpable Name DeathSignal NoNewPrivileges KeepCapabilities NewSession
         ControllingTerminal Umask Affinity Scheduler IoPriority Personality MemoryPolicy SetGroups SetGid SetUid
         BoundingSet Capabilities AmbientSet Keyring Unshare Join JoinProcess SecondStage MakePath MakePlainDirectory
-        NewMount CloneTree MountAttributes Attach Propagation HolderPropagation PivotRoot MoveRoot Chroot Unmount MakeNode Symlink Remove
-        Mask ReadonlyPaths CopyTree SetXattr ChangeDirectoryTo Pty Stdio ReopenNull StdioOwner Netlink Socket HostName
-        DomainName Sysctl ChangeDirectory RetryDirectory VerifyDirectory AskGate AskIdMaps SendDescriptor AskDescriptor
-        LendDescriptor AskConsole AskHome AskReady Hook Seccomp Lookup CloseControl WaitStart LateHooks Exec
+        NewMount CloneTree MountAttributes Attach Propagation HolderPropagation PivotRoot MoveRoot Chroot Unmount
+        MakeNode Symlink Remove Mask ReadonlyPaths CopyTree SetXattr ChangeDirectoryTo Pty Stdio ReopenNull StdioOwner
+        Netlink Socket HostName DomainName Sysctl ChangeDirectory RetryDirectory VerifyDirectory AskGate AskIdMaps
+        SendDescriptor AskDescriptor LendDescriptor AskConsole AskHome AskReady Hook Seccomp Lookup CloseControl
+        WaitStart LateHooks Exec
     }
 }

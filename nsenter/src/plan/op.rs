@@ -292,10 +292,10 @@ pub enum Op {
         /// `MS_*` propagation flag, perhaps with `MS_REC`.
         flags: u64,
     },
-    /// `mount_setattr(directory, "", AT_EMPTY_PATH, {propagation})` on the mount that holds a directory. Its root is found by going up
-    /// one step at a time (`openat2("..", RESOLVE_NO_XDEV)`) until the kernel says that the directory is one (no `EINVAL`): no path
-    /// is looked up. Before Linux 5.12 `mount(NULL, ".", NULL, kind, NULL)`. More than 2048 steps are `ELOOP`; `ENOENT` if the directory was moved
-    /// out of what is mounted.
+    /// `mount_setattr(directory, "", AT_EMPTY_PATH, {propagation})`, on the mount that holds a directory; before Linux 5.12
+    /// `mount(NULL, ".", NULL, kind, NULL)`. The root of the mount is found without a path: while the directory is not the
+    /// root (`EINVAL`), the one above it is opened (`openat2("..", RESOLVE_NO_XDEV)`). `ENOENT` if the directory was moved out
+    /// of what is mounted, `ELOOP` after 2048 steps.
     HolderPropagation {
         /// A directory in the mount.
         directory: Slot,

@@ -6,7 +6,7 @@ use super::Init;
 use super::mounts::{attach_readonly, make_readonly};
 use super::paths::find;
 use super::sys::{self, Errno, Fd, O_PATH, Result};
-use super::wire::{Record, placed_path};
+use super::wire::Record;
 
 /// `MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC`.
 const EMPTY_ATTRIBUTES: u64 = 0xf;
@@ -24,10 +24,9 @@ impl Init {
         }
         // Attached over the first directory; the others get clones, so that all share one file system.
         let mut empty: Option<Fd> = None;
-        let mut rest = self.data(r.p)?;
-        while !rest.is_empty() {
-            let (root, path, after) = self.placed(rest)?;
-            rest = after;
+        for entry in self.plan.placed_paths(r.p).ok_or(Errno::EINVAL)? {
+            let (root, path) = entry.ok_or(Errno::EINVAL)?;
+            let root = self.fd(root.into())?;
             let target = match existing(root, path) {
                 Ok(Some(target)) => target,
                 Ok(None) => continue,
@@ -61,10 +60,9 @@ impl Init {
     }
 
     pub(super) fn readonly_paths(&mut self, r: &Record) -> Result<()> {
-        let mut rest = self.data(r.p)?;
-        while !rest.is_empty() {
-            let (root, path, after) = self.placed(rest)?;
-            rest = after;
+        for entry in self.plan.placed_paths(r.p).ok_or(Errno::EINVAL)? {
+            let (root, path) = entry.ok_or(Errno::EINVAL)?;
+            let root = self.fd(root.into())?;
             let target = match existing(root, path) {
                 Ok(Some(target)) => target,
                 Ok(None) => continue,
@@ -81,12 +79,6 @@ impl Init {
             attach_readonly(cover.raw(), target.raw())?;
         }
         Ok(())
-    }
-
-    /// The first of a list of paths with the descriptor it is resolved below, and what follows it.
-    fn placed<'a>(&self, list: &'a [u8]) -> Result<(i32, &'a CStr, &'a [u8])> {
-        let (root, path, rest) = placed_path(list).ok_or(Errno::EINVAL)?;
-        Ok((self.fd(root.into())?, path, rest))
     }
 }
 
