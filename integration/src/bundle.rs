@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use configs::oci::Spec;
 use serde_json::{Value, json};
 
-use crate::{program, tiny_program};
+use crate::{lent_ids, program, tiny_program};
 
 /// The programs of busybox that tests call by name.
 const APPLETS: &[&str] = &[
@@ -125,6 +125,31 @@ impl Bundle {
             json!({ "limit": 16 << 20, "swap": 16 << 20 });
         let program = "/bin/dd if=/dev/zero of=/dev/null bs=100M count=1";
         self.args(&program.split(' ').collect::<Vec<_>>())
+    }
+
+    /// Makes it a container of the ordinary user who runs this: the template of `spec --rootless`, in which the user is
+    /// root, with the ids that are lent to that user above.
+    ///
+    /// # Panics
+    /// The configuration has no `linux` section.
+    pub fn for_this_user(&mut self) -> &mut Self {
+        let own = (
+            rustix::process::getuid().as_raw(),
+            rustix::process::getgid().as_raw(),
+        );
+        let spec = Spec::example().into_rootless(own.0, own.1);
+        let template = serde_json::to_value(spec).expect("a spec is JSON");
+        self.config["linux"] = template["linux"].clone();
+        self.config["mounts"] = template["mounts"].clone();
+        if let Some((uids, gids)) = lent_ids::of_this_user() {
+            for (key, lent) in [("uidMappings", uids), ("gidMappings", gids)] {
+                self.config["linux"][key]
+                    .as_array_mut()
+                    .expect("id maps")
+                    .push(json!({ "containerID": 1, "hostID": lent.first, "size": lent.count }));
+            }
+        }
+        self
     }
 
     /// Writes `config.json`; a command that reads it meanwhile sees the old one or the new one.

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use serde_json::{Value, json};
 
 use crate::bundle::Bundle;
+use crate::cgroup;
 use crate::leftovers::{self, Marks};
 use crate::limited::{Limited, Output};
 use crate::ordinary_user::OrdinaryUser;
@@ -41,7 +42,14 @@ impl Case {
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let id = format!("test-{}-{number}", std::process::id());
         let mut bundle = Bundle::new();
-        bundle.config["linux"]["cgroupsPath"] = json!(format!("/cofferdam/{id}"));
+        let mut cgroup = format!("/cofferdam/{id}");
+        if !rustix::process::geteuid().is_root() {
+            bundle.for_this_user();
+            // Beside this program's own, for no cgroup has both processes and controllers below it.
+            cgroup =
+                cgroup::delegated().map_or_else(String::new, |parent| format!("{parent}/{id}"));
+        }
+        bundle.config["linux"]["cgroupsPath"] = json!(cgroup);
         let root = tempfile::Builder::new()
             .prefix("cofferdam-root-")
             .tempdir()
@@ -309,10 +317,10 @@ impl Drop for Case {
             }
         }
         // Empty cgroups go with the case; what is not empty is what finish() complains about.
-        for process in crate::cgroup::processes(&self.cgroup()) {
+        for process in cgroup::processes(&self.cgroup()) {
             let _ = rustix::process::kill_process(process, rustix::process::Signal::KILL);
         }
-        for directory in crate::cgroup::directories(&self.cgroup()) {
+        for directory in cgroup::directories(&self.cgroup()) {
             let _ = std::fs::remove_dir(directory);
         }
     }

@@ -35,23 +35,21 @@ pub fn v2_mount() -> Option<PathBuf> {
         .find(|path| is_v2(path))
 }
 
-/// The path of this program's own cgroup v2.
-///
-/// # Panics
-/// It has none.
-pub fn own() -> String {
-    let text = fs::read_to_string("/proc/self/cgroup").expect("read /proc/self/cgroup");
-    let line = text.lines().find_map(|line| line.strip_prefix("0::"));
-    line.expect("a cgroup v2").to_owned()
+/// The path of this program's own cgroup v2, if it has one.
+pub fn own() -> Option<String> {
+    let text = fs::read_to_string("/proc/self/cgroup").ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("0::"))?;
+    Some(line.to_owned())
 }
 
-/// Whether this user may make cgroups beside this program's own.
-pub fn is_delegated() -> bool {
-    is_unified()
-        && Path::new("/sys/fs/cgroup")
-            .join(own().trim_start_matches('/'))
-            .parent()
-            .is_some_and(|parent| rustix::fs::access(parent, rustix::fs::Access::WRITE_OK).is_ok())
+/// The path of the cgroup v2 that holds this program's own, if this user may make others there and no other hierarchy is
+/// needed.
+pub fn delegated() -> Option<String> {
+    let own = own().filter(|_| is_unified())?;
+    let (parent, _) = own.rsplit_once('/')?;
+    let directory = Path::new("/sys/fs/cgroup").join(parent.trim_start_matches('/'));
+    rustix::fs::access(directory, rustix::fs::Access::WRITE_OK).ok()?;
+    Some(parent.to_owned())
 }
 
 /// The mount points of all hierarchies.

@@ -14,6 +14,9 @@ pub enum Need {
     Root,
     /// It is not.
     OrdinaryUser,
+    /// This user may make containers with limits and with any ids inside: root, or an ordinary user with lent ids and a
+    /// delegated cgroup.
+    Containers,
     /// `/etc/subuid` and `/etc/subgid` lend this user ids, and `newuidmap` maps them.
     LentIds,
     /// This program is in a cgroup v2 beside which this user may make others.
@@ -74,9 +77,14 @@ impl Need {
                 !rustix::process::geteuid().is_root(),
                 "needs an ordinary user",
             ),
+            Self::Containers => Self::Root.missing().and_then(|_| {
+                Self::LentIds
+                    .missing()
+                    .or_else(|| Self::DelegatedCgroup.missing())
+            }),
             Self::LentIds => installed("newuidmap")
                 .or_else(|| absent(lent_ids::of_this_user().is_some(), "no subordinate ids")),
-            Self::DelegatedCgroup => absent(cgroup::is_delegated(), "no delegated cgroup"),
+            Self::DelegatedCgroup => absent(cgroup::delegated().is_some(), "no delegated cgroup"),
             Self::CgroupV1 => absent(cgroup::has_v1(), "no cgroup v1 controllers"),
             Self::CgroupV2 => absent(cgroup::v2_mount().is_some(), "no cgroup v2"),
             Self::Unified => absent(cgroup::is_unified(), "cgroup v2 is not the only hierarchy"),

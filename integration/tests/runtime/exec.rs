@@ -12,7 +12,7 @@ fn running() -> Case {
 
 #[test]
 fn output_and_exit_code_are_those_of_the_process() {
-    need!(Root, Busybox);
+    need!(Containers, Busybox);
     let case = running();
     let output = case.exec(&["/bin/sh", "-c", "echo out; echo err >&2; exit 7"]);
     assert_eq!(
@@ -26,7 +26,7 @@ fn output_and_exit_code_are_those_of_the_process() {
 
 #[test]
 fn the_process_is_in_all_namespaces_and_the_cgroup_of_the_container() {
-    need!(Root, Busybox);
+    need!(Containers, Busybox);
     let case = running();
     let names = ["mnt", "net", "ipc", "uts", "pid", "user", "cgroup"];
     let of = |pid: &str, name: &str| std::fs::read_link(format!("/proc/{pid}/ns/{name}")).unwrap();
@@ -96,7 +96,7 @@ fn flags_change_the_process() {
 
 #[test]
 fn a_process_file_says_everything() {
-    need!(Root, Busybox);
+    need!(Containers, Busybox);
     let case = running();
     let file = case.bundle.path().join("process.json");
     let process = json!({
@@ -115,7 +115,7 @@ fn a_process_file_says_everything() {
 
 #[test]
 fn flags_after_the_id_belong_to_the_program() {
-    need!(Root, Busybox);
+    need!(Containers, Busybox);
     let case = running();
     assert_eq!(
         case.exec(&["/bin/echo", "-t", "--user", "7"]).ok().stdout,
@@ -126,7 +126,7 @@ fn flags_after_the_id_belong_to_the_program() {
 
 #[test]
 fn a_detached_process_outlives_the_command_and_its_pid_is_written_down() {
-    need!(Root, Busybox);
+    need!(Containers, Busybox);
     let case = running();
     let file = case.bundle.path().join("pid");
     let output = case.detached(&[
@@ -148,7 +148,7 @@ fn a_detached_process_outlives_the_command_and_its_pid_is_written_down() {
 
 #[test]
 fn what_cannot_run_gives_255_and_says_why() {
-    need!(Root, Busybox);
+    need!(Containers, Busybox);
     let case = running();
     let _ = case
         .exec(&["no-such-program"])
@@ -166,6 +166,7 @@ fn what_cannot_run_gives_255_and_says_why() {
 
 #[test]
 fn a_created_container_takes_it_and_a_stopped_one_does_not() {
+    // The init that waits is not dumpable: nobody but root may join its namespaces.
     need!(Root, Busybox);
     let mut case = Case::new();
     case.bundle.args(&["/bin/sleep", "1000"]);
@@ -182,7 +183,7 @@ fn a_created_container_takes_it_and_a_stopped_one_does_not() {
 
 #[test]
 fn no_descriptor_of_the_runtime_reaches_the_process() {
-    need!(Root, Busybox);
+    need!(Containers, Busybox);
     let case = running();
     let output = case.exec(&["/bin/sh", "-c", "ls /proc/self/fd"]).ok();
     // 3 is ls' own, for the directory it lists.
@@ -192,7 +193,7 @@ fn no_descriptor_of_the_runtime_reaches_the_process() {
 
 #[test]
 fn many_at_once_keep_their_exit_codes() {
-    need!(Root, Busybox);
+    need!(Containers, Busybox);
     let case = running();
     std::thread::scope(|scope| {
         let all: Vec<_> = (0..16)

@@ -5,7 +5,7 @@ use serde_json::json;
 
 #[test]
 fn a_few_hundred_runs_of_the_smallest_program() {
-    need!(Root, Busybox);
+    need!(Containers, Busybox);
     let mut case = Case::new();
     case.bundle.args(&["/bin/tiny-true"]);
     for _ in 0..300 {
@@ -16,7 +16,7 @@ fn a_few_hundred_runs_of_the_smallest_program() {
 
 #[test]
 fn with_a_hook_after_the_start() {
-    need!(Root, Busybox);
+    need!(Containers, Busybox);
     let mut case = Case::new();
     case.bundle.args(&["/bin/tiny-true"]);
     case.bundle.config["hooks"] =
@@ -29,7 +29,7 @@ fn with_a_hook_after_the_start() {
 
 #[test]
 fn whatever_the_caller_does_with_its_signals() {
-    need!(Root, Busybox);
+    need!(Containers, Busybox);
     let mut case = Case::new();
     case.bundle.script("exit 5");
     case.bundle.write();
@@ -58,7 +58,7 @@ fn whatever_the_caller_does_with_its_signals() {
 
 #[test]
 fn exec_of_the_smallest_program() {
-    need!(Root, Busybox);
+    need!(Containers, Busybox);
     let mut case = Case::new();
     case.bundle.args(&["/bin/sleep", "1000"]);
     case.start();
@@ -70,7 +70,7 @@ fn exec_of_the_smallest_program() {
 
 #[test]
 fn containers_side_by_side() {
-    need!(Root, Busybox);
+    need!(Containers, Busybox);
     std::thread::scope(|scope| {
         for _ in 0..8 {
             scope.spawn(|| {

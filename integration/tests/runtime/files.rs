@@ -11,7 +11,7 @@ use serde_json::json;
 
 #[test]
 fn the_pid_file_is_where_the_caller_says() {
-    need!(Root, Busybox);
+    need!(Containers, Busybox);
     let mut case = Case::new();
     case.bundle.args(&["/bin/sleep", "1000"]);
     case.bundle.write();
@@ -51,7 +51,7 @@ fn the_pid_file_is_where_the_caller_says() {
 
 #[test]
 fn a_pid_file_that_cannot_be_written_fails_the_command() {
-    need!(Root, Busybox);
+    need!(Containers, Busybox);
     let case = Case::new();
     let output = case.detached(&["create", "--pid-file", "/no/such/directory/pid", &case.id]);
     let _ = output.failed(1, "/no/such/directory");
@@ -60,7 +60,7 @@ fn a_pid_file_that_cannot_be_written_fails_the_command() {
 
 #[test]
 fn descriptors_are_passed_when_asked_for_and_only_then() {
-    need!(Root, Busybox);
+    need!(Containers, Busybox);
     let mut case = Case::new();
     case.bundle.script(
         "for n in 3 4 5; do test -e /proc/self/fd/$n && echo $n; done; cat <&3 2>/dev/null || true",
@@ -86,7 +86,7 @@ fn descriptors_are_passed_when_asked_for_and_only_then() {
 
 #[test]
 fn sockets_of_a_service_manager_are_passed() {
-    need!(Root, Busybox);
+    need!(Containers, Busybox);
     let mut case = Case::new();
     case.bundle.script("echo $LISTEN_FDS $LISTEN_PID; cat <&3");
     case.bundle.write();
@@ -107,7 +107,7 @@ fn sockets_of_a_service_manager_are_passed() {
 
 #[test]
 fn readiness_is_passed_to_a_service_manager() {
-    need!(Root, Busybox);
+    need!(Containers, Busybox);
     for detached in [true, false] {
         let mut case = Case::new();
         let script = "echo $NOTIFY_SOCKET > /dev/shm/name; exec sleep 1000";
@@ -226,7 +226,7 @@ fn no_descriptor_reaches_a_created_or_running_container() {
 
 #[test]
 fn the_master_of_a_terminal_is_sent_over_the_console_socket() {
-    need!(Root, Busybox);
+    need!(Containers, Busybox);
     let mut case = Case::new();
     case.bundle.config["process"]["terminal"] = json!(true);
     case.bundle.config["process"]["consoleSize"] = json!({ "height": 33, "width": 77 });
@@ -246,7 +246,7 @@ fn the_master_of_a_terminal_is_sent_over_the_console_socket() {
 
 #[test]
 fn in_the_foreground_the_terminal_is_connected_with_the_callers() {
-    need!(Root, Busybox, Script);
+    need!(Containers, Busybox, Script);
     let mut case = Case::new();
     case.bundle.config["process"]["terminal"] = json!(true);
     case.bundle
@@ -276,7 +276,7 @@ fn in_the_foreground_the_terminal_is_connected_with_the_callers() {
 
 #[test]
 fn exec_gets_a_terminal_of_the_containers_own() {
-    need!(Root, Busybox);
+    need!(Containers, Busybox);
     let mut case = Case::new();
     case.bundle.args(&["/bin/sleep", "1000"]);
     case.start();
@@ -297,7 +297,7 @@ fn exec_gets_a_terminal_of_the_containers_own() {
 
 #[test]
 fn a_terminal_and_its_holder_must_fit() {
-    need!(Root, Busybox);
+    need!(Containers, Busybox);
     let mut case = Case::new();
     let _ = case
         .call(&["run", "--console-socket", "/no/such", &case.id])
@@ -319,7 +319,7 @@ fn a_terminal_and_its_holder_must_fit() {
 
 #[test]
 fn a_pidfd_is_sent_over_the_pidfd_socket() {
-    need!(Root, Busybox, Cofferdam);
+    need!(Containers, Busybox, Cofferdam);
     let mut case = Case::new();
     case.bundle.args(&["/bin/sleep", "1000"]);
     let socket = ConsoleSocket::bind(&case.bundle.path().join("socket"));
@@ -335,7 +335,7 @@ fn a_pidfd_is_sent_over_the_pidfd_socket() {
 
 #[test]
 fn standard_input_is_passed_on_in_the_foreground() {
-    need!(Root, Busybox);
+    need!(Containers, Busybox);
     let mut case = Case::new();
     case.bundle.args(&["/bin/wc", "-c"]);
     let much = vec![b'x'; 300_000];
@@ -378,7 +378,7 @@ fn standard_streams_that_fail_do_not_end_the_program() {
 
 #[test]
 fn much_output_arrives_whole() {
-    need!(Root, Busybox);
+    need!(Containers, Busybox);
     let mut case = Case::new();
     case.bundle
         .script("yes 0123456789 | head -n 200000; yes abc | head -n 100000 >&2");
@@ -392,7 +392,7 @@ fn much_output_arrives_whole() {
 
 #[test]
 fn signals_are_forwarded_in_the_foreground() {
-    need!(Root, Busybox);
+    need!(Containers, Busybox);
     let mut case = Case::new();
     case.bundle
         .script("trap 'exit 33' TERM; touch /dev/shm/ready; while :; do sleep 0.01; done");

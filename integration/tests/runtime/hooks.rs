@@ -18,7 +18,7 @@ fn hook(script: &str) -> Value {
 
 #[test]
 fn they_run_in_their_order_and_read_the_state() {
-    need!(Root, Busybox);
+    need!(Containers, Busybox);
     let mut case = Case::new();
     // All of them append to one file: on the host in the bundle, inside through a mount of it.
     let log = case.bundle.path().join("hooks.log");
@@ -91,7 +91,7 @@ fn they_run_in_their_order_and_read_the_state() {
 
 #[test]
 fn a_failing_hook_fails_the_command_and_leaves_nothing() {
-    need!(Root, Busybox);
+    need!(Containers, Busybox);
     for point in ["prestart", "createRuntime", "createContainer", "poststart"] {
         let mut case = Case::new();
         case.bundle.config["hooks"][point] = hook("echo said so; exit 3");
@@ -137,7 +137,7 @@ fn hooks_succeed_when_the_caller_ignores_its_children() {
 
 #[test]
 fn hooks_have_the_file_mode_mask_of_the_caller() {
-    need!(Root, Busybox);
+    need!(Containers, Busybox);
     let mut case = Case::new();
     let points = ["prestart", "createRuntime", "createContainer", "poststart"];
     for point in points {
@@ -159,7 +159,7 @@ fn hooks_have_the_file_mode_mask_of_the_caller() {
 
 #[test]
 fn a_hook_has_only_its_time() {
-    need!(Root, Busybox);
+    need!(Containers, Busybox);
     let mut case = Case::new();
     case.bundle.config["hooks"]["createRuntime"] =
         json!([{ "path": "/bin/sleep", "args": ["sleep", "100"], "timeout": 1 }]);
@@ -169,7 +169,7 @@ fn a_hook_has_only_its_time() {
 
 #[test]
 fn arguments_are_passed_as_they_are() {
-    need!(Root, Busybox);
+    need!(Containers, Busybox);
     let mut case = Case::new();
     let file = case.bundle.path().join("out");
     let script = format!("echo \"$0|$1\" > {}", file.display());
@@ -182,7 +182,7 @@ fn arguments_are_passed_as_they_are() {
 
 #[test]
 fn a_failing_poststop_hook_is_told_and_everything_is_removed() {
-    need!(Root, Busybox);
+    need!(Containers, Busybox);
     let mut case = Case::new();
     case.bundle.config["hooks"]["poststop"] = hook("exit 4");
     case.bundle.script("exit 6");

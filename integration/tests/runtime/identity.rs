@@ -14,6 +14,7 @@ fn status(case: &mut Case, fields: &str) -> Vec<String> {
 
 #[test]
 fn user_and_groups_are_those_of_the_configuration() {
+    // More groups are not for ordinary users.
     need!(Root, Busybox);
     let mut case = Case::new();
     case.bundle.config["process"]["user"] =
@@ -28,7 +29,7 @@ fn user_and_groups_are_those_of_the_configuration() {
 
 #[test]
 fn capabilities_are_exactly_the_configured_ones() {
-    need!(Root, Busybox);
+    need!(Containers, Busybox);
     let mut case = Case::new();
     assert_eq!(
         status(&mut case, "CapInh|CapPrm|CapEff|CapBnd|CapAmb"),
@@ -58,7 +59,7 @@ fn capabilities_are_exactly_the_configured_ones() {
 
 #[test]
 fn no_new_privileges_is_what_was_asked_for() {
-    need!(Root, Busybox);
+    need!(Containers, Busybox);
     for set in [true, false] {
         let mut case = Case::new();
         case.bundle.config["process"]["noNewPrivileges"] = json!(set);
@@ -72,7 +73,7 @@ fn no_new_privileges_is_what_was_asked_for() {
 
 #[test]
 fn no_signal_is_blocked_or_ignored() {
-    need!(Root, Busybox, Cofferdam);
+    need!(Containers, Busybox, Cofferdam);
     let mut case = Case::new();
     // The test runner ignores SIGPIPE, the runtime blocks signals: neither may reach the program.
     // Without a shell, which ignores some itself.
@@ -87,7 +88,7 @@ fn no_signal_is_blocked_or_ignored() {
 
 #[test]
 fn the_environment_is_the_configured_one_and_a_home() {
-    need!(Root, Busybox);
+    need!(Containers, Busybox);
     let mut case = Case::new();
     case.bundle.config["process"]["env"] = json!(["PATH=/bin", "A=1", "B=two words", "A=2"]);
     case.bundle.args(&["/bin/env"]);
@@ -102,7 +103,7 @@ fn the_environment_is_the_configured_one_and_a_home() {
 
 #[test]
 fn limits_and_mask_are_set() {
-    need!(Root, Busybox);
+    need!(Containers, Busybox);
     let mut case = Case::new();
     case.bundle.config["process"]["rlimits"] = json!([{ "type": "RLIMIT_NOFILE", "soft": 100, "hard": 200 }, { "type": "RLIMIT_CORE", "soft": 0, "hard": 0 }]);
     case.bundle.config["process"]["user"] = json!({ "uid": 0, "gid": 0, "umask": 0o27 });
@@ -113,7 +114,7 @@ fn limits_and_mask_are_set() {
 
 #[test]
 fn the_working_directory_is_made_when_it_is_missing() {
-    need!(Root, Busybox);
+    need!(Containers, Busybox);
     let mut case = Case::new();
     case.bundle.config["root"]["readonly"] = json!(false);
     case.bundle.config["process"]["cwd"] = json!("/made/for/this");
@@ -143,7 +144,7 @@ fn kernel_parameters_and_names_are_the_containers_own() {
 
 #[test]
 fn a_parameter_without_a_namespace_is_refused() {
-    need!(Root, Busybox);
+    need!(Containers, Busybox);
     for (key, kind) in [
         ("kernel.panic", "pid"),
         ("net.ipv4.ip_forward", "network"),
@@ -160,7 +161,7 @@ fn a_parameter_without_a_namespace_is_refused() {
 
 #[test]
 fn filtered_system_calls_fail_as_the_filter_says() {
-    need!(Root, Busybox);
+    need!(Containers, Busybox);
     let mut case = Case::new();
     case.bundle.config["linux"]["seccomp"] = json!({
         "defaultAction": "SCMP_ACT_ALLOW",
@@ -181,7 +182,7 @@ fn filtered_system_calls_fail_as_the_filter_says() {
 
 #[test]
 fn a_filter_that_kills_ends_the_program_with_its_signal() {
-    need!(Root, Busybox);
+    need!(Containers, Busybox);
     let mut case = Case::new();
     case.bundle.config["linux"]["seccomp"] = json!({
         "defaultAction": "SCMP_ACT_ALLOW",
@@ -194,7 +195,7 @@ fn a_filter_that_kills_ends_the_program_with_its_signal() {
 
 #[test]
 fn the_oom_score_is_set_and_seen_by_exec() {
-    need!(Root, Busybox);
+    need!(Containers, Busybox);
     let mut case = Case::new();
     case.bundle.config["process"]["oomScoreAdj"] = json!(500);
     case.bundle.args(&["/bin/sleep", "1000"]);
@@ -214,7 +215,7 @@ fn the_oom_score_is_set_and_seen_by_exec() {
 
 #[test]
 fn nothing_of_the_callers_environment_gets_in() {
-    need!(Root, Busybox);
+    need!(Containers, Busybox);
     let mut case = Case::new();
     case.bundle.args(&["/bin/sleep", "1000"]);
     case.bundle.write();

@@ -33,19 +33,19 @@ fn killed(arguments: &[&str]) {
 
 #[test]
 fn create() {
-    need!(Root, Busybox, Cofferdam);
+    need!(Containers, Busybox, Cofferdam);
     killed(&["create"]);
 }
 
 #[test]
 fn run_in_the_background() {
-    need!(Root, Busybox, Cofferdam);
+    need!(Containers, Busybox, Cofferdam);
     killed(&["run", "--detach"]);
 }
 
 #[test]
 fn run_in_the_foreground() {
-    need!(Root, Busybox, Cofferdam);
+    need!(Containers, Busybox, Cofferdam);
     killed(&["run"]);
 }
 
@@ -95,7 +95,7 @@ fn start_between_its_two_steps() {
 
 #[test]
 fn delete() {
-    need!(Root, Busybox, Cofferdam);
+    need!(Containers, Busybox, Cofferdam);
     let mut case = Case::new();
     case.bundle.args(&["/bin/sleep", "1000"]);
     for step in 0..30 {

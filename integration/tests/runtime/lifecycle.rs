@@ -8,7 +8,7 @@ use cofferdam_integration::{Case, Limited, eventually, need};
 
 #[test]
 fn run_returns_the_exit_code_and_the_output_of_the_program() {
-    need!(Root, Busybox);
+    need!(Containers, Busybox);
     let mut case = Case::new();
     case.bundle.script("echo out; echo err >&2; exit 7");
     let output = case.run();
@@ -32,7 +32,7 @@ fn run_returns_128_and_the_number_of_the_signal_that_ended_the_program() {
 
 #[test]
 fn a_created_container_waits_for_start() {
-    need!(Root, Busybox);
+    need!(Containers, Busybox);
     let mut case = Case::new();
     case.bundle.script("touch /dev/shm/started; sleep 100");
     case.create();
@@ -56,7 +56,7 @@ fn a_created_container_waits_for_start() {
 
 #[test]
 fn an_id_is_taken_until_it_is_deleted() {
-    need!(Root, Busybox);
+    need!(Containers, Busybox);
     let mut case = Case::new();
     case.bundle.script("sleep 100");
     case.start();

@@ -84,7 +84,7 @@ fn limited(resources: Value) -> Case {
 
 #[test]
 fn limits_are_written_to_the_cgroup() {
-    need!(Root, Busybox, Controllers);
+    need!(Containers, Busybox, Controllers);
     let case = limited(json!({
         "memory": { "limit": 64 << 20, "reservation": 32 << 20 },
         "cpu": { "shares": 512, "quota": 50_000, "period": 100_000, "cpus": "0" },
@@ -110,7 +110,7 @@ fn limits_are_written_to_the_cgroup() {
 
 #[test]
 fn update_changes_what_is_given() {
-    need!(Root, Busybox, Controllers);
+    need!(Containers, Busybox, Controllers);
     let case = limited(json!({ "memory": { "limit": 64 << 20 }, "pids": { "limit": 20 } }));
     let _ = case
         .call(&[
@@ -143,7 +143,7 @@ fn update_changes_what_is_given() {
 
 #[test]
 fn no_processes_is_a_limit_of_one() {
-    need!(Root, Busybox, Controllers, Cofferdam);
+    need!(Containers, Busybox, Controllers, Cofferdam);
     let case = limited(json!({ "pids": { "limit": 20 } }));
     for (given, limit) in [("0", "1"), ("-1", "max"), ("7", "7")] {
         let flag = format!("--pids-limit={given}");
@@ -155,7 +155,7 @@ fn no_processes_is_a_limit_of_one() {
 
 #[test]
 fn an_update_that_the_kernel_refuses_changes_nothing() {
-    need!(Root, Busybox, Controllers);
+    need!(Containers, Busybox, Controllers);
     let case = limited(json!({ "memory": { "limit": 64 << 20 } }));
     assert_eq!(
         case.call(&["update", "--cpuset-cpus", "4000-5000", &case.id])
@@ -171,7 +171,7 @@ fn an_update_that_the_kernel_refuses_changes_nothing() {
 
 #[test]
 fn null_sections_of_an_update_are_no_limits() {
-    need!(Root, Busybox, Controllers, Cofferdam);
+    need!(Containers, Busybox, Controllers, Cofferdam);
     let case = limited(json!({ "memory": { "limit": 64 << 20 } }));
     let _ = case
         .command(&["update", "--resources", "-", &case.id])
@@ -184,7 +184,7 @@ fn null_sections_of_an_update_are_no_limits() {
 
 #[test]
 fn pause_stops_everything_until_resume() {
-    need!(Root, Busybox);
+    need!(Containers, Busybox);
     let case = limited(json!({}));
     let _ = case
         .call(&["resume", &case.id])
@@ -205,7 +205,7 @@ fn pause_stops_everything_until_resume() {
 
 #[test]
 fn a_paused_container_stays_paused_through_an_update() {
-    need!(Root, Busybox, Controllers);
+    need!(Containers, Busybox, Controllers);
     let case = limited(json!({ "memory": { "limit": 64 << 20 } }));
     let _ = case.call(&["pause", &case.id]).ok();
     let _ = case.call(&["update", "--memory", "80m", &case.id]).ok();
@@ -216,7 +216,7 @@ fn a_paused_container_stays_paused_through_an_update() {
 
 #[test]
 fn statistics_are_what_engines_read() {
-    need!(Root, Busybox, Controllers);
+    need!(Containers, Busybox, Controllers);
     let case = limited(json!({ "memory": { "limit": 64 << 20 }, "pids": { "limit": 20 } }));
     let line = case.call(&["events", "--stats", &case.id]).ok();
     assert_eq!(line.lines().len(), 1);
@@ -256,7 +256,7 @@ fn statistics_are_what_engines_read() {
 
 #[test]
 fn a_program_that_needs_too_much_memory_is_killed() {
-    need!(Root, Busybox, Controllers);
+    need!(Containers, Busybox, Controllers);
     let mut case = Case::new();
     case.bundle.too_little_memory();
     assert_eq!(case.run().code, 137);
@@ -265,7 +265,7 @@ fn a_program_that_needs_too_much_memory_is_killed() {
 
 #[test]
 fn events_tell_of_killed_processes() {
-    need!(Root, Busybox, Controllers);
+    need!(Containers, Busybox, Controllers);
     let case = limited(json!({ "memory": { "limit": 32 << 20, "swap": 32 << 20 } }));
     let log = case.bundle.path().join("events");
     let file = std::fs::File::create(&log).unwrap();
@@ -293,7 +293,7 @@ fn events_tell_of_killed_processes() {
 
 #[test]
 fn a_cgroup_that_is_in_use_is_refused() {
-    need!(Root, Busybox, Controllers, Cofferdam);
+    need!(Containers, Busybox, Controllers, Cofferdam);
     let first = limited(json!({}));
     let mut second = Case::new();
     second.bundle.config["linux"]["cgroupsPath"] = json!(first.cgroup());

@@ -7,7 +7,7 @@ use serde_json::json;
 
 #[test]
 fn the_root_is_the_bundles_and_may_be_read_only() {
-    need!(Root, Busybox);
+    need!(Containers, Busybox);
     let mut case = Case::new();
     let output = case.inside("ls /; touch /file 2>&1 || true");
     assert!(
@@ -22,7 +22,7 @@ fn the_root_is_the_bundles_and_may_be_read_only() {
 
 #[test]
 fn a_bind_mount_shows_a_directory_of_the_host() {
-    need!(Root, Busybox);
+    need!(Containers, Busybox);
     let mut case = Case::new();
     let shared = tempfile::tempdir().unwrap();
     std::fs::write(shared.path().join("file"), "shared\n").unwrap();
@@ -41,7 +41,7 @@ fn a_bind_mount_shows_a_directory_of_the_host() {
 
 #[test]
 fn a_relative_source_is_in_the_bundle_and_a_file_can_be_mounted() {
-    need!(Root, Busybox);
+    need!(Containers, Busybox);
     let mut case = Case::new();
     std::fs::write(case.bundle.path().join("note"), "from the bundle\n").unwrap();
     case.bundle
@@ -52,7 +52,7 @@ fn a_relative_source_is_in_the_bundle_and_a_file_can_be_mounted() {
 
 #[test]
 fn file_system_options_reach_the_kernel() {
-    need!(Root, Busybox);
+    need!(Containers, Busybox);
     let mut case = Case::new();
     case.bundle.mount(json!({
         "destination": "/scratch", "type": "tmpfs", "source": "tmpfs",
@@ -72,7 +72,7 @@ fn file_system_options_reach_the_kernel() {
 
 #[test]
 fn masked_paths_cannot_be_read_and_read_only_ones_not_written() {
-    need!(Root, Busybox);
+    need!(Containers, Busybox);
     let mut case = Case::new();
     std::fs::create_dir_all(case.bundle.rootfs().join("secret/dir")).unwrap();
     std::fs::write(case.bundle.rootfs().join("secret/dir/file"), "x").unwrap();
@@ -100,7 +100,7 @@ fn masked_paths_cannot_be_read_and_read_only_ones_not_written() {
 
 #[test]
 fn the_usual_devices_are_there_and_no_others() {
-    need!(Root, Busybox);
+    need!(Containers, Busybox);
     let mut case = Case::new();
     let script = "cd /dev; for d in null zero full random urandom tty; do stat -c '%n %F %t:%T %a' $d; done; for l in fd stdin stdout stderr ptmx; do readlink $l; done; ls";
     let output = case.inside(script);
@@ -148,7 +148,7 @@ fn a_device_of_the_configuration_is_made_and_others_may_not_be_opened() {
 
 #[test]
 fn mount_points_are_never_made_outside_the_root() {
-    need!(Root, Busybox);
+    need!(Containers, Busybox);
     for target in ["/", "/tmp", "../../../../..", "/proc/self/cwd"] {
         let mut case = Case::new();
         let canary = format!("cofferdam-canary-{}", case.id);
@@ -169,7 +169,7 @@ fn mount_points_are_never_made_outside_the_root() {
 
 #[test]
 fn proc_is_not_mounted_over_a_link() {
-    need!(Root, Busybox);
+    need!(Containers, Busybox);
     for target in ["/tmp", "../..", "/no/such"] {
         let case = Case::new();
         let proc = case.bundle.rootfs().join("proc");
@@ -182,7 +182,7 @@ fn proc_is_not_mounted_over_a_link() {
 
 #[test]
 fn the_hosts_mounts_are_not_changed() {
-    need!(Root, Busybox);
+    need!(Containers, Busybox);
     let table = || std::fs::read_to_string("/proc/self/mountinfo").unwrap();
     let mut case = Case::new();
     let before = table();
@@ -194,7 +194,7 @@ fn the_hosts_mounts_are_not_changed() {
 
 #[test]
 fn without_a_mount_namespace_of_its_own_hosts_paths_stay_out_of_reach() {
-    need!(Root, Busybox);
+    need!(Containers, Busybox);
     let mut case = Case::new();
     // The old root is gone: nothing of the host is left in the mount table inside.
     let output = case.inside("cat /proc/self/mountinfo");

@@ -35,7 +35,7 @@ fn bind(source: &str, destination: &str, options: Value) -> Value {
 
 #[test]
 fn processes() {
-    need!(Root, Busybox, Runc);
+    need!(Containers, Busybox, Runc);
     values(&[
         ("/process/cwd", json!("/no/such"), "pwd"),
         ("/process/cwd", json!("/etc/../root/./"), "pwd"),
@@ -99,7 +99,7 @@ fn processes() {
 
 #[test]
 fn programs() {
-    need!(Root, Busybox, Runc);
+    need!(Containers, Busybox, Runc);
     for (path, args) in [
         ("/bin", json!([""])),
         ("/bin", json!([".."])),
@@ -133,7 +133,7 @@ fn programs() {
 
 #[test]
 fn root_file_systems() {
-    need!(Root, Busybox, Runc);
+    need!(Containers, Busybox, Runc);
     for path in [
         "rootfs/",
         "rootfs/../rootfs",
@@ -175,7 +175,7 @@ fn root_file_systems() {
 
 #[test]
 fn mounted_directories() {
-    need!(Root, Busybox, Runc);
+    need!(Containers, Busybox, Runc);
     let shown =
         |path: &str| format!("awk '$5 ~ \"^{path}\" {{ print $5, $6 }}' /proc/self/mountinfo");
     let at = shown("/m");
@@ -266,7 +266,7 @@ fn mounted_directories() {
 
 #[test]
 fn namespaces_and_parameters() {
-    need!(Root, Busybox, Runc);
+    need!(Containers, Busybox, Runc);
     let with = |namespace: Value| json!([{ "type": "mount" }, { "type": "pid" }, { "type": "uts" }, { "type": "ipc" }, namespace]);
     values(&[
         (
@@ -330,7 +330,7 @@ fn namespaces_and_parameters() {
 
 #[test]
 fn limits() {
-    need!(Root, Busybox, Runc, CgroupV1);
+    need!(Containers, Busybox, Runc, CgroupV1);
     values(&[
         (
             "/linux/resources",

@@ -1,6 +1,6 @@
 //! What commands print: engines and scripts read it.
 
-use cofferdam_integration::{Case, Limited, need, program};
+use cofferdam_integration::{Case, Limited, lent_ids, need, program};
 use serde_json::{Value, json};
 
 fn keys(value: &Value) -> Vec<&str> {
@@ -14,7 +14,7 @@ fn keys(value: &Value) -> Vec<&str> {
 
 #[test]
 fn state_has_the_keys_of_the_specification_and_more() {
-    need!(Root, Busybox);
+    need!(Containers, Busybox);
     let mut case = Case::new();
     case.bundle.args(&["/bin/sleep", "1000"]);
     case.bundle.config["annotations"] = json!({ "some.key": "a <value>" });
@@ -65,7 +65,8 @@ fn state_has_the_keys_of_the_specification_and_more() {
 
 #[test]
 fn list_shows_all_containers_in_three_forms() {
-    need!(Root, Busybox);
+    need!(Containers, Busybox);
+    let owner = lent_ids::name().expect("a name of this user");
     let mut case = Case::new();
     case.bundle.args(&["/bin/sleep", "1000"]);
     assert_eq!(
@@ -89,7 +90,7 @@ fn list_shows_all_containers_in_three_forms() {
             case.id.as_str(),
             case.pid().to_string().as_str(),
             "running",
-            "root"
+            owner.as_str()
         )
     );
     let start = |title: &str| lines[0].find(title).unwrap();
@@ -104,7 +105,7 @@ fn list_shows_all_containers_in_three_forms() {
     );
     let json = case.call(&["list", "--format", "json"]).ok().json();
     assert_eq!(json[0]["id"], case.id);
-    assert_eq!(json[0]["owner"], "root");
+    assert_eq!(json[0]["owner"], owner);
     let _ = case
         .call(&["list", "--format", "xml"])
         .failed(1, "invalid format option");
@@ -113,7 +114,7 @@ fn list_shows_all_containers_in_three_forms() {
 
 #[test]
 fn list_skips_what_it_cannot_read_and_says_so() {
-    need!(Root, Busybox);
+    need!(Containers, Busybox);
     let mut case = Case::new();
     case.bundle.args(&["/bin/sleep", "1000"]);
     case.start();
@@ -128,7 +129,7 @@ fn list_skips_what_it_cannot_read_and_says_so() {
 
 #[test]
 fn a_state_root_that_was_named_must_exist() {
-    need!(Root, Cofferdam);
+    need!(Containers, Cofferdam);
     let _ = Limited::new(program::under_test())
         .args(["--root", "/no/such/root", "list"])
         .output()
@@ -137,7 +138,7 @@ fn a_state_root_that_was_named_must_exist() {
 
 #[test]
 fn ps_shows_the_processes_of_the_container_only() {
-    need!(Root, Busybox, Ps);
+    need!(Containers, Busybox, Ps);
     let mut case = Case::new();
     case.bundle.args(&["/bin/sleep", "1000"]);
     case.start();
@@ -247,7 +248,7 @@ fn mistakes_on_the_command_line_have_their_codes() {
 
 #[test]
 fn errors_are_in_the_log_file_and_on_standard_error() {
-    need!(Root, Busybox);
+    need!(Containers, Busybox);
     let case = Case::new();
     let log = case.bundle.path().join("log");
     let path = log.to_str().unwrap();
@@ -304,7 +305,7 @@ fn spec_writes_a_bundle_that_runs() {
 
 #[test]
 fn timings_tell_the_phases_and_the_steps_of_a_run() {
-    need!(Root, Busybox);
+    need!(Containers, Busybox);
     let mut case = Case::new();
     case.bundle.args(&["/bin/true"]);
     let output = case.call(&["run", "--timings", &case.id]).ok();

@@ -31,7 +31,7 @@ pub(crate) fn set(config: &mut Value, pointer: &str, value: Value) {
 
 #[test]
 fn a_process_must_be_there_and_complete() {
-    need!(Root, Busybox);
+    need!(Containers, Busybox);
     refused(
         "/process",
         Value::Null,
@@ -59,7 +59,7 @@ fn a_process_must_be_there_and_complete() {
 
 #[test]
 fn the_root_must_be_there() {
-    need!(Root, Busybox);
+    need!(Containers, Busybox);
     refused(
         "/root/path",
         json!("no-such-directory"),
@@ -70,7 +70,7 @@ fn the_root_must_be_there() {
 
 #[test]
 fn what_is_unknown_is_named() {
-    need!(Root, Busybox);
+    need!(Containers, Busybox);
     refused(
         "/process/rlimits",
         json!([{ "type": "RLIMIT_NOSUCH", "soft": 1, "hard": 1 }]),
@@ -111,7 +111,7 @@ fn namespaces_are_needed_for_what_they_separate() {
 
 #[test]
 fn mounts_must_make_sense() {
-    need!(Root, Busybox);
+    need!(Containers, Busybox);
     refused(
         "/mounts/0",
         json!({ "destination": "/mnt", "type": "nosuchfs", "source": "x" }),
@@ -131,7 +131,7 @@ fn mounts_must_make_sense() {
 
 #[test]
 fn text_that_is_no_configuration_is_refused() {
-    need!(Root, Busybox, Cofferdam);
+    need!(Containers, Busybox, Cofferdam);
     for text in [
         "",
         "{",
@@ -163,7 +163,7 @@ fn text_that_is_no_configuration_is_refused() {
 
 #[test]
 fn ids_are_plain_file_names() {
-    need!(Root, Busybox);
+    need!(Containers, Busybox);
     let case = Case::new();
     for id in ["a/b", "..", ".", "a b", "a\nb", "ä", "/", "a:b"] {
         for verb in ["run", "create", "state", "delete", "kill"] {

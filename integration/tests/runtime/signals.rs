@@ -11,7 +11,7 @@ fn sleeping() -> Case {
 
 #[test]
 fn a_signal_is_a_number_or_a_name() {
-    need!(Root, Busybox);
+    need!(Containers, Busybox);
     for signal in ["9", "KILL", "SIGKILL", "sigkill"] {
         let case = sleeping();
         let _ = case.call(&["kill", &case.id, signal]).ok();
@@ -24,7 +24,7 @@ fn a_signal_is_a_number_or_a_name() {
 
 #[test]
 fn the_default_signal_reaches_a_handler() {
-    need!(Root, Busybox);
+    need!(Containers, Busybox);
     let mut case = Case::new();
     case.bundle
         .script("trap 'exit 3' TERM; echo ready > /dev/shm/ready; while :; do sleep 0.01; done");
@@ -39,7 +39,7 @@ fn the_default_signal_reaches_a_handler() {
 
 #[test]
 fn what_is_no_signal_or_no_container_is_refused() {
-    need!(Root, Busybox);
+    need!(Containers, Busybox);
     let case = sleeping();
     let _ = case
         .call(&["kill", &case.id, "NOSUCH"])
@@ -57,7 +57,7 @@ fn what_is_no_signal_or_no_container_is_refused() {
 
 #[test]
 fn a_running_container_is_deleted_only_by_force() {
-    need!(Root, Busybox);
+    need!(Containers, Busybox);
     let case = sleeping();
     let _ = case
         .call(&["delete", &case.id])
@@ -72,7 +72,7 @@ fn a_running_container_is_deleted_only_by_force() {
 
 #[test]
 fn a_created_container_is_deleted_without_force() {
-    need!(Root, Busybox);
+    need!(Containers, Busybox);
     let case = Case::new();
     case.create();
     let _ = case.call(&["delete", &case.id]).ok();
@@ -81,7 +81,7 @@ fn a_created_container_is_deleted_without_force() {
 
 #[test]
 fn deleting_nobody_is_an_error_unless_forced() {
-    need!(Root, Busybox);
+    need!(Containers, Busybox);
     let case = Case::new();
     let _ = case
         .call(&["delete", "nobody"])
@@ -92,7 +92,7 @@ fn deleting_nobody_is_an_error_unless_forced() {
 
 #[test]
 fn a_paused_container_is_deleted_by_force() {
-    need!(Root, Busybox);
+    need!(Containers, Busybox);
     let case = sleeping();
     let _ = case.call(&["pause", &case.id]).ok();
     case.delete();
@@ -135,7 +135,7 @@ fn processes_that_outlive_init_are_deleted_with_the_container() {
 
 #[test]
 fn cgroups_made_inside_are_deleted_with_the_container() {
-    need!(Root, Busybox, Controllers);
+    need!(Containers, Busybox, Controllers);
     let case = sleeping();
     for directory in cofferdam_integration::cgroup::directories(&case.cgroup()) {
         std::fs::create_dir_all(directory.join("a/b")).unwrap();

@@ -8,10 +8,7 @@ use super::case;
 /// A container below the delegated cgroup, with limits.
 fn limited() -> Case {
     let mut case = case();
-    // This program has a cgroup of its own there; the container's is beside it, for no cgroup has both processes and
-    // controllers below it.
-    let own = cgroup::own();
-    let parent = own.rsplit_once('/').map_or("", |(parent, _)| parent);
+    let parent = cgroup::delegated().unwrap();
     case.bundle.config["linux"]["cgroupsPath"] = json!(format!("{parent}/{}", case.id));
     case.bundle.config["linux"]["resources"] =
         json!({ "memory": { "limit": 64 << 20 }, "pids": { "limit": 20 } });
@@ -60,7 +57,7 @@ fn a_program_that_needs_too_much_memory_is_killed() {
 
 #[test]
 fn limits_elsewhere_are_refused() {
-    need!(OrdinaryUser, Busybox, Unified);
+    need!(OrdinaryUser, Busybox, DelegatedCgroup);
     let mut case = limited();
     case.bundle.config["linux"]["cgroupsPath"] = json!(format!("/cofferdam-{}", case.id));
     let output = case.run();
