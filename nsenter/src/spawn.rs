@@ -27,7 +27,8 @@ pub struct Spawn<'a> {
     pub passed: Vec<BorrowedFd<'a>>,
     /// The inputs of the plan, each once, in any order.
     pub inputs: Vec<(Slot, BorrowedFd<'a>)>,
-    /// The cgroup v2 directory to be born in (`CLONE_INTO_CGROUP`, Linux 5.7). It must not be frozen: the caller would be blocked.
+    /// The cgroup v2 directory to be born in (`CLONE_INTO_CGROUP`, Linux 5.7), or to be entered before anything of the stub runs
+    /// where `clone3(2)` is refused (`ENOSYS`, `EPERM`). It must not be frozen: the caller would be blocked.
     pub cgroup: Option<BorrowedFd<'a>>,
 }
 

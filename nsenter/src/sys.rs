@@ -129,6 +129,8 @@ struct Start {
     count: usize,
     argv: *const *const c_char,
     envp: *const *const c_char,
+    /// The `cgroup.procs` of the cgroup to enter, if the clone has not done that; or -1.
+    procs: i32,
     /// 0, or why the stub is not running.
     errno: i32,
     /// Which call failed.
@@ -165,6 +167,11 @@ unsafe extern "C" fn child(start: usize) -> ! {
             }
             result as usize
         };
+        if (*start).procs >= 0 {
+            // "0" is whoever writes. Nothing of the stub has run yet.
+            let (procs, own) = ((*start).procs as usize, c"0".as_ptr() as usize);
+            call(number::WRITE, [procs, own, 1, 0, 0, 0]);
+        }
         // Out of the way first: a source may lie where another shall go. F_DUPFD_CLOEXEC.
         let mut index = 0;
         while index < count {
@@ -258,7 +265,19 @@ pub(crate) enum StartError {
     Child(&'static str, io::Error),
 }
 
-/// Starts `image` with these descriptors as 0, 1, 2, … and this argument. Returns its process id and pidfd.
+/// The file of a cgroup v2 directory that takes processes.
+fn open_procs(cgroup: BorrowedFd<'_>) -> rustix::io::Result<OwnedFd> {
+    use rustix::fs::{Mode, OFlags, openat};
+    openat(
+        cgroup,
+        "cgroup.procs",
+        OFlags::WRONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW,
+        Mode::empty(),
+    )
+}
+
+/// Starts `image` with these descriptors as 0, 1, 2, … and this argument. Returns its process id and pidfd. A filter that
+/// refuses `clone3(2)` is met with `clone(2)`.
 pub(crate) fn start_stub(
     image: BorrowedFd<'_>,
     descriptors: &[BorrowedFd<'_>],
@@ -279,6 +298,7 @@ pub(crate) fn start_stub(
         count: sources.len(),
         argv: argv.as_ptr(),
         envp: envp.as_ptr(),
+        procs: -1,
         errno: 0,
         call: 0,
     };
@@ -318,9 +338,14 @@ pub(crate) fn start_stub(
                 start_at as usize,
             )
         };
-        if (result == -(libc::ENOSYS as isize) || result == -(libc::EPERM as isize))
-            && cgroup.is_none()
-        {
+        if result == -(libc::ENOSYS as isize) || result == -(libc::EPERM as isize) {
+            // The older call has no flag for the cgroup: the child enters it by itself.
+            let procs = cgroup.map(open_procs).transpose();
+            let procs = procs.map_err(|errno| StartError::Clone(errno.into()))?;
+            if let Some(procs) = &procs {
+                // SAFETY: the struct is ours alone: no child was made.
+                unsafe { (&raw mut (*start_at).procs).write(procs.as_raw_fd()) };
+            }
             let top = (&raw mut stack as usize).wrapping_add(size_of::<Stack>());
             let flags = flags | libc::SIGCHLD as u64;
             // SAFETY: as above, with the older call.
@@ -351,10 +376,10 @@ pub(crate) fn start_stub(
     };
     if errno != 0 {
         let _ = crate::pidfd::wait(&pidfd);
-        let what = if call == number::EXECVEAT {
-            "execute the init stub"
-        } else {
-            "arrange the descriptors of the init stub"
+        let what = match call {
+            number::EXECVEAT => "execute the init stub",
+            number::WRITE => "enter the cgroup of the init process",
+            _ => "arrange the descriptors of the init stub",
         };
         return Err(StartError::Child(what, io::Error::from_raw_os_error(errno)));
     }

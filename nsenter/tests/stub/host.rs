@@ -201,7 +201,7 @@ fn a_refused_clone_is_an_error_of_the_system() {
 
 /// Born in a cgroup, and the second stage with it.
 #[test]
-fn both_stages_are_born_in_the_cgroup() {
+pub(crate) fn both_stages_are_born_in_the_cgroup() {
     if !root() {
         return;
     }
