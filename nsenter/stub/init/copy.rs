@@ -8,7 +8,7 @@ use super::sys::{
 };
 use super::{Init, listing, procfs};
 
-/// How deep a tree may be: each level takes a few kilobytes of stack and two descriptors.
+/// How deep a tree may be: each level takes a few kilobytes of stack and three descriptors.
 const MAX_DEPTH: u32 = 128;
 
 impl Init {
