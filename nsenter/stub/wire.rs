@@ -71,7 +71,7 @@ codes! {
         Dumpable = 10, Name = 11, DeathSignal = 12, NoNewPrivileges = 13, KeepCapabilities = 14, NewSession = 15,
         ControllingTerminal = 16, Umask = 17, Affinity = 18, Scheduler = 19, IoPriority = 20, Personality = 21,
         MemoryPolicy = 22, SetGroups = 23, SetGid = 24, SetUid = 25, BoundingSet = 26, Capabilities = 27,
-        AmbientSet = 28, Keyring = 29,
+        AmbientSet = 28, Keyring = 29, ResourceLimit = 30,
         Unshare = 40, Join = 41, JoinProcess = 42, SecondStage = 43,
         MakePath = 50, MakePlainDirectory = 51, NewMount = 52, CloneTree = 53, MountAttributes = 54, Attach = 55,
         Propagation = 56, PivotRoot = 57, MoveRoot = 58, Chroot = 59, Unmount = 60, MakeNode = 61, Symlink = 62,

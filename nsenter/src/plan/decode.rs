@@ -180,6 +180,11 @@ fn op(view: &View<'_>, r: &Record) -> Option<Op> {
         Code::Scheduler => Op::Scheduler(bytes(view, r.p)?),
         Code::IoPriority => Op::IoPriority(r.a),
         Code::Personality => Op::Personality(r.x),
+        Code::ResourceLimit => Op::ResourceLimit {
+            resource: r.a,
+            soft: r.x,
+            hard: r.y,
+        },
         Code::MemoryPolicy => {
             let raw = view.bytes(r.p)?;
             if raw.len() % 8 != 0 {

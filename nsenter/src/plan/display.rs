@@ -228,6 +228,14 @@ fn operation(line: &mut Line, op: &Op) {
             line.word(quoted(bytes))
         }
         Op::Personality(domain) => line.word(format_args!("{domain:#x}")),
+        Op::ResourceLimit {
+            resource,
+            soft,
+            hard,
+        } => line
+            .field("resource", resource)
+            .field("soft", soft)
+            .field("hard", hard),
         Op::MemoryPolicy { mode, nodes } => line
             .hex("mode", *mode)
             .field("nodes", format_args!("{nodes:x?}")),

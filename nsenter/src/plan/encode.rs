@@ -172,6 +172,11 @@ pub(super) fn record(op: &Op, area: &mut Area) -> Record {
             r.p = area.bytes(bytes);
         }
         Op::Personality(domain) => r.x = *domain,
+        Op::ResourceLimit {
+            resource,
+            soft,
+            hard,
+        } => (r.a, r.x, r.y) = (*resource, *soft, *hard),
         Op::MemoryPolicy { mode, nodes } => {
             let words: Vec<u8> = nodes.iter().flat_map(|word| word.to_le_bytes()).collect();
             (r.a, r.p) = (*mode, area.bytes(&words));
@@ -369,7 +374,7 @@ pub(super) fn code(op: &Op) -> Code {
     }
     same! {
         Open Write Verify Close Jump Dumpable Name DeathSignal NoNewPrivileges KeepCapabilities NewSession
-        ControllingTerminal Umask Affinity Scheduler IoPriority Personality MemoryPolicy SetGroups SetGid SetUid
+        ControllingTerminal Umask Affinity Scheduler IoPriority Personality ResourceLimit MemoryPolicy SetGroups SetGid SetUid
         BoundingSet Capabilities AmbientSet Keyring Unshare Join JoinProcess SecondStage MakePath MakePlainDirectory
         NewMount CloneTree MountAttributes Attach Propagation HolderPropagation PivotRoot MoveRoot Chroot Unmount
         MakeNode Symlink Remove Mask ReadonlyPaths CopyTree SetXattr ChangeDirectoryTo Pty Stdio ReopenNull StdioOwner

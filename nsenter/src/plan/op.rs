@@ -148,6 +148,15 @@ pub enum Op {
     IoPriority(u32),
     /// `personality(domain)`.
     Personality(u64),
+    /// `prlimit(0, resource, {soft, hard})` of this process, `RLIMIT_*` of `getrlimit(2)`; `u64::MAX` is no limit.
+    ResourceLimit {
+        /// Which resource.
+        resource: u32,
+        /// What is in force.
+        soft: u64,
+        /// What the soft limit may be raised to.
+        hard: u64,
+    },
     /// `set_mempolicy(mode, nodes)`: nodes as a mask of `max_node` bits.
     MemoryPolicy {
         /// Mode and mode flags.

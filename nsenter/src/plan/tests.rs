@@ -164,6 +164,11 @@ fn any_op() -> impl Strategy<Value = Op> {
                 Code::Scheduler => Op::Scheduler(bytes),
                 Code::IoPriority => Op::IoPriority(a),
                 Code::Personality => Op::Personality(x),
+                Code::ResourceLimit => Op::ResourceLimit {
+                    resource: a,
+                    soft: x,
+                    hard: y,
+                },
                 Code::MemoryPolicy => Op::MemoryPolicy {
                     mode: a,
                     nodes: longs,

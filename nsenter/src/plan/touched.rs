@@ -96,6 +96,7 @@ pub(super) fn by(op: &Op) -> Touched {
         | Op::Scheduler(_)
         | Op::IoPriority(_)
         | Op::Personality(_)
+        | Op::ResourceLimit { .. }
         | Op::MemoryPolicy { .. }
         | Op::SetGroups(_)
         | Op::SetGid(_)

@@ -286,6 +286,7 @@ impl Init {
             Code::Scheduler => sys::set_scheduler(self.data(r.p)?),
             Code::IoPriority => sys::set_io_priority(r.a),
             Code::Personality => sys::personality(r.x),
+            Code::ResourceLimit => sys::set_resource_limit(r.a, r.x, r.y),
             Code::MemoryPolicy => sys::set_memory_policy(r.a, self.data(r.p)?),
             Code::SetGroups => sys::setgroups(self.data(r.p)?),
             Code::SetGid => {

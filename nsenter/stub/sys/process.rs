@@ -88,6 +88,13 @@ pub(crate) fn personality(domain: u64) -> Result<()> {
     unsafe { call!(PERSONALITY, domain) }.map(drop)
 }
 
+/// `prlimit64(2)` of this process; all ones are no limit.
+pub(crate) fn set_resource_limit(resource: u32, soft: u64, hard: u64) -> Result<()> {
+    let limit = [soft, hard];
+    // SAFETY: the kernel reads a struct rlimit64 and writes nothing.
+    unsafe { call!(PRLIMIT64, 0, resource, limit.as_ptr(), 0) }.map(drop)
+}
+
 /// `set_mempolicy(2)`: the nodes as little-endian words.
 pub(crate) fn set_memory_policy(mode: u32, nodes: &[u8]) -> Result<()> {
     let bits = nodes.len() / 8 * 64;

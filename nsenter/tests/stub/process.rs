@@ -60,6 +60,23 @@ fn no_new_privs_is_kept() {
 }
 
 #[test]
+fn a_limit_is_lowered() {
+    let mut plan = PlanBuilder::new();
+    let (resource, soft, hard) = (libc::RLIMIT_CORE, 17, 23);
+    let limit = Op::ResourceLimit {
+        resource,
+        soft,
+        hard,
+    };
+    plan.push("limit", limit);
+    shell(&mut plan, "cat /proc/$$/limits");
+    let out = run(plan).output();
+    let line = out.lines().find(|line| line.starts_with("Max core file"));
+    let fields: Vec<&str> = line.unwrap().split_whitespace().collect();
+    assert_eq!(fields[4..6], ["17", "23"]);
+}
+
+#[test]
 fn a_session_is_made() {
     let mut plan = PlanBuilder::new();
     plan.push("session", Op::NewSession);

@@ -189,10 +189,13 @@ impl Parent<'_> {
             "child process in init(): ready as process {}",
             process.pid()
         );
-        limits::set(process.pid(), self.rlimits)?;
         if self.pidfd_name == STANDARD {
+            limits::set(process.pid(), self.rlimits)?;
             self.send_pidfd(process)?;
-        } else if let Some(settings) = self.rdt {
+            return self.ready.ready(process.pid());
+        }
+        limits::before_birth(process.pid(), self.rlimits)?;
+        if let Some(settings) = self.rdt {
             // Inherited by the process that is born next.
             rdt::join(settings, self.id, process.pid(), false)?;
         }
@@ -248,11 +251,10 @@ impl Answers for Parent<'_> {
 
     fn second_stage(&mut self, process: &ProcessRef<'_>) -> Result<(), Refusal> {
         // A process that joins is born only now; that of an init plan goes on preparing, and is ready later.
-        if self.pidfd_name == SETNS {
-            self.send_pidfd(process).map_err(refuse)
-        } else {
-            Ok(())
+        if self.pidfd_name != SETNS {
+            return Ok(());
         }
+        self.send_pidfd(process).map_err(refuse)
     }
 
     fn descriptor(&mut self, tag: u32, descriptor: OwnedFd) -> Result<(), Refusal> {

@@ -2,32 +2,71 @@
 //! process inside does not have.
 
 use configs::config::{Rlimit, RlimitType};
+use rustix::io::Errno;
 use rustix::process::{Pid, Resource, Rlimit as Limit, prlimit};
 
 use crate::error::{Error, Result};
 
 /// Sets the limits of a process that waits, so that its pid is its own. `RLIMIT_NPROC` comes last: it counts from then on.
 pub(crate) fn set(pid: u32, limits: &[Rlimit]) -> Result<()> {
-    let process = i32::try_from(pid).ok().and_then(Pid::from_raw);
-    if process.is_none() {
-        return Err(Error::config(format!("{pid} is no process id")));
-    }
-    let (last, first): (Vec<&Rlimit>, Vec<&Rlimit>) = limits
-        .iter()
-        .partition(|limit| limit.kind == RlimitType::Nproc);
+    let process = waiting(pid)?;
+    let (last, first) = by_what_is_counted(limits);
     for limit in first.into_iter().chain(last) {
-        let value = Limit {
-            current: finite(limit.soft),
-            maximum: finite(limit.hard),
-        };
-        prlimit(process, resource(limit.kind), value).map_err(|errno| {
-            Error::system(
-                format!("error setting rlimit type {}", limit.kind.to_int()),
-                errno,
-            )
-        })?;
+        change(process, limit).map_err(failed(limit))?;
     }
     Ok(())
+}
+
+/// The same for a process that gives birth to the one that runs the program, which inherits them, and then ends. Of
+/// `RLIMIT_NPROC` one more is allowed, since both are there for a moment: what would be too many with the program alone is
+/// refused by the birth. The program's own limit is a step of its plan.
+pub(crate) fn before_birth(pid: u32, limits: &[Rlimit]) -> Result<()> {
+    let process = waiting(pid)?;
+    let (last, first) = by_what_is_counted(limits);
+    for limit in first {
+        change(process, limit).map_err(failed(limit))?;
+    }
+    for limit in last {
+        let with_both = Rlimit {
+            soft: limit.soft.saturating_add(1),
+            hard: limit.hard.saturating_add(1),
+            ..*limit
+        };
+        match change(process, &with_both) {
+            // More than the runtime itself may have.
+            Err(Errno::PERM) => change(process, limit),
+            result => result,
+        }
+        .map_err(failed(limit))?;
+    }
+    Ok(())
+}
+
+fn waiting(pid: u32) -> Result<Pid> {
+    i32::try_from(pid)
+        .ok()
+        .and_then(Pid::from_raw)
+        .ok_or_else(|| Error::config(format!("{pid} is no process id")))
+}
+
+/// The limits on the number of processes, and the others.
+fn by_what_is_counted(limits: &[Rlimit]) -> (Vec<&Rlimit>, Vec<&Rlimit>) {
+    limits
+        .iter()
+        .partition(|limit| limit.kind == RlimitType::Nproc)
+}
+
+fn change(process: Pid, limit: &Rlimit) -> rustix::io::Result<()> {
+    let value = Limit {
+        current: finite(limit.soft),
+        maximum: finite(limit.hard),
+    };
+    prlimit(Some(process), resource(limit.kind), value).map(drop)
+}
+
+fn failed(limit: &Rlimit) -> impl FnOnce(Errno) -> Error {
+    let kind = limit.kind.to_int();
+    move |errno| Error::system(format!("error setting rlimit type {kind}"), errno)
 }
 
 fn finite(value: u64) -> Option<u64> {

@@ -24,6 +24,18 @@ pub(super) fn load(steps: &mut Steps, requested: &Requested<'_>) {
 const CLONE_PARENT: u64 = 0x8000;
 const CLONE_PIDFD: u64 = 0x1000;
 const PR_SET_NAME: u64 = 15;
+const RLIMIT_NPROC: u64 = 6;
+
+/// What the second stage of a plan does for itself.
+#[derive(Debug)]
+pub(super) struct Later {
+    /// It takes a controlling terminal.
+    pub(super) terminal: bool,
+    /// It sets the limit on the number of processes.
+    pub(super) limit: bool,
+    /// It sets its scheduling policy.
+    pub(super) schedule: bool,
+}
 
 /// Whether a process with this filter on can still give birth to the second stage, and that one do what is left of its
 /// plan.
@@ -31,11 +43,7 @@ const PR_SET_NAME: u64 = 15;
 /// Asked are the calls that both stages make between an early filter and a late one, and that a program without stages
 /// could do without. What is not asked comes after a late filter as well (`write` for the last words, `close`, `execve`),
 /// has another way in the stub, or belongs to the change of identity: a filter that forbids that one lets no runtime in.
-pub(super) fn lets_second_stage_start(
-    filter: &Filter,
-    with_terminal: bool,
-    schedules: bool,
-) -> bool {
+pub(super) fn lets_second_stage_start(filter: &Filter, later: &Later) -> bool {
     let Some(native) = Architecture::native() else {
         return false;
     };
@@ -64,8 +72,9 @@ pub(super) fn lets_second_stage_start(
     let goes_on = allowed(libc::SYS_read, [3, 0, 16, 0, 0, 0])
         && allowed(libc::SYS_prctl, [PR_SET_NAME, 0, 0, 0, 0, 0])
         && allowed(libc::SYS_setsid, [0; 6])
-        && (!with_terminal || allowed(libc::SYS_ioctl, [3, libc::TIOCSCTTY, 0, 0, 0, 0]))
-        && (!schedules || allowed(libc::SYS_sched_setattr, [0; 6]));
+        && (!later.terminal || allowed(libc::SYS_ioctl, [3, libc::TIOCSCTTY, 0, 0, 0, 0]))
+        && (!later.limit || allowed(libc::SYS_prlimit64, [0, RLIMIT_NPROC, 0, 0, 0, 0]))
+        && (!later.schedule || allowed(libc::SYS_sched_setattr, [0; 6]));
     clones && leaves && goes_on
 }
 

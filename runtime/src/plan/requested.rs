@@ -1,6 +1,8 @@
 //! What is asked for one process, container and process together: the values in force.
 
-use configs::config::{Capabilities, Config, CpuAffinity, CpuSet, NamespaceType};
+use configs::config::{
+    Capabilities, Config, CpuAffinity, CpuSet, NamespaceType, Rlimit, RlimitType,
+};
 use configs::oci;
 
 use super::{CgroupPlacement, Filter, HostFacts, InitRequest, ProcessRequest};
@@ -101,6 +103,19 @@ impl<'a> Requested<'a> {
             .io_priority
             .as_ref()
             .or(self.config.io_priority.as_ref())
+    }
+
+    /// The limit on the number of processes.
+    pub(super) fn process_limit(&self) -> Option<Rlimit> {
+        let own = &self.process.rlimits;
+        let all = if own.is_empty() {
+            &self.config.rlimits
+        } else {
+            own
+        };
+        all.iter()
+            .rfind(|limit| limit.kind == RlimitType::Nproc)
+            .copied()
     }
 
     /// The CPUs of a process added by exec before it is in its cgroup; the init has none.

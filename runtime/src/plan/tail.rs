@@ -44,6 +44,8 @@ pub(super) fn finish(
     }
     labels::write_selinux(steps, requested, pending.selinux)?;
     let schedules = attributes::schedules_itself(requested, birth);
+    // It counts both stages until the first has ended, so what the parent has set then leaves room for that.
+    let process_limit = requested.process_limit().filter(|_| requested.exec);
     // Without no_new_privs a capability is needed to load the filter, so it is on before the capabilities go. A filter
     // that would not let the second stage start, or would be on before that is ready, is left to the second stage, which
     // then is born with this one capability.
@@ -51,7 +53,14 @@ pub(super) fn finish(
         && birth == Birth::Late
         && requested.filter.is_some_and(|filter| {
             ready_late
-                || !filter::lets_second_stage_start(filter, pending.terminal.is_some(), schedules)
+                || !filter::lets_second_stage_start(
+                    filter,
+                    &filter::Later {
+                        terminal: pending.terminal.is_some(),
+                        limit: process_limit.is_some(),
+                        schedule: schedules,
+                    },
+                )
         });
     if !restricted && !postponed {
         filter::load(steps, requested);
@@ -70,6 +79,16 @@ pub(super) fn finish(
         second_stage(steps);
         steps.push("start a session", Op::NewSession);
         terminal::control(steps, pending.terminal);
+        if let Some(limit) = process_limit {
+            steps.push(
+                "set the limit on the number of processes",
+                Op::ResourceLimit {
+                    resource: limit.kind.to_int(),
+                    soft: limit.soft,
+                    hard: limit.hard,
+                },
+            );
+        }
         if ready_late {
             steps.push("ready", Op::AskReady);
         }

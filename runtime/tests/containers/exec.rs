@@ -1,5 +1,6 @@
 //! Further processes in a running container.
 
+use cofferdam::configs::config::{Rlimit, RlimitType};
 use cofferdam::{ErrorKind, ExitStatus, Process, Signal, Status, Stdio};
 
 use crate::bundle::{Bundle, forever, read_all, shell};
@@ -53,6 +54,37 @@ fn descriptors_are_passed_in_order_and_no_others() {
     assert_eq!(lines[..2], ["one", "two"]);
     // 5 is the directory that ls reads.
     assert_eq!(lines[2..], ["0", "1", "2", "3", "4", "5"]);
+}
+
+#[test]
+fn as_many_processes_are_allowed_as_the_limit_says() {
+    let Some(bundle) = Bundle::new() else { return };
+    // Counted per user of the machine: one that nobody else is.
+    let user = 4_000_000_000;
+    let as_user = |mut process: Process, limit: u64| {
+        process.user(user, user).rlimits([Rlimit {
+            kind: RlimitType::Nproc,
+            hard: limit,
+            soft: limit,
+        }]);
+        process
+    };
+    let container = bundle.run(as_user(forever(), 10)).unwrap();
+    let mut child = container
+        .exec(as_user(shell("exec cat /proc/self/limits"), 2))
+        .unwrap();
+    let text = read_all(&mut child);
+    let line = text.lines().find(|line| line.starts_with("Max processes"));
+    let line: Vec<&str> = line.unwrap().split_whitespace().collect();
+    assert_eq!(line[2..4], ["2", "2"]);
+    assert!(child.wait().unwrap().success());
+
+    let error = container.exec(as_user(shell("true"), 1)).unwrap_err();
+    assert!(
+        error.chain().contains("esource temporarily unavailable"),
+        "{}",
+        error.chain()
+    );
 }
 
 #[test]

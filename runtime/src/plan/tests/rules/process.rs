@@ -1,6 +1,6 @@
 //! The process: identity, environment, terminal, hooks.
 
-use configs::config::{Capabilities, MountFlags};
+use configs::config::{Capabilities, MountFlags, Rlimit, RlimitType};
 use nsenter::plan::{Dir, Op, Plan};
 
 use super::super::super::{CgroupView, Gate, Tag};
@@ -109,6 +109,28 @@ fn an_exec_is_filtered_before_its_birth_unless_the_filter_forbids_the_birth() {
             "{calls:?}"
         );
     }
+    // What only some plans do in the second stage is only asked about for these.
+    case.filter = Some(refusing(&[(libc::SYS_prlimit64, libc::EPERM)]));
+    assert_eq!(order(&case), (true, vec![wanted]));
+    case.process.rlimits([Rlimit {
+        kind: RlimitType::Nproc,
+        hard: 9,
+        soft: 8,
+    }]);
+    assert_eq!(order(&case), (false, vec![wanted | admin, wanted]));
+    let plan = case.exec().unwrap().plan;
+    let born = position(&plan, |op| matches!(op, Op::SecondStage)).unwrap();
+    let limited = position(&plan, |op| {
+        matches!(
+            op,
+            Op::ResourceLimit {
+                resource: 6,
+                soft: 8,
+                hard: 9
+            }
+        )
+    });
+    assert!(born < limited.unwrap());
     case.filter = Some(refusing(&[(libc::SYS_ioctl, libc::EPERM)]));
     assert_eq!(order(&case), (true, vec![wanted]));
     case.process.terminal(Some(Terminal::Keep));
