@@ -1,6 +1,6 @@
 //! The files of a cgroup in one hierarchy, as one reading of statistics goes through them.
 
-use std::{cell::RefCell, path::PathBuf};
+use std::{cell::RefCell, collections::BTreeMap, path::PathBuf};
 
 use rustix::{fs::OFlags, io::Errno};
 
@@ -96,6 +96,13 @@ impl<'a> Files<'a> {
             each(key, value);
         }
         Ok(true)
+    }
+
+    /// As [`table`](Self::table), all lines as they are.
+    pub(crate) fn table_into(&self, name: &str, all: &mut BTreeMap<String, u64>) -> Result<bool> {
+        self.table(name, |key, value| {
+            all.insert(key.to_owned(), value);
+        })
     }
 
     pub(crate) fn malformed(&self, name: &str, why: &str) -> Error {

@@ -54,7 +54,7 @@ pub(crate) fn read(
             }
             Ok(())
         }
-        "cpu" => cpu(files, stats),
+        "cpu" => v2::stats::cpu(files, stats),
         "cpuacct" => cpuacct(files, stats),
         "pids" => pids(files, &mut stats.pids),
         "blkio" => blkio(files, &mut stats.blkio),
@@ -64,19 +64,6 @@ pub(crate) fn read(
         UNIFIED => v2::stats::pressure(files, wanted, stats),
         _ => Ok(()),
     }
-}
-
-fn cpu(files: &Files<'_>, stats: &mut Stats) -> Result<()> {
-    let throttling = &mut stats.cpu.throttling;
-    files.table("cpu.stat", |key, value| match key {
-        "nr_periods" => throttling.periods = value,
-        "nr_throttled" => throttling.throttled_periods = value,
-        "throttled_time" => throttling.throttled_time = value,
-        "nr_bursts" => throttling.bursts = value,
-        "burst_time" => throttling.burst_time = value,
-        _ => {}
-    })?;
-    Ok(())
 }
 
 fn cpuacct(files: &Files<'_>, stats: &mut Stats) -> Result<()> {
@@ -157,11 +144,7 @@ fn cpuset(files: &Files<'_>, cpuset: &mut Cpuset) -> Result<()> {
 }
 
 fn memory(files: &Files<'_>, memory: &mut Memory) -> Result<()> {
-    let raw = &mut memory.raw;
-    let counted = files.table("memory.stat", |key, value| {
-        raw.insert(key.to_owned(), value);
-    })?;
-    if !counted {
+    if !files.table_into("memory.stat", &mut memory.raw)? {
         return Ok(());
     }
     memory.cache = memory.raw.get("cache").copied().unwrap_or_default();

@@ -94,11 +94,7 @@ fn pids(files: &Files<'_>, stats: &mut Stats) -> Result<()> {
 }
 
 fn memory(files: &Files<'_>, is_root: bool, memory: &mut Memory) -> Result<()> {
-    let raw = &mut memory.raw;
-    let counted = files.table("memory.stat", |key, value| {
-        raw.insert(key.to_owned(), value);
-    })?;
-    if !counted {
+    if !files.table_into("memory.stat", &mut memory.raw)? {
         return Ok(());
     }
     let raw = |key: &str| memory.raw.get(key).copied().unwrap_or_default();
@@ -173,7 +169,8 @@ fn root_swap(memory: &mut Memory, used: u64) -> Result<()> {
     Ok(())
 }
 
-fn cpu(files: &Files<'_>, stats: &mut Stats) -> Result<()> {
+/// Times are in microseconds, and on cgroup v1, under other names, in nanoseconds.
+pub(crate) fn cpu(files: &Files<'_>, stats: &mut Stats) -> Result<()> {
     let (usage, throttling) = (&mut stats.cpu.usage, &mut stats.cpu.throttling);
     files.table("cpu.stat", |key, value| {
         let nanoseconds = value.saturating_mul(1000);
@@ -183,8 +180,10 @@ fn cpu(files: &Files<'_>, stats: &mut Stats) -> Result<()> {
             "system_usec" => usage.kernel = nanoseconds,
             "nr_periods" => throttling.periods = value,
             "nr_throttled" => throttling.throttled_periods = value,
+            "throttled_time" => throttling.throttled_time = value,
             "throttled_usec" => throttling.throttled_time = nanoseconds,
             "nr_bursts" => throttling.bursts = value,
+            "burst_time" => throttling.burst_time = value,
             "burst_usec" => throttling.burst_time = nanoseconds,
             _ => {}
         }
