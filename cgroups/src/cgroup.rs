@@ -222,6 +222,7 @@ impl Cgroup {
     /// Reads what the controllers count. Controllers that are not there count nothing.
     ///
     /// # Errors
+    /// [`ErrorKind::NotFound`] when the cgroup was removed, or, on cgroup v2, never there.
     /// [`ErrorKind::Parse`] when a file is not in its documented format, [`ErrorKind::Io`]. On
     /// cgroup v2 rootless callers get what could be read.
     pub fn stats(&self) -> Result<Stats> {

@@ -62,6 +62,8 @@ fn life_of_a_scope() {
     let null = Rule::allow(Kind::Char, Some(1), Some(3), Access::ALL);
     let limits = Resources {
         memory: Some(64 << 20),
+        // cgroup v2 counts swap alone: none is left.
+        memory_swap: (hierarchy.mode() == Mode::V2).then_some(64 << 20),
         pids_limit: Some(50),
         cpu_quota: Some(33_333),
         devices: vec![Rule::everything(false), null],
@@ -89,6 +91,7 @@ fn life_of_a_scope() {
                 .ends_with(Path::new("system.slice").join(&unit))
         );
         assert_eq!(read(&cgroup, "", "memory.max"), "67108864");
+        assert_eq!(show(&unit, "MemorySwapMax"), "0");
         assert_eq!(read(&cgroup, "", "cpu.max"), "34000 100000");
     } else {
         assert_eq!(show(&unit, "MemoryLimit"), "67108864");

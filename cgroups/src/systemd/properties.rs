@@ -29,9 +29,11 @@ pub(super) fn property(name: &str, value: impl Into<Variant<'static>>) -> Proper
 
 /// A limit with -1 for unlimited; 0 is "not set".
 fn limit(value: Option<i64>) -> Option<u64> {
-    value
-        .filter(|value| *value != 0)
-        .map(|value| u64::try_from(value).unwrap_or(UNLIMITED))
+    value.filter(|value| *value != 0).map(bytes)
+}
+
+fn bytes(limit: i64) -> u64 {
+    u64::try_from(limit).unwrap_or(UNLIMITED)
 }
 
 fn tasks_max(limit: i64) -> u64 {
@@ -51,13 +53,12 @@ pub(super) fn v2(
     applied: &mut Applied,
 ) -> Result<Vec<Property>> {
     let mut properties = devices(resources, applied)?;
+    let swap = swap_max(resources.memory_swap, resources.memory)?;
     for (name, value) in [
         ("MemoryMax", limit(resources.memory)),
         ("MemoryLow", limit(resources.memory_reservation)),
-        (
-            "MemorySwapMax",
-            limit(swap_max(resources.memory_swap, resources.memory)?),
-        ),
+        // Zero is a limit here, unlike everywhere else: memory and swap together are all memory.
+        ("MemorySwapMax", swap.map(bytes)),
     ] {
         if let Some(value) = value {
             properties.push(property(name, value));

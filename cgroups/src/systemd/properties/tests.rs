@@ -40,6 +40,15 @@ fn limits_on_v2() {
         ]
     );
     assert!(v2_text(Resources::default()).is_empty());
+    let no_swap = Resources {
+        memory: Some(100),
+        memory_swap: Some(100),
+        ..Resources::default()
+    };
+    assert_eq!(
+        v2_text(no_swap),
+        ["MemoryMax=uint64 100", "MemorySwapMax=uint64 0"]
+    );
 }
 
 #[test]
