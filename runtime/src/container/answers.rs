@@ -36,6 +36,8 @@ pub(crate) struct Parent<'a> {
     pub(crate) config: &'a Config,
     pub(crate) system: &'a System,
     pub(crate) cgroup: &'a Cgroup,
+    /// The init process of the container, if it is not the one that starts.
+    pub(crate) init: Option<u32>,
     /// The process whose cgroup is joined if this one takes no processes.
     pub(crate) init_group: Option<u32>,
     /// Limits to write while the process waits at this gate: when it is in its cgroup, or when the mounts are made.
@@ -61,12 +63,14 @@ pub(crate) struct Parent<'a> {
 }
 
 impl Parent<'_> {
+    /// The state of the container while this process starts.
     fn state(&self, pid: u32) -> oci::State {
+        let init = self.init.unwrap_or(pid);
         hooks::oci_state(
             self.id,
             &self.config.labels,
             self.status,
-            i32::try_from(pid).unwrap_or_default(),
+            i32::try_from(init).unwrap_or_default(),
         )
     }
 

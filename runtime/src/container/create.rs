@@ -181,6 +181,7 @@ pub(crate) fn create(
         config: &config,
         system,
         cgroup: making.unwind.group()?,
+        init: None,
         init_group: None,
         late_limits: match (late_limits, needs_first_process) {
             (true, _) => Some((Gate::Hooks, &resources)),

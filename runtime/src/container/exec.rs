@@ -106,9 +106,8 @@ impl Container {
         let ooms = cgroup::oom_kills(&group);
         // A cgroup that hands controllers to children of its own takes no processes. Then the init process, too, has
         // gone to one of these.
-        let init_group = u32::try_from(self.current()?.init_process_pid)
-            .ok()
-            .filter(|_| process.sub_cgroups.is_empty());
+        let init_pid = u32::try_from(self.current()?.init_process_pid).ok();
+        let init_group = init_pid.filter(|_| process.sub_cgroups.is_empty());
         let started = spawn(Some(&group));
         let refused = started
             .as_ref()
@@ -139,6 +138,7 @@ impl Container {
             config: &config,
             system: self.system(),
             cgroup: &group,
+            init: init_pid,
             init_group,
             late_limits: None,
             rdt: rdt.as_ref(),

@@ -47,12 +47,13 @@ pub(super) fn finish(
     // It counts both stages until the first has ended, so what the parent has set then leaves room for that.
     let process_limit = requested.process_limit().filter(|_| requested.exec);
     // Without no_new_privs a capability is needed to load the filter, so it is on before the capabilities go. A filter
-    // that would not let the second stage start, or would be on before that is ready, is left to the second stage, which
-    // then is born with this one capability.
+    // that would not let the second stage start, would be on before that is ready, or whose agent is told which process it
+    // is for, is left to the second stage, which then is born with this one capability.
     let postponed = !restricted
         && birth == Birth::Late
         && requested.filter.is_some_and(|filter| {
             ready_late
+                || filter.listener
                 || !filter::lets_second_stage_start(
                     filter,
                     &filter::Later {

@@ -107,6 +107,16 @@ fn the_agent_gets_the_listener_with_the_state() {
         notify.as_fd().as_raw_fd()
     }));
     assert!(link.unwrap().to_str().unwrap().contains("seccomp notify"));
+    container.start().unwrap();
+
+    let child = container.exec(forever()).unwrap();
+    let (data, _notify) = receive(&listener.accept().unwrap().0);
+    let message: serde_json::Value = serde_json::from_slice(&data).unwrap();
+    assert_eq!(message["pid"], child.pid());
+    assert_eq!(message["state"]["pid"], container.pid().unwrap());
+    assert_eq!(message["state"]["status"], "running");
+    container.signal(Signal::KILL).unwrap();
+    container.wait().unwrap();
     container.destroy().unwrap();
     bundle.assert_nothing_left();
 
