@@ -83,7 +83,12 @@ impl Containerd {
 }
 
 fn client(socket: &Path) -> Limited {
-    // The shim keeps the runtime's state under the name of the namespace, in one place for all daemons of a machine.
-    let namespace = format!("--namespace=cofferdam-{}", std::process::id());
+    // The shim keeps the runtime's state under the name of the namespace, in one place for all daemons of a machine: that is
+    // called like the folder of the daemon.
+    let folder = socket
+        .parent()
+        .and_then(Path::file_name)
+        .unwrap_or_default();
+    let namespace = format!("--namespace={}", folder.display());
     Limited::new("ctr").args([Path::new("--address"), socket, Path::new(&namespace)])
 }
