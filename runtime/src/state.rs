@@ -52,10 +52,25 @@ pub struct State {
     /// The process that is making this container. Present only until it is created.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub creator: Option<Creator>,
-    /// Mount points in the mount namespace of the host, in the order they were made, of a container that has no mount
-    /// namespace of its own.
+    /// Mounts in the mount namespace of the host, in the order they were made, of a container that has no mount namespace of
+    /// its own.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub host_mounts: Vec<PathBuf>,
+    pub host_mounts: Vec<HostMount>,
+}
+
+/// A mount in the mount namespace of the host.
+///
+/// Ids are those of `statx(2)`: with `STATX_MNT_ID_UNIQUE` (Linux 6.8), else with `STATX_MNT_ID`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HostMount {
+    /// Where it is, as seen from inside the root file system.
+    pub destination: PathBuf,
+    /// Id of the mount that this led to before; absent if there was nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<u64>,
+    /// Its own id; absent before it is made, and if a later mount of the container hides it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub made: Option<u64>,
 }
 
 /// A process that is making a container.
@@ -82,7 +97,7 @@ pub(crate) struct Record {
     #[serde(default)]
     pub(crate) creator: Option<Creator>,
     #[serde(default)]
-    pub(crate) host_mounts: Vec<PathBuf>,
+    pub(crate) host_mounts: Vec<HostMount>,
 }
 
 /// The same for [`Config`].

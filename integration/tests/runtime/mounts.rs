@@ -1,8 +1,9 @@
 //! Mounts, masked and read-only paths, devices.
 
 use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
 
-use cofferdam_integration::{Case, need};
+use cofferdam_integration::{Case, Limited, need};
 use serde_json::json;
 
 #[test]
@@ -159,7 +160,7 @@ fn mount_points_are_never_made_outside_the_root() {
         let output = case.run();
         for host in ["/", "/tmp"] {
             assert!(
-                !std::path::Path::new(host).join(&canary).exists(),
+                !Path::new(host).join(&canary).exists(),
                 "{target}: {output}"
             );
         }
@@ -213,5 +214,106 @@ fn without_a_mount_namespace_of_its_own_hosts_paths_stay_out_of_reach() {
         "{output}"
     );
     assert!(rootfs.exists());
+    case.finish();
+}
+
+/// A container without a mount namespace: what it mounts, it mounts on the host.
+fn on_the_host(mounts: &serde_json::Value) -> Case {
+    let mut case = Case::new();
+    case.bundle
+        .without_namespace("mount")
+        .args(&["/bin/sleep", "1000"]);
+    case.bundle.config["mounts"] = mounts.clone();
+    case.bundle.config["linux"]["maskedPaths"] = json!([]);
+    case.bundle.config["linux"]["readonlyPaths"] = json!([]);
+    case
+}
+
+fn mount(arguments: &[&str]) {
+    let _ = Limited::new("mount").args(arguments.to_vec()).output().ok();
+}
+
+fn unmount(point: &Path) {
+    let _ = Limited::new("umount").args([point]).output().ok();
+}
+
+/// The mount points on and below a directory, in the order in which they were mounted.
+fn mounted_below(directory: &Path) -> Vec<PathBuf> {
+    let table = std::fs::read_to_string("/proc/self/mountinfo").unwrap();
+    let points = table.lines().filter_map(|line| line.split(' ').nth(4));
+    points
+        .map(PathBuf::from)
+        .filter(|point| point.starts_with(directory))
+        .collect()
+}
+
+#[test]
+fn mounts_on_the_host_are_removed_where_the_image_led_them() {
+    need!(Root, Busybox);
+    let tmpfs = |destination: &str| json!({ "destination": destination, "type": "tmpfs", "source": "tmpfs" });
+    let twice = tmpfs("/twice");
+    let mut case = on_the_host(&json!([tmpfs("/data/vol"), twice, twice]));
+    case.bundle.config["root"]["readonly"] = json!(false);
+    // The same path means one place on the host, and another one inside.
+    let host = case.bundle.path().join("host");
+    std::fs::create_dir_all(host.join("vol")).unwrap();
+    symlink(&host, case.bundle.rootfs().join("data")).unwrap();
+    let volume = host.join("vol");
+    mount(&["-t", "tmpfs", "tmpfs", volume.to_str().unwrap()]);
+    case.start();
+    let inside = case.bundle.rootfs();
+    let inside_host = inside.join(host.strip_prefix("/").unwrap());
+    assert_eq!(
+        mounted_below(case.bundle.path()),
+        [
+            volume.clone(),
+            inside_host.join("vol"),
+            inside.join("twice"),
+            inside.join("twice")
+        ]
+    );
+    let _ = case.call(&["delete", "--force", &case.id]).ok();
+    assert_eq!(mounted_below(case.bundle.path()), [volume.clone()]);
+    unmount(&volume);
+    case.finish();
+}
+
+#[test]
+fn mounts_of_the_host_are_left_alone() {
+    need!(Root, Busybox);
+    let mut case = on_the_host(&json!([
+        { "destination": "/data", "type": "tmpfs", "source": "tmpfs" },
+        { "destination": "/late", "type": "tmpfs", "source": "tmpfs" },
+    ]));
+    // What an engine mounts before.
+    let rootfs = case.bundle.rootfs();
+    let [data, late] = ["data", "late"].map(|name| rootfs.join(name));
+    std::fs::create_dir(&data).unwrap();
+    let name = rootfs.to_str().unwrap();
+    mount(&["--bind", "--make-private", name, name]);
+    mount(&["-t", "tmpfs", "tmpfs", data.to_str().unwrap()]);
+    let before = [rootfs.clone(), data.clone()];
+    // A failure before anything is mounted.
+    case.bundle
+        .without_namespace("network")
+        .namespace(json!({ "type": "network", "path": "/etc/passwd" }));
+    assert_eq!(case.run().code, 1);
+    assert_eq!(mounted_below(&rootfs), before);
+    // A failure after everything is mounted.
+    case.bundle.without_namespace("network");
+    case.bundle.config["hooks"]["createRuntime"] = json!([{ "path": "/bin/false" }]);
+    let _ = case.run().failed(1, "createRuntime");
+    assert_eq!(mounted_below(&rootfs), before);
+    // And nothing goes wrong, but somebody mounts something on the container's mount.
+    case.bundle.config["hooks"] = json!({});
+    case.bundle.config["root"]["readonly"] = json!(false);
+    case.start();
+    mount(&["-t", "tmpfs", "tmpfs", late.to_str().unwrap()]);
+    let _ = case.call(&["delete", "--force", &case.id]).ok();
+    let after = mounted_below(&rootfs);
+    for point in [&late, &late, &data, &rootfs] {
+        unmount(point);
+    }
+    assert_eq!(after, [rootfs, data, late.clone(), late]);
     case.finish();
 }

@@ -220,6 +220,11 @@ pub(crate) fn create(
     making.warnings.extend(answers::words(served.warnings()));
     log::debug!("init: closing the pipe to signal completion");
     making.mark("serve the init process");
+    // With their own ids by now.
+    making
+        .unwind
+        .host_mounts
+        .clone_from(&making.state.host_mounts);
 
     if !config.hooks.poststart.is_empty() {
         making.run_poststart_hooks()?;

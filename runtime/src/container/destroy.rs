@@ -1,15 +1,13 @@
 //! Removing a container: the record is replayed, whatever part of it exists.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use cgroups::Cgroup;
 use configs::config::HookPoint;
 use configs::oci::ContainerStatus as Status;
-use rustix::mount::{UnmountFlags, unmount as umount};
 
 use super::create::CGROUP_BUDGET;
-use super::{Container, cgroup, directory, hooks, rdt};
+use super::{Container, cgroup, directory, hooks, host_mounts, rdt};
 use crate::error::{Error, ErrorKind, Result};
 use crate::signal::Signal;
 
@@ -115,7 +113,7 @@ impl Container {
         {
             rdt::delete(&rdt::settings(from), &self.id)?;
         }
-        unmount(&record.host_mounts);
+        host_mounts::unmount(&record.config.rootfs, &record.host_mounts);
         directory::remove(self.runtime.root()?, self.runtime.path(), &self.id)?;
         let state = hooks::oci_state(&self.id, &record.config.labels, Status::Stopped, 0);
         hooks::run(&record.config.hooks, HookPoint::Poststop, &state)
@@ -144,15 +142,5 @@ impl Container {
         group
             .delete(CGROUP_BUDGET)
             .map_err(cgroup::failed("unable to remove container's cgroup"))
-    }
-}
-
-/// Unmounts what a container without a mount namespace of its own has mounted, the last one first.
-pub(super) fn unmount(mounts: &[PathBuf]) {
-    for mount in mounts.iter().rev() {
-        // Not mounted (any more), or gone: what was to be reached is reached.
-        if let Err(errno) = umount(mount, UnmountFlags::DETACH | UnmountFlags::NOFOLLOW) {
-            log::debug!("unmount {}: {errno}", mount.display());
-        }
     }
 }

@@ -11,7 +11,7 @@ use configs::oci::ContainerStatus as Status;
 use super::directory::StateDirectory;
 use super::streams::Streams;
 use super::unwind::Unwind;
-use super::{System, cgroup, hooks, rdt};
+use super::{System, cgroup, hooks, host_mounts, rdt};
 use crate::error::{Error, Result};
 use crate::id::ContainerId;
 use crate::plan::BuiltPlan;
@@ -97,9 +97,11 @@ impl Making<'_> {
         if built.host_mounts.is_empty() {
             return Ok(());
         }
-        self.state.host_mounts.clone_from(&built.host_mounts);
+        let rootfs = &self.state.config.rootfs;
+        self.state.host_mounts = host_mounts::intended(rootfs, &built.host_mounts)?;
         self.record()?;
-        self.unwind.host_mounts.clone_from(&built.host_mounts);
+        self.unwind.rootfs.clone_from(&self.state.config.rootfs);
+        self.unwind.host_mounts.clone_from(&self.state.host_mounts);
         Ok(())
     }
 }

@@ -9,6 +9,7 @@ mod events;
 mod exec;
 mod freezer;
 mod hooks;
+mod host_mounts;
 mod id_mapped;
 mod id_maps;
 mod inputs;

@@ -5,9 +5,9 @@ use std::time::SystemTime;
 use configs::config::{Namespace, NamespaceType};
 use nsenter::namespaces::Kind;
 
-use super::System;
 use super::answers::Ready;
 use super::directory::StateDirectory;
+use super::{System, host_mounts};
 use crate::error::{Error, Result};
 use crate::state::State;
 use crate::timestamp::rfc3339;
@@ -30,6 +30,7 @@ impl Ready for Publish<'_> {
         self.state.init_process_start = stat.start_time();
         self.state.created = rfc3339(SystemTime::now());
         self.state.creator = None;
+        host_mounts::made(&self.state.config.rootfs, &mut self.state.host_mounts);
         self.state.namespace_paths = Kind::ALL
             .into_iter()
             .filter(|kind| {

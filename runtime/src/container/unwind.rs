@@ -3,18 +3,17 @@
 //! Everything is found by name, and names are given anew. So it is done only with the lock of the directory that this
 //! container was made with, and only as long as that is the one of its name.
 
-use std::path::PathBuf;
-
 use cgroups::Cgroup;
 use configs::config::HookPoint;
 use configs::oci::ContainerStatus as Status;
 
 use super::create::CGROUP_BUDGET;
 use super::directory::{self, Lock};
-use super::{hooks, rdt};
+use super::{hooks, host_mounts, rdt};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::ContainerId;
 use crate::root::Runtime;
+use crate::state::HostMount;
 
 /// Removes what was made for a container that will not be, once its init process is gone.
 pub(super) struct Unwind<'a> {
@@ -24,7 +23,9 @@ pub(super) struct Unwind<'a> {
     lock: Lock,
     pub(super) cgroup: Option<Cgroup>,
     pub(super) rdt: Option<intelrdt::Settings>,
-    pub(super) host_mounts: Vec<PathBuf>,
+    /// The root file system, which the destinations of `host_mounts` are below.
+    pub(super) rootfs: String,
+    pub(super) host_mounts: Vec<HostMount>,
     /// Hooks and labels, as soon as a hook may have run.
     pub(super) hooks: Option<(configs::config::Hooks, Vec<String>)>,
 }
@@ -39,6 +40,7 @@ impl<'a> Unwind<'a> {
             lock,
             cgroup: None,
             rdt: None,
+            rootfs: String::new(),
             host_mounts: Vec::new(),
             hooks: None,
         }
@@ -91,7 +93,7 @@ impl Drop for Unwind<'_> {
         {
             log::debug!("{}", error.chain());
         }
-        super::destroy::unmount(&self.host_mounts);
+        host_mounts::unmount(&self.rootfs, &self.host_mounts);
         match self
             .runtime
             .root()

@@ -18,8 +18,8 @@ pub struct BuiltPlan {
     /// The process that runs the user's program is born in a second clone; the parent is told by
     /// [`Answers::second_stage`](nsenter::Answers::second_stage).
     pub two_stages: bool,
-    /// Mounts that the plan makes in the mount namespace of the host, in order, because the container has none of its
-    /// own. Whoever deletes the container unmounts them in reverse.
+    /// Where the plan mounts something in the mount namespace of the host, in order, because the container has none of its
+    /// own: as seen from inside the root file system. Whoever deletes the container unmounts them in reverse.
     pub host_mounts: Vec<PathBuf>,
     /// What is no error but must be told.
     pub warnings: Vec<String>,

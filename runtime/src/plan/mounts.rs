@@ -77,9 +77,7 @@ pub(super) fn all(
         check_destination(&entry)?;
         one(steps, requested, view, root, &entry)?;
         if !root.mount_namespace {
-            steps.host_mount(
-                format!("{}{point}", requested.config.rootfs.trim_end_matches('/')).into(),
-            );
+            steps.host_mount(entry.point.into());
         }
     }
     check_proc(steps, requested, root)

@@ -127,7 +127,7 @@ pub(super) fn prepare(
         steps.close(found);
         slot = tree;
         if !mount_namespace {
-            steps.host_mount(config.rootfs.clone().into());
+            steps.host_mount("/".into());
         }
     }
     Ok(Rootfs {

@@ -102,7 +102,7 @@ impl Steps {
         Ok(())
     }
 
-    /// Remembers a mount made in the host's mount namespace.
+    /// Remembers a mount made in the host's mount namespace; `point` is as seen from inside.
     pub(super) fn host_mount(&mut self, point: PathBuf) {
         self.host_mounts.push(point);
     }
