@@ -23,6 +23,9 @@ const DEFAULT_PERIOD: u64 = 100_000;
 /// systemd keeps the quota as percent: in steps of this many µs per second.
 const PERCENT: u64 = 10_000;
 
+/// Why a weight is left out.
+const IDLE: &str = "unable to apply both a weight and idleness: an idle cgroup has no CPU weight";
+
 pub(super) fn property(name: &str, value: impl Into<Variant<'static>>) -> Property {
     (name.to_owned(), value.into())
 }
@@ -73,7 +76,7 @@ pub(super) fn v2(
             // The value for "idle"; no weight can be set beside it.
             properties.push(property("CPUWeight", 0_u64));
             if weight.is_some() {
-                applied.warn("cpu_shares", "an idle cgroup has no CPU weight");
+                applied.warn("cpu_shares", IDLE);
                 (resources.cpu_weight, resources.cpu_shares) = (None, None);
             }
         }
@@ -90,6 +93,10 @@ pub(super) fn v2(
         properties.push(property("TasksMax", tasks_max(limit)));
     }
     cpusets(&mut properties, resources, version)?;
+    let idle = resources.unified.get("cpu.idle").map(|on| on.trim()) == Some("1");
+    if idle && version >= 252 && resources.unified.remove("cpu.weight").is_some() {
+        applied.warn("cpu.weight", IDLE);
+    }
     unified(&mut properties, resources, version)?;
     Ok(properties)
 }

@@ -129,6 +129,28 @@ fn idle_has_no_weight() {
 }
 
 #[test]
+fn idle_has_no_weight_by_its_files_either() {
+    let files = [("cpu.idle", "1"), ("cpu.weight", "8"), ("pids.max", "5")];
+    let mut resources = Resources {
+        unified: files
+            .map(|(key, value)| (key.to_owned(), value.to_owned()))
+            .into(),
+        ..Resources::default()
+    };
+    let mut applied = Applied::default();
+    let properties = v2(&mut resources, 252, &mut applied).unwrap();
+    assert_eq!(
+        text(&properties),
+        ["CPUWeight=uint64 0", "TasksMax=uint64 5"]
+    );
+    assert!(!resources.unified.contains_key("cpu.weight"));
+    let [warning] = &applied.warnings[..] else {
+        panic!("{applied:?}");
+    };
+    assert!(warning.reason.starts_with("unable to apply both"));
+}
+
+#[test]
 fn files_of_v2() {
     let one = |key: &str, value: &str| Resources {
         unified: BTreeMap::from([(key.to_owned(), value.to_owned())]),
