@@ -32,7 +32,7 @@ pub struct Case {
 static NUMBER: AtomicU32 = AtomicU32::new(0);
 
 impl Case {
-    /// A case whose container would run `/bin/true`.
+    /// A case whose container would run `/bin/true`; for an ordinary user one that this user may make.
     pub fn new() -> Self {
         Self::of(program::under_test())
     }
