@@ -104,7 +104,8 @@ impl Runtime {
         preview(self, id, config, process).map(|built| built.plan.to_string())
     }
 
-    /// [`create`](Self::create) and [`start`](Container::start) in one: the init process does not wait in between.
+    /// [`create`](Self::create) and [`start`](Container::start) in one: the init process does not wait in between, except
+    /// for `poststart` hooks.
     ///
     /// # Errors
     /// Those of `create`.

@@ -44,7 +44,7 @@ pub(super) const CGROUP_BUDGET: Duration = Duration::from_secs(10);
 pub(crate) enum WhenReady {
     /// It waits for [`Container::start`].
     Wait,
-    /// It goes on to the user's program.
+    /// It goes on to the user's program, after `poststart` hooks if there are any.
     Go,
 }
 
