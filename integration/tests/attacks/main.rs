@@ -30,6 +30,7 @@ mod labels;
 mod mount_table;
 mod password_file;
 mod procfs;
+mod propagation;
 mod ptrace;
 mod reachability;
 mod read_only;
