@@ -9,15 +9,24 @@ use super::steps::Steps;
 
 /// Loads the filter of the request, if there is one.
 pub(super) fn load(steps: &mut Steps, requested: &Requested<'_>) {
-    if let Some(filter) = requested.filter {
-        steps.push(
-            "load the seccomp filter",
-            Op::Seccomp {
-                flags: filter.flags,
-                program: filter.program.clone(),
-                listener: filter.listener,
-            },
-        );
+    let Some(filter) = requested.filter else {
+        return;
+    };
+    // The parent takes the notification descriptor out of the process, which another user may only do if that is dumpable.
+    let opens = filter.listener && requested.host.effective_uid != 0;
+    if opens {
+        steps.push("become dumpable", Op::Dumpable(true));
+    }
+    steps.push(
+        "load the seccomp filter",
+        Op::Seccomp {
+            flags: filter.flags,
+            program: filter.program.clone(),
+            listener: filter.listener,
+        },
+    );
+    if opens {
+        steps.push("stop being dumpable", Op::Dumpable(false));
     }
 }
 

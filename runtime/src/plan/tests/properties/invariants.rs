@@ -85,11 +85,15 @@ pub(super) fn namespaces_are_made_in_order(case: &Case, plan: &Plan) -> Result<(
     Ok(())
 }
 
-/// I3: dumpable only around the id maps and around opening a file of the process' own directory.
+/// I3: dumpable only around the id maps, around opening a file of the process' own directory, and while an ordinary user's
+/// parent takes the notification descriptor.
 pub(super) fn dumpable_only_for_a_moment(plan: &Plan) -> Result<(), TestCaseError> {
     let ops = ops(plan);
     for on in all(plan, |op| matches!(op, Op::Dumpable(true))) {
-        let expected = matches!(ops[on + 1], Op::AskIdMaps | Op::Open { .. });
+        let expected = matches!(
+            ops[on + 1],
+            Op::AskIdMaps | Op::Open { .. } | Op::Seccomp { listener: true, .. }
+        );
         prop_assert!(expected && matches!(ops[on + 2], Op::Dumpable(false)));
     }
     Ok(())

@@ -3,7 +3,7 @@
 use configs::config::{MountFlags, NamespaceType, Network};
 use nsenter::plan::{FsOption, Op};
 
-use super::super::super::{Gate, Input, Tag};
+use super::super::super::{Filter, Gate, Input, Tag};
 use super::super::{Case, allowing, count, named, ops, position};
 use super::built;
 
@@ -87,7 +87,14 @@ fn an_unprivileged_runtime_becomes_dumpable_to_open_its_own_files() {
     case.config.oom_score_adj = Some(500);
     let bracket = |case: &Case| count(&built(case), |op| matches!(op, Op::Dumpable(true)));
     assert_eq!(bracket(&case), 1);
+    case.filter = Some(Filter {
+        listener: true,
+        ..allowing()
+    });
+    assert_eq!(bracket(&case), 1);
     case.host.effective_uid = 1000;
+    assert_eq!(bracket(&case), 3);
+    case.filter = Some(allowing());
     assert_eq!(bracket(&case), 2);
 }
 
