@@ -1,7 +1,9 @@
 //! Containers of an ordinary user: no privilege is used but what a user namespace gives.
 
+use std::io::Read as _;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixListener;
 
 use cofferdam_integration::console::{ConsoleSocket, read_terminal};
 use cofferdam_integration::ordinary_user::ID;
@@ -39,12 +41,50 @@ fn no_new_privileges_are_needed() {
 }
 
 #[test]
+fn a_seccomp_agent_gets_the_notifications() {
+    need!(Root, Busybox, UserNamespaces);
+    let mut case = Case::rootless();
+    let path = case.bundle.path().join("agent.sock");
+    let agent = UnixListener::bind(&path).unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o777)).unwrap();
+    case.bundle.config["linux"]["seccomp"] = json!({
+        "defaultAction": "SCMP_ACT_ALLOW",
+        "listenerPath": path,
+        "syscalls": [{ "names": ["chroot"], "action": "SCMP_ACT_NOTIFY" }]
+    });
+    case.bundle.args(&["/bin/sleep", "1000"]);
+    let told = |pid: u32| {
+        let mut connection = agent.accept().unwrap().0;
+        let mut text = String::new();
+        connection.read_to_string(&mut text).unwrap();
+        let message: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(message["fds"], json!(["seccompFd"]));
+        assert_eq!(message["state"]["pid"], pid, "{message}");
+    };
+    // Without the restriction the filter is loaded by another user than the one that the process becomes.
+    for restricted in [false, true] {
+        case.bundle.config["process"]["noNewPrivileges"] = json!(restricted);
+        case.start();
+        told(case.pid());
+        assert_eq!(case.exec(&["id", "-u"]).ok().stdout, "0\n");
+        told(case.pid());
+        let _ = case.call(&["delete", "--force", &case.id]).ok();
+    }
+    case.finish();
+}
+
+#[test]
 fn the_whole_life() {
     need!(Root, Busybox, UserNamespaces);
     let mut case = Case::rootless();
     case.bundle.args(&["/bin/sleep", "1000"]);
     case.create();
     assert_eq!(case.status(), "created");
+    // The program is not there yet.
+    assert_eq!(
+        case.exec(&["cat", "/proc/1/comm"]).ok().stdout,
+        "runc:[2:INIT]\n"
+    );
     let _ = case.call(&["start", &case.id]).ok();
     case.wait_for_status("running");
     let status = std::fs::read_to_string(format!("/proc/{}/status", case.pid())).unwrap();

@@ -57,7 +57,7 @@ fn protects(op: &Op) -> bool {
             | Op::Mask { .. }
             | Op::ReadonlyPaths { .. }
             | Op::VerifyDirectory
-            | Op::Dumpable(_)
+            | Op::Dumpable(false)
             | Op::PivotRoot(_)
             | Op::MoveRoot(_)
             | Op::Chroot(_)

@@ -105,6 +105,7 @@ pub(super) fn finish(
     if let Some(rest) = rest {
         rest.apply(steps);
     }
+    joinable(steps, requested);
     steps.push("close the control channel", Op::CloseControl);
     if requested.waits_for_start {
         let fifo = steps.input(Input::ExecFifo);
@@ -128,6 +129,19 @@ pub(super) fn finish(
         },
     );
     Ok(())
+}
+
+/// Processes are added to a container through its init process, also before that runs the program. Joining its namespaces
+/// takes the right to look into it, which an ordinary user has if it is dumpable. It has nothing any more that the program
+/// will not have. A filter that forbids it costs no more than that right.
+fn joinable(steps: &mut Steps, requested: &Requested<'_>) {
+    if !requested.exec && requested.host.effective_uid != 0 {
+        steps.push_tolerating(
+            "let the user join the container",
+            Op::Dumpable(true),
+            &[libc::EPERM, libc::EACCES, libc::ENOSYS],
+        );
+    }
 }
 
 /// The signal asked for, in the last process and after its last change of credentials.

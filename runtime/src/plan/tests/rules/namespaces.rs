@@ -1,7 +1,7 @@
 //! Namespaces, cgroups, networks.
 
 use configs::config::{MountFlags, NamespaceType, Network};
-use nsenter::plan::{FsOption, Op};
+use nsenter::plan::{FsOption, Op, Plan};
 
 use super::super::super::{Filter, Gate, Input, Tag};
 use super::super::{Case, allowing, count, named, ops, position};
@@ -93,9 +93,16 @@ fn an_unprivileged_runtime_becomes_dumpable_to_open_its_own_files() {
     });
     assert_eq!(bracket(&case), 1);
     case.host.effective_uid = 1000;
-    assert_eq!(bracket(&case), 3);
+    assert_eq!(bracket(&case), 4);
     case.filter = Some(allowing());
-    assert_eq!(bracket(&case), 2);
+    assert_eq!(bracket(&case), 3);
+    // The last is for whoever joins the init process: the one that joins needs it not.
+    let exec = case.exec().unwrap().plan;
+    let last = |plan: &Plan| {
+        let closed = position(plan, |op| matches!(op, Op::CloseControl)).unwrap();
+        matches!(ops(plan)[closed - 1], Op::Dumpable(true))
+    };
+    assert!(last(&built(&case)) && !last(&exec));
 }
 
 #[test]
