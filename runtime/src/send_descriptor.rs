@@ -56,7 +56,8 @@ fn connect_within(path: &Path, patience: Duration) -> io::Result<OwnedFd> {
     }
 }
 
-/// Sends one message: `data` and exactly one descriptor. Waits a bounded time for a slow receiver.
+/// Sends one message: `data` and exactly one descriptor, which comes with the first byte. Waits a bounded time for a slow
+/// receiver, again for each piece that a long message is sent in.
 pub(crate) fn send(
     socket: BorrowedFd<'_>,
     data: &[u8],
@@ -68,6 +69,27 @@ pub(crate) fn send(
             "a message with a descriptor needs data",
         ));
     }
+    wait_for_room(socket)?;
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut control = SendAncillaryBuffer::new(&mut space);
+    let rights = [descriptor];
+    control.push(SendAncillaryMessage::ScmRights(&rights));
+    let flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
+    let mut sent =
+        rustix::io::retry_on_intr(|| sendmsg(socket, &[IoSlice::new(data)], &mut control, flags))?;
+    while let Some(rest @ [_, ..]) = data.get(sent..) {
+        wait_for_room(socket)?;
+        match rustix::io::retry_on_intr(|| rustix::net::send(socket, rest, flags)) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(count) => sent += count,
+            Err(Errno::AGAIN) => {}
+            Err(errno) => return Err(errno.into()),
+        }
+    }
+    Ok(())
+}
+
+fn wait_for_room(socket: BorrowedFd<'_>) -> io::Result<()> {
     let timeout = Timespec {
         tv_sec: PATIENCE.as_secs().try_into().unwrap_or(10),
         tv_nsec: 0,
@@ -75,16 +97,6 @@ pub(crate) fn send(
     let mut wait = [PollFd::new(&socket, PollFlags::OUT)];
     if rustix::io::retry_on_intr(|| poll(&mut wait, Some(&timeout)))? == 0 {
         return Err(io::ErrorKind::TimedOut.into());
-    }
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
-    let mut control = SendAncillaryBuffer::new(&mut space);
-    let rights = [descriptor];
-    control.push(SendAncillaryMessage::ScmRights(&rights));
-    let flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
-    let sent =
-        rustix::io::retry_on_intr(|| sendmsg(socket, &[IoSlice::new(data)], &mut control, flags))?;
-    if sent != data.len() {
-        return Err(io::ErrorKind::WriteZero.into());
     }
     Ok(())
 }
@@ -139,6 +151,24 @@ mod tests {
             .unwrap()
             .rdev();
         assert_eq!(device, null.metadata().unwrap().rdev());
+    }
+
+    #[test]
+    fn a_message_that_is_longer_than_the_buffer_arrives_whole() {
+        use std::io::Read;
+        let (ours, mut theirs) = UnixStream::pair().unwrap();
+        let data: Vec<u8> = (0..=u8::MAX).cycle().take(3 << 20).collect();
+        let received = std::thread::scope(|scope| {
+            let reader = scope.spawn(move || {
+                let mut all = Vec::new();
+                theirs.read_to_end(&mut all).unwrap();
+                all
+            });
+            send(ours.as_fd(), &data, ours.as_fd()).unwrap();
+            drop(ours);
+            reader.join().unwrap()
+        });
+        assert!(received == data);
     }
 
     #[test]
