@@ -273,7 +273,10 @@ fn mounts_on_the_host_are_removed_where_the_image_led_them() {
         ]
     );
     let _ = case.call(&["delete", "--force", &case.id]).ok();
-    assert_eq!(mounted_below(case.bundle.path()), [volume.clone()]);
+    assert_eq!(
+        mounted_below(case.bundle.path()),
+        std::slice::from_ref(&volume)
+    );
     unmount(&volume);
     case.finish();
 }
