@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::Daemon;
+use super::{CgroupParent, Daemon};
 use crate::limited::{Limited, Output};
 use crate::program;
 
@@ -14,6 +14,7 @@ pub struct Containerd {
     rootfs: PathBuf,
     // Dropped in this order.
     _daemon: Daemon,
+    _cgroups: CgroupParent,
     directory: tempfile::TempDir,
 }
 
@@ -40,6 +41,8 @@ impl Containerd {
             socket.exists() && client(&socket).args(["version"]).output().code == 0
         });
         Self {
+            // Containers without another place get one in a cgroup with the name of the namespace.
+            _cgroups: CgroupParent(format!("/{}", namespace(&socket))),
             socket,
             rootfs,
             _daemon: daemon,
@@ -82,13 +85,14 @@ impl Containerd {
     }
 }
 
+/// The shim keeps the runtime's state under the name of the namespace, in one place for all daemons of a machine: that is
+/// called like the folder of the daemon.
+fn namespace(socket: &Path) -> String {
+    let folder = socket.parent().and_then(Path::file_name);
+    folder.unwrap_or_default().to_string_lossy().into_owned()
+}
+
 fn client(socket: &Path) -> Limited {
-    // The shim keeps the runtime's state under the name of the namespace, in one place for all daemons of a machine: that is
-    // called like the folder of the daemon.
-    let folder = socket
-        .parent()
-        .and_then(Path::file_name)
-        .unwrap_or_default();
-    let namespace = format!("--namespace={}", folder.display());
+    let namespace = format!("--namespace={}", namespace(socket));
     Limited::new("ctr").args([Path::new("--address"), socket, Path::new(&namespace)])
 }
