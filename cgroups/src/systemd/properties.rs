@@ -67,21 +67,20 @@ pub(super) fn v2(
             properties.push(property(name, value));
         }
     }
-    let idle = resources.cpu_idle == Some(1) && version >= 252;
-    let weight = resources
-        .cpu_weight
-        .or_else(|| resources.cpu_shares.map(cpu_weight));
-    match weight {
-        _ if idle => {
-            // The value for "idle"; no weight can be set beside it.
-            properties.push(property("CPUWeight", 0_u64));
-            if weight.is_some() {
-                applied.warn("cpu_shares", IDLE);
-                (resources.cpu_weight, resources.cpu_shares) = (None, None);
-            }
+    let idle_file = resources.unified.get("cpu.idle").map(|on| on.trim());
+    if version >= 252 && (resources.cpu_idle == Some(1) || idle_file == Some("1")) {
+        // The value for "idle"; no weight can be set beside it, nor written to the files.
+        properties.push(property("CPUWeight", 0_u64));
+        let weight = resources.cpu_weight.take().is_some();
+        let shares = resources.cpu_shares.take().is_some();
+        if resources.unified.remove("cpu.weight").is_some() || weight || shares {
+            applied.warn("cpu_shares", IDLE);
         }
-        Some(weight) => properties.push(property("CPUWeight", weight)),
-        None => {}
+    } else if let Some(weight) = resources
+        .cpu_weight
+        .or_else(|| resources.cpu_shares.map(cpu_weight))
+    {
+        properties.push(property("CPUWeight", weight));
     }
     cpu_quota(
         &mut properties,
@@ -93,10 +92,6 @@ pub(super) fn v2(
         properties.push(property("TasksMax", tasks_max(limit)));
     }
     cpusets(&mut properties, resources, version)?;
-    let idle = resources.unified.get("cpu.idle").map(|on| on.trim()) == Some("1");
-    if idle && version >= 252 && resources.unified.remove("cpu.weight").is_some() {
-        applied.warn("cpu.weight", IDLE);
-    }
     unified(&mut properties, resources, version)?;
     Ok(properties)
 }
@@ -250,12 +245,8 @@ fn unified(properties: &mut Vec<Property>, resources: &Resources, version: u32) 
         };
         let not_a_number = format!("value conversion error: {value:?} is not a number");
         let name = match key.as_str() {
-            "cpu.idle" => {
-                if number() == Some(1) && version >= 252 {
-                    properties.push(property("CPUWeight", 0_u64));
-                }
-                continue;
-            }
+            // Told as a weight, above.
+            "cpu.idle" => continue,
             "cpu.max" => {
                 let mut fields = value.split_whitespace();
                 let quota = match fields.next() {

@@ -135,6 +135,8 @@ fn idle_has_no_weight_by_its_files_either() {
         unified: files
             .map(|(key, value)| (key.to_owned(), value.to_owned()))
             .into(),
+        // From before.
+        cpu_weight: Some(20),
         ..Resources::default()
     };
     let mut applied = Applied::default();
@@ -144,6 +146,7 @@ fn idle_has_no_weight_by_its_files_either() {
         ["CPUWeight=uint64 0", "TasksMax=uint64 5"]
     );
     assert!(!resources.unified.contains_key("cpu.weight"));
+    assert_eq!(resources.cpu_weight, None);
     let [warning] = &applied.warnings[..] else {
         panic!("{applied:?}");
     };
