@@ -166,8 +166,7 @@ fn what_cannot_run_gives_255_and_says_why() {
 
 #[test]
 fn a_created_container_takes_it_and_a_stopped_one_does_not() {
-    // The init that waits is not dumpable: nobody but root may join its namespaces.
-    need!(Root, Busybox);
+    need!(Containers, Busybox);
     let mut case = Case::new();
     case.bundle.args(&["/bin/sleep", "1000"]);
     case.create();
