@@ -1,13 +1,15 @@
 //! `delete`: removes what a container consists of.
 
-use crate::Status;
 use std::time::Duration;
 
+use crate::Status;
 use crate::cli::command::{Command, Count, Invocation};
 use crate::cli::failure::Failure;
 use crate::cli::flag::{Flag, Order};
 use crate::container::Container;
 use crate::error::{Error, ErrorKind, Result};
+use crate::id::ContainerId;
+use crate::root::Runtime;
 use crate::signal::Signal;
 
 pub(crate) static COMMAND: Command = Command {
@@ -28,16 +30,9 @@ fn run(invocation: &Invocation<'_>) -> Result<u8, Failure> {
     let force = invocation.parsed.switch("force");
     let runtime = super::runtime(invocation)?;
     let id = invocation.id()?;
-    let container = match runtime.load(&id) {
-        Ok(container) => container,
-        Err(error) if error.kind() == ErrorKind::NotFound => {
-            // What an interrupted command may have left. Whether that works does not change the answer.
-            if let Err(error) = runtime.remove_stale(&id) {
-                invocation.log.warn(&Failure::from(error).message);
-            }
-            return if force { Ok(0) } else { Err(error.into()) };
-        }
-        Err(error) => return Err(error.into()),
+    let container = match load(invocation, &runtime, &id) {
+        Err(error) if force && error.kind() == ErrorKind::NotFound => return Ok(0),
+        container => container?,
     };
     if force {
         return match kill_and_destroy(&container) {
@@ -56,6 +51,22 @@ fn run(invocation: &Invocation<'_>) -> Result<u8, Failure> {
         }
     }
     Ok(0)
+}
+
+/// The container. If there is none, what an interrupted command may have left of it is removed; whether that works does not
+/// change the answer.
+fn load(invocation: &Invocation<'_>, runtime: &Runtime, id: &ContainerId) -> Result<Container> {
+    let absent = match runtime.load(id) {
+        Err(error) if error.kind() == ErrorKind::NotFound => error,
+        result => return result,
+    };
+    match runtime.remove_stale(id) {
+        // It was just being made.
+        Err(error) if error.kind() == ErrorKind::InvalidState => return runtime.load(id),
+        Err(error) => invocation.log.warn(&Failure::from(error).message),
+        Ok(_) => {}
+    }
+    Err(absent)
 }
 
 fn kill_and_destroy(container: &Container) -> Result<()> {
