@@ -36,11 +36,19 @@ fn names(dir: &Dir) -> Names {
 pub(super) fn prepare(hierarchy: &Hierarchy, slot: &Slot, resources: &Resources) -> Result<()> {
     let dir = slot.dir(hierarchy)?;
     let names = names(dir);
-    write_requested(dir, &names, resources)?;
-    if let Some(parent) = slot.relative().parent() {
-        fill(hierarchy, dir, parent, &names)?;
+    let parent = slot.relative().parent().unwrap_or(Path::new(""));
+    if resources.sets_cpuset() && !parent.as_os_str().is_empty() {
+        // Nothing can be asked for that the parent does not have.
+        let above = parent.parent().unwrap_or(Path::new(""));
+        fill(
+            hierarchy,
+            &hierarchy.root().descend(parent, Below::V1)?,
+            above,
+            &names,
+        )?;
+        write_requested(dir, &names, resources)?;
     }
-    Ok(())
+    fill(hierarchy, dir, parent, &names).map(drop)
 }
 
 /// What one directory has.

@@ -2,13 +2,31 @@
 
 use std::collections::BTreeMap;
 
-use cofferdam_cgroups::{ErrorKind, Rdma, Resources};
+use cofferdam_cgroups::{Cgroup, CgroupSpec, ErrorKind, Rdma, Resources};
 
 use crate::{
-    fixture::{Sleeper, read, succeeds_inside},
+    fixture::{BUDGET, Sleeper, read, succeeds_inside},
     hierarchies::{v1, v2_with},
-    scratch::{limited, scratch},
+    scratch::{limited, scratch, unique_path},
 };
+
+#[test]
+fn processors_are_asked_for_below_a_new_parent_on_v1() {
+    let Some(hierarchy) = v1(&["cpuset"]) else {
+        return;
+    };
+    let parent = unique_path();
+    let resources = Resources {
+        cpuset_cpus: Some("0".into()),
+        ..Resources::default()
+    };
+    let at = |path| Cgroup::create(&hierarchy, &CgroupSpec::at(path), &resources);
+    let child = at(parent.join("child")).unwrap();
+    let asked = read(&child, "cpuset", "cpuset.cpus");
+    child.delete(BUDGET).unwrap();
+    at(parent).unwrap().delete(BUDGET).unwrap();
+    assert_eq!(asked, "0");
+}
 
 #[test]
 fn what_was_set_is_read_back_on_v1() {
