@@ -11,7 +11,7 @@ use cofferdam_cgroups::{
 use crate::{
     fixture::{BUDGET, Sleeper, succeeds_inside},
     hierarchies::{any, v1, v2_with},
-    scratch::{limited, scratch},
+    scratch::{limited, little_memory, scratch},
 };
 
 #[test]
@@ -43,12 +43,7 @@ fn out_of_memory_on_v2() {
     let Some(hierarchy) = v2_with(&["memory"]) else {
         return;
     };
-    let resources = Resources {
-        memory: Some(8 << 20),
-        memory_swap: Some(8 << 20),
-        ..Resources::default()
-    };
-    let cgroup = limited(&hierarchy, &resources);
+    let cgroup = limited(&hierarchy, &little_memory());
     let witness = Sleeper::new();
     cgroup.add(witness.pid()).unwrap();
     let mut events = cgroup.oom_events().unwrap();

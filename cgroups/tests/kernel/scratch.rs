@@ -42,6 +42,15 @@ pub(crate) fn limited(hierarchy: &Hierarchy, resources: &Resources) -> Scratch {
     cgroup
 }
 
+/// 8 MiB and no swap.
+pub(crate) fn little_memory() -> Resources {
+    Resources {
+        memory: Some(8 << 20),
+        memory_swap: Some(8 << 20),
+        ..Resources::default()
+    }
+}
+
 pub(crate) fn unique_path() -> PathBuf {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let number = NEXT.fetch_add(1, Ordering::Relaxed);

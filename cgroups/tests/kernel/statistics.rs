@@ -7,7 +7,7 @@ use cofferdam_cgroups::{Cgroup, CgroupSpec, ErrorKind, Hierarchy, Paths, Resourc
 use crate::{
     fixture::{BUDGET, Sleeper, read, succeeds_inside},
     hierarchies::{v1, v2, v2_with},
-    scratch::{limited, scratch, unique_path},
+    scratch::{limited, little_memory, scratch, unique_path},
 };
 
 /// A process that has worked for a while and is now stopped.
@@ -101,12 +101,7 @@ fn what_was_used_at_most_on_v2() {
     let Some(hierarchy) = v2_with(&["memory"]) else {
         return;
     };
-    let resources = Resources {
-        memory: Some(8 << 20),
-        memory_swap: Some(8 << 20),
-        ..Resources::default()
-    };
-    let cgroup = limited(&hierarchy, &resources);
+    let cgroup = limited(&hierarchy, &little_memory());
     assert!(!succeeds_inside(&cgroup, "exec tail /dev/zero"));
     let stats = cgroup.stats().unwrap();
     assert_eq!(stats.memory.usage.limit, 8 << 20);
