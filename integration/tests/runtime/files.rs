@@ -1,5 +1,6 @@
 //! Pid files, passed descriptors, consoles, the service manager's sockets.
 
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixDatagram;
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -186,6 +187,17 @@ fn a_service_manager_that_is_gone_does_not_end_the_container() {
         assert_eq!(code, Some(if flags.is_empty() { 137 } else { 0 }));
         case.delete();
     }
+}
+
+#[test]
+fn the_fifo_of_a_created_container_is_for_its_owner_only() {
+    need!(Root, Busybox);
+    let case = Case::new();
+    case.create();
+    let fifo = case.root().join(&case.id).join("exec.fifo");
+    let mode = std::fs::metadata(&fifo).unwrap().permissions().mode();
+    assert_eq!(mode & 0o7777, 0o600, "{}", fifo.display());
+    case.delete();
 }
 
 #[test]
