@@ -124,33 +124,28 @@ impl Cgroup {
     ///
     /// `None` on plain cgroup v1, when the directory does not exist, and before a unit of systemd
     /// has its first process.
-    #[must_use]
-    pub fn dir(&self) -> Option<BorrowedFd<'_>> {
+    ///
+    /// # Errors
+    /// [`ErrorKind::Io`], [`ErrorKind::InvalidPath`] when it cannot be opened, or is covered by
+    /// another mount: a process that is started elsewhere for want of it would be without limits.
+    pub fn dir(&self) -> Result<Option<BorrowedFd<'_>>> {
         if self.needs_first_process() {
             // What may be there is left from an earlier unit of the same name.
-            return None;
+            return Ok(None);
         }
         let dir = match &self.driver {
-            Driver::V2(group) => group.dir(&self.hierarchy).ok(),
-            Driver::V1(group) => group.unified_dir(&self.hierarchy).ok().flatten(),
+            Driver::V2(group) => group.slot.dir_if_present(&self.hierarchy)?,
+            Driver::V1(group) => group.unified_dir(&self.hierarchy)?,
         };
-        dir.map(AsFd::as_fd)
+        Ok(dir.map(AsFd::as_fd))
     }
 
     /// Whether the cgroup is there: on cgroup v1, its directory in the `devices` hierarchy.
-    #[must_use]
-    pub fn exists(&self) -> bool {
-        match &self.driver {
-            Driver::V2(group) => group.dir(&self.hierarchy).is_ok_and(Dir::still_exists),
-            Driver::V1(group) => {
-                group.exists(&self.hierarchy).unwrap_or_default()
-                    && self
-                        .process_dir()
-                        .ok()
-                        .flatten()
-                        .is_some_and(Dir::still_exists)
-            }
-        }
+    ///
+    /// # Errors
+    /// [`ErrorKind::Io`], [`ErrorKind::InvalidPath`] when it cannot be looked at.
+    pub fn exists(&self) -> Result<bool> {
+        self.process_dir()?.map_or(Ok(false), Dir::still_exists)
     }
 
     /// The `tasks` files of the cgroup v1 hierarchies, open for writing, with the names of their
@@ -312,14 +307,14 @@ impl Cgroup {
                 if kill::at_once(dir)? {
                     return Ok(());
                 }
-                if !dir.still_exists() {
+                if !dir.still_exists()? {
                     return Err(Error::gone(dir.path()));
                 }
                 self.kill_one_by_one(dir)
             }
             Driver::V1(group) => {
                 let dir = match group.process_dir(&self.hierarchy)? {
-                    Some(dir) if dir.still_exists() => dir,
+                    Some(dir) if dir.still_exists()? => dir,
                     _ => return Err(Error::gone(self.path("devices").unwrap_or(Path::new("")))),
                 };
                 if let Some(unified) = group.unified_dir(&self.hierarchy)?

@@ -215,12 +215,17 @@ impl Dir {
 
     /// Whether the cgroup has not been removed: its open directory stays, without files, and its
     /// link count does not tell.
-    pub(crate) fn still_exists(&self) -> bool {
+    pub(crate) fn still_exists(&self) -> Result<bool> {
         self.exists("cgroup.procs")
     }
 
-    pub(crate) fn exists(&self, name: &str) -> bool {
-        rustix::fs::statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW).is_ok()
+    /// Whether there is such a file. An error where that cannot be told.
+    pub(crate) fn exists(&self, name: &str) -> Result<bool> {
+        match rustix::fs::statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(_) => Ok(true),
+            Err(Errno::NOENT | Errno::NOTDIR | Errno::NODEV) => Ok(false),
+            Err(errno) => Err(self.error("stat", name, errno)),
+        }
     }
 
     /// The content of a file.

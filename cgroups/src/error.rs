@@ -32,6 +32,8 @@ pub enum ErrorKind {
     InvalidPath,
     /// Saved paths that cannot belong to one cgroup.
     InconsistentPaths,
+    /// A saved path is in a hierarchy that is not mounted here, or that another mount covers.
+    NotMounted,
     /// A file of the kernel is not in the documented format.
     Parse,
     /// The kernel, this build or the machine does not offer what was asked for.
@@ -81,7 +83,7 @@ impl Error {
     ) -> Self {
         let source = source.into();
         let kind = match source.raw_os_error() {
-            Some(libc::ENOENT | libc::ENODEV) => ErrorKind::NotFound,
+            Some(libc::ENOENT | libc::ENOTDIR | libc::ENODEV) => ErrorKind::NotFound,
             _ => ErrorKind::Io,
         };
         Self {
@@ -136,9 +138,15 @@ impl Error {
         matches!(self.errno(), Some(libc::EPERM | libc::EACCES | libc::EROFS))
     }
 
+    /// Whether the kernel said that a path is not there: the only errnos that mean it.
+    pub(crate) fn is_absence(&self) -> bool {
+        matches!(self.errno(), Some(libc::ENOENT | libc::ENOTDIR))
+    }
+
+    /// Whether the kernel said that a cgroup or its file is not there, or, to an open file, that
+    /// its cgroup is gone by now (`ENODEV`).
     pub(crate) fn is_not_found(&self) -> bool {
-        self.kind == ErrorKind::NotFound
-            || matches!(self.errno(), Some(libc::ENOENT | libc::ENODEV))
+        self.kind == ErrorKind::NotFound || self.is_absence() || self.errno() == Some(libc::ENODEV)
     }
 }
 

@@ -232,7 +232,7 @@ impl V1 {
             Err(errno) => return Err(Error::io("read eventfd", self.dir.path(), errno)),
         }
         // Removing the cgroup signals, too.
-        if self.dir.exists(self.file) {
+        if self.dir.exists(self.file)? {
             return Ok(Some(Event::Happened));
         }
         self.ended = true;

@@ -4,7 +4,10 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
-use rustix::fs::{CWD, Mode as FileMode, OFlags};
+use rustix::{
+    fs::{CWD, Mode as FileMode, OFlags, StatFs},
+    io::Errno,
+};
 
 use crate::{
     Error, ErrorKind, Result,
@@ -107,25 +110,28 @@ impl Hierarchy {
     /// `/proc/self/mountinfo` takes its place; a machine without any has mode [`Mode::V1`] and no
     /// controllers.
     ///
+    /// A hierarchy counts as not mounted only where its directory does not exist (`ENOENT`,
+    /// `ENOTDIR`) or is of another file system. Any other failure to look at it is an error: a
+    /// hierarchy that is overlooked is a protection that is lost.
+    ///
     /// # Errors
-    /// [`ErrorKind::Io`] when `/proc/self/cgroup` cannot be read, or cannot be opened there.
+    /// [`ErrorKind::Io`] when `/sys/fs/cgroup`, a directory below or `/proc/self/cgroup` cannot be
+    /// looked at.
     pub fn system() -> Result<Self> {
         let root = match open_directory(Path::new(SYSTEM_ROOT)) {
             Ok(root) => root,
-            Err(error) => {
-                log::debug!("statfs {SYSTEM_ROOT}: {error}; assuming cgroup v1");
+            Err(error) if error.is_absence() => {
+                log::warn!("{error}: not there; looking for cgroup v1 hierarchies elsewhere");
                 return Self::elsewhere(None);
             }
+            Err(error) => return Err(error),
         };
-        if file_system(&root) == Some(libc::CGROUP2_SUPER_MAGIC) {
+        if file_system(&root)? == libc::CGROUP2_SUPER_MAGIC {
             return Ok(Self::new(root, Mode::V2, Vec::new(), None, true));
         }
-        let unified = root.path().join("unified");
-        let hybrid = path_file_system(&unified) == Some(libc::CGROUP2_SUPER_MAGIC);
+        let hybrid = is_of(&root.path().join("unified"), libc::CGROUP2_SUPER_MAGIC)?;
         let own = Membership::parse(&read_self(None, "cgroup")?)?;
-        let v1 = v1_below(&root, &own, |path| {
-            path_file_system(path) == Some(libc::CGROUP_SUPER_MAGIC)
-        });
+        let v1 = v1_below(&root, &own, is_v1)?;
         if v1.is_empty() && !hybrid {
             return Self::elsewhere(Some(root));
         }
@@ -147,7 +153,8 @@ impl Hierarchy {
         };
         let root = open_directory(parent)?;
         let own = Membership::parse(&read_self(None, "cgroup")?)?;
-        let v1 = v1_mounted(&mounts, &own, parent);
+        // mountinfo also lists what another mount covers.
+        let v1 = v1_mounted(&mounts, &own, parent, is_v1)?;
         let system = Self::new(root, Mode::V1, v1, None, true);
         let _ = system.inner.own.set(own);
         Ok(system)
@@ -162,27 +169,29 @@ impl Hierarchy {
     /// directory tree will do for tests.
     ///
     /// # Errors
-    /// When `proc` has no file `cgroup`, or it is malformed.
+    /// When `proc` has no file `cgroup`, or it is malformed; when a directory below `root` cannot
+    /// be looked at.
     pub fn open_at(root: OwnedFd, path: impl Into<PathBuf>, proc: OwnedFd) -> Result<Self> {
         let root = Dir::new(root, path);
         let own = Membership::parse(&read_self(Some(&proc), "cgroup")?)?;
-        let mode = if root.exists("cgroup.controllers") {
+        let mode = if root.exists("cgroup.controllers")? {
             Mode::V2
-        } else if root
-            .child("unified")
-            .is_ok_and(|unified| unified.exists("cgroup.controllers"))
-        {
+        } else if root.exists("unified/cgroup.controllers")? {
             Mode::Hybrid
         } else {
             Mode::V1
         };
+        let is_there = |path: &Path| {
+            let name = path.strip_prefix(root.path()).unwrap_or(path);
+            match rustix::fs::openat(&root, name, PROBE, FileMode::empty()) {
+                Ok(_) => Ok(true),
+                Err(Errno::NOENT | Errno::NOTDIR) => Ok(false),
+                Err(errno) => Err(root.error("open", name, errno)),
+            }
+        };
         let v1 = match mode {
             Mode::V2 => Vec::new(),
-            Mode::V1 | Mode::Hybrid => v1_below(&root, &own, |path| {
-                path.strip_prefix(root.path()).is_ok_and(|name| {
-                    rustix::fs::openat(&root, name, PROBE, FileMode::empty()).is_ok()
-                })
-            }),
+            Mode::V1 | Mode::Hybrid => v1_below(&root, &own, is_there)?,
         };
         let hierarchy = Self::new(root, mode, v1, Some(proc), false);
         let _ = hierarchy.inner.own.set(own);
@@ -245,18 +254,21 @@ impl Hierarchy {
 
     /// Whether a directory opened below the root is what it is expected to be.
     pub(crate) fn check(&self, dir: &Dir) -> Result<()> {
-        if !self.inner.real
-            || matches!(
-                file_system(dir),
-                Some(libc::CGROUP_SUPER_MAGIC | libc::CGROUP2_SUPER_MAGIC)
-            )
-        {
+        self.check_file(dir, dir.path())
+    }
+
+    /// The same for a file, which is called `path` in messages.
+    pub(crate) fn check_file(&self, fd: impl AsFd, path: &Path) -> Result<()> {
+        if !self.inner.real {
             return Ok(());
         }
-        Err(Error::new(
-            ErrorKind::InvalidPath,
-            format_args!("{}: not a cgroup file", dir.path().display()),
-        ))
+        match type_of(rustix::fs::fstatfs(fd), path)? {
+            Some(libc::CGROUP_SUPER_MAGIC | libc::CGROUP2_SUPER_MAGIC) => Ok(()),
+            _ => Err(Error::new(
+                ErrorKind::InvalidPath,
+                format_args!("{}: not a cgroup file", path.display()),
+            )),
+        }
     }
 
     fn own(&self) -> Result<&Membership> {
@@ -302,7 +314,8 @@ impl Hierarchy {
         }
         let mounts = match read_self(self.inner.proc.as_ref(), "mountinfo") {
             Ok(text) => v1_mounts(&text)?,
-            Err(error) if error.is_not_found() => Vec::new(),
+            // A test's directory may do without.
+            Err(error) if !self.inner.real && error.is_absence() => Vec::new(),
             Err(error) => return Err(error),
         };
         let place = self.path().join(&v1.directory);
@@ -344,12 +357,32 @@ fn open_directory(path: &Path) -> Result<Dir> {
 /// The type of a file system, as `linux/magic.h` numbers them.
 type Magic = libc::__fsword_t;
 
-fn file_system(fd: impl AsFd) -> Option<Magic> {
-    rustix::fs::fstatfs(fd).ok().map(|fs| fs.f_type as Magic)
+fn file_system(dir: &Dir) -> Result<Magic> {
+    let found = type_of(rustix::fs::fstatfs(dir), dir.path())?;
+    // An open directory has one.
+    Ok(found.unwrap_or_default())
 }
 
-fn path_file_system(path: &Path) -> Option<Magic> {
-    rustix::fs::statfs(path).ok().map(|fs| fs.f_type as Magic)
+/// Whether there is a file system of this type at `path`. Only what is not there is none.
+fn is_of(path: &Path, magic: Magic) -> Result<bool> {
+    Ok(type_of(rustix::fs::statfs(path), path)? == Some(magic))
+}
+
+fn is_v1(path: &Path) -> Result<bool> {
+    is_of(path, libc::CGROUP_SUPER_MAGIC)
+}
+
+/// What statfs(2) said of `path`; `None` where nothing is there.
+fn type_of(said: rustix::io::Result<StatFs>, path: &Path) -> Result<Option<Magic>> {
+    match said {
+        Ok(found) => Ok(Some(found.f_type as Magic)),
+        Err(Errno::NOENT | Errno::NOTDIR) => Ok(None),
+        Err(errno) => Err(Error::io(
+            format_args!("statfs {}", path.display()),
+            path,
+            errno,
+        )),
+    }
 }
 
 /// A file of `/proc/self`, or of the directory that stands for it.
@@ -365,7 +398,11 @@ fn read_self(proc: Option<&OwnedFd>, name: &str) -> Result<String> {
 }
 
 /// The v1 hierarchies of `own` that are mounted below `root` under one of their usual names.
-fn v1_below(root: &Dir, own: &Membership, is_mounted: impl Fn(&Path) -> bool) -> Vec<V1> {
+fn v1_below(
+    root: &Dir,
+    own: &Membership,
+    is_mounted: impl Fn(&Path) -> Result<bool>,
+) -> Result<Vec<V1>> {
     let mut found = Vec::new();
     for (controllers, _) in &own.hierarchies {
         if controllers.iter().all(String::is_empty) {
@@ -375,23 +412,27 @@ fn v1_below(root: &Dir, own: &Membership, is_mounted: impl Fn(&Path) -> bool) ->
         let reversed: Vec<_> = controllers.iter().rev().map(String::as_str).collect();
         let reversed = reversed.join(",");
         let single = controllers.iter().map(String::as_str);
-        let name = [all.as_str(), reversed.as_str()]
-            .into_iter()
-            .chain(single)
-            .map(|name| name.strip_prefix("name=").unwrap_or(name))
-            .find(|name| is_mounted(&root.path().join(name)));
-        if let Some(name) = name {
-            found.push(V1 {
-                directory: name.to_owned(),
-                controllers: controllers.clone(),
-            });
+        let names = [all.as_str(), reversed.as_str()].into_iter().chain(single);
+        for name in names.map(|name| name.strip_prefix("name=").unwrap_or(name)) {
+            if is_mounted(&root.path().join(name))? {
+                found.push(V1 {
+                    directory: name.to_owned(),
+                    controllers: controllers.clone(),
+                });
+                break;
+            }
         }
     }
-    in_order(found)
+    Ok(in_order(found))
 }
 
 /// The v1 hierarchies of `own` by their mounts directly below `parent`.
-fn v1_mounted(mounts: &[V1Mount], own: &Membership, parent: &Path) -> Vec<V1> {
+fn v1_mounted(
+    mounts: &[V1Mount],
+    own: &Membership,
+    parent: &Path,
+    is_mounted: impl Fn(&Path) -> Result<bool>,
+) -> Result<Vec<V1>> {
     let mut found = Vec::new();
     for (controllers, _) in &own.hierarchies {
         let mount = mounts.iter().find(|mount| {
@@ -399,14 +440,16 @@ fn v1_mounted(mounts: &[V1Mount], own: &Membership, parent: &Path) -> Vec<V1> {
                 && controllers.iter().any(|name| mount.options.contains(name))
         });
         let name = mount.and_then(|mount| mount.mount_point.file_name());
-        if let Some(name) = name.and_then(|name| name.to_str()) {
+        if let Some(name) = name.and_then(|name| name.to_str())
+            && is_mounted(&parent.join(name))?
+        {
             found.push(V1 {
                 directory: name.to_owned(),
                 controllers: controllers.clone(),
             });
         }
     }
-    in_order(found)
+    Ok(in_order(found))
 }
 
 /// Keeps the hierarchies with controllers we know, in the order in which they are used.

@@ -23,6 +23,8 @@ pub(crate) struct Slot {
     below: Below,
     dir: OnceLock<Dir>,
     kept: Kept,
+    /// The directory was made by this value: it is one of cgroupfs.
+    made: bool,
 }
 
 impl Slot {
@@ -33,6 +35,7 @@ impl Slot {
             below,
             dir: OnceLock::new(),
             kept: Kept::new(Arc::new(Budget::new(0))),
+            made: false,
         }
     }
 
@@ -86,9 +89,31 @@ impl Slot {
     pub(crate) fn dir_if_present(&self, hierarchy: &Hierarchy) -> Result<Option<&Dir>> {
         match self.dir(hierarchy) {
             Ok(dir) => Ok(Some(dir)),
-            Err(error) if error.is_not_found() => Ok(None),
+            Err(error) if error.is_not_found() => {
+                if self.below == Below::V1 {
+                    self.check_above(hierarchy)?;
+                }
+                Ok(None)
+            }
             Err(error) => Err(error),
         }
+    }
+
+    /// Whether what is there of the way to an absent directory is of cgroupfs: otherwise another
+    /// mount covers it, and nothing can be said of the cgroup. On version 2 the kernel refuses to
+    /// cross a mount.
+    fn check_above(&self, hierarchy: &Hierarchy) -> Result<()> {
+        for above in self.relative.ancestors().skip(1) {
+            if above.as_os_str().is_empty() {
+                break;
+            }
+            match hierarchy.root().descend(above, self.below) {
+                Ok(dir) => return hierarchy.check(&dir),
+                Err(error) if error.is_not_found() => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
     }
 
     /// The files of the open directory, to be read again and again; `None` if it does not exist.
@@ -105,6 +130,10 @@ impl Slot {
                     .root()
                     .open_below(&self.relative, self.below, name, flags)?
         {
+            // Version 1 crosses mounts on the way: something else may be mounted over the cgroup.
+            if self.below == Below::V1 && !self.made {
+                hierarchy.check_file(&file, &self.path.join(name))?;
+            }
             return Ok(file);
         }
         self.dir(hierarchy)?.open(name, flags)
@@ -125,15 +154,18 @@ impl Slot {
 
     /// As [`make`](Self::make), for a directory of cgroup v1, of which there are many: it is left
     /// to be opened when it is needed.
-    pub(crate) fn make_v1(&self, hierarchy: &Hierarchy, made: &mut Vec<PathBuf>) -> Result<()> {
+    pub(crate) fn make_v1(&mut self, hierarchy: &Hierarchy, made: &mut Vec<PathBuf>) -> Result<()> {
         // Mostly only the last one is missing.
-        match hierarchy.root().mkdir(&self.relative) {
-            Ok(true) => {
-                made.push(self.relative.clone());
-                Ok(())
-            }
-            _ => self.make(hierarchy, made).map(drop),
+        if let Ok(true) = hierarchy.root().mkdir(&self.relative) {
+            made.push(self.relative.clone());
+            self.made = true;
+            return Ok(());
         }
+        let dir = self.make(hierarchy, made)?;
+        if made.last() == Some(&self.relative) {
+            return Ok(());
+        }
+        hierarchy.check(dir)
     }
 
     /// Removes the directory, if that can be done at once.

@@ -133,7 +133,7 @@ impl Group {
         let mut members = Vec::new();
         let mut fresh = true;
         for v1 in hierarchy.v1() {
-            let slot = Slot::new(hierarchy, place(hierarchy, v1, inner)?, Below::V1);
+            let mut slot = Slot::new(hierarchy, place(hierarchy, v1, inner)?, Below::V1);
             match slot.make_v1(hierarchy, made) {
                 Ok(()) => {}
                 // Without a path of their own, rootless callers use what they may.
@@ -236,13 +236,6 @@ impl Group {
 
     pub(crate) fn unified_dir(&self, hierarchy: &Hierarchy) -> Result<Option<&Dir>> {
         self.dir(hierarchy, UNIFIED)
-    }
-
-    pub(crate) fn exists(&self, hierarchy: &Hierarchy) -> Result<bool> {
-        match self.main() {
-            Some(member) => Ok(member.slot.dir_if_present(hierarchy)?.is_some()),
-            None => Ok(false),
-        }
     }
 
     pub(crate) fn self_join_files(

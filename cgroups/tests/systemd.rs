@@ -70,13 +70,17 @@ fn life_of_a_scope() {
         ..Resources::default()
     };
     let cgroup = Cgroup::create(&hierarchy, &spec, &limits).unwrap();
-    assert!(cgroup.needs_first_process() && !cgroup.exists() && cgroup.dir().is_none());
+    assert!(
+        cgroup.needs_first_process()
+            && !cgroup.exists().unwrap()
+            && cgroup.dir().unwrap().is_none()
+    );
     cgroup.check_unused().unwrap();
     assert_eq!(cgroup.set(&limits).unwrap_err().kind(), ErrorKind::Systemd);
 
     let first = Sleeper::new();
     cgroup.add(first.pid()).unwrap();
-    assert!(!cgroup.needs_first_process() && cgroup.exists());
+    assert!(!cgroup.needs_first_process() && cgroup.exists().unwrap());
     assert_eq!(cgroup.processes().unwrap(), [first.pid()]);
     assert_eq!(show(&unit, "ActiveState"), "active");
     assert_eq!(show(&unit, "Documentation"), "man:cofferdam");
@@ -127,7 +131,7 @@ fn life_of_a_scope() {
     found.kill().unwrap();
     drop((first, second));
     found.delete(BUDGET).unwrap();
-    assert!(!found.exists());
+    assert!(!found.exists().unwrap());
     assert_eq!(show(&unit, "LoadState"), "not-found");
     found.delete(BUDGET).unwrap();
 }
@@ -169,13 +173,13 @@ fn slices() {
         ..Resources::default()
     };
     let cgroup = Cgroup::create(&hierarchy, &spec, &limits).unwrap();
-    assert!(!cgroup.needs_first_process() && cgroup.exists());
+    assert!(!cgroup.needs_first_process() && cgroup.exists().unwrap());
     assert!(cgroup.set(&limits).unwrap().warnings.is_empty());
     assert_eq!(show(&name, "TasksMax"), "7");
     // It may exist.
     Cgroup::create(&hierarchy, &spec, &limits).unwrap();
     cgroup.delete(BUDGET).unwrap();
-    assert!(!cgroup.exists());
+    assert!(!cgroup.exists().unwrap());
     let mut stop = Command::new("systemctl");
     stop.args(["stop", "cofferdam.slice"]).status().unwrap();
 }

@@ -45,6 +45,8 @@ pub enum Need {
     Uidmap,
     /// `script` of util-linux, which gives a command a terminal.
     Script,
+    /// `strace`, which makes system calls fail.
+    Strace,
     /// `dockerd` and `docker`.
     Docker,
     /// `containerd` and `ctr`.
@@ -109,6 +111,7 @@ impl Need {
             ),
             Self::Uidmap => installed("newuidmap").or_else(|| installed("newgidmap")),
             Self::Script => installed("script"),
+            Self::Strace => installed("strace"),
             Self::Docker => installed("dockerd").or_else(|| installed("docker")),
             Self::Containerd => installed("containerd").or_else(|| installed("ctr")),
             Self::Podman => installed("podman"),

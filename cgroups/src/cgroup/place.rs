@@ -94,11 +94,14 @@ impl Cgroup {
     }
 
     /// The cgroup with these [`paths`](Self::paths), which were stored when it was created. It need
-    /// not exist any more. Controllers that this machine does not have are left out.
+    /// not exist any more, but every path has to be in a hierarchy that is mounted here: a process
+    /// that joins must not stay outside of one, and removing must not overlook one.
     ///
     /// # Errors
     /// [`ErrorKind::InconsistentPaths`] on cgroup v2 for anything but one absolute path without
-    /// `.` and `..`; [`ErrorKind::InvalidPath`] for a path that is not below the hierarchies.
+    /// `.` and `..`, on v1 for two paths in one hierarchy; [`ErrorKind::NotMounted`] for a
+    /// controller that no hierarchy here has; [`ErrorKind::InvalidPath`] for a path that is not
+    /// below the hierarchies.
     pub fn load(hierarchy: &Hierarchy, paths: &Paths) -> Result<Self> {
         let driver = match hierarchy.mode() {
             Mode::V2 => {
@@ -112,15 +115,7 @@ impl Cgroup {
                 Driver::V2(v2::Group::at(Slot::at(hierarchy, path, Below::Unified)?))
             }
             Mode::V1 | Mode::Hybrid => {
-                let mut members = Vec::new();
-                for v1 in hierarchy.v1() {
-                    let path = v1.controllers.iter().find_map(|name| paths.get(name));
-                    if let Some(path) = path.filter(|path| !path.as_os_str().is_empty()) {
-                        let slot = Slot::at(hierarchy, path, Below::V1)?;
-                        members.push(v1::Member::new(v1, slot));
-                    }
-                }
-                Driver::V1(v1::Group::from_members(members))
+                Driver::V1(v1::Group::from_members(recorded_members(hierarchy, paths)?))
             }
         };
         Ok(Self::new(hierarchy, driver, false))
@@ -251,6 +246,42 @@ impl Cgroup {
         };
         Ok(sub)
     }
+}
+
+/// The directories that `paths` names, each in its hierarchy.
+fn recorded_members(hierarchy: &Hierarchy, paths: &Paths) -> Result<Vec<v1::Member>> {
+    let mut left: BTreeMap<_, _> = paths
+        .iter()
+        .filter(|(_, path)| !path.as_os_str().is_empty())
+        .collect();
+    let mut members = Vec::new();
+    for v1 in hierarchy.v1() {
+        let mut recorded = v1.controllers.iter().filter_map(|name| left.remove(name));
+        let Some(path) = recorded.next() else {
+            continue;
+        };
+        if recorded.any(|other| other != path) {
+            return Err(inconsistent(paths));
+        }
+        let slot = Slot::at(hierarchy, path, Below::V1)?;
+        members.push(v1::Member::new(v1, slot));
+    }
+    let Some((name, path)) = left.into_iter().next() else {
+        return Ok(members);
+    };
+    let what = if name.is_empty() {
+        "cgroup v2 is".to_owned()
+    } else {
+        format!("the cgroup hierarchy of {name} is")
+    };
+    Err(Error::new(
+        ErrorKind::NotMounted,
+        format_args!(
+            "{what} not mounted below {}, and {} is in it",
+            hierarchy.path().display(),
+            path.display()
+        ),
+    ))
 }
 
 fn inconsistent(paths: &Paths) -> Error {

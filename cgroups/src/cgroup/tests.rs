@@ -24,7 +24,7 @@ fn systemd_is_refused_where_it_cannot_be() {
 fn a_cgroup_that_is_not_there() {
     for fake in [Fake::v2("", "/"), Fake::v1("1:devices:/\n")] {
         let cgroup = fake.cgroup("none");
-        assert!(!cgroup.exists() && cgroup.dir().is_none());
+        assert!(!cgroup.exists().unwrap() && cgroup.dir().unwrap().is_none());
         assert_eq!(cgroup.all_processes().unwrap(), [0_u32; 0]);
         assert_eq!(cgroup.freezer_state().unwrap(), None);
         assert_eq!(cgroup.kill().unwrap_err().kind(), ErrorKind::NotFound);
@@ -86,7 +86,7 @@ fn a_place_is_known_before_it_is_made() {
         let hierarchy = fake.hierarchy();
         let spec = CgroupSpec::named("ctr");
         let intended = Cgroup::intended(&hierarchy, &spec).unwrap();
-        assert!(!intended.exists());
+        assert!(!intended.exists().unwrap());
         let path = fake.root().join(expected);
         assert!(intended.paths().values().all(|other| *other == path));
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -114,4 +114,45 @@ fn what_was_made_beside_a_cgroup_in_use_is_taken_back() {
     cgroup.undo_create();
     assert!(!exists("pids/box") && !exists("memory/box/ctr"));
     assert!(exists("devices/box/ctr") && exists("memory/box"));
+}
+
+#[test]
+fn a_recorded_path_that_no_hierarchy_covers_is_an_error() {
+    let fake = Fake::v1("3:pids:/\n2:cpu,cpuacct:/\n1:devices:/\n0::/\n");
+    let hierarchy = fake.hierarchy();
+    let at = |name: &str, path: &str| (name.to_owned(), fake.root().join(path));
+    let load = |paths: &[(String, PathBuf)]| {
+        Cgroup::load(&hierarchy, &paths.iter().cloned().collect::<Paths>())
+    };
+    let all = [
+        at("pids", "pids/c"),
+        at("devices", "devices/c"),
+        at("cpu", "cpu,cpuacct/c"),
+        at("cpuacct", "cpu,cpuacct/c"),
+        at("", "unified/c"),
+    ];
+    assert_eq!(load(&all).unwrap().paths().len(), 5);
+    let unset = ("memory".to_owned(), PathBuf::new());
+    assert_eq!(load(&[unset]).unwrap().paths().len(), 0);
+    let memory = [at("pids", "pids/c"), at("memory", "memory/c")];
+    let error = load(&memory).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotMounted);
+    assert!(
+        error
+            .to_string()
+            .contains("hierarchy of memory is not mounted"),
+        "{error}"
+    );
+    // Two places in one hierarchy: nothing can be in both.
+    let error = load(&[at("cpu", "cpu,cpuacct/c"), at("cpuacct", "cpu,cpuacct/d")]).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InconsistentPaths);
+    // The record of cgroup v2, where there are hierarchies of version 1 only.
+    let v1 = Fake::v1("1:devices:/\n");
+    let paths = Paths::from([(String::new(), v1.root().join("c"))]);
+    let error = Cgroup::load(&v1.hierarchy(), &paths).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotMounted);
+    assert!(
+        error.to_string().starts_with("cgroup v2 is not mounted"),
+        "{error}"
+    );
 }

@@ -123,7 +123,8 @@ impl Psi {
     /// What the descriptor has polled readable for.
     pub(super) fn read(&mut self) -> Event {
         // The kernel forgets an event when it has told it to one poll: it cannot be asked again.
-        self.ended = self.ended || !self.dir.exists(self.name);
+        // One that cannot be looked at is there: it has just told something.
+        self.ended = self.ended || !self.dir.exists(self.name).unwrap_or(true);
         if self.ended {
             Event::Ended
         } else {

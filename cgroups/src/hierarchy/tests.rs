@@ -54,9 +54,36 @@ fn hierarchies_by_their_mounts() {
     .unwrap();
     assert_eq!(mounts.len(), 3);
     let own = Membership::parse("3:pids:/\n2:memory:/\n1:name=systemd:/\n0::/\n").unwrap();
-    let found = v1_mounted(&mounts, &own, Path::new("/cg"));
+    let found = v1_mounted(&mounts, &own, Path::new("/cg"), |_| Ok(true)).unwrap();
     let names: Vec<_> = found.iter().map(|v1| v1.directory.as_str()).collect();
     assert_eq!(names, ["odd", "sd"]);
+}
+
+#[test]
+fn what_cannot_be_looked_at_is_not_taken_for_absent() {
+    let own = Membership::parse("2:memory:/\n1:pids:/\n").unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let root = open_directory(directory.path()).unwrap();
+    let failing = |path: &Path| match path.ends_with("pids") {
+        true => type_of(Err(Errno::MFILE), path).map(|_| true),
+        false => Ok(true),
+    };
+    let error = v1_below(&root, &own, failing).unwrap_err();
+    assert_eq!(error.errno(), Some(libc::EMFILE));
+    let mounts = v1_mounts("1 0 0:1 / /cg/pids rw - cgroup cgroup rw,pids\n").unwrap();
+    assert!(v1_mounted(&mounts, &own, Path::new("/cg"), failing).is_err());
+    for errno in [Errno::NOENT, Errno::NOTDIR] {
+        assert_eq!(type_of(Err(errno), Path::new("x")).unwrap(), None);
+    }
+    for errno in [
+        Errno::MFILE,
+        Errno::NFILE,
+        Errno::NOMEM,
+        Errno::ACCESS,
+        Errno::IO,
+    ] {
+        assert!(type_of(Err(errno), Path::new("x")).is_err(), "{errno}");
+    }
 }
 
 #[test]

@@ -120,7 +120,7 @@ impl<'a> Files<'a> {
     /// [`NotFound`](crate::ErrorKind::NotFound) if the cgroup was removed.
     pub(crate) fn finish(self) -> Result<()> {
         let missing = self.missing.into_inner();
-        if !missing.is_empty() && !self.dir.still_exists() {
+        if !missing.is_empty() && !self.dir.still_exists()? {
             return Err(Error::gone(self.dir.path()));
         }
         if self.complete {

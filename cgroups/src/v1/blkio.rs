@@ -6,7 +6,7 @@ pub(super) fn set(dir: &Dir, resources: &Resources) -> Result<()> {
     let weights = resources.blkio_weight.is_some() || !resources.blkio_weight_device.is_empty();
     if weights {
         // The CFQ scheduler (before Linux 5.0) has the plain names, BFQ its own.
-        let (weight, per_device) = if dir.exists("blkio.weight") {
+        let (weight, per_device) = if dir.exists("blkio.weight")? {
             ("blkio.weight", "blkio.weight_device")
         } else {
             ("blkio.bfq.weight", "blkio.bfq.weight_device")

@@ -23,19 +23,19 @@ const BARE: Names = Names {
     mems: "mems",
 };
 
-fn names(dir: &Dir) -> Names {
-    if dir.exists(PREFIXED.cpus) || !dir.exists(BARE.cpus) {
+fn names(dir: &Dir) -> Result<Names> {
+    Ok(if dir.exists(PREFIXED.cpus)? || !dir.exists(BARE.cpus)? {
         PREFIXED
     } else {
         BARE
-    }
+    })
 }
 
 /// Gives the cpuset its CPUs and memory nodes: what was asked for, and the parent's for the rest.
 /// Empty ancestors are filled from theirs.
 pub(super) fn prepare(hierarchy: &Hierarchy, slot: &Slot, resources: &Resources) -> Result<()> {
     let dir = slot.dir(hierarchy)?;
-    let names = names(dir);
+    let names = names(dir)?;
     let parent = slot.relative().parent().unwrap_or(Path::new(""));
     if resources.sets_cpuset() && !parent.as_os_str().is_empty() {
         // Nothing can be asked for that the parent does not have.
@@ -86,7 +86,7 @@ fn fill(hierarchy: &Hierarchy, dir: &Dir, parent: &Path, names: &Names) -> Resul
 }
 
 pub(super) fn set(dir: &Dir, resources: &Resources) -> Result<()> {
-    write_requested(dir, &names(dir), resources)
+    write_requested(dir, &names(dir)?, resources)
 }
 
 fn write_requested(dir: &Dir, names: &Names, resources: &Resources) -> Result<()> {

@@ -38,7 +38,7 @@ fn set_limits(dir: &Dir, memory: Option<i64>, swap: Option<i64>) -> Result<()> {
     let (memory, swap) = (memory.filter(is_set), swap.filter(is_set));
     let swap = match (memory, swap) {
         // Unlimited memory would be held back by the old limit of both.
-        (Some(-1), None) if dir.exists(SWAP_LIMIT) => Some(-1),
+        (Some(-1), None) if dir.exists(SWAP_LIMIT)? => Some(-1),
         _ => swap,
     };
     match (memory, swap) {

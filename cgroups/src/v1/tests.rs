@@ -401,7 +401,7 @@ fn hybrid_adds_the_unified_directory() {
     let cgroup = fake.cgroup("ctr");
     assert_eq!(cgroup.hierarchy().mode(), crate::Mode::Hybrid);
     assert_eq!(cgroup.path("").unwrap(), fake.root().join("unified/ctr"));
-    assert!(cgroup.dir().is_some());
+    assert!(cgroup.dir().unwrap().is_some());
     cgroup.kill().unwrap();
     assert_eq!(fake.read("unified/ctr/cgroup.kill"), "1");
     fake.files("devices/ctr", &["tasks"]);

@@ -40,7 +40,7 @@ fn by_the_hybrid_directory() {
         return;
     }
     let cgroup = scratch(&hierarchy, &Resources::default());
-    assert!(cgroup.dir().is_some());
+    assert!(cgroup.dir().unwrap().is_some());
     let sleeper = Sleeper::new();
     cgroup.add(sleeper.pid()).unwrap();
     let name = cgroup.path("").unwrap().file_name().unwrap();

@@ -22,6 +22,7 @@ mod devices;
 mod environment;
 mod executable;
 mod groups;
+mod hidden_cgroups;
 mod hooks;
 mod host;
 mod identifiers;

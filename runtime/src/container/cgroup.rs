@@ -1,10 +1,11 @@
 //! From the configuration's words for the cgroup to those of crate `cgroups`.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use cgroups::{Cgroup, CgroupSpec, Resources};
 use configs::config;
+use rustix::io::Errno;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::state::ConfigRecord;
@@ -181,7 +182,9 @@ pub(crate) fn failed(operation: &str) -> impl Fn(cgroups::Error) -> Error {
         let kind = match error.kind() {
             cgroups::ErrorKind::NotEmpty | cgroups::ErrorKind::Frozen => ErrorKind::CgroupInUse,
             cgroups::ErrorKind::NotFound => ErrorKind::CgroupNotFound,
-            cgroups::ErrorKind::Unsupported => ErrorKind::Unsupported,
+            cgroups::ErrorKind::Unsupported | cgroups::ErrorKind::NotMounted => {
+                ErrorKind::Unsupported
+            }
             cgroups::ErrorKind::InvalidConfig | cgroups::ErrorKind::InvalidPath => {
                 ErrorKind::InvalidConfig
             }
@@ -195,6 +198,28 @@ pub(crate) fn failed(operation: &str) -> impl Fn(cgroups::Error) -> Error {
 /// How many processes of the cgroup the kernel killed for lack of memory; 0 if that cannot be told.
 pub(crate) fn oom_kills(cgroup: &Cgroup) -> u64 {
     cgroup.oom_kill_count().unwrap_or(0)
+}
+
+/// Whether a process can be started in the cgroup's v2 directory. Without one, although the cgroup has such a path, it
+/// would stay in the cgroup of the caller: only a container that may do without (`optional`) goes on then.
+pub(crate) fn unified_directory(group: &Cgroup, optional: bool) -> Result<bool> {
+    if group.path("").is_none() || group.needs_first_process() {
+        return Ok(false);
+    }
+    match open_unified(group) {
+        Ok(_) => Ok(true),
+        Err(error) if optional && error.raw_os_error() == Some(libc::ENOENT) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// The v2 directory of a cgroup, to start a process in.
+pub(crate) fn open_unified(group: &Cgroup) -> Result<std::os::fd::BorrowedFd<'_>> {
+    let directory = group.dir().map_err(failed("can't open cgroup"))?;
+    directory.ok_or_else(|| {
+        let path = group.path("").unwrap_or(Path::new("")).display();
+        Error::system(format!("can't open cgroup {path}"), Errno::NOENT)
+    })
 }
 
 /// One controller for each v1 hierarchy of the cgroup: those whose `tasks` file a process joins by.

@@ -108,6 +108,7 @@ pub(crate) fn create(
     making.mark("set limits");
 
     let group = making.unwind.group()?;
+    let config_is_rootless = making.state.config.rootless_cgroups;
     let tasks = if needs_first_process {
         Vec::new()
     } else {
@@ -121,7 +122,7 @@ pub(crate) fn create(
             config: &making.state.config,
             process: &process,
             host: &host,
-            cgroup: placement(group, &tasks),
+            cgroup: placement(group, &tasks, config_is_rootless)?,
             seccomp: filter,
         },
         cgroup_view: &cgroup_view(group),
@@ -155,7 +156,10 @@ pub(crate) fn create(
         stdio: streams.theirs(),
         passed: process.passed.iter().map(AsFd::as_fd).collect(),
         inputs: inputs.borrow(),
-        cgroup: group.dir().filter(|_| built.spawn_into_cgroup),
+        cgroup: match built.spawn_into_cgroup {
+            true => Some(cgroup::open_unified(group)?),
+            false => None,
+        },
     };
     let mut init = match &watch {
         Some(watch) => spawn.start_timed(&watch.times),
@@ -352,19 +356,21 @@ fn needs_late_limits(config: &Config) -> bool {
     two_stages || !config.hooks.create_container.is_empty()
 }
 
+/// How the process gets into the cgroup: a v2 directory may only be missing if that is `optional`.
 pub(super) fn placement(
     group: &Cgroup,
     tasks: &[(String, std::os::fd::OwnedFd)],
-) -> CgroupPlacement {
-    CgroupPlacement {
-        unified: group.dir().is_some(),
+    optional: bool,
+) -> Result<CgroupPlacement> {
+    Ok(CgroupPlacement {
+        unified: cgroup::unified_directory(group, optional)?,
         tasks: tasks
             .iter()
             .map(|(controller, _)| controller.clone())
             .collect(),
         gate: group.needs_first_process(),
         outside: false,
-    }
+    })
 }
 
 fn cgroup_view(group: &Cgroup) -> CgroupView {

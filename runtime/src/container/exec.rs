@@ -2,14 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::os::fd::AsFd;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use cgroups::{Cgroup, Mode};
 use configs::Config;
 use configs::oci::ContainerStatus as Status;
 use nsenter::{Deadline, Spawn};
-use rustix::io::Errno;
 
 use super::answers::{Parent, Ready, SETNS};
 use super::create::{placement, root_user};
@@ -51,22 +50,21 @@ impl Container {
         let gate = config.cgroups.systemd && config.rootless_cgroups;
         let tasks = match group.self_join_files() {
             _ if gate => Vec::new(),
-            Err(_) if config.rootless_cgroups => Vec::new(),
+            // Without permission there may be no cgroup to join.
+            Err(error)
+                if config.rootless_cgroups && error.kind() == cgroups::ErrorKind::NotFound =>
+            {
+                Vec::new()
+            }
             other => other.map_err(cgroup::failed(cannot_join(&group)))?,
         };
-        let mut placement = placement(&group, &tasks);
+        let needed = !config.rootless_cgroups || !process.sub_cgroups.is_empty();
+        let mut placement = placement(&group, &tasks, !needed || gate)?;
         if gate {
             placement.unified = false;
             placement.gate = true;
         }
         placement.outside = paused;
-        let needed = !config.rootless_cgroups || !process.sub_cgroups.is_empty();
-        if needed && !placement.unified && !gate && group.hierarchy().mode() == Mode::V2 {
-            // Whoever is not born inside would stay in the cgroup of the caller.
-            let path = group.path("").unwrap_or(Path::new("")).display();
-            let what = format!("can't open cgroup {path}");
-            return Err(Error::system(what, Errno::NOENT));
-        }
         let mut host = HostFacts::read_at(self.system().procfs()?.as_fd())?;
         host.read_umask()?;
         let request = ProcessRequest {
@@ -85,16 +83,18 @@ impl Container {
         };
         let inputs = Inputs::open(&built.inputs, &sources)?;
         let spawn = |group: Option<&Cgroup>| {
+            let directory = match group.filter(|_| built.spawn_into_cgroup) {
+                Some(group) => Some(cgroup::open_unified(group)?),
+                None => None,
+            };
             let spawn = Spawn {
                 plan: &built.plan,
                 stdio: streams.theirs(),
                 passed: process.passed.iter().map(AsFd::as_fd).collect(),
                 inputs: inputs.borrow(),
-                cgroup: group
-                    .filter(|_| built.spawn_into_cgroup)
-                    .and_then(Cgroup::dir),
+                cgroup: directory,
             };
-            spawn.start()
+            Ok::<_, Error>(spawn.start())
         };
         let rdt = config.intel_rdt.as_ref().map(rdt::settings);
         if log::log_enabled!(log::Level::Debug) {
@@ -108,7 +108,7 @@ impl Container {
         // gone to one of these.
         let init_pid = u32::try_from(self.current()?.init_process_pid).ok();
         let init_group = init_pid.filter(|_| process.sub_cgroups.is_empty());
-        let started = spawn(Some(&group));
+        let started = spawn(Some(&group))?;
         let refused = started
             .as_ref()
             .err()
@@ -119,10 +119,10 @@ impl Container {
                 let Some(pid) = init_group else {
                     return Err(Error::system(NO_ROOM, error));
                 };
-                spawn(Some(&answers::group_of(group.hierarchy(), pid)?))
+                spawn(Some(&answers::group_of(group.hierarchy(), pid)?))?
             }
             // A container without a cgroup of its own is in that of whoever made it.
-            (Err(_), Some(libc::EACCES)) if !needed => spawn(None),
+            (Err(_), Some(libc::EACCES)) if !needed => spawn(None)?,
             (started, _) => started,
         };
         let mut stub =
@@ -223,7 +223,8 @@ impl Container {
                 .sub_cgroup(&paths)
                 .map_err(cgroup::failed(cannot_join(&own)));
         }
-        if own.exists() && own.dir().is_some() {
+        let failed = || cgroup::failed(cannot_join(&own));
+        if own.exists().map_err(failed())? && own.dir().map_err(failed())?.is_some() {
             return Ok(own);
         }
         let pid = self

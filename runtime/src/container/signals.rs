@@ -62,7 +62,10 @@ impl Container {
     /// [`ErrorKind::CgroupNotFound`], [`ErrorKind::System`].
     pub fn signal_all(&self, signal: Signal) -> Result<()> {
         let group = self.cgroup()?;
-        if !group.exists() {
+        if !group
+            .exists()
+            .map_err(cgroup::failed("look for the container's cgroup"))?
+        {
             return Err(Error::new(
                 ErrorKind::CgroupNotFound,
                 "the container's cgroup does not exist",
