@@ -150,18 +150,9 @@ pub(crate) fn null() -> Result<OwnedFd> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rustix::pty::{OpenptFlags, grantpt, ioctl_tiocgptpeer, openpt, unlockpt};
 
     fn pair() -> (Console, OwnedFd) {
-        let master =
-            openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
-        grantpt(&master).unwrap();
-        unlockpt(&master).unwrap();
-        let slave = ioctl_tiocgptpeer(
-            &master,
-            OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC,
-        )
-        .unwrap();
+        let (master, slave) = crate::stream_end::test_terminal();
         (Console::new(master, 3), slave)
     }
 

@@ -1,19 +1,24 @@
 //! Staying with a container in the foreground.
+//!
+//! One loop carries signals, notifications and streams, so nothing in it waits but its poll: see
+//! [`StreamEnd`](crate::stream_end::StreamEnd).
+
+mod streams;
 
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::process::{Pid, WaitId, WaitIdOptions, set_child_subreaper, waitid};
+use rustix::process::{Pid, WaitId, WaitIdOptions, child_subreaper, set_child_subreaper, waitid};
 
 use crate::child::Child;
-use crate::console::{RawTerminal, standard_stream};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::exit_status::ExitStatus;
 use crate::notify_socket::NotifySocket;
 use crate::relay::Relay;
 use crate::signal::Signal;
-use crate::sys::{self, SignalSet};
+use crate::sys::{self, Disposition, SignalSet};
+use streams::Streams;
 
 /// What a command does that stays until the process in the container ends: it forwards signals, reaps orphans, copies
 /// standard streams or the terminal.
@@ -24,9 +29,35 @@ use crate::sys::{self, SignalSet};
 #[derive(Debug)]
 pub struct Foreground {
     signals: OwnedFd,
-    mask_before: SignalSet,
+    /// Given back when this value is dropped.
+    _before: Before,
     reap: bool,
     notify: Option<NotifySocket>,
+    warnings: Vec<Error>,
+}
+
+/// What was set for the thread or the process before; dropping it sets that again.
+#[derive(Debug)]
+struct Before {
+    mask: SignalSet,
+    /// `SIGCHLD`, if it was ignored.
+    child_signal: Option<Disposition>,
+    /// This process has become a subreaper and was none.
+    subreaper: bool,
+}
+
+impl Drop for Before {
+    fn drop(&mut self) {
+        // What was set once can be set again; and there is no way to tell of a failure.
+        if self.subreaper {
+            let _ = set_child_subreaper(None);
+        }
+        if let Some(disposition) = &self.child_signal {
+            let _ = disposition.set();
+        }
+        // Last: signals that were not read go to the program as they would have without this.
+        let _ = self.mask.set_mask();
+    }
 }
 
 impl Foreground {
@@ -36,24 +67,32 @@ impl Foreground {
     /// With `subreaper`, orphans of the container become children of this process (`PR_SET_CHILD_SUBREAPER`) and
     /// [`wait`](Self::wait) reaps *every* child of this process.
     ///
+    /// All of this is undone when the value is dropped, and when this function fails. Drop it in the same thread.
+    ///
     /// # Errors
     /// [`ErrorKind::System`](crate::ErrorKind::System).
     pub fn prepare(subreaper: bool) -> Result<Self> {
         let failed = |error| Error::system("set up signal handling", error);
         let set = SignalSet::forwardable();
-        let mask_before = set.block().map_err(failed)?;
-        sys::default_sigchld().map_err(failed)?;
+        let mut before = Before {
+            mask: set.block().map_err(failed)?,
+            child_signal: None,
+            subreaper: false,
+        };
+        before.child_signal = sys::default_sigchld().map_err(failed)?;
         let signals = set.descriptor().map_err(failed)?;
         if subreaper {
+            let failed = |errno| Error::system("become a subreaper", errno);
+            before.subreaper = child_subreaper().map_err(failed)?.is_none();
             // Any pid means "on".
-            set_child_subreaper(Pid::from_raw(1))
-                .map_err(|errno| Error::system("become a subreaper", errno))?;
+            set_child_subreaper(Pid::from_raw(1)).map_err(failed)?;
         }
         Ok(Self {
             signals,
-            mask_before,
+            _before: before,
             reap: subreaper,
             notify: None,
+            warnings: Vec::new(),
         })
     }
 
@@ -65,48 +104,62 @@ impl Foreground {
     /// Waits until the process ends. Its terminal or pipes, if the child has them, are connected with those of this
     /// process; the terminal of this process is in raw mode meanwhile. Signals that arrive are sent on to the process,
     /// except `SIGCHLD`, `SIGURG` and `SIGWINCH`; the latter resizes the terminal. A standard stream of this process that
-    /// cannot be read or written is no error: the process finds it closed.
+    /// cannot be read or written does not end the wait: the process finds it closed, and [`warnings`](Self::warnings)
+    /// has the reason.
+    ///
+    /// When the process has ended, what it has written is copied to its end, however slowly it is taken; `SIGHUP`, `SIGINT`,
+    /// `SIGQUIT` and `SIGTERM` end that.
     ///
     /// # Errors
-    /// [`ErrorKind::System`](crate::ErrorKind::System).
+    /// [`ErrorKind::System`](crate::ErrorKind::System), also if this process reaches its own limit of CPU time
+    /// (`RLIMIT_CPU`).
     pub fn wait(&mut self, child: &mut Child) -> Result<ExitStatus> {
         let mut streams = Streams::connect(child)?;
+        let waited = self.carry(child, &mut streams);
+        self.warnings.append(&mut streams.take_failures());
+        if let Some(failure) = self.notify.as_mut().and_then(NotifySocket::take_failure) {
+            self.warnings.push(failure);
+        }
+        waited
+    }
+
+    /// What did not work while [`wait`](Self::wait) waited, and was no reason to end that: a standard stream that could
+    /// not be read or written, a notification that could not be passed on.
+    #[must_use]
+    pub fn warnings(&self) -> &[Error] {
+        &self.warnings
+    }
+
+    fn carry(&mut self, child: &mut Child, streams: &mut Streams) -> Result<ExitStatus> {
         let status = loop {
             if let Some(status) = child.try_wait()? {
                 break status;
             }
-            let (signal, notified) = self.poll(child, &mut streams, None)?;
+            let (signal, notified) = self.poll(child, streams)?;
             if signal {
-                self.signals(child, &streams)?;
+                self.forward_signals(child, streams)?;
             }
             if notified && let Some(socket) = &mut self.notify {
                 socket.step();
             }
         };
-        self.finish(child, &mut streams)?;
+        self.finish(child, streams)?;
         Ok(status)
     }
 
     /// Waits for anything to happen and copies; returns whether signals came in and whether the notification socket is to
     /// be looked at.
-    fn poll(
-        &self,
-        child: &Child,
-        streams: &mut Streams,
-        limit: Option<Timespec>,
-    ) -> Result<(bool, bool)> {
+    fn poll(&self, child: &Child, streams: &mut Streams) -> Result<(bool, bool)> {
+        let now = Instant::now();
         let mut watched = vec![
             PollFd::from_borrowed_fd(child.pidfd(), PollFlags::IN),
             PollFd::from_borrowed_fd(self.signals.as_fd(), PollFlags::IN),
         ];
-        let mut limit = limit;
+        let mut deadline = streams.rest_until(now);
         let notify = self.notify.as_ref().and_then(NotifySocket::interest);
-        let notify_at = notify.map(|(interest, deadline)| {
-            if let Some(left) =
-                deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()))
-            {
-                limit = limit.or(Timespec::try_from(left).ok());
-            }
+        let notify_deadline = notify.as_ref().and_then(|(_, end)| *end);
+        deadline = [deadline, notify_deadline].into_iter().flatten().min();
+        let notify_at = notify.map(|(interest, _)| {
             watched.push(interest);
             watched.len() - 1
         });
@@ -118,15 +171,10 @@ impl Foreground {
                 .map(|member| PollFd::from_borrowed_fd(member.pidfd(), PollFlags::IN)),
         );
         let copies_at = watched.len();
-        let copies: Vec<usize> = streams
-            .copies
-            .iter()
-            .enumerate()
-            .filter(|(_, copy)| !copy.is_finished())
-            .map(|(i, _)| i)
-            .collect();
-        watched.extend(streams.copies.iter().filter_map(Relay::interest));
-        let count = rustix::io::retry_on_intr(|| poll(&mut watched, limit.as_ref()))
+        let (copies, interests) = streams.interests(now);
+        watched.extend(interests);
+        let limit = deadline.and_then(|end| Timespec::try_from(end.duration_since(now)).ok());
+        rustix::io::retry_on_intr(|| poll(&mut watched, limit.as_ref()))
             .map_err(|errno| Error::system("wait for the process", errno))?;
         let ready: Vec<bool> = watched
             .iter()
@@ -134,29 +182,32 @@ impl Foreground {
             .collect();
         drop(watched);
         for (copy, is_ready) in copies.into_iter().zip(ready.iter().skip(copies_at)) {
-            if *is_ready && let Some(copy) = streams.copies.get_mut(copy) {
-                copy.step();
+            if *is_ready {
+                streams.step(copy);
             }
         }
         let is_ready = |index: usize| ready.get(index).copied().unwrap_or(false);
-        Ok((
-            is_ready(1),
-            notify_at.is_some_and(|at| is_ready(at) || count == 0),
-        ))
+        let late = notify_deadline.is_some_and(|end| Instant::now() >= end);
+        Ok((is_ready(1), late || notify_at.is_some_and(is_ready)))
     }
 
     /// Forwards what came in, and reaps.
-    fn signals(&self, child: &Child, streams: &Streams) -> Result<()> {
+    fn forward_signals(&self, child: &Child, streams: &Streams) -> Result<()> {
         let own = rustix::process::getpid().as_raw_nonzero().get();
-        while let Some(delivered) = sys::read_signal(self.signals.as_fd())
-            .map_err(|error| Error::system("read a signal", error))?
-        {
+        while let Some(delivered) = self.next_signal()? {
             match delivered.signal {
                 libc::SIGCHLD => self.reap(child)?,
                 libc::SIGWINCH => streams.resize(),
                 libc::SIGURG => {}
-                // Our own write to a pipe without reader; not meant for the container.
-                libc::SIGPIPE if delivered.sender == own => {}
+                // Our own write, to a pipe without reader or beyond a limit; not meant for the container.
+                libc::SIGPIPE | libc::SIGXFSZ if delivered.sender == own => {}
+                // From the kernel: our own limit, too. This thread would be killed if it did not block the signal.
+                libc::SIGXCPU if delivered.sender == 0 => {
+                    return Err(Error::new(
+                        ErrorKind::System,
+                        "this process has reached its limit of CPU time (RLIMIT_CPU)",
+                    ));
+                }
                 number => {
                     if let Some(signal) = Signal::from_number(number) {
                         // It may have ended in between, which the loop sees next.
@@ -195,109 +246,72 @@ impl Foreground {
         }
     }
 
+    fn next_signal(&self) -> Result<Option<sys::Delivered>> {
+        sys::read_signal(self.signals.as_fd())
+            .map_err(|error| Error::system("read a signal", error))
+    }
+
     /// Copies what the process wrote before its end, and takes signals that came in at the same time off the queue.
     fn finish(&self, child: &Child, streams: &mut Streams) -> Result<()> {
-        streams.input_is_over();
+        streams.child_has_ended();
+        let mut told_to_end = false;
         loop {
-            // A sink that is full is waited for; a source that somebody else holds open is not.
+            let now = Instant::now();
+            let (copies, interests) = streams.interests(now);
+            let rest = streams.rest_until(now);
+            // A sink that is full is waited for; a source that others hold open is not.
             let pending = streams.copies.iter().any(Relay::has_pending);
-            let mut watched: Vec<_> = streams.copies.iter().filter_map(Relay::interest).collect();
-            let now = Timespec {
-                tv_sec: 0,
-                tv_nsec: 0,
+            if interests.is_empty() && (rest.is_none() || told_to_end) {
+                break;
+            }
+            let limit = match (pending && !told_to_end, rest) {
+                (false, _) => Some(Duration::ZERO),
+                (true, Some(end)) => Some(end.duration_since(now)),
+                (true, None) => None,
             };
-            let limit = if pending { None } else { Some(&now) };
-            if watched.is_empty() {
-                break;
-            }
-            let count = rustix::io::retry_on_intr(|| poll(&mut watched, limit))
+            let limit = limit.and_then(|limit| Timespec::try_from(limit).ok());
+            let mut watched = vec![PollFd::from_borrowed_fd(
+                self.signals.as_fd(),
+                PollFlags::IN,
+            )];
+            watched.extend(interests);
+            rustix::io::retry_on_intr(|| poll(&mut watched, limit.as_ref()))
                 .map_err(|errno| Error::system("wait for output", errno))?;
-            if count == 0 {
-                break;
-            }
-            let ready: Vec<bool> = watched
-                .iter()
-                .map(|one| !one.revents().is_empty())
+            let mut ready = watched.iter().map(|one| !one.revents().is_empty());
+            let signal = ready.next().unwrap_or(false);
+            let ready: Vec<usize> = copies
+                .into_iter()
+                .zip(ready)
+                .filter_map(|(copy, is_ready)| is_ready.then_some(copy))
                 .collect();
             drop(watched);
-            let mut ready = ready.into_iter();
-            for copy in streams.copies.iter_mut().filter(|copy| !copy.is_finished()) {
-                if ready.next().unwrap_or(false) {
-                    copy.step();
-                }
+            if signal {
+                told_to_end |= self.is_told_to_end()?;
+            } else if ready.is_empty() && (told_to_end || !pending) {
+                break;
+            }
+            for copy in ready {
+                streams.step(copy);
             }
         }
         self.reap(child)
     }
-}
 
-impl Drop for Foreground {
-    fn drop(&mut self) {
-        // Signals that nobody read go to the program as they would have without us.
-        let _ = self.mask_before.set_mask();
-    }
-}
-
-/// What is copied between this process and the child.
-#[derive(Debug, Default)]
-struct Streams {
-    copies: Vec<Relay>,
-    /// Index of the copy towards the child.
-    input: Option<usize>,
-    terminal: Option<(RawTerminal, OwnedFd)>,
-}
-
-impl Streams {
-    fn connect(child: &mut Child) -> Result<Self> {
-        let mut this = Self::default();
-        if let Some(console) = child.console().take() {
-            let failed = |error| Error::system("duplicate the console", error);
-            let terminal = RawTerminal::enter()?;
-            terminal.copy_size(&console)?;
-            let master = console.into_descriptor();
-            let writer = master.try_clone().map_err(failed)?;
-            let sizer = master.try_clone().map_err(failed)?;
-            this.copies.push(Relay::new(standard_stream(0)?, writer));
-            this.copies.push(Relay::new(master, standard_stream(1)?));
-            this.input = Some(0);
-            this.terminal = Some((terminal, sizer));
-            return Ok(this);
+    /// Reads the signals that came after the end of the process: whether one of them asks a program to end.
+    fn is_told_to_end(&self) -> Result<bool> {
+        let ends = [libc::SIGHUP, libc::SIGINT, libc::SIGQUIT, libc::SIGTERM];
+        let mut told = false;
+        while let Some(delivered) = self.next_signal()? {
+            told |= ends.contains(&delivered.signal);
         }
-        let pipes = child.pipes();
-        if let Some(stdin) = pipes.stdin.take() {
-            this.input = Some(this.copies.len());
-            this.copies.push(Relay::new(standard_stream(0)?, stdin));
-        }
-        if let Some(stdout) = pipes.stdout.take() {
-            this.copies.push(Relay::new(stdout, standard_stream(1)?));
-        }
-        if let Some(stderr) = pipes.stderr.take() {
-            this.copies.push(Relay::new(stderr, standard_stream(2)?));
-        }
-        Ok(this)
-    }
-
-    fn resize(&self) {
-        if let Some((terminal, console)) = &self.terminal {
-            // A window that vanished keeps its last size.
-            let _ = terminal.copy_size(console);
-        }
-    }
-
-    fn input_is_over(&mut self) {
-        if let Some(copy) = self
-            .input
-            .take()
-            .and_then(|index| self.copies.get_mut(index))
-        {
-            copy.close();
-        }
+        Ok(told)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::stream_end::StreamEnd;
     use std::process::Command;
 
     #[allow(clippy::zombie_processes, reason = "waited for through its pidfd")]
@@ -313,6 +327,97 @@ mod tests {
             &"x".parse().unwrap(),
             &std::sync::Arc::default(),
         )
+    }
+
+    fn streams(from: OwnedFd, to: OwnedFd) -> Streams {
+        let from = StreamEnd::own(from).unwrap();
+        let to = StreamEnd::shared_sink(to).unwrap();
+        let mut streams = Streams::default();
+        streams.copies.push(Relay::new("standard output", from, to));
+        streams
+    }
+
+    /// Runs a test again, alone in a process of its own, whose settings it may change; `false` in that process.
+    fn alone(name: &str, shell: &str) -> bool {
+        if std::env::var_os("COFFERDAM_TEST_ALONE").is_some() {
+            return false;
+        }
+        let command = format!("{shell}; exec \"$0\" --exact foreground::tests::{name}");
+        let status = Command::new("/bin/bash")
+            .args(["-c", &command])
+            .arg(std::env::current_exe().unwrap())
+            .env("COFFERDAM_TEST_ALONE", "1")
+            .status();
+        assert!(status.unwrap().success());
+        true
+    }
+
+    fn blocked_signals() -> String {
+        let status = std::fs::read_to_string("/proc/thread-self/status").unwrap();
+        let line = status.lines().find(|line| line.starts_with("SigBlk:"));
+        line.unwrap().to_owned()
+    }
+
+    #[test]
+    fn what_was_set_is_given_back_also_by_a_failure() {
+        if alone(
+            "what_was_set_is_given_back_also_by_a_failure",
+            "trap '' CHLD",
+        ) {
+            return;
+        }
+        let settings = || {
+            let ignored = std::fs::read_to_string("/proc/thread-self/status").unwrap();
+            let ignored = ignored.lines().find(|line| line.starts_with("SigIgn:"));
+            let subreaper = child_subreaper().unwrap().is_some();
+            (blocked_signals(), ignored.unwrap().to_owned(), subreaper)
+        };
+        let before = settings();
+        let foreground = Foreground::prepare(true).unwrap();
+        let during = settings();
+        assert!(during.2 && during.0 != before.0 && during.1 != before.1);
+        drop(foreground);
+        assert_eq!(settings(), before);
+        // No descriptor is left for the signals.
+        let open = std::fs::File::open("/dev/null").unwrap();
+        let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
+        let low = rustix::process::Rlimit {
+            current: Some(open.as_raw_fd().try_into().unwrap()),
+            maximum: limit.maximum,
+        };
+        drop(open);
+        rustix::process::setrlimit(rustix::process::Resource::Nofile, low).unwrap();
+        let error = Foreground::prepare(true).unwrap_err();
+        rustix::process::setrlimit(rustix::process::Resource::Nofile, limit).unwrap();
+        assert_eq!(error.raw_os_error(), Some(libc::EMFILE));
+        assert_eq!(settings(), before);
+    }
+
+    #[test]
+    fn a_subreaper_stays_one() {
+        if alone("a_subreaper_stays_one", "true") {
+            return;
+        }
+        set_child_subreaper(Pid::from_raw(1)).unwrap();
+        drop(Foreground::prepare(true).unwrap());
+        assert!(child_subreaper().unwrap().is_some());
+    }
+
+    #[test]
+    fn output_that_is_never_taken_is_given_up_when_a_signal_asks_for_the_end() {
+        let (read, write) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).unwrap();
+        let (_never_read, sink) =
+            rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).unwrap();
+        rustix::pipe::fcntl_setpipe_size(&sink, 4096).unwrap();
+        rustix::io::write(&write, &[b'x'; 20_000]).unwrap();
+        drop(write);
+        let foreground = Foreground::prepare(false).unwrap();
+        let child = start("exit 0");
+        child.wait().unwrap();
+        sys::signal_this_thread(libc::SIGWINCH);
+        sys::signal_this_thread(libc::SIGTERM);
+        let mut streams = streams(read, sink);
+        foreground.finish(&child, &mut streams).unwrap();
     }
 
     #[test]
@@ -343,20 +448,13 @@ mod tests {
 
     #[test]
     fn an_ignored_sigchld_does_not_cost_the_status() {
-        // Its own process: the disposition belongs to the whole one.
-        let Ok(run) = std::env::var("COFFERDAM_TEST_IGNORES_SIGCHLD") else {
-            let test = std::env::current_exe().unwrap();
-            let name = "foreground::tests::an_ignored_sigchld_does_not_cost_the_status";
-            let command = format!("trap '' CHLD; exec \"$0\" --exact {name}");
-            let status = Command::new("/bin/bash")
-                .args(["-c", &command])
-                .arg(test)
-                .env("COFFERDAM_TEST_IGNORES_SIGCHLD", "1")
-                .status();
-            assert!(status.unwrap().success());
+        // The disposition belongs to the whole process.
+        if alone(
+            "an_ignored_sigchld_does_not_cost_the_status",
+            "trap '' CHLD",
+        ) {
             return;
-        };
-        assert_eq!(run, "1");
+        }
         let mut foreground = Foreground::prepare(false).unwrap();
         let mut child = start("exit 9");
         assert_eq!(foreground.wait(&mut child).unwrap(), ExitStatus::Exited(9));
@@ -381,10 +479,7 @@ mod tests {
             &std::sync::Arc::default(),
         );
         child.wait().unwrap();
-        let mut streams = Streams {
-            copies: vec![Relay::new(read, sink_write)],
-            ..Streams::default()
-        };
+        let mut streams = streams(read, sink_write);
         foreground.finish(&ours, &mut streams).unwrap();
         drop(streams);
         let mut all = Vec::new();

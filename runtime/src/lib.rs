@@ -23,6 +23,7 @@ mod send_descriptor;
 mod signal;
 mod state;
 mod stats;
+mod stream_end;
 mod sys;
 mod timestamp;
 mod timings;

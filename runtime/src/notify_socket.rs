@@ -42,6 +42,7 @@ pub struct NotifySocket {
     phase: Phase,
     pid: Option<i32>,
     init: Option<OwnedFd>,
+    failure: Option<Error>,
 }
 
 #[derive(Debug)]
@@ -99,6 +100,7 @@ impl NotifySocket {
             phase: Phase::Waiting,
             pid: None,
             init: None,
+            failure: None,
         }))
     }
 
@@ -159,7 +161,8 @@ impl NotifySocket {
                 Ok(None) => {}
                 Ok(Some(phase)) => self.phase = phase,
                 Err(error) => {
-                    log::warn!("pass the notification of the container on: {error}");
+                    let doing = "pass the notification of the container on";
+                    self.failure = Some(Error::system(doing, error));
                     self.phase = Phase::Done;
                 }
             },
@@ -175,6 +178,11 @@ impl NotifySocket {
             }
             Phase::Done => {}
         }
+    }
+
+    /// Why the notification was not passed on, if that failed.
+    pub(crate) fn take_failure(&mut self) -> Option<Error> {
+        self.failure.take()
     }
 
     /// Reads what the container has sent, up to its readiness, and tells that.

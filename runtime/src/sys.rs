@@ -38,7 +38,7 @@ pub(crate) fn prepare_process() -> io::Result<()> {
     if unsafe { libc::signal(libc::SIGPIPE, libc::SIG_IGN) } == libc::SIG_ERR {
         return Err(io::Error::last_os_error());
     }
-    default_sigchld()
+    default_sigchld().map(drop)
 }
 
 /// A set of signals.
@@ -151,10 +151,38 @@ pub(crate) fn read_signal(descriptor: BorrowedFd<'_>) -> io::Result<Option<Deliv
     }
 }
 
-/// Gives `SIGCHLD` its default disposition if it is ignored, so that ended children can be waited for.
-pub(crate) fn default_sigchld() -> io::Result<()> {
-    // SAFETY: all-zero is a valid sigaction: the default disposition, no flags, an empty mask.
-    let action: libc::sigaction = unsafe { MaybeUninit::zeroed().assume_init() };
+/// What a process does when it gets a signal.
+#[derive(Clone)]
+pub(crate) struct Disposition {
+    signal: i32,
+    action: libc::sigaction,
+}
+
+impl std::fmt::Debug for Disposition {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Disposition")
+            .field("signal", &self.signal)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Disposition {
+    /// Makes it the disposition of this process.
+    pub(crate) fn set(&self) -> io::Result<()> {
+        // SAFETY: the action is one that this process had before, or the default; the old one is not asked for.
+        let result =
+            unsafe { libc::sigaction(self.signal, &raw const self.action, std::ptr::null_mut()) };
+        if result == 0 {
+            Ok(())
+        } else {
+            Err(io::Error::last_os_error())
+        }
+    }
+}
+
+/// Gives `SIGCHLD` its default disposition if it is ignored, so that ended children can be waited for; returns what it
+/// was then.
+pub(crate) fn default_sigchld() -> io::Result<Option<Disposition>> {
     let mut before = MaybeUninit::uninit();
     // SAFETY: reads the old action only; the pointer refers to room for it.
     if unsafe { libc::sigaction(libc::SIGCHLD, std::ptr::null(), before.as_mut_ptr()) } != 0 {
@@ -163,13 +191,19 @@ pub(crate) fn default_sigchld() -> io::Result<()> {
     // SAFETY: sigaction returned 0, so it filled the structure.
     let before: libc::sigaction = unsafe { before.assume_init() };
     let ignored = before.sa_sigaction == libc::SIG_IGN || before.sa_flags & libc::SA_NOCLDWAIT != 0;
-    if ignored {
-        // SAFETY: replaces "ignore" by "default"; no handler of anybody is lost.
-        if unsafe { libc::sigaction(libc::SIGCHLD, &raw const action, std::ptr::null_mut()) } != 0 {
-            return Err(io::Error::last_os_error());
-        }
+    if !ignored {
+        return Ok(None);
     }
-    Ok(())
+    let default = Disposition {
+        signal: libc::SIGCHLD,
+        // SAFETY: all-zero is a valid sigaction: the default disposition, no flags, an empty mask.
+        action: unsafe { MaybeUninit::zeroed().assume_init() },
+    };
+    default.set()?;
+    Ok(Some(Disposition {
+        signal: libc::SIGCHLD,
+        action: before,
+    }))
 }
 
 /// Duplicates a descriptor given by number, close-on-exec. `None` if it is not open.

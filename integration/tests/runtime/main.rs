@@ -26,4 +26,5 @@ mod refusals;
 mod rootless;
 mod signals;
 mod systemd;
+mod terminals;
 mod unified;

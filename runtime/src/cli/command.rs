@@ -3,10 +3,11 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use super::failure::Failure;
+use super::failure::{Failure, describe};
 use super::flag::{Flag, Order, Parsed};
 use super::logging::Log;
 use crate::descriptors::InheritedDescriptors;
+use crate::error::Error;
 use crate::id::ContainerId;
 
 /// How many positional arguments a command takes.
@@ -120,6 +121,13 @@ impl Invocation<'_> {
     /// The positional arguments after the container id.
     pub(crate) fn after_id(&self) -> &[OsString] {
         self.parsed.positional.get(1..).unwrap_or_default()
+    }
+
+    /// Logs errors that do not change how the command ends.
+    pub(crate) fn warn_of(&self, errors: &[Error]) {
+        for error in errors {
+            self.log.warn(&describe(error));
+        }
     }
 }
 

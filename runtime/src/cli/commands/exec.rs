@@ -103,7 +103,16 @@ fn exec(invocation: &Invocation<'_>) -> Result<u8, Failure> {
         return Err(failure);
     }
     match &mut foreground {
-        Some(foreground) => Ok(foreground.wait(&mut child)?.code()),
+        Some(foreground) => {
+            let waited = foreground.wait(&mut child);
+            if waited.is_err() {
+                // As for run: without its streams the process is of no use. The error is what is told.
+                let _ = child.signal(crate::signal::Signal::KILL);
+            }
+            let status = waited?;
+            invocation.warn_of(foreground.warnings());
+            Ok(status.code())
+        }
         None => Ok(0),
     }
 }

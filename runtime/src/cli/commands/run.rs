@@ -80,6 +80,7 @@ fn foreground(invocation: &Invocation<'_>) -> Result<u8, Failure> {
     };
     // Without anybody who carries its streams the program is of no use.
     let status = waited.inspect_err(|_| abandon(&container))?;
+    invocation.warn_of(foreground.warnings());
     let mut timings = container.timings()?;
     let mut mark = |what: &str| {
         if let Some(timings) = &mut timings {
