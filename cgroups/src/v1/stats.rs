@@ -258,8 +258,8 @@ const MERGED: Table = |blkio| &mut blkio.io_merged_recursive;
 const TIME: Table = |blkio| &mut blkio.io_time_recursive;
 const SECTORS: Table = |blkio| &mut blkio.sectors_recursive;
 
-/// The sets of files that schedulers offer, the richest first. Which one is there, its first file
-/// tells.
+/// The sets of files that schedulers offer, the richest first. Which one counts, its first file
+/// tells: the one of a scheduler that is built in and not used exists without an entry.
 const BLKIO_SETS: [&[(&str, Table)]; 5] = [
     // BFQ with CONFIG_BFQ_CGROUP_DEBUG
     &[
@@ -308,7 +308,12 @@ fn blkio(files: &Files<'_>, blkio: &mut Blkio) -> Result<()> {
         let Some(text) = files.text(name)? else {
             continue;
         };
-        *table(blkio) = blkio_table(&text, files, name)?;
+        let entries = blkio_table(&text, files, name)?;
+        // The files of a scheduler that the disks do not use are there, and hold nothing.
+        if entries.is_empty() {
+            continue;
+        }
+        *table(blkio) = entries;
         for (name, table) in others {
             if let Some(text) = files.text(name)? {
                 *table(blkio) = blkio_table(&text, files, name)?;

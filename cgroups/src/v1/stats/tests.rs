@@ -94,6 +94,29 @@ fn the_richest_block_statistics_win() {
 }
 
 #[test]
+fn block_statistics_that_exist_and_are_empty_do_not_hide_others() {
+    let sets = [
+        ["bfq.sectors_recursive", "bfq.io_serviced_recursive"],
+        [
+            "bfq.io_serviced_recursive",
+            "throttle.io_serviced_recursive",
+        ],
+        ["sectors_recursive", "throttle.io_serviced"],
+        ["throttle.io_serviced_recursive", "throttle.io_serviced"],
+    ];
+    for [empty, full] in sets {
+        for nothing in ["", "Total 0\n"] {
+            let fake = fake();
+            fake.file(format!("blkio/ctr/blkio.{empty}"), nothing);
+            fake.file(format!("blkio/ctr/blkio.{full}"), "8:0 Read 9\nTotal 9\n");
+            let stats = fake.cgroup("ctr").stats().unwrap();
+            let read = stats.blkio.io_serviced_recursive.first();
+            assert_eq!(read.map(|entry| entry.value), Some(9), "{empty} {full}");
+        }
+    }
+}
+
+#[test]
 fn malformed_statistics() {
     for (name, content) in [
         ("cpu,cpuacct/ctr/cpuacct.usage_percpu", "x\n"),
