@@ -31,8 +31,8 @@ pub type Paths = BTreeMap<String, PathBuf>;
 /// are not for the new one.
 #[derive(Debug)]
 pub struct Cgroup {
-    hierarchy: Hierarchy,
-    driver: Driver,
+    pub(crate) hierarchy: Hierarchy,
+    pub(crate) driver: Driver,
     rootless: bool,
     /// The unit of systemd that the cgroup belongs to.
     #[cfg(feature = "systemd")]
@@ -40,7 +40,7 @@ pub struct Cgroup {
 }
 
 #[derive(Debug)]
-enum Driver {
+pub(crate) enum Driver {
     V1(v1::Group),
     V2(v2::Group),
 }

@@ -46,10 +46,18 @@ fn denies_nothing(rules: &[Rule]) -> bool {
 
 /// The initial user namespace maps all ids to themselves.
 pub(crate) fn in_user_namespace() -> bool {
-    fs::read_to_string("/proc/self/uid_map").is_ok_and(|map| {
-        let fields: Vec<_> = map.split_whitespace().collect();
-        fields != ["0", "0", "4294967295"]
-    })
+    fs::read_to_string("/proc/self/uid_map").is_ok_and(|map| maps_ids(&map))
+}
+
+/// Whether a `uid_map` is that of another user namespace. Text that is no map is not: a missing protection is forgiven in a
+/// user namespace only.
+fn maps_ids(map: &str) -> bool {
+    let Some(line) = map.lines().next() else {
+        return true;
+    };
+    let fields: Vec<_> = line.split_whitespace().collect();
+    let is_map = fields.len() == 3 && fields.iter().all(|field| field.parse::<u32>().is_ok());
+    is_map && fields != ["0", "0", "4294967295"]
 }
 
 pub(crate) fn load(program: &[Insn]) -> Result<OwnedFd> {
@@ -175,4 +183,16 @@ fn attached(dir: &Dir) -> io::Result<Vec<OwnedFd>> {
         }
     }
     Ok(programs)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_map_tells_of_a_user_namespace() {
+        assert!(!maps_ids("         0          0 4294967295\n"));
+        assert!(maps_ids("") && maps_ids("0 1000 1\n") && maps_ids("0 0 1\n0 0 4294967295\n"));
+        assert!(!maps_ids("what is this\n") && !maps_ids("0 0\n"));
+    }
 }

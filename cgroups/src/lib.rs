@@ -22,6 +22,7 @@ mod remove;
 mod resources;
 mod sampler;
 mod slot;
+mod snapshot;
 mod spec;
 pub mod stats;
 mod sys;
@@ -40,5 +41,6 @@ pub use resources::{
     FreezerState, HugepageLimit, IfPriority, Rdma, Resources, ThrottleDevice, WeightDevice,
 };
 pub use sampler::Sampler;
+pub use snapshot::Snapshot;
 pub use spec::CgroupSpec;
 pub use stats::Stats;

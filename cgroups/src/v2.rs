@@ -85,7 +85,7 @@ impl Group {
         resources: &Resources,
         error: Error,
     ) -> Result<Self> {
-        let available = hierarchy.controllers().unwrap_or_default();
+        let available = hierarchy.controllers()?;
         let needed = resources.needed_controllers();
         if needed
             .iter()

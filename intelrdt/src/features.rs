@@ -21,6 +21,15 @@ pub struct Features {
     pub unknown: Vec<String>,
 }
 
+/// Whether a directory is there; an error where that cannot be told.
+fn has(root: &Directory, name: &str) -> Result<bool> {
+    match root.open(name) {
+        Ok(_) => Ok(true),
+        Err(error) if error.is_not_found() => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
 impl Features {
     pub(crate) fn read(root: &Directory) -> Result<Self> {
         let mut features = match root.read("info/L3_MON/mon_features") {
@@ -28,8 +37,8 @@ impl Features {
             Err(error) if error.is_not_found() => Self::default(),
             Err(error) => return Err(error),
         };
-        features.cache_allocation = root.raw_open("info/L3").is_ok();
-        features.bandwidth_allocation = root.raw_open("info/MB").is_ok();
+        features.cache_allocation = has(root, "info/L3")?;
+        features.bandwidth_allocation = has(root, "info/MB")?;
         Ok(features)
     }
 

@@ -134,6 +134,17 @@ impl<'a> Group<'a> {
         }
     }
 
+    /// The schemata of the class as the kernel has them, for [`Settings::schemata`] to put them
+    /// back.
+    ///
+    /// # Errors
+    /// [`Io`](crate::ErrorKind::Io).
+    pub fn schemata(&self) -> Result<String> {
+        let text = self.class.read("schemata")?;
+        let lines: Vec<_> = text.lines().map(str::trim).collect();
+        Ok(lines.join("\n"))
+    }
+
     /// The lines of the settings that the class does not fulfil as it is. With a class that others share, these are what
     /// [`Group::set`] would change for them. Lines that are no [`Schema`] are left to the kernel.
     ///

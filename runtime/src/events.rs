@@ -1,13 +1,14 @@
 //! Events of a running container.
 
 use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use cgroups::Cgroup;
 use cgroups::events::{Event as MemoryEvent, OomEvents};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use crate::container::read_stats;
+use crate::container::{System, read_stats};
 use crate::error::{Error, Result};
 use crate::id::ContainerId;
 use crate::state::ConfigRecord;
@@ -26,6 +27,7 @@ pub enum Event {
 /// The events of a container, until it has ended: [`Container::events`](crate::Container::events). `next` waits.
 #[derive(Debug)]
 pub struct Events {
+    system: Arc<System>,
     cgroup: Cgroup,
     oom: OomEvents,
     config: ConfigRecord,
@@ -38,6 +40,7 @@ pub struct Events {
 
 impl Events {
     pub(crate) fn new(
+        system: Arc<System>,
         cgroup: Cgroup,
         oom: OomEvents,
         config: ConfigRecord,
@@ -47,6 +50,7 @@ impl Events {
     ) -> Self {
         // The first statistics come at once.
         Self {
+            system,
             cgroup,
             oom,
             config,
@@ -59,7 +63,8 @@ impl Events {
     }
 
     fn stats(&self) -> Event {
-        Event::Stats(read_stats(&self.cgroup, &self.config, &self.id).map(Box::new))
+        let stats = read_stats(&self.system, &self.cgroup, &self.config, &self.id);
+        Event::Stats(stats.map(Box::new))
     }
 
     /// Waits for the kernel or the clock; `true` if the container has ended.

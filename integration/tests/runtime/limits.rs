@@ -1,7 +1,7 @@
 //! Limits, update, pause, events, on both versions of cgroups.
 
 use cofferdam_integration::limited::{PATIENCE, wait};
-use cofferdam_integration::{Case, cgroup, eventually, need};
+use cofferdam_integration::{Case, Limited, cgroup, eventually, need};
 use serde_json::{Value, json};
 
 /// What a limit is in the container's cgroup: on v1 a file of a controller, on v2 a file; and what each then holds.
@@ -166,6 +166,115 @@ fn an_update_that_the_kernel_refuses_changes_nothing() {
         .call(&["update", "--memory", "lots", &case.id])
         .failed(1, "invalid value for memory");
     memory(64).check(&case);
+    case.delete();
+}
+
+/// What the files of a container's limits say.
+fn contents(case: &Case) -> Vec<String> {
+    let files = if cgroup::is_unified() {
+        [
+            "memory.max",
+            "memory.low",
+            "cpu.weight",
+            "cpu.max",
+            "pids.max",
+        ]
+        .map(|file| ("", file))
+    } else {
+        [
+            ("memory", "memory.limit_in_bytes"),
+            ("memory", "memory.soft_limit_in_bytes"),
+            ("cpu", "cpu.shares"),
+            ("cpu", "cpu.cfs_period_us"),
+            ("pids", "pids.max"),
+        ]
+    };
+    let read = |(controller, file): (&str, &str)| cgroup::read(controller, &case.cgroup(), file);
+    files.map(read).to_vec()
+}
+
+#[test]
+fn limits_that_were_none_are_none_again_after_a_refused_update() {
+    need!(Containers, Busybox, Controllers, Cofferdam);
+    let case = limited(json!({}));
+    let before = contents(&case);
+    let new = [
+        "update",
+        "--memory=64m",
+        "--memory-reservation=32m",
+        "--pids-limit=50",
+        "--cpu-period=50000",
+        "--cpu-share=300",
+    ];
+    for refused in [
+        "--cpuset-cpus=4000",
+        "--cpu-quota=1",
+        "--l3-cache-schema=L3:0=f",
+    ] {
+        let line: Vec<_> = new.into_iter().chain([refused, &case.id]).collect();
+        let output = case.call(&line);
+        assert_eq!(output.code, 1, "{refused}: {output}");
+        assert_eq!(contents(&case), before, "{refused}: {output}");
+    }
+    // One that can be made is made, and the next one that is refused goes back to it.
+    let line: Vec<_> = new.into_iter().chain([case.id.as_str()]).collect();
+    let _ = case.call(&line).ok();
+    let made = contents(&case);
+    assert_ne!(made, before);
+    let refused = [
+        "update",
+        "--memory=80m",
+        "--cpu-share=400",
+        "--cpuset-cpus=4000",
+        &case.id,
+    ];
+    assert_eq!(case.call(&refused).code, 1);
+    assert_eq!(contents(&case), made);
+    case.delete();
+}
+
+#[test]
+fn an_update_that_cannot_be_recorded_changes_nothing() {
+    need!(Root, Busybox, Controllers, Cofferdam);
+    let case = limited(json!({ "memory": { "limit": 64 << 20 } }));
+    let before = contents(&case);
+    let recorded = || {
+        let path = case.root().join(&case.id).join("state.json");
+        std::fs::read_to_string(path).unwrap()
+    };
+    let record = recorded();
+    // The state root is read-only for the command, and full.
+    for script in [
+        r#"mount --bind "$1" "$1" && mount -o remount,bind,ro "$1" && shift && exec "$@""#,
+        r#"cp -a "$1" "$1.copy" && mount -t tmpfs -o size=64k,mode=700 tmpfs "$1" && cp -a "$1.copy/." "$1" && rm -r "$1.copy" &&
+           { cat /dev/zero >"$1/fill" 2>/dev/null; shift; exec "$@"; }"#,
+    ] {
+        let root = case.root().to_str().unwrap();
+        let program = case.program.to_str().unwrap();
+        let output = Limited::new("unshare")
+            .args([
+                "--mount",
+                "--propagation=private",
+                "sh",
+                "-c",
+                script,
+                "sh",
+                root,
+            ])
+            .args([
+                program,
+                "--root",
+                root,
+                "update",
+                "--memory=80m",
+                "--pids-limit=50",
+                &case.id,
+            ])
+            .output();
+        assert_eq!(output.code, 1, "{output}");
+        assert_eq!(contents(&case), before, "{output}");
+        assert_eq!(recorded(), record);
+    }
     case.delete();
 }
 

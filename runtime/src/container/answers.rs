@@ -83,7 +83,7 @@ impl Parent<'_> {
             Some(Gate::Hooks) => {
                 self.set_limits(Gate::Hooks)?;
                 if let Some(settings) = self.rdt {
-                    rdt::join(settings, self.id, process.pid(), true)?;
+                    rdt::join_first(self.system, settings, self.id, process.pid())?;
                 }
                 let state = self.state(process.pid());
                 hooks::run(&self.config.hooks, HookPoint::Prestart, &state)?;
@@ -201,7 +201,8 @@ impl Parent<'_> {
         limits::before_birth(process.pid(), self.rlimits)?;
         if let Some(settings) = self.rdt {
             // Inherited by the process that is born next.
-            rdt::join(settings, self.id, process.pid(), false)?;
+            self.warnings
+                .extend(rdt::join(self.system, settings, self.id, process.pid())?);
         }
         self.ready.ready(process.pid())
     }

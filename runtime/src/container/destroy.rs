@@ -111,7 +111,7 @@ impl Container {
         if let Some(from) = &record.config.intel_rdt
             && (!record.intel_rdt_path.is_empty() || record.creator.is_some())
         {
-            rdt::delete(&rdt::settings(from), &self.id)?;
+            rdt::delete(self.system(), &rdt::settings(from), &self.id)?;
         }
         host_mounts::unmount(&record.config.rootfs, &record.host_mounts);
         directory::remove(self.runtime.root()?, self.runtime.path(), &self.id)?;

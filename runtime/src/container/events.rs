@@ -29,6 +29,7 @@ impl Container {
             .oom_events()
             .map_err(cgroup::failed("watch the memory of the container"))?;
         Ok(Events::new(
+            self.runtime.system().clone(),
             group,
             oom,
             self.record.config.clone(),

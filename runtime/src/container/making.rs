@@ -73,7 +73,7 @@ impl Making<'_> {
     /// Makes the groups of Intel RDT. They are called like the container, so that they are found again even unrecorded.
     pub(super) fn make_rdt_groups(&mut self, settings: &intelrdt::Settings) -> Result<()> {
         self.unwind.rdt = Some(settings.clone());
-        let paths = rdt::create(settings, self.id)?;
+        let paths = rdt::create(self.system, settings, self.id)?;
         self.state.intel_rdt_path = paths.class;
         self.state.intel_rdt_mon_path = paths.monitoring;
         self.record()

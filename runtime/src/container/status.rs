@@ -88,7 +88,7 @@ pub(super) fn not_running() -> Error {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::fs;
     use std::os::fd::OwnedFd;
     use std::path::Path;
@@ -101,12 +101,12 @@ mod tests {
     use crate::root::Runtime;
 
     /// A machine with cgroup v2, a procfs and one container, all made up.
-    struct Machine {
+    pub(in crate::container) struct Machine {
         dir: tempfile::TempDir,
     }
 
     impl Machine {
-        fn new() -> Self {
+        pub(in crate::container) fn new() -> Self {
             let this = Self {
                 dir: tempfile::tempdir().unwrap(),
             };
@@ -125,7 +125,7 @@ mod tests {
             this
         }
 
-        fn path(&self, name: &str) -> std::path::PathBuf {
+        pub(in crate::container) fn path(&self, name: &str) -> std::path::PathBuf {
             self.dir.path().join(name)
         }
 
@@ -135,14 +135,14 @@ mod tests {
             self.record_with(&cgroup, more);
         }
 
-        fn record_with(&self, cgroup: &str, more: &str) {
+        pub(in crate::container) fn record_with(&self, cgroup: &str, more: &str) {
             let text = format!(
                 r#"{{"id":"x","init_process_pid":42,"init_process_start":1000,"created":"","config":{{}}{cgroup}{more}}}"#
             );
             fs::write(self.path("state/x/state.json"), text).unwrap();
         }
 
-        fn process(&self, pid: u32, state: char, start: u64) {
+        pub(in crate::container) fn process(&self, pid: u32, state: char, start: u64) {
             let directory = self.path(&format!("proc/{pid}"));
             fs::create_dir_all(&directory).unwrap();
             let zeros = "0 ".repeat(18);
@@ -163,6 +163,14 @@ mod tests {
         }
 
         fn container(&self) -> Container {
+            self.container_with(|system| system)
+        }
+
+        /// The same with other file systems, too.
+        pub(in crate::container) fn container_with(
+            &self,
+            more: impl FnOnce(System) -> System,
+        ) -> Container {
             let open = |path: &Path| OwnedFd::from(fs::File::open(path).unwrap());
             let proc = Procfs::open_at(open(&self.path("proc"))).unwrap();
             let cgroup = self.path("cgroup");
@@ -171,7 +179,7 @@ mod tests {
                     .unwrap();
             let runtime = Runtime::new(self.path("state"))
                 .unwrap()
-                .with_system(System::fake(proc, hierarchy));
+                .with_system(more(System::fake(proc, hierarchy)));
             runtime.load(&ContainerId::new("x").unwrap()).unwrap()
         }
 

@@ -3,16 +3,19 @@
 use std::sync::{Arc, OnceLock};
 
 use cgroups::Hierarchy;
+use intelrdt::Root;
 use nsenter::Procfs;
 
 use crate::error::{Error, Result};
 use crate::family::Family;
 
-/// procfs and the cgroup hierarchies, those of the machine or a test's, and the children of this process.
+/// procfs, the cgroup hierarchies and resctrl, those of the machine or a test's, and the children of this process.
 #[derive(Debug, Default)]
 pub(crate) struct System {
     procfs: OnceLock<Procfs>,
     hierarchy: OnceLock<Hierarchy>,
+    /// `None` in a test that has none.
+    resctrl: OnceLock<Option<Root>>,
     family: Arc<Family>,
 }
 
@@ -23,7 +26,17 @@ impl System {
         Self {
             procfs: procfs.into(),
             hierarchy: hierarchy.into(),
+            resctrl: None.into(),
             family: Arc::default(),
+        }
+    }
+
+    /// With a made-up resctrl as well.
+    #[cfg(test)]
+    pub(crate) fn with_resctrl(self, root: Root) -> Self {
+        Self {
+            resctrl: Some(root).into(),
+            ..self
         }
     }
 
@@ -47,6 +60,19 @@ impl System {
         let hierarchy = Hierarchy::system()
             .map_err(|error| Error::system("find the cgroup hierarchies", error))?;
         Ok(self.hierarchy.get_or_init(|| hierarchy))
+    }
+
+    /// The resctrl of Intel RDT; `None` if the kernel has none or it is not mounted.
+    pub(crate) fn resctrl(&self) -> Result<Option<&Root>> {
+        if let Some(root) = self.resctrl.get() {
+            return Ok(root.as_ref());
+        }
+        match Root::system() {
+            Ok(root) => Ok(self.resctrl.get_or_init(|| Some(root)).as_ref()),
+            // It may be mounted later.
+            Err(error) if error.kind() == intelrdt::ErrorKind::Unavailable => Ok(None),
+            Err(error) => Err(Error::system("find resctrl", error)),
+        }
     }
 
     /// Whether the recorded process is alive, which takes its pid *and* its start time.

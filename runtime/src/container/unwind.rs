@@ -89,7 +89,7 @@ impl Drop for Unwind<'_> {
             }
         }
         if let Some(settings) = &self.rdt
-            && let Err(error) = rdt::delete(settings, self.id)
+            && let Err(error) = rdt::delete(self.runtime.system(), settings, self.id)
         {
             log::debug!("{}", error.chain());
         }

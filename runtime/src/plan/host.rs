@@ -70,7 +70,11 @@ impl HostFacts {
             effective_gid: rustix::process::getegid().as_raw(),
             in_user_namespace,
             setgroups_denied,
-            kcore: rustix::fs::statat(proc, "kcore", AtFlags::SYMLINK_NOFOLLOW).is_ok(),
+            kcore: match rustix::fs::statat(proc, "kcore", AtFlags::SYMLINK_NOFOLLOW) {
+                Ok(_) => true,
+                Err(Errno::NOENT) => false,
+                Err(errno) => return Err(Error::system("stat /proc/kcore", errno)),
+            },
             procfs_pidns: release_at_least(&release, (6, 17)),
             nosymfollow: release_at_least(&release, (5, 14)),
             umask: None,
