@@ -14,12 +14,37 @@ pub use docker::Docker;
 pub use podman::Podman;
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::bundle::root_file_system;
 use crate::limited::{Limited, Output};
+use crate::program;
 
 /// The name of the image that every engine gets.
 pub const IMAGE: &str = "localhost/busybox:test";
+
+/// What an engine runs a container with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RunBy {
+    /// The program under test.
+    UnderTest,
+    /// Debian's runc. What an engine says in words and formats of its own differs between its versions: a test compares
+    /// what it says of both.
+    Runc,
+}
+
+impl RunBy {
+    /// The program.
+    ///
+    /// # Panics
+    /// It is not installed.
+    pub fn program(self) -> PathBuf {
+        match self {
+            Self::UnderTest => program::under_test(),
+            Self::Runc => program::reference().expect("runc is installed"),
+        }
+    }
+}
 
 /// An engine that has Docker's command line.
 pub trait DockerCommandLine: Sync {
@@ -27,7 +52,12 @@ pub trait DockerCommandLine: Sync {
     fn call(&self, arguments: &[&str]) -> Output;
 
     /// `run` without network; the image is put between flags and command by the caller.
-    fn run(&self, arguments: &[&str]) -> Output;
+    fn run_by(&self, runtime: RunBy, arguments: &[&str]) -> Output;
+
+    /// The same with the program under test.
+    fn run(&self, arguments: &[&str]) -> Output {
+        self.run_by(RunBy::UnderTest, arguments)
+    }
 
     /// One value of `inspect`.
     #[track_caller]
@@ -74,8 +104,14 @@ fn archive(rootfs: &Path) -> PathBuf {
 struct CgroupParent(String);
 
 impl CgroupParent {
+    /// One that no other engine has: the tests of a program may run side by side in one process.
     fn new(engine: &str) -> Self {
-        Self(format!("/cofferdam-{engine}-{}", std::process::id()))
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        Self(format!(
+            "/cofferdam-{engine}-{}-{number}",
+            std::process::id()
+        ))
     }
 }
 

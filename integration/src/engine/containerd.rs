@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::{CgroupParent, Daemon};
+use super::{CgroupParent, Daemon, RunBy};
 use crate::limited::{Limited, Output};
 use crate::program;
 
@@ -72,7 +72,12 @@ impl Containerd {
 
     /// `ctr run --rootfs` with the program under test: flags, the id, the command.
     pub fn run(&self, flags: &[&str], id: &str, command: &[&str]) -> Output {
-        let program = program::under_test();
+        self.run_by(RunBy::UnderTest, flags, id, command)
+    }
+
+    /// The same with a runtime.
+    pub fn run_by(&self, runtime: RunBy, flags: &[&str], id: &str, command: &[&str]) -> Output {
+        let program = runtime.program();
         let program = program.to_str().expect("a path");
         let rootfs = self.rootfs.to_str().expect("a path of this test");
         let parts: [&[&str]; 4] = [

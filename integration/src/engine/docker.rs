@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-use super::{CgroupParent, Containerd, Daemon, DockerCommandLine, IMAGE};
+use super::{CgroupParent, Containerd, Daemon, DockerCommandLine, IMAGE, RunBy};
 use crate::limited::{Limited, Output};
 use crate::program;
 
@@ -79,8 +79,14 @@ impl DockerCommandLine for Docker {
         client(&self.socket).args(arguments).output()
     }
 
-    fn run(&self, arguments: &[&str]) -> Output {
-        self.call(&[&["run", "--network", "none"], arguments].concat())
+    fn run_by(&self, runtime: RunBy, arguments: &[&str]) -> Output {
+        let name = match runtime {
+            RunBy::UnderTest => "tested",
+            // Every daemon knows it.
+            RunBy::Runc => "runc",
+        };
+        let flags = ["run", "--network", "none", "--runtime", name];
+        self.call(&[&flags, arguments].concat())
     }
 }
 

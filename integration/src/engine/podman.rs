@@ -2,9 +2,8 @@
 
 use std::path::PathBuf;
 
-use super::{CgroupParent, DockerCommandLine, IMAGE};
+use super::{CgroupParent, DockerCommandLine, IMAGE, RunBy};
 use crate::limited::{Limited, Output};
-use crate::program;
 
 /// A podman with its storage in a temporary directory, of the user who runs the test.
 #[derive(Debug)]
@@ -55,8 +54,9 @@ impl Podman {
     }
 }
 
-impl DockerCommandLine for Podman {
-    fn call(&self, arguments: &[&str]) -> Output {
+impl Podman {
+    /// Calls podman with a runtime for the containers that it makes. Those it has keep theirs.
+    fn call_by(&self, runtime: RunBy, arguments: &[&str]) -> Output {
         let path = |name: &str| self.directory.path().join(name).into_os_string();
         let manager = if self.cgroups.is_some() {
             "cgroupfs"
@@ -74,14 +74,20 @@ impl DockerCommandLine for Podman {
                 "--tmpdir".into(),
                 path("tmp"),
             ])
-            .args(["--runtime".into(), program::under_test().into_os_string()])
+            .args(["--runtime".into(), runtime.program().into_os_string()])
             .args(arguments)
             .env("CONTAINERS_CONF", self.configuration())
             .output()
     }
+}
+
+impl DockerCommandLine for Podman {
+    fn call(&self, arguments: &[&str]) -> Output {
+        self.call_by(RunBy::UnderTest, arguments)
+    }
 
     /// With limits that need no privilege to set, and logs where there is no journal.
-    fn run(&self, arguments: &[&str]) -> Output {
+    fn run_by(&self, runtime: RunBy, arguments: &[&str]) -> Output {
         let parent = self.cgroups.as_ref();
         let parent = parent.map(|parent| format!("--cgroup-parent={}", parent.0));
         let mut flags = vec![
@@ -92,7 +98,7 @@ impl DockerCommandLine for Podman {
             "--log-driver=k8s-file",
         ];
         flags.extend(parent.as_deref());
-        self.call(&[&flags, arguments].concat())
+        self.call_by(runtime, &[&flags, arguments].concat())
     }
 }
 

@@ -107,6 +107,40 @@ fn a_container_is_a_scope_in_its_slice() {
 }
 
 #[test]
+fn events_and_the_cgroup_tell_of_a_process_killed_for_memory() {
+    need!(Root, Busybox, Cofferdam, Systemd, Controllers);
+    let mut case = case();
+    case.bundle.config["linux"]["resources"]["memory"] =
+        json!({ "limit": 32 << 20, "swap": 32 << 20 });
+    start(&case);
+    let log = case.bundle.path().join("events");
+    let file = std::fs::File::create(&log).unwrap();
+    let mut events = case
+        .command(&["events", "--interval", "100ms", &case.id])
+        .spawn(file.into());
+    let text = || std::fs::read_to_string(&log).unwrap();
+    eventually("statistics are shown", || {
+        text().contains("\"type\":\"stats\"")
+    });
+    let hog = "/bin/dd if=/dev/zero of=/dev/null bs=100M count=1";
+    let killed = case.exec(&hog.split(' ').collect::<Vec<_>>());
+    assert_eq!(killed.code, 137, "{killed}");
+    let counts = if cgroup::is_unified() {
+        read(&case, "", "memory.events")
+    } else {
+        read(&case, "memory", "memory.oom_control")
+    };
+    assert!(counts.lines().any(|line| line == "oom_kill 1"), "{counts}");
+    eventually("the kill is told", || text().contains("\"type\":\"oom\""));
+    delete(case);
+    assert!(
+        limited::wait(&events, limited::PATIENCE),
+        "events ends with the container"
+    );
+    let _ = events.wait();
+}
+
+#[test]
 fn without_a_path_the_scope_is_called_after_the_container() {
     need!(Root, Busybox, Cofferdam, Systemd);
     let mut case = case();
