@@ -21,8 +21,9 @@ pub enum Scope {
     Other(u8),
 }
 
-impl From<AddressScope> for Scope {
-    fn from(scope: AddressScope) -> Self {
+impl Scope {
+    /// No `From`: types of the message crates stay out of the public interface.
+    fn from_header(scope: AddressScope) -> Self {
         match scope {
             AddressScope::Universe => Self::Universe,
             AddressScope::Site => Self::Site,
@@ -70,7 +71,7 @@ impl Address {
         Some(Self {
             link: LinkIndex::new(message.header.index)?,
             cidr: Cidr::new(local.or(address)?, message.header.prefix_len).ok()?,
-            scope: message.header.scope.into(),
+            scope: Scope::from_header(message.header.scope),
             is_permanent,
         })
     }

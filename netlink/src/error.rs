@@ -45,6 +45,8 @@ pub(crate) enum Repr {
     RouteText { what: &'static str, text: String },
     #[error("route {0}")]
     Route(&'static str),
+    #[error("an alias of {0} bytes is longer than 254")]
+    Alias(usize),
     #[error("vlan id {0} is not in 0..4095")]
     VlanId(u16),
     #[error("{operation}{}", words.as_deref().map(|words| format!(" ({words})")).unwrap_or_default())]
@@ -89,6 +91,7 @@ impl Error {
             | Repr::Cidr(_)
             | Repr::RouteText { .. }
             | Repr::Route(_)
+            | Repr::Alias(_)
             | Repr::VlanId(_) => ErrorKind::Invalid,
             Repr::Protocol { .. } => ErrorKind::Protocol,
             Repr::Move { source, .. } => source.kind(),

@@ -10,7 +10,7 @@
 //! | links | [`Link`], [`NewLink`], [`LinkKind`], [`Socket::create_link`] and the verbs of [`Socket`] |
 //! | addresses, routes | [`Address`], [`Cidr`], [`Route`] |
 //! | hand a device to a container | [`NetDevice`] |
-//! | counters of a link | [`statistics`] |
+//! | counters of a link | [`Socket::statistics`] |
 //! | messages for whoever has system calls only | [`encode`] |
 //! | the same verbs for tokio programs | module `asynchronous` (feature `async`) |
 //!
@@ -37,7 +37,7 @@ mod new_link;
 mod request;
 mod route;
 mod socket;
-pub mod statistics;
+mod statistics;
 mod sys;
 mod verbs;
 mod wire;
@@ -53,3 +53,4 @@ pub use net_device::NetDevice;
 pub use new_link::{LinkKind, MacvlanMode, NewLink};
 pub use route::Route;
 pub use socket::Socket;
+pub use statistics::Statistics;

@@ -40,6 +40,8 @@ pub struct Link {
     pub name: String,
     /// What made it, such as `veth` or `bridge`; real hardware and loopback have no kind.
     pub kind: Option<String>,
+    /// A text for people that somebody gave it ([`Socket::set_alias`](crate::Socket::set_alias)).
+    pub alias: Option<String>,
     /// Whether it is switched on.
     pub is_up: bool,
     /// The bridge, bond or other device it is a port of.
@@ -62,6 +64,7 @@ impl Link {
             index: LinkIndex::new(message.header.index)?,
             name: String::new(),
             kind: None,
+            alias: None,
             is_up: message.header.flags.contains(LinkFlags::Up),
             master: None,
             mac: None,
@@ -71,6 +74,7 @@ impl Link {
         for attribute in &message.attributes {
             match attribute {
                 LinkAttribute::IfName(name) => link.name.clone_from(name),
+                LinkAttribute::IfAlias(alias) => link.alias = Some(alias.clone()),
                 LinkAttribute::Controller(master) => link.master = LinkIndex::new(*master),
                 LinkAttribute::Address(bytes) => {
                     link.mac = bytes.as_slice().try_into().ok().map(MacAddress::new);

@@ -40,6 +40,18 @@ impl MacAddress {
     }
 }
 
+impl From<[u8; 6]> for MacAddress {
+    fn from(bytes: [u8; 6]) -> Self {
+        Self(bytes)
+    }
+}
+
+impl From<MacAddress> for [u8; 6] {
+    fn from(address: MacAddress) -> Self {
+        address.0
+    }
+}
+
 impl FromStr for MacAddress {
     type Err = Error;
 
@@ -103,6 +115,7 @@ mod tests {
         fn printed_addresses_read_back(bytes: [u8; 6]) {
             let address = MacAddress::new(bytes);
             prop_assert_eq!(address.to_string().parse::<MacAddress>().unwrap(), address);
+            prop_assert_eq!(<[u8; 6]>::from(MacAddress::from(bytes)), bytes);
         }
     }
 }

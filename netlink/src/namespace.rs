@@ -44,10 +44,15 @@ impl Namespace {
     /// # Errors
     /// [`Denied`](crate::ErrorKind::Denied) without `CAP_SYS_ADMIN` here and there; [`Io`](crate::ErrorKind::Io).
     pub fn connect(&self) -> Result<Socket> {
+        self.inside(Socket::connect)
+    }
+
+    /// Calls a function in this namespace, on a thread of its own.
+    pub(crate) fn inside<T: Send>(&self, call: impl FnOnce() -> Result<T> + Send) -> Result<T> {
         let enter = || {
             setns(&self.descriptor, CloneFlags::CLONE_NEWNET)
                 .map_err(|errno| Error::io(format!("enter {}", self.path.display()), errno))?;
-            Socket::connect()
+            call()
         };
         std::thread::scope(|scope| {
             std::thread::Builder::new()

@@ -142,11 +142,11 @@ impl<'a> NewLink<'a> {
                 (InfoKind::Vlan, Some(InfoData::Vlan(vec![InfoVlan::Id(id)])))
             }
             LinkKind::Macvlan { mode, .. } => {
-                let data = InfoData::MacVlan(vec![InfoMacVlan::Mode(mode.into())]);
+                let data = InfoData::MacVlan(vec![InfoMacVlan::Mode(mode.attribute())]);
                 (InfoKind::MacVlan, Some(data))
             }
             LinkKind::Macvtap { mode, .. } => {
-                let data = InfoData::MacVtap(vec![InfoMacVtap::Mode(mode.into())]);
+                let data = InfoData::MacVtap(vec![InfoMacVtap::Mode(mode.attribute())]);
                 (InfoKind::MacVtap, Some(data))
             }
             LinkKind::Other(kind) => (InfoKind::Other(kind.to_owned()), None),
@@ -154,13 +154,14 @@ impl<'a> NewLink<'a> {
     }
 }
 
-impl From<MacvlanMode> for MacVlanMode {
-    fn from(mode: MacvlanMode) -> Self {
-        match mode {
-            MacvlanMode::Private => Self::Private,
-            MacvlanMode::Vepa => Self::Vepa,
-            MacvlanMode::Bridge => Self::Bridge,
-            MacvlanMode::Passthru => Self::Passthrough,
+impl MacvlanMode {
+    /// No `From`: types of the message crates stay out of the public interface.
+    fn attribute(self) -> MacVlanMode {
+        match self {
+            Self::Private => MacVlanMode::Private,
+            Self::Vepa => MacVlanMode::Vepa,
+            Self::Bridge => MacVlanMode::Bridge,
+            Self::Passthru => MacVlanMode::Passthrough,
         }
     }
 }

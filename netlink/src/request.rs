@@ -16,7 +16,7 @@ use netlink_packet_route::route::{
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 
 use crate::cidr::Cidr;
-use crate::error::{Repr, Result};
+use crate::error::{Error, Repr, Result};
 use crate::interface_name::InterfaceName;
 use crate::link::LinkIndex;
 use crate::mac_address::MacAddress;
@@ -57,19 +57,25 @@ impl Request {
         }
     }
 
+    /// The error for an answer that lacks what was asked for.
+    pub(crate) fn unanswered(&self, problem: &'static str) -> Error {
+        let operation = self.operation.clone();
+        Repr::Protocol { operation, problem }.into()
+    }
+
     /// The message with its header complete.
-    pub(crate) fn into_message(self, sequence: u32) -> NetlinkMessage<RouteNetlinkMessage> {
+    pub(crate) fn message(&self, sequence: u32) -> NetlinkMessage<RouteNetlinkMessage> {
         let mut header = NetlinkHeader::default();
         header.flags = self.flags;
         header.sequence_number = sequence;
-        let mut message = NetlinkMessage::new(header, self.message.into());
+        let mut message = NetlinkMessage::new(header, self.message.clone().into());
         message.finalize();
         message
     }
 
     /// The bytes to send.
-    pub(crate) fn encode(self, sequence: u32) -> Vec<u8> {
-        let message = self.into_message(sequence);
+    pub(crate) fn encode(&self, sequence: u32) -> Vec<u8> {
+        let message = self.message(sequence);
         let mut bytes = vec![0; message.buffer_len()];
         message.serialize(&mut bytes);
         bytes
@@ -131,6 +137,18 @@ pub(crate) fn set_up(index: LinkIndex, up: bool) -> Request {
 pub(crate) fn rename(index: LinkIndex, name: &InterfaceName) -> Request {
     let operation = format!("rename link {index} to {name}");
     set_link(operation, index, LinkAttribute::IfName(name.to_string()))
+}
+
+/// The longest alias that the kernel takes: `IFALIASZ` of `linux/if.h` less one, with the NUL of the message.
+const ALIAS_BYTES: usize = 254;
+
+pub(crate) fn set_alias(index: LinkIndex, alias: &str) -> Result<Request> {
+    if alias.len() > ALIAS_BYTES {
+        return Err(Repr::Alias(alias.len()).into());
+    }
+    let operation = format!("set alias of link {index} to {alias:?}");
+    let attribute = LinkAttribute::IfAlias(alias.to_owned());
+    Ok(set_link(operation, index, attribute))
 }
 
 pub(crate) fn set_mac(index: LinkIndex, mac: MacAddress) -> Result<Request> {

@@ -17,8 +17,9 @@ use crate::interface_name::InterfaceName;
 use crate::link::{Link, LinkIndex};
 use crate::request::{self, Request};
 use crate::route::Route;
+use crate::statistics::Statistics;
 use crate::sys;
-use crate::wire::{Answer, answers};
+use crate::wire::{Outcome, Reply, answers};
 
 /// How long a request may take.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -110,24 +111,17 @@ impl Socket {
     /// [`NotFound`](crate::ErrorKind::NotFound).
     pub fn link_by_name(&mut self, name: &InterfaceName) -> Result<Link> {
         let request = request::link_by_name(name);
-        let operation = request.operation.clone();
-        let objects = self.exchange(request)?;
+        let objects = self.exchange(&request)?;
         let link = objects.iter().find_map(Link::from_message);
-        link.ok_or_else(|| {
-            Repr::Protocol {
-                operation,
-                problem: "the answer describes no link",
-            }
-            .into()
-        })
+        link.ok_or_else(|| request.unanswered("the answer describes no link"))
     }
 
-    /// All devices of the namespace. A list that changed while it was read is taken as it came.
+    /// All devices of the namespace. A list that changed while the kernel wrote it is read again, as are the other ones.
     ///
     /// # Errors
-    /// [`Io`](crate::ErrorKind::Io).
+    /// [`TimedOut`](crate::ErrorKind::TimedOut) if it changes without a pause; [`Io`](crate::ErrorKind::Io).
     pub fn links(&mut self) -> Result<Vec<Link>> {
-        let objects = self.exchange(request::links())?;
+        let objects = self.exchange(&request::links())?;
         Ok(objects.iter().filter_map(Link::from_message).collect())
     }
 
@@ -136,7 +130,7 @@ impl Socket {
     /// # Errors
     /// [`Io`](crate::ErrorKind::Io).
     pub fn addresses(&mut self, link: Option<LinkIndex>) -> Result<Vec<Address>> {
-        let objects = self.exchange(request::addresses())?;
+        let objects = self.exchange(&request::addresses())?;
         Ok(objects
             .iter()
             .filter_map(Address::from_message)
@@ -149,17 +143,40 @@ impl Socket {
     /// # Errors
     /// [`Io`](crate::ErrorKind::Io).
     pub fn routes(&mut self) -> Result<Vec<Route>> {
-        let objects = self.exchange(request::routes())?;
+        let objects = self.exchange(&request::routes())?;
         Ok(objects.iter().filter_map(Route::from_message).collect())
     }
 
-    pub(crate) fn change(&mut self, request: Request) -> Result<()> {
+    /// The counters of the device with this name, in the namespace of this socket (`IFLA_STATS64`). `/sys/class/net` shows
+    /// those of the namespace in which that sysfs was mounted.
+    ///
+    /// # Errors
+    /// [`NotFound`](crate::ErrorKind::NotFound).
+    pub fn statistics(&mut self, name: &InterfaceName) -> Result<Statistics> {
+        let request = request::link_by_name(name);
+        let objects = self.exchange(&request)?;
+        let found = objects.iter().find_map(Statistics::from_message);
+        found.ok_or_else(|| request.unanswered("the answer has no counters"))
+    }
+
+    pub(crate) fn change(&mut self, request: &Request) -> Result<()> {
         self.exchange(request).map(drop)
     }
 
+    /// Asks until nothing has changed while the answer was written.
+    fn exchange(&mut self, request: &Request) -> Result<Vec<RouteNetlinkMessage>> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            match self.ask(request, deadline)? {
+                Outcome::Complete(objects) => return Ok(objects),
+                Outcome::Interrupted => log::debug!("{}: it changed meanwhile", request.operation),
+            }
+        }
+    }
+
     /// Sends a request and reads to the end of the answer.
-    fn exchange(&mut self, request: Request) -> Result<Vec<RouteNetlinkMessage>> {
-        let operation = request.operation.clone();
+    fn ask(&mut self, request: &Request, deadline: Instant) -> Result<Outcome> {
+        let operation = request.operation.as_str();
         self.sequence = self.sequence.wrapping_add(1);
         let sequence = self.sequence;
         let bytes = request.encode(sequence);
@@ -170,25 +187,13 @@ impl Socket {
             &kernel,
             MsgFlags::empty(),
         )
-        .map_err(|errno| Error::io(operation.as_str(), errno))?;
-        let deadline = Instant::now() + PATIENCE;
-        let mut objects = Vec::new();
+        .map_err(|errno| Error::io(operation, errno))?;
+        let mut reply = Reply::default();
         loop {
-            let datagram = self.receive(deadline, &operation)?;
-            for answer in answers(datagram, sequence) {
-                match answer {
-                    Answer::Object(Some(object)) => objects.push(object),
-                    Answer::Object(None) => log::debug!("{operation}: an unreadable answer"),
-                    Answer::End(0, _) => return Ok(objects),
-                    Answer::End(code, words) => {
-                        return Err(Repr::Refused {
-                            operation,
-                            words,
-                            source: std::io::Error::from_raw_os_error(code),
-                        }
-                        .into());
-                    }
-                }
+            let datagram = self.receive(deadline, operation)?;
+            let mut answers = answers(datagram, sequence).into_iter();
+            if let Some(end) = answers.find_map(|answer| reply.take(answer, operation)) {
+                return end;
             }
         }
     }

@@ -18,7 +18,7 @@ macro_rules! verbs {
         impl Socket {
             $($(#[$documentation])*
             pub fn $verb(&mut self, $($argument: $type),*) -> Result<()> {
-                self.change($request)
+                self.change(&$request)
             })*
         }
 
@@ -26,7 +26,7 @@ macro_rules! verbs {
         impl crate::asynchronous::Connection {
             $($(#[$documentation])*
             pub async fn $verb(&self, $($argument: $type),*) -> Result<()> {
-                self.change($request).await
+                self.change(&$request).await
             })*
         }
     };
@@ -62,6 +62,12 @@ verbs! {
     /// # Errors
     /// [`Exists`](crate::ErrorKind::Exists) if the name is taken.
     rename(link: LinkIndex, name: &InterfaceName) = request::rename(link, name);
+
+    /// Gives a device a text that says what it is for, as `ip link` shows it (`IFLA_IFALIAS`); an empty one takes it away.
+    ///
+    /// # Errors
+    /// [`Invalid`](crate::ErrorKind::Invalid) for more than 254 bytes.
+    set_alias(link: LinkIndex, alias: &str) = request::set_alias(link, alias)?;
 
     /// Gives a device another Ethernet address; most drivers want it down.
     ///

@@ -1,9 +1,12 @@
 //! What comes back: the messages in one datagram.
 
 use netlink_packet_core::{
-    NLM_F_ACK_TLVS, NLMSG_ALIGNTO, NetlinkBuffer, NetlinkMessage, NetlinkPayload,
+    ErrorMessage, NLM_F_ACK_TLVS, NLM_F_DUMP_INTR, NLMSG_ALIGNTO, NetlinkBuffer, NetlinkMessage,
+    NetlinkPayload,
 };
 use netlink_packet_route::RouteNetlinkMessage;
+
+use crate::error::{Repr, Result};
 
 /// `NLMSGERR_ATTR_MSG` of `linux/netlink.h`: the kernel's words for what is wrong.
 const ERROR_ATTRIBUTE_WORDS: u16 = 1;
@@ -15,6 +18,8 @@ const HEADER_BYTES: usize = 16;
 pub(crate) enum Answer {
     /// A link, address or route. `None` if it cannot be read, which concerns this one alone.
     Object(Option<RouteNetlinkMessage>),
+    /// Something changed while the kernel wrote the list: entries may be missing, or be there twice (`NLM_F_DUMP_INTR`).
+    Interrupted,
     /// The end, with the error number (0 for none) and what the kernel says about it.
     End(i32, Option<String>),
 }
@@ -29,6 +34,9 @@ pub(crate) fn answers(datagram: &[u8], sequence: u32) -> Vec<Answer> {
             break;
         };
         if header.sequence_number() == sequence {
+            if header.flags() & NLM_F_DUMP_INTR != 0 {
+                answers.push(Answer::Interrupted);
+            }
             answers.push(answer(message, header.flags()));
         }
         let step = length.next_multiple_of(usize::from(NLMSG_ALIGNTO));
@@ -37,19 +45,69 @@ pub(crate) fn answers(datagram: &[u8], sequence: u32) -> Vec<Answer> {
     answers
 }
 
+/// What was said in reply to one request.
+#[derive(Debug, Default)]
+pub(crate) struct Reply {
+    objects: Vec<RouteNetlinkMessage>,
+    interrupted: bool,
+}
+
+/// A reply that is there to its end.
+#[derive(Debug)]
+pub(crate) enum Outcome {
+    /// All of it.
+    Complete(Vec<RouteNetlinkMessage>),
+    /// It has to be asked for again.
+    Interrupted,
+}
+
+impl Reply {
+    /// Takes one message; after the last one, or an error, what came of it.
+    pub(crate) fn take(&mut self, answer: Answer, operation: &str) -> Option<Result<Outcome>> {
+        match answer {
+            Answer::Object(Some(object)) => self.objects.push(object),
+            Answer::Object(None) => log::debug!("{operation}: an unreadable answer"),
+            Answer::Interrupted => self.interrupted = true,
+            Answer::End(0, _) => return Some(Ok(self.end())),
+            Answer::End(code, words) => {
+                let refused = Repr::Refused {
+                    operation: operation.to_owned(),
+                    words,
+                    source: std::io::Error::from_raw_os_error(code),
+                };
+                return Some(Err(refused.into()));
+            }
+        }
+        None
+    }
+
+    fn end(&mut self) -> Outcome {
+        if self.interrupted {
+            Outcome::Interrupted
+        } else {
+            Outcome::Complete(std::mem::take(&mut self.objects))
+        }
+    }
+}
+
 fn answer(message: &[u8], flags: u16) -> Answer {
     let payload = NetlinkMessage::<RouteNetlinkMessage>::deserialize(message).map(|m| m.payload);
     match payload {
-        Ok(NetlinkPayload::Error(error)) => {
-            let words = (flags & NLM_F_ACK_TLVS != 0)
-                .then(|| words(error.header.get(HEADER_BYTES..)?))
-                .flatten();
-            Answer::End(error.raw_code().saturating_neg(), words)
-        }
+        Ok(NetlinkPayload::Error(error)) => Answer::End(
+            error.raw_code().saturating_neg(),
+            explanation(&error, flags),
+        ),
         Ok(NetlinkPayload::Done(done)) => Answer::End(done.code.saturating_neg(), None),
         Ok(NetlinkPayload::InnerMessage(object)) => Answer::Object(Some(object)),
         Ok(_) | Err(_) => Answer::Object(None),
     }
+}
+
+/// The kernel's words for an error, from a message with these flags in its header.
+pub(crate) fn explanation(error: &ErrorMessage, flags: u16) -> Option<String> {
+    (flags & NLM_F_ACK_TLVS != 0)
+        .then(|| words(error.header.get(HEADER_BYTES..)?))
+        .flatten()
 }
 
 /// Finds the kernel's words among the attributes behind an error.
@@ -111,6 +169,43 @@ mod tests {
             matches!(answers.as_slice(), [Answer::End(0, None)]),
             "{answers:?}"
         );
+    }
+
+    fn reply(datagrams: &[Vec<u8>]) -> Result<Outcome> {
+        let mut reply = Reply::default();
+        let mut all = datagrams.iter().flat_map(|datagram| answers(datagram, 9));
+        all.find_map(|answer| reply.take(answer, "list links"))
+            .expect("an end")
+    }
+
+    /// The kernel marks the first message after the change, which may be any, the end included.
+    #[test]
+    fn a_list_that_changed_while_it_was_written_is_not_complete() {
+        let entry = |flags| message(16, flags, 9, &[0; 16]);
+        let end = |flags| message(3, flags, 9, &[0; 4]);
+        let whole = reply(&[entry(2), entry(2), end(2)]);
+        assert!(matches!(whole, Ok(Outcome::Complete(links)) if links.len() == 2));
+        let changed = 2 | NLM_F_DUMP_INTR;
+        for datagrams in [
+            [entry(changed), entry(2), end(2)],
+            [entry(2), entry(changed), end(2)],
+            [entry(2), entry(2), end(changed)],
+            // One that cannot be read.
+            [entry(2), message(16, changed, 9, &[1]), end(2)],
+        ] {
+            let found = reply(&datagrams);
+            assert!(matches!(found, Ok(Outcome::Interrupted)), "{found:?}");
+        }
+        // Of another request.
+        let other = message(16, changed, 8, &[0; 16]);
+        assert!(matches!(reply(&[other, end(2)]), Ok(Outcome::Complete(_))));
+    }
+
+    #[test]
+    fn a_refusal_ends_an_interrupted_list() {
+        let changed = message(16, 2 | NLM_F_DUMP_INTR, 9, &[0; 16]);
+        let error = reply(&[changed, refusal(libc::EPERM, b"no\0")]).unwrap_err();
+        assert_eq!(error.to_string(), "list links (no)");
     }
 
     #[test]

@@ -15,7 +15,7 @@ pub struct Stats {
     pub network_interfaces: Option<Vec<NetworkInterface>>,
 }
 
-/// Counters of a network interface (`/sys/class/net/NAME/statistics`), as the container sees them: what it receives the
+/// Counters of a network interface (`IFLA_STATS64` of `rtnetlink(7)`), as the container sees them: what it receives the
 /// host's end has sent.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "PascalCase")]

@@ -1,6 +1,7 @@
 //! Against the real kernel, in network namespaces made for each test, which need root.
 
 use super::*;
+use crate::wire::Answer;
 use crate::{
     Cidr, ErrorKind, LinkKind, MacAddress, MacvlanMode, Namespace, NetDevice, NewLink, Scope,
     encode,
@@ -498,4 +499,89 @@ fn other_descriptors_are_no_sockets_of_the_kernel() {
         let error = Socket::from_descriptor(descriptor).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Protocol);
     }
+}
+
+/// The test's own sysfs shows another namespace, and has no such device.
+#[test]
+fn counters_are_those_of_the_namespace_of_the_socket() {
+    let Some(mut socket) = private() else {
+        return;
+    };
+    let (one, other) = (name("cfd-one"), name("cfd-other"));
+    let index = veth(&mut socket, "cfd-one", &other);
+    let peer = socket.link_by_name(&other).unwrap().index;
+    assert_eq!(socket.statistics(&one).unwrap(), Statistics::default());
+    assert!(!Path::new("/sys/class/net/cfd-one").exists());
+    for link in [index, peer] {
+        socket.set_up(link).unwrap();
+    }
+    let namespace = Namespace::new(socket.namespace().unwrap(), "");
+    socket.add_address(index, cidr("192.0.2.1/24")).unwrap();
+    // Nobody answers: what is counted is the question who has this address, as soon as the kernel has seen the cable.
+    let deadline = Instant::now() + PATIENCE;
+    let sent = loop {
+        let ask = || {
+            let from = std::net::UdpSocket::bind("192.0.2.1:0").unwrap();
+            let _ = from.send_to(b"x", "192.0.2.2:9");
+            Ok(())
+        };
+        namespace.inside(ask).unwrap();
+        let sent = socket.statistics(&one).unwrap();
+        if sent.tx_packets > 0 || Instant::now() > deadline {
+            break sent;
+        }
+    };
+    assert!(sent.tx_packets > 0 && sent.tx_bytes > 0, "{sent:?}");
+    let missing = socket.statistics(&name("eth9")).unwrap_err();
+    assert_eq!(missing.kind(), ErrorKind::NotFound);
+}
+
+#[test]
+fn a_device_has_the_alias_it_was_given() {
+    let Some(mut socket) = private() else {
+        return;
+    };
+    let index = veth(&mut socket, "cfd-one", &name("cfd-other"));
+    let alias = |socket: &mut Socket| socket.link_by_name(&name("cfd-one")).unwrap().alias;
+    assert_eq!(alias(&mut socket), None);
+    let longest = "x".repeat(254);
+    for text in ["container web", longest.as_str()] {
+        socket.set_alias(index, text).unwrap();
+        assert_eq!(alias(&mut socket).as_deref(), Some(text));
+    }
+    let error = socket.set_alias(index, &"x".repeat(255)).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Invalid);
+    socket.set_alias(index, "").unwrap();
+    assert_eq!(alias(&mut socket), None);
+}
+
+/// More devices than one datagram takes are listed while others come and go in front of them.
+#[test]
+fn a_list_is_whole_although_devices_come_and_go() {
+    let Some(namespace) = private_namespace() else {
+        return;
+    };
+    let mut socket = namespace.connect().unwrap();
+    let names: Vec<String> = (0..40).map(|number| format!("stays{number}")).collect();
+    for text in &names {
+        let _ = veth(&mut socket, text, &name(&format!("p{text}")));
+    }
+    let done = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut socket = namespace.connect().unwrap();
+            while !done.load(std::sync::atomic::Ordering::Relaxed) {
+                let index = veth(&mut socket, "goes", &name("goes-too"));
+                socket.delete_link(index).unwrap();
+            }
+        });
+        for _ in 0..20 {
+            let links = socket.links().unwrap();
+            for text in &names {
+                let found = links.iter().filter(|link| link.name == *text).count();
+                assert_eq!(found, 1, "{text}");
+            }
+        }
+        done.store(true, std::sync::atomic::Ordering::Relaxed);
+    });
 }

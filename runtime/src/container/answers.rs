@@ -294,7 +294,7 @@ impl Answers for Parent<'_> {
         match Tag::from_number(tag) {
             Some(Tag::IdMap(index)) => self.map_tree(index, &descriptor, process).map_err(refuse),
             Some(Tag::RouteSocket) => {
-                super::network::configure(self.config, descriptor, process).map_err(refuse)
+                super::network::configure(self.id, self.config, descriptor, process).map_err(refuse)
             }
             _ => Err(refuse(Error::new(
                 ErrorKind::Init,

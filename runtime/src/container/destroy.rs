@@ -7,7 +7,7 @@ use configs::config::HookPoint;
 use configs::oci::ContainerStatus as Status;
 
 use super::create::CGROUP_BUDGET;
-use super::{Container, cgroup, directory, hooks, host_mounts, rdt};
+use super::{Container, cgroup, directory, hooks, host_mounts, network, rdt};
 use crate::error::{Error, ErrorKind, Result};
 use crate::signal::Signal;
 
@@ -113,6 +113,7 @@ impl Container {
         {
             rdt::delete(self.system(), &rdt::settings(from), &self.id)?;
         }
+        network::remove(&self.id, &record.config.networks)?;
         host_mounts::unmount(&record.config.rootfs, &record.host_mounts);
         directory::remove(self.runtime.root()?, self.runtime.path(), &self.id)?;
         let state = hooks::oci_state(&self.id, &record.config.labels, Status::Stopped, 0);

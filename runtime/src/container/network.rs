@@ -9,11 +9,11 @@ use std::path::PathBuf;
 
 use configs::Config;
 use configs::config::Network;
-use netlink::statistics::NetClass;
 use netlink::{Cidr, InterfaceName, LinkKind, MacAddress, NetDevice, NewLink, Route, Socket};
 use nsenter::ProcessRef;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::id::ContainerId;
 use crate::stats::NetworkInterface;
 
 /// Refuses what cannot be set up, before anything is made.
@@ -36,7 +36,12 @@ pub(crate) fn check(config: &Config) -> Result<()> {
 }
 
 /// Sets up the network through a route socket of the container's network namespace.
-pub(crate) fn configure(config: &Config, socket: OwnedFd, process: &ProcessRef<'_>) -> Result<()> {
+pub(crate) fn configure(
+    id: &ContainerId,
+    config: &Config,
+    socket: OwnedFd,
+    process: &ProcessRef<'_>,
+) -> Result<()> {
     let failed = |error| Error::system("error creating network interfaces", error);
     let mut inside = Socket::from_descriptor(socket).map_err(failed)?;
     let mut host = Socket::connect().map_err(failed)?;
@@ -51,7 +56,7 @@ pub(crate) fn configure(config: &Config, socket: OwnedFd, process: &ProcessRef<'
         .iter()
         .filter(|network| network.kind == "veth")
     {
-        Veth::parse(network)?.make(&mut host, &mut inside)?;
+        Veth::parse(network)?.make(id, &mut host, &mut inside)?;
     }
     for route in &config.routes {
         let link = match route.interface_name.as_str() {
@@ -80,13 +85,13 @@ pub(crate) fn statistics(networks: &[Network]) -> Result<Option<Vec<NetworkInter
         return Ok(None);
     }
     let failed = |error| Error::system("read the counters of the network interfaces", error);
-    let class = NetClass::system().map_err(failed)?;
+    let mut host = Socket::connect().map_err(failed)?;
     let read = |network: &Network| {
         if network.host_interface_name.is_empty() {
             return Ok(NetworkInterface::default());
         }
         let name: InterfaceName = network.host_interface_name.parse().map_err(failed)?;
-        let counters = class.statistics(&name).map_err(failed)?.from_other_end();
+        let counters = host.statistics(&name).map_err(failed)?.from_other_end();
         Ok(NetworkInterface {
             name: name.to_string(),
             rx_bytes: counters.rx_bytes,
@@ -100,6 +105,46 @@ pub(crate) fn statistics(networks: &[Network]) -> Result<Option<Vec<NetworkInter
         })
     };
     veths.map(read).collect::<Result<_>>().map(Some)
+}
+
+/// Deletes the host's ends of the veth pairs that were made for this container, and with them the other ends. The kernel
+/// would do so some time after the end of the container's network namespace, or never, where that is one that it joined.
+///
+/// A device of the same name that somebody else made is left alone: ours have the id of the container as their alias.
+pub(crate) fn remove(id: &ContainerId, networks: &[Network]) -> Result<()> {
+    let mut names = networks
+        .iter()
+        .filter(|network| network.kind == "veth")
+        .filter_map(|network| network.host_interface_name.parse::<InterfaceName>().ok())
+        .peekable();
+    if names.peek().is_none() {
+        return Ok(());
+    }
+    let mut host = Socket::connect()
+        .map_err(|error| Error::system("remove the container's network interfaces", error))?;
+    for name in names {
+        match delete_own(id, &name, &mut host) {
+            Err(error) if error.kind() != netlink::ErrorKind::NotFound => {
+                return Err(Error::system(format!("remove veth pair {name}"), error));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// What marks a device as one of this container: its id, as far as the kernel takes it. Ids are ASCII.
+fn alias(id: &ContainerId) -> &str {
+    let id = id.as_str();
+    id.get(..254).unwrap_or(id)
+}
+
+fn delete_own(id: &ContainerId, name: &InterfaceName, host: &mut Socket) -> netlink::Result<()> {
+    let link = host.link_by_name(name)?;
+    if link.alias.as_deref() == Some(alias(id)) {
+        host.delete_link(link.index)?;
+    }
+    Ok(())
 }
 
 fn invalid(field: &str) -> impl Fn(netlink::Error) -> Error {
@@ -176,7 +221,7 @@ impl Veth {
         })
     }
 
-    fn make(&self, host: &mut Socket, inside: &mut Socket) -> Result<()> {
+    fn make(&self, id: &ContainerId, host: &mut Socket, inside: &mut Socket) -> Result<()> {
         let failed = |error| {
             Error::system(
                 format!("make veth pair {} and {}", self.outside, self.inside),
@@ -193,7 +238,7 @@ impl Veth {
         pair.mtu = self.mtu;
         pair.tx_queue_len = self.tx_queue_len;
         host.create_link(&pair).map_err(failed)?;
-        self.connect(host, inside).map_err(|error| {
+        self.connect(id, host, inside).map_err(|error| {
             // The pair would end with the network namespace; that may be somebody else's.
             if let Ok(link) = host.link_by_name(&self.outside) {
                 let _ = host.delete_link(link.index);
@@ -202,8 +247,14 @@ impl Veth {
         })
     }
 
-    fn connect(&self, host: &mut Socket, inside: &mut Socket) -> netlink::Result<()> {
+    fn connect(
+        &self,
+        id: &ContainerId,
+        host: &mut Socket,
+        inside: &mut Socket,
+    ) -> netlink::Result<()> {
         let outer = host.link_by_name(&self.outside)?.index;
+        host.set_alias(outer, alias(id))?;
         if let Some(bridge) = &self.bridge {
             let bridge = host.link_by_name(bridge)?.index;
             host.set_master(outer, Some(bridge))?;
