@@ -15,13 +15,14 @@ mod tests;
 
 use std::{
     path::{Path, PathBuf},
-    sync::atomic::{AtomicBool, Ordering},
+    sync::atomic::{AtomicBool, AtomicU64, Ordering},
+    time::{Duration, Instant},
 };
 
 use zbus::{OwnedObjectPath, Variant};
 
 use self::{
-    bus::{Bus, CallError},
+    bus::{Bus, CALL_LIMIT, CallError},
     manager::{call, is_running, manager_property, property_of, subscribe, version, wait_for_job},
     properties::{Property, property},
 };
@@ -42,7 +43,12 @@ pub(crate) struct Unit {
     mode: Mode,
     properties: Vec<Property>,
     started: AtomicBool,
+    /// How much of the patience with a manager that does not answer is used up, in milliseconds.
+    waited: AtomicU64,
 }
+
+/// How long a manager may still take that has used up the patience: enough for one that works.
+const LAST_LIMIT: Duration = Duration::from_secs(1);
 
 impl Unit {
     /// The unit that `spec` describes.
@@ -79,8 +85,14 @@ impl Unit {
         };
         name::slice_path(slice)?;
         let properties = spec.systemd_properties.iter().map(|(name, value)| {
-            let value = gvariant::parse(value)?;
-            Ok((name.clone(), value))
+            let parsed = gvariant::parse(value).map_err(|error| {
+                Error::because(
+                    ErrorKind::InvalidConfig,
+                    format_args!("systemd property {name}={value}: value parse error"),
+                    error,
+                )
+            })?;
+            Ok((name.clone(), parsed))
         });
         Ok(Self {
             unit,
@@ -90,6 +102,7 @@ impl Unit {
             mode,
             properties: properties.collect::<Result<_>>()?,
             started: AtomicBool::new(false),
+            waited: AtomicU64::new(0),
         })
     }
 
@@ -129,28 +142,54 @@ impl Unit {
     }
 
     fn connect(&self) -> Result<Bus> {
-        manager::connect(self.user)
+        self.patiently(|| manager::connect(self.user, self.patience()))
+    }
+
+    /// How long the next call may take: what earlier ones have waited in vain is not waited again.
+    fn patience(&self) -> Duration {
+        let waited = Duration::from_millis(self.waited.load(Ordering::Relaxed));
+        CALL_LIMIT.saturating_sub(waited).max(LAST_LIMIT)
+    }
+
+    /// Takes down how long was waited in vain.
+    fn patiently<T>(&self, work: impl FnOnce() -> Result<T>) -> Result<T> {
+        let start = Instant::now();
+        work().inspect_err(|error| {
+            let silent = std::error::Error::source(error)
+                .and_then(|source| source.downcast_ref::<Error>())
+                .is_some_and(|source| source.kind() == ErrorKind::Timeout);
+            if silent || error.kind() == ErrorKind::Timeout {
+                let waited = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
+                self.waited.fetch_add(waited, Ordering::Relaxed);
+            }
+        })
     }
 
     /// Starts the unit, with its first process if it is a scope.
     pub(crate) fn start(&self, pid: Option<u32>, resources: &Resources) -> Result<()> {
         let mut bus = self.connect()?;
-        self.start_on(&mut bus, pid, resources)
+        self.patiently(|| self.start_on(&mut bus, pid, resources))
     }
 
     fn start_on(&self, bus: &mut Bus, pid: Option<u32>, resources: &Resources) -> Result<()> {
         let version = version(bus);
-        let mut properties = self.start_properties(pid, resources, version);
+        let mut properties = self.start_properties(pid, resources, version)?;
         if self.mode != Mode::V2 {
             // As long as no unit of a slice has rules, systemd does not use the controller there. When it begins to, it
             // moves everybody below the slice up to it: that has to be before our process has a place of its own.
-            properties.extend(properties::devices(resources, &mut Applied::default())?);
+            let applied = &mut Applied::default();
+            properties.extend(properties::devices(resources, version, applied)?);
         }
         subscribe(bus)?;
         let aux: Vec<(&str, Vec<Property>)> = Vec::new();
+        let names: Vec<_> = properties.iter().map(|(name, _)| name.as_str()).collect();
+        let what = format!(
+            "unable to start unit {:?} (properties {})",
+            self.unit,
+            names.join(" ")
+        );
         let arguments = (self.unit.as_str(), "replace", properties, aux);
-        let unable =
-            |error: CallError| error.into_error(&format!("unable to start unit {:?}", self.unit));
+        let unable = |error: CallError| error.into_error(&what);
         let mut started = call(bus, "StartTransientUnit", &arguments);
         if started
             .as_ref()
@@ -197,7 +236,7 @@ impl Unit {
         pid: Option<u32>,
         resources: &Resources,
         version: u32,
-    ) -> Vec<Property> {
+    ) -> Result<Vec<Property>> {
         let mut properties = vec![property(
             "Description",
             format!("libcontainer container {}", self.name),
@@ -233,11 +272,16 @@ impl Unit {
             }
         }
         for (name, value) in &self.properties {
-            if let Ok(value) = value.try_clone() {
-                properties.push((name.clone(), value));
-            }
+            let value = value.try_clone().map_err(|error| {
+                Error::because(
+                    ErrorKind::Systemd,
+                    format_args!("copy the systemd property {name}"),
+                    error,
+                )
+            })?;
+            properties.push((name.clone(), value));
         }
-        properties
+        Ok(properties)
     }
 
     fn reset_failed(&self, bus: &mut Bus) {
@@ -257,7 +301,7 @@ impl Unit {
         hold: impl FnOnce() -> Result<G>,
     ) -> Result<Resources> {
         let mut bus = self.connect()?;
-        self.set_on(&mut bus, resources, applied, hold)
+        self.patiently(|| self.set_on(&mut bus, resources, applied, hold))
     }
 
     fn set_on<G>(
@@ -325,7 +369,7 @@ impl Unit {
     /// Stops the unit. One that is gone already is as good.
     pub(crate) fn stop(&self) -> Result<()> {
         let mut bus = self.connect()?;
-        self.stop_on(&mut bus)
+        self.patiently(|| self.stop_on(&mut bus))
     }
 
     fn stop_on(&self, bus: &mut Bus) -> Result<()> {

@@ -18,8 +18,9 @@ use super::{
 };
 use crate::{Error, ErrorKind, Result};
 
-/// How long a single call may take.
-const CALL_LIMIT: Duration = Duration::from_secs(10);
+/// How long a single call may take: a manager that does not answer must not hold anybody up for longer
+/// than ten seconds, cleaning up included.
+pub(super) const CALL_LIMIT: Duration = Duration::from_secs(8);
 
 /// A connection.
 #[derive(Debug)]
@@ -27,6 +28,8 @@ pub(super) struct Bus {
     stream: UnixStream,
     direct: bool,
     serial: u32,
+    /// How long each call may take.
+    limit: Duration,
     /// Signals that came while a reply was expected.
     signals: VecDeque<Message>,
 }
@@ -70,24 +73,27 @@ pub(super) fn failed(what: &str, error: impl Into<io::Error>) -> Error {
 }
 
 impl Bus {
-    pub(super) fn connect(address: &Address) -> Result<Self> {
-        let deadline = Instant::now() + CALL_LIMIT;
+    /// Connects within `limit`, which is also what each call may take then.
+    pub(super) fn connect(address: &Address, limit: Duration) -> Result<Self> {
+        let deadline = Instant::now() + limit;
         let stream = address.connect(deadline)?;
         let direct = matches!(address, Address::Direct(_));
-        Self::start(stream, direct, deadline)
+        Self::start(stream, direct, limit, deadline)
     }
 
     /// Takes over a connected socket: authentication and, on a bus, the greeting.
-    fn start(stream: UnixStream, direct: bool, deadline: Instant) -> Result<Self> {
+    fn start(stream: UnixStream, direct: bool, limit: Duration, deadline: Instant) -> Result<Self> {
         let mut bus = Self {
             stream,
             direct,
             serial: 0,
+            limit,
             signals: VecDeque::new(),
         };
         bus.authenticate(deadline)?;
         if !direct {
-            let hello = bus.call(
+            let hello = bus.call_until(
+                deadline,
                 ["org.freedesktop.DBus", "/org/freedesktop/DBus"],
                 ["org.freedesktop.DBus", "Hello"],
                 &(),
@@ -171,6 +177,19 @@ impl Bus {
     /// Calls a method: `[destination, object path]`, `[interface, member]`.
     pub(super) fn call<B>(
         &mut self,
+        place: [&str; 2],
+        method: [&str; 2],
+        body: &B,
+    ) -> Result<Message, CallError>
+    where
+        B: Serialize + DynamicType,
+    {
+        self.call_until(Instant::now() + self.limit, place, method, body)
+    }
+
+    fn call_until<B>(
+        &mut self,
+        deadline: Instant,
         [destination, path]: [&str; 2],
         [interface, member]: [&str; 2],
         body: &B,
@@ -178,7 +197,6 @@ impl Bus {
     where
         B: Serialize + DynamicType,
     {
-        let deadline = Instant::now() + CALL_LIMIT;
         self.serial += 1;
         let serial = self.serial;
         let mut message = Message::new(METHOD_CALL, serial, body)?;
@@ -312,7 +330,10 @@ pub(super) mod tests {
             play(&mut peer)
         });
         let deadline = Instant::now() + CALL_LIMIT;
-        (Bus::start(ours, true, deadline).unwrap(), thread)
+        (
+            Bus::start(ours, true, CALL_LIMIT, deadline).unwrap(),
+            thread,
+        )
     }
 
     #[test]

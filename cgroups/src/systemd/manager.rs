@@ -21,8 +21,8 @@ const MANAGER: &str = "org.freedesktop.systemd1.Manager";
 /// How long systemd may take to start or stop a unit.
 const JOB_LIMIT: Duration = Duration::from_secs(30);
 
-/// Connects to the systemd of the calling user, or of the system.
-pub(super) fn connect(user: bool) -> Result<Bus> {
+/// Connects to the systemd of the calling user, or of the system, within `limit`.
+pub(super) fn connect(user: bool, limit: Duration) -> Result<Bus> {
     if !is_running() {
         return Err(crate::spec::systemd_missing());
     }
@@ -31,9 +31,17 @@ pub(super) fn connect(user: bool) -> Result<Bus> {
     } else {
         system_addresses()
     };
+    connect_to_any(&addresses, limit)
+}
+
+/// Tries one address after the other. One that does not answer leaves half of the time to the rest.
+fn connect_to_any(addresses: &[Address], limit: Duration) -> Result<Bus> {
+    let deadline = Instant::now() + limit;
     let mut refused = None;
-    for address in addresses {
-        match Bus::connect(&address) {
+    for (index, address) in addresses.iter().enumerate() {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let is_last = index + 1 == addresses.len();
+        match Bus::connect(address, if is_last { left } else { left / 2 }) {
             Ok(bus) => return Ok(bus),
             Err(error) => {
                 log::debug!("{error}");
@@ -178,4 +186,29 @@ pub(super) fn parse_version(text: &str) -> u32 {
         .find(|c: char| !c.is_ascii_digit())
         .unwrap_or(text.len());
     text.get(..end).unwrap_or("").parse().unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::net::UnixListener;
+
+    use super::*;
+
+    #[test]
+    fn managers_that_do_not_answer_share_the_time() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut listeners = Vec::new();
+        let mut addresses = Vec::new();
+        for name in ["a", "b", "c"] {
+            let path = directory.path().join(name);
+            listeners.push(UnixListener::bind(&path).unwrap());
+            addresses.push(Address::Direct(path));
+        }
+        let (limit, start) = (Duration::from_millis(300), Instant::now());
+        let error = connect_to_any(&addresses, limit).unwrap_err();
+        let taken = start.elapsed();
+        assert_eq!(error.kind(), ErrorKind::Systemd);
+        // Far below the sum of three limits.
+        assert!(taken >= limit / 2 && taken < limit * 5 / 2, "{taken:?}");
+    }
 }

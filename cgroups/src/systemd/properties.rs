@@ -55,7 +55,7 @@ pub(super) fn v2(
     version: u32,
     applied: &mut Applied,
 ) -> Result<Vec<Property>> {
-    let mut properties = devices(resources, applied)?;
+    let mut properties = devices(resources, version, applied)?;
     let swap = swap_max(resources.memory_swap, resources.memory)?;
     for (name, value) in [
         ("MemoryMax", limit(resources.memory)),
@@ -122,7 +122,7 @@ pub(super) fn v1(
         properties.push(property("TasksMax", tasks_max(limit)));
     }
     cpusets(&mut properties, resources, version)?;
-    properties.extend(devices(resources, applied)?);
+    properties.extend(devices(resources, version, applied)?);
     Ok(properties)
 }
 
@@ -294,7 +294,11 @@ fn unified(properties: &mut Vec<Property>, resources: &Resources, version: u32) 
 
 /// The device rules, in the one order that survives a reload of systemd: empty the list, set the
 /// policy, fill the list.
-pub(super) fn devices(resources: &Resources, applied: &mut Applied) -> Result<Vec<Property>> {
+pub(super) fn devices(
+    resources: &Resources,
+    version: u32,
+    applied: &mut Applied,
+) -> Result<Vec<Property>> {
     if !resources.sets_devices() {
         return Ok(Vec::new());
     }
@@ -312,16 +316,59 @@ pub(super) fn devices(resources: &Resources, applied: &mut Applied) -> Result<Ve
         );
         return Ok(properties);
     }
+    let known = Spelling::of(version)?;
     let entries = state
         .exceptions()
-        .filter_map(|rule| device_entry(&rule, applied))
+        .filter_map(|rule| device_entry(&rule, &known, applied))
         .collect();
     properties.push(list(entries));
     Ok(properties)
 }
 
-/// A rule as `DeviceAllow=` spells it (systemd 240).
-fn device_entry(rule: &Rule, applied: &mut Applied) -> Option<(String, String)> {
+/// How a version of systemd wants devices to be spelled.
+enum Spelling {
+    /// Since 240: numbers, whether there is a device node or not.
+    Numbers,
+    /// Before: the names of the drivers in `/proc/devices`, whose text this is, and nodes that exist.
+    Names(String),
+}
+
+impl Spelling {
+    /// That of a version, which is 0 if it is not known: every version takes names.
+    fn of(version: u32) -> Result<Self> {
+        const FILE: &str = "/proc/devices";
+        if version >= 240 {
+            return Ok(Self::Numbers);
+        }
+        std::fs::read_to_string(FILE)
+            .map(Self::Names)
+            .map_err(|error| Error::io(format_args!("read {FILE}"), FILE, error))
+    }
+}
+
+/// The name that a major number has in the text of `/proc/devices`: the lines `NUMBER NAME` after
+/// `Character devices:` or `Block devices:`.
+fn driver(devices: &str, kind: Kind, major: u32) -> Option<&str> {
+    let heading = if kind == Kind::Block {
+        "Block"
+    } else {
+        "Character"
+    };
+    let mut section = devices.split("\n\n").flat_map(str::lines);
+    section.by_ref().find(|line| line.starts_with(heading))?;
+    section
+        .take_while(|line| !line.ends_with(" devices:"))
+        .filter_map(|line| line.trim().split_once(' '))
+        .find(|(number, _)| number.parse() == Ok(major))
+        .map(|(_, name)| name)
+}
+
+/// A rule as `DeviceAllow=` spells it.
+fn device_entry(
+    rule: &Rule,
+    spelling: &Spelling,
+    applied: &mut Applied,
+) -> Option<(String, String)> {
     let kind = if rule.kind == Kind::Block {
         "block"
     } else {
@@ -329,8 +376,27 @@ fn device_entry(rule: &Rule, applied: &mut Applied) -> Option<(String, String)> 
     };
     let specifier = match (rule.major, rule.minor) {
         (None, None) => format!("{kind}-*"),
-        (Some(major), None) => format!("{kind}-{major}"),
-        (Some(major), Some(minor)) => format!("/dev/{kind}/{major}:{minor}"),
+        (Some(major), None) => match spelling {
+            Spelling::Numbers => format!("{kind}-{major}"),
+            Spelling::Names(devices) => match driver(devices, rule.kind, major) {
+                Some(name) => format!("{kind}-{name}"),
+                None => {
+                    let what = format_args!(
+                        "no driver in /proc/devices has the numbers of the rule {rule}, and this systemd knows names only"
+                    );
+                    applied.warn("devices", what);
+                    return None;
+                }
+            },
+        },
+        (Some(major), Some(minor)) => {
+            let path = format!("/dev/{kind}/{major}:{minor}");
+            // Without a node systemd would warn; the files are written with all rules anyway.
+            if matches!(spelling, Spelling::Names(_)) && !std::path::Path::new(&path).exists() {
+                return None;
+            }
+            path
+        }
         (None, Some(_)) => {
             applied.warn(
                 "devices",

@@ -137,8 +137,10 @@ fn a_leftover_unit_is_reset_once() {
             Ok(()) => assert!(second),
             Err(error) => {
                 assert!(!second);
-                let text = "unable to start unit \"runc-c1.scope\": it exists";
-                assert_eq!(error.to_string(), text);
+                let text = error.to_string();
+                let start = "unable to start unit \"runc-c1.scope\" (properties Description Slice ";
+                assert!(text.starts_with(start), "{text}");
+                assert!(text.ends_with("): it exists"), "{text}");
             }
         }
     }
@@ -340,4 +342,49 @@ fn versions() {
     ] {
         assert_eq!(parse_version(text), version, "{text}");
     }
+}
+
+#[test]
+fn a_property_that_is_no_value_is_named() {
+    for value in ["uint64 x", "[1, 'a']", "'open", ""] {
+        let spec = CgroupSpec {
+            systemd_properties: vec![("TimeoutStopUSec".into(), value.into())],
+            ..spec()
+        };
+        let error = Unit::described(&spec, Mode::V2).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidConfig);
+        assert!(
+            error
+                .to_string()
+                .starts_with("systemd property TimeoutStopUSec="),
+            "{error}"
+        );
+    }
+}
+
+#[test]
+fn what_was_waited_in_vain_is_not_waited_again() {
+    let unit = unit();
+    assert_eq!(unit.patience(), CALL_LIMIT);
+    let silent = || Err::<(), _>(Error::new(ErrorKind::Timeout, "systemd does not answer"));
+    for error in [
+        silent(),
+        silent().map_err(|error| Error::because(ErrorKind::Systemd, "failed to connect", error)),
+    ] {
+        let before = unit.patience();
+        let result = unit.patiently(|| {
+            let start = Instant::now();
+            while start.elapsed() < Duration::from_millis(5) {
+                std::hint::spin_loop();
+            }
+            error
+        });
+        assert!(result.is_err() && unit.patience() < before);
+    }
+    // What systemd refuses costs no patience.
+    let before = unit.patience();
+    let refused = unit.patiently(|| Err::<(), _>(Error::new(ErrorKind::Systemd, "no")));
+    assert!(refused.is_err() && unit.patience() == before);
+    unit.waited.store(60_000, Ordering::Relaxed);
+    assert_eq!(unit.patience(), LAST_LIMIT);
 }

@@ -66,12 +66,20 @@ fn seconds_stem(name: &str) -> Option<&str> {
 fn microseconds(value: &str) -> Option<u64> {
     let number = match value.trim().split_once(char::is_whitespace) {
         None => value.trim(),
+        // The types by name, or by their letters in a signature.
         Some((
-            "byte" | "int16" | "uint16" | "int32" | "uint32" | "int64" | "uint64" | "double",
+            "byte" | "int16" | "uint16" | "int32" | "uint32" | "int64" | "uint64" | "double" | "@y"
+            | "@n" | "@q" | "@i" | "@u" | "@x" | "@t" | "@d",
             number,
         )) => number.trim(),
         Some(_) => return None,
     };
+    let digits = number.strip_prefix("0x").or(number.strip_prefix("0X"));
+    if let Some(digits) = digits.filter(|digits| !digits.starts_with('+')) {
+        return u64::from_str_radix(digits, 16)
+            .ok()?
+            .checked_mul(USEC_PER_SEC);
+    }
     if let Ok(seconds) = number.parse::<u64>() {
         return seconds.checked_mul(USEC_PER_SEC);
     }
@@ -147,6 +155,8 @@ mod tests {
                 "TimeoutStopUSec",
                 "uint64 123000000",
             ),
+            ("RuntimeMaxSec", "0x10", "RuntimeMaxUSec", "uint64 16000000"),
+            ("RuntimeMaxSec", "@t 5", "RuntimeMaxUSec", "uint64 5000000"),
             ("RuntimeMaxSec", "1.5", "RuntimeMaxUSec", "uint64 1500000"),
             (
                 "RuntimeMaxSec",

@@ -236,7 +236,7 @@ fn device_text(rules: Vec<Rule>) -> (Vec<String>, usize) {
         ..Resources::default()
     };
     let mut applied = Applied::default();
-    let properties = devices(&resources, &mut applied).unwrap();
+    let properties = devices(&resources, 257, &mut applied).unwrap();
     (text(&properties), applied.warnings.len())
 }
 
@@ -288,4 +288,45 @@ proptest! {
             prop_assert!(bits.iter().any(|byte| *byte != 0));
         }
     }
+}
+
+#[test]
+fn names_of_drivers() {
+    let text = "Character devices:\n  1 mem\n  4 /dev/vc/0\n136 pts\n\nBlock devices:\n  1 ramdisk\n259 blkext\n";
+    assert_eq!(driver(text, Kind::Char, 1), Some("mem"));
+    assert_eq!(driver(text, Kind::Char, 136), Some("pts"));
+    assert_eq!(driver(text, Kind::Block, 1), Some("ramdisk"));
+    assert_eq!(driver(text, Kind::Char, 259), None);
+    assert_eq!(driver(text, Kind::Block, 136), None);
+}
+
+#[test]
+fn devices_before_systemd_240_have_names_and_nodes() {
+    let rule = |major, minor| Rule {
+        kind: Kind::Char,
+        major,
+        minor,
+        ..Rule::everything(true)
+    };
+    let names = Spelling::Names("Character devices:\n  1 mem\n136 pts\n".to_owned());
+    let mut applied = Applied::default();
+    let mut entry = |rule: &Rule, spelling: &Spelling| {
+        device_entry(rule, spelling, &mut applied).map(|(specifier, _)| specifier)
+    };
+    let terminals = rule(Some(136), None);
+    assert_eq!(entry(&terminals, &names).as_deref(), Some("char-pts"));
+    assert_eq!(
+        entry(&terminals, &Spelling::Numbers).as_deref(),
+        Some("char-136")
+    );
+    assert_eq!(entry(&rule(None, None), &names).as_deref(), Some("char-*"));
+    // No machine has such a node.
+    let absent = rule(Some(4000), Some(77));
+    assert_eq!(entry(&absent, &names), None);
+    assert_eq!(
+        entry(&absent, &Spelling::Numbers).as_deref(),
+        Some("/dev/char/4000:77")
+    );
+    assert_eq!(entry(&rule(Some(4000), None), &names), None);
+    assert_eq!(applied.warnings.len(), 1, "the absent driver is told of");
 }
