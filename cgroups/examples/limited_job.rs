@@ -41,8 +41,11 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     // Which hierarchies there are, v1 or v2, is found out once.
     let hierarchy = Hierarchy::system()?;
     let place = CgroupSpec::at(format!("/limited-job-{}", std::process::id()));
-    let cgroup = Cgroup::create(&hierarchy, &place, &limits)?;
-    let outcome = run(&cgroup, &limits, &command);
+    let (cgroup, applied) = Cgroup::create(&hierarchy, &place, &limits)?;
+    for warning in applied.warnings {
+        eprintln!("not in force: {warning}");
+    }
+    let outcome = run(&cgroup, &command);
     // Whatever happened: nobody is left inside, and nothing is left behind.
     cgroup.kill()?;
     cgroup.delete(Duration::from_secs(10))?;
@@ -55,13 +58,8 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
 
 fn run(
     cgroup: &Cgroup,
-    limits: &Resources,
     command: &[String],
 ) -> Result<(ExitStatus, JoinHandle<u32>), Box<dyn Error>> {
-    for warning in cgroup.set(limits)?.warnings {
-        eprintln!("not in force: {warning}");
-    }
-
     // Only what happens from here on is told. The stream ends with the last process, or the cgroup.
     let mut events = cgroup.oom_events()?;
     let watcher = thread::spawn(move || {

@@ -372,7 +372,7 @@ impl Cgroup {
     }
 
     /// Whether a new container may use the cgroup: nobody is inside, and it is not frozen. Costs
-    /// nothing for a cgroup that [`create`](Self::create) has made rather than found.
+    /// nothing for a cgroup that [`prepare`](Self::prepare) has made rather than found.
     ///
     /// # Errors
     /// [`ErrorKind::NotEmpty`]: `container's cgroup is not empty: N process(es) found`.

@@ -3,10 +3,17 @@
 //! Programs of the ancestors stay in force. There is never a moment without a program: the new one
 //! is attached before, or in the same step as, the old one is taken away.
 
-use std::{fs, io, os::fd::OwnedFd};
+use std::{
+    fs, io,
+    os::fd::OwnedFd,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
 
 use devices::{Access, Emulator, Rule, bpf::Insn};
-use rustix::process::{Resource, Rlimit};
+use rustix::{
+    io::Errno,
+    process::{Resource, Rlimit, getrlimit, setrlimit},
+};
 
 use crate::{Error, ErrorKind, Result, dir::Dir, sys};
 
@@ -63,7 +70,7 @@ fn maps_ids(map: &str) -> bool {
 pub(crate) fn load(program: &[Insn]) -> Result<OwnedFd> {
     let failed = |what: &str, error| Error::because(ErrorKind::Devices, what, error);
     let mut attempts = 0;
-    let mut raised = false;
+    let mut unlimited = None;
     let error = loop {
         match sys::load(program, &mut []) {
             Ok(program) => return Ok(program),
@@ -74,28 +81,64 @@ pub(crate) fn load(program: &[Insn]) -> Result<OwnedFd> {
                 }
             }
             // Before Linux 5.11 programs counted as locked memory.
-            Err(error) if error.raw_os_error() == Some(libc::EPERM) && !raised => {
-                raised = true;
-                let unlimited = Rlimit {
-                    current: None,
-                    maximum: None,
-                };
-                if rustix::process::setrlimit(Resource::Memlock, unlimited).is_err() {
-                    break error;
+            Err(error) if error.raw_os_error() == Some(libc::EPERM) && unlimited.is_none() => {
+                match UnlimitedMemlock::new() {
+                    Ok(guard) => unlimited = Some(guard),
+                    Err(_) => break error,
                 }
             }
             Err(error) => break error,
         }
     };
-    match error.raw_os_error() {
-        Some(libc::EPERM | libc::EACCES | libc::ENOSYS) => {
-            Err(failed("load device program", error))
+    if !is_of_the_verifier(&error) {
+        return Err(failed("load device program", error));
+    }
+    // Only the verifier can tell what it disliked.
+    Err(failed(
+        &format!("load device program: {}", verifier_log(program)),
+        error,
+    ))
+}
+
+/// Whether the kernel has looked at the program at all: without permission, and without bpf(2), it
+/// has not. `EACCES` is what the verifier says of a forbidden access, beside `EINVAL`.
+fn is_of_the_verifier(error: &io::Error) -> bool {
+    !matches!(error.raw_os_error(), Some(libc::EPERM | libc::ENOSYS))
+}
+
+/// `RLIMIT_MEMLOCK` of this process is unlimited as long as this lives: it belongs to the caller, and
+/// whatever is started later inherits it. Threads of this process that load programs take turns.
+struct UnlimitedMemlock {
+    before: Rlimit,
+    _turn: MutexGuard<'static, ()>,
+}
+
+impl UnlimitedMemlock {
+    fn new() -> Result<Self, Errno> {
+        static TURN: Mutex<()> = Mutex::new(());
+        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = getrlimit(Resource::Memlock);
+        let unlimited = Rlimit {
+            current: None,
+            maximum: None,
+        };
+        setrlimit(Resource::Memlock, unlimited)?;
+        Ok(Self {
+            before,
+            _turn: turn,
+        })
+    }
+}
+
+impl Drop for UnlimitedMemlock {
+    fn drop(&mut self) {
+        let before = Rlimit {
+            current: self.before.current,
+            maximum: self.before.maximum,
+        };
+        if let Err(errno) = setrlimit(Resource::Memlock, before) {
+            log::warn!("RLIMIT_MEMLOCK stays unlimited: {errno}");
         }
-        // Only the verifier can tell what it disliked.
-        _ => Err(failed(
-            &format!("load device program: {}", verifier_log(program)),
-            error,
-        )),
     }
 }
 
@@ -188,6 +231,31 @@ fn attached(dir: &Dir) -> io::Result<Vec<OwnedFd>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn errnos_of_the_verifier() {
+        let is = |errno| is_of_the_verifier(&io::Error::from_raw_os_error(errno));
+        assert!(is(libc::EACCES) && is(libc::EINVAL) && is(libc::E2BIG));
+        assert!(!is(libc::EPERM) && !is(libc::ENOSYS));
+    }
+
+    #[test]
+    fn the_limit_of_locked_memory_is_given_back() {
+        let now = || {
+            let limit = getrlimit(Resource::Memlock);
+            (limit.current, limit.maximum)
+        };
+        let before = now();
+        match UnlimitedMemlock::new() {
+            Ok(guard) => {
+                assert_eq!(now(), (None, None));
+                drop(guard);
+            }
+            // Raising it takes CAP_SYS_RESOURCE.
+            Err(errno) => assert_eq!(errno, Errno::PERM),
+        }
+        assert_eq!(now(), before);
+    }
 
     #[test]
     fn only_a_map_tells_of_a_user_namespace() {

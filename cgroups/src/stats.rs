@@ -17,6 +17,7 @@ pub(crate) use files::Files;
 /// left out.
 #[derive(Debug, Clone, Default, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
 pub struct Stats {
     /// Processor time.
     pub cpu: Cpu,
@@ -41,6 +42,7 @@ pub struct Stats {
 /// Processor time.
 #[derive(Debug, Clone, Default, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
 pub struct Cpu {
     /// Time used.
     pub usage: CpuUsage,
@@ -54,6 +56,7 @@ pub struct Cpu {
 /// Processor time used, in nanoseconds.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
 pub struct CpuUsage {
     /// All of it.
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "is_zero"))]
@@ -76,6 +79,7 @@ pub struct CpuUsage {
 /// What the CPU quota did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
 pub struct Throttling {
     /// Periods that passed.
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "is_zero"))]
@@ -103,6 +107,7 @@ pub struct Throttling {
 /// Pressure stall information (`Documentation/accounting/psi.rst`).
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub struct Psi {
     /// Time in which at least one task waited.
     pub some: PsiLine,
@@ -113,6 +118,7 @@ pub struct Psi {
 /// One line of pressure stall information.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub struct PsiLine {
     /// Percent of the last 10 seconds.
     pub avg10: f64,
@@ -127,6 +133,7 @@ pub struct PsiLine {
 /// The cpuset controller of cgroup v1.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
 pub struct Cpuset {
     /// `cpuset.cpus`
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Vec::is_empty"))]
@@ -157,6 +164,7 @@ pub struct Cpuset {
 /// Memory, in bytes.
 #[derive(Debug, Clone, Default, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
 pub struct Memory {
     /// Page cache.
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "is_zero"))]
@@ -190,8 +198,10 @@ pub struct Memory {
 /// One kind of memory, in bytes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
 pub struct MemoryEntry {
-    /// The limit; 2⁶⁴-1 is unlimited.
+    /// The limit as the kernel has it. Without one it is 2⁶⁴-1 on cgroup v2, and on v1 the largest
+    /// number of whole pages in 2⁶³-1 bytes (9223372036854771712 with pages of 4 KiB).
     pub limit: u64,
     /// In use.
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "is_zero"))]
@@ -205,6 +215,7 @@ pub struct MemoryEntry {
 
 /// Pages by memory node: this cgroup's own, and with children.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct NumaStats {
     /// Without child cgroups.
     pub own: NumaPages,
@@ -214,6 +225,7 @@ pub struct NumaStats {
 
 /// Pages by memory node, by what they hold.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct NumaPages {
     /// All pages.
     pub total: NumaCount,
@@ -227,6 +239,7 @@ pub struct NumaPages {
 
 /// Pages in total and by memory node.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct NumaCount {
     /// In total.
     pub total: u64,
@@ -237,11 +250,13 @@ pub struct NumaCount {
 /// Processes and threads.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
 pub struct Pids {
     /// How many there are.
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "is_zero"))]
     pub current: u64,
-    /// How many there may be; 0 is unlimited.
+    /// How many there may be; 0 is unlimited, which is how the JSON of `events` has it. (In
+    /// [`Resources`](crate::Resources), where -1 is unlimited, 0 is read as 1.)
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "is_zero"))]
     pub limit: u64,
 }
@@ -253,6 +268,7 @@ pub struct Pids {
     derive(serde::Serialize),
     serde(rename_all = "camelCase")
 )]
+#[non_exhaustive]
 pub struct Blkio {
     /// Bytes transferred.
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Vec::is_empty"))]
@@ -292,6 +308,7 @@ pub struct Blkio {
 /// One number for one device.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
 pub struct BlkioEntry {
     /// Major number.
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "is_zero"))]
@@ -310,6 +327,7 @@ pub struct BlkioEntry {
 /// Huge pages of one size, in bytes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
 pub struct Hugetlb {
     /// In use.
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "is_zero"))]
@@ -323,6 +341,7 @@ pub struct Hugetlb {
 
 /// RDMA devices by name.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Rdma {
     /// In use.
     pub current: BTreeMap<String, RdmaEntry>,
@@ -332,6 +351,7 @@ pub struct Rdma {
 
 /// One RDMA device.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct RdmaEntry {
     /// Handles of the host channel adapter.
     pub hca_handles: u32,
@@ -341,6 +361,7 @@ pub struct RdmaEntry {
 
 /// One resource of the miscellaneous controller.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Misc {
     /// In use.
     pub usage: u64,

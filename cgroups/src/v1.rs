@@ -85,6 +85,16 @@ pub(crate) fn no_cgroup(controller: &str) -> Error {
     )
 }
 
+/// What becomes of a limit whose controller this machine does not have: the same words, which
+/// programs look for, and the reason.
+fn not_mounted(controller: &str) -> Error {
+    let known = no_cgroup(controller);
+    Error::new(
+        ErrorKind::NoController,
+        format_args!("{known}: no hierarchy with controller {controller:?} is mounted"),
+    )
+}
+
 /// The place of a cgroup in one hierarchy: an absolute path as it is, a relative one below the
 /// caller's own cgroup.
 pub(crate) fn place(hierarchy: &Hierarchy, v1: &V1, inner: &Path) -> Result<PathBuf> {
@@ -287,7 +297,14 @@ impl Group {
             if !wanted {
                 return Ok(());
             }
-            let member = self.member(name).ok_or_else(|| no_cgroup(name))?;
+            let mounted = |v1: &V1| v1.controllers.iter().any(|known| known == name);
+            let member = self.member(name).ok_or_else(|| {
+                if hierarchy.v1().iter().any(mounted) {
+                    no_cgroup(name)
+                } else {
+                    not_mounted(name)
+                }
+            })?;
             set(member.slot.dir(hierarchy)?)
         };
         with("cpuset", resources.sets_cpuset(), &mut |dir| {

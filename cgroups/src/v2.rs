@@ -34,6 +34,8 @@ pub(crate) struct Group {
     has_program: AtomicBool,
     /// A rootless caller may not have a cgroup here, and needs none.
     denied: bool,
+    /// The directories that were made by this value, those above included, in their order.
+    made: Vec<PathBuf>,
 }
 
 impl Group {
@@ -65,6 +67,7 @@ impl Group {
                 fresh,
                 has_program: AtomicBool::new(!fresh),
                 denied: false,
+                made,
             }),
             Err(error) => {
                 unmake(hierarchy, &made, Below::Unified);
@@ -102,6 +105,7 @@ impl Group {
             fresh: false,
             has_program: AtomicBool::new(false),
             denied: true,
+            made: Vec::new(),
         })
     }
 
@@ -128,7 +132,13 @@ impl Group {
             fresh: false,
             has_program: AtomicBool::new(true),
             denied: false,
+            made: Vec::new(),
         }
+    }
+
+    /// Removes what [`create`](Self::create) has made.
+    pub(crate) fn undo_create(&self, hierarchy: &Hierarchy) {
+        unmake(hierarchy, &self.made, Below::Unified);
     }
 
     pub(crate) fn is_fresh(&self) -> bool {

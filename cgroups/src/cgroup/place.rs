@@ -7,14 +7,56 @@ use std::{
 
 use super::{Cgroup, Driver, Paths};
 use crate::{
-    CgroupSpec, Error, ErrorKind, Hierarchy, Mode, Resources, Result, dir::Below, slot::Slot, v1,
-    v2,
+    Applied, CgroupSpec, Error, ErrorKind, Hierarchy, Mode, Resources, Result, dir::Below,
+    slot::Slot, v1, v2,
 };
 
 impl Cgroup {
+    /// Creates the cgroup with its limits: [`prepare`](Self::prepare) and [`set`](Self::set). Look at
+    /// the [warnings](Applied::warnings) for limits that are not in force.
+    ///
+    /// When something fails, the directories made until then are removed again, and a cgroup that
+    /// was there has the limits that it had.
+    ///
+    /// # Errors
+    /// As [`prepare`](Self::prepare) and [`set`](Self::set). [`ErrorKind::Unsupported`] for a scope of
+    /// systemd, which has no limits before its first process: [`prepare`](Self::prepare) it,
+    /// [`add`](Self::add) the process, and [`set`](Self::set) the limits.
+    pub fn create(
+        hierarchy: &Hierarchy,
+        spec: &CgroupSpec,
+        resources: &Resources,
+    ) -> Result<(Self, Applied)> {
+        let cgroup = Self::prepare(hierarchy, spec, resources)?;
+        if cgroup.needs_first_process() {
+            return Err(Error::new(
+                ErrorKind::Unsupported,
+                "a scope of systemd has no limits before its first process",
+            ));
+        }
+        let before = cgroup.snapshot(resources);
+        let applied = before.and_then(|before| {
+            cgroup.set(resources).inspect_err(|_| {
+                if let Err(error) = cgroup.restore(&before) {
+                    log::debug!("put the limits back: {error}");
+                }
+            })
+        });
+        match applied {
+            Ok(applied) => Ok((cgroup, applied)),
+            Err(error) => {
+                cgroup.undo_create();
+                Err(error)
+            }
+        }
+    }
+
     /// Creates the cgroup and prepares it for its first process: controllers are handed down
     /// (cgroup v2), the cpuset gets its CPUs and memory nodes and the real-time budget is set
-    /// (cgroup v1). All other limits are [`set`](Self::set) afterwards.
+    /// (cgroup v1).
+    ///
+    /// **No other limit is in force** before [`set`](Self::set): `resources` is what the directories
+    /// are prepared for. [`create`](Self::create) does both.
     ///
     /// With `spec.systemd` a slice is started; a scope only when its first process is
     /// [`add`](Self::add)ed, see [`needs_first_process`](Self::needs_first_process).
@@ -33,7 +75,11 @@ impl Cgroup {
     /// * [`ErrorKind::Unsupported`], [`ErrorKind::Systemd`]: `spec.systemd`, and this build has no
     ///   feature `systemd`, or the machine does not run it.
     /// * [`ErrorKind::Io`]: the kernel refused.
-    pub fn create(hierarchy: &Hierarchy, spec: &CgroupSpec, resources: &Resources) -> Result<Self> {
+    pub fn prepare(
+        hierarchy: &Hierarchy,
+        spec: &CgroupSpec,
+        resources: &Resources,
+    ) -> Result<Self> {
         if spec.systemd {
             #[cfg(feature = "systemd")]
             return Self::create_by_unit(hierarchy, spec, resources);
@@ -47,27 +93,45 @@ impl Cgroup {
         Ok(Self::new(hierarchy, driver, spec.rootless))
     }
 
-    /// Removes the directories that [`create`](Self::create) has made rather than found, as far as
+    /// Removes the directories that [`prepare`](Self::prepare) has made rather than found, as far as
     /// nobody uses them by now: for a caller who may not have the cgroup after all, because
     /// [`check_unused`](Self::check_unused) says that it is another's. On cgroup v1 that may have
     /// been there in some hierarchies only.
     ///
-    /// Nothing happens on cgroup v2, where a cgroup that is another's was there, nor to a unit of
-    /// systemd.
+    /// Nothing happens to a unit of systemd.
     pub fn undo_create(&self) {
         #[cfg(feature = "systemd")]
         if self.unit.is_some() {
             return;
         }
-        if let Driver::V1(group) = &self.driver {
-            group.undo_create(&self.hierarchy);
+        match &self.driver {
+            Driver::V1(group) => group.undo_create(&self.hierarchy),
+            Driver::V2(group) => group.undo_create(&self.hierarchy),
         }
     }
 
-    /// The cgroup that [`create`](Self::create) would make, without making anything.
+    /// The cgroup at `path` below the root of the hierarchies (`/my-job`), made by whom it may: to be
+    /// measured, watched, or joined. On cgroup v1 it is the one of this path in every hierarchy. It
+    /// need not exist, see [`exists`](Self::exists); [`of_process`](Self::of_process) finds the one of
+    /// a process.
     ///
     /// # Errors
-    /// As [`create`](Self::create), as far as they come from `spec` or from finding its place.
+    /// [`ErrorKind::InvalidPath`] for a path that is relative, or that names the root.
+    pub fn open(hierarchy: &Hierarchy, path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
+        if !path.is_absolute() {
+            return Err(Error::new(
+                ErrorKind::InvalidPath,
+                format_args!("cgroup path {} is not absolute", path.display()),
+            ));
+        }
+        Self::intended(hierarchy, &CgroupSpec::at(path))
+    }
+
+    /// The cgroup that [`prepare`](Self::prepare) would make, without making anything.
+    ///
+    /// # Errors
+    /// As [`prepare`](Self::prepare), as far as they come from `spec` or from finding its place.
     pub fn intended(hierarchy: &Hierarchy, spec: &CgroupSpec) -> Result<Self> {
         if spec.systemd {
             #[cfg(feature = "systemd")]

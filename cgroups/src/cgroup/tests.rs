@@ -4,7 +4,10 @@ use crate::{CgroupSpec, Paths, fake::Fake, stats::Controllers};
 #[test]
 #[allow(clippy::print_stderr, reason = "a test that does nothing says so")]
 fn systemd_is_refused_where_it_cannot_be() {
-    if Path::new("/run/systemd/system").is_dir() {
+    // The directory of systemd, which other programs leave behind, does not make a manager answer.
+    if std::os::unix::net::UnixStream::connect("/run/systemd/private").is_ok()
+        || std::os::unix::net::UnixStream::connect("/run/dbus/system_bus_socket").is_ok()
+    {
         eprintln!("skipped: systemd is there");
         return;
     }
@@ -13,7 +16,7 @@ fn systemd_is_refused_where_it_cannot_be() {
         systemd: true,
         ..CgroupSpec::named("ctr")
     };
-    let error = Cgroup::create(&fake.hierarchy(), &spec, &Resources::default()).unwrap_err();
+    let error = Cgroup::prepare(&fake.hierarchy(), &spec, &Resources::default()).unwrap_err();
     assert!(matches!(
         error.kind(),
         ErrorKind::Systemd | ErrorKind::Unsupported
@@ -90,7 +93,7 @@ fn a_place_is_known_before_it_is_made() {
         let path = fake.root().join(expected);
         assert!(intended.paths().values().all(|other| *other == path));
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        let made = Cgroup::create(&hierarchy, &spec, &Resources::default()).unwrap();
+        let made = Cgroup::prepare(&hierarchy, &spec, &Resources::default()).unwrap();
         assert_eq!(made.paths(), intended.paths());
     }
 }
@@ -104,7 +107,7 @@ fn what_was_made_beside_a_cgroup_in_use_is_taken_back() {
         path: Some("/box/ctr".into()),
         ..CgroupSpec::default()
     };
-    let cgroup = Cgroup::create(&fake.hierarchy(), &spec, &Resources::default()).unwrap();
+    let cgroup = Cgroup::prepare(&fake.hierarchy(), &spec, &Resources::default()).unwrap();
     let exists = |path: &str| fake.root().join(path).exists();
     assert!(exists("pids/box/ctr") && exists("memory/box/ctr"));
     assert_eq!(
@@ -114,6 +117,54 @@ fn what_was_made_beside_a_cgroup_in_use_is_taken_back() {
     cgroup.undo_create();
     assert!(!exists("pids/box") && !exists("memory/box/ctr"));
     assert!(exists("devices/box/ctr") && exists("memory/box"));
+}
+
+#[test]
+fn what_is_created_has_its_limits_or_is_not_there() {
+    let limits = Resources {
+        pids_limit: Some(7),
+        ..Resources::default()
+    };
+    for (fake, place) in [
+        (Fake::v2("", "/"), "pods/job"),
+        (Fake::v1("2:pids:/\n1:devices:/\n"), "pids/pods/job"),
+    ] {
+        let hierarchy = fake.hierarchy();
+        let spec = CgroupSpec::at("/pods/job");
+        // Nothing is left where the controller's file is missing, not even the directory above.
+        let error = Cgroup::create(&hierarchy, &spec, &limits).unwrap_err();
+        assert!(
+            matches!(error.kind(), ErrorKind::NoController | ErrorKind::NotFound),
+            "{error}"
+        );
+        assert!(
+            !fake.root().join(place).parent().unwrap().exists(),
+            "{place}"
+        );
+        // Of one that was there, the directory stays.
+        let opened = Cgroup::open(&hierarchy, "/pods/job").unwrap();
+        assert!(!opened.exists().unwrap());
+        for group in hierarchy
+            .v1()
+            .iter()
+            .map(|v1| v1.directory.clone())
+            .chain([String::new()])
+        {
+            fake.file(Path::new(&group).join("pods/job/pids.max"), "9\n");
+        }
+        let (cgroup, applied) = Cgroup::create(&hierarchy, &spec, &limits).unwrap();
+        assert!(applied.warnings.is_empty());
+        assert_eq!(
+            fake.read(Path::new(place).join("pids.max")).lines().next(),
+            Some("7")
+        );
+        assert_eq!(opened.paths(), cgroup.paths());
+    }
+    let hierarchy = Fake::v2("", "/").hierarchy();
+    for wrong in ["job", "", "/", "/a/.."] {
+        let error = Cgroup::open(&hierarchy, wrong).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidPath, "{wrong}");
+    }
 }
 
 #[test]

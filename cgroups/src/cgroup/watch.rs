@@ -25,11 +25,20 @@ impl Cgroup {
     /// Asks to be told when memory runs out. Only what happens from now on counts.
     ///
     /// # Errors
-    /// `memory controller missing` ([`ErrorKind::NoController`], cgroup v1),
-    /// [`ErrorKind::NotFound`] without `memory.events` (v2), [`ErrorKind::Io`].
+    /// `memory controller missing` ([`ErrorKind::NoController`]), [`ErrorKind::NotFound`] when the
+    /// cgroup is gone, [`ErrorKind::Io`].
     pub fn oom_events(&self) -> Result<OomEvents> {
         match &self.driver {
-            Driver::V2(group) => OomEvents::v2(group.dir(&self.hierarchy)?),
+            Driver::V2(group) => {
+                let dir = group.dir(&self.hierarchy)?;
+                match OomEvents::v2(dir) {
+                    // The file comes with the controller.
+                    Err(error) if error.is_not_found() && dir.still_exists()? => {
+                        Err(no_memory_controller())
+                    }
+                    events => events,
+                }
+            }
             Driver::V1(group) => OomEvents::v1(self.v1_memory(group)?),
         }
     }
@@ -73,8 +82,12 @@ impl Cgroup {
     fn v1_memory<'a>(&self, group: &'a v1::Group) -> Result<&'a Dir> {
         group
             .memory_dir(&self.hierarchy)?
-            .ok_or_else(|| Error::new(ErrorKind::NoController, "memory controller missing"))
+            .ok_or_else(no_memory_controller)
     }
+}
+
+fn no_memory_controller() -> Error {
+    Error::new(ErrorKind::NoController, "memory controller missing")
 }
 
 #[cfg(test)]

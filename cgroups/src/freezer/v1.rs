@@ -22,25 +22,26 @@ const RESPITE: Duration = Duration::from_millis(10);
 pub(crate) fn set(dir: &Dir, state: FreezerState) -> Result<()> {
     match state {
         FreezerState::Thawed => dir.write(FILE, THAWED),
-        FreezerState::Frozen => {
-            let frozen = freeze(dir);
-            if !matches!(frozen, Ok(true)) {
-                // FREEZING is sticky: nothing stays half frozen.
-                let thawed = dir.write(FILE, THAWED);
-                log::debug!("thaw after a failed freeze: {thawed:?}");
-            }
-            match frozen? {
-                true => Ok(()),
-                false => Err(unable()),
-            }
-        }
+        FreezerState::Frozen => set_until(dir, Instant::now() + LIMIT),
+    }
+}
+
+fn set_until(dir: &Dir, deadline: Instant) -> Result<()> {
+    let frozen = freeze(dir, deadline);
+    if !matches!(frozen, Ok(true)) {
+        // FREEZING is sticky: nothing stays half frozen.
+        let thawed = dir.write(FILE, THAWED);
+        log::debug!("thaw after a failed freeze: {thawed:?}");
+    }
+    match frozen? {
+        true => Ok(()),
+        false => Err(unable()),
     }
 }
 
 /// A process that forks while its cgroup freezes can leave it in FREEZING for good; thawing for a
 /// moment is the documented way out.
-fn freeze(dir: &Dir) -> Result<bool> {
-    let deadline = Instant::now() + LIMIT;
+fn freeze(dir: &Dir, deadline: Instant) -> Result<bool> {
     while !try_freeze(dir)? {
         if Instant::now() >= deadline {
             return Ok(false);

@@ -10,31 +10,62 @@ pub(crate) const FILE: &str = "cgroup.freeze";
 pub(crate) fn set(dir: &Dir, state: FreezerState) -> Result<()> {
     match state {
         FreezerState::Thawed => dir.write_if_present(FILE, "0").map(drop),
-        FreezerState::Frozen => {
-            if !dir.write_if_present(FILE, "1")? {
-                return Err(not_supported());
-            }
-            match wait_for(dir, "frozen", 1, Instant::now() + LIMIT) {
-                Ok(true) => Ok(()),
-                failed => {
-                    // Nothing stays half frozen.
-                    let thawed = dir.write(FILE, "0");
-                    log::debug!("thaw after a failed freeze: {thawed:?}");
-                    failed.and_then(|_| Err(unable()))
-                }
-            }
+        FreezerState::Frozen => set_until(dir, Instant::now() + LIMIT),
+    }
+}
+
+fn set_until(dir: &Dir, deadline: Instant) -> Result<()> {
+    if !dir.write_if_present(FILE, "1")? {
+        return Err(not_supported());
+    }
+    match wait_for(dir, "frozen", 1, deadline) {
+        Ok(true) => Ok(()),
+        failed => {
+            // Nothing stays half frozen.
+            let thawed = dir.write(FILE, "0");
+            log::debug!("thaw after a failed freeze: {thawed:?}");
+            failed.and_then(|_| Err(unable()))
         }
     }
 }
 
 /// `None` without a freezer. The state of ancestors does not count.
 pub(crate) fn state(dir: &Dir) -> Result<Option<FreezerState>> {
-    Ok(match dir.read_if_present(FILE)? {
-        None => None,
-        Some(text) if text.trim() == "0" => Some(FreezerState::Thawed),
-        Some(_) => {
-            wait_for(dir, "frozen", 1, Instant::now() + LIMIT)?;
-            Some(FreezerState::Frozen)
-        }
-    })
+    state_until(dir, Instant::now() + LIMIT)
+}
+
+fn state_until(dir: &Dir, deadline: Instant) -> Result<Option<FreezerState>> {
+    match dir.read_if_present(FILE)? {
+        None => Ok(None),
+        Some(text) if text.trim() == "0" => Ok(Some(FreezerState::Thawed)),
+        Some(_) if wait_for(dir, "frozen", 1, deadline)? => Ok(Some(FreezerState::Frozen)),
+        // Some process still runs, whatever was asked for.
+        Some(_) => Err(unable()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{ErrorKind, dir::Below, fake::Fake};
+
+    #[test]
+    fn a_freeze_that_is_under_way_is_no_frozen_cgroup() {
+        let fake = Fake::v2("", "/");
+        fake.file("c/cgroup.freeze", "1\n");
+        fake.file("c/cgroup.events", "populated 1\nfrozen 0\n");
+        let hierarchy = fake.hierarchy();
+        let dir = hierarchy.root().descend("c".as_ref(), Below::Unified);
+        let dir = dir.unwrap();
+        let error = state_until(&dir, Instant::now()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Timeout);
+        assert_eq!(error.to_string(), "unable to freeze");
+        // Freezing itself says so as well, and leaves nothing half frozen.
+        assert!(set_until(&dir, Instant::now()).is_err());
+        assert_eq!(fake.read("c/cgroup.freeze").trim(), "0");
+        fake.file("c/cgroup.events", "populated 1\nfrozen 1\n");
+        fake.file("c/cgroup.freeze", "1\n");
+        let state = state_until(&dir, Instant::now()).unwrap();
+        assert_eq!(state, Some(FreezerState::Frozen));
+    }
 }

@@ -16,11 +16,24 @@ pub(super) fn apply(dir: &Dir, rules: &[Rule]) -> Result<Option<String>> {
     }
 }
 
+/// The kernel goes through its list for every rule that it is given: 4,000 take a third of a second,
+/// 100,000 over a minute.
+const MOST_STEPS: usize = 10_000;
+
 fn put_in_force(dir: &Dir, rules: &[Rule]) -> Result<()> {
     let invalid = |error: devices::Error| Error::because(ErrorKind::Devices, "device rules", error);
     let target = Emulator::from_rules(rules).map_err(invalid)?;
     let list = || Emulator::parse_list(&dir.read("devices.list")?).map_err(invalid);
     let steps = list()?.transition_to(&target);
+    if steps.len() > MOST_STEPS {
+        return Err(Error::new(
+            ErrorKind::Devices,
+            format_args!(
+                "{} changes to the device rules are more than {MOST_STEPS}, which is what cgroup v1 takes in time",
+                steps.len()
+            ),
+        ));
+    }
     // Consecutive steps of one kind share an open file.
     for group in steps.chunk_by(|one, other| one.allow == other.allow) {
         let name = if group.first().is_some_and(|step| step.allow) {
@@ -47,4 +60,34 @@ fn put_in_force(dir: &Dir, rules: &[Rule]) -> Result<()> {
         ));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use devices::{Access, Kind};
+
+    use super::*;
+    use crate::{Resources, fake::Fake};
+
+    #[test]
+    fn more_rules_than_the_kernel_takes_in_time_are_refused() {
+        let fake = Fake::v1("1:devices:/\n");
+        fake.file("devices/c/devices.list", "a *:* rwm\n");
+        let rule = |minor: usize| Rule {
+            kind: Kind::Char,
+            major: Some(7),
+            minor: u32::try_from(2 * minor).ok(),
+            access: Access::READ,
+            allow: true,
+        };
+        let resources = Resources {
+            devices: std::iter::once(Rule::everything(false))
+                .chain((0..=MOST_STEPS).map(rule))
+                .collect(),
+            ..Resources::default()
+        };
+        let error = fake.cgroup("c").set(&resources).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Devices);
+        assert!(error.to_string().contains("device rules"), "{error}");
+    }
 }

@@ -265,7 +265,8 @@ fn a_limit_without_its_controller() {
     assert_eq!(error.kind(), ErrorKind::NoController);
     assert_eq!(
         error.to_string(),
-        "cannot set pids limit: container could not join or create cgroup"
+        "cannot set pids limit: container could not join or create cgroup: \
+         no hierarchy with controller \"pids\" is mounted"
     );
     assert!(
         cgroup
@@ -289,7 +290,7 @@ fn a_new_cpuset_is_filled_from_above() {
         cpuset_cpus: Some("3".into()),
         ..Resources::default()
     };
-    Cgroup::create(&fake.hierarchy(), &spec, &resources).unwrap();
+    Cgroup::prepare(&fake.hierarchy(), &spec, &resources).unwrap();
     assert_eq!(fake.read("cpuset/pod/cpuset.cpus"), "0-7");
     assert_eq!(fake.read("cpuset/pod/cpuset.mems"), "0-1");
     assert_eq!(fake.read("cpuset/pod/ctr/cpuset.cpus"), "3");
@@ -303,7 +304,7 @@ fn a_cpuset_without_prefix() {
     fake.file("cpuset/mems", "0\n");
     fake.files("cpuset/ctr", &["cpus", "mems"]);
     let spec = CgroupSpec::at("/ctr");
-    Cgroup::create(&fake.hierarchy(), &spec, &Resources::default()).unwrap();
+    Cgroup::prepare(&fake.hierarchy(), &spec, &Resources::default()).unwrap();
     assert_eq!(fake.read("cpuset/ctr/cpus"), "0-7");
     assert_eq!(fake.read("cpuset/ctr/mems"), "0");
 }
@@ -318,7 +319,7 @@ fn realtime_budget_is_there_before_the_first_process() {
         ..Resources::default()
     };
     let spec = CgroupSpec::at("/ctr");
-    Cgroup::create(&fake.hierarchy(), &spec, &resources).unwrap();
+    Cgroup::prepare(&fake.hierarchy(), &spec, &resources).unwrap();
     assert_eq!(fake.read("cpu/ctr/cpu.rt_runtime_us"), "10");
     assert_eq!(fake.read("cpu/ctr/cpu.rt_period_us"), "20");
 }
@@ -331,7 +332,7 @@ fn device_rules_need_the_controller() {
         ..Resources::default()
     };
     let spec = CgroupSpec::at("/ctr");
-    let create = |resources: &Resources| Cgroup::create(&fake.hierarchy(), &spec, resources);
+    let create = |resources: &Resources| Cgroup::prepare(&fake.hierarchy(), &spec, resources);
     assert_eq!(
         create(&resources).unwrap_err().kind(),
         ErrorKind::NoController

@@ -1,5 +1,7 @@
 //! Writing limits. What is not set is not written.
 
+use std::{ffi::OsStr, path::Path};
+
 use rustix::fs::OFlags;
 
 use crate::{
@@ -8,13 +10,44 @@ use crate::{
     devices_v2::{self, Attachment},
     dir::{Dir, check_name, read_all},
     freezer, hugepages,
-    values::{read_unsigned, unsigned},
+    values::{read_unsigned_if_present, unsigned},
 };
 
 /// The period of a quota that comes without one, in µs; also the kernel's default.
 const DEFAULT_PERIOD: u64 = 100_000;
 
 pub(super) fn set(
+    dir: &Dir,
+    resources: &Resources,
+    attachment: Attachment,
+    rootless: bool,
+) -> Result<Applied> {
+    put_in_force(dir, resources, attachment, rootless)
+        .map_err(|error| missing_controller(dir, error))
+}
+
+/// Says which controller is missing where a file of one is.
+fn missing_controller(dir: &Dir, error: Error) -> Error {
+    let name = error.path().and_then(Path::file_name);
+    let name = name.and_then(OsStr::to_str).unwrap_or_default();
+    let Some((controller, _)) = name.split_once('.').filter(|(first, _)| *first != "cgroup") else {
+        return error;
+    };
+    let available = match dir.read("cgroup.controllers") {
+        Ok(available) if error.is_not_found() => available,
+        _ => return error,
+    };
+    if available.split_whitespace().any(|name| name == controller) {
+        return error;
+    }
+    log::debug!("{error}");
+    Error::new(
+        ErrorKind::NoController,
+        format_args!("cannot set {controller} limit: controller {controller:?} not available"),
+    )
+}
+
+fn put_in_force(
     dir: &Dir,
     resources: &Resources,
     attachment: Attachment,
@@ -72,7 +105,7 @@ pub(crate) fn check_memory_usage(dir: &Dir, resources: &Resources) -> Result<()>
     if !resources.memory_check_before_update || (memory.is_none() && swap.is_none()) {
         return Ok(());
     }
-    let Ok(usage) = read_unsigned(dir, "memory.current") else {
+    let Some(usage) = read_unsigned_if_present(dir, "memory.current")? else {
         return Ok(());
     };
     for (what, limit) in [("memory+swap", swap), ("memory", memory)] {
@@ -263,12 +296,13 @@ fn unified_error(dir: &Dir, key: &str, error: Error) -> Error {
         };
         let available = dir.read("cgroup.controllers").unwrap_or_default();
         if !available.split_whitespace().any(|name| name == controller) {
-            return Error::because(
+            // Without the kernel's words: they are about a file, and the controller is what is missing.
+            log::debug!("{error}");
+            return Error::new(
                 ErrorKind::NoController,
                 format_args!(
                     "unified resource {key:?} can't be set: controller {controller:?} not available"
                 ),
-                error,
             );
         }
     }

@@ -51,7 +51,7 @@ fn controllers_are_handed_down_to_the_parent_only() {
     fake.file("pod/ctr/cgroup.subtree_control", "");
     fake.file("pod/ctr/cgroup.controllers", "cpu\n");
     let spec = CgroupSpec::at("/pod/ctr");
-    let cgroup = Cgroup::create(&fake.hierarchy(), &spec, &Resources::default()).unwrap();
+    let cgroup = Cgroup::prepare(&fake.hierarchy(), &spec, &Resources::default()).unwrap();
     let all = "+cpuset +cpu +io +memory +hugetlb +pids +rdma +misc";
     assert_eq!(fake.read("cgroup.subtree_control"), all);
     assert_eq!(fake.read("pod/cgroup.subtree_control"), all);
@@ -68,7 +68,7 @@ fn a_failed_creation_leaves_nothing() {
     let fake = fake();
     fake.file("pod/x", "");
     let spec = CgroupSpec::at("/pod/a/b");
-    let error = Cgroup::create(&fake.hierarchy(), &spec, &Resources::default()).unwrap_err();
+    let error = Cgroup::prepare(&fake.hierarchy(), &spec, &Resources::default()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound);
     assert!(fake.root().join("pod").exists());
     assert!(!fake.root().join("pod/a").exists());
@@ -80,7 +80,7 @@ fn threaded_cgroups() {
         let fake = fake();
         fake.file("ctr/cgroup.type", mode);
         let spec = CgroupSpec::at("/ctr");
-        let made = Cgroup::create(&fake.hierarchy(), &spec, resources);
+        let made = Cgroup::prepare(&fake.hierarchy(), &spec, resources);
         (made.map(drop), fake.read("ctr/cgroup.type"))
     };
     let limits = Resources {

@@ -61,7 +61,7 @@ fn frozen_by_an_ancestor_is_not_frozen_on_v1() {
     let parent = scratch(&hierarchy, &Resources::default());
     let name = parent.path("freezer").unwrap().file_name().unwrap();
     let spec = CgroupSpec::at(Path::new("/").join(name).join("child"));
-    let child = Cgroup::create(&hierarchy, &spec, &Resources::default()).unwrap();
+    let child = Cgroup::prepare(&hierarchy, &spec, &Resources::default()).unwrap();
     parent.freeze().unwrap();
     assert_eq!(child.freezer_state().unwrap(), Some(FreezerState::Thawed));
     parent.thaw().unwrap();

@@ -21,7 +21,7 @@ fn from_creation_to_removal(hierarchy: &Hierarchy) {
     let resources = Resources::default();
     let spec = CgroupSpec::at(unique_path().join("a/b"));
     let top = hierarchy.path().to_owned();
-    let cgroup = Cgroup::create(hierarchy, &spec, &resources).unwrap();
+    let cgroup = Cgroup::prepare(hierarchy, &spec, &resources).unwrap();
     // Controllers that are mounted together have one directory.
     let parents: BTreeSet<_> = cgroup
         .paths()
@@ -37,7 +37,7 @@ fn from_creation_to_removal(hierarchy: &Hierarchy) {
     assert_eq!(cgroup.processes().unwrap(), [sleeper.pid()]);
 
     // Somebody else finds it used.
-    let other = Cgroup::create(hierarchy, &spec, &resources).unwrap();
+    let other = Cgroup::prepare(hierarchy, &spec, &resources).unwrap();
     let error = other.check_unused().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotEmpty);
     assert_eq!(
@@ -166,7 +166,7 @@ fn deep_trees_on_v2() {
 /// A process that has ended is not waited for, reaped or not.
 fn removal_waits_for_the_last_process(hierarchy: &Hierarchy) {
     let spec = CgroupSpec::at(unique_path());
-    let cgroup = Cgroup::create(hierarchy, &spec, &Resources::default()).unwrap();
+    let cgroup = Cgroup::prepare(hierarchy, &spec, &Resources::default()).unwrap();
     let mut sleepers = [(); 3].map(|()| Sleeper::new());
     for sleeper in &sleepers {
         cgroup.add(sleeper.pid()).unwrap();

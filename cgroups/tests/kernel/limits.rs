@@ -20,7 +20,7 @@ fn processors_are_asked_for_below_a_new_parent_on_v1() {
         cpuset_cpus: Some("0".into()),
         ..Resources::default()
     };
-    let at = |path| Cgroup::create(&hierarchy, &CgroupSpec::at(path), &resources);
+    let at = |path| Cgroup::prepare(&hierarchy, &CgroupSpec::at(path), &resources);
     let child = at(parent.join("child")).unwrap();
     let asked = read(&child, "cpuset", "cpuset.cpus");
     child.delete(BUDGET).unwrap();
@@ -96,7 +96,8 @@ fn what_was_set_is_read_back_on_v1() {
         assert_eq!(error.kind(), ErrorKind::NoController);
         assert_eq!(
             error.to_string(),
-            "cannot set rdma limit: container could not join or create cgroup"
+            "cannot set rdma limit: container could not join or create cgroup: \
+             no hierarchy with controller \"rdma\" is mounted"
         );
     }
 }

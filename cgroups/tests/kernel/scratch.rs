@@ -31,7 +31,7 @@ impl Deref for Scratch {
 
 pub(crate) fn scratch(hierarchy: &Hierarchy, resources: &Resources) -> Scratch {
     let spec = CgroupSpec::at(unique_path());
-    Scratch(Cgroup::create(hierarchy, &spec, resources).unwrap())
+    Scratch(Cgroup::prepare(hierarchy, &spec, resources).unwrap())
 }
 
 /// As [`scratch`], with the limits in force.

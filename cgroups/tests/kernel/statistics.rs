@@ -61,7 +61,7 @@ fn limits_of_those_above_are_not_its_own_on_v1() {
     let name = parent.path("memory").unwrap().file_name().unwrap();
     let inside = |child: &str| {
         let spec = CgroupSpec::at(format!("/{}/{child}", name.display()));
-        Cgroup::create(&hierarchy, &spec, &Resources::default()).unwrap()
+        Cgroup::prepare(&hierarchy, &spec, &Resources::default()).unwrap()
     };
     let (child, other) = (inside("child"), inside("other"));
     let limit = || child.stats().unwrap().memory.usage.limit;
@@ -113,7 +113,7 @@ fn what_was_used_at_most_on_v2() {
 /// of the new one.
 fn a_new_cgroup_of_the_same_name(hierarchy: &Hierarchy) {
     let spec = CgroupSpec::at(unique_path());
-    let create = || Cgroup::create(hierarchy, &spec, &Resources::default()).unwrap();
+    let create = || Cgroup::prepare(hierarchy, &spec, &Resources::default()).unwrap();
     let old = create();
     let samplers = [0, 3, 64].map(|files| old.sampler(files).unwrap());
     old.stats().unwrap();

@@ -311,7 +311,7 @@ mod tests {
             CgroupSpec::named(name.as_str()),
         ] {
             let intended = Cgroup::intended(&hierarchy, &spec).unwrap();
-            let made = Cgroup::create(&hierarchy, &spec, &Resources::default()).unwrap();
+            let made = Cgroup::prepare(&hierarchy, &spec, &Resources::default()).unwrap();
             let paths = made.paths();
             let tasks = made.self_join_files().map(|files| files.len());
             made.delete(std::time::Duration::from_secs(5)).unwrap();

@@ -125,7 +125,7 @@ impl Container {
     fn remove_unrecorded_cgroup(&self) -> Result<()> {
         let config = self.config()?;
         let spec = cgroup::spec(&config.cgroups, config.rootless_cgroups);
-        let made = Cgroup::create(
+        let made = Cgroup::prepare(
             self.system().hierarchy()?,
             &spec,
             &cgroups::Resources::default(),

@@ -46,7 +46,7 @@ impl Making<'_> {
     /// Makes the cgroup, and records it only then: one that somebody else uses is not ours to remove, not even after a
     /// crash. What was made beside it, in other hierarchies of cgroup v1, is.
     pub(super) fn make_cgroup(&mut self, spec: &CgroupSpec, resources: &Resources) -> Result<()> {
-        let group = Cgroup::create(self.system.hierarchy()?, spec, resources)
+        let group = Cgroup::prepare(self.system.hierarchy()?, spec, resources)
             .map_err(cgroup::failed("make the container's cgroup"))?;
         if let Err(error) = group.check_unused() {
             group.undo_create();

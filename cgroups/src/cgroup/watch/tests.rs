@@ -1,3 +1,5 @@
+use std::path::Path;
+
 use super::*;
 use crate::{events::Event, fake::Fake};
 
@@ -62,4 +64,19 @@ fn the_last_kill_is_told_before_the_end() {
     fake.file("ctr/cgroup.events", "populated 0\n");
     assert_eq!(events.wait().unwrap(), Event::Happened);
     assert_eq!(events.wait().unwrap(), Event::Ended);
+}
+
+#[test]
+fn without_a_memory_controller_nothing_can_be_told() {
+    for fake in [Fake::v2("pids", "/"), Fake::v1("1:pids:/\n")] {
+        for directory in ["ctr", "pids/ctr"] {
+            fake.file(Path::new(directory).join("cgroup.controllers"), "pids");
+        }
+        let error = fake.cgroup("ctr").oom_events().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NoController);
+        assert_eq!(error.to_string(), "memory controller missing");
+    }
+    // A cgroup that is gone is something else.
+    let error = Fake::v2("", "/").cgroup("none").oom_events().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound);
 }

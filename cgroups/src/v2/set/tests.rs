@@ -324,3 +324,47 @@ fn settings_without_a_counterpart_are_told() {
         .collect();
     assert_eq!(settings, ["memory_swappiness", "oom_kill_disable"]);
 }
+
+#[test]
+fn a_missing_controller_is_named_instead_of_its_file() {
+    let limits = |change: fn(&mut Resources)| {
+        let mut limits = Resources::default();
+        change(&mut limits);
+        limits
+    };
+    for (name, resources) in [
+        ("pids", limits(|limits| limits.pids_limit = Some(5))),
+        ("memory", limits(|limits| limits.memory = Some(4096))),
+        ("cpu", limits(|limits| limits.cpu_weight = Some(50))),
+        (
+            "cpuset",
+            limits(|limits| limits.cpuset_cpus = Some("0".into())),
+        ),
+        ("pids", unified("pids.max", "5")),
+        ("misc", unified("misc.max", "x 5")),
+    ] {
+        let fake = fake();
+        fake.file("ctr/cgroup.controllers", "io\n");
+        let error = fake.cgroup("ctr").set(&resources).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NoController, "{name}");
+        assert!(
+            error
+                .to_string()
+                .contains(&format!("controller {name:?} not available")),
+            "{error}"
+        );
+        // Engines take "no such file or directory" at the end of a text for a missing program.
+        assert!(std::error::Error::source(&error).is_none());
+        // With the controller there, the file is what is missing.
+        fake.file("ctr/cgroup.controllers", "pids memory cpu cpuset misc\n");
+        let error = fake.cgroup("ctr").set(&resources).unwrap_err();
+        assert_eq!(error.errno(), Some(libc::ENOENT), "{name}: {error}");
+    }
+}
+
+#[test]
+fn lines_of_a_unified_setting_are_written_one_by_one() {
+    // A made-up file is overwritten from its beginning by each write to one descriptor in turn.
+    let text = "8:0 rbps=1\n8:16 rbps=2\n";
+    assert_eq!(set(&["io.max"], &unified("io.max", text)), [text]);
+}
