@@ -292,6 +292,17 @@ impl Cgroup {
         }
     }
 
+    /// Whether a process in the cgroup would not run: it or a cgroup above is frozen. `false` without a freezer, or a cgroup.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Io`].
+    pub fn is_frozen(&self) -> Result<bool> {
+        match &self.driver {
+            Driver::V2(group) => group.is_frozen(&self.hierarchy),
+            Driver::V1(group) => group.is_frozen(&self.hierarchy),
+        }
+    }
+
     /// Kills every process in the cgroup and below with `SIGKILL`, frozen ones included. Does not
     /// wait until they are gone.
     ///

@@ -16,6 +16,16 @@ use crate::{
 
 const FILE: &str = "cgroup.events";
 
+/// Whether a flag is set now; `None` if the kernel does not know it, or for the root, which has no such file.
+pub(crate) fn flag(dir: &Dir, key: &str) -> Result<Option<bool>> {
+    let text = dir.read_if_present(FILE)?;
+    let lines = text.as_deref().unwrap_or_default().lines();
+    let value = lines
+        .filter_map(|line| line.split_once(' '))
+        .find(|(name, _)| *name == key);
+    Ok(value.map(|(_, value)| value.trim() != "0"))
+}
+
 /// Waits until `key` has `value`; `false` if it does not before `deadline`.
 pub(crate) fn wait_for(dir: &Dir, key: &str, value: u64, deadline: Instant) -> Result<bool> {
     let path = dir.path().join(FILE);

@@ -261,7 +261,7 @@ impl V2 {
             .map_err(|errno| Error::io("inotify_init1", "", errno))?;
         let watch = |name: &str| {
             // Through the open directory: its path may mean something else by now.
-            let path = format!("/proc/self/fd/{}/{name}", dir.as_fd().as_raw_fd());
+            let path = format!("/proc/thread-self/fd/{}/{name}", dir.as_fd().as_raw_fd());
             inotify::add_watch(&inotify, path, inotify::WatchFlags::MODIFY).map_err(|errno| {
                 let path = dir.path().join(name);
                 Error::io(format_args!("watch {}", path.display()), &path, errno)

@@ -404,6 +404,17 @@ impl Group {
         }
     }
 
+    pub(crate) fn is_frozen(&self, hierarchy: &Hierarchy) -> Result<bool> {
+        let by_v1 = match self.dir(hierarchy, "freezer")? {
+            Some(dir) => freezer::v1::is_frozen(dir)?,
+            None => false,
+        };
+        match self.unified_dir(hierarchy)? {
+            Some(dir) if !by_v1 => freezer::v2::is_frozen(dir),
+            _ => Ok(by_v1),
+        }
+    }
+
     /// The directory in which processes are listed.
     pub(crate) fn process_dir(&self, hierarchy: &Hierarchy) -> Result<Option<&Dir>> {
         match self.main() {

@@ -213,6 +213,13 @@ impl Group {
         }
     }
 
+    pub(crate) fn is_frozen(&self, hierarchy: &Hierarchy) -> Result<bool> {
+        match self.slot.dir_if_present(hierarchy)? {
+            Some(dir) => freezer::v2::is_frozen(dir),
+            None => Ok(false),
+        }
+    }
+
     pub(crate) fn oom_kill_count(&self, hierarchy: &Hierarchy, rootless: bool) -> Result<u64> {
         let dir = self.dir(hierarchy)?;
         match dir.read("memory.events") {

@@ -43,7 +43,7 @@ pub(crate) fn read_below(root: impl AsFd, path: &Path) -> Result<Option<Vec<u8>>
     }
     // The handle is turned into a readable descriptor of the very same file; no name is looked up again.
     let descriptor = open(
-        format!("/proc/self/fd/{}", handle.as_raw_fd()),
+        format!("/proc/thread-self/fd/{}", handle.as_raw_fd()),
         OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC,
         Mode::empty(),
     )

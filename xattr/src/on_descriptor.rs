@@ -76,7 +76,7 @@ fn or_by_path<T>(
     by_path: impl FnOnce(&str) -> rustix::io::Result<T>,
 ) -> rustix::io::Result<T> {
     match by_descriptor() {
-        Err(Errno::BADF) => by_path(&format!("/proc/self/fd/{}", file.as_raw_fd())),
+        Err(Errno::BADF) => by_path(&format!("/proc/thread-self/fd/{}", file.as_raw_fd())),
         done => done,
     }
 }

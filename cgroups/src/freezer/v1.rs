@@ -96,3 +96,9 @@ pub(crate) fn state(dir: &Dir) -> Result<Option<FreezerState>> {
         }
     }
 }
+
+/// Whether processes stand still, or are about to, whichever cgroup of the path is frozen.
+pub(crate) fn is_frozen(dir: &Dir) -> Result<bool> {
+    let state = dir.read_if_present(FILE)?;
+    Ok(state.is_some_and(|text| text.trim() != THAWED))
+}

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::{LIMIT, not_supported, unable};
-use crate::{FreezerState, Result, cgroup_events::wait_for, dir::Dir};
+use crate::{FreezerState, Result, cgroup_events, cgroup_events::wait_for, dir::Dir};
 
 pub(crate) const FILE: &str = "cgroup.freeze";
 
@@ -68,4 +68,10 @@ mod tests {
         let state = state_until(&dir, Instant::now()).unwrap();
         assert_eq!(state, Some(FreezerState::Frozen));
     }
+}
+
+/// Whether processes stand still, whichever cgroup of the path is frozen: the kernel counts an empty cgroup below a frozen
+/// one as frozen, too. Linux before 5.2 has no freezer here.
+pub(crate) fn is_frozen(dir: &Dir) -> Result<bool> {
+    Ok(cgroup_events::flag(dir, "frozen")?.unwrap_or(false))
 }
