@@ -138,6 +138,18 @@ pub trait Answers {
         Ok(())
     }
 
+    /// [`Op::SecondStage`](crate::plan::Op::SecondStage) was refused with this errno, `EAGAIN` or `ENOMEM`: the processes or the
+    /// memory of a cgroup of `process` are used up. The second stage is tried once more afterwards, and it starts where
+    /// `process` then is: whoever moves it to another cgroup moves the second stage back in
+    /// [`second_stage`](Self::second_stage). The default does nothing.
+    ///
+    /// # Errors
+    /// Whatever should end the stub.
+    fn no_room(&mut self, process: &ProcessRef<'_>, errno: i32) -> Result<(), Refusal> {
+        let _ = (process, errno);
+        Ok(())
+    }
+
     /// [`Op::SendDescriptor`](crate::plan::Op::SendDescriptor). The default closes it.
     ///
     /// # Errors

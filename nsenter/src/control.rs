@@ -16,6 +16,9 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::pidfd::remaining;
 use crate::wire::{MAX_PAYLOAD, Message, PACKET, Packet};
 
+/// Most descriptors of a packet from the stub.
+const MOST_DESCRIPTORS: usize = 4;
+
 /// A packet from the stub.
 #[derive(Debug)]
 pub(crate) struct Received {
@@ -84,7 +87,7 @@ impl Control {
 
     fn receive(&mut self) -> Result<Event> {
         self.buffer.resize(PACKET + MAX_PAYLOAD, 0);
-        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(4))];
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MOST_DESCRIPTORS))];
         let mut ancillary = RecvAncillaryBuffer::new(&mut space);
         let message = loop {
             let flags = RecvFlags::CMSG_CLOEXEC | RecvFlags::DONTWAIT;
@@ -105,11 +108,16 @@ impl Control {
         if message.bytes == 0 {
             return Ok(Event::Ended);
         }
-        if message
-            .flags
-            .intersects(ReturnFlags::TRUNC | ReturnFlags::CTRUNC)
-        {
+        if message.flags.contains(ReturnFlags::TRUNC) {
             return Err(Error::protocol("the init process sent too large a packet"));
+        }
+        if message.flags.contains(ReturnFlags::CTRUNC) {
+            // The kernel does not say which; it passes on as many as there is room for.
+            return Err(if descriptors.len() == MOST_DESCRIPTORS {
+                Error::protocol("the init process sent too many descriptors")
+            } else {
+                Error::system("receive descriptors from the init process", Errno::MFILE)
+            });
         }
         let bytes = self.buffer.get(..message.bytes).unwrap_or(&[]);
         let (packet, payload) = Packet::decode(bytes)

@@ -120,7 +120,7 @@ fn unlinked_copy_in(directory: &str) -> std::io::Result<OwnedFd> {
     let mut writer = std::fs::File::from(openat(CWD, directory, flags, Mode::RWXU)?);
     writer.write_all(STUB)?;
     fchmod(&writer, MODE)?;
-    let path = format!("/proc/self/fd/{}", writer.as_raw_fd());
+    let path = format!("/proc/thread-self/fd/{}", writer.as_raw_fd());
     // A file that is open for writing cannot be executed.
     let reader = openat(CWD, path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
     drop(writer);

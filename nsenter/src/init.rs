@@ -9,8 +9,8 @@ use crate::error::{Error, ErrorKind, Failure, Refusal, Result};
 use crate::hook;
 use crate::pidfd::{self, Exit};
 use crate::plan::{Op, Plan, Step};
-use crate::procfs::Procfs;
-use crate::sys::Leash;
+use crate::second_stage::SecondStage;
+use crate::sys::OwnedProcess;
 use crate::wire::{MAX_DETAIL, MAX_HOME, MAX_HOME_FILE, Message};
 
 /// How long the stub may go without progress.
@@ -49,17 +49,26 @@ impl Served {
 pub struct Init {
     plan: Plan,
     pid: u32,
-    process: Leash,
+    process: OwnedProcess,
+    /// Until it is taken over, and becomes the process. Dropped after the first stage: then no other one can come.
+    second_stage: Option<SecondStage>,
     exit: Option<Exit>,
     control: Option<Control>,
 }
 
 impl Init {
-    pub(crate) fn new(plan: Plan, pid: u32, pidfd: OwnedFd, control: OwnedFd) -> Self {
+    pub(crate) fn new(
+        plan: Plan,
+        pid: u32,
+        pidfd: OwnedFd,
+        second_stage: Option<SecondStage>,
+        control: OwnedFd,
+    ) -> Self {
         Self {
             plan,
             pid,
-            process: Leash::new(pidfd),
+            process: OwnedProcess::new(pidfd),
+            second_stage,
             exit: None,
             control: Some(Control::new(control)),
         }
@@ -97,10 +106,16 @@ impl Init {
         let result = serving.run(answers);
         drop(serving);
         if result.is_err() {
-            self.process.kill();
+            self.kill();
             self.exit.get_or_insert(Exit::Unknown);
         }
         result
+    }
+
+    /// Kills and reaps what there is, the first stage first: after that no second one comes.
+    fn kill(&mut self) {
+        self.process.kill();
+        self.second_stage = None;
     }
 
     /// Waits for the end of the process and reaps it. The status is kept: a second call gives it again.
@@ -117,7 +132,8 @@ impl Init {
         Ok(exit)
     }
 
-    /// Lets the process live on its own: it is not killed when this value is gone. Returns its pidfd.
+    /// Lets the process live on its own: it is not killed when this value is gone. Returns its pidfd. A stub whose plan was not
+    /// served ends with its control channel.
     pub fn detach(self) -> OwnedFd {
         self.process.release()
     }
@@ -137,8 +153,10 @@ impl Serving<'_> {
         loop {
             let received = self.next()?;
             let index = received.packet.step;
-            if received.packet.message == Message::Fail {
-                return Err(self.failure(&received));
+            match received.packet.message {
+                Message::Fail => return Err(self.failure(&received)),
+                Message::NotBegun if self.last.is_none() => return Err(not_begun(&received)),
+                _ => {}
             }
             if self.last.is_some_and(|last| index <= last) {
                 return Err(Error::protocol("the init process goes back in its plan"));
@@ -180,12 +198,21 @@ impl Serving<'_> {
         } {
             Ok(exit) if ended => Error::new(
                 ErrorKind::Died,
-                format!("the init process ended early: {exit}"),
+                format!("the init process ended early: {exit}{}", self.after()),
             ),
             _ => Error::new(
                 ErrorKind::Died,
                 "the init process closed its control channel early",
             ),
+        }
+    }
+
+    /// The last step that is known to be done, for a message.
+    fn after(&self) -> String {
+        let last = self.last.and_then(|index| usize::try_from(index).ok());
+        match last.and_then(|index| self.init.plan.steps().get(index)) {
+            Some(step) => format!(", some time after \"{}\"", step.context()),
+            None => String::new(),
         }
     }
 
@@ -222,8 +249,8 @@ impl Serving<'_> {
                 answers.gate(*number, &process).map_err(refused)?
             }
             (Message::IdMaps, Op::AskIdMaps) => answers.id_maps(&process).map_err(refused)?,
-            (Message::SecondStage, Op::SecondStage) => {
-                self.second_stage(one(&mut received)?)?;
+            (Message::SecondStage | Message::NoRoom, Op::SecondStage) => {
+                self.second_stage(answers, received)?;
                 let process = ProcessRef::new(self.init.pid, self.init.process.as_fd());
                 answers.second_stage(&process).map_err(refused)?;
             }
@@ -306,25 +333,47 @@ impl Serving<'_> {
         Ok(None)
     }
 
-    /// Takes over the second process and reaps the first.
-    fn second_stage(&mut self, pidfd: OwnedFd) -> Result<()> {
-        let procfs = Procfs::system()?;
-        let strange = || Error::protocol("the second stage is no child of this process");
-        // Number and kind from the kernel, not from the sender. That it is our child, waiting for it says.
-        let pid = pidfd::pid_of(&procfs, &pidfd).map_err(|_| strange())?;
-        if !pidfd::is_child(&pidfd)? {
-            return Err(strange());
+    /// The second stage was made, or a limit was in the way and is to be made room for.
+    fn second_stage(&mut self, answers: &mut dyn Answers, mut received: Received) -> Result<()> {
+        let step = received.packet.step;
+        if received.packet.message == Message::NoRoom {
+            let errno = i32::try_from(received.packet.value).unwrap_or(0);
+            let process = ProcessRef::new(self.init.pid, self.init.process.as_fd());
+            let refused = |refusal: Refusal| {
+                let what = "make room for the second stage";
+                Error::with_source(ErrorKind::Refused, what, refusal)
+            };
+            answers.no_room(&process, errno).map_err(refused)?;
+            self.control.go(step, &[], None)?;
+            received = self.next()?;
         }
-        let mut first = std::mem::replace(&mut self.init.process, Leash::new(pidfd));
-        if !pidfd::wait_timeout(&first, Some(self.deadline.0))? {
+        match received.packet.message {
+            Message::SecondStage if received.packet.step == step => self.take_over(),
+            Message::Fail => Err(self.failure(&received)),
+            _ => Err(Error::protocol(
+                "the init process does not say whether it has a second stage",
+            )),
+        }
+    }
+
+    /// Takes over the second process and reaps the first.
+    fn take_over(&mut self) -> Result<()> {
+        let strange = || Error::protocol("the second stage is no child of this process");
+        let second_stage = self.init.second_stage.as_ref().ok_or_else(strange)?;
+        let (pid, pidfd) = second_stage.open()?.ok_or_else(strange)?;
+        if !pidfd::wait_timeout(&self.init.process, Some(self.deadline.0))? {
             return Err(Error::new(
                 ErrorKind::Timeout,
                 "the first stage of the init process does not end",
             ));
         }
-        let exit = pidfd::wait(&first)?;
-        first.set_reaped();
+        let exit = pidfd::wait(&self.init.process)?;
+        self.init.process.set_reaped();
         if exit.success() || exit == Exit::Unknown {
+            self.init.process = OwnedProcess::new(pidfd);
+            if let Some(second_stage) = self.init.second_stage.take() {
+                second_stage.release();
+            }
             self.init.pid = pid;
             Ok(())
         } else {
@@ -354,6 +403,16 @@ impl Serving<'_> {
             )),
         }
     }
+}
+
+/// The stub could not even prepare itself for its plan.
+fn not_begun(received: &Received) -> Error {
+    let errno = i32::try_from(received.packet.value).unwrap_or(0);
+    Error::with_source(
+        ErrorKind::Died,
+        "the init process cannot begin its plan",
+        Box::new(std::io::Error::from_raw_os_error(errno)),
+    )
 }
 
 fn one(received: &mut Received) -> Result<OwnedFd> {

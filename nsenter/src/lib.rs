@@ -11,6 +11,7 @@ pub mod namespaces;
 pub mod pidfd;
 pub mod plan;
 mod procfs;
+mod second_stage;
 mod spawn;
 mod step_times;
 #[cfg(test)]

@@ -62,7 +62,7 @@ impl fmt::Display for Exit {
 }
 
 /// `__WALL` of `wait(2)`: also children whose end is told by another signal than `SIGCHLD`.
-const WALL: u32 = 0x4000_0000;
+pub(crate) const WALL: WaitIdOptions = WaitIdOptions::from_bits_retain(0x4000_0000);
 
 fn to_pid(pid: u32) -> Result<Pid> {
     i32::try_from(pid)
@@ -179,13 +179,22 @@ pub fn wait(pidfd: impl AsFd) -> Result<Exit> {
     try_wait(pidfd).map(|exit| exit.unwrap_or(Exit::Unknown))
 }
 
+/// Reaps a child once it ends, in a thread of its own.
+pub(crate) fn reap_later(pidfd: impl AsFd) {
+    let reaper = std::thread::Builder::new().name("reaper".to_owned());
+    if let Ok(pidfd) = pidfd.as_fd().try_clone_to_owned()
+        && let Err(error) = reaper.spawn(move || wait(pidfd))
+    {
+        log::debug!("a killed process that does not end stays unreaped: {error}");
+    }
+}
+
 /// Reaps the process if it has ended; `None` if it has not.
 ///
 /// # Errors
 /// [`ErrorKind::System`].
 pub fn try_wait(pidfd: impl AsFd) -> Result<Option<Exit>> {
-    let options =
-        WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::from_bits_retain(WALL);
+    let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WALL;
     loop {
         return match waitid(WaitId::PidFd(pidfd.as_fd()), options) {
             Ok(None) => Ok(None),
@@ -209,10 +218,7 @@ pub fn try_wait(pidfd: impl AsFd) -> Result<Option<Exit>> {
 
 /// Whether the process is a child of this one that was not reaped yet.
 pub(crate) fn is_child(pidfd: impl AsFd) -> Result<bool> {
-    let options = WaitIdOptions::EXITED
-        | WaitIdOptions::NOHANG
-        | WaitIdOptions::NOWAIT
-        | WaitIdOptions::from_bits_retain(WALL);
+    let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT | WALL;
     loop {
         return match waitid(WaitId::PidFd(pidfd.as_fd()), options) {
             Ok(_) => Ok(true),
@@ -229,7 +235,7 @@ pub(crate) fn is_child(pidfd: impl AsFd) -> Result<bool> {
 /// [`ErrorKind::Process`] if the descriptor is no pidfd, if the process is reaped, or if it has no number here.
 pub fn pid_of(procfs: &Procfs, pidfd: impl AsFd) -> Result<u32> {
     use std::os::fd::AsRawFd;
-    let info = procfs.read(&format!("self/fdinfo/{}", pidfd.as_fd().as_raw_fd()))?;
+    let info = procfs.read(&format!("thread-self/fdinfo/{}", pidfd.as_fd().as_raw_fd()))?;
     info.split(|b| *b == b'\n')
         .find_map(|line| line.strip_prefix(b"Pid:"))
         .and_then(|number| {
@@ -262,7 +268,7 @@ pub fn take_descriptor(pidfd: impl AsFd, number: u32) -> Result<OwnedFd> {
 /// Whether the descriptor is what `SECCOMP_FILTER_FLAG_NEW_LISTENER` gives.
 pub(crate) fn is_seccomp_listener(descriptor: impl AsFd) -> bool {
     use std::os::fd::AsRawFd;
-    let path = format!("/proc/self/fd/{}", descriptor.as_fd().as_raw_fd());
+    let path = format!("/proc/thread-self/fd/{}", descriptor.as_fd().as_raw_fd());
     rustix::fs::readlink(path, Vec::new())
         .is_ok_and(|link| link.as_c_str() == c"anon_inode:seccomp notify")
 }

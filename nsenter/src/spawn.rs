@@ -8,13 +8,14 @@ use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::image::image;
 use crate::init::Init;
-use crate::plan::{Plan, Slot};
+use crate::plan::{Op, Plan, Slot};
+use crate::second_stage::SecondStage;
 use crate::step_times::StepTimes;
 use crate::sys::{StartError, start_stub};
-use crate::wire::{FIRST_DESCRIPTOR, TIMED};
+use crate::wire::{FIRST_DESCRIPTOR, SECOND_STAGE, TIMED};
 
 /// What a stub is started with.
 #[derive(Debug)]
@@ -28,7 +29,7 @@ pub struct Spawn<'a> {
     /// The inputs of the plan, each once, in any order.
     pub inputs: Vec<(Slot, BorrowedFd<'a>)>,
     /// The cgroup v2 directory to be born in (`CLONE_INTO_CGROUP`, Linux 5.7), or to be entered before anything of the stub runs
-    /// where `clone3(2)` is refused (`ENOSYS`, `EPERM`). It must not be frozen: the caller would be blocked.
+    /// where `clone3(2)` is refused (`ENOSYS`, `EPERM`). If it or one above is frozen, [`start`](Self::start) fails after a second.
     pub cgroup: Option<BorrowedFd<'a>>,
 }
 
@@ -42,7 +43,8 @@ impl Spawn<'_> {
     ///
     /// # Errors
     /// [`ErrorKind::Plan`](crate::ErrorKind::Plan) if descriptors and plan do not fit, [`ErrorKind::System`](crate::ErrorKind::System)
-    /// if the kernel does not start it (`EPERM`: a namespace needs a privilege; `EAGAIN`: too many processes; …).
+    /// if the kernel does not start it (`EPERM`: a namespace needs a privilege; `EAGAIN`: too many processes; …),
+    /// [`ErrorKind::Timeout`] if its cgroup is frozen.
     pub fn start(self) -> Result<Init> {
         self.start_with(None)
     }
@@ -68,15 +70,20 @@ impl Spawn<'_> {
             None,
         )
         .map_err(|e| Error::system("make the control channel", e))?;
-        let mut descriptors = Vec::with_capacity(5 + self.passed.len() + inputs.len());
+        let steps = self.plan.steps();
+        let two_stages = steps.iter().any(|step| *step.op() == Op::SecondStage);
+        let second_stage = two_stages.then(SecondStage::new).transpose()?;
+        let mut descriptors = Vec::with_capacity(7 + self.passed.len() + inputs.len());
         descriptors.extend(self.stdio);
         descriptors.extend(&self.passed);
         descriptors.extend([plan_file.as_fd(), theirs.as_fd()]);
         descriptors.extend(inputs);
         descriptors.extend(times.map(AsFd::as_fd));
+        descriptors.extend(second_stage.as_ref().map(AsFd::as_fd));
         let number = FIRST_DESCRIPTOR.saturating_add(self.plan.passed());
         let mut argument = number.to_string().into_bytes();
         argument.extend(times.map(|_| TIMED));
+        argument.extend(second_stage.as_ref().map(|_| SECOND_STAGE));
         let argument = CString::new(argument).unwrap_or_default();
         let (pid, pidfd) = start_stub(
             image.as_fd(),
@@ -88,8 +95,13 @@ impl Spawn<'_> {
         .map_err(|error| match error {
             StartError::Clone(e) => Error::system("clone the init process", e),
             StartError::Child(what, e) => Error::system(what, e),
+            StartError::Stuck(why) => Error::new(
+                ErrorKind::Timeout,
+                format!("start the init process in its cgroup: {why}"),
+            ),
         })?;
-        Ok(Init::new(self.plan.clone(), pid, pidfd, ours))
+        let plan = self.plan.clone();
+        Ok(Init::new(plan, pid, pidfd, second_stage, ours))
     }
 
     /// The inputs in the order of the plan.

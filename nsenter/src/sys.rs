@@ -32,7 +32,8 @@ use std::ffi::{CStr, c_char};
 use std::io;
 use std::mem::{ManuallyDrop, MaybeUninit, size_of, size_of_val};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
-use std::time::Duration;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
 
 use arch::number;
 
@@ -67,12 +68,12 @@ pub(crate) fn pidfd_send_signal(pidfd: BorrowedFd<'_>, signal: i32, group: bool)
 
 /// A child that is killed and reaped when this value is dropped, unless it was released.
 #[derive(Debug)]
-pub(crate) struct Leash {
+pub(crate) struct OwnedProcess {
     pidfd: ManuallyDrop<OwnedFd>,
     reaped: bool,
 }
 
-impl Leash {
+impl OwnedProcess {
     pub(crate) fn new(pidfd: OwnedFd) -> Self {
         Self {
             pidfd: ManuallyDrop::new(pidfd),
@@ -85,7 +86,8 @@ impl Leash {
         self.reaped = true;
     }
 
-    /// Kills and reaps. A process that the kernel does not let go within five seconds is left to whoever reaps us.
+    /// Kills and reaps. A process that the kernel does not let go within five seconds, such as one that a cgroup v1 freezer
+    /// holds, is reaped later: a zombie would keep the pid namespace it is in from ending.
     pub(crate) fn kill(&mut self) {
         if !self.reaped {
             self.reaped = true;
@@ -94,6 +96,8 @@ impl Leash {
                 .unwrap_or(false)
             {
                 let _ = crate::pidfd::try_wait(self.as_fd());
+            } else {
+                crate::pidfd::reap_later(self.as_fd());
             }
         }
     }
@@ -106,13 +110,13 @@ impl Leash {
     }
 }
 
-impl AsFd for Leash {
+impl AsFd for OwnedProcess {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.pidfd.as_fd()
     }
 }
 
-impl Drop for Leash {
+impl Drop for OwnedProcess {
     fn drop(&mut self) {
         self.kill();
         // SAFETY: dropped here and nowhere else: `release` prevents this function.
@@ -121,7 +125,7 @@ impl Drop for Leash {
 }
 
 /// What the child needs between clone and execution. It shares the parent's memory: this lives on the parent's stack while the parent
-/// is suspended.
+/// waits.
 #[repr(C)]
 struct Start {
     /// The descriptors, in the order of the numbers they shall have; the executable is the last.
@@ -144,7 +148,11 @@ struct Stack([MaybeUninit<u8>; 16 << 10]);
 const CLONE_VM: u64 = 0x100;
 const CLONE_PIDFD: u64 = 0x1000;
 const CLONE_VFORK: u64 = 0x4000;
+const CLONE_CHILD_CLEARTID: u64 = 0x20_0000;
 const CLONE_INTO_CGROUP: u64 = 0x2_0000_0000;
+
+/// How long a child may take to execute the stub in a cgroup that is not frozen.
+const START_LIMIT: Duration = Duration::from_secs(120);
 
 /// The child: descriptors to their numbers, everything else closed, then the stub. Only system calls.
 ///
@@ -223,24 +231,20 @@ unsafe extern "C" fn child(start: usize) -> ! {
 struct SignalsBlocked(u64);
 
 impl SignalsBlocked {
-    fn new() -> Self {
+    /// # Errors
+    /// Only a filter of the host program makes this fail.
+    fn new() -> io::Result<Self> {
         let all = u64::MAX;
         let mut before = 0_u64;
-        // SAFETY: two masks of 8 bytes; SIG_SETMASK is 2. It cannot fail.
-        unsafe {
-            arch::syscall(
-                number::RT_SIGPROCMASK,
-                [
-                    2,
-                    &raw const all as usize,
-                    &raw mut before as usize,
-                    8,
-                    0,
-                    0,
-                ],
-            );
+        let masks = (&raw const all as usize, &raw mut before as usize);
+        // SAFETY: two masks of 8 bytes; SIG_SETMASK is 2.
+        let result =
+            unsafe { arch::syscall(number::RT_SIGPROCMASK, [2, masks.0, masks.1, 8, 0, 0]) };
+        if result == 0 {
+            Ok(Self(before))
+        } else {
+            Err(io::Error::from_raw_os_error(result.wrapping_neg() as i32))
         }
-        Self(before)
     }
 }
 
@@ -263,6 +267,8 @@ pub(crate) enum StartError {
     Clone(io::Error),
     /// The child could not arrange its descriptors or execute the stub.
     Child(&'static str, io::Error),
+    /// The child stood still in its cgroup and was killed.
+    Stuck(&'static str),
 }
 
 /// The file of a cgroup v2 directory that takes processes.
@@ -274,6 +280,61 @@ fn open_procs(cgroup: BorrowedFd<'_>) -> rustix::io::Result<OwnedFd> {
         OFlags::WRONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW,
         Mode::empty(),
     )
+}
+
+/// Whether the kernel says that a cgroup v2 directory is frozen, by itself or from above.
+fn is_frozen(cgroup: BorrowedFd<'_>) -> bool {
+    use rustix::fs::{Mode, OFlags, openat};
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+    let Ok(events) = openat(cgroup, "cgroup.events", flags, Mode::empty()) else {
+        return false;
+    };
+    let mut text = [0; 256];
+    let count = rustix::io::read(&events, &mut text).unwrap_or(0);
+    let text = text.get(..count).unwrap_or(&[]);
+    text.split(|byte| *byte == b'\n')
+        .any(|line| line == b"frozen 1")
+}
+
+/// Waits until the kernel has cleared this word: the child has executed the stub or ended, and does not use the memory of
+/// this process any more. A child that cannot run, since its cgroup is frozen, is killed: then the result says why.
+///
+/// This is `CLONE_VFORK` with an end. All signals are blocked meanwhile, and a child of this kind is a copy of the host program
+/// with all its descriptors, so neither may last.
+fn wait_for_start(
+    busy: *mut u32,
+    pidfd: BorrowedFd<'_>,
+    cgroup: BorrowedFd<'_>,
+) -> Option<&'static str> {
+    let began = Instant::now();
+    let mut killed = None;
+    loop {
+        // SAFETY: the word lives in the caller's frame. Only the kernel writes to it.
+        if unsafe { AtomicU32::from_ptr(busy) }.load(Ordering::Acquire) == 0 {
+            return killed;
+        }
+        let second = libc::timespec {
+            tv_sec: 1,
+            tv_nsec: 0,
+        };
+        // SAFETY: FUTEX_WAIT 0, not private: the kernel wakes the other kind. It reads the word and the time.
+        let result = unsafe { libc::syscall(libc::SYS_futex, busy, 0, 1, &raw const second) };
+        if result == 0 || io::Error::last_os_error().raw_os_error() != Some(libc::ETIMEDOUT) {
+            continue;
+        }
+        if killed.is_none() {
+            if is_frozen(cgroup) {
+                killed = Some("the cgroup is frozen");
+            } else if began.elapsed() >= START_LIMIT {
+                killed = Some("it does not begin to run");
+            }
+            if killed.is_some() {
+                let _ = crate::pidfd::send_signal(pidfd, libc::SIGKILL);
+            }
+        } else if crate::pidfd::has_exited(pidfd).unwrap_or(false) {
+            return killed;
+        }
+    }
 }
 
 /// Starts `image` with these descriptors as 0, 1, 2, … and this argument. Returns its process id and pidfd. A filter that
@@ -305,17 +366,19 @@ pub(crate) fn start_stub(
     let start_at = &raw mut start;
     let mut stack = Stack([MaybeUninit::uninit(); 16 << 10]);
     let mut pidfd: i32 = -1;
-    let flags = CLONE_VM | CLONE_VFORK | CLONE_PIDFD | u64::from(namespaces);
-    let into = if cgroup.is_some() {
-        CLONE_INTO_CGROUP
-    } else {
-        0
+    let mut busy: u32 = 1;
+    let busy_at = &raw mut busy;
+    // In the cgroup of this thread, which runs, the kernel can do the waiting. Another cgroup may be frozen at any moment.
+    let (waits, into) = match cgroup {
+        None => (CLONE_VFORK, 0),
+        Some(_) => (CLONE_CHILD_CLEARTID, CLONE_INTO_CGROUP),
     };
+    let flags = CLONE_VM | CLONE_PIDFD | waits | u64::from(namespaces);
     // flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls, set_tid, set_tid_size, cgroup.
     let args: [u64; 11] = [
         flags | into,
         &raw mut pidfd as u64,
-        0,
+        busy_at as u64,
         0,
         libc::SIGCHLD as u64,
         &raw mut stack as u64,
@@ -326,10 +389,12 @@ pub(crate) fn start_stub(
         cgroup.map_or(0, |fd| fd.as_raw_fd() as u64),
     ];
     let mut result;
+    let stuck;
     {
-        let _blocked = SignalsBlocked::new();
-        // SAFETY: clone_args of that size, with a stack of 16 KiB that is used for nothing else. CLONE_VFORK suspends this thread
-        // until the child has executed the stub or ended, so everything the child reads and writes outlives it.
+        let _blocked = SignalsBlocked::new().map_err(StartError::Clone)?;
+        // SAFETY: clone_args of that size, with a stack of 16 KiB that is used for nothing else. This function does not return
+        // before the child has executed the stub or ended, so everything the child reads and writes outlives it: CLONE_VFORK
+        // suspends this thread until then, or wait_for_start waits.
         result = unsafe {
             arch::clone3(
                 &raw const args as usize,
@@ -354,11 +419,20 @@ pub(crate) fn start_stub(
                     flags as usize,
                     top,
                     &raw mut pidfd as usize,
+                    busy_at as usize,
                     child,
                     start_at as usize,
                 )
             };
         }
+        stuck = match cgroup {
+            Some(cgroup) if result >= 0 => {
+                // SAFETY: the kernel has stored a descriptor there, which stays open in this scope.
+                let pidfd = unsafe { BorrowedFd::borrow_raw(pidfd) };
+                wait_for_start(busy_at, pidfd, cgroup)
+            }
+            _ => None,
+        };
     }
     if result < 0 {
         return Err(StartError::Clone(io::Error::from_raw_os_error(
@@ -367,6 +441,10 @@ pub(crate) fn start_stub(
     }
     // SAFETY: the kernel has stored a new descriptor there, which is ours alone.
     let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
+    if let Some(why) = stuck {
+        drop(OwnedProcess::new(pidfd));
+        return Err(StartError::Stuck(why));
+    }
     // SAFETY: the child, which wrote these, has executed the stub or ended.
     let (errno, call) = unsafe {
         (

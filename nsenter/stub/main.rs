@@ -16,10 +16,15 @@ mod wire;
 
 use core::ffi::CStr;
 
-/// The first argument is the number of the plan's descriptor, and whether the steps are timed.
+/// The first argument is the number of the plan's descriptor, whether the steps are timed, and whether there is a second
+/// stage.
 fn main(argument: &CStr) -> ! {
     let mut number: u32 = 0;
-    let (digits, timed) = match argument.to_bytes() {
+    let (rest, two_stages) = match argument.to_bytes() {
+        [rest @ .., wire::SECOND_STAGE] => (rest, true),
+        rest => (rest, false),
+    };
+    let (digits, timed) = match rest {
         [digits @ .., wire::TIMED] => (digits, true),
         digits => (digits, false),
     };
@@ -29,7 +34,7 @@ fn main(argument: &CStr) -> ! {
             _ => sys::exit(255),
         }
     }
-    init::run(number, timed)
+    init::run(number, timed, two_stages)
 }
 
 /// Bounds are checked everywhere, so that a defect ends here and not in somebody's memory.

@@ -39,6 +39,9 @@ pub(crate) const HOOK: usize = 56;
 pub(crate) const TIME: usize = 8;
 /// Stands after the descriptor number in the stub's argument if the descriptor after the inputs takes the times of the steps.
 pub(crate) const TIMED: u8 = b't';
+/// Comes last in the stub's argument if the last descriptor takes the process id of the second stage: one word, which the
+/// kernel writes.
+pub(crate) const SECOND_STAGE: u8 = b's';
 /// Stands for "no slot", and for the current directory where a directory is expected.
 pub(crate) const NONE: u32 = u32::MAX;
 /// Most errnos a step can list.
@@ -91,7 +94,7 @@ codes! {
     Message {
         // From the stub.
         Gate = 1, IdMaps = 2, SecondStage = 3, Send = 4, Ask = 5, Lend = 6, Console = 7, Home = 8, HomeEnd = 9,
-        Ready = 10, HookStarted = 11, HookEnded = 12, Listener = 13, Done = 14, Fail = 15,
+        Ready = 10, HookStarted = 11, HookEnded = 12, Listener = 13, Done = 14, Fail = 15, NoRoom = 16, NotBegun = 17,
         // From the parent.
         Go = 32,
     }

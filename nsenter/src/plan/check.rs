@@ -137,7 +137,11 @@ fn namespaces(steps: &[Step]) -> Result<()> {
     let mut dumpable = false;
     // Joined or made, and entered by the next child only.
     let mut waiting_for_child = None;
+    let mut two_stages = false;
     for step in steps {
+        if step.op == Op::SecondStage && std::mem::replace(&mut two_stages, true) {
+            return Err(wrong(step, "makes a second stage once more"));
+        }
         match &step.op {
             Op::Unshare(flags) if flags & USER != 0 && *flags != USER => {
                 return Err(wrong(

@@ -140,7 +140,7 @@ pub enum Op {
     ControllingTerminal(Slot),
     /// `umask()`.
     Umask(u32),
-    /// `sched_setaffinity(0, mask)`; `None` asks for all CPUs the kernel allows (64 KiB of ones are clamped to the cpuset).
+    /// `sched_setaffinity(0, mask)`; `None` asks for all CPUs the kernel allows (a mask of 1024 bytes of ones is clamped to the cpuset).
     Affinity(Option<Vec<u8>>),
     /// `sched_setattr(0, attr, 0)` with a ready `struct sched_attr`.
     Scheduler(Vec<u8>),
@@ -212,8 +212,10 @@ pub enum Op {
         /// `CLONE_NEW*` types to join.
         flags: u32,
     },
-    /// `clone3(CLONE_PARENT | CLONE_PIDFD)`: the child continues with the next step, this process hands the child's pidfd
-    /// to the parent and exits.
+    /// `clone3(CLONE_PARENT | CLONE_PARENT_SETTID)`: the child continues with the next step, this process exits. The parent knows
+    /// the child from the process id that the kernel writes into memory they share, before the child runs: whatever happens to
+    /// this process, the child has an owner. Where a limit leaves no room for the child the parent is asked
+    /// ([`Answers::no_room`](crate::Answers::no_room)), and it is tried once more. Once in a plan.
     SecondStage,
 
     // ---- mounts ------------------------------------------------------------------------------------------------
@@ -486,7 +488,7 @@ pub enum Op {
     /// of it) and sends it; the reply becomes the `HOME` of [`Op::Exec`]. A missing or unreadable file is sent as empty. The
     /// stub goes on meanwhile, and picks the reply up with the next one it waits for.
     AskHome(CString),
-    /// All privileged preparation is done: the parent sets rlimits, records the state, runs poststart hooks, and answers.
+    /// All privileged preparation is done: the parent sets resource limits, records the state, and answers.
     AskReady,
     /// Runs a `createContainer` hook: the stub starts the program in the current namespaces, the parent supervises it
     /// by its pidfd and output pipe.
@@ -505,7 +507,8 @@ pub enum Op {
         listener: bool,
     },
     /// Finds the first candidate that is an executable file, by effective ids (`faccessat2(AT_EACCESS)`, then mode
-    /// bits); [`Op::Exec`] runs it. `EACCES` if some candidate exists but none is executable, else `ENOENT`.
+    /// bits); [`Op::Exec`] runs it. Otherwise the step fails with what the kernel says of a single candidate (`EISDIR` for a
+    /// directory), and of several with the first error that is not `ENOENT` or `ENOTDIR`, else with `ENOENT`.
     Lookup(Vec<CString>),
     /// Closes the control channel. From here on a failure is one line on standard error and exit code 255.
     CloseControl,

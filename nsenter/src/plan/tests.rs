@@ -345,6 +345,12 @@ fn namespaces_for_children_need_a_child() {
 }
 
 #[test]
+fn there_is_one_second_stage() {
+    let twice = with(vec![Op::SecondStage, Op::SecondStage]);
+    assert!(refused(twice).contains("makes a second stage once more"));
+}
+
+#[test]
 fn protections_may_not_fail() {
     for op in [
         Op::NoNewPrivileges,

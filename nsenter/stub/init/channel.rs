@@ -86,11 +86,6 @@ impl Init {
         self.ask(Message::Console, sys::terminal_number(master)?, &[master])
     }
 
-    /// Hands a child's pidfd to the parent, with `sendmsg(2)`: whoever makes a plan loads no filter before that forbids it.
-    pub(super) fn announce(&self, pidfd: i32) -> Result<()> {
-        self.tell_with(Message::SecondStage, 0, &[], &[pidfd])
-    }
-
     /// Sends the file in pieces. The answer will be the home directory.
     pub(super) fn ask_home(&mut self, path: &CStr) -> Result<()> {
         let flags = sys::O_NONBLOCK | sys::O_NOCTTY;
@@ -171,6 +166,18 @@ impl Init {
     /// Tells the parent why this is the end.
     pub(super) fn report(&self, errno: Errno) {
         let _ = self.tell(Message::Fail, errno.0.unsigned_abs(), self.detail.get());
+    }
+}
+
+/// Tells the parent that the plan was not even begun: its channel comes right after the plan.
+pub(super) fn cannot_begin(plan_fd: u32, errno: Errno) {
+    let packet = Packet {
+        message: Message::NotBegun,
+        step: 0,
+        value: errno.0.unsigned_abs(),
+    };
+    if let Some(control) = plan_fd.checked_add(1).and_then(|fd| i32::try_from(fd).ok()) {
+        let _ = sys::write(control, &packet.encode(0));
     }
 }
 

@@ -27,19 +27,30 @@ impl Init {
         Ok(())
     }
 
+    /// The first candidate that can be executed. Of a single one the error is what the kernel says. Of several it is the first
+    /// that does not just mean "not there".
     pub(super) fn lookup(&mut self, r: &Record) -> Result<()> {
-        let mut errno = Errno::ENOENT;
+        let mut tried = 0;
+        let (mut last, mut telling) = (Errno::ENOENT, None);
         for candidate in self.plan.strings(r.p).ok_or(Errno::EINVAL)? {
             match executable(candidate) {
                 Ok(()) => {
                     self.program = Some(candidate);
                     return Ok(());
                 }
-                Err(Errno::ENOENT | Errno::ENOTDIR) => {}
-                Err(_) => errno = Errno::EACCES,
+                Err(errno) => {
+                    tried += 1;
+                    last = errno;
+                    if !matches!(errno, Errno::ENOENT | Errno::ENOTDIR) {
+                        telling = telling.or(Some(errno));
+                    }
+                }
             }
         }
-        Err(errno)
+        match tried {
+            1 => Err(last),
+            _ => Err(telling.unwrap_or(Errno::ENOENT)),
+        }
     }
 
     /// The strings of a list as pointers, and one more.

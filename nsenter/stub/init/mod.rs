@@ -17,7 +17,7 @@ mod words;
 use core::ffi::CStr;
 
 use super::{sys, text, wire};
-use sys::{Errno, Fd, Result, Times};
+use sys::{Errno, Fd, Result, SharedPid, Times};
 use wire::{
     Blob, Code, FIRST_DESCRIPTOR, MAX_DETAIL, MAX_SLOTS, MAX_TOLERATED, NONE, Record, View,
     WARNINGS,
@@ -90,6 +90,8 @@ struct Init {
     plan: View<'static>,
     /// Where the end of each step is written down, if anybody wants to know.
     times: Option<Times>,
+    /// Where the kernel writes the process id of the second stage, until that is made.
+    second_stage: Option<SharedPid>,
     /// The socket to the parent; -1 once it is closed.
     control: i32,
     step: u32,
@@ -116,16 +118,24 @@ struct Init {
 
 const SIGKILL: u32 = 9;
 
-/// Executes the plan in this descriptor. The next one is the control channel, the inputs follow, and if the steps are timed
-/// the memory for that.
-pub(crate) fn run(plan_fd: u32, timed: bool) -> ! {
-    let _ = sys::prctl(4, 0, 0);
-    process::reset_signals();
-    sys::umask(0);
-    match Init::new(plan_fd, timed) {
+/// Executes the plan in this descriptor. The next one is the control channel, the inputs follow, then the memory for the times
+/// of the steps if these are timed, then the word for the process id of the second stage if there is one.
+pub(crate) fn run(plan_fd: u32, timed: bool, two_stages: bool) -> ! {
+    match begin().and_then(|()| Init::new(plan_fd, timed, two_stages)) {
         Ok(mut init) => init.steps(),
-        Err(_) => sys::exit(255),
+        Err(errno) => {
+            channel::cannot_begin(plan_fd, errno);
+            sys::exit(255)
+        }
     }
+}
+
+/// What comes before every plan: not dumpable (`PR_SET_DUMPABLE` is 4), no signal ignored or blocked, and modes as they are
+/// asked for.
+fn begin() -> Result<()> {
+    sys::prctl(4, 0, 0)?;
+    process::reset_signals()?;
+    sys::umask(0)
 }
 
 /// Whether the step lists this errno as no failure.
@@ -138,7 +148,7 @@ fn tolerates(record: &Record, errno: Errno) -> bool {
 }
 
 impl Init {
-    fn new(plan_fd: u32, timed: bool) -> Result<Self> {
+    fn new(plan_fd: u32, timed: bool, two_stages: bool) -> Result<Self> {
         let number = |offset: u32| {
             plan_fd
                 .checked_add(offset)
@@ -163,10 +173,17 @@ impl Init {
         } else {
             None
         };
+        let second_stage = if two_stages {
+            let fd = i32::try_from(after_inputs.saturating_add(u32::from(timed)));
+            Some(SharedPid::map(fd.map_err(|_| Errno::EINVAL)?)?)
+        } else {
+            None
+        };
         last::close_inherited(after_inputs);
         let init = Self {
             plan,
             times,
+            second_stage,
             control: number(1)?,
             step: 0,
             fds,
@@ -274,10 +291,7 @@ impl Init {
             Code::KeepCapabilities => sys::prctl(8, usize::from(r.a != 0), 0).map(drop),
             Code::NewSession => sys::setsid(),
             Code::ControllingTerminal => sys::controlling_terminal(self.fd(r.a)?),
-            Code::Umask => {
-                sys::umask(r.a);
-                Ok(())
-            }
+            Code::Umask => sys::umask(r.a),
             Code::Affinity => process::affinity(if r.a == 0 {
                 None
             } else {

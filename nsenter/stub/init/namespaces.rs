@@ -1,8 +1,8 @@
 //! Namespaces: made, joined, and entered by the second stage.
 
 use super::Init;
-use super::sys::{self, CLONE_NEWUSER, CLONE_PARENT, Errno, Forked, Result};
-use super::wire::{PACKET, u32_at};
+use super::sys::{self, CLONE_NEWUSER, Errno, Result};
+use super::wire::{Message, PACKET, u32_at};
 use super::words::Text;
 
 /// Slots and kinds.
@@ -87,22 +87,28 @@ impl Init {
         }
     }
 
-    /// This process ends; its child, which has the same parent, goes on.
+    /// This process ends; its sibling, which has the same parent, goes on.
+    ///
+    /// The parent knows the sibling from the word that the kernel has written; the message only says when to look.
     pub(super) fn second_stage(&mut self) -> Result<()> {
-        match sys::fork(CLONE_PARENT)? {
-            Forked::Parent(pid, pidfd) => {
-                if self.announce(pidfd.raw()).is_err() {
-                    let _ = sys::kill(pid, 9);
-                }
-                sys::exit(0)
+        let pid = self.second_stage.take().ok_or(Errno::EINVAL)?;
+        let mut forked = sys::fork_sibling(&pid);
+        if let Err(errno @ (Errno::EAGAIN | Errno::ENOMEM)) = forked {
+            // A limit of the cgroup is used up: the parent may be able to take this process out of it.
+            self.tell(Message::NoRoom, errno.0.unsigned_abs(), &[])?;
+            self.answer(&mut [0; PACKET])?;
+            forked = sys::fork_sibling(&pid);
+        }
+        if forked? {
+            // The death signal is not inherited. Should the parent be gone already, its end of the channel is closed.
+            if self.death_signal != 0 {
+                self.arm()?;
             }
-            Forked::Child => {
-                // The death signal is not inherited. Should the parent be gone already, its end of the channel is closed.
-                if self.death_signal != 0 {
-                    self.arm()?;
-                }
-                self.answer(&mut [0; PACKET]).map(drop)
-            }
+            return self.answer(&mut [0; PACKET]).map(drop);
+        }
+        match self.tell(Message::SecondStage, 0, &[]) {
+            Ok(()) => sys::exit(0),
+            Err(_) => sys::exit(255),
         }
     }
 }

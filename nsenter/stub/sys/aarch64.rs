@@ -57,11 +57,13 @@ pub(crate) unsafe fn clone3(
 /// `clone(2)` with a stack, for kernels or filters that refuse `clone3`.
 ///
 /// # Safety
-/// As for [`clone3`]; `stack` is the aligned top of the stack, and `pidfd` a writable `int`.
+/// As for [`clone3`]; `stack` is the aligned top of the stack, and `pidfd` a writable `int`; with
+/// `CLONE_CHILD_CLEARTID`, `child_tid` is another that outlives the child's use of the memory.
 pub(crate) unsafe fn clone(
     flags: usize,
     stack: usize,
     pidfd: usize,
+    child_tid: usize,
     child: unsafe extern "C" fn(usize) -> !,
     argument: usize,
 ) -> isize {
@@ -79,15 +81,15 @@ pub(crate) unsafe fn clone(
             "2:",
             in("x8") number::CLONE,
             inlateout("x0") flags as isize => result,
-            in("x1") stack, in("x2") pidfd, in("x3") 0, in("x4") 0, in("x9") child as usize, in("x10") argument,
+            in("x1") stack, in("x2") pidfd, in("x3") 0, in("x4") child_tid, in("x9") child as usize, in("x10") argument,
         );
     }
     result
 }
 
-/// The arguments of a `clone(2)` that behaves like `fork(2)`.
-pub(crate) fn fork_args(flags: usize, pidfd: usize) -> [usize; 6] {
-    [flags, 0, pidfd, 0, 0, 0]
+/// The arguments of a `clone(2)` that behaves like `fork(2)`: the parent's word, for a pidfd or a process id, comes third.
+pub(crate) fn fork_args(flags: usize, word: usize) -> [usize; 6] {
+    [flags, 0, word, 0, 0, 0]
 }
 
 /// `struct stat` of the kernel.
@@ -132,7 +134,7 @@ pub(crate) mod number {
         PERSONALITY = 92, EXIT = 93, EXIT_GROUP = 94, WAITID = 95, UNSHARE = 97, CLOCK_GETTIME = 113, SCHED_SETAFFINITY = 122,
         KILL = 129, RT_SIGACTION = 134, RT_SIGPROCMASK = 135, SETRESUID = 147, SETRESGID = 149, SETPGID = 154,
         SETSID = 157, SETGROUPS = 159, SETHOSTNAME = 161, SETDOMAINNAME = 162, UMASK = 166, PRCTL = 167,
-        GETPID = 172, SOCKET = 198, SENDMSG = 211, RECVMSG = 212, KEYCTL = 219, CLONE = 220, EXECVE = 221, MMAP = 222,
+        GETPID = 172, SOCKET = 198, SENDMSG = 211, RECVMSG = 212, KEYCTL = 219, CLONE = 220, EXECVE = 221, MMAP = 222, MADVISE = 233,
         SET_MEMPOLICY = 237, SETNS = 268, SCHED_SETATTR = 274, SECCOMP = 277, MEMFD_CREATE = 279, EXECVEAT = 281,
         OPEN_TREE = 428, MOVE_MOUNT = 429, FSOPEN = 430, FSCONFIG = 431, FSMOUNT = 432, CLONE3 = 435,
         CLOSE_RANGE = 436, OPENAT2 = 437, FACCESSAT2 = 439, MOUNT_SETATTR = 442, FCHMODAT2 = 452,

@@ -2,10 +2,12 @@
 
 use core::mem::size_of;
 
-use super::{Errno, Fd, Result, arch, invoke, number};
+use super::{Errno, Fd, Result, SharedPid, arch, invoke, number};
 
 /// `CLONE_PARENT`.
-pub(crate) const CLONE_PARENT: u64 = 0x8000;
+const CLONE_PARENT: u64 = 0x8000;
+/// `CLONE_PARENT_SETTID`.
+const CLONE_PARENT_SETTID: u64 = 0x10_0000;
 /// `CLONE_VFORK`.
 pub(crate) const CLONE_VFORK: u64 = 0x4000;
 const CLONE_PIDFD: u64 = 0x1000;
@@ -24,18 +26,13 @@ pub(crate) fn fork(flags: u64) -> Result<Forked> {
     let mut pidfd: i32 = -1;
     // flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls.
     let mut args = [0_u64; 8];
-    let own_signal = if flags & CLONE_PARENT == 0 {
-        SIGCHLD
-    } else {
-        0
-    };
     args[0] = flags | CLONE_PIDFD;
     args[1] = (&raw mut pidfd) as u64;
-    args[4] = own_signal;
+    args[4] = SIGCHLD;
     // SAFETY: a struct clone_args of that size. No memory is shared, so the child may return from here.
     let mut result = unsafe { call!(CLONE3, args.as_mut_ptr(), size_of::<[u64; 8]>()) };
     if matches!(result, Err(Errno::ENOSYS | Errno::EPERM)) {
-        let flags = (flags | CLONE_PIDFD | own_signal) as usize;
+        let flags = (flags | CLONE_PIDFD | SIGCHLD) as usize;
         // SAFETY: as above; the descriptor is stored where the third argument points.
         result = unsafe {
             invoke(
@@ -48,6 +45,25 @@ pub(crate) fn fork(flags: u64) -> Result<Forked> {
         0 => Ok(Forked::Child),
         pid => Ok(Forked::Parent(pid as i32, Fd(pidfd))),
     }
+}
+
+/// A sibling: a copy of this process whose parent is this process' parent. `true` in the sibling.
+///
+/// The kernel stores its process id before the sibling runs, and before this process can end, even if it is killed meanwhile:
+/// a sibling that the parent cannot know of does not exist.
+pub(crate) fn fork_sibling(pid: &SharedPid) -> Result<bool> {
+    let flags = CLONE_PARENT | CLONE_PARENT_SETTID;
+    // flags, pidfd, child_tid, parent_tid, exit_signal (the parent's is taken), stack, stack_size, tls.
+    let args = [flags, 0, 0, pid.address() as u64, 0, 0, 0, 0];
+    // SAFETY: a struct clone_args of that size; the word stays mapped. No memory that this process writes is shared, so the
+    // sibling may return from here.
+    let mut result = unsafe { call!(CLONE3, args.as_ptr(), size_of::<[u64; 8]>()) };
+    if matches!(result, Err(Errno::ENOSYS | Errno::EPERM)) {
+        let args = arch::fork_args(flags as usize, pid.address() as usize);
+        // SAFETY: as above; the process id is stored where the third argument points.
+        result = unsafe { invoke(number::CLONE, &args) };
+    }
+    result.map(|pid| pid == 0)
 }
 
 /// `waitid(P_PID, WEXITED)`: how a child ended, as (`si_code`, `si_status`).

@@ -80,6 +80,29 @@ impl Times {
     }
 }
 
+/// A word shared with the parent, for the process id of a child.
+pub(crate) struct SharedPid(*mut i32);
+
+impl SharedPid {
+    /// Maps the file. Children do not have the mapping.
+    pub(crate) fn map(fd: i32) -> Result<Self> {
+        // F_SEAL_SHRINK: no access beyond the end of the file.
+        if seals(fd)? & 2 == 0 || (fstat(fd)?.size as usize) < size_of::<i32>() {
+            return Err(Errno::EBADMSG);
+        }
+        // SAFETY: a shared mapping, with its page in place. PROT_READ | PROT_WRITE 3, MAP_SHARED | MAP_POPULATE 0x8001.
+        let at = unsafe { call!(MMAP, 0, size_of::<i32>(), 3, 0x8001, fd, 0) }?;
+        // SAFETY: the mapping made above, which stays. MADV_DONTFORK 10.
+        unsafe { call!(MADVISE, at, size_of::<i32>(), 10) }?;
+        Ok(Self(at as *mut i32))
+    }
+
+    /// Where the kernel is to write.
+    pub(super) fn address(&self) -> *mut i32 {
+        self.0
+    }
+}
+
 /// Copies bytes to a place that stays until the process ends or executes another program.
 pub(crate) fn keep(bytes: &[u8]) -> Result<&'static [u8]> {
     if bytes.is_empty() {

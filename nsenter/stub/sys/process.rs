@@ -54,9 +54,9 @@ pub(crate) fn kill(pid: i32, signal: u32) -> Result<()> {
 }
 
 /// `umask(2)`.
-pub(crate) fn umask(mask: u32) {
-    // SAFETY: no pointer; it cannot fail.
-    let _ = unsafe { call!(UMASK, mask) };
+pub(crate) fn umask(mask: u32) -> Result<()> {
+    // SAFETY: no pointer. Only a filter makes it fail.
+    unsafe { call!(UMASK, mask) }.map(drop)
 }
 
 /// `sched_setaffinity(2)` of this thread.

@@ -1,6 +1,6 @@
 //! Signals, and the end of the process.
 
-use super::{invoke, number};
+use super::{Result, invoke, number};
 
 #[repr(C)]
 struct SigAction {
@@ -11,7 +11,7 @@ struct SigAction {
 }
 
 /// Gives these signals their default action, one bit each from signal 1 on, and blocks none.
-pub(crate) fn reset_signals(which: u64) {
+pub(crate) fn reset_signals(which: u64) -> Result<()> {
     let default = SigAction {
         handler: 0,
         flags: 0,
@@ -24,10 +24,10 @@ pub(crate) fn reset_signals(which: u64) {
         (1..=64).filter(|signal| which >> (signal - 1) & 1 == 1 && !matches!(signal, 9 | 19))
     {
         // SAFETY: a struct sigaction of the kernel; 8 is the size of its mask.
-        let _ = unsafe { call!(RT_SIGACTION, signal, &raw const default, 0, 8) };
+        unsafe { call!(RT_SIGACTION, signal, &raw const default, 0, 8) }?;
     }
     // SAFETY: a mask of 8 bytes. SIG_SETMASK is 2.
-    let _ = unsafe { call!(RT_SIGPROCMASK, 2, &raw const none, 0, 8) };
+    unsafe { call!(RT_SIGPROCMASK, 2, &raw const none, 0, 8) }.map(drop)
 }
 
 extern "C" fn ended_by(signal: i32) {
@@ -35,7 +35,7 @@ extern "C" fn ended_by(signal: i32) {
 }
 
 /// Lets `SIGTERM`, `SIGINT`, `SIGHUP` and `SIGQUIT` end this process even if it is the first of its pid namespace, where
-/// the kernel would ignore signals without a handler.
+/// the kernel would ignore signals without a handler. A filter that is loaded by now may forbid that: then only `SIGKILL` ends it.
 pub(crate) fn exit_on_signals() {
     let handler = ended_by as extern "C" fn(i32) as usize;
     // SA_RESTORER: x86_64 wants one; the handler never returns to it.

@@ -58,11 +58,13 @@ pub(crate) unsafe fn clone3(
 /// `clone(2)` with a stack, for kernels or filters that refuse `clone3`.
 ///
 /// # Safety
-/// As for [`clone3`]; `stack` is the aligned top of the stack, and `pidfd` a writable `int`.
+/// As for [`clone3`]; `stack` is the aligned top of the stack, and `pidfd` a writable `int`; with
+/// `CLONE_CHILD_CLEARTID`, `child_tid` is another that outlives the child's use of the memory.
 pub(crate) unsafe fn clone(
     flags: usize,
     stack: usize,
     pidfd: usize,
+    child_tid: usize,
     child: unsafe extern "C" fn(usize) -> !,
     argument: usize,
 ) -> isize {
@@ -79,7 +81,7 @@ pub(crate) unsafe fn clone(
             "ud2",
             "2:",
             inlateout("rax") number::CLONE as isize => result,
-            in("rdi") flags, in("rsi") stack, in("rdx") pidfd, in("r10") 0, in("r8") 0,
+            in("rdi") flags, in("rsi") stack, in("rdx") pidfd, in("r10") child_tid, in("r8") 0,
             in("r12") argument, in("r13") child as usize,
             lateout("rcx") _, lateout("r11") _,
         );
@@ -87,9 +89,9 @@ pub(crate) unsafe fn clone(
     result
 }
 
-/// The arguments of a `clone(2)` that behaves like `fork(2)`: on this architecture the parent's word comes third.
-pub(crate) fn fork_args(flags: usize, pidfd: usize) -> [usize; 6] {
-    [flags, 0, pidfd, 0, 0, 0]
+/// The arguments of a `clone(2)` that behaves like `fork(2)`: the parent's word, for a pidfd or a process id, comes third.
+pub(crate) fn fork_args(flags: usize, word: usize) -> [usize; 6] {
+    [flags, 0, word, 0, 0, 0]
 }
 
 /// `struct stat` of the kernel.
@@ -124,7 +126,7 @@ pub(crate) mod number {
     numbers! {
         PRLIMIT64 = 302, GETPPID = 110,
         PWRITE64 = 18,
-        READ = 0, WRITE = 1, CLOSE = 3, FSTAT = 5, MMAP = 9, RT_SIGACTION = 13, RT_SIGPROCMASK = 14, IOCTL = 16,
+        READ = 0, WRITE = 1, CLOSE = 3, FSTAT = 5, MMAP = 9, MADVISE = 28, RT_SIGACTION = 13, RT_SIGPROCMASK = 14, IOCTL = 16,
         GETPID = 39, SOCKET = 41, SENDMSG = 46, RECVMSG = 47, CLONE = 56, EXECVE = 59, KILL = 62, FCNTL = 72,
         GETCWD = 79, CHDIR = 80, FCHDIR = 81, FCHMOD = 91, FCHOWN = 93, UMASK = 95, SETPGID = 109, SETSID = 112,
         SETGROUPS = 116, SETRESUID = 117, SETRESGID = 119, CAPSET = 126, PERSONALITY = 135, FSTATFS = 138,

@@ -307,7 +307,7 @@ fn a_stub_that_dies_is_noticed() {
         (error.kind(), error.to_string().as_str()),
         (
             ErrorKind::Died,
-            "the init process ended early: signal: killed"
+            "the init process ended early: signal: killed, some time after \"gate\""
         )
     );
 }

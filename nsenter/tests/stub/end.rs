@@ -58,11 +58,37 @@ fn the_first_executable_candidate_is_run() {
             .raw_os_error(),
         Some(libc::EACCES)
     );
-    assert_eq!(
-        execute(&[directory.path()]).error().raw_os_error(),
-        Some(libc::EACCES)
-    );
     assert_eq!(execute(&[]).error().raw_os_error(), Some(libc::ENOENT));
+}
+
+/// Engines choose their exit code, and people what they look for, by what is wrong with the path.
+#[test]
+fn what_is_wrong_with_the_path_of_a_program_is_told_as_the_kernel_says_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = program(&directory, "file", "", 0o755);
+    let plain = program(&directory, "plain", "", 0o644);
+    let link = directory.path().join("loop");
+    std::os::unix::fs::symlink("loop", &link).unwrap();
+    let long = directory.path().join("x".repeat(300));
+    let missing = directory.path().join("missing");
+    for (path, errno) in [
+        (directory.path(), libc::EISDIR),
+        (&plain, libc::EACCES),
+        (&link, libc::ELOOP),
+        (&long, libc::ENAMETOOLONG),
+        (&file.join("below"), libc::ENOTDIR),
+        (&missing, libc::ENOENT),
+    ] {
+        let alone = execute(&[path]).error().raw_os_error();
+        assert_eq!(alone, Some(errno), "{}", path.display());
+        // In the directories of PATH, not being there is what others are, too.
+        let absent = matches!(errno, libc::ENOTDIR | libc::ENOENT);
+        let expected = if absent { libc::ENOENT } else { errno };
+        for several in [[path, &missing], [&missing, path]] {
+            let found = execute(&several).error().raw_os_error();
+            assert_eq!(found, Some(expected), "{several:?}");
+        }
+    }
 }
 
 /// Exactly one line, in the words that users of container tools know, and exit code 255.

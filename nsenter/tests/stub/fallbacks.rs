@@ -103,6 +103,7 @@ fn under_the_filter() {
     descriptors_of_the_host_are_closed_before_the_first_step();
     a_procfs_made_by_an_image_is_not_used();
     second_stage_without_clone3();
+    crate::second_stage::kill_at_every_moment(20);
     crate::host::both_stages_are_born_in_the_cgroup();
     modes_without_fchmodat2();
     programs_are_found_by_their_mode();

@@ -60,7 +60,7 @@ fn many_threads_spawn_at_once() {
 }
 
 /// Runs a test in a process where no other test opens anything. True in that process.
-fn alone(test: &str) -> bool {
+pub(crate) fn alone(test: &str) -> bool {
     const ALONE: &str = "COFFERDAM_TEST_ALONE";
     if std::env::var_os(ALONE).is_some() {
         return true;
@@ -199,12 +199,8 @@ fn a_refused_clone_is_an_error_of_the_system() {
     );
 }
 
-/// Born in a cgroup, and the second stage with it.
-#[test]
-pub(crate) fn both_stages_are_born_in_the_cgroup() {
-    if !root() {
-        return;
-    }
+/// A new v2 cgroup below the one of this process; if there cannot be one, says that the test is skipped.
+pub(crate) fn child_of_the_cgroup(name: &str) -> Option<std::path::PathBuf> {
     let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap();
     let Some(hierarchy) = mounts
         .lines()
@@ -212,19 +208,32 @@ pub(crate) fn both_stages_are_born_in_the_cgroup() {
         .and_then(|line| line.split(' ').nth(4))
     else {
         println!("skipped: no cgroup2 hierarchy is mounted");
-        return;
+        return None;
     };
     let own = std::fs::read_to_string("/proc/self/cgroup").unwrap();
     let own = own
         .lines()
         .find_map(|line| line.strip_prefix("0::/"))
         .unwrap();
-    let name = format!("nsenter-test-{}", std::process::id());
-    let directory = std::path::Path::new(hierarchy).join(own).join(&name);
+    let name = format!("nsenter-test-{name}-{}", std::process::id());
+    let directory = std::path::Path::new(hierarchy).join(own).join(name);
     if std::fs::create_dir(&directory).is_err() {
         println!("skipped: no cgroup can be made");
+        return None;
+    }
+    Some(directory)
+}
+
+/// Born in a cgroup, and the second stage with it.
+#[test]
+pub(crate) fn both_stages_are_born_in_the_cgroup() {
+    if !root() {
         return;
     }
+    let Some(directory) = child_of_the_cgroup("born") else {
+        return;
+    };
+    let name = directory.file_name().unwrap().to_str().unwrap();
     let cgroup = std::fs::File::open(&directory).unwrap();
     let mut plan = PlanBuilder::new();
     plan.push("gate", Op::AskGate(1));
@@ -275,7 +284,7 @@ pub(crate) fn both_stages_are_born_in_the_cgroup() {
         panic!("two places, not {:?}", places.0);
     };
     assert!(
-        first.ends_with(&name) && second == first,
+        first.ends_with(name) && second == first,
         "{first}, then {second}"
     );
 }

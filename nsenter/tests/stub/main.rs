@@ -24,5 +24,6 @@ mod namespaces;
 mod new_root;
 mod process;
 mod rootfs;
+mod second_stage;
 mod support;
 mod timing;
