@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 
 use configs::oci::Spec;
 use configs::{Config, HostInfo, specconv};
-use runtime::{ContainerId, ExitStatus, Process, Runtime, Stdio};
+use runtime::{Container, ContainerId, ExitStatus, Process, Runtime, Stdio};
 use serde_json::json;
 
 use crate::tiny_program;
 
-/// A state root and a root file system that holds `/bin/true` and nothing else.
+/// A state root and a root file system that holds `/bin/true`, `/bin/pause` and nothing else.
 #[derive(Debug)]
 pub struct Host {
     runtime: Runtime,
@@ -35,6 +35,7 @@ impl Host {
         let rootfs = scratch.path().join("rootfs");
         fs::create_dir_all(rootfs.join("bin")).unwrap();
         tiny_program::write(&rootfs.join("bin/true"), tiny_program::TRUE).unwrap();
+        tiny_program::write(&rootfs.join("bin/pause"), tiny_program::PAUSE).unwrap();
         let runtime = Runtime::new(scratch.path().join("root")).unwrap();
         Self {
             runtime,
@@ -46,18 +47,21 @@ impl Host {
     /// The whole life of one container: created, started, waited for, destroyed.
     pub fn life(&self, id: &str) -> ExitStatus {
         let id: ContainerId = id.parse().unwrap();
-        let mut process = Process::new(["/bin/true"]);
-        process
-            .stdin(Stdio::Null)
-            .stdout(Stdio::Null)
-            .stderr(Stdio::Null);
         let container = self
             .runtime
-            .run(&id, config(id.as_str(), &self.rootfs), process)
+            .run(&id, config(id.as_str(), &self.rootfs), quiet("/bin/true"))
             .unwrap_or_else(|error| panic!("{id}: {}", error.chain()));
         let status = container.wait().unwrap();
         container.destroy().unwrap();
         status
+    }
+
+    /// A container whose program runs until it is killed.
+    pub fn resident(&self, id: &str) -> Container {
+        let id: ContainerId = id.parse().unwrap();
+        self.runtime
+            .run(&id, config(id.as_str(), &self.rootfs), quiet("/bin/pause"))
+            .unwrap_or_else(|error| panic!("{id}: {}", error.chain()))
     }
 
     /// State directories that are left.
@@ -73,6 +77,16 @@ impl Default for Host {
     fn default() -> Self {
         Self::new()
     }
+}
+
+/// A program without streams.
+pub fn quiet(program: &str) -> Process {
+    let mut process = Process::new([program]);
+    process
+        .stdin(Stdio::Null)
+        .stdout(Stdio::Null)
+        .stderr(Stdio::Null);
+    process
 }
 
 /// Descriptors this process has open.

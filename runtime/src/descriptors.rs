@@ -23,7 +23,7 @@ impl InheritedDescriptors {
     pub fn snapshot() -> Result<Self> {
         let failed = |error| Error::system("list the inherited descriptors", error);
         let mut listed = BTreeSet::new();
-        for entry in fs::read_dir("/proc/self/fd").map_err(failed)? {
+        for entry in fs::read_dir("/proc/thread-self/fd").map_err(failed)? {
             let name = entry.map_err(failed)?.file_name();
             listed.extend(name.to_str().and_then(|name| name.parse::<i32>().ok()));
         }

@@ -64,8 +64,8 @@ impl Runtime {
         // The descriptor given may be `O_PATH`, or not close-on-exec.
         let own = rustix::fs::openat(&root, ".", OPEN, Mode::empty())
             .map_err(|errno| failed(errno.into()))?;
-        let path =
-            std::fs::read_link(format!("/proc/self/fd/{}", own.as_raw_fd())).map_err(failed)?;
+        let path = std::fs::read_link(format!("/proc/thread-self/fd/{}", own.as_raw_fd()))
+            .map_err(failed)?;
         let cell = OnceLock::new();
         let _ = cell.set(own);
         Ok(Self {

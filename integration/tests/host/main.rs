@@ -4,6 +4,8 @@
     reason = "a test that cannot go on fails, and says why"
 )]
 
+mod failed_execs;
+
 use std::sync::Arc;
 
 use cofferdam_integration::library::{Host, open_descriptors};

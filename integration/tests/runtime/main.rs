@@ -18,6 +18,7 @@ mod lifecycle;
 mod limits;
 mod mounts;
 mod namespaces;
+mod no_room;
 mod odd_bundles;
 mod odd_commands;
 mod output;

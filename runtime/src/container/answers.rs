@@ -60,6 +60,19 @@ pub(crate) struct Parent<'a> {
     pub(crate) root: Option<OwnedFd>,
     /// What is no error but should be told.
     pub(crate) warnings: Vec<String>,
+    /// Where the second stage is, and where it shall be.
+    pub(crate) stages: Stages,
+}
+
+/// The two stages of a process, and the cgroup.
+#[derive(Debug, Default)]
+pub(crate) struct Stages {
+    /// The second stage is still to come.
+    pub(crate) second_to_come: bool,
+    /// The process may be moved between the container's cgroup and the one of this process.
+    pub(crate) movable: bool,
+    /// The process is not in the container's cgroup: the second stage is moved there.
+    pub(crate) outside: bool,
 }
 
 impl Parent<'_> {
@@ -89,6 +102,7 @@ impl Parent<'_> {
                 hooks::run(&self.config.hooks, HookPoint::Prestart, &state)?;
                 hooks::run(&self.config.hooks, HookPoint::CreateRuntime, &state)
             }
+            Some(Gate::ResourceLimits) => self.limit_second_stage(process.pid()),
             None => Err(Error::new(
                 ErrorKind::Init,
                 format!("the init process waits at an unknown gate ({number})"),
@@ -112,6 +126,25 @@ impl Parent<'_> {
         let Some((_, limits)) = self.late_limits.filter(|(at, _)| *at == gate) else {
             return Ok(());
         };
+        if self.stages.second_to_come {
+            return self.apply(&cgroup::split_process_limit(limits).0);
+        }
+        self.late_limits = None;
+        self.apply(limits)
+    }
+
+    /// Sets the limit that had to wait for the second stage.
+    fn set_process_limit(&mut self) -> Result<()> {
+        let Some((_, limits)) = self.late_limits.take() else {
+            return Ok(());
+        };
+        match cgroup::split_process_limit(limits) {
+            (_, Some(limit)) => self.apply(&limit),
+            (_, None) => Ok(()),
+        }
+    }
+
+    fn apply(&mut self, limits: &cgroups::Resources) -> Result<()> {
         let applied = self
             .cgroup
             .set(limits)
@@ -188,17 +221,40 @@ impl Parent<'_> {
         }
     }
 
+    /// Sets the resource limits that the second stage inherits.
+    fn limit_second_stage(&mut self, pid: u32) -> Result<()> {
+        limits::before_second_stage(pid, std::mem::take(&mut self.rlimits))
+    }
+
+    /// Takes the process out of the container's cgroup, whose processes or memory are used up: what starts outside can be moved
+    /// in, which no limit refuses. If that fails, the second attempt of the process tells why there is no second stage.
+    fn take_out(&mut self, pid: u32) {
+        if !self.stages.movable || self.stages.outside {
+            return;
+        }
+        // Also if it gets out of some hierarchies only.
+        self.stages.outside = true;
+        let moved = group_of(self.cgroup.hierarchy(), std::process::id()).and_then(|own| {
+            let failed = cgroup::failed("move the process out of the container's cgroup");
+            own.add(pid).map_err(failed)
+        });
+        if let Err(error) = moved {
+            log::debug!("{}", error.chain());
+        }
+    }
+
     fn prepare_ready(&mut self, process: &ProcessRef<'_>) -> Result<()> {
         log::debug!(
             "child process in init(): ready as process {}",
             process.pid()
         );
         if self.pidfd_name == STANDARD {
+            self.set_process_limit()?;
             limits::set(process.pid(), self.rlimits)?;
             self.send_pidfd(process)?;
             return self.ready.ready(process.pid());
         }
-        limits::before_birth(process.pid(), self.rlimits)?;
+        self.limit_second_stage(process.pid())?;
         if let Some(settings) = self.rdt {
             // Inherited by the process that is born next.
             self.warnings
@@ -254,7 +310,17 @@ impl Answers for Parent<'_> {
         id_maps::write(self.config, procfs, process.pid()).map_err(refuse)
     }
 
+    fn no_room(&mut self, process: &ProcessRef<'_>, errno: i32) -> Result<(), Refusal> {
+        log::debug!("no room for the second stage in the container's cgroup (errno {errno})");
+        self.take_out(process.pid());
+        Ok(())
+    }
+
     fn second_stage(&mut self, process: &ProcessRef<'_>) -> Result<(), Refusal> {
+        self.stages.second_to_come = false;
+        if std::mem::take(&mut self.stages.outside) {
+            self.place(process.pid()).map_err(refuse)?;
+        }
         // A process that joins is born only now; that of an init plan goes on preparing, and is ready later.
         if self.pidfd_name != SETNS {
             return Ok(());

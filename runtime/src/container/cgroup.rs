@@ -234,6 +234,43 @@ pub(crate) fn joined_controllers(group: &Cgroup) -> Vec<String> {
         .collect()
 }
 
+/// Everything but the limit on the number of processes, and that alone if there is one: it would count a first stage, too.
+pub(crate) fn split_process_limit(from: &Resources) -> (Resources, Option<Resources>) {
+    let mut others = from.clone();
+    let processes = Resources {
+        pids_limit: others.pids_limit.take(),
+        unified: others
+            .unified
+            .remove_entry("pids.max")
+            .into_iter()
+            .collect(),
+        skip_devices: true,
+        ..Resources::default()
+    };
+    let limited = processes.pids_limit.is_some() || !processes.unified.is_empty();
+    (others, limited.then_some(processes))
+}
+
+/// Fails if a process that is started in the cgroup would not run.
+pub(crate) fn require_thawed(cgroup: &Cgroup) -> Result<()> {
+    let failed = failed("read the state of the container's freezer");
+    if cgroup.is_frozen().map_err(failed)? {
+        return Err(Error::new(
+            ErrorKind::CgroupInUse,
+            "container's cgroup unexpectedly frozen: a cgroup above it is frozen",
+        ));
+    }
+    Ok(())
+}
+
+/// Says of a process that made no progress why, if its cgroup is frozen by now.
+pub(crate) fn explain_standstill(error: Error, cgroup: &Cgroup) -> Error {
+    if error.kind() == ErrorKind::Timeout && cgroup.is_frozen().unwrap_or(false) {
+        return error.context("the container's cgroup is frozen");
+    }
+    error
+}
+
 /// What was asked for and is not in force, as text.
 pub(crate) fn warnings(applied: cgroups::Applied) -> impl Iterator<Item = String> {
     applied

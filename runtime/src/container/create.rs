@@ -10,11 +10,11 @@ use std::time::Duration;
 
 use cgroups::Cgroup;
 use configs::Config;
-use configs::config::{Mount, MountFlags, NamespaceType};
+use configs::config::{FreezerState, Mount, MountFlags, NamespaceType};
 use configs::oci::ContainerStatus as Status;
 use nsenter::{Spawn, pidfd};
 
-use super::answers::{Parent, STANDARD};
+use super::answers::{Parent, STANDARD, Stages};
 use super::directory::StateDirectory;
 use super::inputs::{Inputs, Sources};
 use super::making::{self, Making};
@@ -109,6 +109,7 @@ pub(crate) fn create(
 
     let group = making.unwind.group()?;
     let config_is_rootless = making.state.config.rootless_cgroups;
+    cgroup::require_thawed(group)?;
     let tasks = if needs_first_process {
         Vec::new()
     } else {
@@ -212,6 +213,12 @@ pub(crate) fn create(
         console: None,
         root: None,
         warnings: Vec::new(),
+        stages: Stages {
+            second_to_come: built.two_stages,
+            // A scope of systemd ends when its last process leaves.
+            movable: !config.cgroups.systemd,
+            outside: false,
+        },
     };
     let served = init.serve(&mut parent, answers::patience());
     let (console, told) = (parent.console.take(), std::mem::take(&mut parent.warnings));
@@ -316,6 +323,14 @@ fn check(config: &Config, process: &Process) -> Result<()> {
     }
     check_label(process.selinux_label.as_deref().unwrap_or_default())?;
     check_label(&config.mount_label)?;
+    let resources = &config.cgroups.resources;
+    let freezes = resources.unified.get("cgroup.freeze");
+    if resources.freezer == FreezerState::Frozen || freezes.is_some_and(|value| value.trim() != "0")
+    {
+        return Err(Error::config(
+            "linux.resources: a cgroup that is frozen (cgroup.freeze) lets no process start",
+        ));
+    }
     network::check(config)?;
     rdt::check(config)
 }
@@ -435,7 +450,7 @@ fn explain(error: Error, group: &Cgroup) -> Error {
     if matches!(error.kind(), ErrorKind::Hook) {
         return error;
     }
-    error
+    cgroup::explain_standstill(error, group)
         .context("error during container init")
         .context("unable to start container process")
 }

@@ -10,7 +10,7 @@ use configs::Config;
 use configs::oci::ContainerStatus as Status;
 use nsenter::{Deadline, Spawn};
 
-use super::answers::{Parent, Ready, SETNS};
+use super::answers::{Parent, Ready, SETNS, Stages};
 use super::create::{placement, root_user};
 use super::inputs::{Inputs, Sources};
 use super::seccomp::{self, Agent};
@@ -33,7 +33,7 @@ impl Container {
     /// [`Process::ignore_paused`] is set, [`ErrorKind::InvalidConfig`], [`ErrorKind::Init`] for a step inside the
     /// container.
     pub fn exec(&self, mut process: Process) -> Result<Child> {
-        let paused = self.require_joinable(&process)?;
+        let mut paused = self.require_joinable(&process)?;
         let config = self.config()?;
         check(&config, &process)?;
         let mut warnings = Vec::new();
@@ -46,6 +46,12 @@ impl Container {
         };
 
         let group = self.group_to_join(&process)?;
+        if !paused && is_frozen(&group)? {
+            if !process.ignore_paused {
+                return Err(Error::new(ErrorKind::Paused, FROZEN_FROM_ABOVE));
+            }
+            paused = true;
+        }
         // Between two units only the user's systemd can move a process of an ordinary user.
         let gate = config.cgroups.systemd && config.rootless_cgroups;
         let tasks = match group.self_join_files() {
@@ -114,12 +120,19 @@ impl Container {
             .err()
             .filter(|_| built.spawn_into_cgroup)
             .and_then(nsenter::Error::raw_os_error);
+        let entered = started.is_ok() && built.spawn_into_cgroup;
+        let mut outside = false;
         let started = match (started, refused) {
             (Err(error), Some(libc::EBUSY)) => {
                 let Some(pid) = init_group else {
                     return Err(Error::system(NO_ROOM, error));
                 };
                 spawn(Some(&answers::group_of(group.hierarchy(), pid)?))?
+            }
+            // Its processes or its memory are used up. What starts outside is moved in, which no limit refuses.
+            (Err(_), Some(libc::EAGAIN | libc::ENOMEM)) => {
+                outside = true;
+                spawn(None)?
             }
             // A container without a cgroup of its own is in that of whoever made it.
             (Err(_), Some(libc::EACCES)) if !needed => spawn(None)?,
@@ -157,6 +170,11 @@ impl Container {
             console: None,
             root: None,
             warnings: Vec::new(),
+            stages: Stages {
+                second_to_come: true,
+                movable: (needed || entered) && !gate,
+                outside,
+            },
         };
         let deadline = if paused {
             Deadline::without_progress(WHILE_PAUSED)
@@ -173,6 +191,7 @@ impl Container {
             Ok(served) => served,
             Err(error) => {
                 let error = wording::init_error(error, &process.args);
+                let error = cgroup::explain_standstill(error, &group);
                 let killed = cgroup::oom_kills(&group) > ooms;
                 let what = if killed {
                     "unable to start container process (possibly OOM-killed)"
@@ -236,6 +255,15 @@ impl Container {
         }
         Ok(own)
     }
+}
+
+/// Why a container that is not paused takes no process.
+const FROZEN_FROM_ABOVE: &str =
+    "cannot exec in a container below a frozen cgroup (use --ignore-paused to override)";
+
+fn is_frozen(group: &Cgroup) -> Result<bool> {
+    let failed = cgroup::failed("read the state of the container's freezer");
+    group.is_frozen().map_err(failed)
 }
 
 /// The words that readers of messages look for.

@@ -83,7 +83,7 @@ pub(super) fn unmount(rootfs: &str, mounts: &[HostMount]) {
             continue;
         }
         // By descriptor: exactly the mount that was looked at.
-        let path = format!("/proc/self/fd/{}", found.place.as_raw_fd());
+        let path = format!("/proc/thread-self/fd/{}", found.place.as_raw_fd());
         if let Err(errno) = umount(path, UnmountFlags::DETACH) {
             log::debug!("unmount {shown} below {rootfs}: {errno}");
         }

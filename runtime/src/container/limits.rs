@@ -3,7 +3,7 @@
 
 use configs::config::{Rlimit, RlimitType};
 use rustix::io::Errno;
-use rustix::process::{Pid, Resource, Rlimit as Limit, prlimit};
+use rustix::process::{Pid, Resource, Rlimit as Limit, getrlimit, prlimit};
 
 use crate::error::{Error, Result};
 
@@ -17,29 +17,41 @@ pub(crate) fn set(pid: u32, limits: &[Rlimit]) -> Result<()> {
     Ok(())
 }
 
-/// The same for a process that gives birth to the one that runs the program, which inherits them, and then ends. Of
-/// `RLIMIT_NPROC` one more is allowed, since both are there for a moment: what would be too many with the program alone is
-/// refused by the birth. The program's own limit is a step of its plan.
-pub(crate) fn before_birth(pid: u32, limits: &[Rlimit]) -> Result<()> {
+/// The same for the first stage, while it has the identity of the runtime: the second stage inherits the limits.
+///
+/// Of `RLIMIT_NPROC` as much is allowed as can be: both stages are there for a moment, and the user may have other processes.
+/// The limit itself is a step of the second stage.
+pub(crate) fn before_second_stage(pid: u32, limits: &[Rlimit]) -> Result<()> {
     let process = waiting(pid)?;
     let (last, first) = by_what_is_counted(limits);
     for limit in first {
         change(process, limit).map_err(failed(limit))?;
     }
     for limit in last {
-        let with_both = Rlimit {
-            soft: limit.soft.saturating_add(1),
-            hard: limit.hard.saturating_add(1),
-            ..*limit
-        };
-        match change(process, &with_both) {
-            // More than the runtime itself may have.
-            Err(Errno::PERM) => change(process, limit),
-            result => result,
-        }
-        .map_err(failed(limit))?;
+        lift_process_limit(process, limit).map_err(failed(limit))?;
     }
     Ok(())
+}
+
+/// Lifts `RLIMIT_NPROC`, so that it can be lowered to this limit.
+fn lift_process_limit(process: Pid, limit: &Rlimit) -> rustix::io::Result<()> {
+    let to = |value| Limit {
+        current: value,
+        maximum: value,
+    };
+    match prlimit(Some(process), Resource::Nproc, to(None)) {
+        // Without CAP_SYS_RESOURCE up to what there was: the process has inherited it from this one.
+        Err(Errno::PERM) => {
+            let most = getrlimit(Resource::Nproc).maximum;
+            let wanted = finite(limit.hard);
+            let within = most.is_none_or(|most| wanted.is_some_and(|wanted| wanted <= most));
+            if !within {
+                return Err(Errno::PERM);
+            }
+            prlimit(Some(process), Resource::Nproc, to(most)).map(drop)
+        }
+        result => result.map(drop),
+    }
 }
 
 fn waiting(pid: u32) -> Result<Pid> {

@@ -208,6 +208,12 @@ impl Container {
         Ok(ExitStatus::Unknown)
     }
 
+    /// Whether the kernel has killed a process of the container for lack of memory, as far as that can be told.
+    pub(crate) fn ran_out_of_memory(&self) -> bool {
+        self.cgroup()
+            .is_ok_and(|group| cgroup::oom_kills(&group) > 0)
+    }
+
     /// The same for at most so long; says whether it has ended.
     ///
     /// # Errors

@@ -92,7 +92,7 @@ fn shown(stream: &OwnedFd, is_pipe: bool) -> std::io::Result<String> {
         let inode = rustix::fs::fstat(stream)?.st_ino;
         return Ok(format!("pipe:[{inode}]"));
     }
-    let link = std::fs::read_link(format!("/proc/self/fd/{}", stream.as_raw_fd()))?;
+    let link = std::fs::read_link(format!("/proc/thread-self/fd/{}", stream.as_raw_fd()))?;
     Ok(link.to_string_lossy().into_owned())
 }
 

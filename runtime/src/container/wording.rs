@@ -38,10 +38,13 @@ fn step(failure: &Failure, args: &[String]) -> Error {
     let message = match failure.op() {
         Op::Lookup(_) => {
             let text = match errno {
-                libc::ENOENT if program.contains('/') => {
+                // What stat(2) says of a path, and not access(2) of a file.
+                libc::ENOENT | libc::ENOTDIR | libc::ELOOP | libc::ENAMETOOLONG
+                    if program.contains('/') =>
+                {
                     format!("exec: {program:?}: stat {program}")
                 }
-                libc::ENOENT => {
+                libc::ENOENT | libc::ENOTDIR => {
                     return Error::new(
                         ErrorKind::Init,
                         format!("exec: {program:?}: executable file not found in $PATH"),

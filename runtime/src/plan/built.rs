@@ -63,6 +63,8 @@ pub enum Gate {
     Cgroup,
     /// Mounts and devices are made, the root is not yet switched: limits, RDT, `prestart` and `createRuntime` hooks.
     Hooks,
+    /// The process still has the runtime's identity, and the second stage will inherit its resource limits.
+    ResourceLimits,
 }
 
 impl Gate {
@@ -72,6 +74,7 @@ impl Gate {
         match self {
             Self::Cgroup => 1,
             Self::Hooks => 2,
+            Self::ResourceLimits => 3,
         }
     }
 
@@ -81,6 +84,7 @@ impl Gate {
         match number {
             1 => Some(Self::Cgroup),
             2 => Some(Self::Hooks),
+            3 => Some(Self::ResourceLimits),
             _ => None,
         }
     }

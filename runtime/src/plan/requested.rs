@@ -105,15 +105,20 @@ impl<'a> Requested<'a> {
             .or(self.config.io_priority.as_ref())
     }
 
-    /// The limit on the number of processes.
-    pub(super) fn process_limit(&self) -> Option<Rlimit> {
+    /// The resource limits.
+    pub(super) fn resource_limits(&self) -> &'a [Rlimit] {
         let own = &self.process.rlimits;
-        let all = if own.is_empty() {
+        if own.is_empty() {
             &self.config.rlimits
         } else {
             own
-        };
-        all.iter()
+        }
+    }
+
+    /// The limit on the number of processes.
+    pub(super) fn process_limit(&self) -> Option<Rlimit> {
+        self.resource_limits()
+            .iter()
             .rfind(|limit| limit.kind == RlimitType::Nproc)
             .copied()
     }

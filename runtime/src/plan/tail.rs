@@ -8,7 +8,7 @@ use super::environment::Environment;
 use super::namespaces::{Birth, second_stage};
 use super::requested::Requested;
 use super::steps::{Steps, c_string};
-use super::{Input, attributes, filter, hooks, identity, labels, terminal};
+use super::{Gate, Input, attributes, filter, hooks, identity, labels, terminal};
 use crate::{Error, Result};
 
 /// What was opened before and is used up here.
@@ -41,11 +41,17 @@ pub(super) fn finish(
     let ready_late = birth == Birth::Late && !requested.exec;
     if !ready_late {
         steps.push("ready", Op::AskReady);
+    } else if !requested.resource_limits().is_empty() {
+        // While it has the identity of the runtime, which may then lower its limits without a privilege.
+        steps.push(
+            "set the resource limits",
+            Op::AskGate(Gate::ResourceLimits.number()),
+        );
     }
     labels::write_selinux(steps, requested, pending.selinux)?;
     let schedules = attributes::schedules_itself(requested, birth);
-    // It counts both stages until the first has ended, so what the parent has set then leaves room for that.
-    let process_limit = requested.process_limit().filter(|_| requested.exec);
+    // It counts the first stage, too, so it comes when that has ended.
+    let process_limit = requested.process_limit().filter(|_| birth == Birth::Late);
     // Without no_new_privs a capability is needed to load the filter, so it is on before the capabilities go. A filter
     // that would not let the second stage start, would be on before that is ready, or whose agent is told which process it
     // is for, is left to the second stage, which then is born with this one capability.

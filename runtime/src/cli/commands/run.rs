@@ -12,8 +12,10 @@ use crate::cli::flag::{Flag, Order};
 use crate::cli::process_flags::{self as flags, Presence};
 use crate::container::{Container, WhenReady};
 use crate::error::ErrorKind;
+use crate::exit_status::ExitStatus;
 use crate::foreground::Foreground;
 use crate::notify_socket::NotifySocket;
+use crate::signal::Signal;
 use crate::timings::Timings;
 
 pub(crate) static COMMAND: Command = Command {
@@ -88,6 +90,9 @@ fn foreground(invocation: &Invocation<'_>) -> Result<u8, Failure> {
         }
     };
     mark("wait for the program");
+    if status == ExitStatus::Signaled(Signal::KILL) && container.ran_out_of_memory() {
+        invocation.log.warn(OUT_OF_MEMORY);
+    }
     if !invocation.parsed.switch("keep") {
         // The program has ended and its exit code is what counts now. Somebody else may have removed the container.
         match container.destroy() {
@@ -101,6 +106,10 @@ fn foreground(invocation: &Invocation<'_>) -> Result<u8, Failure> {
     show(timings.as_ref());
     Ok(status.code())
 }
+
+/// A bare 137 says nothing of the limit, which may be below what executing the program takes.
+const OUT_OF_MEMORY: &str =
+    "the program was killed: the memory of the container's cgroup is used up";
 
 /// Standard error may be gone; the container is what counts.
 fn show(timings: Option<&Timings>) {

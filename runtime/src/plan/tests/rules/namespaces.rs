@@ -52,9 +52,31 @@ fn a_joined_pid_namespace_sees_only_the_finished_process_where_the_kernel_allows
     let wanted = 1 << 29 | 1 << 10 | 1 << 5;
     assert!(matches!(sets[..], [(before, kept), (after, last)]
         if before < birth(&case) && kept == wanted | 1 << 21 && filter < after && last == wanted));
+    // Resource limits are set while the identity is the runtime's. That on processes counts once the first stage has ended.
+    let gate = |case: &Case| {
+        let number = Gate::ResourceLimits.number();
+        position(&built(case), |op| *op == Op::AskGate(number))
+    };
+    assert_eq!(gate(&case), None);
+    let limit = |kind| configs::config::Rlimit {
+        kind,
+        hard: 9,
+        soft: 8,
+    };
+    case.process.rlimits([
+        limit(configs::config::RlimitType::Nofile),
+        limit(configs::config::RlimitType::Nproc),
+    ]);
+    let user = position(&built(&case), |op| matches!(op, Op::SetUid(_))).unwrap();
+    assert!(gate(&case).unwrap() < user);
+    let processes = position(&built(&case), |op| {
+        matches!(op, Op::ResourceLimit { resource: 6, .. })
+    });
+    assert!(birth(&case) < processes.unwrap());
     // An older kernel mounts from inside, and that is told.
     case.host.procfs_pidns = false;
     assert!(birth(&case) < pivot(&case));
+    assert_eq!(gate(&case), None);
     assert!(case.init().unwrap().warnings[0].contains("CAP_SYS_PTRACE"));
 }
 
