@@ -26,7 +26,7 @@ fn load(program: &Program) -> Result<Duration, Box<dyn Error + Send + Sync>> {
         let loading = scope.spawn(|| -> std::io::Result<Duration> {
             rustix::thread::set_no_new_privs(true)?;
             let start = Instant::now();
-            install(program)?;
+            install(program).map_err(std::io::Error::other)?;
             Ok(start.elapsed())
         });
         Ok(loading.join().map_err(|_| "the loading thread died")??)

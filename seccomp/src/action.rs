@@ -82,6 +82,20 @@ impl Action {
         })
     }
 
+    /// The OCI name, and the `errnoRet` of the actions that have one.
+    pub(crate) fn name_and_data(self) -> (&'static str, Option<u32>) {
+        match self {
+            Self::KillProcess => ("SCMP_ACT_KILL_PROCESS", None),
+            Self::KillThread => ("SCMP_ACT_KILL_THREAD", None),
+            Self::Trap => ("SCMP_ACT_TRAP", None),
+            Self::Errno(errno) => ("SCMP_ACT_ERRNO", Some(errno.into())),
+            Self::Notify => ("SCMP_ACT_NOTIFY", None),
+            Self::Trace(message) => ("SCMP_ACT_TRACE", Some(message.into())),
+            Self::Log => ("SCMP_ACT_LOG", None),
+            Self::Allow => ("SCMP_ACT_ALLOW", None),
+        }
+    }
+
     /// The value a filter returns for this action.
     #[must_use]
     pub fn return_value(self) -> u32 {
@@ -159,6 +173,8 @@ mod tests {
                 action,
                 "{name}"
             );
+            let (again, data) = action.name_and_data();
+            assert_eq!(Action::from_name(again, data).unwrap(), action, "{name}");
         }
         assert!(NAMES.is_sorted());
         assert!(Action::from_name("SCMP_ACT_NEVER", None).is_err());

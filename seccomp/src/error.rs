@@ -57,6 +57,16 @@ impl Error {
         }
     }
 
+    /// A text that is no profile.
+    #[cfg(feature = "serde")]
+    pub(crate) fn json(what: &str, source: serde_json::Error) -> Self {
+        Self {
+            kind: ErrorKind::InvalidProfile,
+            message: what.to_owned(),
+            source: Some(Box::new(source)),
+        }
+    }
+
     #[cfg(feature = "libseccomp")]
     pub(crate) fn library(
         operation: impl fmt::Display,

@@ -19,16 +19,8 @@
 //! ```
 //! use cofferdam_seccomp::{Action, Architecture, Backend, Profile, Rule, compile, evaluate};
 //!
-//! let profile = Profile {
-//!     default_action: "SCMP_ACT_ALLOW".into(),
-//!     syscalls: vec![Rule {
-//!         names: vec!["mount_setattr".into()],
-//!         action: "SCMP_ACT_ERRNO".into(),
-//!         errno_ret: Some(1),
-//!         args: Vec::new(),
-//!     }],
-//!     ..Profile::default()
-//! };
+//! let profile =
+//!     Profile::new(Action::Allow).rule(Rule::new(Action::Errno(1), ["mount_setattr"]));
 //! let program = compile(&profile, Backend::Native)?.program;
 //! // mount_setattr is 442 on every architecture but MIPS and x32.
 //! let answer = evaluate(&program, Architecture::native().unwrap(), 442, [0; 6])?;
@@ -46,11 +38,14 @@ mod architecture;
 mod bpf;
 mod cache;
 mod compile;
+#[cfg(feature = "serde")]
+mod docker;
 mod enosys;
 mod error;
 mod evaluate;
 mod features;
 mod flags;
+mod install;
 #[cfg(feature = "libseccomp")]
 mod libseccomp_backend;
 mod native;
@@ -67,14 +62,16 @@ pub use action::Action;
 pub use architecture::Architecture;
 pub use cache::Cache;
 pub use compile::{Backend, Compiled, Warning, compile};
+#[cfg(feature = "serde")]
+pub use docker::{DockerConditions, DockerProfile};
 pub use error::{Error, ErrorKind, Result};
 pub use evaluate::evaluate;
 pub use features::{Features, features};
 pub use flags::FilterFlags;
+pub use install::install;
 pub use operator::Operator;
 pub use profile::{Arg, Profile, Rule};
 pub use program::{Instruction, MAX_INSTRUCTIONS, Program};
-pub use sys::install;
 
 /// The examples of the README are compiled and run.
 #[cfg(doctest)]

@@ -5,14 +5,15 @@
 //! answer, the map becomes ranges, and the ranges a balanced tree of comparisons. The ENOSYS rule is the range above
 //! the largest number. Checks of arguments hang behind the tree.
 //!
-//! [`numbers`] collects the answers per number, [`ranges`] merges them, [`conditions`] and [`tree`] turn them into
-//! instructions with [`assembler`]; [`multiplex`] knows what the socket calls and System V IPC are on 32-bit x86.
+//! [`numbers`] collects the answers per number, [`ranges`] merges them, [`conditions`], [`search`] and [`tree`] turn them
+//! into instructions with [`assembler`]; [`multiplex`] knows what the socket calls and System V IPC are on 32-bit x86.
 
 mod assembler;
 mod conditions;
 mod multiplex;
 mod numbers;
 mod ranges;
+mod search;
 mod tree;
 
 use crate::action::Action;

@@ -52,6 +52,20 @@ impl Operator {
             _ => return Err(Error::invalid(format!("unknown seccomp operator {name:?}"))),
         })
     }
+
+    /// The OCI name (`SCMP_CMP_*`).
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::NotEqual => "SCMP_CMP_NE",
+            Self::Less => "SCMP_CMP_LT",
+            Self::LessOrEqual => "SCMP_CMP_LE",
+            Self::Equal => "SCMP_CMP_EQ",
+            Self::GreaterOrEqual => "SCMP_CMP_GE",
+            Self::Greater => "SCMP_CMP_GT",
+            Self::MaskedEqual => "SCMP_CMP_MASKED_EQ",
+        }
+    }
 }
 
 #[cfg(test)]
@@ -60,7 +74,9 @@ mod tests {
 
     #[test]
     fn every_name_is_known() {
-        assert!(NAMES.iter().all(|name| Operator::from_name(name).is_ok()));
+        for name in NAMES {
+            assert_eq!(Operator::from_name(name).unwrap().name(), name);
+        }
         assert!(NAMES.is_sorted());
         assert!(Operator::from_name("SCMP_CMP_XOR").is_err());
     }

@@ -1,17 +1,27 @@
 //! The OCI seccomp object.
 
+use crate::action::Action;
+use crate::architecture::Architecture;
 use crate::error::{Error, Result};
+use crate::operator::Operator;
 use crate::program::Program;
 
 /// A seccomp profile: the content of `linux.seccomp` in an OCI configuration (runtime-spec 1.3,
 /// "config-linux.md", section Seccomp).
 ///
 /// Names of actions, operators, architectures and flags are open strings, so that a profile can be carried and
-/// printed unchanged; [`compile`](crate::compile()) reports what it does not know. With the feature `serde` the JSON
-/// names are the specification's, unknown keys are ignored and `null` stands for an absent value.
+/// printed unchanged; [`compile`](crate::compile()) reports what it does not know. A program that makes a profile itself
+/// takes [`Profile::new`], [`Rule::new`] and [`Arg::new`], which take [`Action`], [`Architecture`] and [`Operator`].
+///
+/// With the feature `serde` the JSON names are the specification's, and `null` stands for an absent value. A key that is
+/// not one of them is an error that names it: a filter that ignores what it was told can be weaker than was meant. For a
+/// document in Docker's form there is [`DockerProfile`](crate::DockerProfile).
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(rename_all = "camelCase", default))]
+#[cfg_attr(
+    feature = "serde",
+    serde(rename_all = "camelCase", default, deny_unknown_fields)
+)]
 pub struct Profile {
     /// The action for system calls without a rule, a `SCMP_ACT_*` name.
     #[cfg_attr(feature = "serde", serde(deserialize_with = "null_is_default"))]
@@ -53,7 +63,10 @@ pub struct Profile {
 /// One action for a set of system calls.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(rename_all = "camelCase", default))]
+#[cfg_attr(
+    feature = "serde",
+    serde(rename_all = "camelCase", default, deny_unknown_fields)
+)]
 pub struct Rule {
     /// Names of system calls; those that no architecture has are reported and left out.
     #[cfg_attr(feature = "serde", serde(deserialize_with = "null_is_default"))]
@@ -80,7 +93,10 @@ pub struct Rule {
 /// A condition on one argument of a system call.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(rename_all = "camelCase", default))]
+#[cfg_attr(
+    feature = "serde",
+    serde(rename_all = "camelCase", default, deny_unknown_fields)
+)]
 pub struct Arg {
     /// Which argument, 0 to 5.
     #[cfg_attr(feature = "serde", serde(deserialize_with = "null_is_default"))]
@@ -100,6 +116,43 @@ pub struct Arg {
 }
 
 impl Profile {
+    /// A profile without rules: every system call of the native architecture gets `action`.
+    #[must_use]
+    pub fn new(action: Action) -> Self {
+        let (name, data) = action.name_and_data();
+        Self {
+            default_action: name.to_owned(),
+            default_errno_ret: data,
+            ..Self::default()
+        }
+    }
+
+    /// Adds an architecture to the native one.
+    #[must_use]
+    pub fn architecture(mut self, architecture: Architecture) -> Self {
+        self.architectures.push(architecture.name().to_owned());
+        self
+    }
+
+    /// Adds a rule.
+    #[must_use]
+    pub fn rule(mut self, rule: Rule) -> Self {
+        self.syscalls.push(rule);
+        self
+    }
+
+    /// Reads the JSON text of a profile in the OCI form.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidProfile`](crate::ErrorKind::InvalidProfile): the text is no JSON, a key is unknown or given twice, or a
+    /// value has the wrong type. The source names the key and where it is. The keys that only Docker's form has are
+    /// unknown here.
+    #[cfg(feature = "serde")]
+    pub fn from_slice(json: &[u8]) -> Result<Self> {
+        serde_json::from_slice(json).map_err(|error| Error::json("seccomp profile", error))
+    }
+
     /// Whether the object asks for nothing (no default action and no rules), which means "no filter".
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -112,20 +165,74 @@ impl Profile {
     ///
     /// # Errors
     ///
-    /// There is such a rule, and `listenerPath` is absent or empty.
+    /// There is such a rule, and `listenerPath` is absent, empty, or `@` alone. A socket address made of an empty name is
+    /// that of an abstract socket (unix(7)), which any user may have bound.
     pub fn listener_for(&self, program: &Program) -> Result<Option<&str>> {
         if !program.notify() {
             return Ok(None);
         }
         match self.listener_path.as_deref() {
             None | Some("") => Err(Error::invalid("seccomp listenerPath is not set")),
+            Some("@") => Err(Error::invalid(
+                "seccomp listenerPath \"@\" names no abstract socket",
+            )),
             path => Ok(path),
         }
     }
 }
 
+impl Rule {
+    /// A rule that gives calls with these names an action, whatever their arguments.
+    #[must_use]
+    pub fn new<Names>(action: Action, names: Names) -> Self
+    where
+        Names: IntoIterator,
+        Names::Item: Into<String>,
+    {
+        let (name, data) = action.name_and_data();
+        Self {
+            names: names.into_iter().map(Into::into).collect(),
+            action: name.to_owned(),
+            errno_ret: data,
+            args: Vec::new(),
+        }
+    }
+
+    /// Adds a condition on an argument, see [`args`](Self::args).
+    #[must_use]
+    pub fn when(mut self, arg: Arg) -> Self {
+        self.args.push(arg);
+        self
+    }
+}
+
+impl Arg {
+    /// The argument `index` (0 to 5) compared with a value.
+    ///
+    /// With [`Operator::MaskedEqual`], `value` is the mask and the masked argument must be 0; see
+    /// [`masked`](Self::masked) for another value.
+    #[must_use]
+    pub fn new(index: u32, operator: Operator, value: u64) -> Self {
+        Self {
+            index,
+            value,
+            value_two: 0,
+            op: operator.name().to_owned(),
+        }
+    }
+
+    /// The condition that argument `index` (0 to 5), reduced to the bits of `mask`, is `value`.
+    #[must_use]
+    pub fn masked(index: u32, mask: u64, value: u64) -> Self {
+        Self {
+            value_two: value,
+            ..Self::new(index, Operator::MaskedEqual, mask)
+        }
+    }
+}
+
 #[cfg(feature = "serde")]
-fn null_is_default<'de, D, T>(deserializer: D) -> std::result::Result<T, D::Error>
+pub(crate) fn null_is_default<'de, D, T>(deserializer: D) -> std::result::Result<T, D::Error>
 where
     D: serde::Deserializer<'de>,
     T: Default + serde::Deserialize<'de>,

@@ -16,19 +16,8 @@ const SECCOMP_SET_MODE_FILTER: libc::c_uint = 1;
 const SECCOMP_GET_ACTION_AVAIL: libc::c_uint = 2;
 const SECCOMP_MODE_FILTER: libc::c_ulong = 2;
 
-/// Loads a filter for the calling thread, for good.
-///
-/// One system call and no allocation: `prctl(PR_SET_SECCOMP)` when the program's flags are 0, `seccomp(2)`
-/// otherwise. The caller must have `no_new_privs` set or hold `CAP_SYS_ADMIN` in its user namespace. Threads that
-/// exist already are not affected; those created later inherit the filter.
-///
-/// Returns the listener descriptor (close-on-exec, as the kernel makes it) when [`Program::notify`] says so.
-///
-/// # Errors
-///
-/// The kernel's: `EACCES` (neither `no_new_privs` nor `CAP_SYS_ADMIN`), `EINVAL` (unknown flag or invalid or too
-/// long program), `EBUSY` (there is a listener already), `ENOMEM`; see seccomp(2).
-pub fn install(program: &Program) -> io::Result<Option<OwnedFd>> {
+/// Loads a filter for the calling thread: `prctl(PR_SET_SECCOMP)` when the program's flags are 0, `seccomp(2)` otherwise.
+pub(crate) fn load(program: &Program) -> io::Result<Option<OwnedFd>> {
     let fprog = libc::sock_fprog {
         len: program.len(),
         filter: program

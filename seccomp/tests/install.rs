@@ -8,11 +8,11 @@ use std::thread;
 
 use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, SeekFrom, mkdirat, openat2, seek};
 use rustix::io::{Errno, FdFlags, fcntl_getfd};
-use rustix::thread::set_no_new_privs;
+use rustix::thread::{CapabilitySet, CapabilitySets, set_capabilities, set_no_new_privs};
 
 use cofferdam_seccomp::{
-    Action, Arg, Backend, FilterFlags, Instruction, MAX_INSTRUCTIONS, Profile, Program, Rule,
-    compile, install,
+    Action, Arg, Backend, ErrorKind, FilterFlags, Instruction, MAX_INSTRUCTIONS, Profile, Program,
+    Rule, compile, install,
 };
 
 fn rule(name: &str, action: &str) -> Rule {
@@ -177,5 +177,41 @@ fn what_the_kernel_refuses_is_an_error() {
     })
     .join()
     .unwrap();
-    assert_eq!(error.raw_os_error(), Some(libc::EINVAL));
+    assert_eq!(error.errno(), Some(libc::EINVAL));
+    assert_eq!(error.kind(), ErrorKind::Io);
+    assert_eq!(error.to_string(), "load the seccomp filter");
+}
+
+/// A thread that could gain privileges, and has none.
+#[test]
+fn what_is_missing_to_load_a_filter_is_said() {
+    let program = compile(&Profile::new(Action::Allow), Backend::Native)
+        .unwrap()
+        .program;
+    let error = thread::spawn(move || {
+        let none = CapabilitySet::empty();
+        set_capabilities(
+            None,
+            CapabilitySets {
+                effective: none,
+                permitted: none,
+                inheritable: none,
+            },
+        )
+        .unwrap();
+        install(&program).err()
+    })
+    .join()
+    .unwrap();
+    // A thread that has no_new_privs from its parent may.
+    if rustix::thread::no_new_privs().unwrap() {
+        assert!(error.is_none());
+        return;
+    }
+    let error = error.unwrap();
+    assert_eq!(error.errno(), Some(libc::EACCES));
+    assert_eq!(
+        error.to_string(),
+        "load the seccomp filter without no_new_privs and without CAP_SYS_ADMIN"
+    );
 }

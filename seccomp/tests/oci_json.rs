@@ -1,6 +1,8 @@
 //! The OCI JSON form of a profile.
 
-use cofferdam_seccomp::{Arg, Profile, Rule};
+use std::error::Error as _;
+
+use cofferdam_seccomp::{Arg, ErrorKind, Profile, Rule};
 
 #[test]
 fn all_fields_have_their_oci_names() {
@@ -36,9 +38,9 @@ fn all_fields_have_their_oci_names() {
 }
 
 #[test]
-fn null_is_absent_and_unknown_keys_are_ignored() {
+fn null_is_absent() {
     let text = r#"{"defaultAction": "SCMP_ACT_ALLOW", "defaultErrnoRet": null, "architectures": null, "flags": null,
-        "listenerPath": null, "comment": [1], "syscalls": [{"names": null, "action": "SCMP_ACT_KILL", "args": null}]}"#;
+        "listenerPath": null, "syscalls": [{"names": null, "action": "SCMP_ACT_KILL", "args": null}]}"#;
     let profile: Profile = serde_json::from_str(text).unwrap();
     let rule = Rule {
         action: "SCMP_ACT_KILL".to_owned(),
@@ -62,4 +64,79 @@ fn no_flags_differs_from_unsaid_flags() {
         serde_json::to_string(&none).unwrap(),
         r#"{"defaultAction":"SCMP_ACT_ALLOW","flags":[]}"#
     );
+}
+
+/// A key that is dropped can be the one that the filter was about.
+#[test]
+fn a_key_that_is_unknown_is_refused_by_name() {
+    for (key, text) in [
+        (
+            "syscall",
+            r#"{"defaultAction": "SCMP_ACT_ALLOW", "syscall": []}"#,
+        ),
+        ("DefaultAction", r#"{"DefaultAction": "SCMP_ACT_ERRNO"}"#),
+        (
+            "archMap",
+            r#"{"defaultAction": "SCMP_ACT_ERRNO", "archMap": []}"#,
+        ),
+        (
+            "comment",
+            r#"{"defaultAction": "SCMP_ACT_ERRNO", "comment": "x"}"#,
+        ),
+        (
+            "includes",
+            r#"{"syscalls": [{"names": ["mount"], "action": "SCMP_ACT_ALLOW", "includes": {}}]}"#,
+        ),
+        (
+            "excludes",
+            r#"{"syscalls": [{"names": ["clone"], "excludes": {"caps": ["CAP_SYS_ADMIN"]}}]}"#,
+        ),
+        (
+            "name",
+            r#"{"syscalls": [{"name": "mount", "action": "SCMP_ACT_ALLOW"}]}"#,
+        ),
+        (
+            "mask",
+            r#"{"syscalls": [{"names": ["clone"], "args": [{"index": 0, "mask": 1}]}]}"#,
+        ),
+    ] {
+        let error = Profile::from_slice(text.as_bytes()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidProfile);
+        let why = error.source().unwrap().to_string();
+        assert!(
+            why.contains(&format!("unknown field `{key}`")),
+            "{key}: {why}"
+        );
+        assert!(serde_json::from_str::<Profile>(text).is_err(), "{key}");
+    }
+    let error =
+        Profile::from_slice(br#"{"defaultAction": "A", "defaultAction": "B"}"#).unwrap_err();
+    assert!(
+        error
+            .source()
+            .unwrap()
+            .to_string()
+            .contains("duplicate field")
+    );
+}
+
+#[test]
+fn what_is_built_from_types_is_what_the_json_says() {
+    use cofferdam_seccomp::{Action, Architecture, Operator};
+    let built = Profile::new(Action::Errno(38))
+        .architecture(Architecture::X86)
+        .rule(Rule::new(Action::Allow, ["read", "write"]))
+        .rule(Rule::new(Action::KillProcess, ["socket"]).when(Arg::new(0, Operator::NotEqual, 40)))
+        .rule(Rule::new(Action::Trace(7), ["clone"]).when(Arg::masked(0, 0x7e02_0000, 3)));
+    let text = r#"{
+        "defaultAction": "SCMP_ACT_ERRNO", "defaultErrnoRet": 38, "architectures": ["SCMP_ARCH_X86"],
+        "syscalls": [
+            {"names": ["read", "write"], "action": "SCMP_ACT_ALLOW"},
+            {"names": ["socket"], "action": "SCMP_ACT_KILL_PROCESS",
+             "args": [{"index": 0, "value": 40, "op": "SCMP_CMP_NE"}]},
+            {"names": ["clone"], "action": "SCMP_ACT_TRACE", "errnoRet": 7,
+             "args": [{"index": 0, "value": 2114060288, "valueTwo": 3, "op": "SCMP_CMP_MASKED_EQ"}]}
+        ]
+    }"#;
+    assert_eq!(built, Profile::from_slice(text.as_bytes()).unwrap());
 }

@@ -348,15 +348,24 @@ fn notify_works_only_where_the_supervisor_can_still_be_reached() {
 fn a_listener_path_is_needed_exactly_when_there_is_a_listener() {
     let mut profile = profile("SCMP_ACT_ALLOW", vec![rule(&["mkdir"], "SCMP_ACT_NOTIFY")]);
     let notify = program(&profile, Backend::Native);
-    assert_eq!(
-        profile.listener_for(&notify).unwrap_err().to_string(),
-        "seccomp listenerPath is not set"
-    );
-    profile.listener_path = Some("/run/agent.sock".to_owned());
-    assert_eq!(
-        profile.listener_for(&notify).unwrap(),
-        Some("/run/agent.sock")
-    );
+    for (path, said) in [
+        (None, "is not set"),
+        (Some(""), "is not set"),
+        (Some("@"), "names no abstract socket"),
+    ] {
+        profile.listener_path = path.map(str::to_owned);
+        let error = profile.listener_for(&notify).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidProfile);
+        assert!(
+            error.to_string().contains("listenerPath"),
+            "{path:?}: {error}"
+        );
+        assert!(error.to_string().ends_with(said), "{path:?}: {error}");
+    }
+    for path in ["/run/agent.sock", "@agent"] {
+        profile.listener_path = Some(path.to_owned());
+        assert_eq!(profile.listener_for(&notify).unwrap(), Some(path));
+    }
     profile.syscalls.clear();
     let silent = program(&profile, Backend::Native);
     assert_eq!(profile.listener_for(&silent).unwrap(), None);
@@ -452,5 +461,104 @@ fn hundreds_of_rules_with_conditions_need_long_jumps() {
             answer(&program, nr(libc::SYS_futex_waitv), [0; 6]),
             Action::Allow
         );
+    }
+}
+
+/// Four instructions for each condition would be more than the kernel takes.
+#[test]
+fn conditions_on_the_same_argument_share_their_loads() {
+    let when = |args: Vec<Arg>| Rule {
+        args,
+        ..rule(&["ioctl"], "SCMP_ACT_ERRNO")
+    };
+    let scattered = |n: u64| n.wrapping_mul(0x9e37_79b1) & 0xffff_ffff;
+    let masked = |value| Arg {
+        value_two: value,
+        ..arg(2, "SCMP_CMP_MASKED_EQ", 0x00ff_ffff)
+    };
+    type Made<'a> = (&'a str, u64, Box<dyn Fn(u64) -> (Vec<Arg>, [u64; 6]) + 'a>);
+    let kinds: [Made<'_>; 6] = [
+        (
+            "neighbours",
+            1030,
+            Box::new(|n| {
+                (
+                    vec![arg(1, "SCMP_CMP_EQ", n + 1000)],
+                    [0, n + 1000, 0, 0, 0, 0],
+                )
+            }),
+        ),
+        (
+            "scattered values",
+            3000,
+            Box::new(|n| {
+                let value = scattered(n);
+                (vec![arg(1, "SCMP_CMP_EQ", value)], [0, value, 0, 0, 0, 0])
+            }),
+        ),
+        (
+            "a mask",
+            2000,
+            Box::new(|n| {
+                let value = n * 3 + 1;
+                (
+                    vec![masked(value)],
+                    [0, 0, value | 0xff00_0000_0000, 0, 0, 0],
+                )
+            }),
+        ),
+        (
+            "a second argument of each",
+            1030,
+            Box::new(|n| {
+                let both = vec![arg(0, "SCMP_CMP_EQ", 5), arg(3, "SCMP_CMP_EQ", n * 2)];
+                (both, [5, 0, 0, n * 2, 0, 0])
+            }),
+        ),
+        (
+            "the same bits of another one of each",
+            1030,
+            Box::new(|n| {
+                let both = vec![
+                    arg(3, "SCMP_CMP_EQ", n * 2),
+                    arg(0, "SCMP_CMP_MASKED_EQ", 7),
+                ];
+                (both, [8, 0, 0, n * 2, 0, 0])
+            }),
+        ),
+        (
+            "an order",
+            1030,
+            Box::new(|n| (vec![arg(1, "SCMP_CMP_GT", n + 7)], [0, n + 8, 0, 0, 0, 0])),
+        ),
+    ];
+    for (name, count, make) in kinds {
+        let rules = (0..count).map(|n| when(make(n).0)).collect();
+        let program = program(&profile("SCMP_ACT_ALLOW", rules), Backend::Native);
+        for n in 0..count {
+            let (_, args) = make(n);
+            let refused = answer(&program, nr(libc::SYS_ioctl), args);
+            assert_eq!(refused, Action::Errno(1), "{name}: {n}");
+        }
+        for other in [
+            [u64::MAX; 6],
+            [0; 6],
+            [5, 0, 0, 1, 0, 0],
+            [9, 7, 0, 2, 0, 0],
+        ] {
+            let refused = match name {
+                "an order" => other[1] > 7,
+                "scattered values" => other[1] == 0,
+                "the same bits of another one of each" => other == [0; 6],
+                _ => false,
+            };
+            let expected = if refused {
+                Action::Errno(1)
+            } else {
+                Action::Allow
+            };
+            let answer = answer(&program, nr(libc::SYS_ioctl), other);
+            assert_eq!(answer, expected, "{name}: {other:?}");
+        }
     }
 }

@@ -1,4 +1,8 @@
 //! The `seccomp` object: the system call filter as the bundle writes it.
+//!
+//! Elsewhere in a configuration an unknown key is ignored, as the specification demands. A filter is weaker for what it
+//! leaves out: `includes` and `excludes`, from profiles in Docker's own form, say when a rule applies, and without them it
+//! always would. So here an unknown key is an error that names it.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,7 +10,7 @@ use crate::nullable::{is_default, none_or_empty, or_default};
 
 /// A system call filter.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct Seccomp {
     /// `SCMP_ACT_…` for what no rule matches.
     #[serde(deserialize_with = "or_default")]
@@ -39,7 +43,7 @@ pub struct Seccomp {
 
 /// One rule for a list of system calls.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct Syscall {
     /// System call names.
     #[serde(deserialize_with = "or_default")]
@@ -57,7 +61,7 @@ pub struct Syscall {
 
 /// A condition on one argument.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct SeccompArg {
     /// Argument number, 0..=5.
     #[serde(deserialize_with = "or_default")]

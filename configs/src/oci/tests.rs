@@ -156,6 +156,48 @@ fn absent_lists_are_kept_apart_from_empty_ones() {
     assert_eq!(spec.hooks.unwrap().prestart[0].env, Some(vec![]));
 }
 
+/// A filter without what was asked for is another filter. The keys are those of Docker's form of a profile, and typing errors.
+#[test]
+fn an_unknown_key_of_a_filter_is_refused_by_name() {
+    for (key, path, text) in [
+        ("archMap", "linux.seccomp", r#"{"archMap": []}"#),
+        (
+            "syscall",
+            "linux.seccomp",
+            r#"{"defaultAction": "SCMP_ACT_ALLOW", "syscall": []}"#,
+        ),
+        (
+            "includes",
+            "linux.seccomp.syscalls[1]",
+            r#"{"syscalls": [{}, {"includes": {"caps": ["CAP_SYS_ADMIN"]}}]}"#,
+        ),
+        (
+            "excludes",
+            "linux.seccomp.syscalls[0]",
+            r#"{"syscalls": [{"excludes": {"minKernel": "5.4"}}]}"#,
+        ),
+        (
+            "name",
+            "linux.seccomp.syscalls[0]",
+            r#"{"syscalls": [{"name": "mount"}]}"#,
+        ),
+        (
+            "mask",
+            "linux.seccomp.syscalls[0].args[0]",
+            r#"{"syscalls": [{"args": [{"mask": 1}]}]}"#,
+        ),
+    ] {
+        let text = format!(r#"{{"linux": {{"seccomp": {text}}}}}"#);
+        let error = Spec::from_slice(text.as_bytes()).unwrap_err();
+        let told = error.to_string();
+        assert!(told.contains(&format!("unknown field `{key}`")), "{told}");
+        assert!(
+            error.json_path().is_some_and(|at| at.starts_with(path)),
+            "{path}: {error:?}"
+        );
+    }
+}
+
 #[test]
 fn every_key_of_the_specification_is_read_and_written_back() {
     let text = include_str!("tests/every_key.json");

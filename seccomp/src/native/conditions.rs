@@ -3,11 +3,14 @@
 //! An argument has 64 bits and BPF's accumulator 32, so that a comparison takes two steps: the high half decides, or,
 //! if it is equal, the low half. A 32-bit ABI has only the low half.
 
+use std::collections::BTreeMap;
+
 use crate::bpf;
 use crate::operator::Operator;
 use crate::rules::Condition;
 
 use super::assembler::{Assembler, Destination, Label};
+use super::search::{Field, Segments, Word};
 
 /// Conditions that must all hold, and the answer if they do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,16 +61,197 @@ impl Checks {
     }
 }
 
-fn write_check(check: &Check, assembler: &mut Assembler) -> Destination {
-    let mut failed = Destination::Return(check.otherwise);
-    for clause in check.clauses.iter().rev() {
-        let mut holds = Destination::Return(clause.answer);
-        for condition in clause.conditions.iter().rev() {
-            holds = write_condition(condition, check.wide, holds, failed, assembler);
-        }
-        failed = holds;
+/// What is still to be tested of a clause.
+#[derive(Debug, Clone, Copy)]
+struct Part<'check> {
+    conditions: &'check [Condition],
+    answer: u32,
+}
+
+impl Part<'_> {
+    /// The bits that the first condition compares with one value, and the value.
+    fn point(&self, all: u64) -> Option<(Field, u64)> {
+        let first = self.conditions.first()?;
+        let mask = match first.operator {
+            Operator::Equal => all,
+            Operator::MaskedEqual => first.value & all,
+            _ => return None,
+        };
+        let value = match first.operator {
+            Operator::MaskedEqual => first.value_two,
+            _ => first.value,
+        };
+        let index = first.index;
+        Some((Field { index, mask }, value & mask))
     }
-    failed
+
+    /// The argument, where one comparison of the whole of it is all that is left.
+    fn comparison(&self) -> Option<u8> {
+        match self.conditions {
+            [only] if only.operator != Operator::MaskedEqual => Some(only.index),
+            _ => None,
+        }
+    }
+}
+
+/// Clauses that follow each other and share what they load.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Group {
+    /// Each compares this argument and nothing else.
+    Comparisons(u8),
+    /// Each begins with comparing these bits with one value.
+    Points(Field),
+    /// Each begins with the same condition.
+    Common,
+    /// One clause alone.
+    One,
+}
+
+fn write_check(check: &Check, assembler: &mut Assembler) -> Destination {
+    let all = if check.wide {
+        u64::MAX
+    } else {
+        u32::MAX.into()
+    };
+    let mut clauses = check.clauses.clone();
+    for clause in &mut clauses {
+        // Which condition of a clause is tested first makes no difference.
+        clause.conditions.sort_by_key(|condition| condition.index);
+    }
+    let mut parts: Vec<Part<'_>> = clauses
+        .iter()
+        .map(|Clause { conditions, answer }| Part {
+            conditions,
+            answer: *answer,
+        })
+        .collect();
+    // Neither does the order of clauses with the same answer.
+    for same in parts.chunk_by_mut(|one, other| one.answer == other.answer) {
+        same.sort_by_key(|part| {
+            let index = part.conditions.first().map(|condition| condition.index);
+            let point = part.point(all).map(|(field, _)| field);
+            (index, part.comparison().is_none(), point)
+        });
+    }
+    let otherwise = Destination::Return(check.otherwise);
+    write_parts(&parts, all, otherwise, assembler)
+}
+
+/// Writes parts of clauses, in order of precedence; `tail` is where calls go for which none holds. `all` has the bits of an
+/// argument.
+fn write_parts(
+    parts: &[Part<'_>],
+    all: u64,
+    tail: Destination,
+    assembler: &mut Assembler,
+) -> Destination {
+    let mut groups = Vec::new();
+    let mut rest = parts;
+    while !rest.is_empty() {
+        let (group, length) = next_group(rest, all);
+        let (these, after) = rest.split_at(length);
+        groups.push((group, these));
+        rest = after;
+    }
+    groups
+        .into_iter()
+        .rev()
+        .fold(tail, |failed, (group, parts)| {
+            write_group(group, parts, all, failed, assembler)
+        })
+}
+
+/// The longest group that the parts begin with.
+fn next_group(parts: &[Part<'_>], all: u64) -> (Group, usize) {
+    let Some(first) = parts.first() else {
+        return (Group::One, 0);
+    };
+    let run = |same: &dyn Fn(&Part<'_>) -> bool| parts.iter().take_while(|part| same(part)).count();
+    let mut best = (Group::One, 1);
+    if let Some(index) = first.comparison() {
+        let length = run(&|part| part.comparison() == Some(index));
+        if length > best.1 {
+            best = (Group::Comparisons(index), length);
+        }
+    }
+    if let Some((field, _)) = first.point(all) {
+        let length = run(&|part| part.point(all).is_some_and(|(other, _)| other == field));
+        if length > best.1 {
+            best = (Group::Points(field), length);
+        }
+    }
+    if first.conditions.len() > 1 {
+        let begins = first.conditions.first();
+        let length = run(&|part| part.conditions.len() > 1 && part.conditions.first() == begins);
+        if length > best.1 {
+            best = (Group::Common, length);
+        }
+    }
+    best
+}
+
+fn write_group(
+    group: Group,
+    parts: &[Part<'_>],
+    all: u64,
+    failed: Destination,
+    assembler: &mut Assembler,
+) -> Destination {
+    match group {
+        Group::Comparisons(index) => {
+            let conditions: Vec<_> = parts
+                .iter()
+                .flat_map(|part| {
+                    let answer = Destination::Return(part.answer);
+                    part.conditions.iter().map(move |only| (*only, answer))
+                })
+                .collect();
+            let field = Field { index, mask: all };
+            Segments::intervals(&conditions, all, failed).write(field, assembler)
+        }
+        Group::Points(field) => {
+            let mut by_value: BTreeMap<u64, Vec<Part<'_>>> = BTreeMap::new();
+            for part in parts {
+                if let (Some((_, value)), [_, rest @ ..]) = (part.point(all), part.conditions) {
+                    by_value.entry(value).or_default().push(Part {
+                        conditions: rest,
+                        ..*part
+                    });
+                }
+            }
+            let points = by_value
+                .into_iter()
+                .map(|(value, rest)| (value, write_parts(&rest, all, failed, assembler)))
+                .collect();
+            Segments::points(&points, failed).write(field, assembler)
+        }
+        Group::Common => {
+            let rest: Vec<Part<'_>> = parts
+                .iter()
+                .map(|part| Part {
+                    conditions: part.conditions.get(1..).unwrap_or_default(),
+                    ..*part
+                })
+                .collect();
+            let holds = write_parts(&rest, all, failed, assembler);
+            match parts.first().and_then(|part| part.conditions.first()) {
+                Some(common) => write_condition(common, all, holds, failed, assembler),
+                None => holds,
+            }
+        }
+        Group::One => {
+            let Some(part) = parts.first() else {
+                return failed;
+            };
+            let answer = Destination::Return(part.answer);
+            part.conditions
+                .iter()
+                .rev()
+                .fold(answer, |holds, condition| {
+                    write_condition(condition, all, holds, failed, assembler)
+                })
+        }
+    }
 }
 
 /// The two halves of an argument and of the values it is compared with.
@@ -79,21 +263,19 @@ struct Halves {
 
 impl Halves {
     fn low(condition: &Condition) -> Self {
-        let word = if cfg!(target_endian = "little") { 0 } else { 4 };
-        Self::at(condition, word, 0)
+        Self::at(condition, Word::Low, 0)
     }
 
     fn high(condition: &Condition) -> Self {
-        let word = if cfg!(target_endian = "little") { 4 } else { 0 };
-        Self::at(condition, word, 32)
+        Self::at(condition, Word::High, 32)
     }
 
-    fn at(condition: &Condition, word: u32, shift: u32) -> Self {
+    fn at(condition: &Condition, word: Word, shift: u32) -> Self {
         // The shifted value is masked to 32 bits, so the conversion always succeeds.
         let half =
             |value: u64| u32::try_from((value >> shift) & u64::from(u32::MAX)).unwrap_or_default();
         Self {
-            offset: bpf::OFFSET_ARGS + 8 * u32::from(condition.index) + word,
+            offset: word.offset(condition.index),
             value: half(condition.value),
             value_two: half(condition.value_two),
         }
@@ -102,11 +284,12 @@ impl Halves {
 
 fn write_condition(
     condition: &Condition,
-    wide: bool,
+    all: u64,
     holds: Destination,
     fails: Destination,
     assembler: &mut Assembler,
 ) -> Destination {
+    let wide = all > u32::MAX.into();
     let (low, high) = (
         Halves::low(condition),
         wide.then(|| Halves::high(condition)),
