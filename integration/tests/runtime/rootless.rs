@@ -170,11 +170,11 @@ fn what_the_user_may_not_is_refused() {
     );
     first(
         |config| config["process"]["user"]["uid"] = json!(5),
-        "cannot set uid to unmapped user in user namespace",
+        "cannot setuid to unmapped uid",
     );
     first(
         |config| config["process"]["user"]["gid"] = json!(5),
-        "cannot set gid to unmapped user in user namespace",
+        "cannot setgid to unmapped gid",
     );
     first(
         |config| config["process"]["user"]["additionalGids"] = json!([5]),

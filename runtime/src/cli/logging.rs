@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt;
+use std::panic::Location;
 use std::path::Path;
 use std::sync::OnceLock;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -109,6 +110,7 @@ impl Log {
 
     /// Tells why the command failed: in the log, and on standard error too when that is not the log, because engines show
     /// what they find there.
+    #[track_caller]
     pub(crate) fn fatal(&self, message: &str) {
         self.error(message);
         if self.file.is_some() {
@@ -117,21 +119,29 @@ impl Log {
     }
 
     /// Something went wrong that does not end the command.
+    #[track_caller]
     pub(crate) fn error(&self, message: &str) {
         self.line(&Line {
             level: Level::Error,
             message,
-            place: None,
+            place: self.place(Location::caller()),
         });
     }
 
     /// Something the user should know.
+    #[track_caller]
     pub(crate) fn warn(&self, message: &str) {
         self.line(&Line {
             level: Level::Warning,
             message,
-            place: None,
+            place: self.place(Location::caller()),
         });
+    }
+
+    /// Where the caller is, if places are told. Of its module only the folder is known.
+    fn place(&self, at: &Location<'_>) -> Option<(String, &'static str)> {
+        self.debug
+            .then(|| (format!("{}:{}", at.file(), at.line()), "cofferdam::cli"))
     }
 
     fn line(&self, line: &Line<'_>) {
@@ -292,6 +302,29 @@ mod tests {
             })
             .collect();
         assert_eq!(messages, ["one", "two"]);
+    }
+
+    #[test]
+    fn every_line_has_its_place_when_debugging() {
+        let directory = tempfile::tempdir().unwrap();
+        for debug in [false, true] {
+            let path = directory.path().join(format!("log-{debug}"));
+            let log = Log::open(Some(&path), Format::Json, debug).unwrap();
+            log.warn("a warning");
+            log.error("an error");
+            log.fatal("the last one");
+            let text = std::fs::read_to_string(&path).unwrap();
+            let lines: Vec<serde_json::Value> = text
+                .lines()
+                .map(|line| serde_json::from_str(line).unwrap())
+                .collect();
+            assert_eq!(lines.len(), 3);
+            for line in lines {
+                let file = line["file"].as_str().unwrap_or_default();
+                assert_eq!(file.starts_with(file!()), debug, "{line}");
+                assert_eq!(line["func"].is_string(), debug, "{line}");
+            }
+        }
     }
 
     #[test]

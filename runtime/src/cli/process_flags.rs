@@ -82,6 +82,14 @@ pub(crate) fn inherited(parsed: &Parsed) -> Result<Option<InheritedDescriptors>,
     Ok(None)
 }
 
+/// The socket of the service manager that waits for the container (`sd_notify(3)`), as the environment names it. An empty
+/// variable counts as one that is not set.
+pub(crate) fn notify_socket() -> Option<PathBuf> {
+    std::env::var_os("NOTIFY_SOCKET")
+        .filter(|path| !path.is_empty())
+        .map(PathBuf::from)
+}
+
 /// Connects `process` with its caller as the flags say: terminal or standard streams, descriptors, pidfd socket.
 ///
 /// `listening` descriptors of the caller come before the preserved ones.

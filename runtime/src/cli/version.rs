@@ -3,6 +3,9 @@
 /// The version of this package.
 pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
 
+/// The version of runc whose command line and behaviour this program has.
+pub(crate) const RUNC: &str = "1.5.0";
+
 /// The commit this program was built from, as the build said in the environment variable `COFFERDAM_COMMIT`.
 pub(crate) const COMMIT: &str = match option_env!("COFFERDAM_COMMIT") {
     Some(commit) => commit,

@@ -17,7 +17,7 @@ use user::Uid;
 
 use super::seccomp::Agent;
 use super::streams::Receivers;
-use super::{System, cgroup, hooks, id_mapped, id_maps, limits, rdt};
+use super::{System, cgroup, hooks, id_mapped, id_maps, limits, rdt, wording};
 use crate::console::Console;
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::ContainerId;
@@ -111,7 +111,11 @@ impl Parent<'_> {
     }
 
     fn place(&self, pid: u32) -> Result<()> {
-        let failed = cgroup::failed("move the process into the container's cgroup");
+        let failed = cgroup::failed(if self.init.is_some() {
+            "error adding pid of the new process to cgroups"
+        } else {
+            wording::APPLY_CGROUP
+        });
         match (self.cgroup.add(pid), self.init_group) {
             (Err(error), Some(init)) if error.errno() == Some(libc::EBUSY) => {
                 let group = group_of(self.cgroup.hierarchy(), init)?;
@@ -148,7 +152,7 @@ impl Parent<'_> {
         let applied = self
             .cgroup
             .set(limits)
-            .map_err(cgroup::failed("set the limits of the container"))?;
+            .map_err(cgroup::failed(wording::SET_LIMITS))?;
         // Without privilege some limits are expected not to be in force.
         if !self.config.rootless_cgroups {
             self.warnings.extend(cgroup::warnings(applied));
@@ -282,9 +286,18 @@ pub(crate) const SETNS: &str = "setns";
 
 /// What the stub could not do and is no failure, in words.
 pub(crate) fn words(warnings: &Warnings) -> impl Iterator<Item = String> {
-    // The only reason the kernel has: the capability is not both permitted and inheritable.
-    capability_names(warnings.ambient())
-        .map(|name| format!("can't raise ambient capability {name}: operation not permitted"))
+    // The only reason the kernel has: a capability is not both permitted and inheritable. Engines ask for many that are
+    // not, with every container, so that all of them share a line.
+    let names: Vec<String> = capability_names(warnings.ambient()).collect();
+    let plural = if names.len() > 1 { "ies" } else { "y" };
+    (!names.is_empty())
+        .then(|| {
+            format!(
+                "can't raise ambient capabilit{plural} {}: operation not permitted",
+                names.join(", ")
+            )
+        })
+        .into_iter()
 }
 
 fn capability_names(set: u64) -> impl Iterator<Item = String> {

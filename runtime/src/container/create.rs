@@ -115,7 +115,8 @@ pub(crate) fn create(
     } else {
         group
             .self_join_files()
-            .map_err(cgroup::failed("open the container's cgroup"))?
+            .map_err(cgroup::failed(wording::APPLY_CGROUP))
+            .map_err(wording::not_started)?
     };
     let built = plan::init(&InitRequest {
         request: ProcessRequest {
@@ -129,7 +130,8 @@ pub(crate) fn create(
         cgroup_view: &cgroup_view(group),
         late_limits: late_limits || rdt.is_some(),
         waits_for_start,
-    })?;
+    })
+    .map_err(wording::during_init)?;
     making.mark("build the plan");
 
     making.record_host_mounts(&built)?;
@@ -447,10 +449,8 @@ fn explain(error: Error, group: &Cgroup) -> Error {
         log::debug!("{}", error.chain());
         return oom_killed();
     }
-    if matches!(error.kind(), ErrorKind::Hook) {
-        return error;
+    if error.to_string() == wording::APPLY_CGROUP {
+        return wording::not_started(error);
     }
-    cgroup::explain_standstill(error, group)
-        .context("error during container init")
-        .context("unable to start container process")
+    wording::during_init(cgroup::explain_standstill(error, group))
 }

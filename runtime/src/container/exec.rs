@@ -45,7 +45,7 @@ impl Container {
             return Err(stopped());
         };
 
-        let group = self.group_to_join(&process)?;
+        let group = self.group_to_join(&process).map_err(wording::not_started)?;
         if !paused && is_frozen(&group)? {
             if !process.ignore_paused {
                 return Err(Error::new(ErrorKind::Paused, FROZEN_FROM_ABOVE));
@@ -62,10 +62,13 @@ impl Container {
             {
                 Vec::new()
             }
-            other => other.map_err(cgroup::failed(cannot_join(&group)))?,
+            other => other
+                .map_err(cgroup::failed(cannot_join(&group)))
+                .map_err(wording::not_started)?,
         };
         let needed = !config.rootless_cgroups || !process.sub_cgroups.is_empty();
-        let mut placement = placement(&group, &tasks, !needed || gate)?;
+        let mut placement = placement(&group, &tasks, !needed || gate)
+            .map_err(wording::not_started)?;
         if gate {
             placement.unified = false;
             placement.gate = true;
@@ -81,7 +84,7 @@ impl Container {
             cgroup: placement,
             seccomp: filter,
         };
-        let built = plan::exec(&request)?;
+        let built = plan::exec(&request).map_err(wording::not_started)?;
         let sources = Sources {
             fifo: None,
             tasks: &tasks,
@@ -125,7 +128,7 @@ impl Container {
         let started = match (started, refused) {
             (Err(error), Some(libc::EBUSY)) => {
                 let Some(pid) = init_group else {
-                    return Err(Error::system(NO_ROOM, error));
+                    return Err(wording::not_started(Error::system(NO_ROOM, error)));
                 };
                 spawn(Some(&answers::group_of(group.hierarchy(), pid)?))?
             }

@@ -11,7 +11,7 @@ use configs::oci::ContainerStatus as Status;
 use super::directory::StateDirectory;
 use super::streams::Streams;
 use super::unwind::Unwind;
-use super::{System, cgroup, hooks, host_mounts, rdt};
+use super::{System, cgroup, hooks, host_mounts, rdt, wording};
 use crate::error::{Error, Result};
 use crate::id::ContainerId;
 use crate::plan::BuiltPlan;
@@ -47,7 +47,8 @@ impl Making<'_> {
     /// crash. What was made beside it, in other hierarchies of cgroup v1, is.
     pub(super) fn make_cgroup(&mut self, spec: &CgroupSpec, resources: &Resources) -> Result<()> {
         let group = Cgroup::prepare(self.system.hierarchy()?, spec, resources)
-            .map_err(cgroup::failed("make the container's cgroup"))?;
+            .map_err(cgroup::failed(wording::APPLY_CGROUP))
+            .map_err(wording::not_started)?;
         if let Err(error) = group.check_unused() {
             group.undo_create();
             return Err(cgroup::failed("check the container's cgroup")(error));
@@ -63,7 +64,8 @@ impl Making<'_> {
             .unwind
             .group()?
             .set(resources)
-            .map_err(cgroup::failed("set the limits of the container"))?;
+            .map_err(cgroup::failed(wording::SET_LIMITS))
+            .map_err(wording::during_init)?;
         if !self.state.config.rootless_cgroups {
             self.warnings.extend(cgroup::warnings(applied));
         }
@@ -73,7 +75,9 @@ impl Making<'_> {
     /// Makes the groups of Intel RDT. They are called like the container, so that they are found again even unrecorded.
     pub(super) fn make_rdt_groups(&mut self, settings: &intelrdt::Settings) -> Result<()> {
         self.unwind.rdt = Some(settings.clone());
-        let paths = rdt::create(self.system, settings, self.id)?;
+        let paths = rdt::create(self.system, settings, self.id).map_err(|error| {
+            wording::not_started(error.context("unable to apply Intel RDT configuration"))
+        })?;
         self.state.intel_rdt_path = paths.class;
         self.state.intel_rdt_mon_path = paths.monitoring;
         self.record()

@@ -17,8 +17,11 @@ pub(crate) fn compile(config: &Config, warnings: &mut Vec<String>) -> Result<Opt
     let Some(from) = &config.seccomp else {
         return Ok(None);
     };
-    let compiled = seccomp::compile(&profile(from), Backend::Native)
-        .map_err(|error| Error::with(ErrorKind::InvalidConfig, "linux.seccomp", error))?;
+    let invalid = |error| Error::with(ErrorKind::InvalidConfig, "linux.seccomp", error);
+    let profile = profile(from);
+    let compiled = seccomp::compile(&profile, Backend::Native).map_err(invalid)?;
+    // Refused here, because a socket address with an empty name is one that any user may have bound.
+    profile.listener_for(&compiled.program).map_err(invalid)?;
     for warning in &compiled.warnings {
         match warning {
             // Profiles name the calls of all kernels and architectures: nobody wants to hear of each.

@@ -49,7 +49,10 @@ impl Streams {
                         .map_err(|errno| {
                             let (uid, gid) = owner;
                             Error::system(
-                                format!("give a pipe to the container's root, {uid}:{gid} outside"),
+                                format!(
+                                    "the id maps make {uid}:{gid} the container's root, to which this user may \
+                                     not give a pipe (map its own id, or run as root)"
+                                ),
                                 errno,
                             )
                         })?;

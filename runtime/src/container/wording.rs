@@ -4,7 +4,7 @@ use nsenter::Failure;
 use nsenter::plan::Op;
 
 use crate::error::{Error, ErrorKind};
-use crate::plan::APPARMOR_STEP;
+use crate::plan::{APPARMOR_STEP, OOM_SCORE_STEP};
 
 /// What failed when a process was started: our own refusal as it was, a step by its name, anything else as it came.
 pub(crate) fn init_error(error: nsenter::Error, args: &[String]) -> Error {
@@ -54,12 +54,14 @@ fn step(failure: &Failure, args: &[String]) -> Error {
             };
             return Error::with(ErrorKind::Init, text, cause);
         }
-        Op::VerifyDirectory => {
+        // The kernel has no path for it, or one that does not begin at the root. Any other errno says nothing of the kind.
+        Op::VerifyDirectory if errno == libc::ENOENT => {
             return Error::new(
                 ErrorKind::Init,
                 "current working directory is outside of container mount namespace root -- possible container breakout detected",
             );
         }
+        Op::VerifyDirectory => "failed to verify if current working directory is safe".to_owned(),
         Op::ChangeDirectory { path, .. } | Op::RetryDirectory(path) => {
             format!(
                 "chdir to cwd ({:?}) set in config.json failed",
@@ -85,15 +87,63 @@ fn step(failure: &Failure, args: &[String]) -> Error {
                 format!("{APPARMOR_STEP}: AppArmor is not enabled on this host"),
             );
         }
+        // Engines take "permission denied" for something that is wrong with the program.
+        _ if failure.context() == OOM_SCORE_STEP && errno == libc::EACCES => {
+            return Error::new(
+                ErrorKind::Init,
+                format!("{OOM_SCORE_STEP}: lowering it needs CAP_SYS_RESOURCE"),
+            );
+        }
         // The step's own name, and what the kernel's or the stub's log adds to it.
         _ => failure.to_string(),
     };
-    if errno == 0 {
+    let error = if errno == 0 {
         Error::new(ErrorKind::Init, message)
     } else {
         Error::with(ErrorKind::Init, message, cause)
+    };
+    match heading(failure.op()) {
+        Some(heading) => error.context(heading),
+        None => error,
     }
 }
+
+/// What runc says in front of the failure of a step: the words that readers of messages look for. Other steps have their
+/// own name alone.
+fn heading(op: &Op) -> Option<&'static str> {
+    Some(match op {
+        Op::BoundingSet { .. } => "unable to apply bounding set",
+        Op::KeepCapabilities(true) => "unable to set keep caps",
+        Op::KeepCapabilities(false) => "unable to clear keep caps",
+        Op::StdioOwner(_) | Op::SetGroups(_) | Op::SetGid(_) | Op::SetUid(_) => {
+            "unable to setup user"
+        }
+        Op::Capabilities { .. } | Op::AmbientSet(_) => "unable to apply caps",
+        Op::Seccomp { .. } => "unable to init seccomp",
+        Op::Scheduler(_) => "error setting scheduler",
+        Op::IoPriority(_) => "failed to set io priority",
+        Op::ResourceLimit { .. } => "error setting rlimits for ready process",
+        Op::DeathSignal(_) => "can't restore pdeath signal",
+        Op::ReopenNull => "error reopening /dev/null inside container",
+        Op::PivotRoot(_) | Op::MoveRoot(_) | Op::Chroot(_) => "error jailing process inside rootfs",
+        _ => return None,
+    })
+}
+
+/// A failure before the process of a container or of `exec` went its own way.
+pub(crate) fn not_started(error: Error) -> Error {
+    error.context("unable to start container process")
+}
+
+/// A failure of what is done for an init process.
+pub(crate) fn during_init(error: Error) -> Error {
+    not_started(error.context("error during container init"))
+}
+
+/// What a cgroup that cannot be made or joined is a failure of, for an init process.
+pub(crate) const APPLY_CGROUP: &str = "unable to apply cgroup configuration";
+/// What limits that cannot be set are a failure of.
+pub(crate) const SET_LIMITS: &str = "error setting cgroup config for procHooks process";
 
 fn apparmor_is_enabled() -> bool {
     apparmor::AppArmor::system().is_ok_and(|apparmor| apparmor.is_enabled())

@@ -35,6 +35,23 @@ const CLONE_PARENT_SETTID: u64 = 0x10_0000;
 const PR_SET_NAME: u64 = 15;
 const RLIMIT_NPROC: u64 = 6;
 
+/// Whether a process with this filter on can no longer go to a directory or ask where it is. The filter then comes after
+/// both; a filter that cannot be asked is one that forbids them.
+pub(super) fn hides_directory(filter: &Filter) -> bool {
+    let Some(native) = Architecture::native() else {
+        return true;
+    };
+    let Ok(program) = Program::from_bytes(filter.program.clone(), FilterFlags::empty()) else {
+        return true;
+    };
+    [libc::SYS_chdir, libc::SYS_getcwd].iter().any(|number| {
+        let answer = u32::try_from(*number)
+            .ok()
+            .and_then(|number| seccomp::evaluate(&program, native, number, [0; 6]).ok());
+        answer.map(Answer::of) != Some(Answer::Allowed)
+    })
+}
+
 /// What the second stage of a plan does for itself.
 #[derive(Debug)]
 pub(super) struct Later {

@@ -163,12 +163,17 @@ fn umask(status: &str) -> Option<u32> {
 
 /// Asks the kernel about one capability after the other from the highest that existed when this was written.
 fn last_capability() -> u32 {
-    let known = |number: u32| {
-        rustix::thread::capability_is_in_bounding_set(CapabilitySet::from_bits_retain(
-            1u64 << number,
-        ))
-        .is_ok()
-    };
+    last_known(|number| {
+        let capability = CapabilitySet::from_bits_retain(1u64 << number);
+        rustix::thread::capability_is_in_bounding_set(capability).map(drop)
+    })
+}
+
+/// The highest capability that the kernel does not deny to know. Only `EINVAL` is that denial (prctl(2),
+/// `PR_CAPBSET_READ`): where the question itself is refused, by a filter for example, every capability counts as known, and
+/// none is left in a bounding set that should not have it.
+fn last_known(ask: impl Fn(u32) -> rustix::io::Result<()>) -> u32 {
+    let known = |number: u32| ask(number) != Err(Errno::INVAL);
     let mut last = 40;
     while last > 0 && !known(last) {
         last -= 1;
@@ -289,6 +294,32 @@ mod tests {
         std::fs::write(dir.path().join("kcore"), "").unwrap();
         let facts = HostFacts::read_at(proc.as_fd()).unwrap();
         assert!(!facts.in_user_namespace && !facts.setgroups_denied && facts.kcore);
+    }
+
+    #[test]
+    fn a_capability_that_cannot_be_asked_about_counts_as_known() {
+        for errno in [Errno::PERM, Errno::NOSYS, Errno::IO, Errno::ACCESS] {
+            assert_eq!(last_known(|_| Err(errno)), 63, "{errno}");
+        }
+        for last in [37, 40, 41, 63] {
+            let kernel = |number| {
+                if number <= last {
+                    Ok(())
+                } else {
+                    Err(Errno::INVAL)
+                }
+            };
+            assert_eq!(last_known(kernel), last);
+            // Some questions are refused, and none says that there are fewer.
+            let filtered = |number| {
+                if number == last {
+                    Err(Errno::PERM)
+                } else {
+                    kernel(number)
+                }
+            };
+            assert_eq!(last_known(filtered), last);
+        }
     }
 
     #[test]

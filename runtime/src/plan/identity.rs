@@ -15,6 +15,7 @@ pub(super) fn assume(
     steps: &mut Steps,
     requested: &Requested<'_>,
     kept: u64,
+    directory: Directory,
 ) -> Result<Option<Sets>> {
     let process = requested.process;
     let sets = requested
@@ -25,7 +26,7 @@ pub(super) fn assume(
         (kept != 0 && (sets.is_some() || process.uid != 0)).then(|| sets.unwrap_or_default());
     let cwd = process.cwd.as_str();
     // The process already is in the root directory.
-    let moves = clean(cwd) != "/";
+    let moves = directory == Directory::Later && clean(cwd) != "/";
     if moves {
         // First with the rights of the runtime, and if they do not suffice with the user's.
         steps.push(
@@ -81,7 +82,9 @@ pub(super) fn assume(
             Op::RetryDirectory(c_string("process.cwd", cwd)?),
         );
     }
-    steps.push("verify the working directory", Op::VerifyDirectory);
+    if directory == Directory::Later {
+        steps.push("verify the working directory", Op::VerifyDirectory);
+    }
     if keep {
         steps.push("stop keeping capabilities", Op::KeepCapabilities(false));
     }
@@ -98,6 +101,32 @@ pub(super) fn assume(
     Ok(later)
 }
 
+/// When the process goes to its working directory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Directory {
+    /// It still has to.
+    Later,
+    /// It has, and has verified where it is.
+    Entered,
+}
+
+/// Goes to the working directory, and verifies where that is, with the rights of the runtime alone: for a filter that forbids
+/// either. What only the user may enter cannot be verified then, and is an error.
+pub(super) fn enter_directory(steps: &mut Steps, requested: &Requested<'_>) -> Result<()> {
+    let cwd = requested.process.cwd.as_str();
+    if clean(cwd) != "/" {
+        steps.push(
+            format!("chdir to cwd ({cwd:?}) set in config.json"),
+            Op::ChangeDirectory {
+                path: c_string("process.cwd", cwd)?,
+                retry_later: false,
+            },
+        );
+    }
+    steps.push("verify the working directory", Op::VerifyDirectory);
+    Ok(())
+}
+
 /// `CAP_SYS_ADMIN`: loads a filter.
 pub(super) const SYS_ADMIN: u64 = 1 << 21;
 /// `CAP_SYS_NICE`: sets a scheduling policy.
@@ -106,13 +135,13 @@ pub(super) const SYS_NICE: u64 = 1 << 23;
 /// The user and the group must have ids in the container's user namespace, as far as its maps are known.
 fn mapped(requested: &Requested<'_>) -> Result<()> {
     let (config, process) = (requested.config, requested.process);
-    for (kind, on_host) in [
-        ("uid", config.host_uid(process.uid)),
-        ("gid", config.host_gid(process.gid)),
+    for (kind, id, on_host) in [
+        ("uid", process.uid, config.host_uid(process.uid)),
+        ("gid", process.gid, config.host_gid(process.gid)),
     ] {
         if let Err(IdMapError::NotMapped { .. }) = on_host {
             return Err(Error::config(format!(
-                "unable to setup user: cannot set {kind} to unmapped user in user namespace"
+                "unable to setup user: cannot set{kind} to unmapped {kind} {id} in user namespace"
             )));
         }
     }

@@ -49,6 +49,7 @@ pub use request::{
 };
 
 pub(crate) use labels::APPARMOR_STEP;
+pub(crate) use namespaces::OOM_SCORE_STEP;
 
 use self::labels::ProcSelf;
 use self::namespaces::{Birth, Layout};

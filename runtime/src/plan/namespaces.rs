@@ -226,6 +226,9 @@ pub(super) fn join_container(steps: &mut Steps, requested: &Requested<'_>) {
     steps.close(pidfd);
 }
 
+/// The step that writes `oom_score_adj`, by which its failure is known.
+pub(crate) const OOM_SCORE_STEP: &str = "set oom_score_adj";
+
 /// Writes `oom_score_adj` while the process is still in the host's namespaces: lowering it later would need a
 /// capability of the initial user namespace.
 pub(super) fn oom_score_adj(steps: &mut Steps, requested: &Requested<'_>) -> Result<()> {
@@ -239,7 +242,7 @@ pub(super) fn oom_score_adj(steps: &mut Steps, requested: &Requested<'_>) -> Res
     }
     let file = open_own(steps, requested, "oom_score_adj")?;
     steps.push(
-        "set oom_score_adj",
+        OOM_SCORE_STEP,
         Op::Write {
             fd: file,
             bytes: value.to_string().into_bytes(),

@@ -5,6 +5,7 @@ use std::ffi::CString;
 use nsenter::plan::{Op, Slot};
 
 use super::environment::Environment;
+use super::identity::Directory;
 use super::namespaces::{Birth, second_stage};
 use super::requested::Requested;
 use super::steps::{Steps, c_string};
@@ -69,7 +70,13 @@ pub(super) fn finish(
                     },
                 )
         });
-    if !restricted && !postponed {
+    let early = !restricted && !postponed;
+    let mut directory = Directory::Later;
+    if early {
+        if requested.filter.is_some_and(filter::hides_directory) {
+            identity::enter_directory(steps, requested)?;
+            directory = Directory::Entered;
+        }
         filter::load(steps, requested);
     }
     let mut kept = 0;
@@ -79,7 +86,7 @@ pub(super) fn finish(
     if schedules {
         kept |= identity::SYS_NICE;
     }
-    let rest = identity::assume(steps, requested, kept)?;
+    let rest = identity::assume(steps, requested, kept, directory)?;
     labels::write_apparmor(steps, requested, pending.apparmor)?;
     steps.push(format!("exec: {name:?}"), Op::Lookup(candidates));
     if birth == Birth::Late {

@@ -73,7 +73,7 @@ pub(crate) fn from_bundle(
         process.add_env(format!("LISTEN_FDS={listening}"));
         process.add_env("LISTEN_PID=1");
     }
-    if let Some(host) = std::env::var_os("NOTIFY_SOCKET") {
+    if let Some(host) = flags::notify_socket() {
         process.notify_socket(host);
     }
     let config = bundle::config(invocation, &id, &spec)?;

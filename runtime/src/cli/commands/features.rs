@@ -39,6 +39,15 @@ fn features() -> Features {
             "io.cofferdam.version".to_owned(),
             version::VERSION.to_owned(),
         ),
+        // What readers that know runc look for: the version whose behaviour this is, with whose it is added.
+        (
+            "org.opencontainers.runc.version".to_owned(),
+            format!("{}+cofferdam.{}", version::RUNC, version::VERSION),
+        ),
+        (
+            "org.opencontainers.runc.commit".to_owned(),
+            version::COMMIT.to_owned(),
+        ),
         (
             "org.opencontainers.runc.checkpoint.enabled".to_owned(),
             "false".to_owned(),
@@ -150,6 +159,19 @@ mod tests {
     #[test]
     fn engines_find_what_they_look_for() {
         let features = features();
+        let version = &features.annotations["org.opencontainers.runc.version"];
+        let (runc, ours) = version.split_once('+').unwrap();
+        assert_eq!(
+            (runc, ours),
+            (version::RUNC, &*format!("cofferdam.{}", version::VERSION))
+        );
+        for key in [
+            "org.opencontainers.runc.commit",
+            "io.cofferdam.version",
+            "io.cofferdam.commit",
+        ] {
+            assert!(features.annotations.contains_key(key), "{key}");
+        }
         assert!(features.mount_options.is_sorted());
         for option in [
             "bind",

@@ -33,7 +33,7 @@ fn run(invocation: &Invocation<'_>) -> Result<u8, Failure> {
     {
         "table" => {}
         "json" => {
-            output::write(&output::array_or_null(&pids)?)?;
+            output::write(&format!("{}\n", output::array_or_null(&pids)?))?;
             return Ok(0);
         }
         _ => return Err(Failure::new("invalid format option")),
@@ -50,12 +50,12 @@ fn run(invocation: &Invocation<'_>) -> Result<u8, Failure> {
         .output()
         .map_err(|error| Failure::io("run ps", error))?;
     if !listed.status.success() {
+        let how = match listed.status.code() {
+            Some(code) => format!("exit status {code}"),
+            None => listed.status.to_string(),
+        };
         let said = String::from_utf8_lossy(&listed.stderr);
-        return Err(Failure::new(format!(
-            "ps: {}: {}",
-            listed.status,
-            said.trim_end()
-        )));
+        return Err(Failure::new(format!("{how}: {}", said.trim_end())));
     }
     output::write(&of_container(
         &String::from_utf8_lossy(&listed.stdout),

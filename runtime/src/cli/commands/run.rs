@@ -120,7 +120,7 @@ fn show(timings: Option<&Timings>) {
 
 /// The socket on which a service tells that it is ready must be there before the service is.
 fn when_ready() -> WhenReady {
-    if std::env::var_os("NOTIFY_SOCKET").is_some() {
+    if flags::notify_socket().is_some() {
         WhenReady::Wait
     } else {
         WhenReady::Go
@@ -131,8 +131,8 @@ fn when_ready() -> WhenReady {
 fn start(container: &Container, pid_file: Option<&Path>) -> Result<Option<NotifySocket>, Failure> {
     let started = || {
         let mut socket = None;
-        if let Some(host) = std::env::var_os("NOTIFY_SOCKET") {
-            socket = NotifySocket::bind(container, Path::new(&host))?;
+        if let Some(host) = flags::notify_socket() {
+            socket = NotifySocket::bind(container, &host)?;
             container.start()?;
         }
         // The pid of a program that has ended by now is still its pid.

@@ -1,10 +1,9 @@
 //! `start`: lets a created container run its program.
 
-use std::path::Path;
-
 use crate::cli::command::{Command, Count, Invocation};
 use crate::cli::failure::Failure;
 use crate::cli::flag::Order;
+use crate::cli::process_flags;
 use crate::notify_socket::NotifySocket;
 
 pub(crate) static COMMAND: Command = Command {
@@ -20,8 +19,8 @@ pub(crate) static COMMAND: Command = Command {
 
 fn run(invocation: &Invocation<'_>) -> Result<u8, Failure> {
     let container = super::container(invocation)?;
-    let notify = match std::env::var_os("NOTIFY_SOCKET") {
-        Some(host) => NotifySocket::bind(&container, Path::new(&host))?,
+    let notify = match process_flags::notify_socket() {
+        Some(host) => NotifySocket::bind(&container, &host)?,
         None => None,
     };
     container.start()?;

@@ -102,13 +102,16 @@ fn run(invocation: &Invocation<'_>) -> Result<u8, Failure> {
 }
 
 fn from_file(path: &Path) -> Result<Resources, Failure> {
+    let failed =
+        |what: &'static str| move |error| Failure::io(format!("{what} {}", path.display()), error);
     let mut text = Vec::new();
-    let read = if path == Path::new("-") {
+    if path == Path::new("-") {
         std::io::stdin().lock().read_to_end(&mut text)
     } else {
-        std::fs::File::open(path).and_then(|mut file| file.read_to_end(&mut text))
-    };
-    read.map_err(|error| Failure::io(format!("read {}", path.display()), error))?;
+        let mut file = std::fs::File::open(path).map_err(failed("open"))?;
+        file.read_to_end(&mut text)
+    }
+    .map_err(failed("read"))?;
     Resources::from_slice(&text).map_err(|error| Failure::new(describe(&error)))
 }
 
