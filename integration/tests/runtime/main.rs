@@ -11,6 +11,7 @@
 mod exec;
 mod fast_exit;
 mod files;
+mod filters;
 mod hooks;
 mod identity;
 mod interrupted;
@@ -28,4 +29,5 @@ mod rootless;
 mod signals;
 mod systemd;
 mod terminals;
+mod texts;
 mod unified;

@@ -21,7 +21,7 @@ use super::{System, cgroup, hooks, id_mapped, id_maps, limits, rdt, wording};
 use crate::console::Console;
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::ContainerId;
-use crate::plan::{Gate, Tag};
+use crate::plan::{Gate, Tag, capability_name};
 use crate::send_descriptor::send_named;
 
 /// What happens when the process has made all its preparations and waits for permission to go on.
@@ -288,7 +288,8 @@ pub(crate) const SETNS: &str = "setns";
 pub(crate) fn words(warnings: &Warnings) -> impl Iterator<Item = String> {
     // The only reason the kernel has: a capability is not both permitted and inheritable. Engines ask for many that are
     // not, with every container, so that all of them share a line.
-    let names: Vec<String> = capability_names(warnings.ambient()).collect();
+    let refused = |number: &u32| warnings.ambient() >> number & 1 == 1;
+    let names: Vec<String> = (0..64).filter(refused).map(capability_name).collect();
     let plural = if names.len() > 1 { "ies" } else { "y" };
     (!names.is_empty())
         .then(|| {
@@ -298,15 +299,6 @@ pub(crate) fn words(warnings: &Warnings) -> impl Iterator<Item = String> {
             )
         })
         .into_iter()
-}
-
-fn capability_names(set: u64) -> impl Iterator<Item = String> {
-    (0..64).filter(move |bit| set >> bit & 1 == 1).map(|bit| {
-        let known = caps::all()
-            .into_iter()
-            .find(|capability| u64::from(capability.index()) == bit);
-        known.map_or_else(|| format!("CAP_{bit}"), |capability| capability.to_string())
-    })
 }
 
 fn refuse(error: Error) -> Refusal {

@@ -22,7 +22,9 @@ use super::publish::Publish;
 use super::seccomp::Agent;
 use super::streams::{Receivers, Streams};
 use super::unwind::Unwind;
-use super::{Container, System, answers, cgroup, network, rdt, seccomp, start, wording};
+use super::{
+    Container, System, annotations, answers, cgroup, network, rdt, seccomp, start, wording,
+};
 use crate::child::Child;
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::ContainerId;
@@ -58,7 +60,7 @@ pub(crate) fn create(
 ) -> Result<Container> {
     let mut timings = process.timings.take();
     check(&config, &process)?;
-    let mut warnings = Vec::new();
+    let mut warnings = Vec::from_iter(annotations::ignored(&config.labels));
     let filter = seccomp::compile(&config, &mut warnings)?;
     // What fails easily comes before anything is made.
     let receivers = Receivers::connect(&mut process)?;

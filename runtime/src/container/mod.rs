@@ -1,5 +1,6 @@
 //! One container.
 
+mod annotations;
 mod answers;
 mod cgroup;
 mod create;

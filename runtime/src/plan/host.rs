@@ -17,6 +17,9 @@ use crate::{Error, Result};
 pub struct HostFacts {
     /// Number of the highest capability of the running kernel (`capabilities(7)`).
     pub last_capability: u32,
+    /// Capabilities, one bit each, that a process started by this one can have in the same user namespace: those that are
+    /// permitted to it, and for root those in its bounding set (`capabilities(7)`).
+    pub grantable_capabilities: u64,
     /// Effective user id of the calling process.
     pub effective_uid: u32,
     /// Effective group id of the calling process.
@@ -64,8 +67,10 @@ impl HostFacts {
             && text(proc, "self/setgroups")?.is_some_and(|text| text.trim_end() == "deny");
         let uname = rustix::system::uname();
         let release = uname.release().to_string_lossy();
+        let last_capability = last_capability();
         Ok(Self {
-            last_capability: last_capability(),
+            last_capability,
+            grantable_capabilities: grantable(last_capability)?,
             effective_uid: rustix::process::geteuid().as_raw(),
             effective_gid: rustix::process::getegid().as_raw(),
             in_user_namespace,
@@ -167,6 +172,24 @@ fn last_capability() -> u32 {
         let capability = CapabilitySet::from_bits_retain(1u64 << number);
         rustix::thread::capability_is_in_bounding_set(capability).map(drop)
     })
+}
+
+/// See [`HostFacts::grantable_capabilities`]. Only what root does not have permitted is looked up one by one.
+fn grantable(last: u32) -> Result<u64> {
+    let sets = rustix::thread::capabilities(None)
+        .map_err(|errno| Error::system("read the capabilities of this process", errno))?;
+    let mut all = sets.permitted.bits();
+    if rustix::process::geteuid().is_root() {
+        for bit in (0..=last.min(63)).map(|number| 1u64 << number) {
+            let capability = CapabilitySet::from_bits_retain(bit);
+            if all & bit == 0
+                && rustix::thread::capability_is_in_bounding_set(capability) == Ok(true)
+            {
+                all |= bit;
+            }
+        }
+    }
+    Ok(all)
 }
 
 /// The highest capability that the kernel does not deny to know. Only `EINVAL` is that denial (prctl(2),

@@ -18,9 +18,9 @@ pub(super) fn assume(
     directory: Directory,
 ) -> Result<Option<Sets>> {
     let process = requested.process;
-    let sets = requested
-        .capabilities()
-        .map(|sets| Sets::of(sets, requested.host.last_capability, steps));
+    let sets = requested.capabilities().map(|sets| {
+        Sets::of(sets, requested.host.last_capability, steps).granted(requested, steps)
+    });
     // Root without configured sets has them anyway, and another user has none in the end.
     let later =
         (kept != 0 && (sets.is_some() || process.uid != 0)).then(|| sets.unwrap_or_default());
@@ -213,6 +213,33 @@ impl Sets {
         self.effective | self.permitted | self.inheritable != 0
     }
 
+    /// The sets, without what the kernel would refuse because this process does not have it itself; that is told once. Who
+    /// is root of a user namespace of its own has every capability there.
+    fn granted(self, requested: &Requested<'_>, steps: &mut Steps) -> Self {
+        if requested.has(NamespaceType::User) {
+            return self;
+        }
+        let grantable = requested.host.grantable_capabilities;
+        let asked = self.effective | self.permitted | self.inheritable | self.ambient;
+        let missing: Vec<String> = (0..64)
+            .filter(|number| asked & !grantable & 1 << number != 0)
+            .map(capability_name)
+            .collect();
+        if !missing.is_empty() {
+            steps.warn(format!(
+                "ignoring capabilities that this process cannot grant: [{}]",
+                missing.join(" ")
+            ));
+        }
+        Self {
+            effective: self.effective & grantable,
+            permitted: self.permitted & grantable,
+            inheritable: self.inheritable & grantable,
+            ambient: self.ambient & grantable,
+            ..self
+        }
+    }
+
     /// The sets, without what the kernel does not know; that is told once.
     fn of(sets: &Capabilities, last: u32, steps: &mut Steps) -> Self {
         let mut unknown: Vec<String> = Vec::new();
@@ -242,6 +269,14 @@ impl Sets {
         }
         bits
     }
+}
+
+/// The name of a capability by its number.
+pub(crate) fn capability_name(number: u32) -> String {
+    caps::all()
+        .into_iter()
+        .find(|known| u32::from(known.index()) == number)
+        .map_or_else(|| format!("CAP_{number}"), |known| known.to_string())
 }
 
 /// The number of a capability by its name, which must be exact and have its prefix.

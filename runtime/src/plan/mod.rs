@@ -48,6 +48,7 @@ pub use request::{
     CgroupPlacement, CgroupView, Filter, InitRequest, LegacyHierarchy, ProcessRequest,
 };
 
+pub(crate) use identity::capability_name;
 pub(crate) use labels::APPARMOR_STEP;
 pub(crate) use namespaces::OOM_SCORE_STEP;
 

@@ -115,7 +115,8 @@ fn failing_hooks_inside_the_container() {
     assert_eq!(error.kind(), ErrorKind::Hook);
     assert_eq!(
         error.chain(),
-        "error running createContainer hook #1: exit status 4, stdout: , stderr: told"
+        "unable to start container process: error during container init: \
+         error running createContainer hook #1: exit status 4, stdout: , stderr: told"
     );
     bundle.assert_nothing_left();
 }

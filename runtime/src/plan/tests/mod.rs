@@ -47,6 +47,7 @@ impl Case {
             process: Process::new(["/bin/sh"]),
             host: HostFacts {
                 last_capability: 40,
+                grantable_capabilities: u64::MAX,
                 effective_uid: 0,
                 effective_gid: 0,
                 in_user_namespace: false,

@@ -1,6 +1,6 @@
 //! The process: identity, environment, terminal, hooks.
 
-use configs::config::{Capabilities, MountFlags, Rlimit, RlimitType};
+use configs::config::{Capabilities, IdMap, MountFlags, NamespaceType, Rlimit, RlimitType};
 use nsenter::plan::{Dir, Op, Plan};
 
 use super::super::super::{CgroupView, Gate, Tag};
@@ -54,6 +54,85 @@ fn capabilities_that_the_kernel_lacks_are_told_and_left_out() {
         ["ignoring unknown or unavailable capabilities: [CAP_NEVER CAP_CHECKPOINT_RESTORE]"]
     );
     assert!(ops(&built.plan).contains(&&Op::BoundingSet { keep: 1, last: 39 }));
+}
+
+#[test]
+fn capabilities_that_cannot_be_granted_are_told_and_left_out() {
+    let names = |names: &[&str]| {
+        names
+            .iter()
+            .map(|&name| name.to_owned())
+            .collect::<Vec<_>>()
+    };
+    let both = names(&["CAP_CHOWN", "CAP_KILL"]);
+    let mut case = Case::standard();
+    case.config.capabilities = Some(Capabilities {
+        bounding: both.clone(),
+        effective: both.clone(),
+        permitted: both.clone(),
+        inheritable: both.clone(),
+        ambient: both,
+    });
+    let asked = |case: &Case| {
+        let built = case.init().unwrap();
+        let sets = ops(&built.plan).into_iter().find_map(|op| match op {
+            Op::Capabilities {
+                effective,
+                permitted,
+                inheritable,
+            } => Some([*effective, *permitted, *inheritable]),
+            _ => None,
+        });
+        (sets.unwrap(), built.warnings)
+    };
+    case.host.grantable_capabilities = !1;
+    let (sets, warnings) = asked(&case);
+    assert_eq!(sets, [1 << 5; 3]);
+    assert_eq!(
+        warnings,
+        ["ignoring capabilities that this process cannot grant: [CAP_CHOWN]"]
+    );
+    assert!(ops(&case.init().unwrap().plan).contains(&&Op::AmbientSet(1 << 5)));
+    // Root of a user namespace has every one in it.
+    let own = private(&[
+        NamespaceType::Mount,
+        NamespaceType::Pid,
+        NamespaceType::User,
+    ]);
+    case.config.namespaces = own;
+    case.config.uid_mappings = vec![IdMap {
+        container_id: 0,
+        host_id: 1000,
+        size: 1,
+    }];
+    case.config.gid_mappings = case.config.uid_mappings.clone();
+    assert_eq!(asked(&case), ([1 | 1 << 5; 3], Vec::new()));
+}
+
+/// What a filter forbids is done before it, as far as it does not depend on the user.
+#[test]
+fn the_directory_is_verified_before_a_filter_that_forbids_it() {
+    for (refused, before) in [
+        (&[libc::SYS_getcwd][..], true),
+        (&[libc::SYS_chdir], true),
+        (&[libc::SYS_mount], false),
+    ] {
+        let mut case = Case::engine();
+        case.process.cwd("/srv");
+        let calls: Vec<_> = refused.iter().map(|call| (*call, 1)).collect();
+        case.filter = Some(refusing(&calls));
+        let plan = built(&case);
+        let at = |wanted: &dyn Fn(&Op) -> bool| position(&plan, wanted).unwrap();
+        let filter = at(&|op| matches!(op, Op::Seccomp { .. }));
+        let moved = at(&|op| matches!(op, Op::ChangeDirectory { .. }));
+        let verified = at(&|op| *op == Op::VerifyDirectory);
+        assert!(moved < verified, "{refused:?}");
+        assert_eq!(verified < filter, before, "{refused:?}");
+        // Once is enough, and nothing moves afterwards.
+        assert_eq!(count(&plan, |op| *op == Op::VerifyDirectory), 1);
+        let again = count(&plan, |op| matches!(op, Op::RetryDirectory(_)));
+        assert_eq!(again, usize::from(!before), "{refused:?}");
+    }
 }
 
 #[test]
