@@ -100,6 +100,7 @@ fn capabilities_that_cannot_be_granted_are_told_and_left_out() {
         NamespaceType::User,
     ]);
     case.config.namespaces = own;
+    case.config.hostname.clear();
     case.config.uid_mappings = vec![IdMap {
         container_id: 0,
         host_id: 1000,
