@@ -67,8 +67,8 @@ impl Container {
                 .map_err(wording::not_started)?,
         };
         let needed = !config.rootless_cgroups || !process.sub_cgroups.is_empty();
-        let mut placement = placement(&group, &tasks, !needed || gate)
-            .map_err(wording::not_started)?;
+        let mut placement =
+            placement(&group, &tasks, !needed || gate).map_err(wording::not_started)?;
         if gate {
             placement.unified = false;
             placement.gate = true;
