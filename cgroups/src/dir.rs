@@ -343,3 +343,51 @@ fn text_of(
         Cow::Borrowed(_) => String::from_utf8(bytes).unwrap_or_default(),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+    use crate::fake::Fake;
+
+    #[test]
+    fn directories_are_walked_where_there_is_no_openat2() {
+        let fake = Fake::v1("1:cpu,cpuacct:/\n");
+        fake.file("cpu,cpuacct/a/b/tasks", "");
+        symlink("cpu,cpuacct", fake.root().join("cpu")).unwrap();
+        symlink("b", fake.root().join("cpu,cpuacct/a/link")).unwrap();
+        let hierarchy = fake.hierarchy();
+        let walk = |path: &str, below| {
+            let found = hierarchy.root().walk(Path::new(path), below);
+            found.map(|dir| dir.exists("tasks").unwrap())
+        };
+        assert_eq!(walk("cpu,cpuacct/a/b", Below::V1), Ok(true));
+        // The names that controllers share a mount by are links, as on most machines; others are not followed.
+        assert_eq!(walk("cpu/a/b", Below::V1), Ok(true));
+        assert_eq!(walk("cpu/a/b", Below::Unified), Err(Errno::NOTDIR));
+        assert_eq!(walk("cpu/a/link", Below::V1), Err(Errno::NOTDIR));
+        assert_eq!(walk("cpu/../..", Below::V1), Err(Errno::XDEV));
+        assert_eq!(walk("/cpu", Below::V1), Err(Errno::XDEV));
+        assert_eq!(walk("cpu/none", Below::V1), Err(Errno::NOENT));
+    }
+
+    #[test]
+    fn what_cannot_be_told_is_neither_there_nor_absent() {
+        let fake = Fake::v1("1:pids:/\n");
+        fake.file("pids/tasks", "");
+        let hierarchy = fake.hierarchy();
+        let root = hierarchy.root();
+        assert!(root.exists("pids/tasks").unwrap());
+        assert!(!root.exists("pids/none").unwrap());
+        assert!(
+            !root.exists("pids/tasks/none").unwrap(),
+            "ENOTDIR is absence"
+        );
+        let long = "x".repeat(300);
+        assert_eq!(
+            root.exists(&long).unwrap_err().errno(),
+            Some(libc::ENAMETOOLONG)
+        );
+    }
+}

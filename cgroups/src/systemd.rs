@@ -53,15 +53,15 @@ const LAST_LIMIT: Duration = Duration::from_secs(1);
 impl Unit {
     /// The unit that `spec` describes.
     pub(crate) fn new(hierarchy: &Hierarchy, spec: &CgroupSpec) -> Result<Self> {
-        if !is_running() {
-            return Err(crate::spec::systemd_missing());
-        }
         let mode = hierarchy.mode();
         if spec.rootless && mode != Mode::V2 {
             return Err(Error::new(
                 ErrorKind::Unsupported,
                 "cannot use rootless systemd cgroups manager on cgroup v1",
             ));
+        }
+        if !is_running() {
+            return Err(crate::spec::systemd_missing());
         }
         Self::described(spec, mode)
     }

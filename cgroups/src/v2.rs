@@ -292,15 +292,26 @@ pub(crate) fn enable(hierarchy: &Hierarchy, slot: &Slot, dir: &Dir) -> Result<()
     Ok(())
 }
 
+/// The files of a cgroup that its owner may write (Linux 4.15).
+#[cfg(feature = "systemd")]
+const DELEGATED: &str = "/sys/kernel/cgroup/delegate";
+
+/// The text of that list; what it was before there was one, but only then.
+#[cfg(feature = "systemd")]
+fn delegated(read: std::io::Result<String>) -> Result<String> {
+    match read {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            Ok("cgroup.procs\ncgroup.subtree_control\ncgroup.threads\n".to_owned())
+        }
+        list => list.map_err(|error| Error::io(format_args!("read {DELEGATED}"), DELEGATED, error)),
+    }
+}
+
 /// Gives the cgroup, and the files that a delegate needs, to a user; the group stays.
 #[cfg(feature = "systemd")]
 fn delegate(dir: &Dir, owner: u32) -> Result<()> {
     use rustix::fs::{AtFlags, Uid, chownat};
-    const LIST: &str = "/sys/kernel/cgroup/delegate";
-    let list = std::fs::read_to_string(LIST);
-    let list = list
-        .as_deref()
-        .unwrap_or("cgroup.procs\ncgroup.subtree_control\ncgroup.threads\n");
+    let list = delegated(std::fs::read_to_string(DELEGATED))?;
     for name in std::iter::once(".").chain(list.lines()) {
         let path = dir.path().join(name);
         match chownat(

@@ -3,7 +3,8 @@
 //!
 //! [`Root`] is the file system. A [`Group`] is a class of service in it, a directory with a `tasks` file and a `schemata`
 //! file; [`Settings`] says which one a container uses and what it may have. Everything works on open directories, so a
-//! tree of plain files does for a test ([`Root::open_at`]).
+//! tree of plain files does for a test ([`Root::open_at`]). What the kernel does by itself the test has to do: make `tasks`
+//! and `schemata` in a new group before they are written, and empty a group before [`Group::delete`] removes it.
 //!
 //! [resctrl]: https://docs.kernel.org/filesystems/resctrl.html
 

@@ -388,3 +388,18 @@ fn what_was_waited_in_vain_is_not_waited_again() {
     unit.waited.store(60_000, Ordering::Relaxed);
     assert_eq!(unit.patience(), LAST_LIMIT);
 }
+
+#[test]
+fn an_ordinary_user_has_no_units_on_v1() {
+    let fake = crate::fake::Fake::v1("1:devices:/\n");
+    let spec = CgroupSpec {
+        rootless: true,
+        ..spec()
+    };
+    let error = Unit::new(&fake.hierarchy(), &spec).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unsupported);
+    assert_eq!(
+        error.to_string(),
+        "cannot use rootless systemd cgroups manager on cgroup v1"
+    );
+}

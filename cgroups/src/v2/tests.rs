@@ -206,3 +206,15 @@ fn processes_of_a_tree() {
     fake.file("ctr/cgroup.procs", "x\n");
     assert_eq!(cgroup.processes().unwrap_err().kind(), ErrorKind::Parse);
 }
+
+#[cfg(feature = "systemd")]
+#[test]
+fn the_list_of_files_to_delegate_is_replaced_only_where_there_is_none() {
+    let errno = |errno| Err(std::io::Error::from_raw_os_error(errno));
+    assert_eq!(delegated(Ok("a\n".to_owned())).unwrap(), "a\n");
+    let old = delegated(errno(libc::ENOENT)).unwrap();
+    assert_eq!(old.lines().count(), 3);
+    for other in [libc::EMFILE, libc::EACCES, libc::EIO] {
+        assert!(delegated(errno(other)).is_err());
+    }
+}

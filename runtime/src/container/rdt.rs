@@ -411,6 +411,26 @@ mod tests {
     }
 
     #[test]
+    fn a_container_is_removed_with_its_class_or_without_resctrl() {
+        for unmounted in [false, true] {
+            let machine = Rdt::new();
+            // It has ended, and its cgroup is gone. A class of plain files can only be removed when it is empty.
+            fs::remove_dir_all(machine.0.path("proc/42")).unwrap();
+            fs::remove_dir_all(machine.0.path("cgroup/x")).unwrap();
+            fs::remove_dir_all(machine.0.path("resctrl/x")).unwrap();
+            fs::create_dir(machine.0.path("resctrl/x")).unwrap();
+            let container = if unmounted {
+                machine.unmounted()
+            } else {
+                machine.container()
+            };
+            container.destroy().unwrap();
+            assert!(!machine.0.path("state/x").exists());
+            assert_eq!(machine.0.path("resctrl/x").exists(), unmounted);
+        }
+    }
+
+    #[test]
     fn without_a_group_there_is_nothing_to_tell() {
         let id = "x".parse().unwrap();
         let machine = Rdt::new();

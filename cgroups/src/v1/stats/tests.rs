@@ -140,3 +140,27 @@ fn malformed_statistics() {
     assert_eq!(pages_by_node("total=1 N0\n"), None);
     assert_eq!(pages_by_node("total=1 X0=1\n"), None);
 }
+
+#[test]
+fn huge_pages_that_are_reserved_come_before_those_in_use() {
+    let Some(size) = crate::hugepages::sizes().first().cloned() else {
+        // A kernel without huge pages has no such files.
+        return;
+    };
+    let fake = crate::fake::Fake::v1("2:hugetlb:/\n1:devices:/\n");
+    let file = |name: &str, text: &str| {
+        fake.file(format!("hugetlb/ctr/hugetlb.{size}.{name}"), text);
+    };
+    let read = || fake.cgroup("ctr").stats().unwrap().hugetlb[&size];
+    for (name, text) in [
+        ("usage_in_bytes", "1\n"),
+        ("max_usage_in_bytes", "2\n"),
+        ("failcnt", "3\n"),
+    ] {
+        file(name, text);
+    }
+    assert_eq!((read().usage, read().max, read().failcnt), (1, 2, 3));
+    file("rsvd.usage_in_bytes", "4\n");
+    file("rsvd.failcnt", "5\n");
+    assert_eq!((read().usage, read().max, read().failcnt), (4, 0, 5));
+}
