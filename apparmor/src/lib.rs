@@ -13,9 +13,7 @@
 //!
 //! [`apparmor(7)`]: https://manpages.debian.org/apparmor.7
 
-#[cfg(doctest)]
-#[doc = include_str!("../README.md")]
-mod readme {}
+#![doc = include_str!("../README.md")]
 
 mod confinement;
 mod container_profile;

@@ -1,4 +1,5 @@
 #![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod applied;
 mod cgroup;
@@ -32,6 +33,9 @@ mod tree;
 mod v1;
 mod v2;
 mod values;
+
+// Their types are part of this interface.
+pub use devices;
 
 pub use applied::{Applied, Warning};
 pub use cgroup::{Cgroup, Frozen, Paths};

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use crate::{Access, Emulator, Kind, Rule};
 
-fn any_rule() -> impl Strategy<Value = Rule> {
+pub(crate) fn any_rule() -> impl Strategy<Value = Rule> {
     let number = prop_oneof![Just(None), (0_u32..4).prop_map(Some)];
     let kind = prop_oneof![
         1 => Just(Kind::All),

@@ -201,7 +201,7 @@ mod tests {
             assert_eq!(error.to_string(), "not a device node");
         }
         let missing = from_path(&directory.path().join("none")).unwrap_err();
-        assert_eq!(missing.errno(), Some(2));
+        assert_eq!(missing.raw_os_error(), Some(2));
     }
 
     fn mknod(path: &Path, kind: FileType, major: u32, minor: u32) -> rustix::io::Result<()> {

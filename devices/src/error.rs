@@ -2,14 +2,12 @@ use std::{fmt, io};
 
 /// A failure of this crate: what was attempted, on what, and why it did not work.
 ///
-/// The cause (usually an [`io::Error`]) is only reachable through
-/// [`source`](std::error::Error::source), it is not repeated in the text.
-#[derive(Debug, thiserror::Error)]
-#[error("{message}")]
+/// `{}` is one line that says what was attempted on what; the cause is the
+/// [`source`](std::error::Error::source), which `{:#}` appends. It turns into an [`io::Error`].
+#[derive(Debug)]
 pub struct Error {
     kind: ErrorKind,
     message: String,
-    #[source]
     source: Option<io::Error>,
 }
 
@@ -61,12 +59,56 @@ impl Error {
         self.kind
     }
 
-    /// The errno of the kernel, when the kernel was the one to refuse.
+    /// The error number of the kernel, if it refused something.
     #[must_use]
-    pub fn errno(&self) -> Option<i32> {
+    pub fn raw_os_error(&self) -> Option<i32> {
         self.source.as_ref().and_then(io::Error::raw_os_error)
     }
 }
 
-/// The result of this crate's functions.
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)?;
+        match &self.source {
+            Some(source) if f.alternate() => write!(f, ": {source}"),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.source.as_ref().map(|source| source as _)
+    }
+}
+
+impl From<Error> for io::Error {
+    /// The error, with the kind that std gives its error number; without one, [`io::ErrorKind::Other`].
+    fn from(error: Error) -> Self {
+        let kind = error.raw_os_error().map_or(io::ErrorKind::Other, |number| {
+            io::Error::from_raw_os_error(number).kind()
+        });
+        Self::new(kind, error)
+    }
+}
+
+/// A [`std::result::Result`] with this crate's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_cause_is_apart_and_can_be_printed_with_it() {
+        let error = Error::io("lstat /a", io::Error::from_raw_os_error(13));
+        assert_eq!(error.to_string(), "lstat /a");
+        let whole = "lstat /a: Permission denied (os error 13)";
+        assert_eq!(format!("{error:#}"), whole);
+        assert_eq!(error.raw_os_error(), Some(13));
+        let error = io::Error::from(error);
+        assert_eq!(error.kind(), io::ErrorKind::PermissionDenied);
+        let own = error.get_ref().and_then(|own| own.downcast_ref::<Error>());
+        assert!(own.is_some(), "{error:?}");
+    }
+}

@@ -1,4 +1,5 @@
 use std::fmt;
+use std::str::FromStr;
 
 use crate::{Access, Error, ErrorKind, Result};
 
@@ -77,6 +78,25 @@ impl fmt::Display for Kind {
     }
 }
 
+impl FromStr for Kind {
+    type Err = Error;
+
+    /// Reads one letter, as [`Kind::from_letter`].
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidType`] for anything else.
+    fn from_str(text: &str) -> Result<Self> {
+        let mut letters = text.chars();
+        match (letters.next(), letters.next()) {
+            (Some(letter), None) => Self::from_letter(letter),
+            _ => Err(Error::new(
+                ErrorKind::InvalidType,
+                format_args!("invalid device type {text:?}"),
+            )),
+        }
+    }
+}
+
 /// One rule of the device cgroup: allow or deny some access to the devices it matches.
 ///
 /// [`Display`](fmt::Display) writes the line that `devices.allow` and `devices.deny` of cgroup v1
@@ -87,6 +107,8 @@ impl fmt::Display for Kind {
 ///
 /// let ptys = Rule::allow(Kind::Char, Some(136), None, Access::ALL);
 /// assert_eq!(ptys.to_string(), "c 136:* rwm");
+/// assert_eq!("c 136:* rwm".parse::<Rule>()?, ptys);
+/// # Ok::<(), cofferdam_devices::Error>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Rule {
@@ -179,6 +201,54 @@ impl fmt::Display for Rule {
     }
 }
 
+impl FromStr for Rule {
+    type Err = Error;
+
+    /// Reads `TYPE MAJOR:MINOR ACCESS`, as `devices.allow` takes it and as [`Display`](fmt::Display) writes it. The rule
+    /// allows; set [`Rule::allow`](field@Rule::allow) to false for `devices.deny`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidList`] for another form or number, [`ErrorKind::InvalidType`], [`ErrorKind::InvalidAccess`];
+    /// also for a FIFO, of which there are no rules.
+    fn from_str(text: &str) -> Result<Self> {
+        let invalid = || {
+            Error::new(
+                ErrorKind::InvalidList,
+                format_args!("invalid device rule {text:?}"),
+            )
+        };
+        let mut fields = text.split(' ');
+        let (Some(kind), Some(numbers), Some(access), None) =
+            (fields.next(), fields.next(), fields.next(), fields.next())
+        else {
+            return Err(invalid());
+        };
+        let kind: Kind = kind.parse()?;
+        let (major, minor) = numbers.split_once(':').ok_or_else(invalid)?;
+        if !kind.can_cgroup() {
+            return Err(invalid());
+        }
+        Ok(Self::allow(
+            kind,
+            Number::parse(major).ok_or_else(invalid)?,
+            Number::parse(minor).ok_or_else(invalid)?,
+            access.parse()?,
+        ))
+    }
+}
+
+impl Number {
+    /// Decimal digits alone, or `*`; the kernel's own number for `*` is no device's.
+    fn parse(text: &str) -> Option<Option<u32>> {
+        if text == "*" {
+            return Some(None);
+        }
+        let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+        let number = text.parse().ok().filter(|number| *number != u32::MAX);
+        digits.then_some(number).flatten().map(Some)
+    }
+}
+
 /// Reads a device number as configurations write it: -1 is the wildcard.
 ///
 /// The kernel's own wildcard is 2³²-1, so that number cannot be a concrete one.
@@ -209,6 +279,41 @@ mod tests {
             Rule::deny(Kind::Block, None, Some(7), Access::WRITE).to_string(),
             "b *:7 w"
         );
+    }
+
+    #[test]
+    fn what_is_no_rule_is_refused() {
+        for (text, kind) in [
+            ("", ErrorKind::InvalidList),
+            ("c", ErrorKind::InvalidList),
+            ("c 1:3", ErrorKind::InvalidList),
+            ("c 1:3 rwm ", ErrorKind::InvalidList),
+            ("c 1 rwm", ErrorKind::InvalidList),
+            ("c 1:2:3 rwm", ErrorKind::InvalidList),
+            ("c +1:3 rwm", ErrorKind::InvalidList),
+            ("c -1:3 rwm", ErrorKind::InvalidList),
+            ("c 4294967295:3 rwm", ErrorKind::InvalidList),
+            ("p 1:3 rwm", ErrorKind::InvalidList),
+            ("x 1:3 rwm", ErrorKind::InvalidType),
+            ("cc 1:3 rwm", ErrorKind::InvalidType),
+            ("c 1:3 rwx", ErrorKind::InvalidAccess),
+        ] {
+            let error = text.parse::<Rule>().unwrap_err();
+            assert_eq!(error.kind(), kind, "{text:?}");
+        }
+        assert_eq!(
+            "".parse::<Kind>().unwrap_err().kind(),
+            ErrorKind::InvalidType
+        );
+        assert_eq!("u".parse::<Kind>().unwrap(), Kind::Char);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn printed_rules_read_back(rule in crate::arbitrary::any_rule()) {
+            let allowed = Rule { allow: true, ..rule };
+            proptest::prop_assert_eq!(rule.to_string().parse::<Rule>().unwrap(), allowed);
+        }
     }
 
     #[test]

@@ -15,6 +15,10 @@ use rustix::process::{Pid, PidfdFlags, pidfd_open};
 /// How long a command of the runtime may take, unless a test says otherwise: it ends what hangs, on slow machines too.
 pub const PATIENCE: Duration = Duration::from_secs(120);
 
+/// How long a command of a container engine may take: it runs dozens of programs, in the emulated test bed each of them ten
+/// times slower, and waits for daemons that do the same.
+pub const ENGINE_PATIENCE: Duration = Duration::from_secs(600);
+
 /// A command with its input and a limit of time.
 #[derive(Debug)]
 pub struct Limited {

@@ -8,9 +8,8 @@
 //!
 //! [resctrl]: https://docs.kernel.org/filesystems/resctrl.html
 
-#[cfg(doctest)]
-#[doc = include_str!("../README.md")]
-mod readme {}
+#![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod error;
 mod features;

@@ -11,9 +11,7 @@
 //!
 //! [`session-keyring(7)`]: https://man7.org/linux/man-pages/man7/session-keyring.7.html
 
-#[cfg(doctest)]
-#[doc = include_str!("../README.md")]
-mod readme {}
+#![doc = include_str!("../README.md")]
 
 mod description;
 mod error;
@@ -86,7 +84,8 @@ pub fn session() -> Result<Serial> {
 /// What the kernel says about a key (`KEYCTL_DESCRIBE`).
 ///
 /// # Errors
-/// [`Io`](ErrorKind::Io) if the caller may not view it; [`Malformed`](ErrorKind::Malformed).
+/// [`Denied`](ErrorKind::Denied) if the caller may not view it; [`NotFound`](ErrorKind::NotFound),
+/// [`Expired`](ErrorKind::Expired); [`Malformed`](ErrorKind::Malformed).
 pub fn describe(key: Serial) -> Result<Description> {
     // The kernel caps a description at 4095 bytes and the fields in front of it at some 60.
     let mut buffer = vec![0; 8192];
@@ -99,7 +98,8 @@ pub fn describe(key: Serial) -> Result<Description> {
 /// Sets who may do what with a key (`KEYCTL_SETPERM`).
 ///
 /// # Errors
-/// [`Io`](ErrorKind::Io): `EACCES` unless the caller owns the key or has `CAP_SYS_ADMIN`.
+/// [`Denied`](ErrorKind::Denied) unless the caller owns the key or has `CAP_SYS_ADMIN`;
+/// [`NotFound`](ErrorKind::NotFound), [`Expired`](ErrorKind::Expired).
 pub fn set_permissions(key: Serial, permissions: Permissions) -> Result<()> {
     sys::set_permissions(key.0, permissions.bits())
         .map_err(|source| key_error("set permissions of", key.0, source))
@@ -118,7 +118,7 @@ pub fn add_permissions(key: Serial, more: Permissions) -> Result<Permissions> {
 /// Searches the calling thread's keyrings for a key; nothing is asked from user space (`request_key(2)`).
 ///
 /// # Errors
-/// [`Io`](ErrorKind::Io): `ENOKEY` if there is none.
+/// [`NotFound`](ErrorKind::NotFound) if there is none; [`Expired`](ErrorKind::Expired).
 pub fn request(kind: &CStr, description: &CStr) -> Result<Serial> {
     sys::request(kind, description)
         .map(Serial)

@@ -66,6 +66,7 @@ fn a_key_that_is_not_there_is_not_requested_from_user_space() {
     with_session("request", |_, _| {
         let error = request(c"user", c"cofferdam-no-such-key").unwrap_err();
         assert_eq!(error.raw_os_error(), Some(libc::ENOKEY));
+        assert_eq!(error.kind(), ErrorKind::NotFound);
         assert_eq!(error.to_string(), "find key \"cofferdam-no-such-key\"");
     });
 }
@@ -74,7 +75,7 @@ fn a_key_that_is_not_there_is_not_requested_from_user_space() {
 fn a_key_that_does_not_exist() {
     with_session("missing", |_, _| {
         let error = describe(Serial::new(i32::MAX).unwrap()).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Io);
+        assert_eq!(error.kind(), ErrorKind::NotFound);
         assert_eq!(error.to_string(), "describe key 2147483647");
     });
 }

@@ -18,9 +18,8 @@
 //!
 //! [`rtnetlink(7)`]: https://man7.org/linux/man-pages/man7/rtnetlink.7.html
 
-#[cfg(doctest)]
-#[doc = include_str!("../README.md")]
-mod readme {}
+#![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod address;
 #[cfg(feature = "async")]

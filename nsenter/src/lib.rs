@@ -38,6 +38,9 @@ mod text;
 #[path = "../stub/wire.rs"]
 mod wire;
 
+// Its types are part of this interface.
+pub use user;
+
 pub use answers::{Answers, ProcessRef, Warnings};
 pub use error::{Error, ErrorKind, Failure, Refusal, Result};
 pub use hook::HookOutcome;

@@ -1,4 +1,5 @@
 #![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod child;
 #[cfg(feature = "cli")]
@@ -30,6 +31,8 @@ mod timings;
 
 pub use cgroups;
 pub use configs;
+pub use devices;
+pub use intelrdt;
 
 pub use child::{Child, Pipes};
 pub use configs::oci::{ContainerStatus as Status, State as OciState};

@@ -1,8 +1,9 @@
+use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
 /// A [`std::result::Result`] with this crate's [`Error`].
-pub type Result<T> = std::result::Result<T, Error>;
+pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// What kind of failure an [`Error`] is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -26,10 +27,10 @@ pub enum ErrorKind {
 
 /// Why an operation of this crate failed.
 ///
-/// The text is one line without the cause; the cause, if there is one, is the [`source`](std::error::Error::source).
-#[derive(Debug, thiserror::Error)]
-#[error(transparent)]
-pub struct Error(#[from] Repr);
+/// `{}` is one line that says what was attempted on what; the cause is the [`source`](std::error::Error::source), which
+/// `{:#}` appends. It turns into an [`io::Error`].
+#[derive(Debug)]
+pub struct Error(Repr);
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Repr {
@@ -112,5 +113,59 @@ impl Error {
             Repr::File { source, .. } => source.raw_os_error(),
             _ => None,
         }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)?;
+        if f.alternate() {
+            let mut source = std::error::Error::source(self);
+            while let Some(error) = source {
+                write!(f, ": {error}")?;
+                source = error.source();
+            }
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        std::error::Error::source(&self.0)
+    }
+}
+
+impl From<Repr> for Error {
+    fn from(repr: Repr) -> Self {
+        Self(repr)
+    }
+}
+
+impl From<Error> for io::Error {
+    /// The error, with the kind that std gives its error number; without one, [`io::ErrorKind::Other`].
+    fn from(error: Error) -> Self {
+        let kind = error.raw_os_error().map_or(io::ErrorKind::Other, |number| {
+            io::Error::from_raw_os_error(number).kind()
+        });
+        Self::new(kind, error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_cause_is_apart_and_can_be_printed_with_it() {
+        let error = Error::io("open", "/a", io::Error::from_raw_os_error(13));
+        assert_eq!(error.to_string(), "open /a");
+        let whole = "open /a: Permission denied (os error 13)";
+        assert_eq!(format!("{error:#}"), whole);
+        assert_eq!(error.raw_os_error(), Some(13));
+        let error = io::Error::from(error);
+        assert_eq!(error.kind(), io::ErrorKind::PermissionDenied);
+        let own = error.get_ref().and_then(|own| own.downcast_ref::<Error>());
+        assert!(own.is_some(), "{error:?}");
     }
 }

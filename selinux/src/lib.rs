@@ -16,9 +16,8 @@
 //! [`selinux(8)`]: https://man7.org/linux/man-pages/man8/selinux.8.html
 //! [SELinux Notebook]: https://github.com/SELinuxProject/selinux-notebook
 
-#[cfg(doctest)]
-#[doc = include_str!("../README.md")]
-mod readme {}
+#![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod error;
 mod file;

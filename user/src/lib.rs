@@ -28,9 +28,8 @@
 //! [`group(5)`]: https://man7.org/linux/man-pages/man5/group.5.html
 //! [`subuid(5)`]: https://man7.org/linux/man-pages/man5/subuid.5.html
 
-#[cfg(doctest)]
-#[doc = include_str!("../README.md")]
-mod readme {}
+#![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod database;
 mod directory;

@@ -1,11 +1,12 @@
 use std::ffi::{CStr, CString};
+use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use rustix::io::Errno;
 
 /// A [`std::result::Result`] with this crate's [`Error`].
-pub type Result<T> = std::result::Result<T, Error>;
+pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// What kind of failure an [`Error`] is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -21,8 +22,10 @@ pub enum ErrorKind {
 }
 
 /// Why an operation on extended attributes failed: operation, attribute, path and error number.
-#[derive(Debug, thiserror::Error)]
-#[error("{operation}{}{}", name_text(name.as_deref()), path_text(path.as_deref()))]
+///
+/// `{}` is one line that says what was attempted on what; the cause is the [`source`](std::error::Error::source), which
+/// `{:#}` appends. It turns into an [`io::Error`].
+#[derive(Debug)]
 pub struct Error {
     operation: &'static str,
     name: Option<CString>,
@@ -70,10 +73,57 @@ impl Error {
     }
 }
 
-fn name_text(name: Option<&CStr>) -> String {
-    name.map_or_else(String::new, |name| format!(" {}", name.to_string_lossy()))
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.operation)?;
+        if let Some(name) = &self.name {
+            write!(f, " {}", name.to_string_lossy())?;
+        }
+        if let Some(path) = &self.path {
+            write!(f, " of {}", path.display())?;
+        }
+        if f.alternate() {
+            write!(f, ": {}", self.source)?;
+        }
+        Ok(())
+    }
 }
 
-fn path_text(path: Option<&Path>) -> String {
-    path.map_or_else(String::new, |path| format!(" of {}", path.display()))
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.source)
+    }
+}
+
+impl From<Error> for io::Error {
+    /// The error, with the kind that std gives its error number; without one, [`io::ErrorKind::Other`].
+    fn from(error: Error) -> Self {
+        let kind = error.raw_os_error().map_or(io::ErrorKind::Other, |number| {
+            io::Error::from_raw_os_error(number).kind()
+        });
+        Self::new(kind, error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_cause_is_apart_and_can_be_printed_with_it() {
+        let error = Error::new(
+            "lgetxattr",
+            Some(c"user.a"),
+            Some(Path::new("/a")),
+            Errno::ACCESS,
+        );
+        assert_eq!(error.to_string(), "lgetxattr user.a of /a");
+        let whole = "lgetxattr user.a of /a: Permission denied (os error 13)";
+        assert_eq!(format!("{error:#}"), whole);
+        assert_eq!(error.raw_os_error(), Some(13));
+        let error = io::Error::from(error);
+        assert_eq!(error.kind(), io::ErrorKind::PermissionDenied);
+        let own = error.get_ref().and_then(|own| own.downcast_ref::<Error>());
+        assert!(own.is_some(), "{error:?}");
+    }
 }

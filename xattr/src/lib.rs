@@ -10,9 +10,7 @@
 //!
 //! [`xattr(7)`]: https://man7.org/linux/man-pages/man7/xattr.7.html
 
-#[cfg(doctest)]
-#[doc = include_str!("../README.md")]
-mod readme {}
+#![doc = include_str!("../README.md")]
 
 mod buffer;
 mod error;

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::{CgroupParent, DockerCommandLine, IMAGE, RunBy};
-use crate::limited::{Limited, Output};
+use crate::limited::{ENGINE_PATIENCE, Limited, Output};
 
 /// A podman with its storage in a temporary directory, of the user who runs the test.
 #[derive(Debug)]
@@ -64,6 +64,7 @@ impl Podman {
             "systemd"
         };
         Limited::new("podman")
+            .patience(ENGINE_PATIENCE)
             .args(["--storage-driver=vfs", "--events-backend=file"])
             .args([format!("--cgroup-manager={manager}")])
             .args([
@@ -110,6 +111,8 @@ impl Default for Podman {
 
 impl Drop for Podman {
     fn drop(&mut self) {
-        let _ = self.call(&["rm", "--all", "--force", "--time", "0"]);
+        // A panic here, after that of a failed test, would end the other tests of the program, too.
+        let remove = || self.call(&["rm", "--all", "--force", "--time", "0"]);
+        let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(remove));
     }
 }
