@@ -79,6 +79,16 @@ impl Cgroup {
         false
     }
 
+    /// Closes all directories and files that are open, for a caller who is short of descriptors. They
+    /// are opened again when they are needed: if the cgroup was removed and made anew meanwhile,
+    /// those of the new one.
+    pub fn close_directories(&mut self) {
+        match &mut self.driver {
+            Driver::V2(group) => group.slot.close(),
+            Driver::V1(group) => group.close(),
+        }
+    }
+
     /// The hierarchy it belongs to.
     #[must_use]
     pub fn hierarchy(&self) -> &Hierarchy {
@@ -264,6 +274,20 @@ impl Cgroup {
         self.set_freezer(FreezerState::Thawed)
     }
 
+    /// Lets all processes run that must be able to end once they are killed: on cgroup v1 also those
+    /// that are frozen by a cgroup below this one. (On v2 a frozen process that is killed ends.)
+    /// Nothing happens to a cgroup that does not exist, or has no freezer.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Io`].
+    pub fn thaw_tree(&self) -> Result<()> {
+        match &self.driver {
+            Driver::V1(group) => group.thaw_all(&self.hierarchy),
+            Driver::V2(_) if self.freezer_state()? == Some(FreezerState::Frozen) => self.thaw(),
+            Driver::V2(_) => Ok(()),
+        }
+    }
+
     fn set_freezer(&self, state: FreezerState) -> Result<()> {
         match &self.driver {
             Driver::V2(group) => group.freeze(&self.hierarchy, state, self.rootless),
@@ -303,8 +327,10 @@ impl Cgroup {
         }
     }
 
-    /// Kills every process in the cgroup and below with `SIGKILL`, frozen ones included. Does not
-    /// wait until they are gone.
+    /// Kills every process in the cgroup and below with `SIGKILL`, frozen ones included: those that
+    /// are frozen by a cgroup below this one are thawed. On cgroup v1 those that are in one of its
+    /// hierarchies only are killed, too, and what is frozen by a cgroup above is moved to the root of
+    /// the freezer hierarchy, where it ends. Does not wait until they are gone.
     ///
     /// Uses `cgroup.kill` (Linux 5.14) where there is a cgroup v2 directory. Without it, the
     /// processes are frozen first, so that none can fork meanwhile, and thawed in any case.
@@ -321,34 +347,68 @@ impl Cgroup {
                 if !dir.still_exists()? {
                     return Err(Error::gone(dir.path()));
                 }
-                self.kill_one_by_one(dir)
+                let _frozen = self.frozen_if_possible();
+                kill::one_by_one(&[dir], kill::send_kill)
             }
-            Driver::V1(group) => {
-                let dir = match group.process_dir(&self.hierarchy)? {
-                    Some(dir) if dir.still_exists()? => dir,
-                    _ => return Err(Error::gone(self.path("devices").unwrap_or(Path::new("")))),
-                };
-                if let Some(unified) = group.unified_dir(&self.hierarchy)?
-                    && kill::at_once(unified)?
-                {
-                    // Whoever is frozen by the v1 freezer dies when it is thawed. Nobody has to be
-                    // in the v2 directory, so the list has the last word.
-                    self.thaw_quietly();
-                    if tree::all_processes(dir)?.is_empty() {
-                        return Ok(());
-                    }
-                }
-                self.kill_one_by_one(dir)
-            }
+            Driver::V1(group) => self.kill_v1(group),
         }
     }
 
-    fn kill_one_by_one(&self, dir: &Dir) -> Result<()> {
-        let frozen = self.freeze_guard();
-        if let Err(error) = &frozen {
-            log::debug!("kill without freezing: {error}");
+    fn kill_v1(&self, group: &v1::Group) -> Result<()> {
+        let mut dirs = Vec::new();
+        for dir in group.dirs(&self.hierarchy)? {
+            if dir.still_exists()? {
+                dirs.push(dir);
+            }
         }
-        kill::one_by_one(dir)
+        if dirs.is_empty() {
+            return Err(Error::gone(self.path("devices").unwrap_or(Path::new(""))));
+        }
+        if let Some(unified) = group.unified_dir(&self.hierarchy)? {
+            kill::at_once(unified)?;
+        }
+        // What the v1 freezer has stopped dies when it is thawed. No process has to be in the v2
+        // directory, so the lists have the last word.
+        let killed = match kill::is_empty(&dirs) {
+            Ok(true) => Ok(()),
+            _ => {
+                let _frozen = self.frozen_if_possible();
+                kill::one_by_one(&dirs, kill::send_kill)
+            }
+        };
+        let thawed = group.thaw_all(&self.hierarchy);
+        let released = group.release_killed(&self.hierarchy);
+        killed.and(thawed).and(released.map(drop))
+    }
+
+    /// Calls `signal` once with a pidfd of every process in the cgroup and below, to send it a signal.
+    /// While that goes on the processes are frozen, if the cgroup can be and is not already, so that
+    /// none can fork. The lists are read twice, however many processes there are.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`] when the cgroup is gone, [`ErrorKind::Io`].
+    pub fn signal_each(&self, mut signal: impl FnMut(BorrowedFd<'_>)) -> Result<()> {
+        let dir = match self.process_dir()? {
+            Some(dir) if dir.still_exists()? => dir,
+            _ => {
+                let path = self.paths().into_values().next().unwrap_or_default();
+                return Err(Error::gone(&path));
+            }
+        };
+        let _frozen = match self.freezer_state()? {
+            Some(FreezerState::Frozen) => None,
+            _ => self.frozen_if_possible(),
+        };
+        kill::one_by_one(&[dir], |pidfd, _| {
+            signal(pidfd);
+            Ok(())
+        })
+    }
+
+    fn frozen_if_possible(&self) -> Option<Frozen<'_>> {
+        self.freeze_guard()
+            .inspect_err(|error| log::debug!("signal without freezing: {error}"))
+            .ok()
     }
 
     fn thaw_quietly(&self) {

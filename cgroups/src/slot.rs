@@ -71,6 +71,12 @@ impl Slot {
         self.kept = Kept::new(Arc::clone(budget));
     }
 
+    /// Closes what is open; it is opened again when it is needed.
+    pub(crate) fn close(&mut self) {
+        self.dir = OnceLock::new();
+        self.kept = Kept::new(Arc::new(Budget::new(0)));
+    }
+
     pub(crate) fn below(&self) -> Below {
         self.below
     }
@@ -196,18 +202,11 @@ fn make_in(parent: &Dir, path: &Path, name: &Path, made: &mut Vec<PathBuf>) -> R
     Ok(dir)
 }
 
-/// Removes directories that were made, the innermost first; for undoing a failed creation.
-pub(crate) fn unmake(hierarchy: &Hierarchy, made: &[PathBuf], below: Below) {
+/// Removes directories that were made, the innermost first; for undoing a failed creation. That may have failed for want of
+/// descriptors, so none is needed: the paths are those by which the directories were made.
+pub(crate) fn unmake(hierarchy: &Hierarchy, made: &[PathBuf]) {
     for path in made.iter().rev() {
-        let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
-            continue;
-        };
-        let removed = if parent.as_os_str().is_empty() {
-            Ok(hierarchy.root().rmdir(Path::new(name)))
-        } else {
-            let parent = hierarchy.root().descend(parent, below);
-            parent.map(|parent| parent.rmdir(Path::new(name)))
-        };
+        let removed = hierarchy.root().rmdir(path);
         log::debug!("undo mkdir {}: {removed:?}", path.display());
     }
 }

@@ -67,22 +67,37 @@ pub(crate) fn processes(dir: &Dir) -> Result<Vec<u32>> {
 /// The processes in the cgroup and all below it. What vanishes meanwhile is empty.
 pub(crate) fn all_processes(dir: &Dir) -> Result<Vec<u32>> {
     for _ in 0..WALK_ATTEMPTS {
-        if let Some(pids) = walk(dir)? {
+        let mut pids = Vec::new();
+        if walk(dir, &mut |dir| collect(dir, &mut pids))? {
             return Ok(pids);
         }
     }
-    Err(Error::new(
-        ErrorKind::Timeout,
-        format_args!("cgroup {} does not keep still", dir.path().display()),
-    ))
+    Err(restless(dir))
 }
 
-/// `None` when the way back was lost. Whoever owns a cgroup decides how deep it is nested, so the
+/// Does something to the cgroup and all below it, to some of them twice if others are removed
+/// meanwhile.
+pub(crate) fn for_all(dir: &Dir, mut visit: impl FnMut(&Dir) -> Result<()>) -> Result<()> {
+    for _ in 0..WALK_ATTEMPTS {
+        if walk(dir, &mut visit)? {
+            return Ok(());
+        }
+    }
+    Err(restless(dir))
+}
+
+fn restless(dir: &Dir) -> Error {
+    Error::new(
+        ErrorKind::Timeout,
+        format_args!("cgroup {} does not keep still", dir.path().display()),
+    )
+}
+
+/// `false` when the way back was lost. Whoever owns a cgroup decides how deep it is nested, so the
 /// walk holds one descriptor at a time and no stack frames.
-fn walk(top: &Dir) -> Result<Option<Vec<u32>>> {
-    let mut pids = Vec::new();
-    let Some(mut names) = visit(top, &mut pids)? else {
-        return Ok(Some(pids));
+fn walk(top: &Dir, visit: &mut dyn FnMut(&Dir) -> Result<()>) -> Result<bool> {
+    let Some(mut names) = enter(top, visit)? else {
+        return Ok(true);
     };
     let mut above = Vec::new();
     let mut here: Option<Dir> = None;
@@ -93,16 +108,16 @@ fn walk(top: &Dir) -> Result<Option<Vec<u32>>> {
                 Err(error) if error.is_not_found() => continue,
                 child => child?,
             };
-            if let Some(inside) = visit(&child, &mut pids)? {
+            if let Some(inside) = enter(&child, visit)? {
                 above.push(std::mem::replace(&mut names, inside));
                 here = Some(child);
             }
         } else {
             let Some(outside) = above.pop() else {
-                return Ok(Some(pids));
+                return Ok(true);
             };
             here = match dir.step("..") {
-                Err(error) if error.is_not_found() => return Ok(None),
+                Err(error) if error.is_not_found() => return Ok(false),
                 parent => Some(parent?),
             };
             names = outside;
@@ -110,9 +125,9 @@ fn walk(top: &Dir) -> Result<Option<Vec<u32>>> {
     }
 }
 
-/// Adds the processes of one cgroup and returns the names of its children; `None` if it is gone.
-fn visit(dir: &Dir, pids: &mut Vec<u32>) -> Result<Option<Vec<OsString>>> {
-    collect(dir, pids)?;
+/// Visits one cgroup and returns the names of its children; `None` if it is gone.
+fn enter(dir: &Dir, visit: &mut dyn FnMut(&Dir) -> Result<()>) -> Result<Option<Vec<OsString>>> {
+    visit(dir)?;
     match dir.children() {
         Err(error) if error.is_not_found() => Ok(None),
         children => children.map(Some),

@@ -123,7 +123,7 @@ impl Group {
         match group {
             Ok(group) => Ok(Self { made, ..group }),
             Err(error) => {
-                unmake(hierarchy, &made, Below::V1);
+                unmake(hierarchy, &made);
                 Err(error)
             }
         }
@@ -131,7 +131,7 @@ impl Group {
 
     /// Removes what [`create`](Self::create) has made.
     pub(crate) fn undo_create(&self, hierarchy: &Hierarchy) {
-        unmake(hierarchy, &self.made, Below::V1);
+        unmake(hierarchy, &self.made);
     }
 
     fn make(
@@ -380,6 +380,12 @@ impl Group {
         Ok(stats)
     }
 
+    pub(crate) fn close(&mut self) {
+        for member in &mut self.members {
+            member.slot.close();
+        }
+    }
+
     pub(crate) fn keep_files(&mut self, budget: &Arc<Budget>) {
         for member in &mut self.members {
             member.slot.keep_files(budget);
@@ -412,6 +418,40 @@ impl Group {
         match self.unified_dir(hierarchy)? {
             Some(dir) if !by_v1 => freezer::v2::is_frozen(dir),
             _ => Ok(by_v1),
+        }
+    }
+
+    /// The directories that exist, in all hierarchies.
+    pub(crate) fn dirs(&self, hierarchy: &Hierarchy) -> Result<Vec<&Dir>> {
+        let dirs = self.members.iter();
+        dirs.filter_map(|member| member.slot.dir_if_present(hierarchy).transpose())
+            .collect()
+    }
+
+    /// Lets everything run that is frozen by the cgroup or by one below it.
+    pub(crate) fn thaw_all(&self, hierarchy: &Hierarchy) -> Result<()> {
+        match self.dir(hierarchy, "freezer")? {
+            Some(dir) => freezer::v1::thaw_all(dir),
+            None => Ok(()),
+        }
+    }
+
+    /// Moves processes that were killed out of the cgroup if it is frozen by one above it: they end only where they can run.
+    /// Says whether there was a need.
+    pub(crate) fn release_killed(&self, hierarchy: &Hierarchy) -> Result<bool> {
+        let Some(member) = self.member("freezer") else {
+            return Ok(false);
+        };
+        match member.slot.dir_if_present(hierarchy)? {
+            Some(dir) if freezer::v1::is_frozen_from_above(dir)? => {
+                let Some(top) = member.slot.relative().components().next() else {
+                    return Ok(false);
+                };
+                let top = hierarchy.root().descend(top.as_ref(), Below::V1)?;
+                freezer::v1::move_killed(dir, &top)?;
+                Ok(true)
+            }
+            _ => Ok(false),
         }
     }
 

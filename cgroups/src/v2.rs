@@ -70,7 +70,7 @@ impl Group {
                 made,
             }),
             Err(error) => {
-                unmake(hierarchy, &made, Below::Unified);
+                unmake(hierarchy, &made);
                 if error.is_permission() && spec.rootless && spec.path.is_none() {
                     Self::without_permission(hierarchy, slot, resources, error)
                 } else {
@@ -138,7 +138,7 @@ impl Group {
 
     /// Removes what [`create`](Self::create) has made.
     pub(crate) fn undo_create(&self, hierarchy: &Hierarchy) {
-        unmake(hierarchy, &self.made, Below::Unified);
+        unmake(hierarchy, &self.made);
     }
 
     pub(crate) fn is_fresh(&self) -> bool {

@@ -1,15 +1,16 @@
 //! The state root: the directory with one directory a container.
 
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use configs::Config;
 use rustix::fs::{FileType, Mode, OFlags};
 use rustix::io::Errno;
 
-use crate::container::directory::{self, StateDirectory};
-use crate::container::{Container, System, WhenReady, create, preview};
+use crate::container::directory::StateDirectory;
+use crate::container::state_file::Remains;
+use crate::container::{Container, System, WhenReady, create, force_delete, preview};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::ContainerId;
 use crate::process::Process;
@@ -17,14 +18,19 @@ use crate::process::Process;
 /// A set of containers: those whose state is kept below one directory, the *state root*.
 ///
 /// Cheap to make; nothing is touched before the first operation, and the directory is made (mode 0700) by the first
-/// [`create`](Self::create). Several processes and threads may use one state root at a time.
+/// [`create`](Self::create). Several processes and threads may use one state root at a time. One that is removed while no
+/// container is in it is made again by the next `create`.
+///
+/// Whoever can write to the state root decides which processes are signalled in the name of a container. So it must belong
+/// to the effective user or to root, and others must not have write permission, nor its group unless it is the caller's or
+/// root's own; every operation on another one fails.
 ///
 /// Containers are made by threads, not by the process: until [`create`](Self::create) returns, the thread that called it
 /// must stay alive, afterwards any thread may use the container. In an async program call it in a blocking task.
 #[derive(Clone, Debug)]
 pub struct Runtime {
     path: PathBuf,
-    root: Arc<OnceLock<OwnedFd>>,
+    root: Arc<RwLock<Option<Arc<OwnedFd>>>>,
     system: Arc<System>,
 }
 
@@ -58,7 +64,7 @@ impl Runtime {
     /// The same for an open directory.
     ///
     /// # Errors
-    /// [`ErrorKind::System`] if it is not a directory.
+    /// [`ErrorKind::System`] if it is not a directory, or other users can write to it.
     pub fn open_at(root: OwnedFd) -> Result<Self> {
         let failed = |error| Error::system("open the state root", error);
         // The descriptor given may be `O_PATH`, or not close-on-exec.
@@ -66,11 +72,10 @@ impl Runtime {
             .map_err(|errno| failed(errno.into()))?;
         let path = std::fs::read_link(format!("/proc/thread-self/fd/{}", own.as_raw_fd()))
             .map_err(failed)?;
-        let cell = OnceLock::new();
-        let _ = cell.set(own);
+        check_owner(&own, &path)?;
         Ok(Self {
             path,
-            root: Arc::new(cell),
+            root: Arc::new(RwLock::new(Some(Arc::new(own)))),
             system: Arc::default(),
         })
     }
@@ -119,26 +124,21 @@ impl Runtime {
     /// [`ErrorKind::NotFound`], [`ErrorKind::CorruptState`], [`ErrorKind::System`].
     pub fn load(&self, id: &ContainerId) -> Result<Container> {
         match self.existing_root()? {
-            Some(()) => Container::load(self.clone(), id),
+            Some(_) => Container::load(self.clone(), id),
             None => Err(Error::new(ErrorKind::NotFound, "container does not exist")),
         }
     }
 
-    /// All containers, in the order of their ids. An entry whose state cannot be read is an `Err` that names it;
-    /// one that disappears meanwhile, or that is not there yet, is left out.
+    /// All containers, in the order of their ids. An entry whose state cannot be read, or that has none, is an `Err` that
+    /// names it; one that disappears meanwhile, or that is just being made or removed, is left out.
     ///
     /// # Errors
     /// [`ErrorKind::NotFound`] if the state root does not exist, [`ErrorKind::System`].
     pub fn list(&self) -> Result<Containers> {
-        if self.existing_root()?.is_none() {
-            return Err(Error::new(
-                ErrorKind::NotFound,
-                format!("state root {} does not exist", self.path.display()),
-            ));
-        }
+        let root = self.existing_root()?.ok_or_else(|| self.is_missing())?;
         let failed = |errno| Error::system(format!("list {}", self.path.display()), errno);
         let mut ids = Vec::new();
-        for entry in rustix::fs::Dir::read_from(self.root()?).map_err(failed)? {
+        for entry in rustix::fs::Dir::read_from(&root).map_err(failed)? {
             let entry = entry.map_err(failed)?;
             if !matches!(entry.file_type(), FileType::Directory | FileType::Unknown) {
                 continue;
@@ -156,29 +156,51 @@ impl Runtime {
         })
     }
 
-    /// Removes the directory of a container that cannot be loaded. Returns whether there was one. Waits for whoever is
-    /// making or destroying a container of this id.
+    /// Ends a container, whatever it is doing, and removes everything it consists of. Returns whether there was one.
+    ///
+    /// A container that is being made is ended, too: its `create` fails. What another runtime process has left that was
+    /// killed or stopped is removed, also below a cgroup that is frozen, and also if the state file is damaged or missing
+    /// but an earlier one is not. Returns after a bounded time, mostly within a tenth of a second; it may wait for ten
+    /// seconds each for the lock, for the end of the init process, and for the cgroup to become empty.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidState`] if it can be loaded: use [`Container::destroy`]; [`ErrorKind::System`].
+    /// They say what could not be removed; what is on record stays there, so that the call can be repeated.
+    /// [`ErrorKind::Timeout`] if another process keeps the lock of the container (it is named) or processes do not end;
+    /// [`ErrorKind::CorruptState`] if nothing tells any more what the container consists of: then its directory alone is
+    /// removed; [`ErrorKind::Hook`] if a poststop hook failed, with everything else removed; [`ErrorKind::System`].
+    pub fn force_delete(&self, id: &ContainerId) -> Result<bool> {
+        if self.existing_root()?.is_none() {
+            return Ok(false);
+        }
+        force_delete(self, id)
+    }
+
+    /// Removes the directory that an interrupted [`create`](Self::create) has left before it recorded anything, or an
+    /// interrupted removal after everything else was gone. Returns whether there was one. Waits ten seconds at most for
+    /// another process that makes or destroys a container of this id.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidState`] if there is or was a container: use [`Container::destroy`] or
+    /// [`force_delete`](Self::force_delete); [`ErrorKind::Timeout`] if another process keeps the lock;
+    /// [`ErrorKind::System`].
     pub fn remove_stale(&self, id: &ContainerId) -> Result<bool> {
         if self.existing_root()?.is_none() {
             return Ok(false);
         }
-        let locked = StateDirectory::open(self.root()?, &self.path, id)
-            .and_then(|directory| directory.lock(self.root()?, id));
-        let _lock = match locked {
+        let opened = StateDirectory::open(self.root()?, &self.path, id)
+            .and_then(|directory| Ok((directory.lock(self.root()?, id)?, directory)));
+        let (lock, directory) = match opened {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
-            locked => locked?,
+            opened => opened?,
         };
-        // Whoever made it has gone on, or was killed, by now.
-        if self.load(id).is_ok() {
-            return Err(Error::new(
+        // The process that made it has gone on, or was killed, by now.
+        match directory.remains()? {
+            Remains::Nothing => lock.remove(self.root()?, id),
+            _ => Err(Error::new(
                 ErrorKind::InvalidState,
-                format!("container {id} can be loaded"),
-            ));
+                format!("container {id} is on record"),
+            )),
         }
-        directory::remove(self.root()?, &self.path, id)
     }
 
     /// The same containers seen with other kernel file systems.
@@ -193,32 +215,45 @@ impl Runtime {
     }
 
     /// The open state root; the directory must exist.
-    pub(crate) fn root(&self) -> Result<impl AsFd + '_> {
-        match self.existing_root()?.and_then(|()| self.root.get()) {
-            Some(root) => Ok(root),
-            None => Err(Error::new(
-                ErrorKind::NotFound,
-                format!("state root {} does not exist", self.path.display()),
-            )),
+    pub(crate) fn root(&self) -> Result<Arc<OwnedFd>> {
+        if let Some(root) = self.opened() {
+            return Ok(root);
         }
+        self.existing_root()?.ok_or_else(|| self.is_missing())
     }
 
-    /// Opens the state root; `None` if there is none.
-    fn existing_root(&self) -> Result<Option<()>> {
-        if self.root.get().is_some() {
-            return Ok(Some(()));
-        }
-        match rustix::fs::open(&self.path, OPEN, Mode::empty()) {
-            Ok(root) => {
-                let _ = self.root.set(root);
-                Ok(Some(()))
+    fn is_missing(&self) -> Error {
+        Error::new(
+            ErrorKind::NotFound,
+            format!("state root {} does not exist", self.path.display()),
+        )
+    }
+
+    fn opened(&self) -> Option<Arc<OwnedFd>> {
+        self.root
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// Opens the state root, again if the one that is open was removed; `None` if there is none.
+    fn existing_root(&self) -> Result<Option<Arc<OwnedFd>>> {
+        let failed = |errno| Error::system(format!("open {}", self.path.display()), errno);
+        if let Some(root) = self.opened() {
+            // A directory that was removed has no link left.
+            if rustix::fs::fstat(&root).map_err(failed)?.st_nlink != 0 {
+                return Ok(Some(root));
             }
-            Err(Errno::NOENT) => Ok(None),
-            Err(errno) => Err(Error::system(
-                format!("open {}", self.path.display()),
-                errno,
-            )),
         }
+        let root = match rustix::fs::open(&self.path, OPEN, Mode::empty()) {
+            Ok(root) => root,
+            Err(Errno::NOENT) => return Ok(None),
+            Err(errno) => return Err(failed(errno)),
+        };
+        check_owner(&root, &self.path)?;
+        let root = Arc::new(root);
+        *self.root.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&root));
+        Ok(Some(root))
     }
 
     /// Makes the state root, with the directories above, unless it exists.
@@ -236,6 +271,31 @@ impl Runtime {
     }
 }
 
+/// Refuses a state root that another user could write to: a state file names processes to be signalled.
+fn check_owner(root: &OwnedFd, path: &Path) -> Result<()> {
+    let refused = |why: &str| {
+        let path = path.display();
+        Err(Error::new(
+            ErrorKind::System,
+            format!("state root {path} cannot be trusted: {why}"),
+        ))
+    };
+    let stat = rustix::fs::fstat(root)
+        .map_err(|errno| Error::system(format!("look at {}", path.display()), errno))?;
+    let uid = rustix::process::geteuid().as_raw();
+    let gid = rustix::process::getegid().as_raw();
+    if stat.st_uid != 0 && stat.st_uid != uid {
+        return refused(&format!("it belongs to user {}", stat.st_uid));
+    }
+    if stat.st_mode & 0o002 != 0 {
+        return refused("every user can write to it");
+    }
+    if stat.st_mode & 0o020 != 0 && stat.st_gid != 0 && stat.st_gid != gid {
+        return refused(&format!("group {} can write to it", stat.st_gid));
+    }
+    Ok(())
+}
+
 /// Iterator over the containers of a state root: [`Runtime::list`].
 #[derive(Debug)]
 pub struct Containers {
@@ -247,14 +307,34 @@ impl Iterator for Containers {
     type Item = Result<Container>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        for id in self.ids.by_ref() {
+        while let Some(id) = self.ids.next() {
             match self.runtime.load(&id) {
-                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                Err(error) if error.kind() == ErrorKind::NotFound => {
+                    if let Some(settled) = self.without_record(&id) {
+                        return Some(settled);
+                    }
+                }
                 Err(error) => return Some(Err(error.context(format!("container {id}")))),
                 Ok(container) => return Some(Ok(container)),
             }
         }
         None
+    }
+}
+
+impl Containers {
+    /// What to say of a directory that had no record; nothing if that is only for a moment.
+    fn without_record(&self, id: &ContainerId) -> Option<Result<Container>> {
+        let look = || {
+            let root = self.runtime.root()?;
+            StateDirectory::open(root, self.runtime.path(), id)?.is_in_passing()
+        };
+        if !matches!(look(), Ok(false)) {
+            return None;
+        }
+        // With this mode and age a directory has its record, if it ever gets one.
+        let loaded = self.runtime.load(id);
+        Some(loaded.map_err(|error| error.context(format!("container {id}"))))
     }
 }
 
@@ -315,27 +395,107 @@ mod tests {
         std::fs::write(dir.path().join("file"), "").unwrap();
         std::fs::create_dir(dir.path().join("broken")).unwrap();
         std::fs::write(dir.path().join("broken/state.json"), "{").unwrap();
-        let all: Vec<_> = runtime.list().unwrap().collect();
-        assert_eq!(all.len(), 1);
-        let error = all.into_iter().next().unwrap().unwrap_err();
+        // As a creation makes it, and for the time being has nothing in it.
+        let mut passing = std::fs::DirBuilder::new();
+        std::os::unix::fs::DirBuilderExt::mode(&mut passing, 0o700);
+        passing.create(dir.path().join("passing")).unwrap();
+        let all: Vec<_> = runtime
+            .list()
+            .unwrap()
+            .map(|one| {
+                one.map_err(|error| (error.kind(), error.chain()))
+                    .unwrap_err()
+            })
+            .collect();
+        let [broken, empty] = all.try_into().unwrap();
+        assert_eq!(broken.0, ErrorKind::CorruptState);
+        assert!(
+            broken.1.starts_with("container broken: read "),
+            "{}",
+            broken.1
+        );
+        assert_eq!(
+            empty,
+            (
+                ErrorKind::NotFound,
+                "container empty: container does not exist".to_owned()
+            )
+        );
+        let id = |text: &str| -> ContainerId { text.parse().unwrap() };
+        assert!(runtime.remove_stale(&id("empty")).unwrap());
+        assert!(runtime.remove_stale(&id("passing")).unwrap());
+        // That is for those who want to be told that more may be left.
+        assert_eq!(
+            runtime.remove_stale(&id("broken")).unwrap_err().kind(),
+            ErrorKind::InvalidState
+        );
+        let error = runtime.force_delete(&id("broken")).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::CorruptState);
-        assert_eq!(error.to_string(), "container broken");
-        assert!(runtime.remove_stale(&"broken".parse().unwrap()).unwrap());
-        assert!(runtime.remove_stale(&"empty".parse().unwrap()).unwrap());
+        assert!(!runtime.force_delete(&id("broken")).unwrap());
     }
 
-    /// Waits until somebody waits for the lock of this file.
-    fn until_waited_for(file: &Path, is_over: impl Fn() -> bool) {
-        use std::os::unix::fs::MetadataExt;
-        let inode = format!(":{} ", file.metadata().unwrap().ino());
-        let waits = |line: &str| line.contains("->") && line.contains(&inode);
-        while !is_over()
-            && !std::fs::read_to_string("/proc/locks")
+    #[test]
+    fn a_root_that_others_can_write_to_is_refused() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().unwrap();
+        let set = |mode| {
+            let mode = std::fs::Permissions::from_mode(mode);
+            std::fs::set_permissions(dir.path(), mode).unwrap();
+        };
+        let id: ContainerId = "x".parse().unwrap();
+        let refused = || {
+            let runtime = Runtime::new(dir.path()).unwrap();
+            let errors = [
+                runtime.load(&id).unwrap_err(),
+                runtime.list().unwrap_err(),
+                runtime.make_root().unwrap_err(),
+                runtime.force_delete(&id).unwrap_err(),
+                Runtime::open_at(OwnedFd::from(std::fs::File::open(dir.path()).unwrap()))
+                    .unwrap_err(),
+            ];
+            for error in errors {
+                assert!(error.to_string().contains("cannot be trusted"), "{error}");
+            }
+        };
+        set(0o757);
+        refused();
+        set(0o1777);
+        refused();
+        set(0o755);
+        assert_eq!(
+            Runtime::new(dir.path())
                 .unwrap()
-                .lines()
-                .any(waits)
-        {
-            std::thread::yield_now();
+                .load(&id)
+                .unwrap_err()
+                .kind(),
+            ErrorKind::NotFound
+        );
+        if rustix::process::geteuid().is_root() {
+            std::os::unix::fs::chown(dir.path(), Some(1000), None).unwrap();
+            refused();
+            std::os::unix::fs::chown(dir.path(), Some(0), Some(1000)).unwrap();
+            set(0o775);
+            refused();
+            set(0o755);
+            Runtime::new(dir.path()).unwrap().list().unwrap();
+        }
+    }
+
+    #[test]
+    fn a_root_that_was_removed_is_made_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let runtime = Runtime::new(dir.path().join("root")).unwrap();
+        let id: ContainerId = "x".parse().unwrap();
+        for _ in 0..2 {
+            runtime.make_root().unwrap();
+            assert_eq!(runtime.list().unwrap().count(), 0);
+            let (_made, lock) =
+                StateDirectory::make(runtime.root().unwrap(), runtime.path(), &id).unwrap();
+            assert!(lock.remove(runtime.root().unwrap(), &id).unwrap());
+            std::fs::remove_dir(runtime.path()).unwrap();
+            assert_eq!(runtime.list().unwrap_err().kind(), ErrorKind::NotFound);
+            assert_eq!(runtime.load(&id).unwrap_err().kind(), ErrorKind::NotFound);
+            assert!(!runtime.force_delete(&id).unwrap());
         }
     }
 
@@ -348,7 +508,6 @@ mod tests {
             StateDirectory::make(runtime.root().unwrap(), runtime.path(), &id).unwrap();
         std::thread::scope(|scope| {
             let remover = scope.spawn(|| runtime.remove_stale(&id));
-            until_waited_for(made.path(), || remover.is_finished());
             let text = r#"{"init_process_pid":-1,"init_process_start":0,"created":"","config":{}}"#;
             std::fs::write(made.path().join("state.json"), text).unwrap();
             drop(lock);

@@ -6,7 +6,7 @@
 use std::time::{Duration, Instant};
 
 use super::{LIMIT, unable};
-use crate::{FreezerState, Result, dir::Dir, pauses::Pauses};
+use crate::{FreezerState, Result, dir::Dir, pauses::Pauses, tree};
 
 pub(crate) const FILE: &str = "freezer.state";
 const FROZEN: &str = "FROZEN";
@@ -72,6 +72,34 @@ fn looks(deadline: Instant) -> Pauses {
         Duration::from_millis(1),
         deadline,
     )
+}
+
+/// Thaws the cgroup and all below it: one below may have been frozen by itself. What vanishes
+/// meanwhile needs no thawing.
+pub(crate) fn thaw_all(top: &Dir) -> Result<()> {
+    tree::for_all(top, |dir| match dir.write(FILE, THAWED) {
+        Err(error) if error.is_not_found() => Ok(()),
+        done => done,
+    })
+}
+
+/// Whether the cgroup is frozen because one above it is.
+pub(crate) fn is_frozen_from_above(dir: &Dir) -> Result<bool> {
+    let text = dir.read_if_present("freezer.parent_freezing")?;
+    Ok(text.is_some_and(|text| text.trim() == "1"))
+}
+
+/// Moves all processes of the cgroup and below, which were sent `SIGKILL`, to a cgroup that is not
+/// frozen: the first thing that they do there is to end. While they are frozen they keep their
+/// numbers.
+pub(crate) fn move_killed(from: &Dir, to: &Dir) -> Result<()> {
+    for pid in tree::all_processes(from)? {
+        match to.write("cgroup.procs", &pid.to_string()) {
+            Err(error) if error.errno() == Some(libc::ESRCH) => {}
+            done => done?,
+        }
+    }
+    Ok(())
 }
 
 /// `None` without a freezer. A cgroup that only stands because an ancestor is frozen counts as

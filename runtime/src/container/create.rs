@@ -21,7 +21,7 @@ use super::making::{self, Making};
 use super::publish::Publish;
 use super::seccomp::Agent;
 use super::streams::{Receivers, Streams};
-use super::unwind::Unwind;
+use super::unwind::{Left, Unwind};
 use super::{
     Container, System, annotations, answers, cgroup, network, rdt, seccomp, start, wording,
 };
@@ -54,10 +54,31 @@ pub(crate) enum WhenReady {
 pub(crate) fn create(
     runtime: &Runtime,
     id: &ContainerId,
+    config: Config,
+    process: Process,
+    when_ready: WhenReady,
+) -> Result<Container> {
+    let left = Left::new();
+    let made = make(runtime, id, config, process, when_ready, &left);
+    match (made, left.into_inner()) {
+        (Err(error), Some(left)) => Err(error.context(format!(
+            "container {id} stays on record, to be deleted, since not all of it could be removed ({})",
+            left.chain()
+        ))),
+        (made, _) => made,
+    }
+}
+
+fn make(
+    runtime: &Runtime,
+    id: &ContainerId,
     mut config: Config,
     mut process: Process,
     when_ready: WhenReady,
+    left: &Left,
 ) -> Result<Container> {
+    // Dropped after everything else here: undoing needs descriptors that the others hold.
+    let mut making;
     let mut timings = process.timings.take();
     check(&config, &process)?;
     let mut warnings = Vec::from_iter(annotations::ignored(&config.labels));
@@ -71,11 +92,9 @@ pub(crate) fn create(
         timings.mark("check the configuration, compile the filter");
     }
 
-    runtime.make_root()?;
-    let (directory, lock) = StateDirectory::make(runtime.root()?, runtime.path(), id)?;
-    let unwind = Unwind::new(runtime, id, lock);
-    if process.notify_socket.is_some() {
-        add_notify_socket(&mut config, &mut process, &directory)?;
+    let notify = process.notify_socket.is_some();
+    if notify {
+        add_notify_socket(&mut config, &mut process, runtime.path().join(id))?;
     }
     let spec = cgroup::spec(&config.cgroups, config.rootless_cgroups);
     let resources = cgroup::resources(&config.cgroups.resources)?;
@@ -85,16 +104,25 @@ pub(crate) fn create(
     let waits_for_start = when_ready == WhenReady::Wait || !config.hooks.poststart.is_empty();
     let system = runtime.system();
     let host = host_facts(system, &config)?;
-    let mut making = Making {
+    let state = making::intent(id, config, &streams, system)?;
+    runtime.make_root()?;
+    let root = runtime.root()?;
+    let (directory, lock) = StateDirectory::make(&root, runtime.path(), id)?;
+    directory.claim(&lock, &root, id, &state)?;
+    making = Making {
         id,
         system,
         directory,
-        state: making::intent(id, config, &streams, system)?,
-        unwind,
+        state,
+        unwind: Unwind::new(runtime, id, lock, left),
         warnings,
         timings,
     };
-    making.record()?;
+    if notify {
+        making
+            .directory
+            .make_notify_directory(notify_socket::DIRECTORY)?;
+    }
     making.mark("record the intent");
 
     making.make_cgroup(&spec, &resources)?;
@@ -262,6 +290,7 @@ pub(crate) fn create(
         runtime: runtime.clone(),
         directory: making.directory,
         record: Record::from(making.state),
+        settled: false,
         child: Some(child),
         warnings: making.warnings,
         timings: making.timings.zip(watch),
@@ -409,13 +438,9 @@ fn cgroup_view(group: &Cgroup) -> CgroupView {
 }
 
 /// Mounts the directory of the notification socket into the container and tells the process where it is.
-fn add_notify_socket(
-    config: &mut Config,
-    process: &mut Process,
-    directory: &StateDirectory,
-) -> Result<()> {
-    let path = directory.make_notify_directory(notify_socket::DIRECTORY)?;
-    let source = path
+fn add_notify_socket(config: &mut Config, process: &mut Process, directory: PathBuf) -> Result<()> {
+    let source = directory
+        .join(notify_socket::DIRECTORY)
         .into_os_string()
         .into_string()
         .map_err(|_| Error::config("the path of the state root is not UTF-8"))?;

@@ -1,36 +1,84 @@
 //! Removing a container: the record is replayed, whatever part of it exists.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use cgroups::Cgroup;
 use configs::config::HookPoint;
 use configs::oci::ContainerStatus as Status;
 
 use super::create::CGROUP_BUDGET;
-use super::{Container, cgroup, directory, hooks, host_mounts, network, rdt};
+use super::directory::StateDirectory;
+use super::lock::{self, Lock, Pauses};
+use super::state_file::Remains;
+use super::{Container, cgroup, hooks, host_mounts, network, rdt};
 use crate::error::{Error, ErrorKind, Result};
+use crate::id::ContainerId;
+use crate::root::Runtime;
 use crate::signal::Signal;
+use crate::state::{Record, State};
 
 /// How long a killed init process may take to end.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// How long the processes of a container have to end, once its init process was killed, before each is looked for: those
+/// that are frozen do not end by themselves, nor do those that did not get into its pid namespace.
+const GRACE: Duration = Duration::from_millis(100);
+
+/// How often the processes of a container are killed that another runtime process does not let go.
+const KILL_INTERVAL: Duration = Duration::from_millis(50);
+
+/// What becomes of processes that the end of the init process has left in the cgroup.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Rest {
+    /// They may be on their way out; others are not the container's.
+    Wait,
+    /// They are killed.
+    Kill,
+}
+
 impl Container {
     /// Removes everything the container consists of. A created container is killed first, and so is what is left of a
     /// stopped one without a pid namespace of its own. What another process removes at the same time is no error, and a
-    /// container whose creator died in the middle can be destroyed, too.
+    /// container whose creator died in the middle can be destroyed, too. Another process that works on the container is
+    /// waited for, at most ten seconds.
     ///
-    /// A failure leaves the record, so that the call can be repeated.
+    /// A failure leaves the record, so that the call can be repeated. [`Runtime::force_delete`] ends the container first.
     ///
     /// # Errors
     /// [`ErrorKind::StillRunning`], [`ErrorKind::Paused`] if its init process is alive; [`ErrorKind::InvalidState`] if it
-    /// is being made; [`ErrorKind::NotFound`] if it is gone already; [`ErrorKind::Hook`] if a poststop hook failed, with
-    /// everything else removed; [`ErrorKind::System`].
+    /// is being made; [`ErrorKind::NotFound`] if it is gone already; [`ErrorKind::Timeout`] if another process keeps its
+    /// lock, which is named; [`ErrorKind::Hook`] if a poststop hook failed, with everything else removed;
+    /// [`ErrorKind::System`].
     pub fn destroy(&self) -> Result<()> {
-        if !self.is_known_to_be_over() {
-            self.end_what_may_be_ended()?;
+        self.destroy_if_ended().map_err(unable_to_destroy)
+    }
+
+    fn destroy_if_ended(&self) -> Result<()> {
+        let over = self.is_known_to_be_over();
+        // A creation holds the lock, and may take long.
+        if !over && self.current()?.creator.is_some() && self.status()? == Status::Creating {
+            return Err(being_created());
         }
-        let _lock = self.directory.lock(self.runtime.root()?, &self.id)?;
-        self.remove_everything()
+        let lock = self.directory.lock(self.runtime.root()?, &self.id)?;
+        // Looked at under the lock: what was loaded before may know less of a container that was being made, and may take
+        // for stopped what has started since.
+        if over && self.record.creator.is_none() {
+            return self.remove_everything(&lock, Rest::Wait);
+        }
+        let container = self.with_record(self.directory.read_state()?)?;
+        container.end_what_may_be_ended()?;
+        container.remove_everything(&lock, Rest::Wait)
+    }
+
+    /// The same container as another record describes it.
+    fn with_record(&self, record: Record) -> Result<Container> {
+        let directory = StateDirectory::open(self.runtime.root()?, self.runtime.path(), &self.id)?;
+        Ok(Container::of_settled_record(
+            self.runtime.clone(),
+            &self.id,
+            directory,
+            record,
+        ))
     }
 
     /// The init process was our child and has been waited for, and nobody outlives it.
@@ -41,18 +89,8 @@ impl Container {
 
     fn end_what_may_be_ended(&self) -> Result<()> {
         match self.status()? {
-            Status::Creating => {
-                return Err(Error::new(
-                    ErrorKind::InvalidState,
-                    "container is being created",
-                ));
-            }
-            Status::Running => {
-                return Err(Error::new(
-                    ErrorKind::StillRunning,
-                    "container still running",
-                ));
-            }
+            Status::Creating => return Err(being_created()),
+            Status::Running => return Err(still_running()),
             Status::Paused if self.pid().is_some() => {
                 return Err(Error::new(ErrorKind::Paused, "container paused"));
             }
@@ -60,7 +98,9 @@ impl Container {
                 .cgroup()?
                 .thaw()
                 .map_err(cgroup::failed("thaw the container's cgroup"))?,
-            Status::Created => self.kill_init()?,
+            // Nothing starts it from here on; or it was started just now.
+            Status::Created if self.directory.claim_fifo()? => self.kill_init()?,
+            Status::Created => return Err(still_running()),
             _ => {}
         }
         Ok(())
@@ -76,7 +116,12 @@ impl Container {
             _ => {}
         }
         let family = self.system().family();
-        let ended = family.wait(&self.id, pidfd.as_fd(), Some(PATIENCE))?;
+        let mut ended = family.wait(&self.id, pidfd.as_fd(), Some(GRACE))?;
+        if !ended {
+            // Frozen, or waiting for processes of its namespace that are.
+            self.kill_cgroup();
+            ended = family.wait(&self.id, pidfd.as_fd(), Some(PATIENCE))?;
+        }
         family.reap(&self.id);
         if ended {
             Ok(())
@@ -88,25 +133,33 @@ impl Container {
         }
     }
 
-    fn remove_everything(&self) -> Result<()> {
-        // Read under the lock: what was loaded before may know less of a container that was being made.
-        let record = self.current()?.into_owned();
+    /// Kills what is in the cgroup on record. What that cannot do is found out when the cgroup is removed.
+    fn kill_cgroup(&self) {
+        if self.record.cgroup_paths.is_empty() {
+            return;
+        }
+        let killed = self.cgroup_of(&self.record).and_then(|group| {
+            group
+                .kill()
+                .map_err(cgroup::failed("kill the processes of the container"))
+        });
+        if let Err(error) = killed {
+            log::debug!(
+                "kill what is left of container {}: {}",
+                self.id,
+                error.chain()
+            );
+        }
+    }
+
+    /// Removes what the record names, and then the record.
+    fn remove_everything(&self, lock: &Lock, rest: Rest) -> Result<()> {
+        let record = &self.record;
         if record.cgroup_paths.is_empty() && record.creator.is_some() {
             self.remove_unrecorded_cgroup()?;
         }
         if !record.cgroup_paths.is_empty() {
-            let group = self.cgroup_of(&record)?;
-            // Without an own pid namespace the end of the init process was not the end of the others.
-            let others_left = !self.has_own_pids() || record.creator.is_some();
-            if others_left && let Err(error) = group.kill() {
-                log::debug!("kill what is left of container {}: {error}", self.id);
-            }
-            match group.delete(CGROUP_BUDGET) {
-                Err(error) if error.kind() != cgroups::ErrorKind::NotFound => {
-                    return Err(cgroup::failed("unable to remove container's cgroup")(error));
-                }
-                _ => {}
-            }
+            self.remove_cgroup(rest)?;
         }
         if let Some(from) = &record.config.intel_rdt
             && (!record.intel_rdt_path.is_empty() || record.creator.is_some())
@@ -114,16 +167,39 @@ impl Container {
             rdt::delete(self.system(), &rdt::settings(from), &self.id)?;
         }
         network::remove(&self.id, &record.config.networks)?;
-        host_mounts::unmount(&record.config.rootfs, &record.host_mounts);
-        directory::remove(self.runtime.root()?, self.runtime.path(), &self.id)?;
+        host_mounts::unmount(&record.config.rootfs, &record.host_mounts)?;
+        lock.remove(self.runtime.root()?, &self.id)?;
         let state = hooks::oci_state(&self.id, &record.config.labels, Status::Stopped, 0);
         hooks::run(&record.config.hooks, HookPoint::Poststop, &state)
+    }
+
+    fn remove_cgroup(&self, rest: Rest) -> Result<()> {
+        let group = self.cgroup_of(&self.record)?;
+        // Without an own pid namespace the end of the init process was not the end of the others.
+        if !self.has_own_pids() || self.record.creator.is_some() {
+            self.kill_cgroup();
+        }
+        let deleted = match rest {
+            Rest::Wait => group.delete(CGROUP_BUDGET),
+            // Processes that were on their way into the pid namespace, and those that are frozen, are still there.
+            Rest::Kill => group.delete(GRACE).or_else(|error| {
+                log::debug!("kill what is left of container {}: {error}", self.id);
+                self.kill_cgroup();
+                group.delete(CGROUP_BUDGET)
+            }),
+        };
+        match deleted {
+            Err(error) if error.kind() != cgroups::ErrorKind::NotFound => {
+                Err(cgroup::failed("unable to remove container's cgroup")(error))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// A creator that died just after it made the cgroup has not recorded where it is. The configuration tells: making it
     /// once more leads to the same place.
     fn remove_unrecorded_cgroup(&self) -> Result<()> {
-        let config = self.config()?;
+        let config = self.directory.read_either::<State>()?.config;
         let spec = cgroup::spec(&config.cgroups, config.rootless_cgroups);
         let made = Cgroup::prepare(
             self.system().hierarchy()?,
@@ -144,4 +220,116 @@ impl Container {
             .delete(CGROUP_BUDGET)
             .map_err(cgroup::failed("unable to remove container's cgroup"))
     }
+}
+
+/// Ends a container, whatever it is doing, and removes it. `false` if there is none.
+pub(crate) fn force_delete(runtime: &Runtime, id: &ContainerId) -> Result<bool> {
+    let forced = || {
+        let directory = StateDirectory::open(runtime.root()?, runtime.path(), id)?;
+        let lock = lock_by_force(runtime, id, &directory)?;
+        let (record, damage) = match directory.remains()? {
+            Remains::Record { record, damage } => (*record, damage),
+            Remains::Nothing => {
+                lock.remove(runtime.root()?, id)?;
+                return Ok(());
+            }
+            Remains::Lost(error) => {
+                lock.remove(runtime.root()?, id)?;
+                return Err(error.context(
+                    "nothing tells what the container consists of, only its directory is removed",
+                ));
+            }
+        };
+        if let Some(damage) = damage {
+            log::debug!(
+                "delete container {id} by its earlier record: {}",
+                damage.chain()
+            );
+        }
+        let container = Container::of_settled_record(runtime.clone(), id, directory, record);
+        container.kill_init()?;
+        container.remove_everything(&lock, Rest::Kill)
+    };
+    match forced() {
+        Ok(()) => Ok(true),
+        // Another process has removed it meanwhile.
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(unable_to_destroy(error)),
+    }
+}
+
+/// Takes the lock. The process that has it may be waiting for one of the container's, or is going to leave one behind when
+/// it is killed: until it gives the lock up, all processes of the container are killed again and again.
+fn lock_by_force(runtime: &Runtime, id: &ContainerId, directory: &StateDirectory) -> Result<Lock> {
+    let root = runtime.root()?;
+    let lock = directory.unheld_lock()?;
+    let deadline = Instant::now() + lock::PATIENCE;
+    let mut pauses = Pauses::default();
+    let mut next_kill = Instant::now();
+    while !lock.try_take(&root, id)? {
+        if Instant::now() >= next_kill {
+            if let Err(error) = kill_unlocked(runtime, id, &lock) {
+                log::debug!("kill container {id}: {}", error.chain());
+            }
+            next_kill = Instant::now() + KILL_INTERVAL;
+        }
+        if !pauses.pause(deadline) {
+            return Err(lock.is_held());
+        }
+    }
+    Ok(lock)
+}
+
+/// Kills the processes of a container that another process works on.
+///
+/// A cgroup is removed before the directory of its container is: if that is still there after the cgroup was opened, it is
+/// this container's.
+fn kill_unlocked(runtime: &Runtime, id: &ContainerId, lock: &Lock) -> Result<()> {
+    let root = runtime.root()?;
+    let directory = StateDirectory::open(&root, runtime.path(), id)?;
+    let Remains::Record { record, .. } = directory.remains()? else {
+        return Ok(());
+    };
+    let container = Container::of_settled_record(runtime.clone(), id, directory, *record);
+    let group = if container.record.cgroup_paths.is_empty() {
+        None
+    } else {
+        let group = container.cgroup_of(&container.record)?;
+        let exists = group
+            .exists()
+            .map_err(cgroup::failed("look at the container's cgroup"))?;
+        exists.then_some(group)
+    };
+    if !lock.is_at_its_path(&root, id)? {
+        return Ok(());
+    }
+    if let Some(pidfd) = container.init_pidfd()? {
+        use std::os::fd::AsFd;
+        match crate::child::send(pidfd.as_fd(), Signal::KILL) {
+            Err(error) if error.kind() != ErrorKind::NotRunning => return Err(error),
+            _ => {}
+        }
+    }
+    match group.as_ref().map(Cgroup::kill) {
+        Some(Err(error)) if error.kind() != cgroups::ErrorKind::NotFound => {
+            Err(cgroup::failed("kill the processes of the container")(error))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The words in front of every failed removal, except of what is not there.
+fn unable_to_destroy(error: Error) -> Error {
+    if error.kind() == ErrorKind::NotFound {
+        return error;
+    }
+    error.context("unable to destroy container")
+}
+
+fn being_created() -> Error {
+    Error::new(ErrorKind::InvalidState, "container is being created")
+}
+
+fn still_running() -> Error {
+    Error::new(ErrorKind::StillRunning, "container still running")
 }

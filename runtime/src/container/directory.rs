@@ -1,41 +1,43 @@
 //! The directory of one container below the state root, and the files in it.
+//!
+//! A creation claims the id in two steps. `mkdir` makes the directory, searchable by its owner only; the first state file,
+//! which is never put over another one, makes it a container, and only then the directory gets its final mode. So a
+//! directory that has the first mode and no state file holds nothing, and belongs to nothing, whatever interrupted whom.
+//! What was made by name is looked up by name again to open it; between the two it can be removed and made by others.
+//! That does not matter: of all that have the same directory open, one takes the lock and writes the first state file.
 
-use std::fs::File;
-use std::io::{self, Read, Write};
-use std::os::fd::{AsFd, OwnedFd};
+use std::ffi::OsStr;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{AtFlags, FileType, FlockOperation, Mode, OFlags};
+use rustix::fs::{AtFlags, Mode, OFlags};
 use rustix::io::Errno;
-use serde::de::DeserializeOwned;
 
+use super::lock::Lock;
+use super::state_file::Placing;
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::ContainerId;
 use crate::state::State;
 
-/// The fifo that an init process reads one byte from before it runs the user's program. While that has it open, the
-/// container is created and not started.
-pub(crate) const FIFO: &str = "exec.fifo";
-const STATE: &str = "state.json";
+pub(super) const STATE: &str = "state.json";
+/// The state file as it was before the container was created: all that is known of a container whose state file is lost.
+pub(super) const EARLIER: &str = "state.earlier.json";
 
-/// A state file larger than this is none. (A configuration of some hundred mounts takes 100 KiB.)
-const MAX_STATE: u64 = 64 << 20;
+/// The mode of a directory that no container was recorded in yet, or from which everything is removed.
+const UNUSED: Mode = Mode::RWXU;
+/// The mode of a container's directory: the root user of a user namespace must be able to reach what is mounted from
+/// below.
+const USED: Mode = Mode::RWXU.union(Mode::XGRP).union(Mode::XOTH);
 
-/// Keeps other makers, destroyers and changers out of one container's directory, until it is dropped.
-///
-/// Whoever removes the directory holds it, so what is at its path while it is held is what was there when it was taken.
-#[derive(Debug)]
-pub(crate) struct Lock {
-    /// A description of its own: the lock must not depend on duplicates of another one.
-    directory: OwnedFd,
-    path: PathBuf,
-}
+/// How deep below the directory of a container its files may lie.
+const MAX_DEPTH: u32 = 32;
 
 /// The directory of a container, open. Its files are reached through the descriptor, never again by path.
 #[derive(Debug)]
 pub(crate) struct StateDirectory {
-    directory: OwnedFd,
-    path: PathBuf,
+    pub(super) directory: OwnedFd,
+    pub(super) path: PathBuf,
 }
 
 const OPEN: OFlags = OFlags::RDONLY
@@ -44,7 +46,7 @@ const OPEN: OFlags = OFlags::RDONLY
     .union(OFlags::CLOEXEC);
 
 impl StateDirectory {
-    /// Makes the directory and locks it: of several processes that try, exactly one succeeds.
+    /// Makes the directory and locks it. Of several processes that try, exactly one gets to [`claim`](Self::claim) it.
     ///
     /// Killed in between, it leaves an empty directory, which is not taken for a container and can be deleted.
     pub(crate) fn make(
@@ -53,43 +55,58 @@ impl StateDirectory {
         id: &ContainerId,
     ) -> Result<(Self, Lock)> {
         let failed = |errno| Error::system(format!("make the directory of container {id}"), errno);
-        // Searchable for everybody: the root user of a user namespace must be able to reach what is mounted from below.
-        match rustix::fs::mkdirat(&root, id.as_str(), Mode::from_raw_mode(0o711)) {
+        match rustix::fs::mkdirat(&root, id.as_str(), UNUSED) {
             Ok(()) => {}
-            Err(Errno::EXIST) => {
-                return Err(Error::new(
-                    ErrorKind::AlreadyExists,
-                    "container with given ID already exists",
-                ));
-            }
+            Err(Errno::EXIST) => return Err(exists()),
             Err(errno) => return Err(failed(errno)),
         }
-        let open = || {
-            let directory = rustix::fs::openat(&root, id.as_str(), OPEN, Mode::empty())?;
-            // Whatever the umask made of it.
-            rustix::fs::fchmod(&directory, Mode::from_raw_mode(0o711))?;
-            Ok(directory)
-        };
-        let made = open().map_err(failed).and_then(|directory| {
-            let made = Self {
-                directory,
-                path: root_path.join(id),
-            };
-            let lock = made.lock(&root, id)?;
-            Ok((made, lock))
-        });
-        made.map_err(|error| {
-            if error.kind() == ErrorKind::NotFound {
-                // Not locked yet it looked like one that somebody left. What is there now is not ours.
-                return Error::new(
-                    ErrorKind::NotFound,
-                    format!("container {id} was deleted while it was made"),
-                );
+        let directory = match rustix::fs::openat(&root, id.as_str(), OPEN, Mode::empty()) {
+            Ok(directory) => directory,
+            Err(Errno::NOENT) => return Err(deleted_meanwhile(id)),
+            Err(errno) => {
+                // Only an empty one goes, and who has another empty one there finds it gone.
+                let _ = rustix::fs::unlinkat(&root, id.as_str(), AtFlags::REMOVEDIR);
+                return Err(failed(errno));
             }
-            // Whoever has another empty one there finds it gone when locking it.
+        };
+        let made = Self {
+            directory,
+            path: root_path.join(id),
+        };
+        let lock = made.unheld_lock()?;
+        match lock.try_take(&root, id) {
+            Ok(true) => Ok((made, lock)),
+            // Whatever the other process is doing, it was faster.
+            Ok(false) => Err(exists()),
+            // Not locked yet it looked like one that a killed process has left.
+            Err(error) if error.kind() == ErrorKind::NotFound => Err(deleted_meanwhile(id)),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Writes the first state file into a directory that was [made](Self::make): from here on there is a container. Fails
+    /// with [`ErrorKind::AlreadyExists`], and has changed nothing, if there is one.
+    pub(crate) fn claim(
+        &self,
+        lock: &Lock,
+        root: impl AsFd,
+        id: &ContainerId,
+        state: &State,
+    ) -> Result<()> {
+        let claimed = self.put(state, Placing::First);
+        let claimed = claimed.and_then(|()| {
+            // Whatever the umask made of it.
+            rustix::fs::fchmod(&self.directory, USED)
+                .map_err(|errno| Error::system(format!("chmod {}", self.path.display()), errno))
+                .inspect_err(|_| drop(lock.remove(&root, id)))
+        });
+        if let Err(error) = &claimed
+            && error.kind() != ErrorKind::AlreadyExists
+        {
+            // Only an empty one goes.
             let _ = rustix::fs::unlinkat(&root, id.as_str(), AtFlags::REMOVEDIR);
-            error
-        })
+        }
+        claimed
     }
 
     /// Opens the directory of an existing container.
@@ -112,20 +129,23 @@ impl StateDirectory {
         &self.path
     }
 
-    /// Keeps other destroyers and changers out until the result is dropped. A file system without locks goes without.
+    /// Keeps other destroyers and changers out until the result is dropped.
     ///
-    /// Fails with [`ErrorKind::NotFound`] if the directory is not the one at its path any more: somebody else destroyed
-    /// the container, and perhaps a new one has its id by now.
+    /// Fails with [`ErrorKind::NotFound`] if the directory is not the one at its path any more: another process destroyed
+    /// the container, and perhaps a new one has its id by now. Fails with [`ErrorKind::Timeout`] if another process keeps
+    /// the lock.
     pub(crate) fn lock(&self, root: impl AsFd, id: &ContainerId) -> Result<Lock> {
+        let lock = self.unheld_lock()?;
+        lock.take(root, id)?;
+        Ok(lock)
+    }
+
+    /// The lock, not taken yet.
+    pub(crate) fn unheld_lock(&self) -> Result<Lock> {
         let failed = |errno| Error::system(format!("lock {}", self.path.display()), errno);
         let directory =
             rustix::fs::openat(&self.directory, ".", OPEN, Mode::empty()).map_err(failed)?;
-        let lock = Lock {
-            directory,
-            path: self.path.clone(),
-        };
-        lock.take(root, id)?;
-        Ok(lock)
+        Ok(Lock::new(directory, self.path.clone()))
     }
 
     /// The user who made it.
@@ -135,151 +155,40 @@ impl StateDirectory {
         Ok(stat.st_uid)
     }
 
-    /// Reads the state file: all of it ([`State`]) or the part that `T` names.
-    pub(crate) fn read_state<T: DeserializeOwned>(&self) -> Result<T> {
-        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let file = match rustix::fs::openat(&self.directory, STATE, flags, Mode::empty()) {
-            Ok(file) => File::from(file),
-            Err(Errno::NOENT) => return Err(not_found()),
-            Err(errno) => return Err(self.failed("open", errno)),
-        };
-        let mut text = Vec::with_capacity(16 << 10);
-        file.take(MAX_STATE + 1)
-            .read_to_end(&mut text)
-            .map_err(|error| self.failed("read", error))?;
-        if u64::try_from(text.len()).is_ok_and(|length| length > MAX_STATE) {
-            return Err(Error::new(
-                ErrorKind::CorruptState,
-                format!(
-                    "{}: larger than {MAX_STATE} bytes",
-                    self.state_path().display()
-                ),
-            ));
+    /// Whether no container was recorded here yet, or everything of it was removed. That is known of what has the mode for
+    /// it, and of an empty directory that other hands have made.
+    pub(super) fn holds_nothing(&self) -> Result<bool> {
+        let stat = self.stat()?;
+        if stat.st_mode & 0o777 & !UNUSED.bits() == 0 {
+            return Ok(true);
         }
-        serde_json::from_slice(&text).map_err(|error| {
-            Error::with(
-                ErrorKind::CorruptState,
-                format!("read {}", self.state_path().display()),
-                error,
-            )
-        })
+        let failed = |errno| Error::system(format!("list {}", self.path.display()), errno);
+        let mut entries = rustix::fs::Dir::read_from(&self.directory).map_err(failed)?;
+        let is_empty = entries.all(|entry| {
+            entry.is_ok_and(|entry| matches!(entry.file_name().to_bytes(), b"." | b".."))
+        });
+        Ok(is_empty && stat.st_mode & 0o777 != USED.bits())
     }
 
-    /// Replaces the state file: whoever reads it gets the old or the new one.
-    pub(crate) fn write_state(&self, state: &State) -> Result<()> {
-        let text = serde_json::to_vec(state).map_err(|error| self.failed("encode", error))?;
-        // Unique among all writers, and among all threads of this one.
-        static NUMBER: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
-        let number = NUMBER.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        let name = format!("state-{}-{number}", std::process::id());
-        let write = || -> io::Result<()> {
-            let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
-            let file =
-                rustix::fs::openat(&self.directory, &name, flags, Mode::from_raw_mode(0o600))?;
-            File::from(file).write_all(&text)?;
-            Ok(rustix::fs::renameat(
-                &self.directory,
-                &name,
-                &self.directory,
-                STATE,
-            )?)
-        };
-        write().map_err(|error| {
-            let _ = rustix::fs::unlinkat(&self.directory, &name, AtFlags::empty());
-            if error.kind() == io::ErrorKind::NotFound {
-                not_found()
-            } else {
-                self.failed("write", error)
-            }
-        })
+    fn stat(&self) -> Result<rustix::fs::Stat> {
+        rustix::fs::fstat(&self.directory)
+            .map_err(|errno| Error::system(format!("look at {}", self.path.display()), errno))
     }
 
-    fn state_path(&self) -> PathBuf {
-        self.path.join(STATE)
-    }
-
-    fn failed(
-        &self,
-        what: &str,
-        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
-    ) -> Error {
-        Error::system(format!("{what} {}", self.state_path().display()), source)
-    }
-
-    /// Makes the fifo and opens its both ends: whoever holds the descriptor is a writer himself and never reads an end of
-    /// file. `owner` is the root user of the container.
-    pub(crate) fn make_fifo(&self, owner: (u32, u32)) -> Result<OwnedFd> {
-        let make = || -> rustix::io::Result<OwnedFd> {
-            rustix::fs::mknodat(
-                &self.directory,
-                FIFO,
-                FileType::Fifo,
-                Mode::from_raw_mode(0o600),
-                0,
-            )?;
-            let flags = OFlags::RDWR | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-            let fifo = rustix::fs::openat(&self.directory, FIFO, flags, Mode::empty())?;
-            let (uid, gid) = (
-                rustix::fs::Uid::from_raw(owner.0),
-                rustix::fs::Gid::from_raw(owner.1),
-            );
-            if owner
-                != (
-                    rustix::process::geteuid().as_raw(),
-                    rustix::process::getegid().as_raw(),
-                )
-            {
-                rustix::fs::fchown(&fifo, Some(uid), Some(gid))?;
-            }
-            Ok(fifo)
-        };
-        make().map_err(|errno| {
-            Error::system(format!("make {}", self.path.join(FIFO).display()), errno)
-        })
-    }
-
-    /// Whether an init process has the fifo open: it does until it runs the program.
-    pub(crate) fn has_waiting_init(&self) -> Result<bool> {
-        match self.open_fifo(OFlags::WRONLY | OFlags::NONBLOCK) {
-            Ok(fifo) => Ok(fifo.is_some()),
-            Err(Errno::NXIO) => Ok(false),
-            // It belongs to the root user of the container. There is one, more cannot be told.
-            Err(Errno::ACCESS) => Ok(true),
-            Err(errno) => Err(Error::system(
-                format!("open {}", self.path.join(FIFO).display()),
-                errno,
-            )),
-        }
-    }
-
-    /// Opens the fifo with these flags; `Ok(None)` if there is none.
-    pub(crate) fn open_fifo(&self, flags: OFlags) -> Result<Option<OwnedFd>, Errno> {
-        match rustix::fs::openat(
-            &self.directory,
-            FIFO,
-            flags | OFlags::NOFOLLOW | OFlags::CLOEXEC,
-            Mode::empty(),
-        ) {
-            Ok(fifo) => Ok(Some(fifo)),
-            Err(Errno::NOENT) => Ok(None),
-            Err(errno) => Err(errno),
-        }
-    }
-
-    /// Removes the fifo; says whether it was this call that did it.
-    pub(crate) fn claim_fifo(&self) -> Result<bool> {
-        match rustix::fs::unlinkat(&self.directory, FIFO, AtFlags::empty()) {
-            Ok(()) => Ok(true),
-            Err(Errno::NOENT) => Ok(false),
-            Err(errno) => Err(Error::system(
-                format!("remove {}", self.path.join(FIFO).display()),
-                errno,
-            )),
-        }
+    /// Whether this looks like a directory that a process is just making or removing: no record, the mode of one without,
+    /// and a change within the last seconds.
+    pub(crate) fn is_in_passing(&self) -> Result<bool> {
+        const MOMENT: i64 = 10;
+        let stat = self.stat()?;
+        let now = rustix::time::clock_gettime(rustix::time::ClockId::Realtime).tv_sec;
+        Ok(
+            stat.st_mode & 0o777 & !UNUSED.bits() == 0
+                && now.saturating_sub(stat.st_ctime) < MOMENT,
+        )
     }
 
     /// Makes the directory in which the notification socket will be.
-    pub(crate) fn make_notify_directory(&self, name: &str) -> Result<PathBuf> {
+    pub(crate) fn make_notify_directory(&self, name: &str) -> Result<()> {
         let path = self.path.join(name);
         let make = || {
             rustix::fs::mkdirat(&self.directory, name, Mode::from_raw_mode(0o755))?;
@@ -290,57 +199,79 @@ impl StateDirectory {
                 AtFlags::empty(),
             )
         };
-        make().map_err(|errno| Error::system(format!("make {}", path.display()), errno))?;
-        Ok(path)
+        make().map_err(|errno| Error::system(format!("make {}", path.display()), errno))
     }
 }
 
 impl Lock {
-    /// Gives the lock back, to [take](Self::take) it again perhaps.
-    pub(crate) fn release(&self) {
-        // What was never locked, for want of locks, cannot be unlocked.
-        let _ = rustix::fs::flock(&self.directory, FlockOperation::Unlock);
-    }
-
-    /// Takes the lock; nothing happens if it is held. The directory must be the one at its path.
-    pub(crate) fn take(&self, root: impl AsFd, id: &ContainerId) -> Result<()> {
-        let failed = |errno| Error::system(format!("lock {}", self.path.display()), errno);
-        let own = &self.directory;
-        match rustix::io::retry_on_intr(|| rustix::fs::flock(own, FlockOperation::LockExclusive)) {
-            Ok(()) | Err(Errno::NOLCK | Errno::OPNOTSUPP) => {}
-            Err(errno) => return Err(failed(errno)),
+    /// Removes the directory, which must be held, with everything in it. `false` if it is gone already.
+    ///
+    /// Interrupted, it leaves what an interrupted creation leaves.
+    pub(crate) fn remove(&self, root: impl AsFd, id: &ContainerId) -> Result<bool> {
+        let own = self.directory();
+        let failed =
+            |errno| Error::system(format!("remove the directory of container {id}"), errno);
+        rustix::fs::fchmod(own, UNUSED).map_err(failed)?;
+        // Mostly these are all there is.
+        for name in [EARLIER, STATE] {
+            let _ = rustix::fs::unlinkat(own, name, AtFlags::empty());
         }
-        // As long as this one is open, no other directory can have its inode number.
-        let mine = rustix::fs::fstat(own).map_err(failed)?;
-        match rustix::fs::statat(root, id.as_str(), AtFlags::SYMLINK_NOFOLLOW) {
-            Ok(there) if (there.st_dev, there.st_ino) == (mine.st_dev, mine.st_ino) => Ok(()),
-            Ok(_) | Err(Errno::NOENT) => Err(not_found()),
+        let remove = || rustix::fs::unlinkat(&root, id.as_str(), AtFlags::REMOVEDIR);
+        match remove() {
+            Ok(()) => return Ok(true),
+            Err(Errno::NOENT) => return Ok(false),
+            Err(_) => {}
+        }
+        match clear(own, MAX_DEPTH).and_then(|()| remove()) {
+            Ok(()) => Ok(true),
+            Err(Errno::NOENT) => Ok(false),
             Err(errno) => Err(failed(errno)),
         }
     }
 }
 
-/// Removes the directory of a container with everything in it; one that is not there is no error. Whoever calls holds its
-/// [`Lock`].
-pub(crate) fn remove(root: impl AsFd, root_path: &Path, id: &ContainerId) -> Result<bool> {
-    let path = root_path.join(id);
-    // Mostly the state file is all there is.
-    let _ = rustix::fs::unlinkat(&root, format!("{id}/{STATE}"), AtFlags::empty());
-    match rustix::fs::unlinkat(&root, id.as_str(), AtFlags::REMOVEDIR) {
-        Ok(()) => return Ok(true),
-        Err(Errno::NOENT) => return Ok(false),
-        Err(_) => {}
+/// Removes everything in a directory, following nothing.
+fn clear(directory: BorrowedFd<'_>, depth: u32) -> Result<(), Errno> {
+    let left = depth.checked_sub(1).ok_or(Errno::NAMETOOLONG)?;
+    for entry in rustix::fs::Dir::read_from(directory)? {
+        let entry = entry?;
+        let name = OsStr::from_bytes(entry.file_name().to_bytes());
+        if name == "." || name == ".." {
+            continue;
+        }
+        match rustix::fs::unlinkat(directory, name, AtFlags::empty()) {
+            Ok(()) | Err(Errno::NOENT) => continue,
+            // POSIX says EPERM, Linux EISDIR.
+            Err(Errno::ISDIR | Errno::PERM) => {}
+            Err(errno) => return Err(errno),
+        }
+        let child = rustix::fs::openat(directory, name, OPEN, Mode::empty())?;
+        clear(child.as_fd(), left)?;
+        match rustix::fs::unlinkat(directory, name, AtFlags::REMOVEDIR) {
+            Ok(()) | Err(Errno::NOENT) => {}
+            Err(errno) => return Err(errno),
+        }
     }
-    // By path below a directory that only we and root may write to.
-    match std::fs::remove_dir_all(&path) {
-        Ok(()) => Ok(true),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-        Err(error) => Err(Error::system(format!("remove {}", path.display()), error)),
-    }
+    Ok(())
 }
 
-fn not_found() -> Error {
+pub(super) fn not_found() -> Error {
     Error::new(ErrorKind::NotFound, "container does not exist")
+}
+
+pub(super) fn exists() -> Error {
+    Error::new(
+        ErrorKind::AlreadyExists,
+        "container with given ID already exists",
+    )
+}
+
+/// Not locked yet, it looked like one that a killed process has left. What is there now is not ours.
+fn deleted_meanwhile(id: &ContainerId) -> Error {
+    Error::new(
+        ErrorKind::NotFound,
+        format!("container {id} was deleted while it was made"),
+    )
 }
 
 #[cfg(test)]
@@ -356,6 +287,192 @@ mod tests {
 
     fn id(text: &str) -> ContainerId {
         text.parse().unwrap()
+    }
+
+    /// What is on record before anything exists.
+    fn intent() -> State {
+        State {
+            id: "x".to_owned(),
+            init_process_pid: -1,
+            init_process_start: 0,
+            created: String::new(),
+            config: configs::Config::default(),
+            rootless: false,
+            cgroup_paths: std::collections::BTreeMap::new(),
+            namespace_paths: std::collections::BTreeMap::new(),
+            external_descriptors: Vec::new(),
+            intel_rdt_path: String::new(),
+            intel_rdt_mon_path: String::new(),
+            creator: None,
+            host_mounts: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_creation_that_finds_another_ones_directory_changes_nothing_in_it() {
+        let (dir, fd) = root();
+        let id = id("x");
+        // As after: the first one makes the directory, it is taken for stale and removed, a second one makes it again and
+        // the first one opens that.
+        let (winner, lock) = StateDirectory::make(&fd, dir.path(), &id).unwrap();
+        let loser = StateDirectory::open(&fd, dir.path(), &id).unwrap();
+        let others = loser.unheld_lock().unwrap();
+        assert!(!others.try_take(&fd, &id).unwrap());
+        winner.claim(&lock, &fd, &id, &intent()).unwrap();
+        drop(lock);
+        let before = std::fs::read(winner.path().join(STATE)).unwrap();
+        assert!(others.try_take(&fd, &id).unwrap());
+        let other = State {
+            id: "another".to_owned(),
+            ..intent()
+        };
+        let error = loser.claim(&others, &fd, &id, &other).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::AlreadyExists);
+        assert_eq!(std::fs::read(winner.path().join(STATE)).unwrap(), before);
+        assert_eq!(std::fs::read_dir(winner.path()).unwrap().count(), 1);
+    }
+
+    /// Creations and removals of one id by many threads: a creation that succeeded finds its own record until it removes it.
+    #[test]
+    fn of_many_that_make_and_remove_no_one_loses_its_record() {
+        let (dir, fd) = root();
+        let id = id("x");
+        let turns = std::sync::atomic::AtomicU32::new(0);
+        let created = std::sync::atomic::AtomicU32::new(0);
+        let (turns, created, root, fd, id) = (&turns, &created, dir.path(), &fd, &id);
+        let next = || turns.fetch_add(1, std::sync::atomic::Ordering::Relaxed) < 3000;
+        let make = |own: String| {
+            while next() {
+                let made = StateDirectory::make(fd, root, id).and_then(|(directory, lock)| {
+                    let state = State {
+                        id: own.clone(),
+                        ..intent()
+                    };
+                    directory.claim(&lock, fd, id, &state)?;
+                    Ok((directory, lock))
+                });
+                match made {
+                    Ok((directory, lock)) => {
+                        created.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                        assert_eq!(directory.read_state::<State>().unwrap().id, own);
+                        assert!(lock.remove(fd, id).unwrap());
+                    }
+                    Err(error) => assert!(
+                        matches!(error.kind(), ErrorKind::AlreadyExists | ErrorKind::NotFound),
+                        "{error:?}"
+                    ),
+                }
+            }
+        };
+        // What `delete --force` does with a directory that has no record.
+        let remove_stale = || {
+            while next() {
+                let removed = StateDirectory::open(fd, root, id).and_then(|directory| {
+                    let lock = directory.lock(fd, id)?;
+                    match directory.remains()? {
+                        crate::container::state_file::Remains::Nothing => lock.remove(fd, id),
+                        _ => Ok(false),
+                    }
+                });
+                if let Err(error) = removed {
+                    assert_eq!(error.kind(), ErrorKind::NotFound, "{error:?}");
+                }
+            }
+        };
+        std::thread::scope(|scope| {
+            for number in 0..4 {
+                scope.spawn(move || make(format!("maker {number}")));
+                scope.spawn(remove_stale);
+            }
+        });
+        assert!(created.load(std::sync::atomic::Ordering::Relaxed) > 0);
+        assert_eq!(std::fs::read_dir(root).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn what_is_left_of_damaged_files_is_found() {
+        use crate::container::state_file::Remains;
+        let (dir, fd) = root();
+        let (directory, lock) = StateDirectory::make(&fd, dir.path(), &id("x")).unwrap();
+        assert!(matches!(directory.remains().unwrap(), Remains::Nothing));
+        directory.claim(&lock, &fd, &id("x"), &intent()).unwrap();
+        let made = State {
+            cgroup_paths: [(String::new(), "/cgroup/x".into())].into(),
+            ..intent()
+        };
+        directory.write_state(&made).unwrap();
+        let created = State {
+            init_process_pid: 42,
+            ..made
+        };
+        directory.write_created(&created).unwrap();
+        let state = directory.path().join(STATE);
+        let pid = || match directory.remains().unwrap() {
+            Remains::Record { record, damage } => {
+                assert_eq!(record.cgroup_paths.len(), 1);
+                (record.init_process_pid, damage.is_some())
+            }
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(pid(), (42, false));
+        // Cut, emptied, away, or of another kind.
+        let damage: [&dyn Fn(); 5] = [
+            &|| std::fs::write(&state, r#"{"id":"x","init_"#).unwrap(),
+            &|| std::fs::write(&state, "").unwrap(),
+            &|| std::fs::remove_file(&state).unwrap(),
+            &|| std::os::unix::fs::symlink("/etc/passwd", &state).unwrap(),
+            &|| {
+                std::fs::remove_file(&state).unwrap();
+                std::fs::create_dir(&state).unwrap();
+            },
+        ];
+        for damage in damage {
+            damage();
+            assert_eq!(pid(), (-1, true));
+        }
+        std::fs::remove_file(directory.path().join(EARLIER)).unwrap();
+        assert!(matches!(directory.remains().unwrap(), Remains::Lost(_)));
+        assert!(lock.remove(&fd, &id("x")).unwrap());
+    }
+
+    #[test]
+    fn a_record_that_went_away_is_not_taken_for_one_that_never_was() {
+        use crate::container::state_file::Remains;
+        let (dir, fd) = root();
+        let (directory, lock) = StateDirectory::make(&fd, dir.path(), &id("x")).unwrap();
+        directory.claim(&lock, &fd, &id("x"), &intent()).unwrap();
+        std::fs::remove_file(directory.path().join(STATE)).unwrap();
+        assert!(matches!(directory.remains().unwrap(), Remains::Lost(_)));
+    }
+
+    #[test]
+    fn a_file_that_another_process_of_this_pid_has_left_does_not_matter() {
+        let (dir, fd) = root();
+        let (directory, lock) = StateDirectory::make(&fd, dir.path(), &id("x")).unwrap();
+        for number in 0..50 {
+            let name = format!("state-{}-{number}", std::process::id());
+            std::fs::write(directory.path().join(name), "").unwrap();
+        }
+        std::fs::write(directory.path().join(EARLIER), "").unwrap();
+        directory.claim(&lock, &fd, &id("x"), &intent()).unwrap();
+        directory.write_created(&intent()).unwrap();
+        assert_eq!(directory.read_state::<State>().unwrap(), intent());
+        assert!(lock.remove(&fd, &id("x")).unwrap());
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_lock_is_waited_for_within_bounds_and_its_holder_named() {
+        let (dir, fd) = root();
+        let (directory, lock) = StateDirectory::make(&fd, dir.path(), &id("x")).unwrap();
+        let other = directory.unheld_lock().unwrap();
+        assert!(!other.try_take(&fd, &id("x")).unwrap());
+        let text = other.is_held().to_string();
+        let own = format!("process {} (", std::process::id());
+        assert!(text.contains(&own), "{text}");
+        assert_eq!(other.is_held().kind(), ErrorKind::Timeout);
+        drop(lock);
+        assert!(other.try_take(&fd, &id("x")).unwrap());
     }
 
     #[test]
@@ -380,21 +497,7 @@ mod tests {
     fn a_reader_never_sees_half_a_state() {
         let (dir, fd) = root();
         let (directory, _lock) = StateDirectory::make(&fd, dir.path(), &id("x")).unwrap();
-        let mut state = State {
-            id: "x".to_owned(),
-            init_process_pid: -1,
-            init_process_start: 0,
-            created: String::new(),
-            config: configs::Config::default(),
-            rootless: false,
-            cgroup_paths: std::collections::BTreeMap::new(),
-            namespace_paths: std::collections::BTreeMap::new(),
-            external_descriptors: Vec::new(),
-            intel_rdt_path: String::new(),
-            intel_rdt_mon_path: String::new(),
-            creator: None,
-            host_mounts: Vec::new(),
-        };
+        let mut state = intent();
         directory.write_state(&state).unwrap();
         std::thread::scope(|scope| {
             let reader = scope.spawn(|| {
@@ -443,15 +546,15 @@ mod tests {
     fn only_one_claims_the_fifo() {
         let (dir, fd) = root();
         let (directory, _lock) = StateDirectory::make(&fd, dir.path(), &id("x")).unwrap();
-        assert!(!directory.has_waiting_init().unwrap());
+        assert_eq!(directory.has_reader().unwrap(), Some(false));
         let own = (
             rustix::process::geteuid().as_raw(),
             rustix::process::getegid().as_raw(),
         );
         let ends = directory.make_fifo(own).unwrap();
-        assert!(directory.has_waiting_init().unwrap());
+        assert_eq!(directory.has_reader().unwrap(), Some(true));
         drop(ends);
-        assert!(!directory.has_waiting_init().unwrap());
+        assert_eq!(directory.has_reader().unwrap(), None);
         assert!(directory.claim_fifo().unwrap());
         assert!(!directory.claim_fifo().unwrap());
     }
@@ -461,9 +564,10 @@ mod tests {
         let (dir, fd) = root();
         let (old, lock) = StateDirectory::make(&fd, dir.path(), &id("x")).unwrap();
         drop(lock);
-        drop(old.lock(&fd, &id("x")).unwrap());
-        assert!(remove(&fd, dir.path(), &id("x")).unwrap());
-        assert!(!remove(&fd, dir.path(), &id("x")).unwrap());
+        let lock = old.lock(&fd, &id("x")).unwrap();
+        assert!(lock.remove(&fd, &id("x")).unwrap());
+        assert!(!lock.remove(&fd, &id("x")).unwrap());
+        drop(lock);
         assert_eq!(
             old.lock(&fd, &id("x")).unwrap_err().kind(),
             ErrorKind::NotFound

@@ -63,30 +63,39 @@ pub(super) fn made(rootfs: &str, mounts: &mut [HostMount]) {
     }
 }
 
-/// Unmounts what the container has mounted, the last one first.
-pub(super) fn unmount(rootfs: &str, mounts: &[HostMount]) {
+/// Unmounts what the container has mounted, the last one first. What is not there any more is no error; after one that
+/// cannot be unmounted the others still are.
+pub(super) fn unmount(rootfs: &str, mounts: &[HostMount]) -> Result<()> {
+    let mut first = Ok(());
     for mount in mounts.iter().rev() {
-        let shown = mount.destination.display();
-        let found = match find(rootfs, &mount.destination) {
-            Ok(found) => found,
-            Err(errno) => {
-                log::debug!("unmount {shown} below {rootfs}: {errno}");
-                continue;
-            }
-        };
-        let own = match mount.made {
-            Some(made) => found.id == made,
-            None => Some(found.id) != mount.before,
-        };
-        if !own || !found.is_root {
-            log::debug!("unmount {shown} below {rootfs}: not mounted by the container");
-            continue;
+        if let Err(errno) = unmount_one(rootfs, mount) {
+            let what = format!("unmount {} below {rootfs}", mount.destination.display());
+            first = first.and(Err(Error::system(what, errno)));
         }
-        // By descriptor: exactly the mount that was looked at.
-        let path = format!("/proc/thread-self/fd/{}", found.place.as_raw_fd());
-        if let Err(errno) = umount(path, UnmountFlags::DETACH) {
-            log::debug!("unmount {shown} below {rootfs}: {errno}");
-        }
+    }
+    first
+}
+
+fn unmount_one(rootfs: &str, mount: &HostMount) -> rustix::io::Result<()> {
+    let shown = mount.destination.display();
+    let found = match find(rootfs, &mount.destination) {
+        Err(Errno::NOENT | Errno::NOTDIR) => return Ok(()),
+        found => found?,
+    };
+    let own = match mount.made {
+        Some(made) => found.id == made,
+        None => Some(found.id) != mount.before,
+    };
+    if !own || !found.is_root {
+        log::debug!("unmount {shown} below {rootfs}: not mounted by the container");
+        return Ok(());
+    }
+    // By descriptor: exactly the mount that was looked at.
+    let path = format!("/proc/thread-self/fd/{}", found.place.as_raw_fd());
+    match umount(path, UnmountFlags::DETACH) {
+        // It has gone meanwhile.
+        Err(Errno::INVAL) => Ok(()),
+        done => done,
     }
 }
 

@@ -8,6 +8,7 @@ mod destroy;
 pub(crate) mod directory;
 mod events;
 mod exec;
+mod fifo;
 mod freezer;
 mod hooks;
 mod host_mounts;
@@ -15,6 +16,7 @@ mod id_mapped;
 mod id_maps;
 mod inputs;
 mod limits;
+mod lock;
 mod making;
 mod network;
 mod publish;
@@ -22,6 +24,7 @@ mod rdt;
 mod seccomp;
 mod signals;
 mod start;
+pub(crate) mod state_file;
 mod stats;
 mod status;
 mod streams;
@@ -37,6 +40,7 @@ use cgroups::Cgroup;
 use configs::Config;
 
 pub(crate) use create::{WhenReady, create, preview};
+pub(crate) use destroy::force_delete;
 use directory::StateDirectory;
 pub(crate) use stats::read_stats;
 pub(crate) use system::System;
@@ -61,6 +65,8 @@ pub struct Container {
     runtime: Runtime,
     directory: StateDirectory,
     record: Record,
+    /// The record is as it will stay: nothing else changes it as long as this value lives.
+    settled: bool,
     child: Option<Child>,
     warnings: Vec<String>,
     timings: Option<(Timings, Watch)>,
@@ -70,15 +76,39 @@ impl Container {
     pub(crate) fn load(runtime: Runtime, id: &ContainerId) -> Result<Self> {
         let directory = StateDirectory::open(runtime.root()?, runtime.path(), id)?;
         let record = directory.read_state()?;
-        Ok(Self {
+        Ok(Self::of_record(runtime, id, directory, record))
+    }
+
+    /// The same for a record that was just read, under the lock: it is not read again.
+    fn of_settled_record(
+        runtime: Runtime,
+        id: &ContainerId,
+        directory: StateDirectory,
+        record: Record,
+    ) -> Self {
+        Self {
+            settled: true,
+            ..Self::of_record(runtime, id, directory, record)
+        }
+    }
+
+    /// The container that a record describes.
+    fn of_record(
+        runtime: Runtime,
+        id: &ContainerId,
+        directory: StateDirectory,
+        record: Record,
+    ) -> Self {
+        Self {
             id: id.clone(),
             runtime,
             directory,
             record,
+            settled: false,
             child: None,
             warnings: Vec::new(),
             timings: None,
-        })
+        }
     }
 
     /// The id.
@@ -273,7 +303,7 @@ impl Container {
     /// cgroup, the mounts.
     fn current(&self) -> Result<std::borrow::Cow<'_, Record>> {
         // As soon as it is created, these stay.
-        if self.record.creator.is_none() {
+        if self.settled || self.record.creator.is_none() {
             return Ok(std::borrow::Cow::Borrowed(&self.record));
         }
         self.directory.read_state().map(std::borrow::Cow::Owned)

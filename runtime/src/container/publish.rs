@@ -45,7 +45,7 @@ impl Ready for Publish<'_> {
                 )
             })
             .collect();
-        self.directory.write_state(self.state)
+        self.directory.write_created(self.state)
     }
 }
 

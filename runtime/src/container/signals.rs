@@ -1,7 +1,5 @@
 //! Signals to the processes of a container.
 
-use cgroups::Cgroup;
-
 use super::status::not_running;
 use super::{Container, cgroup};
 use crate::child::send;
@@ -26,10 +24,12 @@ impl Container {
             Err(error) if error.kind() == ErrorKind::NotRunning => return Err(not_running()),
             other => other?,
         }
-        if signal == Signal::KILL && self.is_frozen()? {
-            // A frozen process of cgroup v1 does not die before it is thawed; on v2 this changes nothing.
-            self.cgroup()?
-                .thaw()
+        let record = self.current()?;
+        if signal == Signal::KILL && !record.cgroup_paths.is_empty() {
+            // A frozen process of cgroup v1 does not die before it is thawed, nor does an init process before those of its
+            // namespace have; on v2 this changes nothing but the status.
+            self.cgroup_of(&record)?
+                .thaw_tree()
                 .map_err(cgroup::failed("thaw the container's cgroup"))?;
         }
         Ok(())
@@ -76,15 +76,14 @@ impl Container {
                 .kill()
                 .map_err(cgroup::failed("kill the processes of the container"));
         }
-        // Frozen, no process can leave or make another one meanwhile.
-        let frozen = if self.is_frozen()? {
-            None
-        } else {
-            group.freeze_guard().ok()
-        };
-        let result = signal_each(&group, signal);
-        drop(frozen);
-        result
+        let mut first = Ok(());
+        let signalled = group.signal_each(|pidfd| match send(pidfd, signal) {
+            Err(error) if error.kind() != ErrorKind::NotRunning => first = Err(error),
+            _ => {}
+        });
+        signalled
+            .map_err(cgroup::failed("signal the processes of the container"))
+            .and(first)
     }
 
     /// Pids of all processes of the container, as the caller's pid namespace sees them. Empty if the cgroup is gone.
@@ -105,29 +104,4 @@ impl Container {
             Err(error) => Err(cgroup::failed("list the processes of the container")(error)),
         }
     }
-}
-
-fn signal_each(group: &Cgroup, signal: Signal) -> Result<()> {
-    use std::os::fd::AsFd;
-    let listed = group
-        .all_processes()
-        .map_err(cgroup::failed("list the processes of the container"))?;
-    let mut first = Ok(());
-    for pid in listed {
-        let Ok(pidfd) = nsenter::pidfd::open(pid) else {
-            continue;
-        };
-        // The number may have gone to a stranger since it was listed: it is ours only if it is still in the cgroup.
-        let still_listed = group
-            .all_processes()
-            .map_err(cgroup::failed("list the processes of the container"))?;
-        if !still_listed.contains(&pid) {
-            continue;
-        }
-        match send(pidfd.as_fd(), signal) {
-            Err(error) if error.kind() != ErrorKind::NotRunning => first = first.and(Err(error)),
-            _ => {}
-        }
-    }
-    first
 }

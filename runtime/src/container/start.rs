@@ -11,11 +11,10 @@
 use std::os::fd::OwnedFd;
 
 use configs::oci::ContainerStatus as Status;
-use rustix::fs::OFlags;
-use rustix::io::Errno;
 
 use super::Container;
 use super::directory::StateDirectory;
+use super::fifo::OtherEnd;
 use crate::error::{Error, ErrorKind, Result};
 
 impl Container {
@@ -25,7 +24,11 @@ impl Container {
     /// [`ErrorKind::InvalidState`] if it is not in the created state, [`ErrorKind::NotRunning`] if its init process ended
     /// meanwhile.
     pub fn start(&self) -> Result<()> {
-        match self.status()? {
+        let status = self.status()?;
+        if matches!(status, Status::Created | Status::Running) {
+            self.directory.require_fifo()?;
+        }
+        match status {
             Status::Created => {}
             Status::Stopped => return Err(refused("cannot start a container that has stopped")),
             Status::Running => return Err(already_running()),
@@ -34,21 +37,32 @@ impl Container {
                 return Err(refused(&message));
             }
         }
-        let failed = |errno| Error::system("open the exec fifo", errno);
-        match self.directory.open_fifo(OFlags::WRONLY | OFlags::NONBLOCK) {
-            Ok(Some(fifo)) => {
-                // A reader of our own: writing must not raise SIGPIPE if the other one ends just now.
-                let _reader = self
-                    .directory
-                    .open_fifo(OFlags::RDONLY | OFlags::NONBLOCK)
-                    .map_err(failed)?;
+        match self.directory.other_end()? {
+            OtherEnd::Reads(fifo) => {
+                let _reader = self.directory.fifo_reader()?;
                 release(&self.directory, &fifo)
             }
-            // Somebody else was faster.
-            Ok(None) => Err(already_running()),
-            Err(Errno::NXIO) if self.pid().is_some() => Err(already_running()),
-            Err(Errno::NXIO) => Err(already_dead()),
-            Err(errno) => Err(failed(errno)),
+            // Another process was faster.
+            OtherEnd::NoFifo => Err(already_running()),
+            OtherEnd::Nothing => self.release_writer(),
+        }
+    }
+
+    /// The same for an init process of runc, which waits for a reader.
+    fn release_writer(&self) -> Result<()> {
+        let Some(init) = self.init_pidfd()? else {
+            return Err(already_dead());
+        };
+        if !self.is_waiting_writer(&*self.current()?)? {
+            return Err(already_running());
+        }
+        if !self.directory.read_fifo(&init)? {
+            return Err(already_dead());
+        }
+        if self.directory.claim_fifo()? {
+            Ok(())
+        } else {
+            Err(already_running())
         }
     }
 }

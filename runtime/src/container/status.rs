@@ -39,7 +39,11 @@ impl Container {
         {
             return Ok(Status::Stopped);
         }
-        Ok(if self.directory.has_waiting_init()? {
+        let waits = match self.directory.has_reader()? {
+            Some(reads) => reads,
+            None => self.is_waiting_writer(&record)?,
+        };
+        Ok(if waits {
             Status::Created
         } else {
             Status::Running
@@ -57,11 +61,23 @@ impl Container {
         alive.then_some(record.init_process_pid)
     }
 
-    /// Whether the cgroup is frozen. One that does not exist, or has no freezer, is not.
-    pub(super) fn is_frozen(&self) -> Result<bool> {
-        self.is_frozen_by(&*self.current()?)
+    /// Whether the init process is one of runc that waits for a reader of the fifo.
+    pub(super) fn is_waiting_writer(&self, record: &Record) -> Result<bool> {
+        const NAME: &str = "runc:[2:INIT]";
+        if !self.directory.fifo_is_fifo()? {
+            return Ok(false);
+        }
+        let pid = u32::try_from(record.init_process_pid).unwrap_or(0);
+        match self.system().procfs()?.stat(pid) {
+            Ok(stat) => Ok(
+                stat.start_time() == record.init_process_start && stat.name() == NAME.as_bytes()
+            ),
+            Err(error) if error.kind() == nsenter::ErrorKind::Process => Ok(false),
+            Err(error) => Err(Error::system(format!("look for process {pid}"), error)),
+        }
     }
 
+    /// Whether the cgroup is frozen. One that does not exist, or has no freezer, is not.
     fn is_frozen_by(&self, record: &Record) -> Result<bool> {
         if record.cgroup_paths.is_empty() {
             return Ok(false);
@@ -142,13 +158,30 @@ pub(super) mod tests {
             fs::write(self.path("state/x/state.json"), text).unwrap();
         }
 
+        /// The fifo, open as an init process has it that waits.
+        fn fifo(&self) -> fs::File {
+            let path = self.path("state/x/exec.fifo");
+            let mode = rustix::fs::Mode::from_raw_mode(0o600);
+            let kind = rustix::fs::FileType::Fifo;
+            rustix::fs::mknodat(rustix::fs::CWD, &path, kind, mode, 0).unwrap();
+            fs::OpenOptions::new()
+                .read(true)
+                .write(true)
+                .open(path)
+                .unwrap()
+        }
+
         pub(in crate::container) fn process(&self, pid: u32, state: char, start: u64) {
+            self.named_process(pid, "a) b", state, start);
+        }
+
+        fn named_process(&self, pid: u32, name: &str, state: char, start: u64) {
             let directory = self.path(&format!("proc/{pid}"));
             fs::create_dir_all(&directory).unwrap();
             let zeros = "0 ".repeat(18);
             fs::write(
                 directory.join("stat"),
-                format!("{pid} (a) b) {state} {zeros}{start} 0 0\n"),
+                format!("{pid} ({name}) {state} {zeros}{start} 0 0\n"),
             )
             .unwrap();
         }
@@ -203,8 +236,53 @@ pub(super) mod tests {
         let machine = Machine::new();
         machine.process(42, 'S', 1000);
         assert_eq!(machine.status(), Status::Running);
-        fs::write(machine.path("state/x/exec.fifo"), "").unwrap();
+        let waiting = machine.fifo();
         assert_eq!(machine.status(), Status::Created);
+        drop(waiting);
+        assert_eq!(machine.status(), Status::Running);
+    }
+
+    #[test]
+    fn an_init_process_of_runc_that_waits_to_write_counts_as_created() {
+        let machine = Machine::new();
+        drop(machine.fifo());
+        machine.named_process(42, "runc:[2:INIT]", 'S', 1000);
+        assert_eq!(machine.status(), Status::Created);
+        // Not without a fifo, nor if it is another process.
+        machine.named_process(42, "runc:[2:INIT]", 'S', 1001);
+        assert_eq!(machine.status(), Status::Stopped);
+        machine.named_process(42, "runc:[2:INIT]", 'S', 1000);
+        fs::remove_file(machine.path("state/x/exec.fifo")).unwrap();
+        assert_eq!(machine.status(), Status::Running);
+    }
+
+    #[test]
+    fn what_is_in_the_place_of_the_fifo_is_not_written_to() {
+        let machine = Machine::new();
+        machine.process(42, 'S', 1000);
+        let place = machine.path("state/x/exec.fifo");
+        let refused = || {
+            let container = machine.container();
+            assert_eq!(container.status().unwrap(), Status::Running);
+            let error = container.start().unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::CorruptState);
+            assert!(
+                error.to_string().contains("exec.fifo is not a fifo"),
+                "{error}"
+            );
+        };
+        fs::write(&place, "").unwrap();
+        refused();
+        assert_eq!(fs::read(&place).unwrap(), b"");
+        fs::remove_file(&place).unwrap();
+        std::os::unix::fs::symlink("/dev/zero", &place).unwrap();
+        refused();
+        fs::remove_file(&place).unwrap();
+        fs::create_dir(&place).unwrap();
+        refused();
+        fs::remove_dir(&place).unwrap();
+        let _socket = std::os::unix::net::UnixListener::bind(&place).unwrap();
+        refused();
     }
 
     #[test]
@@ -234,7 +312,7 @@ pub(super) mod tests {
         machine.freeze();
         assert_eq!(machine.status(), Status::Paused);
         machine.process(42, 'S', 1000);
-        fs::write(machine.path("state/x/exec.fifo"), "").unwrap();
+        let _waiting = machine.fifo();
         let container = machine.container();
         assert_eq!(container.status().unwrap(), Status::Paused);
         assert_eq!(
@@ -311,8 +389,8 @@ pub(super) mod tests {
             "cannot start an already running container"
         );
         assert_eq!(
-            running.destroy().unwrap_err().to_string(),
-            "container still running"
+            running.destroy().unwrap_err().chain(),
+            "unable to destroy container: container still running"
         );
     }
 }

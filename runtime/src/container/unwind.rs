@@ -3,24 +3,32 @@
 //! Everything is found by name, and names are given anew. So it is done only with the lock of the directory that this
 //! container was made with, and only as long as that is the one of its name.
 
+use std::sync::OnceLock;
+
 use cgroups::Cgroup;
 use configs::config::HookPoint;
 use configs::oci::ContainerStatus as Status;
 
 use super::create::CGROUP_BUDGET;
-use super::directory::{self, Lock};
-use super::{hooks, host_mounts, rdt};
+use super::directory::StateDirectory;
+use super::lock::Lock;
+use super::{cgroup, hooks, host_mounts, rdt};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::ContainerId;
 use crate::root::Runtime;
 use crate::state::HostMount;
 
-/// Removes what was made for a container that will not be, once its init process is gone.
+/// Why something could not be undone, for the error of the creation that failed.
+pub(super) type Left = OnceLock<Error>;
+
+/// Removes what was made for a container that will not be, once its init process is gone. If that fails, the record stays,
+/// so that it can be destroyed.
 pub(super) struct Unwind<'a> {
     runtime: &'a Runtime,
     id: &'a ContainerId,
     armed: bool,
     lock: Lock,
+    left: &'a Left,
     pub(super) cgroup: Option<Cgroup>,
     pub(super) rdt: Option<intelrdt::Settings>,
     /// The root file system, which the destinations of `host_mounts` are below.
@@ -31,13 +39,20 @@ pub(super) struct Unwind<'a> {
 }
 
 impl<'a> Unwind<'a> {
-    /// `lock` is that of the container's directory, which nothing has been made for yet.
-    pub(super) fn new(runtime: &'a Runtime, id: &'a ContainerId, lock: Lock) -> Self {
+    /// `lock` is that of the container's directory, which nothing but the record has been made in yet. `left` gets what
+    /// cannot be undone.
+    pub(super) fn new(
+        runtime: &'a Runtime,
+        id: &'a ContainerId,
+        lock: Lock,
+        left: &'a Left,
+    ) -> Self {
         Self {
             runtime,
             id,
             armed: true,
             lock,
+            left,
             cgroup: None,
             rdt: None,
             rootfs: String::new(),
@@ -62,6 +77,60 @@ impl<'a> Unwind<'a> {
     pub(super) fn finish(&mut self) {
         self.armed = false;
     }
+
+    fn undo(&mut self) -> Result<()> {
+        let root = self.runtime.root()?;
+        // Gone, or replaced: the process that took it away has removed the rest, or it is not ours to remove.
+        match self.lock.take(&root, self.id) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+            locked => locked?,
+        }
+        self.remove_cgroup().inspect_err(|_| self.abandon())?;
+        if let Some(settings) = &self.rdt {
+            rdt::delete(self.runtime.system(), settings, self.id)
+                .inspect_err(|_| self.abandon())?;
+        }
+        host_mounts::unmount(&self.rootfs, &self.host_mounts).inspect_err(|_| self.abandon())?;
+        self.lock.remove(&root, self.id)?;
+        if let Some((hooks, labels)) = &self.hooks {
+            let state = hooks::oci_state(self.id, labels, Status::Stopped, 0);
+            if let Err(error) = hooks::run(hooks, HookPoint::Poststop, &state) {
+                log::debug!("{}", error.chain());
+            }
+        }
+        Ok(())
+    }
+
+    fn remove_cgroup(&mut self) -> Result<()> {
+        // A unit that this process has not started is another's of the same name, or does not exist.
+        let made = |group: &&mut Cgroup| !group.needs_first_process();
+        let Some(group) = self.cgroup.as_mut().filter(made) else {
+            return Ok(());
+        };
+        // What failed may have been for want of descriptors; some are needed now.
+        group.close_directories();
+        if let Err(error) = group.kill() {
+            log::debug!("kill what is left of container {}: {error}", self.id);
+        }
+        match group.delete(CGROUP_BUDGET) {
+            Err(error) if error.kind() != cgroups::ErrorKind::NotFound => {
+                Err(cgroup::failed("unable to remove container's cgroup")(error))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// This process may live on, but it is not making the container any more.
+    fn abandon(&self) {
+        let abandoned = self
+            .runtime
+            .root()
+            .and_then(|root| StateDirectory::open(root, self.runtime.path(), self.id))
+            .and_then(|directory| directory.write_abandoned());
+        if let Err(error) = abandoned {
+            log::debug!("{}", error.chain());
+        }
+    }
 }
 
 impl Drop for Unwind<'_> {
@@ -69,44 +138,9 @@ impl Drop for Unwind<'_> {
         if !self.armed {
             return;
         }
-        // Gone, or replaced: whoever took it away has removed the rest, or it is not ours to remove.
-        let locked = self
-            .runtime
-            .root()
-            .and_then(|root| self.lock.take(root, self.id));
-        if let Err(error) = locked {
+        if let Err(error) = self.undo() {
             log::debug!("undo container {}: {}", self.id, error.chain());
-            return;
-        }
-        // A unit that this process has not started is somebody else's of the same name, or nobody's.
-        let made = |group: &&Cgroup| !group.needs_first_process();
-        if let Some(group) = self.cgroup.as_ref().filter(made) {
-            if let Err(error) = group.kill() {
-                log::debug!("kill what is left of container {}: {error}", self.id);
-            }
-            if let Err(error) = group.delete(CGROUP_BUDGET) {
-                log::debug!("remove the cgroup of container {}: {error}", self.id);
-            }
-        }
-        if let Some(settings) = &self.rdt
-            && let Err(error) = rdt::delete(self.runtime.system(), settings, self.id)
-        {
-            log::debug!("{}", error.chain());
-        }
-        host_mounts::unmount(&self.rootfs, &self.host_mounts);
-        match self
-            .runtime
-            .root()
-            .and_then(|root| directory::remove(root, self.runtime.path(), self.id))
-        {
-            Ok(_) => {}
-            Err(error) => log::debug!("{}", error.chain()),
-        }
-        if let Some((hooks, labels)) = &self.hooks {
-            let state = hooks::oci_state(self.id, labels, Status::Stopped, 0);
-            if let Err(error) = hooks::run(hooks, HookPoint::Poststop, &state) {
-                log::debug!("{}", error.chain());
-            }
+            let _ = self.left.set(error);
         }
     }
 }
@@ -125,13 +159,14 @@ mod tests {
         let make = || StateDirectory::make(root(), runtime.path(), &id).unwrap();
 
         let (own, lock) = make();
-        drop(Unwind::new(&runtime, &id, lock));
+        drop(Unwind::new(&runtime, &id, lock, &Left::new()));
         assert!(!own.path().exists());
 
         // Somebody deletes the container, and another one gets its id.
-        let (_old, lock) = make();
-        let unwind = Unwind::new(&runtime, &id, lock);
-        assert!(directory::remove(root(), runtime.path(), &id).unwrap());
+        let (old, lock) = make();
+        let left = Left::new();
+        let unwind = Unwind::new(&runtime, &id, lock, &left);
+        std::fs::remove_dir(old.path()).unwrap();
         let (new, lock) = make();
         std::fs::write(new.path().join("state.json"), "{}").unwrap();
         drop(lock);

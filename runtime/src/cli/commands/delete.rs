@@ -1,16 +1,13 @@
 //! `delete`: removes what a container consists of.
 
-use std::time::Duration;
-
 use crate::Status;
 use crate::cli::command::{Command, Count, Invocation};
 use crate::cli::failure::Failure;
 use crate::cli::flag::{Flag, Order};
 use crate::container::Container;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{ErrorKind, Result};
 use crate::id::ContainerId;
 use crate::root::Runtime;
-use crate::signal::Signal;
 
 pub(crate) static COMMAND: Command = Command {
     name: "delete",
@@ -23,27 +20,19 @@ pub(crate) static COMMAND: Command = Command {
     run,
 };
 
-/// How long a killed init process may take to end.
-const PATIENCE: Duration = Duration::from_secs(10);
-
 fn run(invocation: &Invocation<'_>) -> Result<u8, Failure> {
     let force = invocation.parsed.switch("force");
     let runtime = super::runtime(invocation)?;
     let id = invocation.id()?;
-    let container = match load(invocation, &runtime, &id) {
-        Err(error) if force && error.kind() == ErrorKind::NotFound => return Ok(0),
-        container => container?,
-    };
     if force {
-        return match kill_and_destroy(&container) {
-            // Removed meanwhile by whoever ran it.
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(0),
-            result => Ok(result.map(|()| 0)?),
-        };
+        // One that is not there, or that another process removes meanwhile, is gone: that is what was asked for.
+        runtime.force_delete(&id)?;
+        return Ok(0);
     }
+    let container = load(invocation, &runtime, &id)?;
     match container.status()? {
-        Status::Stopped => container.destroy()?,
-        Status::Created | Status::Creating => kill_and_destroy(&container)?,
+        // Whether it still is that, is looked at again under its lock.
+        Status::Stopped | Status::Created | Status::Creating => container.destroy()?,
         status => {
             return Err(Failure::new(format!(
                 "cannot delete container {id} that is not stopped: {status}"
@@ -67,16 +56,4 @@ fn load(invocation: &Invocation<'_>, runtime: &Runtime, id: &ContainerId) -> Res
         Ok(_) => {}
     }
     Err(absent)
-}
-
-fn kill_and_destroy(container: &Container) -> Result<()> {
-    // A container that is gone already needs no signal.
-    let _ = container.signal(Signal::KILL);
-    if !container.wait_timeout(PATIENCE)? {
-        return Err(Error::new(
-            ErrorKind::StillRunning,
-            "container init still running",
-        ));
-    }
-    container.destroy()
 }

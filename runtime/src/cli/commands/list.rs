@@ -32,9 +32,14 @@ fn run(invocation: &Invocation<'_>) -> Result<u8, Failure> {
         Err(error) => return Err(error.into()),
     };
     let containers = listed.into_iter().flatten();
+    // What cannot be loaded is mentioned, and the rest shown.
+    let containers = containers.filter_map(|container| {
+        container
+            .inspect_err(|error| invocation.log.error(&describe(error)))
+            .ok()
+    });
     if invocation.parsed.switch("quiet") {
         let ids: String = containers
-            .filter_map(Result::ok)
             .map(|container| format!("{}\n", container.id()))
             .collect();
         output::write(&ids)?;
@@ -42,7 +47,7 @@ fn run(invocation: &Invocation<'_>) -> Result<u8, Failure> {
     }
     let mut owners = Owners::default();
     let shown = containers.filter_map(|container| {
-        match container.and_then(|container| show(&container, &mut owners)) {
+        match show(&container, &mut owners) {
             Ok(shown) => Some(shown),
             // One that disappeared between being found and being looked at was not there.
             Err(error) if error.kind() == ErrorKind::NotFound => None,
