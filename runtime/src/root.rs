@@ -32,6 +32,7 @@ pub struct Runtime {
     path: PathBuf,
     root: Arc<RwLock<Option<Arc<OwnedFd>>>>,
     system: Arc<System>,
+    command: bool,
 }
 
 const OPEN: OFlags = OFlags::RDONLY
@@ -58,6 +59,7 @@ impl Runtime {
             path,
             root: Arc::default(),
             system: Arc::default(),
+            command: false,
         })
     }
 
@@ -77,6 +79,7 @@ impl Runtime {
             path,
             root: Arc::new(RwLock::new(Some(Arc::new(own)))),
             system: Arc::default(),
+            command: false,
         })
     }
 
@@ -208,6 +211,16 @@ impl Runtime {
     pub(crate) fn with_system(mut self, system: System) -> Self {
         self.system = Arc::new(system);
         self
+    }
+
+    /// For a process that does nothing but what one command asks for: another one may kill it to end that.
+    pub(crate) fn of_command(mut self) -> Self {
+        self.command = true;
+        self
+    }
+
+    pub(crate) fn is_command(&self) -> bool {
+        self.command
     }
 
     pub(crate) fn system(&self) -> &Arc<System> {

@@ -80,6 +80,9 @@ pub struct Creator {
     pub pid: u32,
     /// Its start time in clock ticks since boot.
     pub start: u64,
+    /// Whether it is a command that does nothing else, and may be killed to end the creation.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub command: bool,
 }
 
 /// The part of [`State`] that commands need which do not change the configuration or run a process with it.
@@ -264,7 +267,11 @@ mod tests {
     #[test]
     fn a_record_is_the_same_file_read_with_less_effort() {
         let mut state = sample();
-        state.creator = Some(Creator { pid: 7, start: 8 });
+        state.creator = Some(Creator {
+            pid: 7,
+            start: 8,
+            command: false,
+        });
         let record: Record = serde_json::from_slice(&serde_json::to_vec(&state).unwrap()).unwrap();
         assert_eq!(record.init_process_pid, 42);
         assert_eq!(record.init_process_start, 4711);

@@ -8,6 +8,7 @@
     reason = "a test that cannot go on fails, and says why"
 )]
 
+mod contention;
 mod exec;
 mod fast_exit;
 mod files;
@@ -25,6 +26,7 @@ mod odd_commands;
 mod output;
 mod reference;
 mod refusals;
+mod removal;
 mod rootless;
 mod signals;
 mod systemd;

@@ -104,7 +104,7 @@ fn make(
     let waits_for_start = when_ready == WhenReady::Wait || !config.hooks.poststart.is_empty();
     let system = runtime.system();
     let host = host_facts(system, &config)?;
-    let state = making::intent(id, config, &streams, system)?;
+    let state = making::intent(id, config, &streams, runtime)?;
     runtime.make_root()?;
     let root = runtime.root()?;
     let (directory, lock) = StateDirectory::make(&root, runtime.path(), id)?;

@@ -1,5 +1,6 @@
 //! Removing a container: the record is replayed, whatever part of it exists.
 
+use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use cgroups::Cgroup;
@@ -23,6 +24,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// How long the processes of a container have to end, once its init process was killed, before each is looked for: those
 /// that are frozen do not end by themselves, nor do those that did not get into its pid namespace.
 const GRACE: Duration = Duration::from_millis(100);
+
+/// How long a command that makes the container has to notice that its init process was killed.
+const CREATOR_GRACE: Duration = Duration::from_secs(5);
 
 /// How often the processes of a container are killed that another runtime process does not let go.
 const KILL_INTERVAL: Duration = Duration::from_millis(50);
@@ -110,7 +114,6 @@ impl Container {
         let Some(pidfd) = self.init_pidfd()? else {
             return Ok(());
         };
-        use std::os::fd::AsFd;
         match crate::child::send(pidfd.as_fd(), Signal::KILL) {
             Err(error) if error.kind() != ErrorKind::NotRunning => return Err(error),
             _ => {}
@@ -259,16 +262,19 @@ pub(crate) fn force_delete(runtime: &Runtime, id: &ContainerId) -> Result<bool> 
 }
 
 /// Takes the lock. The process that has it may be waiting for one of the container's, or is going to leave one behind when
-/// it is killed: until it gives the lock up, all processes of the container are killed again and again.
+/// it is killed: until it gives the lock up, all processes of the container are killed again and again. A command that goes
+/// on making the container for all that, because it is stopped or because a hook of its own does not end, is killed itself.
 fn lock_by_force(runtime: &Runtime, id: &ContainerId, directory: &StateDirectory) -> Result<Lock> {
     let root = runtime.root()?;
     let lock = directory.unheld_lock()?;
-    let deadline = Instant::now() + lock::PATIENCE;
+    let started = Instant::now();
+    let deadline = started + lock::PATIENCE;
     let mut pauses = Pauses::default();
-    let mut next_kill = Instant::now();
+    let mut next_kill = started;
     while !lock.try_take(&root, id)? {
         if Instant::now() >= next_kill {
-            if let Err(error) = kill_unlocked(runtime, id, &lock) {
+            let creator_too = started.elapsed() >= CREATOR_GRACE;
+            if let Err(error) = kill_unlocked(runtime, id, &lock, creator_too) {
                 log::debug!("kill container {id}: {}", error.chain());
             }
             next_kill = Instant::now() + KILL_INTERVAL;
@@ -284,7 +290,12 @@ fn lock_by_force(runtime: &Runtime, id: &ContainerId, directory: &StateDirectory
 ///
 /// A cgroup is removed before the directory of its container is: if that is still there after the cgroup was opened, it is
 /// this container's.
-fn kill_unlocked(runtime: &Runtime, id: &ContainerId, lock: &Lock) -> Result<()> {
+fn kill_unlocked(
+    runtime: &Runtime,
+    id: &ContainerId,
+    lock: &Lock,
+    creator_too: bool,
+) -> Result<()> {
     let root = runtime.root()?;
     let directory = StateDirectory::open(&root, runtime.path(), id)?;
     let Remains::Record { record, .. } = directory.remains()? else {
@@ -303,8 +314,12 @@ fn kill_unlocked(runtime: &Runtime, id: &ContainerId, lock: &Lock) -> Result<()>
     if !lock.is_at_its_path(&root, id)? {
         return Ok(());
     }
-    if let Some(pidfd) = container.init_pidfd()? {
-        use std::os::fd::AsFd;
+    let creator = container.record.creator.filter(|creator| creator.command);
+    let creator = match creator.filter(|_| creator_too) {
+        Some(creator) => open_process(runtime, creator.pid, creator.start)?,
+        None => None,
+    };
+    for pidfd in creator.into_iter().chain(container.init_pidfd()?) {
         match crate::child::send(pidfd.as_fd(), Signal::KILL) {
             Err(error) if error.kind() != ErrorKind::NotRunning => return Err(error),
             _ => {}
@@ -315,6 +330,15 @@ fn kill_unlocked(runtime: &Runtime, id: &ContainerId, lock: &Lock) -> Result<()>
             Err(cgroup::failed("kill the processes of the container")(error))
         }
         _ => Ok(()),
+    }
+}
+
+/// A pidfd of the process with this start time, if it is alive.
+fn open_process(runtime: &Runtime, pid: u32, start: u64) -> Result<Option<OwnedFd>> {
+    match nsenter::pidfd::open_verified(runtime.system().procfs()?, pid, start) {
+        Ok(pidfd) => Ok(Some(pidfd)),
+        Err(error) if error.kind() == nsenter::ErrorKind::Process => Ok(None),
+        Err(error) => Err(Error::system(format!("open process {pid}"), error)),
     }
 }
 

@@ -15,6 +15,7 @@ use super::{System, cgroup, hooks, host_mounts, rdt, wording};
 use crate::error::{Error, Result};
 use crate::id::ContainerId;
 use crate::plan::BuiltPlan;
+use crate::root::Runtime;
 use crate::state::{Creator, State};
 use crate::timestamp::rfc3339;
 use crate::timings::Timings;
@@ -115,7 +116,7 @@ pub(super) fn intent(
     id: &ContainerId,
     config: Config,
     streams: &Streams,
-    system: &System,
+    runtime: &Runtime,
 ) -> Result<State> {
     Ok(State {
         id: id.to_string(),
@@ -128,20 +129,22 @@ pub(super) fn intent(
         external_descriptors: streams.external_descriptors(),
         intel_rdt_path: String::new(),
         intel_rdt_mon_path: String::new(),
-        creator: Some(creator(system)?),
+        creator: Some(creator(runtime)?),
         host_mounts: Vec::new(),
         config,
     })
 }
 
-fn creator(system: &System) -> Result<Creator> {
+fn creator(runtime: &Runtime) -> Result<Creator> {
     let pid = std::process::id();
-    let stat = system
+    let stat = runtime
+        .system()
         .procfs()?
         .stat(pid)
         .map_err(|error| Error::system("read the start time of this process", error))?;
     Ok(Creator {
         pid,
         start: stat.start_time(),
+        command: runtime.is_command(),
     })
 }

@@ -27,7 +27,7 @@ use crate::signal::Signal;
 
 /// The containers below the state root of this invocation.
 fn runtime(invocation: &Invocation<'_>) -> Result<Runtime, Failure> {
-    Ok(Runtime::new(&invocation.globals.root)?)
+    Ok(Runtime::new(&invocation.globals.root)?.of_command())
 }
 
 /// Kills and removes a container that a command has made and cannot hand over.
