@@ -3,6 +3,8 @@
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
+use rustix::fs::{AtFlags, FileType, StatxFlags, statx};
+
 use crate::answers::{Answers, ProcessRef, Warnings};
 use crate::control::{Control, Event, Received};
 use crate::error::{Error, ErrorKind, Failure, Refusal, Result};
@@ -271,9 +273,13 @@ impl Serving<'_> {
                     .map_err(refused)?;
             }
             (Message::Console, Op::AskConsole(_)) => {
-                answers
-                    .console(one(&mut received)?, value)
-                    .map_err(refused)?;
+                let master = one(&mut received)?;
+                if !is_master_of(master.as_fd(), value) {
+                    return Err(Error::protocol(
+                        "the init process gives something else than the master of its terminal",
+                    ));
+                }
+                answers.console(master, value).map_err(refused)?;
             }
             (Message::Home | Message::HomeEnd, Op::AskHome(_)) => {
                 let passwd = self.home_file(received)?;
@@ -424,7 +430,42 @@ fn one(received: &mut Received) -> Result<OwnedFd> {
     }
 }
 
+/// Whether this is the master of the pseudoterminal with that number. Whatever else it is, it is not asked: a file system in the
+/// hands of a container might not answer.
+fn is_master_of(descriptor: BorrowedFd<'_>, number: u32) -> bool {
+    // The device `ptmx`, in every instance of devpts.
+    const PTMX: (u32, u32) = (5, 2);
+    let flags = AtFlags::EMPTY_PATH | AtFlags::STATX_DONT_SYNC;
+    let device = statx(descriptor, c"", flags, StatxFlags::TYPE).is_ok_and(|found| {
+        FileType::from_raw_mode(found.stx_mode.into()) == FileType::CharacterDevice
+            && (found.stx_rdev_major, found.stx_rdev_minor) == PTMX
+    });
+    device && crate::sys::terminal_number(descriptor).is_ok_and(|found| found == number)
+}
+
 fn decode_warnings(received: &Received) -> Result<Warnings> {
     Warnings::decode(&received.payload)
         .ok_or_else(|| Error::protocol("the init process sent malformed warnings"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_master_of_that_terminal_is_one() {
+        let open = |path: &str| std::fs::File::options().read(true).write(true).open(path);
+        let Ok(master) = open("/dev/ptmx") else {
+            return;
+        };
+        let number = crate::sys::terminal_number(master.as_fd()).unwrap();
+        assert!(is_master_of(master.as_fd(), number));
+        assert!(!is_master_of(master.as_fd(), number + 1));
+        let (pipe, _writer) = std::io::pipe().unwrap();
+        assert!(!is_master_of(pipe.as_fd(), number));
+        assert!(!is_master_of(open("/dev/null").unwrap().as_fd(), 0));
+        if let Ok(other_end) = open(&format!("/dev/pts/{number}")) {
+            assert!(!is_master_of(other_end.as_fd(), number));
+        }
+    }
 }

@@ -45,6 +45,18 @@ pub(crate) fn namespace_type(namespace: BorrowedFd<'_>) -> io::Result<u32> {
     u32::try_from(kind).map_err(|_| io::Error::last_os_error())
 }
 
+/// The number of the terminal that a descriptor is the master of (`TIOCGPTN`, `ioctl_tty(2)`).
+pub(crate) fn terminal_number(master: BorrowedFd<'_>) -> io::Result<u32> {
+    let mut number: libc::c_uint = 0;
+    // SAFETY: the descriptor is open; the request writes one unsigned int.
+    let result = unsafe { libc::ioctl(master.as_raw_fd(), libc::TIOCGPTN, &raw mut number) };
+    if result == 0 {
+        Ok(number)
+    } else {
+        Err(io::Error::last_os_error())
+    }
+}
+
 /// `pidfd_send_signal(2)` with any number. With `group`, to the process group that the process leads
 /// (`PIDFD_SIGNAL_PROCESS_GROUP`, Linux 6.9).
 pub(crate) fn pidfd_send_signal(pidfd: BorrowedFd<'_>, signal: i32, group: bool) -> io::Result<()> {
