@@ -152,9 +152,14 @@ impl Control {
         }
         loop {
             let pieces = [IoSlice::new(&head), IoSlice::new(payload)];
-            return match sendmsg(&self.socket, &pieces, &mut ancillary, SendFlags::NOSIGNAL) {
+            // A stub that asks and does not read the answers fills its queue.
+            let flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
+            return match sendmsg(&self.socket, &pieces, &mut ancillary, flags) {
                 Ok(_) | Err(Errno::PIPE | Errno::CONNRESET) => Ok(()),
                 Err(Errno::INTR) => continue,
+                Err(Errno::AGAIN) => Err(Error::protocol(
+                    "the init process does not take the answers to its questions",
+                )),
                 Err(e) => Err(Error::system("answer the init process", e)),
             };
         }
@@ -225,6 +230,21 @@ mod tests {
             let event = Control::new(ours).next(pidfd.as_fd(), Duration::from_secs(1));
             assert_eq!(event.is_ok(), fine);
         }
+    }
+
+    #[test]
+    fn a_stub_that_takes_no_answers_does_not_block_its_parent() {
+        use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
+        let (ours, _theirs) = socketpair(
+            AddressFamily::UNIX,
+            SocketType::SEQPACKET,
+            SocketFlags::CLOEXEC,
+            None,
+        )
+        .unwrap();
+        let control = Control::new(ours);
+        let error = (0..1_000_000).find_map(|step| control.go(step, b"answer", None).err());
+        assert_eq!(error.unwrap().kind(), ErrorKind::Protocol);
     }
 
     #[test]

@@ -1,21 +1,20 @@
-//! Supervising a hook that the stub has started.
+//! How hooks end, and supervising one that the stub has started.
 
 use std::fmt;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, poll};
-use rustix::fs::{FileType, OFlags, fcntl_getfl, fcntl_setfl, fstat};
-use rustix::io::{Errno, read};
+use rustix::io::Errno;
 
+use crate::answers::ProcessRef;
 use crate::control::{Control, Event, Received};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
+use crate::output::Output;
 use crate::pidfd::{self, Exit, remaining};
 use crate::plan::HookCommand;
+use crate::procfs::Procfs;
 use crate::wire::Message;
-
-/// How much of each stream is kept.
-const KEPT: usize = 64 << 10;
 
 /// How a hook ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +26,20 @@ pub struct HookOutcome {
 }
 
 impl HookOutcome {
+    pub(crate) fn new(
+        exit: Exit,
+        timed_out: Option<Duration>,
+        stdout: Vec<u8>,
+        stderr: Vec<u8>,
+    ) -> Self {
+        Self {
+            exit,
+            timed_out,
+            stdout,
+            stderr,
+        }
+    }
+
     /// How it ended; a hook that was killed for taking too long ended by signal 9.
     pub fn exit(&self) -> Exit {
         self.exit
@@ -76,57 +89,39 @@ impl fmt::Display for HookOutcome {
 
 impl std::error::Error for HookOutcome {}
 
-/// One of the two output streams.
-struct Stream {
-    pipe: Option<OwnedFd>,
-    kept: Vec<u8>,
-}
-
-impl Stream {
-    /// The stub says it is a pipe; anything else might block whoever reads it.
-    fn new(pipe: OwnedFd) -> Result<Self> {
-        let strange = || Error::protocol("the output of a hook is no pipe");
-        let stat = fstat(&pipe).map_err(|_| strange())?;
-        if FileType::from_raw_mode(stat.st_mode) != FileType::Fifo {
-            return Err(strange());
-        }
-        let flags = fcntl_getfl(&pipe).map_err(|_| strange())?;
-        fcntl_setfl(&pipe, flags | OFlags::NONBLOCK).map_err(|_| strange())?;
-        Ok(Self {
-            pipe: Some(pipe),
-            kept: Vec::new(),
-        })
-    }
-
-    /// Reads once. What is beyond the limit is read and thrown away: a full pipe would stop the hook.
-    fn collect(&mut self) -> bool {
-        let Some(pipe) = &self.pipe else { return false };
-        let mut buffer = [0; 4096];
-        match read(pipe, &mut buffer) {
-            Ok(count @ 1..) => {
-                let room = KEPT.saturating_sub(self.kept.len());
-                self.kept
-                    .extend_from_slice(buffer.get(..count.min(room)).unwrap_or(&[]));
-                true
-            }
-            Err(Errno::AGAIN | Errno::INTR) => false,
-            Ok(_) | Err(_) => {
-                self.pipe = None;
-                false
-            }
-        }
-    }
-}
-
 /// The hook's process: killed unless the stub has told its end.
 struct Hook {
     pidfd: OwnedFd,
-    ended: bool,
+    /// It is what the stub says, and has not ended.
+    may_be_killed: bool,
 }
 
 impl Hook {
+    /// The stub is not trusted, and every process can be opened by its number, also a stranger's that this process may
+    /// kill: only a child of the stub is taken. Whose child one was that is gone cannot be told, and its group may live on, so
+    /// that one is left alone.
+    fn new(pidfd: OwnedFd, stub: &ProcessRef<'_>) -> Result<Self> {
+        let procfs = Procfs::system()?;
+        let parent = pidfd::pid_of(&procfs, &pidfd)
+            .and_then(|pid| procfs.stat(pid))
+            .map(|stat| stat.parent());
+        let may_be_killed = parent.is_ok_and(|parent| parent == stub.pid());
+        if may_be_killed || pidfd::has_exited(&pidfd).unwrap_or(false) {
+            return Ok(Self {
+                pidfd,
+                may_be_killed,
+            });
+        }
+        Err(Error::protocol(
+            "the hook that the init process names is no child of it",
+        ))
+    }
+
     /// The group, since a hook may have started others; before Linux 6.9 the hook alone.
     fn kill(&self) {
+        if !self.may_be_killed {
+            return;
+        }
         if crate::sys::pidfd_send_signal(self.pidfd.as_fd(), libc::SIGKILL, true).is_err() {
             let _ = pidfd::send_signal(&self.pidfd, libc::SIGKILL);
         }
@@ -135,9 +130,48 @@ impl Hook {
 
 impl Drop for Hook {
     fn drop(&mut self) {
-        if !self.ended {
-            self.kill();
+        self.kill();
+    }
+}
+
+/// How long a hook is waited for.
+struct Limits {
+    /// Its own limit.
+    timeout: Option<Duration>,
+    end: Option<Instant>,
+    /// How long the stub may take to say that the hook has ended: a stub that is not heard of is no reason to wait for ever.
+    patience: Duration,
+    timed_out: Option<Duration>,
+    /// The hook has ended, or was killed.
+    over: bool,
+}
+
+impl Limits {
+    /// Called when the hook is found to have ended.
+    fn hook_has_ended(&mut self) {
+        if !self.over {
+            self.over = true;
+            self.end = Instant::now().checked_add(self.patience);
         }
+    }
+
+    /// Looks at the clock; `Ok(true)` means that the hook's time is over and it is to be killed.
+    fn check(&mut self) -> Result<bool> {
+        if self.end.is_none_or(|end| Instant::now() < end) {
+            return Ok(false);
+        }
+        if self.over {
+            return Err(Error::new(
+                ErrorKind::Timeout,
+                format!(
+                    "the init process does not say how a hook ended within {:.1}s",
+                    self.patience.as_secs_f64()
+                ),
+            ));
+        }
+        self.timed_out = self.timeout;
+        self.hook_has_ended();
+        Ok(true)
     }
 }
 
@@ -146,8 +180,8 @@ pub(crate) fn supervise(
     started: Received,
     command: &HookCommand,
     control: &mut Control,
-    stub: BorrowedFd<'_>,
-    deadline: Duration,
+    stub: &ProcessRef<'_>,
+    patience: Duration,
 ) -> Result<Option<HookOutcome>> {
     let step = started.packet.step;
     let Ok([process, out, err]) = <[OwnedFd; 3]>::try_from(started.descriptors) else {
@@ -155,46 +189,47 @@ pub(crate) fn supervise(
             "the init process sent another number of descriptors than three",
         ));
     };
-    let mut process = Hook {
-        pidfd: process,
-        ended: false,
+    let mut process = Hook::new(process, stub)?;
+    let mut output = Output::new(out, err)?;
+    let timeout =
+        (command.timeout_ms != 0).then(|| Duration::from_millis(command.timeout_ms.into()));
+    let mut limits = Limits {
+        timeout,
+        end: timeout.and_then(|timeout| Instant::now().checked_add(timeout)),
+        patience,
+        timed_out: None,
+        over: false,
     };
-    let (mut out, mut err) = (Stream::new(out)?, Stream::new(err)?);
-    let limit = (command.timeout_ms != 0).then(|| Duration::from_millis(command.timeout_ms.into()));
-    let end = limit.and_then(|limit| Instant::now().checked_add(limit));
-    let mut timed_out = None;
     let ended = loop {
-        if end.is_some_and(|end| Instant::now() >= end) && timed_out.is_none() {
-            timed_out = limit;
+        if limits.check()? {
             process.kill();
         }
-        let left = if timed_out.is_none() {
-            end.map(remaining)
-        } else {
-            None
-        };
+        let left = limits.end.map(remaining);
+        let stub_pidfd = stub.pidfd();
         let mut fds = vec![
             PollFd::new(control, PollFlags::IN),
-            PollFd::new(&stub, PollFlags::IN),
+            PollFd::new(&stub_pidfd, PollFlags::IN),
         ];
-        fds.extend(
-            [&out, &err]
-                .into_iter()
-                .filter_map(|stream| stream.pipe.as_ref())
-                .map(|pipe| PollFd::new(pipe, PollFlags::IN)),
-        );
+        if !limits.over {
+            fds.push(PollFd::new(&process.pidfd, PollFlags::IN));
+        }
+        fds.extend(output.watched());
         match poll(&mut fds, left.as_ref()) {
             Ok(_) | Err(Errno::INTR) => {}
             Err(e) => return Err(Error::system("wait for a hook", e)),
         }
-        let says = fds.iter().take(2).any(|fd| !fd.revents().is_empty());
-        out.collect();
-        err.collect();
+        let ready = |index: usize| fds.get(index).is_some_and(|fd| !fd.revents().is_empty());
+        let (says, hook_ended) = (ready(0) || ready(1), !limits.over && ready(2));
+        drop(fds);
+        output.collect();
         if says {
-            break match control.next(stub, deadline)? {
+            break match control.next(stub.pidfd(), patience)? {
                 Event::Packet(received) => received,
                 Event::Ended => return Ok(None),
             };
+        }
+        if hook_ended {
+            limits.hook_has_ended();
         }
     };
     if ended.packet.message != Message::HookEnded || ended.packet.step != step {
@@ -202,12 +237,7 @@ pub(crate) fn supervise(
             "the init process does not say how a hook ended",
         ));
     }
-    process.ended = true;
-    // What is still in the pipes; whoever else holds them is not waited for.
-    let mut rounds = 0;
-    while rounds < 64 && (out.collect() | err.collect()) {
-        rounds += 1;
-    }
+    process.may_be_killed = false;
     // si_code and si_status of waitid(2).
     let status = i32::try_from(ended.packet.value & 0xffff).unwrap_or(-1);
     let exit = match ended.packet.value >> 16 {
@@ -218,10 +248,116 @@ pub(crate) fn supervise(
         },
         _ => Exit::Unknown,
     };
-    Ok(Some(HookOutcome {
+    let (stdout, stderr) = output.finish();
+    Ok(Some(HookOutcome::new(
         exit,
-        timed_out,
-        stdout: out.kept,
-        stderr: err.kept,
-    }))
+        limits.timed_out,
+        stdout,
+        stderr,
+    )))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::process::CommandExt;
+    use std::process::{Child, Command};
+
+    use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
+    use rustix::pipe::{PipeFlags, pipe_with};
+
+    use super::*;
+    use crate::wire::Packet;
+
+    const SHORT: Duration = Duration::from_millis(50);
+
+    fn sleeper() -> Child {
+        Command::new("sleep")
+            .arg("1000")
+            .process_group(0)
+            .spawn()
+            .unwrap()
+    }
+
+    /// Supervises a hook that a stub names and then never speaks of again.
+    fn supervised(hook: OwnedFd, stub: u32, timeout_ms: u32) -> Result<Option<HookOutcome>> {
+        let (ours, _theirs) = socketpair(
+            AddressFamily::UNIX,
+            SocketType::SEQPACKET,
+            SocketFlags::CLOEXEC,
+            None,
+        )
+        .unwrap();
+        let (out, _out_writer) = pipe_with(PipeFlags::CLOEXEC).unwrap();
+        let (err, _err_writer) = pipe_with(PipeFlags::CLOEXEC).unwrap();
+        let started = Received {
+            packet: Packet {
+                message: Message::HookStarted,
+                step: 7,
+                value: 0,
+            },
+            payload: Vec::new(),
+            descriptors: vec![hook, out, err],
+        };
+        let command = HookCommand {
+            path: c"/bin/sleep".to_owned(),
+            args: Vec::new(),
+            env: None,
+            stdin: (Vec::new(), Vec::new()),
+            timeout_ms,
+        };
+        let pidfd = pidfd::open(stub).unwrap();
+        let stub = ProcessRef::new(stub, pidfd.as_fd());
+        supervise(started, &command, &mut Control::new(ours), &stub, SHORT)
+    }
+
+    #[test]
+    fn a_process_that_is_no_child_of_the_stub_is_refused_and_lives() {
+        let (mut stub, mut stranger) = (sleeper(), sleeper());
+        let error = supervised(pidfd::open(stranger.id()).unwrap(), stub.id(), 1).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Protocol);
+        assert_eq!(stranger.try_wait().unwrap(), None);
+        // Neither is something else than a process.
+        let null = std::fs::File::open("/dev/null").unwrap();
+        let error = supervised(null.into(), stub.id(), 1).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Protocol);
+        for child in [&mut stub, &mut stranger] {
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+    }
+
+    #[test]
+    fn the_group_of_one_that_is_gone_is_left_alone() {
+        // A leader that ends, and a member of its group that does not.
+        let mut leader = Command::new("sh")
+            .args(["-c", "sleep 1000 >/dev/null & echo $!"])
+            .process_group(0)
+            .stdout(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        let pidfd = pidfd::open(leader.id()).unwrap();
+        let mut number = String::new();
+        std::io::Read::read_to_string(&mut leader.stdout.take().unwrap(), &mut number).unwrap();
+        leader.wait().unwrap();
+        let member = pidfd::open(number.trim().parse().unwrap()).unwrap();
+        let error = supervised(pidfd, std::process::id(), 1).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Timeout);
+        assert!(!pidfd::has_exited(&member).unwrap());
+        pidfd::send_signal(&member, libc::SIGKILL).unwrap();
+    }
+
+    #[test]
+    fn a_stub_that_does_not_speak_of_the_end_is_not_waited_for_without_end() {
+        // After the timeout of the hook, and after its end.
+        for timeout_ms in [1, 0] {
+            let mut hook = sleeper();
+            let pidfd = pidfd::open(hook.id()).unwrap();
+            if timeout_ms == 0 {
+                hook.kill().unwrap();
+            }
+            let error = supervised(pidfd, std::process::id(), timeout_ms).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Timeout);
+            assert!(!hook.wait().unwrap().success(), "it was killed");
+        }
+    }
 }

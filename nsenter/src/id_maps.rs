@@ -1,13 +1,18 @@
 //! Writing the id maps of a new user namespace (`user_namespaces(7)`).
 
+use std::ffi::{CString, NulError};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use user::IdMaps;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::procfs::Procfs;
+use crate::program::Program;
+
+/// How long a tool may take: it writes one file.
+const TOOL_LIMIT: Duration = Duration::from_secs(60);
 
 /// The set-uid programs of the `shadow` package that write what the caller may not.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -122,27 +127,37 @@ fn map(
     }
 }
 
+/// It gets no descriptor of this process and no variable: it has more privilege than its caller.
 fn run(tool: &Path, pid: u32, maps: &IdMaps, name: &str) -> Result<()> {
     let failed = || format!("failed to use {name} on {pid}");
+    let impossible =
+        |error: NulError| Error::with_source(ErrorKind::IdMap, failed(), Box::new(error));
+    let path = CString::new(tool.as_os_str().as_bytes()).map_err(impossible)?;
     let numbers = maps
         .ranges()
         .iter()
-        .flat_map(|range| [range.container, range.host, range.size])
-        .map(|number| number.to_string());
-    let output = Command::new(tool)
-        .arg(pid.to_string())
-        .args(numbers)
-        .env_clear()
-        .stdin(Stdio::null())
-        .output()
-        .map_err(|e| Error::with_source(ErrorKind::IdMap, failed(), Box::new(e)))?;
-    if output.status.success() {
+        .flat_map(|range| [range.container, range.host, range.size]);
+    let mut args = vec![path.clone()];
+    for number in [pid].into_iter().chain(numbers) {
+        args.push(CString::new(number.to_string()).map_err(impossible)?);
+    }
+    let outcome = Program {
+        path: &path,
+        args: &args,
+        env: Some(&[]),
+        directory: None,
+        stdin: b"",
+        timeout: Some(TOOL_LIMIT),
+    }
+    .run()
+    .map_err(|e| Error::with_source(ErrorKind::IdMap, failed(), Box::new(e)))?;
+    if outcome.success() {
         return Ok(());
     }
-    let said = output.stderr.trim_ascii().escape_ascii().to_string();
+    let said = outcome.stderr().trim_ascii().escape_ascii().to_string();
     Err(Error::new(
         ErrorKind::IdMap,
-        format!("{} ({}): {said}", failed(), output.status),
+        format!("{} ({}): {said}", failed(), outcome.exit()),
     ))
 }
 
@@ -253,7 +268,7 @@ mod tests {
         let error = run(&bad, 99, &maps, "newuidmap").unwrap_err();
         assert_eq!(
             error.to_string(),
-            "failed to use newuidmap on 99 (exit status: 1): not allowed"
+            "failed to use newuidmap on 99 (exit status 1): not allowed"
         );
     }
 }

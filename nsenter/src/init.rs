@@ -20,7 +20,8 @@ use crate::wire::{MAX_DETAIL, MAX_HOME, MAX_HOME_FILE, Message};
 pub struct Deadline(Duration);
 
 impl Deadline {
-    /// No single wait for the stub may take longer. The time its questions take to answer, and hooks, do not count.
+    /// No single wait for the stub may take longer. The time its questions take to answer does not count, nor do hooks, up
+    /// to their end or the end of their time.
     pub fn without_progress(limit: Duration) -> Self {
         Self(limit)
     }
@@ -302,7 +303,7 @@ impl Serving<'_> {
                     received,
                     command,
                     &mut self.control,
-                    process.pidfd(),
+                    &process,
                     self.deadline.0,
                 );
                 let outcome = match outcome {

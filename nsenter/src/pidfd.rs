@@ -47,7 +47,7 @@ impl fmt::Display for Exit {
                 core_dumped,
             } => {
                 match crate::text::signal(*signal) {
-                    "" => write!(f, "signal: {signal}")?,
+                    "" => write!(f, "signal: signal {signal}")?,
                     name => write!(f, "signal: {name}")?,
                 }
                 if *core_dumped {

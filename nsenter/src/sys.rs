@@ -28,6 +28,8 @@ mod arch;
 )]
 mod arch;
 
+mod program;
+
 use std::ffi::{CStr, c_char};
 use std::io;
 use std::mem::{ManuallyDrop, MaybeUninit, size_of, size_of_val};
@@ -36,6 +38,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use arch::number;
+pub(crate) use program::{NotStarted, Start as ProgramStart, start as start_program};
 
 /// `ioctl(NS_GET_NSTYPE)`, `ioctl_nsfs(2)`.
 pub(crate) fn namespace_type(namespace: BorrowedFd<'_>) -> io::Result<u32> {

@@ -43,7 +43,7 @@ pub(crate) fn errno(number: i32) -> &'static str {
     }
 }
 
-/// The text of a signal; empty for one that is not in the table.
+/// The text of a signal; empty for a real-time signal, which has no name: it is called `signal N`.
 pub(crate) fn signal(number: i32) -> &'static str {
     match number {
         1 => "hangup",
@@ -62,10 +62,18 @@ pub(crate) fn signal(number: i32) -> &'static str {
         14 => "alarm clock",
         15 => "terminated",
         16 => "stack fault",
+        17 => "child exited",
+        18 => "continued",
+        19 => "stopped (signal)",
+        20 => "stopped",
+        21 => "stopped (tty input)",
+        22 => "stopped (tty output)",
+        23 => "urgent I/O condition",
         24 => "CPU time limit exceeded",
         25 => "file size limit exceeded",
         26 => "virtual timer expired",
         27 => "profiling timer expired",
+        28 => "window changed",
         29 => "I/O possible",
         30 => "power failure",
         31 => "bad system call",

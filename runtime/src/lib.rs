@@ -12,7 +12,6 @@ mod events;
 mod exit_status;
 mod family;
 mod foreground;
-mod hook_runner;
 mod id;
 mod notify_socket;
 mod pid_file;

@@ -8,7 +8,8 @@ use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
-/// Opens standard streams that are closed as `/dev/null`, ignores `SIGPIPE`, and lets ended children be waited for.
+/// Opens standard streams that are closed as `/dev/null`, ignores `SIGPIPE` and `SIGXFSZ`, says why when `SIGXCPU` ends the
+/// program, and lets ended children be waited for.
 #[cfg(feature = "cli")]
 pub(crate) fn prepare_process() -> io::Result<()> {
     let mut streams = [0, 1, 2].map(|fd| libc::pollfd {
@@ -19,8 +20,15 @@ pub(crate) fn prepare_process() -> io::Result<()> {
     // SAFETY: three initialised entries, which stay as long as the call.
     while unsafe { libc::poll(streams.as_mut_ptr(), 3, 0) } < 0 {
         let error = io::Error::last_os_error();
-        if error.kind() != io::ErrorKind::Interrupted {
-            return Err(error);
+        match error.kind() {
+            io::ErrorKind::Interrupted => {}
+            // poll(2): more entries than RLIMIT_NOFILE.
+            io::ErrorKind::InvalidInput => {
+                return Err(io::Error::other(
+                    "the limit of open files (RLIMIT_NOFILE) is less than 3",
+                ));
+            }
+            _ => return Err(error),
         }
     }
     for stream in streams {
@@ -34,11 +42,48 @@ pub(crate) fn prepare_process() -> io::Result<()> {
             return Err(io::Error::from(io::ErrorKind::NotFound));
         }
     }
-    // SAFETY: SIG_IGN is no handler of ours.
-    if unsafe { libc::signal(libc::SIGPIPE, libc::SIG_IGN) } == libc::SIG_ERR {
+    for signal in [libc::SIGPIPE, libc::SIGXFSZ] {
+        // SAFETY: SIG_IGN is no handler of ours.
+        if unsafe { libc::signal(signal, libc::SIG_IGN) } == libc::SIG_ERR {
+            return Err(io::Error::last_os_error());
+        }
+    }
+    explain_cpu_limit()?;
+    default_sigchld().map(drop)
+}
+
+/// Lets the program say that its limit of CPU time is reached before that ends it, unless its caller lets it go on.
+#[cfg(feature = "cli")]
+fn explain_cpu_limit() -> io::Result<()> {
+    extern "C" fn explain(signal: libc::c_int) {
+        const TEXT: &[u8] = b"the limit of CPU time (RLIMIT_CPU) of this command is reached\n";
+        // SAFETY: both may be called in a handler (signal-safety(7)); the text lives for ever. The signal is blocked until this
+        // returns, and has its default action then.
+        unsafe {
+            libc::write(2, TEXT.as_ptr().cast(), TEXT.len());
+            libc::raise(signal);
+        }
+    }
+    let handler: extern "C" fn(libc::c_int) = explain;
+    // SAFETY: all-zero is a valid sigaction.
+    let mut action: libc::sigaction = unsafe { MaybeUninit::zeroed().assume_init() };
+    action.sa_sigaction = handler as libc::sighandler_t;
+    action.sa_flags = libc::SA_RESETHAND | libc::SA_RESTART;
+    // SAFETY: all-zero is a valid sigaction.
+    let mut before: libc::sigaction = unsafe { MaybeUninit::zeroed().assume_init() };
+    // SAFETY: a handler that makes only calls which are allowed in one; the pointers refer to live structures.
+    let result = unsafe { libc::sigaction(libc::SIGXCPU, &raw const action, &raw mut before) };
+    if result != 0 {
         return Err(io::Error::last_os_error());
     }
-    default_sigchld().map(drop)
+    if before.sa_sigaction == libc::SIG_IGN {
+        let ignored = Disposition {
+            signal: libc::SIGXCPU,
+            action: before,
+        };
+        ignored.set()?;
+    }
+    Ok(())
 }
 
 /// A set of signals.
@@ -265,19 +310,6 @@ pub(crate) fn keep_descriptors() {
     for number in 3..RawFd::try_from(limit.rlim_cur).map_or(65_536, |end| end.min(65_536)) {
         // SAFETY: F_SETFD takes any number and fails with EBADF for one that is not open.
         let _ = unsafe { libc::fcntl(number, libc::F_SETFD, libc::FD_CLOEXEC) };
-    }
-}
-
-/// Lets the child that this command starts inherit the three streams it is given and no other descriptor, whatever the
-/// program of which this library is a part has left open.
-pub(crate) fn inherit_only_streams(command: &mut std::process::Command) {
-    use std::os::unix::process::CommandExt;
-    // SAFETY: between fork and exec nothing but system calls is made, nothing is allocated or locked.
-    unsafe {
-        command.pre_exec(|| {
-            keep_descriptors();
-            Ok(())
-        });
     }
 }
 

@@ -513,6 +513,8 @@ pub enum Op {
     /// Closes the control channel. From here on a failure is one line on standard error and exit code 255.
     CloseControl,
     /// `read(fd, 1 byte)`: waits until `start` writes the exec fifo; SIGTERM, SIGINT, SIGHUP and SIGQUIT end the stub meanwhile.
+    /// Unless a later step closes it, the descriptor stays open until the kernel executes the program: one who holds the other
+    /// end sees by its end (`POLLERR`) that the program has begun, or that the process has ended.
     WaitStart(Slot),
     /// Runs `startContainer` hooks without a parent: output captured, timeout kept. The first failure is one line on standard error,
     /// `CONTEXT #INDEX: exit status 1, stdout: …, stderr: …`, and exit code 255.

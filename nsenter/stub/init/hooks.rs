@@ -269,7 +269,10 @@ fn describe((code, status): Ended, line: &mut Text<8192>) {
     }
     line.push_some(b"signal: ");
     match text::signal(status) {
-        "" => line.push_number(u64::from(status.unsigned_abs())),
+        "" => {
+            line.push_some(b"signal ");
+            line.push_number(u64::from(status.unsigned_abs()));
+        }
         name => line.push_some(name.as_bytes()),
     }
     if code == DUMPED {

@@ -113,8 +113,9 @@ fn run_to_code(arguments: impl IntoIterator<Item = OsString>) -> u8 {
 
 /// As [`run`], for a program without a `main` of the Rust standard library, which would have done two things before: a
 /// standard stream that is closed is opened as `/dev/null`, so that no file that is opened later takes its place, and
-/// `SIGPIPE` is ignored, so that a reader that goes away is an error and not the end. If the caller ignores `SIGCHLD`, that
-/// ends here: hooks and helpers would leave no exit status. Does not return.
+/// `SIGPIPE` is ignored, so that a reader that goes away is an error and not the end. So is `SIGXFSZ`: a file beyond
+/// `RLIMIT_FSIZE` is an error of the write. `SIGXCPU`, which ends the program, says so first. If the caller ignores `SIGCHLD`,
+/// that ends here: hooks and helpers would leave no exit status. Does not return.
 #[allow(
     clippy::exit,
     reason = "it stands in for what the standard library does after main"
@@ -122,8 +123,11 @@ fn run_to_code(arguments: impl IntoIterator<Item = OsString>) -> u8 {
 pub fn enter(arguments: impl IntoIterator<Item = OsString>) -> ! {
     let code = match crate::sys::prepare_process() {
         Ok(()) => run_to_code(arguments),
-        // There is nowhere to say it.
-        Err(_) => 1,
+        // Standard error may be there, even so.
+        Err(error) => fail(
+            &Log::stderr(),
+            &Failure::io("prepare the standard streams", error),
+        ),
     };
     std::process::exit(i32::from(code))
 }
@@ -178,7 +182,8 @@ impl CommandLine {
         };
         if parsed.help {
             self.print(&help::command(&self.program, command));
-            return 0;
+            let engine_asks = parsed.long_help && commands::checkpoint::is_refused(command);
+            return if engine_asks { failure::FAILED } else { 0 };
         }
         // Before anything is opened: what this process opens itself must not be taken for something passed on purpose.
         let inherited = match process_flags::inherited(&parsed) {

@@ -1,13 +1,17 @@
 //! Hooks that run in the runtime's own namespaces: `prestart`, `createRuntime`, `poststart` and `poststop`.
 //! (`createContainer` and `startContainer` hooks are steps of the plan.)
 
-use std::path::Path;
+use std::ffi::CString;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
 
-use configs::config::{HookPoint, Hooks};
+use configs::config::{Command, HookPoint, Hooks};
 use configs::oci::{self, ContainerStatus as Status};
+use nsenter::Program;
+use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::hook_runner::HookRun;
 use crate::id::ContainerId;
 
 /// The state of a container in the words of the specification; `labels` hold the annotations and the bundle.
@@ -35,7 +39,8 @@ pub(crate) fn oci_state(
     }
 }
 
-/// Runs the hooks of one point in their order; the first that fails ends it.
+/// Runs the hooks of one point in their order. The first that fails ends it, except for `poststop` hooks: these clean up, so
+/// all of them run, and the error names all that failed.
 pub(crate) fn run(hooks: &Hooks, point: HookPoint, state: &oci::State) -> Result<()> {
     let hooks = hooks.at(point);
     if hooks.is_empty() {
@@ -43,30 +48,98 @@ pub(crate) fn run(hooks: &Hooks, point: HookPoint, state: &oci::State) -> Result
     }
     let stdin = serde_json::to_vec(state)
         .map_err(|error| Error::system("encode the state for hooks", error))?;
+    let mut failures = Vec::new();
     for (index, hook) in hooks.iter().enumerate() {
-        let directory = Some(hook.dir.as_str())
-            .filter(|dir| !dir.is_empty())
-            .unwrap_or(&state.bundle);
-        let run = HookRun {
-            path: &hook.path,
-            args: &hook.args,
-            env: hook.env.as_deref(),
-            directory: Some(Path::new(directory)).filter(|directory| directory.is_dir()),
-            timeout: hook.timeout,
-            stdin: &stdin,
-        };
-        run.run()
-            .map_err(|failure| failed(point, index, &failure))?;
+        if let Err(failure) = run_one(hook, &state.bundle, &stdin) {
+            let failure = format!("error running {} hook #{index}: {failure}", point.name());
+            failures.push(failure);
+            if point != HookPoint::Poststop {
+                break;
+            }
+        }
     }
-    Ok(())
+    if failures.is_empty() {
+        Ok(())
+    } else {
+        Err(Error::new(ErrorKind::Hook, failures.join("; ")))
+    }
 }
 
-/// The error of a failed hook.
-pub(crate) fn failed(point: HookPoint, index: usize, failure: &str) -> Error {
-    Error::new(
-        ErrorKind::Hook,
-        format!("error running {} hook #{index}: {failure}", point.name()),
-    )
+/// The error is the part of the message that follows the name of the hook.
+fn run_one(hook: &Command, bundle: &str, stdin: &[u8]) -> Result<(), String> {
+    let path = c_string("path", &hook.path)?;
+    let args = c_strings("args", &hook.args)?;
+    let env = match &hook.env {
+        Some(env) => Some(c_strings("env", &last_of_each_name(env))?),
+        None => None,
+    };
+    let directory = working_directory(&hook.dir, bundle)?;
+    let program = Program {
+        path: &path,
+        args: &args,
+        env: env.as_deref(),
+        directory: directory.as_ref().map(AsFd::as_fd),
+        stdin,
+        timeout: hook.timeout,
+    };
+    let outcome = program.run().map_err(|error| {
+        let errno = error.raw_os_error().map(io::Error::from_raw_os_error);
+        let reason = errno.map_or_else(String::new, |errno| format!(": {}", plain(&errno)));
+        format!("{error}{reason}")
+    })?;
+    if outcome.success() {
+        Ok(())
+    } else {
+        Err(outcome.to_string())
+    }
+}
+
+fn c_string(field: &str, text: &str) -> Result<CString, String> {
+    CString::new(text).map_err(|_| format!("{field}: {text:?} has a NUL in it"))
+}
+
+fn c_strings<T: AsRef<str>>(field: &str, texts: &[T]) -> Result<Vec<CString>, String> {
+    let texts = texts.iter();
+    texts.map(|text| c_string(field, text.as_ref())).collect()
+}
+
+/// Of several variables with one name the last one counts; which of them a program would find is its C library's choice.
+fn last_of_each_name(env: &[String]) -> Vec<&str> {
+    let name = |entry: &str| entry.split_once('=').map(|(name, _)| name.to_owned());
+    let mut kept: Vec<&str> = Vec::with_capacity(env.len());
+    for (index, entry) in env.iter().enumerate() {
+        let again = name(entry).is_some_and(|wanted| {
+            let later = env.iter().skip(index + 1);
+            later
+                .filter_map(|entry| name(entry))
+                .any(|name| name == wanted)
+        });
+        if !again {
+            kept.push(entry);
+        }
+    }
+    kept
+}
+
+/// The directory that the configuration names, or the bundle as long as there is one.
+fn working_directory(named: &str, bundle: &str) -> Result<Option<OwnedFd>, String> {
+    let path = if named.is_empty() { bundle } else { named };
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    match rustix::fs::open(path, flags, Mode::empty()) {
+        Ok(directory) => Ok(Some(directory)),
+        // A bundle may be removed before its container is.
+        Err(Errno::NOENT | Errno::NOTDIR) if named.is_empty() => Ok(None),
+        Err(errno) => Err(format!("chdir {path}: {}", plain(&errno.into()))),
+    }
+}
+
+/// The error text without Rust's "(os error N)".
+fn plain(error: &io::Error) -> String {
+    let text = error.to_string();
+    match text.rfind(" (os error ") {
+        Some(end) => text.get(..end).unwrap_or(&text).to_lowercase(),
+        None => text,
+    }
 }
 
 #[cfg(test)]
@@ -93,16 +166,11 @@ mod tests {
     fn the_first_failure_stops_the_rest_and_is_numbered() {
         let dir = tempfile::tempdir().unwrap();
         let mark = dir.path().join("third");
-        let command = |script: &str| configs::config::Command {
-            path: "/bin/sh".to_owned(),
-            args: ["sh", "-c", script].map(str::to_owned).to_vec(),
-            ..configs::config::Command::default()
-        };
         let hooks = Hooks {
             create_runtime: vec![
-                command("exit 0"),
-                command("echo bad >&2; exit 2"),
-                command(&format!("> {}", mark.display())),
+                shell("exit 0"),
+                shell("echo bad >&2; exit 2"),
+                shell(&format!("> {}", mark.display())),
             ],
             ..Hooks::default()
         };
@@ -115,5 +183,87 @@ mod tests {
         );
         assert!(!mark.exists());
         run(&hooks, HookPoint::Poststop, &state).unwrap();
+    }
+
+    fn shell(script: &str) -> Command {
+        Command {
+            path: "/bin/sh".to_owned(),
+            args: ["sh", "-c", script].map(str::to_owned).to_vec(),
+            ..Command::default()
+        }
+    }
+
+    #[test]
+    fn all_poststop_hooks_run_and_all_that_fail_are_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let mark = dir.path().join("second");
+        let hooks = Hooks {
+            poststop: vec![
+                shell("exit 2"),
+                shell(&format!("> {}", mark.display())),
+                Command {
+                    path: "/nonexistent/hook".to_owned(),
+                    ..Command::default()
+                },
+            ],
+            ..Hooks::default()
+        };
+        let state = oci_state(&"x".parse().unwrap(), &[], Status::Stopped, 0);
+        let error = run(&hooks, HookPoint::Poststop, &state).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Hook);
+        assert_eq!(
+            error.to_string(),
+            "error running poststop hook #0: exit status 2, stdout: , stderr: ; \
+             error running poststop hook #2: fork/exec /nonexistent/hook: no such file or directory"
+        );
+        assert!(mark.exists());
+    }
+
+    #[test]
+    fn the_last_variable_of_a_name_counts_and_the_rest_is_verbatim() {
+        let hook = Command {
+            env: Some(["A=1", "odd", "B=x=y", "A=2"].map(str::to_owned).to_vec()),
+            ..shell(r#"test "$A" = 2 && test "$B" = x=y"#)
+        };
+        assert_eq!(run_one(&hook, "/", b""), Ok(()));
+        let env = hook.env.unwrap();
+        assert_eq!(last_of_each_name(&env), ["odd", "B=x=y", "A=2"]);
+    }
+
+    #[test]
+    fn it_runs_in_the_bundle_or_where_it_is_told_to() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().canonicalize().unwrap();
+        let path = path.to_str().unwrap();
+        let here = shell(&format!("test $(pwd) = {path}"));
+        assert_eq!(run_one(&here, path, b""), Ok(()));
+        let told = Command {
+            dir: path.to_owned(),
+            ..here.clone()
+        };
+        assert_eq!(run_one(&told, "/", b""), Ok(()));
+        // Only the bundle may be gone.
+        let gone = format!("{path}/gone");
+        assert_eq!(run_one(&shell("exit 0"), &gone, b""), Ok(()));
+        let told = Command {
+            dir: gone.clone(),
+            ..here
+        };
+        assert_eq!(
+            run_one(&told, path, b""),
+            Err(format!("chdir {gone}: no such file or directory"))
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_handed_over_is_named() {
+        let hook = Command {
+            env: Some(vec!["A=\0".to_owned()]),
+            ..shell("exit 0")
+        };
+        assert_eq!(
+            run_one(&hook, "/", b""),
+            Err(r#"env: "A=\0" has a NUL in it"#.to_owned())
+        );
     }
 }
