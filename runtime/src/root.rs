@@ -112,8 +112,9 @@ impl Runtime {
         preview(self, id, config, process).map(|built| built.plan.to_string())
     }
 
-    /// [`create`](Self::create) and [`start`](Container::start) in one: the init process does not wait in between, except
-    /// for `poststart` hooks.
+    /// [`create`](Self::create) and [`start`](Container::start) in one: the init process does not wait in between, unless
+    /// there are `poststart` hooks, which run when the program has begun. If one of them fails, nothing of the container is
+    /// left.
     ///
     /// # Errors
     /// Those of `create`.

@@ -32,10 +32,18 @@ fn they_run_in_their_order_and_read_the_state() {
         } else {
             log.display().to_string()
         };
-        case.bundle.config["hooks"][point] = hook(&format!("echo {point} $(cat) >> {file}"));
+        // The program has begun, but may not have come to its first line: its own word is waited for.
+        let wait = if point == "poststart" {
+            format!("until grep -q program {file}; do :; done;")
+        } else {
+            String::new()
+        };
+        case.bundle.config["hooks"][point] = hook(&format!("{wait} echo {point} $(cat) >> {file}"));
     }
-    case.bundle.script("echo program >> /shared/hooks.log");
-    let _ = case.run().ok();
+    case.bundle
+        .script("echo program >> /shared/hooks.log; sleep 1000");
+    let _ = case.detached(&["run", "--detach", &case.id]).ok();
+    let _ = case.call(&["delete", "--force", &case.id]).ok();
     let text = std::fs::read_to_string(&log).unwrap();
     let lines: Vec<(&str, Value)> = text
         .lines()
@@ -54,9 +62,9 @@ fn they_run_in_their_order_and_read_the_state() {
             "prestart",
             "createRuntime",
             "createContainer",
-            "poststart",
             "startContainer",
             "program",
+            "poststart",
             "poststop"
         ]
     );
@@ -64,8 +72,8 @@ fn they_run_in_their_order_and_read_the_state() {
         ("prestart", "creating"),
         ("createRuntime", "creating"),
         ("createContainer", "creating"),
-        ("poststart", "created"),
         ("startContainer", "created"),
+        ("poststart", "running"),
         ("poststop", "stopped"),
     ];
     for (name, status) in expected {
@@ -98,7 +106,9 @@ fn a_failing_hook_fails_the_command_and_leaves_nothing() {
         case.bundle.script("echo ran");
         let output = case.run();
         assert_eq!(output.code, 1, "{point}: {output}");
-        assert!(!output.stdout.contains("ran"), "{point}: {output}");
+        // A program that has begun is killed, after it may have said something.
+        let begun = point == "poststart";
+        assert!(begun || !output.stdout.contains("ran"), "{point}: {output}");
         assert!(
             output.stderr.contains("exit status 3") && output.stderr.contains("said so"),
             "{point}: {output}"
@@ -181,14 +191,37 @@ fn arguments_are_passed_as_they_are() {
 }
 
 #[test]
-fn a_failing_poststop_hook_is_told_and_everything_is_removed() {
+fn failing_poststop_hooks_are_told_and_all_of_them_run() {
     need!(Containers, Busybox);
-    let mut case = Case::new();
-    case.bundle.config["hooks"]["poststop"] = hook("exit 4");
-    case.bundle.script("exit 6");
-    let output = case.run();
-    assert_eq!(output.code, 6, "{output}");
-    case.finish();
+    for verb in ["run", "delete", "unwinding"] {
+        let mut case = Case::new();
+        let log = case.bundle.path().join("log");
+        let mark = hook(&format!("echo second >> {}", log.display()));
+        case.bundle.config["hooks"]["poststop"] =
+            json!([hook("exit 4")[0], mark[0], hook("kill -TERM $$")[0]]);
+        let told = [
+            "error running poststop hook #0: exit status 4",
+            "error running poststop hook #2: signal: terminated",
+        ];
+        case.bundle.script("exit 6");
+        let output = match verb {
+            // The exit code of the program is what counts.
+            "run" => case.run().failed(6, ""),
+            "delete" => {
+                case.create();
+                case.call(&["delete", &case.id]).failed(1, "")
+            }
+            _ => {
+                case.bundle.config["hooks"]["createRuntime"] = hook("exit 5");
+                case.run().failed(1, "error running createRuntime hook #0")
+            }
+        };
+        for text in told.iter().filter(|_| verb != "unwinding") {
+            assert!(output.stderr.contains(text), "{verb}: {output}");
+        }
+        assert_eq!(std::fs::read_to_string(&log).unwrap(), "second\n", "{verb}");
+        case.finish();
+    }
 }
 
 /// A hook that runs a command of the program under test on the container; what that says is appended to `log`.
@@ -201,30 +234,78 @@ fn hook_command(case: &Case, command: &str, log: &std::path::Path) -> Value {
 }
 
 #[test]
-fn a_poststart_hook_finds_a_created_container_and_may_change_it() {
+fn a_poststart_hook_finds_a_running_container_and_may_change_it() {
     need!(Root, Busybox, Controllers);
-    for verb in ["create", "run"] {
+    for verb in ["start", "run"] {
         let mut case = Case::new();
         let log = case.bundle.path().join("log");
         let update = hook_command(&case, "update --pids-limit 100 ID", &log);
         let state = hook_command(&case, "state ID", &log);
-        case.bundle.config["hooks"]["poststart"] = json!([update[0], state[0]]);
+        // What runs is the program, and not what prepares it.
+        let program = format!(
+            "readlink /proc/$(grep -o '\"pid\":[0-9]*' | cut -d: -f2)/exe >> {}",
+            log.display()
+        );
+        case.bundle.config["hooks"]["poststart"] = json!([update[0], state[0], hook(&program)[0]]);
         case.bundle.args(&["/bin/sleep", "1000"]);
-        let made = match verb {
-            "run" => case.detached(&["run", "--detach", &case.id]),
-            _ => case.detached(&["create", &case.id]),
-        };
-        let _ = made.ok();
+        if verb == "start" {
+            case.create();
+            assert!(!log.exists(), "it is for start to run them");
+            let _ = case.call(&["start", &case.id]).ok();
+        } else {
+            let _ = case.detached(&["run", "--detach", &case.id]).ok();
+        }
         let said = std::fs::read_to_string(&log).unwrap();
         assert_eq!(said.matches("exit code 0").count(), 2, "{verb}: {said}");
-        assert!(said.contains(r#""status": "created""#), "{verb}: {said}");
+        assert!(said.contains(r#""status": "running""#), "{verb}: {said}");
+        assert!(said.ends_with("/bin/busybox\n"), "{verb}: {said}");
         let state = std::fs::read(case.root().join(&case.id).join("state.json")).unwrap();
         let state: Value = serde_json::from_slice(&state).unwrap();
         assert_eq!(state["config"]["cgroups"]["pids_limit"], 100, "{verb}");
-        let status = if verb == "run" { "running" } else { "created" };
-        case.wait_for_status(status);
+        case.wait_for_status("running");
         case.delete();
     }
+}
+
+#[test]
+fn poststart_hooks_come_after_start_container_hooks_and_once() {
+    need!(Root, Busybox);
+    let mut case = Case::new();
+    let log = case.bundle.path().join("log");
+    std::fs::write(&log, "").unwrap();
+    let source = case.bundle.path().to_str().unwrap().to_owned();
+    std::fs::create_dir_all(case.bundle.rootfs().join("shared")).unwrap();
+    case.bundle.mount(json!({ "destination": "/shared", "type": "bind", "source": source, "options": ["bind", "rw"] }));
+    case.bundle.config["hooks"]["startContainer"] =
+        hook("sleep 1; echo startContainer >> /shared/log");
+    case.bundle.config["hooks"]["poststart"] =
+        hook(&format!("echo poststart >> {}", log.display()));
+    case.bundle.args(&["/bin/tiny-true"]);
+    case.create();
+    let _ = case.call(&["start", &case.id]).ok();
+    let _ = case.call(&["start", &case.id]).failed(1, "cannot start");
+    let said = std::fs::read_to_string(&log).unwrap();
+    assert_eq!(said, "startContainer\npoststart\n");
+    case.delete();
+}
+
+#[test]
+fn a_poststart_hook_that_fails_stops_the_container() {
+    need!(Containers, Busybox);
+    let mut case = Case::new();
+    let log = case.bundle.path().join("log");
+    case.bundle.config["hooks"]["poststart"] = hook("exit 3");
+    case.bundle.config["hooks"]["poststop"] = hook(&format!("echo poststop > {}", log.display()));
+    case.bundle.args(&["/bin/sleep", "1000"]);
+    case.create();
+    let _ = case
+        .call(&["start", &case.id])
+        .failed(1, "error running poststart hook #0: exit status 3");
+    case.wait_for_status("stopped");
+    assert!(!log.exists());
+    let _ = case.call(&["delete", &case.id]).ok();
+    assert_eq!(std::fs::read_to_string(&log).unwrap(), "poststop\n");
+    case.finish();
 }
 
 #[test]
@@ -234,15 +315,14 @@ fn a_poststart_hook_may_delete_the_container() {
     let log = case.bundle.path().join("log");
     case.bundle.config["hooks"]["poststart"] = hook_command(&case, "delete --force ID", &log);
     case.bundle.config["hooks"]["poststop"] = hook(&format!("echo stopped >> {}", log.display()));
-    case.bundle.script("echo ran");
-    let output = case.run().failed(1, "container process is already dead");
-    assert!(!output.stdout.contains("ran"), "{output}");
+    case.bundle.args(&["/bin/sleep", "1000"]);
+    let _ = case.run().failed(137, "");
     // Once: it was destroyed once.
     let said = std::fs::read_to_string(&log).unwrap();
     assert_eq!(said, "stopped\nexit code 0\n");
     case.nothing_left();
-    // What was asked for is a created container, and it was one.
-    let _ = case.detached(&["create", &case.id]).ok();
+    case.create();
+    let _ = case.call(&["start", &case.id]).ok();
     case.finish();
 }
 

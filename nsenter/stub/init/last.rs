@@ -79,14 +79,46 @@ impl Init {
             .saturating_add(2048)
     }
 
+    /// One byte of the fifo, of which this process is a writer itself: it never ends.
+    pub(super) fn wait_start(&self, r: &Record) -> Result<()> {
+        if sys::read(self.fd(r.a)?, &mut [0])? == 1 {
+            Ok(())
+        } else {
+            Err(Errno::EPIPE)
+        }
+    }
+
+    /// The fifo that the plan waits for, as long as it is open. No wait comes before the control channel is closed.
+    fn start_fifo(&self) -> Option<i32> {
+        let records = (0..self.plan.steps()).rev().map_while(|step| {
+            let record = self.plan.record(step)?;
+            (record.code != Code::CloseControl as u16).then_some(record)
+        });
+        let mut waits = records.filter(|record| record.code == Code::WaitStart as u16);
+        self.fd(waits.next()?.a).ok()
+    }
+
+    /// Lets the kernel close the fifo when it executes the program. Done before all steps: a filter may forbid it later.
+    pub(super) fn close_start_fifo_on_exec(&self) -> Result<()> {
+        self.start_fifo().map_or(Ok(()), sys::close_on_exec)
+    }
+
     pub(super) fn exec(&mut self, r: &Record) -> Result<()> {
         let program = self.program.ok_or(Errno::EINVAL)?;
         let args = self.pointers(r.p, r.a, None)?;
         let env = self.pointers(r.q, r.b, self.home)?;
-        close_between(
-            FIRST_DESCRIPTOR.saturating_add(self.plan.header().passed),
-            self.descriptors_end(),
-        );
+        let first = FIRST_DESCRIPTOR.saturating_add(self.plan.header().passed);
+        match self.start_fifo() {
+            // The one thing that the kernel closes: its end tells that the program has begun.
+            Some(fifo) => {
+                let fifo = fifo.unsigned_abs();
+                if fifo > first && sys::close_range(first, fifo - 1).is_err() {
+                    close_numbers(first, fifo);
+                }
+                close_between(fifo.saturating_add(1), self.descriptors_end());
+            }
+            None => close_between(first, self.descriptors_end()),
+        }
         Err(execute(program, &args, &env))
     }
 
@@ -145,15 +177,6 @@ fn executable(path: &CStr) -> Result<()> {
         Err(Errno::ENOSYS | Errno::EPERM) if stat.mode & 0o111 != 0 => Ok(()),
         Err(Errno::ENOSYS | Errno::EPERM) => Err(Errno::EACCES),
         result => result,
-    }
-}
-
-/// One byte of the fifo, of which this process is a writer itself: it never ends.
-pub(super) fn wait_start(fifo: i32) -> Result<()> {
-    if sys::read(fifo, &mut [0])? == 1 {
-        Ok(())
-    } else {
-        Err(Errno::EPIPE)
     }
 }
 

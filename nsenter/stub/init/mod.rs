@@ -205,6 +205,7 @@ impl Init {
             home: None,
             postponed: [None; 8],
         };
+        init.close_start_fifo_on_exec()?;
         init.arm()?;
         Ok(init)
     }
@@ -399,14 +400,14 @@ impl Init {
             Code::Seccomp => self.seccomp(r),
             Code::Lookup => self.lookup(r),
             Code::CloseControl => self.close_control(),
-            Code::WaitStart => last::wait_start(self.fd(r.a)?),
+            Code::WaitStart => self.wait_start(r),
             Code::LateHooks => self.late_hooks(r),
             Code::Exec => self.exec(r),
         }
     }
 
     /// The descriptor in a slot.
-    fn fd(&self, slot: u32) -> Result<i32> {
+    pub(super) fn fd(&self, slot: u32) -> Result<i32> {
         match usize::try_from(slot)
             .ok()
             .and_then(|slot| self.fds.get(slot))

@@ -131,6 +131,18 @@ pub(crate) fn close_from(first: u32) -> Result<()> {
     unsafe { call!(CLOSE_RANGE, first, u32::MAX, 0) }.map(drop)
 }
 
+/// The same up to this number, which is closed, too.
+pub(crate) fn close_range(first: u32, last: u32) -> Result<()> {
+    // SAFETY: no pointer.
+    unsafe { call!(CLOSE_RANGE, first, last, 0) }.map(drop)
+}
+
+/// `fcntl(F_SETFD, FD_CLOEXEC)`.
+pub(crate) fn close_on_exec(fd: i32) -> Result<()> {
+    // SAFETY: no pointer.
+    unsafe { call!(FCNTL, fd, 2, 1) }.map(drop)
+}
+
 /// The highest number of descriptors this process could ever have had, as far as its hard limit says.
 pub(crate) fn descriptor_limit() -> u32 {
     let mut limit = [0_u64; 2];

@@ -12,7 +12,7 @@ use cgroups::Cgroup;
 use configs::Config;
 use configs::config::{FreezerState, Mount, MountFlags, NamespaceType};
 use configs::oci::ContainerStatus as Status;
-use nsenter::{Spawn, pidfd};
+use nsenter::Spawn;
 
 use super::answers::{Parent, STANDARD, Stages};
 use super::directory::StateDirectory;
@@ -23,7 +23,7 @@ use super::seccomp::Agent;
 use super::streams::{Receivers, Streams};
 use super::unwind::{Left, Unwind};
 use super::{
-    Container, System, annotations, answers, cgroup, network, rdt, seccomp, start, wording,
+    Container, System, annotations, answers, cgroup, network, rdt, seccomp, wording,
 };
 use crate::child::Child;
 use crate::error::{Error, ErrorKind, Result};
@@ -46,7 +46,7 @@ pub(super) const CGROUP_BUDGET: Duration = Duration::from_secs(10);
 pub(crate) enum WhenReady {
     /// It waits for [`Container::start`].
     Wait,
-    /// It goes on to the user's program, after `poststart` hooks if there are any.
+    /// It goes on to the user's program; `poststart` hooks run when that has begun.
     Go,
 }
 
@@ -100,7 +100,7 @@ fn make(
     let resources = cgroup::resources(&config.cgroups.resources)?;
     let rdt = config.intel_rdt.as_ref().map(rdt::settings);
     let late_limits = needs_late_limits(&config);
-    // Poststart hooks belong to the time between the two, and find a created container.
+    // Poststart hooks come when the program has begun, which the end of the fifo tells.
     let waits_for_start = when_ready == WhenReady::Wait || !config.hooks.poststart.is_empty();
     let system = runtime.system();
     let host = host_facts(system, &config)?;
@@ -269,17 +269,9 @@ fn make(
         .host_mounts
         .clone_from(&making.state.host_mounts);
 
-    if !config.hooks.poststart.is_empty() {
-        making.run_poststart_hooks()?;
-        making.mark("run poststart hooks");
-    }
     if let Some(fifo) = fifo.filter(|_| when_ready == WhenReady::Go) {
-        // A hook may have killed or even started it. If this process is killed before the byte is written, there is a
-        // created container; the two steps in there are safe, too.
-        if pidfd::wait_timeout(init.pidfd(), Some(Duration::ZERO)).unwrap_or(false) {
-            return Err(start::already_dead());
-        }
-        start::release(&making.directory, &fifo)?;
+        making.start(fifo, init.pidfd())?;
+        making.mark("start the program and run poststart hooks");
     }
     making.unwind.finish();
     let pid = i32::try_from(init.pid()).unwrap_or_default();

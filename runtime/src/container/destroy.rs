@@ -110,7 +110,7 @@ impl Container {
         Ok(())
     }
 
-    fn kill_init(&self) -> Result<()> {
+    pub(super) fn kill_init(&self) -> Result<()> {
         let Some(pidfd) = self.init_pidfd()? else {
             return Ok(());
         };

@@ -1,17 +1,17 @@
 //! A container while it is made: the steps that leave something behind, each on record.
 
 use std::collections::BTreeMap;
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::time::SystemTime;
 
 use cgroups::{Cgroup, CgroupSpec, Resources};
 use configs::Config;
-use configs::config::HookPoint;
-use configs::oci::ContainerStatus as Status;
 
 use super::directory::StateDirectory;
+use super::fifo::OtherEnd;
 use super::streams::Streams;
 use super::unwind::Unwind;
-use super::{System, cgroup, hooks, host_mounts, rdt, wording};
+use super::{System, cgroup, host_mounts, rdt, start, wording};
 use crate::error::{Error, Result};
 use crate::id::ContainerId;
 use crate::plan::BuiltPlan;
@@ -84,17 +84,22 @@ impl Making<'_> {
         self.record()
     }
 
-    /// Runs the poststart hooks of a container that is on record as created, with an init process that waits.
+    /// Lets the init process, which waits at `fifo`, go on to the program, and runs the `poststart` hooks when that has begun.
     ///
-    /// The lock is given back before: such hooks change the container, or destroy it, by commands that take the lock, and
-    /// nothing is written here any more that could undo that. If this process is killed, it leaves a created container. If
-    /// a hook fails, undoing takes the lock again, and does nothing if the container is not there any more.
-    pub(super) fn run_poststart_hooks(&self) -> Result<()> {
+    /// The lock is given back before all hooks: they may change the container, or destroy it, by commands that take the
+    /// lock, and nothing is written here any more that could undo that. If this process is killed, it leaves a running
+    /// container. If a hook fails, undoing takes the lock again, and does nothing if the container is not there any more.
+    pub(super) fn start(&self, fifo: OwnedFd, init: BorrowedFd<'_>) -> Result<()> {
+        let OtherEnd::Reads(begun) = self.directory.other_end()? else {
+            return Err(start::already_dead());
+        };
+        start::release(&self.directory, &fifo)?;
+        // A reading end as well, which would keep the other end from being the last.
+        drop(fifo);
         self.unwind.unlock();
-        let config = &self.state.config;
-        let pid = self.state.init_process_pid;
-        let state = hooks::oci_state(self.id, &config.labels, Status::Created, pid);
-        hooks::run(&config.hooks, HookPoint::Poststart, &state)
+        start::wait_for_program(&begun, Some(init))?;
+        let (config, pid) = (&self.state.config, self.state.init_process_pid);
+        start::run_poststart_hooks(self.id, &config.hooks, &config.labels, pid)
     }
 
     /// Takes note of mounts that would stay on the host, before the first one is made.

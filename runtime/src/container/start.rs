@@ -5,24 +5,29 @@
 //!
 //! The byte is written first, and then the fifo is removed: that is the claim, of several that start one container exactly
 //! one succeeds. (Nobody reads a second byte.) Whoever is killed in between has started it: the fifo that stays has no
-//! reader any more, and tells nobody that the container waits. The other way round it would leave a container that counts
-//! as running, whose program never runs.
+//! reader when the program runs, and tells nobody that the container waits. The other way round it would leave a container
+//! that counts as running, whose program never runs.
 
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
+use configs::config::{HookPoint, Hooks};
 use configs::oci::ContainerStatus as Status;
+use rustix::event::{PollFd, PollFlags, poll};
 
 use super::Container;
 use super::directory::StateDirectory;
 use super::fifo::OtherEnd;
+use super::hooks::{oci_state, run};
 use crate::error::{Error, ErrorKind, Result};
+use crate::id::ContainerId;
 
 impl Container {
-    /// Lets a created container run the user's program.
+    /// Lets a created container run the user's program, and runs the `poststart` hooks of its configuration when that has
+    /// begun. If one of them fails, the init process is killed; the container is stopped then and can be destroyed.
     ///
     /// # Errors
     /// [`ErrorKind::InvalidState`] if it is not in the created state, [`ErrorKind::NotRunning`] if its init process ended
-    /// meanwhile.
+    /// meanwhile, [`ErrorKind::Hook`] if a hook failed.
     pub fn start(&self) -> Result<()> {
         let status = self.status()?;
         if matches!(status, Status::Created | Status::Running) {
@@ -39,8 +44,10 @@ impl Container {
         }
         match self.directory.other_end()? {
             OtherEnd::Reads(fifo) => {
-                let _reader = self.directory.fifo_reader()?;
-                release(&self.directory, &fifo)
+                let reader = self.directory.fifo_reader()?;
+                release(&self.directory, &fifo)?;
+                drop(reader);
+                self.after_start(&fifo)
             }
             // Another process was faster.
             OtherEnd::NoFifo => Err(already_running()),
@@ -65,6 +72,56 @@ impl Container {
             Err(already_running())
         }
     }
+}
+
+impl Container {
+    /// What remains to be done when the init process was let go: `fifo` is the writing end of what it waited at.
+    fn after_start(&self, fifo: &OwnedFd) -> Result<()> {
+        if self.record.config.hooks.poststart.is_empty() {
+            return Ok(());
+        }
+        let init = self.init_pidfd()?;
+        wait_for_program(fifo, init.as_ref().map(AsFd::as_fd))?;
+        // The one that was loaded may be from before there was a process.
+        let record = self.current()?;
+        let config = &record.config;
+        let ran = run_poststart_hooks(
+            &self.id,
+            &config.hooks,
+            &config.labels,
+            record.init_process_pid,
+        );
+        if ran.is_err() {
+            // The hook's error is the one to tell.
+            if let Err(error) = self.kill_init() {
+                log::debug!("stop container {}: {}", self.id, error.chain());
+            }
+        }
+        ran
+    }
+}
+
+/// Runs the `poststart` hooks of a container whose program runs.
+pub(super) fn run_poststart_hooks(
+    id: &ContainerId,
+    hooks: &Hooks,
+    labels: &[String],
+    pid: i32,
+) -> Result<()> {
+    let state = oci_state(id, labels, Status::Running, pid);
+    run(hooks, HookPoint::Poststart, &state)
+}
+
+/// Waits until the kernel has executed the program, or until the init process has ended: it closes its ends of the fifo
+/// then. `fifo` is a writing end, and this process has no reading one. `startContainer` hooks come before and may take their
+/// time; it is bounded by the life of the process.
+pub(super) fn wait_for_program(fifo: &OwnedFd, init: Option<BorrowedFd<'_>>) -> Result<()> {
+    // POLLERR, which need not be asked for.
+    let mut watched = vec![PollFd::new(fifo, PollFlags::empty())];
+    watched.extend(init.map(|init| PollFd::from_borrowed_fd(init, PollFlags::IN)));
+    rustix::io::retry_on_intr(|| poll(&mut watched, None))
+        .map(drop)
+        .map_err(|errno| Error::system("wait for the program to begin", errno))
 }
 
 /// Lets the init process at the other end of the fifo go on to the program.

@@ -122,8 +122,8 @@ pub(super) fn finish(
     steps.push("close the control channel", Op::CloseControl);
     if requested.waits_for_start {
         let fifo = steps.input(Input::ExecFifo);
+        // It stays open until the program is executed, which is seen from outside by that.
         steps.push("wait for start", Op::WaitStart(fifo));
-        steps.close(fifo);
     }
     if !requested.exec {
         hooks::late(steps, requested)?;

@@ -283,6 +283,9 @@ fn hooks_run_at_their_points_with_the_state() {
     bundle.config.hooks.poststop = vec![hook("poststop")];
     let container = bundle.create(shell("true")).unwrap();
     let pid = container.pid().unwrap();
+    let lines_of = || fs::read_to_string(&log).unwrap().lines().count();
+    assert_eq!(lines_of(), 4, "poststart comes with start");
+    container.start().unwrap();
     let text = fs::read_to_string(&log).unwrap();
     let lines: Vec<&str> = text.lines().collect();
     assert_eq!(
@@ -292,7 +295,7 @@ fn hooks_run_at_their_points_with_the_state() {
     for (line, status) in [
         (lines[1], "creating"),
         (lines[3], "creating"),
-        (lines[5], "created"),
+        (lines[5], "running"),
     ] {
         let state: serde_json::Value = serde_json::from_str(line).unwrap();
         assert_eq!(
@@ -302,6 +305,7 @@ fn hooks_run_at_their_points_with_the_state() {
         );
         assert_eq!(state["id"], bundle.id.as_str());
     }
+    container.wait().unwrap();
     container.destroy().unwrap();
     let text = fs::read_to_string(&log).unwrap();
     let lines: Vec<&str> = text.lines().collect();
