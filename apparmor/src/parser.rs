@@ -1,4 +1,4 @@
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -77,14 +77,21 @@ impl Parser {
             .stdin
             .take()
             .map_or(Ok(()), |mut stdin| stdin.write_all(policy.as_bytes()));
-        let output = child.wait_with_output().map_err(failed)?;
-        if output.status.success() {
+        // Not `wait_with_output`, which panics when the pipe cannot be read.
+        let mut complaints = Vec::new();
+        let read = child
+            .stderr
+            .take()
+            .map_or(Ok(0), |mut stderr| stderr.read_to_end(&mut complaints));
+        let status = child.wait().map_err(failed)?;
+        read.map_err(failed)?;
+        if status.success() {
             return written.map_err(|source| failed(source).into());
         }
         Err(Repr::Parser {
             program: self.program.clone(),
-            status: output.status,
-            message: complaint(&output.stderr),
+            status,
+            message: complaint(&complaints),
         }
         .into())
     }

@@ -1,10 +1,9 @@
 //! Looking again and again, where the kernel has no notification to wait for. Whoever does so says
 //! which one is missing.
 
-use std::{
-    thread,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
+
+use rustix::event::{Timespec, poll};
 
 /// Pauses until a deadline, each twice as long as the one before: what happens soon is seen soon,
 /// and what takes long costs little.
@@ -30,9 +29,16 @@ impl Pauses {
         if left.is_zero() {
             return false;
         }
-        thread::sleep(self.next.min(left));
+        rest(self.next.min(left));
         self.next = (self.next * 2).min(self.longest);
         true
+    }
+}
+
+/// Rests for so long; a kernel or filter that does not let it only makes a busy wait of it. `std::thread::sleep` would panic.
+pub(crate) fn rest(time: Duration) {
+    if let Ok(time) = Timespec::try_from(time) {
+        let _ = poll(&mut [], Some(&time));
     }
 }
 

@@ -156,7 +156,7 @@ impl Foreground {
             PollFd::from_borrowed_fd(self.signals.as_fd(), PollFlags::IN),
         ];
         let mut deadline = streams.rest_until(now);
-        let notify = self.notify.as_ref().and_then(NotifySocket::interest);
+        let notify = self.notify.as_ref().map(NotifySocket::interest);
         let notify_deadline = notify.as_ref().and_then(|(_, end)| *end);
         deadline = [deadline, notify_deadline].into_iter().flatten().min();
         let notify_at = notify.map(|(interest, _)| {

@@ -4,14 +4,13 @@
 //! that it is ready, followed by `MAINPID=` in the numbers of the host and by a `BARRIER=1`, which tells when the service
 //! manager has seen both.
 
+use std::collections::VecDeque;
 use std::fs::{self, Permissions};
 use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::linux::net::SocketAddrExt;
-use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
-use std::os::unix::net::{SocketAddr, UnixDatagram};
+use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -21,6 +20,7 @@ use rustix::pipe::{PipeFlags, pipe_with};
 
 use crate::container::Container;
 use crate::error::{Error, Result};
+use crate::send_descriptor::SocketAddress;
 
 /// The directory below the container's own one that is mounted into the container.
 pub(crate) const DIRECTORY: &str = "notify";
@@ -38,7 +38,8 @@ const BARRIER: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub struct NotifySocket {
     container: UnixDatagram,
-    host: UnixDatagram,
+    /// `None` if there is no service manager.
+    host: Option<UnixDatagram>,
     phase: Phase,
     pid: Option<i32>,
     init: Option<OwnedFd>,
@@ -49,6 +50,8 @@ pub struct NotifySocket {
 enum Phase {
     /// The container has not said anything of interest.
     Waiting,
+    /// It has; these datagrams, the next one first, are not sent yet.
+    Telling(VecDeque<Vec<u8>>),
     /// The other end of this pipe is closed when the service manager has seen the barrier.
     Barrier(OwnedFd, Instant),
     Done,
@@ -56,7 +59,10 @@ enum Phase {
 
 impl NotifySocket {
     /// Binds the socket inside the container's directory and connects to `host`. `None` if the container was made
-    /// without one or nobody listens at `host`.
+    /// without one.
+    ///
+    /// If there is no socket at `host`, the container still has its own, which its environment promises; what it says is read
+    /// and passed on to nothing.
     ///
     /// # Errors
     /// [`ErrorKind::System`](crate::ErrorKind::System).
@@ -67,16 +73,21 @@ impl NotifySocket {
         }
         let init = container.init_pidfd()?;
         let mut socket = Self::at(&directory, host)?;
-        if let Some(socket) = &mut socket {
-            socket.pid = container.pid();
-            socket.init = init;
-        }
-        Ok(socket)
+        socket.pid = container.pid();
+        socket.init = init;
+        Ok(Some(socket))
     }
 
-    fn at(directory: &Path, host: &Path) -> Result<Option<Self>> {
-        let Ok(host) = connect(host) else {
-            return Ok(None);
+    fn at(directory: &Path, host: &Path) -> Result<Self> {
+        let host = match connect(host) {
+            Ok(host) => Some(host),
+            Err(error) => {
+                log::debug!(
+                    "connect to the service manager at {}: {error}",
+                    host.display()
+                );
+                None
+            }
         };
         let path: PathBuf = directory.join(SOCKET);
         let failed = |error| {
@@ -89,19 +100,25 @@ impl NotifySocket {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
             _ => {}
         }
-        let container = UnixDatagram::bind(&path).map_err(failed)?;
+        let container = bind(&path).map_err(failed)?;
         // The container's user may be any.
         fs::set_permissions(&path, Permissions::from_mode(0o777)).map_err(failed)?;
         container.set_nonblocking(true).map_err(failed)?;
-        host.set_nonblocking(true).map_err(failed)?;
-        Ok(Some(Self {
+        if let Some(host) = &host {
+            host.set_nonblocking(true).map_err(failed)?;
+        }
+        let phase = match host {
+            Some(_) => Phase::Waiting,
+            None => Phase::Done,
+        };
+        Ok(Self {
             container,
             host,
-            phase: Phase::Waiting,
+            phase,
             pid: None,
             init: None,
             failure: None,
-        }))
+        })
     }
 
     /// Which pid the service manager is told: by default that of the container's init process.
@@ -111,61 +128,92 @@ impl NotifySocket {
     }
 
     /// Waits until the container says that it is ready, passes that on, and returns; also when the container's init
-    /// process has ended without saying it.
+    /// process has ended without saying it, or there is no service manager. That a service manager does not take it is no
+    /// reason to trouble the container, and no error.
     ///
     /// # Errors
     /// [`ErrorKind::System`](crate::ErrorKind::System).
     pub fn forward(mut self) -> Result<()> {
-        while let Some((interest, deadline)) = self.interest() {
-            let mut watched = vec![interest];
-            if let Some(init) = &self.init {
-                watched.push(PollFd::from_borrowed_fd(init.as_fd(), PollFlags::IN));
-            }
+        while !matches!(self.phase, Phase::Done) {
+            let Some(init) = &self.init else {
+                // The process had ended before it was looked for: what it said is here already.
+                self.step();
+                return Ok(());
+            };
+            let (interest, deadline) = self.interest();
+            let mut watched = [
+                interest,
+                PollFd::from_borrowed_fd(init.as_fd(), PollFlags::IN),
+            ];
             let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
             let limit = left.and_then(|left| Timespec::try_from(left).ok());
             rustix::io::retry_on_intr(|| poll(&mut watched, limit.as_ref())).map_err(|errno| {
                 Error::system("wait for the notification of the container", errno)
             })?;
-            let gone = watched
-                .get(1)
-                .is_some_and(|init| !init.revents().is_empty());
-            drop(watched);
+            let [_, init] = &watched;
+            let gone = !init.revents().is_empty();
             self.step();
             // What it sent before its end was read in this step.
             if gone && matches!(self.phase, Phase::Waiting) {
                 return Ok(());
             }
         }
+        if let Some(failure) = &self.failure {
+            log::debug!("{}", failure.chain());
+        }
         Ok(())
     }
 
-    /// What to wait for and until when; `None` when there is nothing left to do.
-    pub(crate) fn interest(&self) -> Option<(PollFd<'_>, Option<Instant>)> {
-        match &self.phase {
-            Phase::Waiting => Some((
-                PollFd::from_borrowed_fd(self.container.as_fd(), PollFlags::IN),
-                None,
-            )),
-            Phase::Barrier(pipe, deadline) => Some((
+    /// What to wait for and until when. When all is told it is what the container says from then on, which has to be read: a
+    /// sender waits for room in a queue of a few datagrams.
+    pub(crate) fn interest(&self) -> (PollFd<'_>, Option<Instant>) {
+        let container = PollFd::from_borrowed_fd(self.container.as_fd(), PollFlags::IN);
+        match (&self.phase, &self.host) {
+            (Phase::Telling(_), Some(host)) => {
+                (PollFd::from_borrowed_fd(host.as_fd(), PollFlags::OUT), None)
+            }
+            (Phase::Barrier(pipe, deadline), _) => (
                 PollFd::from_borrowed_fd(pipe.as_fd(), PollFlags::IN),
                 Some(*deadline),
-            )),
-            Phase::Done => None,
+            ),
+            _ => (container, None),
         }
     }
 
-    /// Does what can be done now without waiting. A service manager that is gone is no reason to trouble the container.
+    /// Does what can be done now without waiting.
     pub(crate) fn step(&mut self) {
-        match &self.phase {
-            Phase::Waiting => match self.receive() {
-                Ok(None) => {}
-                Ok(Some(phase)) => self.phase = phase,
-                Err(error) => {
-                    let doing = "pass the notification of the container on";
-                    self.failure = Some(Error::system(doing, error));
+        if let Err(error) = self.try_step() {
+            let doing = "pass the notification of the container on";
+            self.failure = Some(Error::system(doing, error));
+            self.phase = Phase::Done;
+        }
+    }
+
+    fn try_step(&mut self) -> io::Result<()> {
+        if matches!(self.phase, Phase::Waiting) {
+            match self.receive()? {
+                Some(datagrams) => self.phase = Phase::Telling(datagrams),
+                None => return Ok(()),
+            }
+        }
+        match &mut self.phase {
+            Phase::Telling(datagrams) => {
+                let Some(host) = &self.host else {
                     self.phase = Phase::Done;
+                    return Ok(());
+                };
+                while let Some(next) = datagrams.front() {
+                    match host.send(next) {
+                        Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+                        sent => sent?,
+                    };
+                    datagrams.pop_front();
                 }
-            },
+                match send_barrier(host) {
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                    phase => self.phase = phase?,
+                }
+            }
             Phase::Barrier(pipe, deadline) => {
                 let mut one = [PollFd::from_borrowed_fd(pipe.as_fd(), PollFlags::IN)];
                 let now = Timespec {
@@ -176,8 +224,12 @@ impl NotifySocket {
                     self.phase = Phase::Done;
                 }
             }
-            Phase::Done => {}
+            Phase::Waiting | Phase::Done => {
+                // Not for the service manager.
+                while self.receive()?.is_some() {}
+            }
         }
+        Ok(())
     }
 
     /// Why the notification was not passed on, if that failed.
@@ -185,14 +237,15 @@ impl NotifySocket {
         self.failure.take()
     }
 
-    /// Reads what the container has sent, up to its readiness, and tells that.
-    fn receive(&self) -> io::Result<Option<Phase>> {
+    /// Reads what the container has sent, up to its readiness; returns what that is for the service manager.
+    fn receive(&self) -> io::Result<Option<VecDeque<Vec<u8>>>> {
         let mut datagram = [0_u8; 4096];
         loop {
             match self.container.recv(&mut datagram) {
                 Ok(length) => {
                     if let Some(ready) = ready_line(datagram.get(..length).unwrap_or_default()) {
-                        return self.announce(ready).map(Some);
+                        let pid = self.pid.map(|pid| format!("MAINPID={pid}").into_bytes());
+                        return Ok(Some([ready.to_vec()].into_iter().chain(pid).collect()));
                     }
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -201,39 +254,36 @@ impl NotifySocket {
             }
         }
     }
+}
 
-    /// Tells the service manager.
-    fn announce(&self, ready: &[u8]) -> io::Result<Phase> {
-        self.host.send(ready)?;
-        if let Some(pid) = self.pid {
-            self.host.send(format!("MAINPID={pid}").as_bytes())?;
-        }
-        let (ours, theirs) = pipe_with(PipeFlags::CLOEXEC)?;
-        let rights = [theirs.as_fd()];
-        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
-        let mut control = SendAncillaryBuffer::new(&mut space);
-        control.push(SendAncillaryMessage::ScmRights(&rights));
-        sendmsg(
-            &self.host,
-            &[IoSlice::new(b"BARRIER=1")],
-            &mut control,
-            SendFlags::NOSIGNAL,
-        )?;
-        let deadline = Instant::now()
-            .checked_add(BARRIER)
-            .unwrap_or_else(Instant::now);
-        Ok(Phase::Barrier(ours, deadline))
-    }
+/// Asks the service manager to tell, by closing a pipe, when it has seen what was sent before.
+fn send_barrier(host: &UnixDatagram) -> io::Result<Phase> {
+    let (ours, theirs) = pipe_with(PipeFlags::CLOEXEC)?;
+    let rights = [theirs.as_fd()];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut control = SendAncillaryBuffer::new(&mut space);
+    control.push(SendAncillaryMessage::ScmRights(&rights));
+    let data = [IoSlice::new(b"BARRIER=1")];
+    sendmsg(host, &data, &mut control, SendFlags::NOSIGNAL)?;
+    let deadline = Instant::now()
+        .checked_add(BARRIER)
+        .unwrap_or_else(Instant::now);
+    Ok(Phase::Barrier(ours, deadline))
 }
 
 /// Connects a datagram socket; a path starting with `@` names an abstract one.
 fn connect(host: &Path) -> io::Result<UnixDatagram> {
-    let address = match host.as_os_str().as_bytes().strip_prefix(b"@") {
-        Some(name) => SocketAddr::from_abstract_name(name)?,
-        None => SocketAddr::from_pathname(host)?,
-    };
+    let at = SocketAddress::of_existing(host)?;
     let socket = UnixDatagram::unbound()?;
-    socket.connect_addr(&address)?;
+    rustix::net::connect(&socket, &at.address)?;
+    Ok(socket)
+}
+
+/// A datagram socket at a path of any length.
+fn bind(path: &Path) -> io::Result<UnixDatagram> {
+    let at = SocketAddress::of_new(path)?;
+    let socket = UnixDatagram::unbound()?;
+    rustix::net::bind(&socket, &at.address)?;
     Ok(socket)
 }
 
@@ -263,7 +313,7 @@ mod tests {
             .unwrap();
         let inner = dir.path().join(DIRECTORY);
         fs::create_dir(&inner).unwrap();
-        let socket = NotifySocket::at(&inner, &host).unwrap().unwrap();
+        let socket = NotifySocket::at(&inner, &host).unwrap();
         Fixture {
             dir,
             manager,
@@ -316,14 +366,67 @@ mod tests {
         f.socket.forward().unwrap();
     }
 
+    fn send(address: &Path, datagram: &[u8]) {
+        let client = UnixDatagram::unbound().unwrap();
+        client.set_nonblocking(true).unwrap();
+        client.send_to(datagram, address).unwrap();
+    }
+
     #[test]
-    fn nobody_listening_is_no_error() {
+    fn without_a_service_manager_the_container_has_its_socket_and_can_write_to_it() {
         let dir = tempfile::tempdir().unwrap();
-        assert!(
-            NotifySocket::at(dir.path(), &dir.path().join("none"))
-                .unwrap()
-                .is_none()
-        );
+        for host in [
+            dir.path().join("none").as_path(),
+            Path::new(""),
+            Path::new("@"),
+        ] {
+            let mut socket = NotifySocket::at(dir.path(), host).unwrap();
+            for _ in 0..100 {
+                send(&dir.path().join(SOCKET), b"READY=1");
+                socket.step();
+            }
+            socket.forward().unwrap();
+        }
+    }
+
+    #[test]
+    fn what_is_said_after_all_is_told_is_still_read() {
+        let mut f = fixture();
+        let address = f.dir.path().join(DIRECTORY).join(SOCKET);
+        send(&address, b"READY=1");
+        f.socket.step();
+        assert_eq!(receive(&f.manager), "READY=1");
+        assert_eq!(receive(&f.manager), "BARRIER=1");
+        f.socket.step();
+        // More than the queue of a socket holds.
+        for _ in 0..1000 {
+            send(&address, b"STATUS=fine");
+            f.socket.step();
+        }
+        assert!(f.socket.take_failure().is_none());
+    }
+
+    #[test]
+    fn a_service_manager_that_is_busy_is_told_later() {
+        let mut f = fixture();
+        let address = f.dir.path().join(DIRECTORY).join(SOCKET);
+        // Its queue is full.
+        let other = UnixDatagram::unbound().unwrap();
+        other.connect(f.dir.path().join("manager")).unwrap();
+        other.set_nonblocking(true).unwrap();
+        let mut queued = 0;
+        while other.send(b"X=1").is_ok() {
+            queued += 1;
+        }
+        send(&address, b"READY=1");
+        f.socket.step();
+        assert!(matches!(f.socket.phase, Phase::Telling(_)));
+        for _ in 0..queued {
+            assert_eq!(receive(&f.manager), "X=1");
+        }
+        f.socket.step();
+        assert_eq!(receive(&f.manager), "READY=1");
+        assert_eq!(receive(&f.manager), "BARRIER=1");
     }
 
     #[test]

@@ -2,11 +2,13 @@
 
 use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::path::Path;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
 use rustix::net::{
@@ -20,18 +22,14 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Longest data part, one more than a path may have.
 const MAX_NAME: usize = 4096;
 
-/// Connects to a Unix stream socket; a path starting with `@` names an abstract one (`unix(7)`). Waits a bounded time for
-/// a receiver that has more callers than it takes.
+/// Connects to a Unix stream socket; a path starting with `@` names an abstract one (`unix(7)`), and an empty one is refused.
+/// Waits a bounded time for a receiver that has more callers than it takes.
 pub(crate) fn connect(path: &Path) -> io::Result<OwnedFd> {
     connect_within(path, PATIENCE)
 }
 
 fn connect_within(path: &Path, patience: Duration) -> io::Result<OwnedFd> {
-    use std::os::unix::ffi::OsStrExt;
-    let address = match path.as_os_str().as_bytes().strip_prefix(b"@") {
-        Some(name) => SocketAddrUnix::new_abstract_name(name)?,
-        None => SocketAddrUnix::new(path)?,
-    };
+    let SocketAddress { address, .. } = &SocketAddress::of_existing(path)?;
     let socket = socket_with(
         AddressFamily::UNIX,
         SocketType::STREAM,
@@ -46,7 +44,7 @@ fn connect_within(path: &Path, patience: Duration) -> io::Result<OwnedFd> {
             .ok_or(io::ErrorKind::TimedOut)?;
         // The send timeout bounds connect(2), too; a full queue cannot be polled for.
         set_socket_timeout(&socket, Timeout::Send, Some(left))?;
-        match rustix::net::connect(&socket, &address) {
+        match rustix::net::connect(&socket, address) {
             Ok(()) => return Ok(socket),
             Err(Errno::AGAIN) => return Err(io::ErrorKind::TimedOut.into()),
             // A socket of this family is not half connected.
@@ -54,6 +52,69 @@ fn connect_within(path: &Path, patience: Duration) -> io::Result<OwnedFd> {
             Err(errno) => return Err(errno.into()),
         }
     }
+}
+
+/// The address of a Unix socket, valid as long as this value lives.
+///
+/// An address has room for a path of 107 bytes (`unix(7)`), while a path may have 4095. A longer one is reached through a
+/// descriptor, which procfs gives a short name.
+#[derive(Debug)]
+pub(crate) struct SocketAddress {
+    pub(crate) address: SocketAddrUnix,
+    _descriptor: Option<OwnedFd>,
+}
+
+impl SocketAddress {
+    /// That of a socket to connect to. `@` and a name stand for an abstract one.
+    pub(crate) fn of_existing(path: &Path) -> io::Result<Self> {
+        Self::new(path, || {
+            let flags = OFlags::PATH | OFlags::CLOEXEC;
+            let socket = rustix::fs::open(path, flags, Mode::empty())?;
+            Ok((short_name(&socket), socket))
+        })
+    }
+
+    /// That of a socket to be made in a directory that exists.
+    pub(crate) fn of_new(path: &Path) -> io::Result<Self> {
+        Self::new(path, || {
+            let (Some(directory), Some(name)) = (path.parent(), path.file_name()) else {
+                return Err(io::ErrorKind::InvalidInput.into());
+            };
+            let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+            let directory = rustix::fs::open(directory, flags, Mode::empty())?;
+            Ok((short_name(&directory).join(name), directory))
+        })
+    }
+
+    fn new(
+        path: &Path,
+        shorter: impl FnOnce() -> io::Result<(PathBuf, OwnedFd)>,
+    ) -> io::Result<Self> {
+        let at = |address, descriptor| Self {
+            address,
+            _descriptor: descriptor,
+        };
+        match path.as_os_str().as_bytes() {
+            // The empty name is one that any process of the host may have taken.
+            b"" | b"@" => Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "the path of the socket is empty",
+            )),
+            [b'@', name @ ..] => Ok(at(SocketAddrUnix::new_abstract_name(name)?, None)),
+            _ => match SocketAddrUnix::new(path) {
+                Ok(address) => Ok(at(address, None)),
+                Err(Errno::NAMETOOLONG) => {
+                    let (short, descriptor) = shorter()?;
+                    Ok(at(SocketAddrUnix::new(short)?, Some(descriptor)))
+                }
+                Err(errno) => Err(errno.into()),
+            },
+        }
+    }
+}
+
+fn short_name(descriptor: &OwnedFd) -> PathBuf {
+    format!("/proc/thread-self/fd/{}", descriptor.as_raw_fd()).into()
 }
 
 /// Sends one message: `data` and exactly one descriptor, which comes with the first byte. Waits a bounded time for a slow
@@ -196,6 +257,51 @@ mod tests {
         let _ours = connect(&path).unwrap();
         listener.accept().unwrap();
         assert!(connect(&dir.path().join("none")).is_err());
+    }
+
+    #[test]
+    fn an_empty_path_is_refused() {
+        // The empty abstract name, which is what is meant by neither.
+        let empty = SocketAddrUnix::new_abstract_name(b"").unwrap();
+        let kind = SocketType::STREAM;
+        let taken = socket_with(AddressFamily::UNIX, kind, SocketFlags::CLOEXEC, None).unwrap();
+        // Another test run may have it.
+        let _ = rustix::net::bind(&taken, &empty);
+        for path in ["", "@"] {
+            let error = connect(Path::new(path)).unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
+            assert_eq!(error.to_string(), "the path of the socket is empty");
+        }
+    }
+
+    #[test]
+    fn paths_longer_than_an_address_are_reached() {
+        let dir = tempfile::tempdir().unwrap();
+        let deep = dir.path().join("d".repeat(200)).join("e".repeat(100));
+        std::fs::create_dir_all(&deep).unwrap();
+        // The name may be longer than an address, too; then it cannot be made there, but it can be moved.
+        for name in ["s".to_owned(), "n".repeat(200)] {
+            let path = deep.join(name);
+            let short = SocketAddress::of_new(&deep.join("made")).unwrap();
+            let listener = socket_with(
+                AddressFamily::UNIX,
+                SocketType::STREAM,
+                SocketFlags::CLOEXEC,
+                None,
+            )
+            .unwrap();
+            rustix::net::bind(&listener, &short.address).unwrap();
+            rustix::net::listen(&listener, 1).unwrap();
+            std::fs::rename(deep.join("made"), &path).unwrap();
+            let _ours = connect(&path).unwrap();
+            rustix::net::accept_with(&listener, SocketFlags::CLOEXEC).unwrap();
+            // As with a short path.
+            let error = connect(&deep.join("none")).unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::NotFound);
+            drop(listener);
+            let error = connect(&path).unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
+        }
     }
 
     #[test]

@@ -6,7 +6,12 @@
 use std::time::{Duration, Instant};
 
 use super::{LIMIT, unable};
-use crate::{FreezerState, Result, dir::Dir, pauses::Pauses, tree};
+use crate::{
+    FreezerState, Result,
+    dir::Dir,
+    pauses::{Pauses, rest},
+    tree,
+};
 
 pub(crate) const FILE: &str = "freezer.state";
 const FROZEN: &str = "FROZEN";
@@ -47,7 +52,7 @@ fn freeze(dir: &Dir, deadline: Instant) -> Result<bool> {
             return Ok(false);
         }
         dir.write(FILE, THAWED)?;
-        std::thread::sleep(RESPITE);
+        rest(RESPITE);
     }
     Ok(true)
 }

@@ -29,6 +29,8 @@ mod refusals;
 mod removal;
 mod rootless;
 mod signals;
+mod small_limits;
+mod sockets;
 mod systemd;
 mod terminals;
 mod texts;

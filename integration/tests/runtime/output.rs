@@ -330,3 +330,54 @@ fn timings_tell_the_phases_and_the_steps_of_a_run() {
         assert!(lines.iter().any(told), "{process}: {what}: {output}");
     }
 }
+
+#[test]
+fn engines_are_told_that_there_are_no_checkpoints() {
+    need!(Containers);
+    let case = Case::new();
+    for command in ["checkpoint", "restore"] {
+        // podman and CRI-O ask this way, and look at the exit code alone.
+        assert_eq!(case.call(&[command, "--help"]).code, 1, "{command}");
+        // People ask these ways.
+        for line in [[command, "-h"], ["help", command]] {
+            let _ = case.call(&line).ok();
+        }
+        let flags: &[&[&str]] = &[
+            &["--file-locks", "--tcp-established", "--shell-job"],
+            &["--ext-unix-sk", "--lazy-pages", "--auto-dedup"],
+            &["--image-path", "x", "--work-path", "y"],
+            &["--manage-cgroups-mode", "soft", "--empty-ns", "network"],
+        ];
+        for flags in flags {
+            let line = [&[command], *flags, &[&case.id]].concat();
+            let _ = case.call(&line).failed(
+                1,
+                "checkpoint and restore are not available in this version",
+            );
+        }
+    }
+    let own: &[&[&str]] = &[
+        &["checkpoint", "--leave-running", "--pre-dump"],
+        &["checkpoint", "--parent-path", "x", "--link-remap"],
+        &["checkpoint", "--status-fd", "5", "--tcp-skip-in-flight"],
+        &["checkpoint", "--page-server", "host:1"],
+        &["restore", "--bundle", "x", "-d", "--pid-file", "p"],
+        &["restore", "--no-subreaper", "--no-pivot"],
+        &["restore", "--console-socket", "x"],
+        &[
+            "restore",
+            "--lsm-profile",
+            "a:b",
+            "--lsm-mount-context",
+            "c",
+        ],
+    ];
+    for line in own {
+        let line = [*line, &[&case.id]].concat();
+        let _ = case.call(&line).failed(
+            1,
+            "checkpoint and restore are not available in this version",
+        );
+    }
+    case.finish();
+}

@@ -1,0 +1,92 @@
+//! Resource limits of the caller that the runtime itself runs into: an error with a text, and nothing left behind.
+
+use cofferdam_integration::{Case, Limited, Output, need};
+
+/// Runs the program below a shell that has set a limit.
+fn limited(case: &Case, limit: &str, arguments: &str) -> Output {
+    case.bundle.write();
+    let (program, root) = (case.program.display(), case.root().display());
+    let line = format!("{limit}; exec '{program}' --root '{root}' {arguments}");
+    Limited::new("/bin/bash")
+        .args(["-c", &line])
+        .directory(case.bundle.path())
+        .output()
+}
+
+#[test]
+fn a_file_beyond_the_limit_is_an_error_and_no_signal() {
+    need!(Containers, Busybox);
+    let mut case = Case::new();
+    case.bundle.args(&["/bin/sleep", "1000"]);
+    for command in ["run", "create"] {
+        let output = limited(&case, "ulimit -f 0", &format!("{command} {}", case.id));
+        let _ = output.failed(1, "file too large");
+        case.nothing_left();
+    }
+    case.start();
+    let update = format!("update --pids-limit 50 {}", case.id);
+    let _ = limited(&case, "ulimit -f 0", &update).failed(1, "file too large");
+    // What only reads is not concerned.
+    let _ = limited(&case, "ulimit -f 0", &format!("state {}", case.id)).ok();
+    case.delete();
+}
+
+#[test]
+fn a_program_has_the_limit_but_not_the_way_in_which_the_runtime_takes_it() {
+    need!(Containers, Busybox);
+    let mut case = Case::new();
+    // An ignored SIGXFSZ would make an error of it inside, too.
+    case.bundle
+        .script("ulimit -f 1; dd if=/dev/zero of=/dev/shm/big bs=4096 count=4 2>&1");
+    let output = case.run();
+    assert_eq!(output.code, 128 + 25, "{output}");
+    let mut case = Case::new();
+    for point in ["createRuntime", "createContainer", "poststop"] {
+        let file = case.bundle.path().join(point);
+        let script = format!("grep SigIgn /proc/self/status > {}", file.display());
+        case.bundle.config["hooks"][point] = serde_json::json!([{ "path": "/bin/sh", "args": ["sh", "-c", script], "env": ["PATH=/usr/bin:/bin"] }]);
+    }
+    let _ = case.run().ok();
+    for point in ["createRuntime", "createContainer", "poststop"] {
+        let said = std::fs::read_to_string(case.bundle.path().join(point)).unwrap();
+        assert_eq!(said, "SigIgn:\t0000000000000000\n", "{point}");
+    }
+    case.finish();
+}
+
+#[test]
+fn few_open_files_are_an_error_with_a_text() {
+    need!(Containers, Busybox);
+    let case = Case::new();
+    for count in 0..16 {
+        let limit = format!("ulimit -n {count}");
+        let output = limited(&case, &limit, &format!("run {}", case.id));
+        assert_ne!(output.code, 0, "{count}: {output}");
+        // One that is not static may not even be loaded.
+        assert_ne!(output.stderr, "", "{count}");
+        case.nothing_left();
+    }
+    case.finish();
+}
+
+#[test]
+fn the_end_of_the_cpu_time_is_told() {
+    need!(Containers, Busybox);
+    for command in ["create", "run"] {
+        let mut case = Case::new();
+        // As the kernel does when the soft limit is reached.
+        case.bundle.config["hooks"]["createRuntime"] =
+            serde_json::json!([{ "path": "/bin/sh", "args": ["sh", "-c", "kill -XCPU $PPID"] }]);
+        case.bundle.args(&["/bin/true"]);
+        let output = case.call(&[command, &case.id]);
+        if command == "create" {
+            assert_eq!(output.code, 128 + 24, "{output}");
+            assert!(output.stderr.contains("RLIMIT_CPU"), "{output}");
+            case.delete();
+        } else {
+            // Sent by a process it is a signal as any other, and for the program, which does not run yet.
+            assert!(!output.stderr.contains("RLIMIT_CPU"), "{output}");
+            case.finish();
+        }
+    }
+}
