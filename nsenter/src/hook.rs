@@ -106,7 +106,11 @@ impl Hook {
             .and_then(|pid| procfs.stat(pid))
             .map(|stat| stat.parent());
         let may_be_killed = parent.is_ok_and(|parent| parent == stub.pid());
-        if may_be_killed || pidfd::has_exited(&pidfd).unwrap_or(false) {
+        let gone = || {
+            let asked = pidfd::send_signal(&pidfd, 0);
+            asked.is_err_and(|error| error.kind() == ErrorKind::Process)
+        };
+        if may_be_killed || gone() {
             return Ok(Self {
                 pidfd,
                 may_be_killed,

@@ -358,7 +358,7 @@ mod tests {
                 core_dumped: false
             }
         );
-        assert_eq!(exit.to_string(), "signal: 40");
+        assert_eq!(exit.to_string(), "signal: signal 40");
         assert_eq!(
             Exit::Signal {
                 signal: 31,

@@ -43,13 +43,18 @@ fn a_program_has_the_limit_but_not_the_way_in_which_the_runtime_takes_it() {
     let mut case = Case::new();
     for point in ["createRuntime", "createContainer", "poststop"] {
         let file = case.bundle.path().join(point);
-        let script = format!("grep SigIgn /proc/self/status > {}", file.display());
+        let script = format!(
+            "grep SigIgn /proc/self/status | cut -f 2 > {}",
+            file.display()
+        );
         case.bundle.config["hooks"][point] = serde_json::json!([{ "path": "/bin/sh", "args": ["sh", "-c", script], "env": ["PATH=/usr/bin:/bin"] }]);
     }
     let _ = case.run().ok();
     for point in ["createRuntime", "createContainer", "poststop"] {
         let said = std::fs::read_to_string(case.bundle.path().join(point)).unwrap();
-        assert_eq!(said, "SigIgn:\t0000000000000000\n", "{point}");
+        let ignored = u64::from_str_radix(said.trim(), 16).unwrap();
+        // SIGPIPE and SIGXFSZ. Others may be ignored by the caller of this test.
+        assert_eq!(ignored & (1 << 12 | 1 << 24), 0, "{point}: {said}");
     }
     case.finish();
 }
