@@ -17,7 +17,7 @@ use crate::error::{Error, Result};
 use crate::hook::HookOutcome;
 use crate::output::Output;
 use crate::pidfd::{self, Exit, remaining};
-use crate::sys::{OwnedProcess, NotStarted, ProgramStart, start_program};
+use crate::sys::{NotStarted, OwnedProcess, ProgramStart, start_program};
 
 /// How long a killed process may take to end before it is not waited for any more.
 pub(crate) const END_AFTER_KILL: Duration = Duration::from_secs(5);

@@ -22,9 +22,7 @@ use super::publish::Publish;
 use super::seccomp::Agent;
 use super::streams::{Receivers, Streams};
 use super::unwind::{Left, Unwind};
-use super::{
-    Container, System, annotations, answers, cgroup, network, rdt, seccomp, wording,
-};
+use super::{Container, System, annotations, answers, cgroup, network, rdt, seccomp, wording};
 use crate::child::Child;
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::ContainerId;
