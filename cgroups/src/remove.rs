@@ -135,26 +135,36 @@ fn expect_empty(dir: &Dir, deadline: Deadline) -> Result<()> {
     ))
 }
 
-/// Removes several cgroups, as far as possible, and says which ones remain.
+/// Removes several cgroups, as far as possible, and says which ones remain, and who is in them.
 pub(crate) fn cgroups<'a>(
     hierarchy: &Hierarchy,
     slots: impl Iterator<Item = &'a Slot>,
     deadline: Deadline,
 ) -> Result<()> {
     let mut remaining = Vec::new();
+    let mut inside = std::collections::BTreeSet::new();
     let mut first = None;
     for slot in slots {
         if let Err(error) = cgroup(hierarchy, slot, deadline) {
             remaining.push(slot.path().display().to_string());
+            if let Ok(Some(dir)) = slot.dir_if_present(hierarchy) {
+                inside.extend(tree::all_processes(dir).unwrap_or_default());
+            }
             first.get_or_insert(error);
         }
     }
-    match first {
-        None => Ok(()),
-        Some(error) => Err(Error::because(
-            error.kind(),
-            format_args!("failed to remove paths: {}", remaining.join(", ")),
-            error,
-        )),
-    }
+    let Some(error) = first else {
+        return Ok(());
+    };
+    let inside = if inside.is_empty() {
+        String::new()
+    } else {
+        let pids: Vec<_> = inside.iter().map(u32::to_string).collect();
+        format!(" (processes inside: {})", pids.join(", "))
+    };
+    Err(Error::because(
+        error.kind(),
+        format_args!("failed to remove paths: {}{inside}", remaining.join(", ")),
+        error,
+    ))
 }

@@ -195,6 +195,47 @@ fn removal_waits_for_the_last_process_on_v2() {
     }
 }
 
+/// An error that says who is still inside, and one call of `signal_each` that reaches all.
+fn what_is_inside_is_named_and_signalled(hierarchy: &Hierarchy) {
+    let cgroup = scratch(hierarchy, &Resources::default());
+    let mut sleepers = [(); 3].map(|()| Sleeper::new());
+    for sleeper in &sleepers {
+        cgroup.add(sleeper.pid()).unwrap();
+    }
+    let error = cgroup.delete(Duration::from_millis(20)).unwrap_err();
+    for sleeper in &sleepers {
+        let pid = sleeper.pid().to_string();
+        assert!(error.to_string().contains(&pid), "{error}");
+    }
+    let mut reached = 0;
+    cgroup
+        .signal_each(|pidfd| {
+            reached += 1;
+            rustix::process::pidfd_send_signal(pidfd, rustix::process::Signal::TERM).unwrap();
+        })
+        .unwrap();
+    assert_eq!(reached, sleepers.len());
+    for sleeper in &mut sleepers {
+        let status = sleeper.0.wait().unwrap();
+        assert_eq!(status.signal(), Some(libc::SIGTERM));
+    }
+    cgroup.delete(BUDGET).unwrap();
+}
+
+#[test]
+fn what_is_inside_is_named_and_signalled_on_v1() {
+    if let Some(hierarchy) = v1(&["devices"]) {
+        what_is_inside_is_named_and_signalled(&hierarchy);
+    }
+}
+
+#[test]
+fn what_is_inside_is_named_and_signalled_on_v2() {
+    if let Some(hierarchy) = v2() {
+        what_is_inside_is_named_and_signalled(&hierarchy);
+    }
+}
+
 /// Whoever owns a cgroup may call those below it as he likes.
 fn names_that_are_no_text(hierarchy: &Hierarchy, controller: &str) {
     let cgroup = scratch(hierarchy, &Resources::default());
