@@ -2,6 +2,7 @@ use crate::Result;
 
 /// What [`Cgroup::set`](crate::Cgroup::set) did beside writing the values.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
 #[must_use]
 pub struct Applied {
     /// What was asked for and is not in force.

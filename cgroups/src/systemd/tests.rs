@@ -110,6 +110,11 @@ fn on_v1_a_scope_has_its_device_rules_from_the_start() {
     };
     unit.start_on(&mut bus, Some(42), &resources).unwrap();
     let (_, _, properties, _) = peer.join().unwrap();
+    let place = |wanted: &str| properties.iter().position(|(name, _)| name == wanted);
+    assert!(
+        place("TimeoutStopUSec") < place("DevicePolicy"),
+        "after what the user asked for"
+    );
     let policy = properties.iter().find(|(name, _)| name == "DevicePolicy");
     assert_eq!(policy.unwrap().1.to_string(), "\"strict\"");
 }
