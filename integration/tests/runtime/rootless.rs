@@ -205,7 +205,7 @@ fn what_the_user_may_not_is_refused() {
     );
     first(
         |config| config["process"]["oomScoreAdj"] = json!(-900),
-        "oom_score_adj: permission denied",
+        "oom_score_adj: lowering it needs CAP_SYS_RESOURCE",
     );
 }
 
