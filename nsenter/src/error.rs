@@ -1,5 +1,6 @@
 //! The error of this crate.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::io;
 
@@ -88,10 +89,13 @@ impl Failure {
 
     /// The detail without the mark that file systems put before the messages of their log: `e`, `w` or `i` and a space, for
     /// an error, a warning or an information (`fs_context_operations` in the kernel's `filesystems/mount_api.rst`).
-    fn message(&self) -> &[u8] {
+    fn message(&self) -> Cow<'_, [u8]> {
         match (&self.op, self.detail.as_slice()) {
-            (Op::NewMount { .. }, [b'e' | b'w' | b'i', b' ', message @ ..]) => message,
-            (_, detail) => detail,
+            (
+                Op::NewMount { .. } | Op::Reconfigure { .. } | Op::CheckOptions { .. },
+                [b'e' | b'w' | b'i', b' ', message @ ..],
+            ) => Cow::Borrowed(message),
+            (_, detail) => self.in_words().unwrap_or(Cow::Borrowed(detail)),
         }
     }
 }
@@ -100,7 +104,7 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.context)?;
         if !self.detail.is_empty() {
-            write!(f, " ({})", Readable(self.message()))?;
+            write!(f, " ({})", Readable(&self.message()))?;
         }
         Ok(())
     }

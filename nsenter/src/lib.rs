@@ -2,6 +2,7 @@
 
 mod answers;
 mod control;
+mod detail;
 mod error;
 mod hook;
 pub mod id_maps;
@@ -51,3 +52,6 @@ pub use procfs::{Procfs, Stat};
 pub use program::Program;
 pub use spawn::Spawn;
 pub use step_times::StepTimes;
+
+/// Detail of a failed [`plan::Op::MakePath`]: a link leads the path onto a procfs.
+pub const INSIDE_PROCFS: &[u8] = wire::INSIDE_PROCFS;

@@ -79,7 +79,7 @@ codes! {
         MakePath = 50, MakePlainDirectory = 51, NewMount = 52, CloneTree = 53, MountAttributes = 54, Attach = 55,
         Propagation = 56, PivotRoot = 57, MoveRoot = 58, Chroot = 59, Unmount = 60, MakeNode = 61, Symlink = 62,
         Remove = 63, Mask = 64, ReadonlyPaths = 65, CopyTree = 66, SetXattr = 67, ChangeDirectoryTo = 68,
-        HolderPropagation = 69,
+        HolderPropagation = 69, Reconfigure = 70, CheckOptions = 71, Detach = 72,
         Pty = 80, Stdio = 81, ReopenNull = 82, StdioOwner = 83,
         Netlink = 90, Socket = 91, HostName = 92, DomainName = 93, Sysctl = 94,
         ChangeDirectory = 100, RetryDirectory = 101, VerifyDirectory = 102,
@@ -106,6 +106,8 @@ pub(crate) const PACKET: usize = 16;
 pub(crate) const MAX_PAYLOAD: usize = 32 << 10;
 /// Most bytes of [`Message::Fail`]'s detail.
 pub(crate) const MAX_DETAIL: usize = 256;
+/// Detail of a failed [`Code::MakePath`]: a link leads the path onto a procfs.
+pub(crate) const INSIDE_PROCFS: &[u8] = b"inside a procfs";
 /// Most bytes of a home directory the parent may answer.
 pub(crate) const MAX_HOME: usize = 4096;
 /// Most bytes of the file that [`Code::AskHome`] sends.

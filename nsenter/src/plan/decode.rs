@@ -263,6 +263,14 @@ fn op(view: &View<'_>, r: &Record) -> Option<Op> {
             attributes: r.x,
             into: slot(r.a)?,
         },
+        Code::Reconfigure => Op::Reconfigure {
+            mount: slot(r.a)?,
+            options: fs_options(view.bytes(r.r)?)?,
+        },
+        Code::CheckOptions => Op::CheckOptions {
+            fstype: string(view, r.p)?,
+            options: fs_options(view.bytes(r.r)?)?,
+        },
         Code::CloneTree => Op::CloneTree {
             dir: dir(r.a)?,
             path: string(view, r.p)?,
@@ -296,6 +304,7 @@ fn op(view: &View<'_>, r: &Record) -> Option<Op> {
             path: string(view, r.p)?,
             flags: r.a,
         },
+        Code::Detach => Op::Detach(slot(r.a)?),
         Code::MakeNode => Op::MakeNode {
             dir: slot(r.a)?,
             name: string(view, r.p)?,

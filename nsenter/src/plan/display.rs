@@ -105,6 +105,22 @@ fn placed(paths: &[(Slot, CString)]) -> String {
 struct Line(String);
 
 impl Line {
+    fn options(&mut self, options: &[FsOption]) -> &mut Self {
+        for option in options {
+            match option {
+                FsOption::Flag(key) => self.text("option", key),
+                FsOption::Descriptor(key, slot) => {
+                    self.field("option", format_args!("{}:{slot}", quoted(key.as_bytes())))
+                }
+                FsOption::String(key, value) => self.field(
+                    "option",
+                    format_args!("{}:{}", quoted(key.as_bytes()), quoted(value.as_bytes())),
+                ),
+            };
+        }
+        self
+    }
+
     fn word(&mut self, word: impl fmt::Display) -> &mut Self {
         let _ = write!(self.0, " {word}");
         self
@@ -195,6 +211,7 @@ fn operation(line: &mut Line, op: &Op) {
         Op::Verify { fd, expect } => line.field("fd", fd).expect(expect),
         Op::Close(slot)
         | Op::ControllingTerminal(slot)
+        | Op::Detach(slot)
         | Op::PivotRoot(slot)
         | Op::MoveRoot(slot)
         | Op::Chroot(slot)
@@ -297,20 +314,11 @@ fn operation(line: &mut Line, op: &Op) {
             if let Some(slot) = mode_of {
                 line.field("mode_of", slot);
             }
-            for option in options {
-                match option {
-                    FsOption::Flag(key) => line.text("option", key),
-                    FsOption::Descriptor(key, slot) => {
-                        line.field("option", format_args!("{}:{slot}", quoted(key.as_bytes())))
-                    }
-                    FsOption::String(key, value) => line.field(
-                        "option",
-                        format_args!("{}:{}", quoted(key.as_bytes()), quoted(value.as_bytes())),
-                    ),
-                };
-            }
+            line.options(options);
             line.hex("attributes", *attributes).field("into", into)
         }
+        Op::Reconfigure { mount, options } => line.field("mount", mount).options(options),
+        Op::CheckOptions { fstype, options } => line.text("fstype", fstype).options(options),
         Op::CloneTree {
             dir,
             path,

@@ -100,6 +100,30 @@ fn dir(dir: Dir) -> u32 {
     }
 }
 
+/// Options of a file system: a letter, then NUL-terminated strings, or a slot.
+fn fs_options(options: &[FsOption]) -> Vec<u8> {
+    let mut encoded = Vec::new();
+    for option in options {
+        match option {
+            FsOption::Flag(key) => {
+                encoded.push(b'f');
+                encoded.extend_from_slice(key.as_bytes_with_nul());
+            }
+            FsOption::Descriptor(key, fd) => {
+                encoded.push(b'd');
+                encoded.extend_from_slice(key.as_bytes_with_nul());
+                encoded.extend_from_slice(&fd.0.to_le_bytes());
+            }
+            FsOption::String(key, value) => {
+                encoded.push(b's');
+                encoded.extend_from_slice(key.as_bytes_with_nul());
+                encoded.extend_from_slice(value.as_bytes_with_nul());
+            }
+        }
+    }
+    encoded
+}
+
 /// The record of an operation, without errnos, jump and context. Labels are resolved by the builder.
 #[allow(
     clippy::too_many_lines,
@@ -136,6 +160,7 @@ pub(super) fn record(op: &Op, area: &mut Area) -> Record {
         }
         Op::Close(fd)
         | Op::ControllingTerminal(fd)
+        | Op::Detach(fd)
         | Op::PivotRoot(fd)
         | Op::MoveRoot(fd)
         | Op::Chroot(fd)
@@ -236,26 +261,13 @@ pub(super) fn record(op: &Op, area: &mut Area) -> Record {
             if let Some(source) = source {
                 (r.c, r.q) = (1, area.string(source));
             }
-            let mut encoded = Vec::new();
-            for option in options {
-                match option {
-                    FsOption::Flag(key) => {
-                        encoded.push(b'f');
-                        encoded.extend_from_slice(key.as_bytes_with_nul());
-                    }
-                    FsOption::Descriptor(key, fd) => {
-                        encoded.push(b'd');
-                        encoded.extend_from_slice(key.as_bytes_with_nul());
-                        encoded.extend_from_slice(&fd.0.to_le_bytes());
-                    }
-                    FsOption::String(key, value) => {
-                        encoded.push(b's');
-                        encoded.extend_from_slice(key.as_bytes_with_nul());
-                        encoded.extend_from_slice(value.as_bytes_with_nul());
-                    }
-                }
-            }
-            r.r = area.bytes(&encoded);
+            r.r = area.bytes(&fs_options(options));
+        }
+        Op::Reconfigure { mount, options } => {
+            (r.a, r.r) = (slot(*mount), area.bytes(&fs_options(options)));
+        }
+        Op::CheckOptions { fstype, options } => {
+            (r.p, r.r) = (area.string(fstype), area.bytes(&fs_options(options)));
         }
         Op::CloneTree {
             dir: from,
@@ -377,6 +389,7 @@ pub(super) fn code(op: &Op) -> Code {
         ControllingTerminal Umask Affinity Scheduler IoPriority Personality ResourceLimit MemoryPolicy SetGroups SetGid SetUid
         BoundingSet Capabilities AmbientSet Keyring Unshare Join JoinProcess SecondStage MakePath MakePlainDirectory
         NewMount CloneTree MountAttributes Attach Propagation HolderPropagation PivotRoot MoveRoot Chroot Unmount
+        Reconfigure CheckOptions Detach
         MakeNode Symlink Remove Mask ReadonlyPaths CopyTree SetXattr ChangeDirectoryTo Pty Stdio ReopenNull StdioOwner
         Netlink Socket HostName DomainName Sysctl ChangeDirectory RetryDirectory VerifyDirectory AskGate AskIdMaps
         SendDescriptor AskDescriptor LendDescriptor AskConsole AskHome AskReady Hook Seccomp Lookup CloseControl

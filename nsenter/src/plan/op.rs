@@ -219,10 +219,12 @@ pub enum Op {
     SecondStage,
 
     // ---- mounts ------------------------------------------------------------------------------------------------
-    /// Resolves `path` below `root` (symlinks stay inside; missing components are made as directories with mode 0755,
-    /// or the setgid bit of their parent added; dangling symlinks are followed inside and their target made) and opens
-    /// the result with `O_PATH`. Fails with `EXDEV` if the result is `root` itself, and with `ELOOP` if it lies on a procfs although
-    /// the first component of `path` is not `proc`: a link of an image must not lead a mount there.
+    /// Resolves `path` below `root` (symlinks stay inside; missing components are made as
+    /// directories with mode 0755, or the setgid bit of their parent added; dangling symlinks are
+    /// followed inside and their target made) and opens the result with `O_PATH`. Fails with
+    /// `EXDEV` if the result is `root` itself, and with `ELOOP` and the detail
+    /// [`INSIDE_PROCFS`](crate::INSIDE_PROCFS) if it lies on a procfs although the first component
+    /// of `path` is not `proc`: a link of an image must not lead a mount there.
     MakePath {
         /// The root of the resolution.
         root: Slot,
@@ -260,6 +262,24 @@ pub enum Op {
         /// Receives the detached mount.
         into: Slot,
     },
+    /// `fspick(mount)`, `fsconfig` for each option and `FSCONFIG_CMD_RECONFIGURE` (Linux 5.2):
+    /// changes the file system that is mounted there. `EINVAL` if the descriptor is not the root of
+    /// a mount; otherwise the detail of a failure is as for [`Op::NewMount`].
+    Reconfigure {
+        /// The root of an attached mount.
+        mount: Slot,
+        /// Options.
+        options: Vec<FsOption>,
+    },
+    /// `fsopen` and `fsconfig` for each option, and nothing more: whether a file system takes the
+    /// options, for a mount that is not made anew. The detail of a failure is as for
+    /// [`Op::NewMount`].
+    CheckOptions {
+        /// File system type.
+        fstype: CString,
+        /// Options.
+        options: Vec<FsOption>,
+    },
     /// `open_tree(dir, path, OPEN_TREE_CLONE [| AT_RECURSIVE])`. An empty path clones what the slot of `dir` refers to.
     CloneTree {
         /// Where the path starts.
@@ -271,9 +291,11 @@ pub enum Op {
         /// Receives the detached tree.
         into: Slot,
     },
-    /// `mount_setattr(mount, "", AT_EMPTY_PATH [| AT_RECURSIVE], {set, clear, propagation})` (Linux 5.12; before, a
-    /// remount through `/proc/self/fd`). On `EPERM` (flags locked by a user namespace) with `keep_locked`, the current
-    /// flags of the mount (`fstatfs`) are kept: the step retries without clearing those.
+    /// `mount_setattr(mount, "", AT_EMPTY_PATH [| AT_RECURSIVE], {set, clear, propagation})` (Linux
+    /// 5.12; before, a remount through `/proc/self/fd`). On `EPERM` (flags locked by a user
+    /// namespace) with `keep_locked`, the current flags of the mount (`fstatfs`) are kept: the step
+    /// retries without clearing those. The detail of `EPERM` is `f_flags` of `statfs(2)` in
+    /// decimal, see [`Failure::present_flags`](crate::Failure::present_flags).
     MountAttributes {
         /// A mount, attached or not.
         mount: Slot,
@@ -288,8 +310,9 @@ pub enum Op {
         /// Retry with the flags that a user namespace locked.
         keep_locked: bool,
     },
-    /// `move_mount(mount, "", target, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH)`. The slot of the mount
-    /// stays filled: it now refers to the root of the attached mount.
+    /// `move_mount(mount, "", target, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH)`. The
+    /// slot of the mount stays filled: it now refers to the root of the attached mount. If only one
+    /// of the two is a directory, the errno is `ENOTDIR`, as that of `mount(2)`, and not `EINVAL`.
     Attach {
         /// A detached mount.
         mount: Slot,
@@ -327,6 +350,9 @@ pub enum Op {
         /// `MNT_*`.
         flags: u32,
     },
+    /// `fchdir(mount)`, `umount2(".", MNT_DETACH)`, and back: unmounts what the slot is the root
+    /// of.
+    Detach(Slot),
     /// `mknodat(dir, name, mode, dev)`; an existing file is accepted if it has that type and device. Then, by
     /// descriptor, its owner and mode are set if they differ.
     MakeNode {
@@ -359,8 +385,10 @@ pub enum Op {
         /// One component.
         name: CString,
     },
-    /// Hides each path, resolved below the root beside it: files by a bind of `null`, directories by an empty read-only
-    /// tmpfs, made for the first one and cloned for the others. Missing paths are skipped, everything else is a failure.
+    /// Hides each path, resolved below the root beside it: files by a bind of `null`, directories
+    /// by an empty read-only tmpfs, made for the first one and cloned for the others. Missing paths
+    /// are skipped, everything else is a failure, whose detail is the index of the path
+    /// ([`Failure::item`](crate::Failure::item)).
     Mask {
         /// Paths, without lexical duplicates, each with the root of its resolution.
         paths: Vec<(Slot, CString)>,
@@ -369,8 +397,10 @@ pub enum Op {
         /// `context=` option for the tmpfs (SELinux).
         context: Option<CString>,
     },
-    /// Makes each path, resolved below the root beside it, read-only by a recursive bind of itself, keeping nosuid, nodev and
-    /// noexec; the root itself by changing its mount. Missing paths are skipped.
+    /// Makes each path, resolved below the root beside it, read-only by a recursive bind of itself,
+    /// keeping nosuid, nodev and noexec; the root itself by changing its mount. Missing paths are
+    /// skipped. The detail of a failure is the index of the path
+    /// ([`Failure::item`](crate::Failure::item)).
     ReadonlyPaths(Vec<(Slot, CString)>),
     /// Copies the content of one directory into another: modes, owners, times, symlinks, device nodes (`tmpcopyup`).
     CopyTree {

@@ -39,6 +39,7 @@ pub(super) fn by(op: &Op) -> Touched {
         | Op::JoinProcess { pidfd: fd, .. }
         | Op::HolderPropagation { directory: fd, .. }
         | Op::MountAttributes { mount: fd, .. }
+        | Op::Detach(fd)
         | Op::MakeNode { dir: fd, .. }
         | Op::Symlink { dir: fd, .. }
         | Op::Remove { dir: fd, .. }
@@ -59,13 +60,14 @@ pub(super) fn by(op: &Op) -> Touched {
         }
         // `mode_of` may be empty: it is asked for the mode only if it is there.
         Op::NewMount { into, options, .. } => {
-            t.reads
-                .extend(options.iter().filter_map(|option| match option {
-                    FsOption::Descriptor(_, slot) => Some(*slot),
-                    FsOption::Flag(_) | FsOption::String(..) => None,
-                }));
+            t.reads.extend(named_by(options));
             t.fills.push(*into);
         }
+        Op::Reconfigure { mount, options } => {
+            t.reads.push(*mount);
+            t.reads.extend(named_by(options));
+        }
+        Op::CheckOptions { options, .. } => t.reads.extend(named_by(options)),
         Op::Socket { into, .. } | Op::AskDescriptor { into, .. } => {
             t.fills.push(*into);
         }
@@ -129,4 +131,12 @@ pub(super) fn by(op: &Op) -> Touched {
         | Op::Exec { .. } => {}
     }
     t
+}
+
+/// The descriptors among the options of a file system.
+fn named_by(options: &[FsOption]) -> impl Iterator<Item = Slot> {
+    options.iter().filter_map(|option| match option {
+        FsOption::Descriptor(_, slot) => Some(*slot),
+        FsOption::Flag(_) | FsOption::String(..) => None,
+    })
 }

@@ -3,10 +3,11 @@
 use core::ffi::CStr;
 
 use super::Init;
-use super::mounts::{attach_readonly, make_readonly};
+use super::mounts::{attach_readonly, make_readonly, move_mount};
 use super::paths::find;
 use super::sys::{self, Errno, Fd, O_PATH, Result};
 use super::wire::Record;
+use super::words::Text;
 
 /// `MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC`.
 const EMPTY_ATTRIBUTES: u64 = 0xf;
@@ -24,8 +25,14 @@ impl Init {
         }
         // Attached over the first directory; the others get clones, so that all share one file system.
         let mut empty: Option<Fd> = None;
-        for entry in self.plan.placed_paths(r.p).ok_or(Errno::EINVAL)? {
+        for (index, entry) in self
+            .plan
+            .placed_paths(r.p)
+            .ok_or(Errno::EINVAL)?
+            .enumerate()
+        {
             let (root, path) = entry.ok_or(Errno::EINVAL)?;
+            self.at_item(index);
             let root = self.fd(root.into())?;
             let target = match existing(root, path) {
                 Ok(Some(target)) => target,
@@ -33,26 +40,25 @@ impl Init {
                 Err(Errno::EXDEV) => sys::openat(root, c".", O_PATH, 0)?,
                 Err(errno) => return Err(errno),
             };
-            self.detail.set(path.to_bytes());
             let stat = sys::fstat(target.raw())?;
             if !stat.is_directory() {
                 if !stat.is_null() {
                     let cover = sys::clone_tree(null, c"", false)?;
-                    sys::move_mount(cover.raw(), target.raw())?;
+                    move_mount(cover.raw(), target.raw())?;
                 }
                 continue;
             }
             match &empty {
                 None => {
                     let cover = empty_directory(context)?;
-                    sys::move_mount(cover.raw(), target.raw())?;
+                    move_mount(cover.raw(), target.raw())?;
                     empty = Some(cover);
                 }
                 // Reached a second time on another way, it is covered already.
                 Some(first) if sys::fstat(first.raw())?.same(&stat) => {}
                 Some(first) => {
                     let cover = sys::clone_tree(first.raw(), c"", false)?;
-                    sys::move_mount(cover.raw(), target.raw())?;
+                    move_mount(cover.raw(), target.raw())?;
                 }
             }
         }
@@ -60,25 +66,38 @@ impl Init {
     }
 
     pub(super) fn readonly_paths(&mut self, r: &Record) -> Result<()> {
-        for entry in self.plan.placed_paths(r.p).ok_or(Errno::EINVAL)? {
+        for (index, entry) in self
+            .plan
+            .placed_paths(r.p)
+            .ok_or(Errno::EINVAL)?
+            .enumerate()
+        {
             let (root, path) = entry.ok_or(Errno::EINVAL)?;
+            self.at_item(index);
             let root = self.fd(root.into())?;
             let target = match existing(root, path) {
                 Ok(Some(target)) => target,
                 Ok(None) => continue,
                 // A cover on the root would only be seen by those who enter it anew.
                 Err(Errno::EXDEV) => {
-                    self.detail.set(path.to_bytes());
                     make_readonly(root)?;
                     continue;
                 }
                 Err(errno) => return Err(errno),
             };
-            self.detail.set(path.to_bytes());
             let cover = sys::clone_tree(target.raw(), c"", true)?;
             attach_readonly(cover.raw(), target.raw())?;
         }
         Ok(())
+    }
+}
+
+impl Init {
+    /// From here on a failure is that of this entry of the step's list.
+    fn at_item(&mut self, index: usize) {
+        let mut text = Text::<24>::new();
+        text.push_number(index as u64);
+        self.detail.set(text.get());
     }
 }
 

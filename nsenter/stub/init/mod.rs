@@ -334,6 +334,8 @@ impl Init {
                 self.fill(r.b, fd)
             }
             Code::NewMount => self.new_mount(r),
+            Code::Reconfigure => self.reconfigure(r),
+            Code::CheckOptions => self.check_options(r),
             Code::CloneTree => {
                 let fd = sys::clone_tree(self.dir(r.a)?, self.text(r.p)?, r.c != 0)?;
                 self.fill(r.b, fd)
@@ -346,6 +348,7 @@ impl Init {
             Code::MoveRoot => mounts::move_root(self.fd(r.a)?),
             Code::Chroot => mounts::chroot(self.fd(r.a)?),
             Code::Unmount => sys::umount(self.text(r.p)?, r.a),
+            Code::Detach => procfs::inside(self.fd(r.a)?, || sys::umount(c".", sys::MNT_DETACH)),
             Code::MakeNode => devices::make_node(self.fd(r.a)?, self.text(r.p)?, r),
             Code::Symlink => {
                 match sys::symlinkat(self.text(r.q)?, self.fd(r.a)?, self.text(r.p)?) {

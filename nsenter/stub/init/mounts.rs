@@ -23,18 +23,35 @@ impl Init {
     pub(super) fn new_mount(&mut self, r: &Record) -> Result<()> {
         let context = sys::fsopen(self.text(r.p)?)?;
         let result = self.configure(context.raw(), r);
-        match result {
-            Ok(mount) => self.fill(r.a, mount),
-            Err(e) => {
-                // The file system's own words, if it has any: "e tmpfs: Bad value for 'size'".
-                let mut log = [0; 256];
-                if let Ok(length) = sys::read(context.raw(), &mut log) {
-                    self.detail
-                        .set(log.get(..length).unwrap_or(&[]).trim_ascii_end());
-                }
-                Err(e)
+        let mount = self.with_log(&context, result)?;
+        self.fill(r.a, mount)
+    }
+
+    pub(super) fn reconfigure(&mut self, r: &Record) -> Result<()> {
+        let context = sys::fspick(self.fd(r.a)?)?;
+        let result = self
+            .set_options(context.raw(), r)
+            .and_then(|()| sys::fsconfig_reconfigure(context.raw()));
+        self.with_log(&context, result)
+    }
+
+    pub(super) fn check_options(&mut self, r: &Record) -> Result<()> {
+        let context = sys::fsopen(self.text(r.p)?)?;
+        let result = self.set_options(context.raw(), r);
+        self.with_log(&context, result)
+    }
+
+    /// Keeps the file system's own words for a failure, if it has any: "e tmpfs: Bad value for
+    /// 'size'".
+    fn with_log<T>(&mut self, context: &sys::Fd, result: Result<T>) -> Result<T> {
+        if result.is_err() {
+            let mut log = [0; 256];
+            if let Ok(length) = sys::read(context.raw(), &mut log) {
+                self.detail
+                    .set(log.get(..length).unwrap_or(&[]).trim_ascii_end());
             }
         }
+        result
     }
 
     fn configure(&self, context: i32, r: &Record) -> Result<sys::Fd> {
@@ -56,6 +73,12 @@ impl Init {
         if r.c != 0 {
             sys::fsconfig(context, c"source", Some(self.text(r.q)?))?;
         }
+        self.set_options(context, r)?;
+        sys::fsconfig_create(context)?;
+        sys::fsmount(context, r.x)
+    }
+
+    fn set_options(&self, context: i32, r: &Record) -> Result<()> {
         let mut rest = self.data(r.r)?;
         while let Some((kind, after)) = rest.split_first() {
             let key = next_string(after)?;
@@ -74,18 +97,15 @@ impl Init {
                 _ => sys::fsconfig(context, key, None)?,
             }
         }
-        sys::fsconfig_create(context)?;
-        sys::fsmount(context, r.x)
+        Ok(())
     }
 
     pub(super) fn mount_attributes(&mut self, r: &Record) -> Result<()> {
         let mount = self.fd(r.a)?;
         let (recursive, keep_locked) = (r.b != 0, r.c != 0);
         let result = match sys::mount_setattr(mount, recursive, r.x, r.y, r.z) {
-            Err(Errno::EPERM) if keep_locked => {
-                let (set, clear) = without_locked(mount, r.x, r.y)?;
-                sys::mount_setattr(mount, recursive, set, clear, r.z)
-            }
+            Err(Errno::EPERM) if keep_locked => without_locked(mount, r.x, r.y)
+                .and_then(|(set, clear)| sys::mount_setattr(mount, recursive, set, clear, r.z)),
             Err(Errno::ENOSYS) if recursive && r.x | r.y != 0 => Err(Errno::ENOSYS),
             Err(Errno::ENOSYS) => {
                 let postponed = Postponed {
@@ -119,13 +139,27 @@ impl Init {
 
     pub(super) fn attach(&mut self, mount: u32, target: u32) -> Result<()> {
         let fd = self.fd(mount)?;
-        sys::move_mount(fd, self.fd(target)?)?;
+        move_mount(fd, self.fd(target)?)?;
         for entry in &mut self.postponed {
             if let Some(postponed) = entry.take_if(|postponed| postponed.slot == mount) {
                 remount(fd, &postponed)?;
             }
         }
         Ok(())
+    }
+}
+
+/// Attaches a mount. Only a directory can lie on a directory, and only a file on a file: mount(2)
+/// says `ENOTDIR` to anything else, and so do programs that read its messages, but move_mount(2)
+/// says `EINVAL`.
+pub(super) fn move_mount(mount: i32, target: i32) -> Result<()> {
+    match sys::move_mount(mount, target) {
+        Err(Errno::EINVAL)
+            if sys::fstat(mount)?.is_directory() != sys::fstat(target)?.is_directory() =>
+        {
+            Err(Errno::ENOTDIR)
+        }
+        result => result,
     }
 }
 
@@ -227,12 +261,12 @@ pub(super) fn make_readonly(mount: i32) -> Result<()> {
 pub(super) fn attach_readonly(mount: i32, target: i32) -> Result<()> {
     match sys::mount_setattr(mount, false, READONLY.set, 0, 0) {
         Err(Errno::ENOSYS) => {
-            sys::move_mount(mount, target)?;
+            move_mount(mount, target)?;
             remount(mount, &READONLY)
         }
         result => {
             result?;
-            sys::move_mount(mount, target)
+            move_mount(mount, target)
         }
     }
 }

@@ -11,7 +11,7 @@ use super::sys::{
     self, Errno, Fd, O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_PATH, O_WRONLY, RESOLVE_IN_ROOT,
     RESOLVE_NO_MAGICLINKS, RESOLVE_NO_SYMLINKS, Result,
 };
-use super::wire::Record;
+use super::wire::{INSIDE_PROCFS, Record};
 use super::words::Text;
 
 const MAX_LINKS: u32 = 40;
@@ -26,7 +26,14 @@ impl Init {
             1 => false,
             _ => sys::fstat(self.fd(r.d)?)?.is_directory(),
         };
-        let (fd, made) = make(self.fd(r.a)?, self.text(r.p)?, directory)?;
+        let (fd, made) = match make(self.fd(r.a)?, self.text(r.p)?, directory) {
+            Ok(found) => found,
+            Err(Refused::Call(errno)) => return Err(errno),
+            Err(Refused::Procfs) => {
+                self.detail.set(INSIDE_PROCFS);
+                return Err(Errno::ELOOP);
+            }
+        };
         self.fill(r.b, fd)?;
         if let Some(entry) = usize::try_from(r.b)
             .ok()
@@ -38,21 +45,42 @@ impl Init {
     }
 }
 
+/// Why a path is no mount point.
+#[derive(Debug)]
+pub(super) enum Refused {
+    /// A system call failed.
+    Call(Errno),
+    /// A link leads onto a procfs.
+    Procfs,
+}
+
+impl From<Errno> for Refused {
+    fn from(errno: Errno) -> Self {
+        Self::Call(errno)
+    }
+}
+
 /// Opens `path` below `root`, making what is missing. The second value says whether the last component was made.
-pub(super) fn make(root: i32, path: &CStr, directory: bool) -> Result<(Fd, bool)> {
+pub(super) fn make(
+    root: i32,
+    path: &CStr,
+    directory: bool,
+) -> core::result::Result<(Fd, bool), Refused> {
     let (fd, made) = match find(root, path) {
         Err(Errno::ENOENT) => match make_single(root, path, directory)? {
             // It lies where `root` does.
             Some(fd) => return Ok((fd, true)),
-            None => walk(root, path, directory)
-                .and_then(|(fd, made)| Ok((not_the_root(root, fd)?, made)))?,
+            None => {
+                let (fd, made) = walk(root, path, directory)?;
+                (not_the_root(root, fd)?, made)
+            }
         },
         result => (result?, false),
     };
     // A link of an image must not lead a mount over the container's procfs, where the kernel's switches are. A path that
     // says itself that it lies there is for the plan to judge.
     if !names_proc(path.to_bytes()) && sys::fstatfs(fd.raw())?.0 == PROC_SUPER_MAGIC {
-        return Err(Errno::ELOOP);
+        return Err(Refused::Procfs);
     }
     Ok((fd, made))
 }
@@ -167,7 +195,7 @@ fn not_the_root(root: i32, fd: Fd) -> Result<Fd> {
 }
 
 /// Component by component. `done` is the path walked so far: real directories below the root, no symlink.
-fn walk(root: i32, path: &CStr, directory: bool) -> Result<(Fd, bool)> {
+fn walk(root: i32, path: &CStr, directory: bool) -> core::result::Result<(Fd, bool), Refused> {
     let mut rest = Text::<PATH_MAX>::new();
     rest.push(path.to_bytes())?;
     let mut at = 0;
@@ -209,14 +237,17 @@ fn walk(root: i32, path: &CStr, directory: bool) -> Result<(Fd, bool)> {
                 if stat.is_symlink() {
                     links += 1;
                     // Links of procfs lead anywhere, not where their text says.
-                    if links > MAX_LINKS || sys::fstatfs(fd.raw())?.0 == PROC_SUPER_MAGIC {
-                        return Err(Errno::ELOOP);
+                    if links > MAX_LINKS {
+                        return Err(Errno::ELOOP.into());
+                    }
+                    if sys::fstatfs(fd.raw())?.0 == PROC_SUPER_MAGIC {
+                        return Err(Refused::Procfs);
                     }
                     let mut target = [0; PATH_MAX];
                     let length = sys::readlinkat(fd.raw(), c"", &mut target)?;
                     let target = target.get(..length).unwrap_or(&[]);
                     if target.is_empty() {
-                        return Err(Errno::ENOENT);
+                        return Err(Errno::ENOENT.into());
                     }
                     if target.first() == Some(&b'/') {
                         done.truncate(0);
@@ -232,17 +263,21 @@ fn walk(root: i32, path: &CStr, directory: bool) -> Result<(Fd, bool)> {
                     done.push(name.get())?;
                     current = Some(fd);
                 } else {
-                    return Err(Errno::ENOTDIR);
+                    return Err(Errno::ENOTDIR.into());
                 }
             }
             Err(Errno::ENOENT) => {
                 created += 1;
                 if created > MAX_MADE {
-                    return Err(Errno::EAGAIN);
+                    return Err(Errno::EAGAIN.into());
+                }
+                // Nothing can be made in a procfs, whatever errno it has for that.
+                if !names_proc(path.to_bytes()) && sys::fstatfs(dir)?.0 == PROC_SUPER_MAGIC {
+                    return Err(Refused::Procfs);
                 }
                 made = create(dir, name.as_cstr(), directory || !last)? && last;
             }
-            Err(e) => return Err(e),
+            Err(e) => return Err(e.into()),
         }
     }
     Ok((reopen(root, &done)?, made))

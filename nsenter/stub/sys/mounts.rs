@@ -90,6 +90,19 @@ pub(crate) fn fsconfig_create(context: i32) -> Result<()> {
     unsafe { call!(FSCONFIG, context, 6, 0, 0, 0) }.map(drop)
 }
 
+/// `fsconfig(FSCONFIG_CMD_RECONFIGURE)`.
+pub(crate) fn fsconfig_reconfigure(context: i32) -> Result<()> {
+    // SAFETY: null pointers.
+    unsafe { call!(FSCONFIG, context, 7, 0, 0, 0) }.map(drop)
+}
+
+/// `fspick(FSPICK_CLOEXEC | FSPICK_EMPTY_PATH)` (Linux 5.2): the file system at the root of a
+/// mount.
+pub(crate) fn fspick(mount: i32) -> Result<Fd> {
+    // SAFETY: a NUL-terminated empty path.
+    unsafe { call!(FSPICK, mount, c"".as_ptr(), 9) }.map(Fd::new)
+}
+
 /// `fsmount(2)`.
 pub(crate) fn fsmount(context: i32, attributes: u64) -> Result<Fd> {
     // SAFETY: no pointer.

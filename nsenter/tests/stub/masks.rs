@@ -96,6 +96,48 @@ fn a_mask_wants_a_real_null_device() {
     assert_eq!(run(plan).error().raw_os_error(), Some(libc::EBADMSG));
 }
 
+/// A failure is that of the path that it is about, whatever the list.
+#[test]
+fn a_failure_names_its_path() {
+    if !root() {
+        return;
+    }
+    let directory = rootfs::directory();
+    symlink("loop", inside(&directory, "loop")).unwrap();
+    for name in ["one", "two"] {
+        std::fs::create_dir(inside(&directory, name)).unwrap();
+    }
+    for masks in [false, true] {
+        let null = null();
+        let mut plan = PlanBuilder::new();
+        let source = plan.input("null device");
+        let root = usual(&mut plan, directory.path());
+        bind(&mut plan, root, "/dev/null", "/dev/null", 0);
+        let device = open_below(&mut plan, root, "dev/null");
+        let paths = ["/one", "/nothing", "/two", "/loop/x", "/one"]
+            .map(|path| (root, c(path)))
+            .to_vec();
+        plan.push(
+            "protect",
+            if masks {
+                Op::Mask {
+                    paths,
+                    null: device,
+                    context: None,
+                }
+            } else {
+                Op::ReadonlyPaths(paths)
+            },
+        );
+        plan.push("close", Op::Close(source));
+        shell(&mut plan, "exit 0");
+        let error = run_with(plan, vec![(source, null.as_fd())], &mut ()).error();
+        assert_eq!(error.raw_os_error(), Some(libc::ELOOP));
+        assert_eq!(error.failure().unwrap().item(), Some(3));
+        assert_eq!(error.to_string(), "protect (/loop/x)");
+    }
+}
+
 #[test]
 fn the_root_itself_can_be_made_readonly() {
     if !root() {

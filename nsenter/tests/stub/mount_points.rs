@@ -2,6 +2,7 @@
 
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 
+use cofferdam_nsenter::INSIDE_PROCFS;
 use cofferdam_nsenter::plan::{Dir, Leaf, Op, PlanBuilder};
 
 use crate::rootfs::{self, inside, usual};
@@ -191,6 +192,9 @@ fn a_link_onto_procfs_is_no_mount_point() {
         ("proc/1/fd", "link", Err(libc::ELOOP)),
         ("elsewhere", "/proc/uptime", Ok(())),
         ("elsewhere", "//./proc/sys", Err(libc::ELOOP)),
+        // What is not there cannot be made there either.
+        ("/proc", "link/foo", Err(libc::ELOOP)),
+        ("proc/sys/kernel", "link/foo/bar", Err(libc::ELOOP)),
     ] {
         let directory = rootfs::directory();
         symlink(link, inside(&directory, "link")).unwrap();
@@ -206,7 +210,17 @@ fn a_link_onto_procfs_is_no_mount_point() {
                 into,
             },
         );
-        assert_eq!(outcome(plan), expected, "{link} {target}");
+        shell(&mut plan, "exit 0");
+        let served = run(plan).served;
+        let found = served
+            .as_ref()
+            .map(drop)
+            .map_err(|error| error.raw_os_error().unwrap());
+        assert_eq!(found, expected, "{link} {target}");
+        if let Err(error) = served {
+            let failure = error.failure().unwrap();
+            assert_eq!(failure.detail(), INSIDE_PROCFS, "{link} {target}");
+        }
     }
 }
 

@@ -169,7 +169,7 @@ fn any_op() -> impl Strategy<Value = Op> {
                     path: text,
                     into: two,
                 },
-                Code::NewMount => {
+                Code::NewMount | Code::Reconfigure | Code::CheckOptions => {
                     let strings = list
                         .into_iter()
                         .zip(list_2)
@@ -180,15 +180,26 @@ fn any_op() -> impl Strategy<Value = Op> {
                             FsOption::Descriptor(other, two),
                         ])
                         .collect();
-                    Op::NewMount {
-                        fstype: text,
-                        source: maybe_text,
-                        options,
-                        mode_of: maybe,
-                        attributes: x,
-                        into: one,
+                    match code {
+                        Code::Reconfigure => Op::Reconfigure {
+                            mount: one,
+                            options,
+                        },
+                        Code::CheckOptions => Op::CheckOptions {
+                            fstype: text,
+                            options,
+                        },
+                        _ => Op::NewMount {
+                            fstype: text,
+                            source: maybe_text,
+                            options,
+                            mode_of: maybe,
+                            attributes: x,
+                            into: one,
+                        },
                     }
                 }
+                Code::Detach => Op::Detach(one),
                 Code::CloneTree => Op::CloneTree {
                     dir,
                     path: text,
