@@ -19,6 +19,7 @@
 mod cgroup;
 mod devices;
 mod hooks;
+mod id_map_option;
 mod kernel_attributes;
 mod mount_options;
 mod mounts;
@@ -112,9 +113,12 @@ pub fn convert(
         ..Config::default()
     };
     for mount in &spec.mounts {
-        config
-            .mounts
-            .push(mounts::convert(mount, &options.bundle, &mut warnings)?);
+        config.mounts.push(mounts::convert(
+            mount,
+            spec.linux.as_ref(),
+            &options.bundle,
+            &mut warnings,
+        )?);
     }
     let spec_devices = spec.linux.as_ref().map_or(&[][..], |linux| &linux.devices);
     let (nodes, default_rules) = devices::nodes_and_default_rules(spec_devices)?;

@@ -1,6 +1,8 @@
 //! The table of mount options and their effect on a mount.
 
+use super::id_map_option;
 use crate::config::{Mount, MountAttr, MountFlags, MountIdMapping};
+use crate::oci;
 
 /// What an option does.
 #[derive(Clone, Copy)]
@@ -125,9 +127,22 @@ pub(super) fn propagation(word: &str) -> Option<MountFlags> {
 
 /// Applies options to a mount, one after the other: a later option overrides an earlier one.
 ///
-/// What is not in the table is for the file system and goes to `data`.
-pub(super) fn apply(options: &[String], mount: &mut Mount) {
+/// What is not in the table is for the file system and goes to `data`. `linux` is what an id
+/// mapping may refer to.
+///
+/// # Errors
+/// What is wrong with the value of an option.
+pub(super) fn apply(
+    options: &[String],
+    mount: &mut Mount,
+    linux: Option<&oci::Linux>,
+) -> Result<(), String> {
     for option in options {
+        if let Some((name @ ("idmap" | "ridmap"), value)) = option.split_once('=') {
+            let mapping = id_map_option::parse(value, name == "ridmap", linux);
+            mount.id_mapping = Some(mapping.map_err(|what| format!("option {name}: {what}"))?);
+            continue;
+        }
         match effect_of(option) {
             Some(Set(flags)) => {
                 mount.flags |= flags;
@@ -170,6 +185,7 @@ pub(super) fn apply(options: &[String], mount: &mut Mount) {
             }
         }
     }
+    Ok(())
 }
 
 /// The bits that belong together: the three access time modes are one field (and relatime is its value 0).

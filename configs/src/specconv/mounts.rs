@@ -7,6 +7,7 @@ use crate::{Config, Error, ErrorKind, Result, Warning, lexical, oci};
 /// Converts one mount.
 pub(super) fn convert(
     mount: &oci::Mount,
+    linux: Option<&oci::Linux>,
     bundle: &str,
     warnings: &mut Vec<Warning>,
 ) -> Result<Mount> {
@@ -22,7 +23,12 @@ pub(super) fn convert(
         });
         converted.destination.insert(0, '/');
     }
-    mount_options::apply(&mount.options, &mut converted);
+    mount_options::apply(&mount.options, &mut converted, linux).map_err(|what| {
+        Error::new(
+            ErrorKind::Data,
+            format!("invalid mount {:?}: {what}", mount.destination),
+        )
+    })?;
     if converted.flags.contains(MountFlags::BIND) {
         // The kernel ignores the type of a bind mount, so that whatever the bundle says does not matter.
         "bind".clone_into(&mut converted.device);
@@ -32,6 +38,15 @@ pub(super) fn convert(
     }
     if !mount.uid_mappings.is_empty() || !mount.gid_mappings.is_empty() {
         let id_mapping = converted.id_mapping.get_or_insert_default();
+        if !id_mapping.uid_mappings.is_empty() || !id_mapping.gid_mappings.is_empty() {
+            return Err(Error::new(
+                ErrorKind::Data,
+                format!(
+                    "invalid mount {:?}: id mappings both in an option and beside the options",
+                    mount.destination
+                ),
+            ));
+        }
         id_mapping.uid_mappings = mount
             .uid_mappings
             .iter()

@@ -20,7 +20,8 @@ pub(super) fn convert(list: &[oci::Namespace]) -> Result<Namespaces> {
     Ok(namespaces)
 }
 
-/// Fills in the mappings of the user namespace, and makes the container's root the owner of its devices.
+/// Fills in the mappings of the user namespace, and turns the owners of devices into ids of the
+/// host. One that is not mapped becomes the container's root.
 ///
 /// For a namespace that is joined the mappings it has are what counts. They are stored so that later commands know them.
 /// Engines repeat them in the bundle, which is accepted; other mappings than the real ones are a contradiction.
@@ -45,7 +46,7 @@ pub(super) fn set_up_user_namespace(
         config.uid_mappings.clone_from(&actual.uid_mappings);
         config.gid_mappings.clone_from(&actual.gid_mappings);
     }
-    // The nodes are made from outside, where the container's root has these ids.
+    // The nodes are made from outside.
     let no_root = "the container's root has no id on the host";
     let uid = config
         .host_root_uid()
@@ -53,9 +54,18 @@ pub(super) fn set_up_user_namespace(
     let gid = config
         .host_root_gid()
         .map_err(|error| Error::conversion(no_root).because_id_map(error))?;
-    for device in &mut config.devices {
-        device.uid = uid;
-        device.gid = gid;
+    let owners: Vec<(u32, u32)> = config
+        .devices
+        .iter()
+        .map(|device| {
+            (
+                config.host_uid(device.uid).unwrap_or(uid),
+                config.host_gid(device.gid).unwrap_or(gid),
+            )
+        })
+        .collect();
+    for (device, (uid, gid)) in config.devices.iter_mut().zip(owners) {
+        (device.uid, device.gid) = (uid, gid);
     }
     Ok(())
 }

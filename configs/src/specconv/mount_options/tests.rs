@@ -3,7 +3,7 @@ use super::*;
 fn parsed(options: &[&str]) -> Mount {
     let options: Vec<String> = options.iter().map(|option| (*option).to_owned()).collect();
     let mut mount = Mount::default();
-    apply(&options, &mut mount);
+    apply(&options, &mut mount, None).unwrap();
     mount
 }
 
@@ -110,7 +110,7 @@ fn propagation_keeps_its_order() {
 }
 
 #[test]
-fn attributes_for_the_whole_tree() {
+fn attributes_for_the_whole_tree_of_which_the_last_counts() {
     for (options, set, clear) in [
         (&["rro"][..], 0x1, 0),
         (&["rrw"], 0, 0x1),

@@ -29,6 +29,45 @@ fn bind_mounts() {
 }
 
 #[test]
+fn id_mappings_may_be_in_an_option() {
+    let json = |option: &str, more: &str| {
+        format!(
+            r#"{{"mounts": [{{"destination": "/a", "source": "/b", "options": ["bind", "{option}"]{more}}}]}}"#
+        )
+    };
+    let mapping = |option: &str| {
+        let config = converted(&json(option, ""));
+        config.mounts[0].id_mapping.clone().unwrap()
+    };
+    let both = mapping("ridmap=uids=0-10-100;gids=0-20-100");
+    assert!(both.recursive);
+    assert_eq!(both.uid_mappings[0].host_id, 10);
+    assert_eq!(both.gid_mappings[0].host_id, 20);
+    assert!(!mapping("idmap=uids=0-10-100;gids=0-20-100").recursive);
+    let maps = r#", "uidMappings": [{"containerID": 0, "hostID": 1, "size": 1}],
+        "gidMappings": [{"containerID": 0, "hostID": 1, "size": 1}]"#;
+    for (option, more, said) in [
+        ("idmap=uids=0-10", "", "invalid mount \"/a\": option idmap"),
+        (
+            "ridmap=pids=0-1-1",
+            "",
+            "invalid mount \"/a\": option ridmap",
+        ),
+        ("idmap=uids=0-1-1;gids=0-1-1", maps, "both in an option"),
+    ] {
+        let error = convert(&spec(&json(option, more)), &HostInfo::default(), &options());
+        let text = error.unwrap_err().to_string();
+        assert!(text.contains(said), "{text}");
+    }
+    // Without a value they are those beside it.
+    let config = converted(&json("idmap", maps));
+    assert_eq!(
+        config.mounts[0].id_mapping.as_ref().unwrap().uid_mappings[0].host_id,
+        1
+    );
+}
+
+#[test]
 fn a_relative_destination_is_taken_from_the_root_with_a_warning() {
     let spec = spec(r#"{"mounts": [{"destination": "proc", "type": "proc", "source": "proc"}]}"#);
     let (config, warnings) = convert(&spec, &HostInfo::default(), &options()).unwrap();

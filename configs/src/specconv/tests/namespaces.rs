@@ -112,9 +112,9 @@ fn the_mappings_of_a_joined_namespace_must_be_known() {
 }
 
 #[test]
-fn in_a_user_namespace_every_device_belongs_to_the_containers_root() {
+fn in_a_user_namespace_a_device_without_an_owner_belongs_to_the_containers_root() {
     let config = converted(&linux(&format!(
-        "{{{PRIVATE_USERNS}, \"devices\": [{{\"path\": \"/dev/x\", \"type\": \"c\", \"uid\": 7, \"gid\": 7}}]}}"
+        "{{{PRIVATE_USERNS}, \"devices\": [{{\"path\": \"/dev/x\", \"type\": \"c\"}}]}}"
     )));
     assert_eq!(config.devices.len(), 7);
     assert!(
@@ -123,6 +123,29 @@ fn in_a_user_namespace_every_device_belongs_to_the_containers_root() {
             .iter()
             .all(|device| (device.uid, device.gid) == (1000, 2000))
     );
+}
+
+#[test]
+fn owners_of_devices_become_ids_of_the_host() {
+    let json = linux(
+        r#"{"namespaces": [{"type": "user"}],
+            "uidMappings": [{"containerID": 0, "hostID": 1000, "size": 20}],
+            "gidMappings": [{"containerID": 0, "hostID": 2000, "size": 20}],
+            "devices": [
+                {"path": "/dev/a", "type": "c", "major": 1, "minor": 5, "uid": 10, "gid": 11},
+                {"path": "/dev/b", "type": "c", "major": 1, "minor": 5, "uid": 99, "gid": 3},
+                {"path": "/dev/c", "type": "b", "major": 7, "minor": 0}]}"#,
+    );
+    let (config, _) = convert(&spec(&json), &HostInfo::default(), &options()).unwrap();
+    let owner = |path: &str| {
+        let device = config.devices.iter().find(|device| device.path == path);
+        device.map(|device| (device.uid, device.gid)).unwrap()
+    };
+    assert_eq!(owner("/dev/a"), (1010, 2011));
+    // An id that is not mapped cannot own anything there.
+    assert_eq!(owner("/dev/b"), (1000, 2003));
+    assert_eq!(owner("/dev/c"), (1000, 2000));
+    assert_eq!(owner("/dev/null"), (1000, 2000));
 }
 
 #[test]
