@@ -139,6 +139,27 @@ impl Case {
         self.call(&["run", &self.id])
     }
 
+    /// `run ID` in a mount namespace of its own, in which a shell script prepares the mounts of the
+    /// host. Nothing of that reaches the machine.
+    pub fn run_after(&self, script: &str) -> Output {
+        self.hand_over();
+        let root = self.root().to_string_lossy();
+        let script = format!("set -e\n{script}\nexec \"$@\"");
+        let wrapper = [
+            "--mount",
+            "--propagation=private",
+            "sh",
+            "-c",
+            &*script,
+            "sh",
+        ];
+        let line = self.line(&["--root", &*root, "run", &self.id]);
+        Limited::new("unshare")
+            .args(wrapper.into_iter().map(OsString::from).chain(line))
+            .directory(self.bundle.path())
+            .output()
+    }
+
     /// Runs a script in the container and returns its output, for tests that only want to look at the inside.
     #[track_caller]
     pub fn inside(&mut self, script: &str) -> Output {

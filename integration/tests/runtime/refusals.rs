@@ -30,6 +30,14 @@ pub(crate) fn set(config: &mut Value, pointer: &str, value: Value) {
 }
 
 #[test]
+fn a_mount_label_without_selinux() {
+    need!(Containers, Busybox);
+    if !std::path::Path::new("/sys/fs/selinux/enforce").exists() {
+        refused("/linux/mountLabel", json!("u:r:t:s0"), "selinux");
+    }
+}
+
+#[test]
 fn a_process_must_be_there_and_complete() {
     need!(Containers, Busybox);
     refused(

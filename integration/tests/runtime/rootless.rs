@@ -25,6 +25,28 @@ fn the_template_makes_a_container() {
     case.finish();
 }
 
+/// Without a cgroup of its own the container is in that of its caller: it can read its limits
+/// there, and change nothing.
+#[test]
+fn the_cgroups_of_the_caller_are_shown_read_only() {
+    need!(Root, Busybox, UserNamespaces, CgroupV1);
+    let mut case = Case::rootless();
+    case.bundle.mount(json!({
+        "destination": "/sys/fs/cgroup", "type": "cgroup", "source": "cgroup",
+        "options": ["nosuid", "noexec", "nodev", "rrw"] }));
+    let output = case.inside(
+        "cat /sys/fs/cgroup/memory/memory.limit_in_bytes; \
+         awk '$5 == \"/sys/fs/cgroup/memory\" { line = $6 } END { print line }' /proc/self/mountinfo; mkdir /sys/fs/cgroup/memory/x 2>&1; true",
+    );
+    assert!(output.lines()[0].parse::<u64>().is_ok(), "{output}");
+    assert!(output.lines()[1].starts_with("ro,"), "{output}");
+    assert!(
+        output.lines()[2].contains("Read-only file system"),
+        "{output}"
+    );
+    case.finish();
+}
+
 #[test]
 fn no_new_privileges_are_needed() {
     need!(Root, Busybox, UserNamespaces);

@@ -52,6 +52,62 @@ fn run_in_a_cgroup_of_its_own() {
     case.finish();
 }
 
+/// What the file system does not know is an error, with a cgroup namespace and without; what it
+/// knows is none.
+#[test]
+fn options_of_a_cgroup_mount_are_the_kernels() {
+    need!(Root, Busybox, CgroupV2);
+    for own_namespace in [true, false] {
+        for (option, known) in [
+            ("nsdelegate", true),
+            ("no_such_option", false),
+            ("size=1m", false),
+        ] {
+            let mut case = Case::new();
+            if own_namespace {
+                case.bundle.namespace(json!({ "type": "cgroup" }));
+            }
+            for mount in case.bundle.config["mounts"].as_array_mut().unwrap() {
+                if mount["type"] == "cgroup" {
+                    mount["options"] = json!(["nosuid", "noexec", "nodev", "ro", option]);
+                }
+            }
+            case.bundle
+                .script("grep ' /sys/fs/cgroup ' /proc/self/mountinfo | cut -d' ' -f6");
+            let output = call(&case, &["run", &case.id]);
+            if known {
+                assert_eq!(output.code, 0, "{option}: {output}");
+                assert!(output.stdout.starts_with("ro,nosuid"), "{output}");
+            } else {
+                let _ = output.failed(1, "error mounting");
+            }
+            case.finish();
+        }
+    }
+}
+
+#[test]
+fn a_cgroup_mount_takes_recursive_attributes() {
+    need!(Root, Busybox, CgroupV2);
+    for own_namespace in [true, false] {
+        let mut case = Case::new();
+        if own_namespace {
+            case.bundle.namespace(json!({ "type": "cgroup" }));
+        }
+        for mount in case.bundle.config["mounts"].as_array_mut().unwrap() {
+            if mount["type"] == "cgroup" {
+                mount["options"] = json!(["rro", "rnosuid"]);
+            }
+        }
+        case.bundle
+            .script("grep ' /sys/fs/cgroup ' /proc/self/mountinfo | cut -d' ' -f6; mkdir /sys/fs/cgroup/x 2>&1");
+        let output = call(&case, &["run", &case.id]);
+        assert!(output.stdout.starts_with("ro,nosuid"), "{output}");
+        assert!(output.stdout.contains("Read-only file system"), "{output}");
+        case.finish();
+    }
+}
+
 #[test]
 fn pause_exec_kill_and_delete() {
     need!(Root, Busybox, CgroupV2);

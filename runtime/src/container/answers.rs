@@ -9,15 +9,16 @@ use std::time::Duration;
 
 use cgroups::{Cgroup, Hierarchy};
 use configs::Config;
-use configs::config::{HookPoint, Rlimit};
+use configs::config::{HookPoint, Mount, Rlimit};
 use configs::oci::{self, ContainerStatus as Status};
 use nsenter::{Answers, Deadline, HookOutcome, ProcessRef, Refusal, Warnings};
-use rustix::fs::{Mode, OFlags, ResolveFlags};
 use user::Uid;
 
 use super::seccomp::Agent;
 use super::streams::Receivers;
-use super::{System, cgroup, hooks, id_mapped, id_maps, limits, rdt, wording};
+use super::{
+    System, cgroup, device_nodes, hooks, id_mapped, id_maps, limits, mount_sources, rdt, wording,
+};
 use crate::console::Console;
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::ContainerId;
@@ -58,6 +59,8 @@ pub(crate) struct Parent<'a> {
     pub(crate) console: Option<Console>,
     /// The root directory that sources of mounts are resolved below.
     pub(crate) root: Option<OwnedFd>,
+    /// The user namespaces of id-mapped mounts.
+    pub(crate) mapped: id_mapped::Made,
     /// What is no error but should be told.
     pub(crate) warnings: Vec<String>,
     /// Where the second stage is, and where it shall be.
@@ -160,31 +163,35 @@ impl Parent<'_> {
         Ok(())
     }
 
-    /// The source of a mount that only we may reach, below the root the process sent.
-    fn open_source(&self, index: u32) -> Result<OwnedFd> {
-        let unasked = || {
-            Error::new(
-                ErrorKind::Init,
-                "the init process asks for a mount source that it has no mount for",
-            )
-        };
-        let root = self.root.as_ref().ok_or_else(unasked)?;
-        let mount = usize::try_from(index)
-            .ok()
-            .and_then(|index| self.config.mounts.get(index))
-            .ok_or_else(unasked)?;
-        let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
-        rustix::fs::openat2(
-            root,
-            mount.source.as_str(),
-            OFlags::PATH | OFlags::CLOEXEC,
-            Mode::empty(),
-            resolve,
-        )
-        .map_err(|errno| Error::system(format!("open mount source {}", mount.source), errno))
+    /// The mount that a question about its source is about, and the root the process sent.
+    fn asked_mount(&self, index: u32) -> Result<(&Mount, &OwnedFd)> {
+        let index = usize::try_from(index).ok();
+        let mount = index.and_then(|index| self.config.mounts.get(index));
+        mount
+            .filter(|mount| mount.is_bind())
+            .zip(self.root.as_ref())
+            .ok_or_else(|| {
+                Error::new(
+                    ErrorKind::Init,
+                    "the init process asks for a mount source that it has no mount for",
+                )
+            })
     }
 
-    fn map_tree(&self, index: u32, tree: &OwnedFd, process: &ProcessRef<'_>) -> Result<()> {
+    /// The source of a mount that only we may reach, below the root the process sent.
+    fn open_source(&self, index: u32) -> Result<OwnedFd> {
+        let (mount, root) = self.asked_mount(index)?;
+        mount_sources::open_below(root.as_fd(), &mount.source)
+    }
+
+    /// The source of a mount without what is mounted below it: only this process has the right to
+    /// see that uncovered.
+    fn clone_source(&self, index: u32) -> Result<OwnedFd> {
+        let (mount, root) = self.asked_mount(index)?;
+        mount_sources::clone_alone(root.as_fd(), &mount.source)
+    }
+
+    fn map_tree(&mut self, index: u32, tree: &OwnedFd, process: &ProcessRef<'_>) -> Result<()> {
         let mount = usize::try_from(index)
             .ok()
             .and_then(|index| self.config.mounts.get(index));
@@ -195,7 +202,14 @@ impl Parent<'_> {
                 "the init process lends a tree that no mapping is asked for",
             )
         })?;
-        id_mapped::apply(tree.as_fd(), mapping, self.config, self.system, process)
+        id_mapped::apply(
+            tree.as_fd(),
+            mapping,
+            &mut self.mapped,
+            self.config,
+            self.system,
+            process,
+        )
     }
 
     fn take_console(&mut self, master: OwnedFd, pts: u32) -> Result<()> {
@@ -349,6 +363,8 @@ impl Answers for Parent<'_> {
     fn ask_descriptor(&mut self, tag: u32) -> Result<OwnedFd, Refusal> {
         match Tag::from_number(tag) {
             Some(Tag::Source(index)) => self.open_source(index).map_err(refuse),
+            Some(Tag::Tree(index)) => self.clone_source(index).map_err(refuse),
+            Some(Tag::Devices) => device_nodes::make(self.config).map_err(refuse),
             _ => Err(refuse(Error::new(
                 ErrorKind::Init,
                 "the init process asks for a descriptor that there is not",

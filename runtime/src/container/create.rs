@@ -242,6 +242,7 @@ fn make(
         },
         console: None,
         root: None,
+        mapped: super::id_mapped::Made::default(),
         warnings: Vec::new(),
         stages: Stages {
             second_to_come: built.two_stages,
@@ -254,7 +255,10 @@ fn make(
     let (console, told) = (parent.console.take(), std::mem::take(&mut parent.warnings));
     let served = served.map_err(|error| {
         // It is gone already, and the cgroup still counts what killed it.
-        explain(wording::init_error(error, &process.args), parent.cgroup)
+        explain(
+            wording::init_error(error, &process.args, parent.config),
+            parent.cgroup,
+        )
     })?;
     making.warnings.extend(built.warnings);
     making.warnings.extend(told);
@@ -417,14 +421,30 @@ fn cgroup_view(group: &Cgroup) -> CgroupView {
             directory: group.path("").map(PathBuf::from).unwrap_or_default(),
         };
     }
-    let convert = |mount: cgroups::HierarchyMount| LegacyHierarchy {
-        directory: mount.directory,
-        source: mount.source.to_owned(),
-        data: mount.data,
-        links: mount.links,
-        own: mount.path,
+    let mounts = group.mounts();
+    // Where the container has no cgroup of its own, it is in that of this process.
+    let callers = if mounts.iter().any(|mount| mount.path.as_os_str().is_empty()) {
+        Cgroup::of_process(group.hierarchy(), std::process::id())
+            .map(|caller| caller.mounts())
+            .unwrap_or_default()
+    } else {
+        Vec::new()
     };
-    CgroupView::Legacy(group.mounts().into_iter().map(convert).collect())
+    let convert = |mount: cgroups::HierarchyMount| {
+        let of_caller = mount.path.as_os_str().is_empty();
+        let caller = callers
+            .iter()
+            .find(|caller| of_caller && caller.directory == mount.directory);
+        LegacyHierarchy {
+            directory: mount.directory,
+            source: mount.source.to_owned(),
+            data: mount.data,
+            links: mount.links,
+            own: caller.map_or(mount.path, |caller| caller.path.clone()),
+            of_caller,
+        }
+    };
+    CgroupView::Legacy(mounts.into_iter().map(convert).collect())
 }
 
 /// Mounts the directory of the notification socket into the container and tells the process where it is.

@@ -172,6 +172,7 @@ impl Container {
             ready: &mut nothing,
             console: None,
             root: None,
+            mapped: super::id_mapped::Made::default(),
             warnings: Vec::new(),
             stages: Stages {
                 second_to_come: true,
@@ -193,7 +194,7 @@ impl Container {
         let served = match served {
             Ok(served) => served,
             Err(error) => {
-                let error = wording::init_error(error, &process.args);
+                let error = wording::init_error(error, &process.args, &config);
                 let error = cgroup::explain_standstill(error, &group);
                 let killed = cgroup::oom_kills(&group) > ooms;
                 let what = if killed {

@@ -18,16 +18,60 @@ use crate::console::null;
 use crate::error::{Error, ErrorKind, Result};
 use crate::sys;
 
+/// The user namespaces that were made for the mounts of a container, one for each mapping.
+#[derive(Debug, Default)]
+pub(crate) struct Made(Vec<(Maps, OwnedFd)>);
+
+#[derive(Debug, PartialEq, Eq)]
+struct Maps {
+    uid: Vec<IdMap>,
+    gid: Vec<IdMap>,
+}
+
+impl Made {
+    /// The namespace with these maps.
+    fn namespace(
+        &mut self,
+        maps: Maps,
+        make: impl FnOnce(&Maps) -> Result<OwnedFd>,
+    ) -> Result<BorrowedFd<'_>> {
+        let known = self.0.iter().position(|(known, _)| *known == maps);
+        let index = match known {
+            Some(index) => index,
+            None => {
+                let namespace = make(&maps)?;
+                self.0.push((maps, namespace));
+                self.0.len() - 1
+            }
+        };
+        self.0
+            .get(index)
+            .map(|(_, namespace)| namespace.as_fd())
+            .ok_or_else(|| Error::new(ErrorKind::Init, "there is no such user namespace"))
+    }
+}
+
 /// Gives a detached tree the mapping.
 pub(crate) fn apply(
     tree: BorrowedFd<'_>,
     mapping: &MountIdMapping,
+    made: &mut Made,
     config: &Config,
     system: &System,
     process: &ProcessRef<'_>,
 ) -> Result<()> {
-    let namespace = user_namespace(mapping, config, system, process)?;
-    sys::map_ids(tree, namespace.as_fd(), mapping.recursive).map_err(|error| {
+    let result = match existing(mapping, config, system, process)? {
+        Some(namespace) => sys::map_ids(tree, namespace.as_fd(), mapping.recursive),
+        None => {
+            let maps = Maps {
+                uid: mapping.uid_mappings.clone(),
+                gid: mapping.gid_mappings.clone(),
+            };
+            let make = |maps: &Maps| make_user_namespace(&maps.uid, &maps.gid, system);
+            sys::map_ids(tree, made.namespace(maps, make)?, mapping.recursive)
+        }
+    };
+    result.map_err(|error| {
         let hint = if error.raw_os_error() == Some(libc::EINVAL) {
             "map the ids of a mount (maybe the filesystem used doesn't support idmap mounts on this kernel?)"
         } else {
@@ -37,29 +81,33 @@ pub(crate) fn apply(
     })
 }
 
-fn user_namespace(
+/// A user namespace that is there and has the mapping.
+fn existing(
     mapping: &MountIdMapping,
     config: &Config,
     system: &System,
     process: &ProcessRef<'_>,
-) -> Result<OwnedFd> {
+) -> Result<Option<OwnedFd>> {
     if !mapping.userns_path.is_empty() {
-        return namespaces::open(Path::new(&mapping.userns_path), Kind::User).map_err(|error| {
-            Error::with(
-                ErrorKind::InvalidConfig,
-                "user namespace of an id-mapped mount",
-                error,
-            )
-        });
+        return namespaces::open(Path::new(&mapping.userns_path), Kind::User)
+            .map(Some)
+            .map_err(|error| {
+                Error::with(
+                    ErrorKind::InvalidConfig,
+                    "user namespace of an id-mapped mount",
+                    error,
+                )
+            });
     }
     let own = config.namespaces.contains(NamespaceType::User)
         && mapping.uid_mappings == config.uid_mappings
         && mapping.gid_mappings == config.gid_mappings;
     if own {
         return namespaces::of_process(system.procfs()?, process.pid(), Kind::User)
+            .map(Some)
             .map_err(|error| Error::system("open the user namespace of the container", error));
     }
-    make_user_namespace(&mapping.uid_mappings, &mapping.gid_mappings, system)
+    Ok(None)
 }
 
 /// A user namespace with these maps that no process is in.
@@ -125,5 +173,39 @@ impl Answers for Maker<'_> {
         self.namespace = Some(namespaces::of_process(procfs, process.pid(), Kind::User)?);
         // The namespace lives by the descriptor now.
         Err("done".into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mapping_has_one_namespace_however_many_mounts_have_it() {
+        let maps = |first: u32| {
+            let map = IdMap {
+                container_id: 0,
+                host_id: first,
+                size: 1,
+            };
+            Maps {
+                uid: vec![map],
+                gid: vec![map],
+            }
+        };
+        let mut made = Made::default();
+        let mut count = 0;
+        for first in [1, 2, 1, 2, 1] {
+            let mut make = |_: &Maps| {
+                count += 1;
+                null()
+            };
+            made.namespace(maps(first), &mut make).unwrap();
+        }
+        assert_eq!(count, 2);
+        // A failure is not remembered.
+        let refused = |_: &Maps| Err(Error::new(ErrorKind::Init, "no"));
+        assert!(made.namespace(maps(3), refused).is_err());
+        assert!(made.namespace(maps(3), |_| null()).is_ok());
     }
 }

@@ -1,13 +1,15 @@
 //! From a failure of the init process to an error that says what could not be done.
 
+use configs::Config;
 use nsenter::Failure;
 use nsenter::plan::Op;
 
+use super::mount_steps;
 use crate::error::{Error, ErrorKind};
 use crate::plan::{APPARMOR_STEP, OOM_SCORE_STEP};
 
 /// What failed when a process was started: our own refusal as it was, a step by its name, anything else as it came.
-pub(crate) fn init_error(error: nsenter::Error, args: &[String]) -> Error {
+pub(crate) fn init_error(error: nsenter::Error, args: &[String], config: &Config) -> Error {
     if error.kind() == nsenter::ErrorKind::Refused {
         return match error.into_source().map(|source| source.downcast::<Error>()) {
             Some(Ok(own)) => *own,
@@ -20,7 +22,7 @@ pub(crate) fn init_error(error: nsenter::Error, args: &[String]) -> Error {
         };
     }
     if let Some(failure) = error.failure() {
-        return step(failure, args);
+        return mount_steps::error(failure, config).unwrap_or_else(|| step(failure, args));
     }
     let kind = match error.kind() {
         nsenter::ErrorKind::Timeout => ErrorKind::Timeout,

@@ -1,16 +1,17 @@
 //! Bind mounts: a tree cloned from what a path shows at that moment.
 
-use configs::config::{Mount, MountAttr, MountFlags, NamespaceType};
-use nsenter::plan::{Dir, Expect, Leaf, Op, Slot};
+use configs::config::{Mount, MountAttr};
+use nsenter::plan::{Expect, Leaf, Op, Slot};
 
 use super::Tag;
-use super::mount_options::{BindChange, Change, bind_change};
+use super::mount_options::{BindChange, Change, bind_change, recursive_change};
 use super::mounts::{
-    Entry, PROC_MAGIC, PROC_ROOT_INODE, Pending, attach, enter, flags_now, target,
+    Entry, PROC_MAGIC, PROC_ROOT_INODE, Pending, attach, enter, flags_now, isolate, target,
 };
 use super::requested::Requested;
 use super::rootfs::Rootfs;
-use super::steps::{Steps, c_string};
+use super::sources::source;
+use super::steps::Steps;
 use crate::{Error, Result};
 
 /// A bind mount: of the source as it is at this point, which may be what an earlier mount made.
@@ -35,7 +36,10 @@ pub(super) fn bind(
     let tree = source(steps, requested, entry)?;
     if entry.point == "/proc" {
         steps.push(
-            format!("check that {:?} is a whole procfs", mount.source),
+            entry.context(&format!(
+                "{:?} cannot be mounted because it is not of type proc",
+                entry.point
+            )),
             Op::Verify {
                 fd: tree,
                 expect: Expect {
@@ -46,6 +50,7 @@ pub(super) fn bind(
             },
         );
     }
+    let isolated = isolate(steps, root, entry, tree);
     if mount.id_mapping.is_some() {
         if requested.config.rootless_euid {
             return Err(Error::config(
@@ -66,65 +71,62 @@ pub(super) fn bind(
         ..mount.clone()
     };
     let change = bind_change(&wanted, requested.host.nosymfollow);
-    let lockable = requested.in_user_namespace();
-    let (explicit, rest) = if lockable {
-        unlockable_first(change)
-    } else {
-        // Nothing is locked, so one call does it.
-        let all = Change {
-            set: change.rest.set,
-            clear: change.rest.clear | change.explicit.clear,
-        };
-        (Change::default(), all)
-    };
-    if !explicit.is_nothing() {
-        attributes_of(
-            steps,
-            entry.context("cannot clear locked flags"),
-            tree,
-            explicit,
-            false,
-            false,
-        );
-    }
     let mut pending = Pending {
-        change: rest,
-        keep_locked: lockable,
+        isolated,
+        ..explicit_first(steps, requested, entry, tree, change)
     };
-    if let Some(recursive) = &mount.rec_attr {
+    if mount.rec_attr.is_some() {
         // The attributes of the top mount come first: the recursive ones are on top of them.
-        let Pending {
-            change: top,
-            keep_locked,
-        } = std::mem::take(&mut pending);
+        let top = std::mem::take(&mut pending.change);
         if !top.is_nothing() {
-            attributes_of(
-                steps,
-                entry.context("set flags"),
-                tree,
-                top,
-                false,
-                keep_locked,
-            );
+            let keep = pending.keep_locked;
+            attributes_of(steps, entry.context("set flags"), tree, top, false, keep);
         }
-        let change = Change {
-            set: recursive.attr_set,
-            clear: recursive.attr_clr,
-        };
-        if !change.is_nothing() {
-            attributes_of(
-                steps,
-                entry.context("set recursive attributes"),
-                tree,
-                change,
-                true,
-                false,
-            );
-        }
+        set_recursive(steps, entry, tree);
     }
     attach(steps, root, entry, tree, target, pending);
     enter(steps, requested, root, entry, tree);
     Ok(())
+}
+
+/// Sets the recursive attributes on a tree.
+pub(super) fn set_recursive(steps: &mut Steps, entry: &Entry<'_>, tree: Slot) {
+    let change = recursive_change(entry.mount);
+    if !change.is_nothing() {
+        let context = entry.context("set recursive attributes");
+        attributes_of(steps, context, tree, change, true, false);
+    }
+}
+
+/// Takes flags away that the bundle cleared by name, where a user namespace may have them locked:
+/// that has to work. Gives the rest of the change, which keeps what is locked.
+pub(super) fn explicit_first(
+    steps: &mut Steps,
+    requested: &Requested<'_>,
+    entry: &Entry<'_>,
+    mount: Slot,
+    change: BindChange,
+) -> Pending {
+    if !requested.in_user_namespace() {
+        // Nothing is locked, so one call does it.
+        return Pending {
+            change: Change {
+                set: change.rest.set,
+                clear: change.rest.clear | change.explicit.clear,
+            },
+            ..Pending::default()
+        };
+    }
+    let (explicit, rest) = unlockable_first(change);
+    if !explicit.is_nothing() {
+        let context = entry.context("cannot clear locked flags");
+        attributes_of(steps, context, mount, explicit, false, false);
+    }
+    Pending {
+        change: rest,
+        keep_locked: true,
+        isolated: false,
+    }
 }
 
 /// Moves what can never be locked to the change that keeps nothing.
@@ -136,7 +138,7 @@ fn unlockable_first(change: BindChange) -> (Change, Change) {
     (explicit, rest)
 }
 
-fn attributes_of(
+pub(super) fn attributes_of(
     steps: &mut Steps,
     context: String,
     mount: Slot,
@@ -155,73 +157,4 @@ fn attributes_of(
             keep_locked,
         },
     );
-}
-
-/// The detached tree of a bind source.
-///
-/// In a user namespace the process may lack the right to reach the source although the parent has it: then the parent
-/// opens it, below this process' root, so that it sees the mounts made so far.
-fn source(steps: &mut Steps, requested: &Requested<'_>, entry: &Entry<'_>) -> Result<Slot> {
-    let recursive = entry.mount.flags.contains(MountFlags::REC);
-    let path = c_string("mounts.source", entry.mount.source.as_str())?;
-    let tree = steps.slot();
-    let own = Op::CloneTree {
-        dir: Dir::Cwd,
-        path,
-        recursive,
-        into: tree,
-    };
-    if !(requested.has(NamespaceType::User) && requested.host.effective_uid == 0) {
-        steps.push(entry.context("open the source"), own);
-        return Ok(tree);
-    }
-    let (ask, opened) = (steps.label(), steps.label());
-    steps.push_or(
-        entry.context("open the source"),
-        own,
-        &[libc::EACCES, libc::EPERM],
-        ask,
-    );
-    steps.jump(opened);
-    steps.bind(ask);
-    let handle = steps.slot();
-    steps.push(
-        "open the root for the parent",
-        Op::Open {
-            dir: Dir::Cwd,
-            path: c"/".to_owned(),
-            flags: (libc::O_PATH | libc::O_DIRECTORY).cast_unsigned(),
-            mode: 0,
-            resolve: 0,
-            into: handle,
-        },
-    );
-    steps.push(
-        "show the parent the root",
-        Op::SendDescriptor {
-            tag: Tag::Root.number(),
-            fd: handle,
-        },
-    );
-    steps.close(handle);
-    let found = steps.slot();
-    steps.push(
-        entry.context("ask the parent for the source"),
-        Op::AskDescriptor {
-            tag: Tag::Source(entry.index).number(),
-            into: found,
-        },
-    );
-    steps.push(
-        entry.context("clone the source"),
-        Op::CloneTree {
-            dir: Dir::Slot(found),
-            path: c"".to_owned(),
-            recursive,
-            into: tree,
-        },
-    );
-    steps.close(found);
-    steps.bind(opened);
-    Ok(tree)
 }

@@ -100,9 +100,17 @@ pub enum Tag {
     /// Lent by the process: a `NETLINK_ROUTE` socket of the container's network namespace. The parent moves
     /// `netDevices`, makes veth pairs, sets addresses and routes.
     RouteSocket,
+    /// Asked for by the process: the root of a detached tmpfs, made in the user namespace of the
+    /// parent, with those nodes of `linux.devices` that the process cannot make itself. Each has
+    /// its index as name. The parent leaves out what it may not make either.
+    Devices,
     /// Asked for by the process: the source of the mount with this index in the configuration, `O_PATH`, resolved below
     /// [`Tag::Root`]. Asked only if the process itself was refused.
     Source(u32),
+    /// Asked for by the process: a detached tree of the source of the mount with this index,
+    /// without the mounts below, cloned in the mount namespace of the parent. Asked only if the
+    /// kernel does not clone it in that of the process.
+    Tree(u32),
     /// Lent by the process: the detached tree of the mount with this index. The parent sets its id mapping
     /// (`mount_setattr(2)` with `MOUNT_ATTR_IDMAP`).
     IdMap(u32),
@@ -110,6 +118,7 @@ pub enum Tag {
 
 const SOURCE: u32 = 0x1_0000;
 const ID_MAP: u32 = 0x2_0000;
+const TREE: u32 = 0x3_0000;
 const INDEX: u32 = 0xffff;
 
 impl Tag {
@@ -119,8 +128,10 @@ impl Tag {
         match self {
             Self::Root => 1,
             Self::RouteSocket => 2,
+            Self::Devices => 3,
             Self::Source(index) => SOURCE | (index & INDEX),
             Self::IdMap(index) => ID_MAP | (index & INDEX),
+            Self::Tree(index) => TREE | (index & INDEX),
         }
     }
 
@@ -130,8 +141,10 @@ impl Tag {
         match (number & !INDEX, number & INDEX) {
             (0, 1) => Some(Self::Root),
             (0, 2) => Some(Self::RouteSocket),
+            (0, 3) => Some(Self::Devices),
             (SOURCE, index) => Some(Self::Source(index)),
             (ID_MAP, index) => Some(Self::IdMap(index)),
+            (TREE, index) => Some(Self::Tree(index)),
             _ => None,
         }
     }

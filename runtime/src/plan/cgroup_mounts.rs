@@ -2,17 +2,18 @@
 
 use std::path::Path;
 
-use configs::config::{Mount, MountAttr, MountFlags, NamespaceType};
+use configs::config::{MountAttr, MountFlags, NamespaceType};
 use nsenter::plan::{Dir, Expect, FsOption, Leaf, Op, Slot};
 
+use super::binds::attributes_of as attributes_on;
 use super::file_systems::empty_directory;
-use super::mount_options::{attributes, bind_change};
+use super::mount_options::{Change, attributes_of, bind_change, options, recursive_change};
 use super::mounts::{Entry, Pending, attach, enter, target};
 use super::requested::Requested;
 use super::rootfs::Rootfs;
 use super::steps::{Steps, c_path, c_string};
 use super::{CgroupView, LegacyHierarchy};
-use crate::Result;
+use crate::{Error, Result};
 
 /// Where the host has its cgroup file systems.
 const HOST: &str = "/sys/fs/cgroup";
@@ -45,12 +46,14 @@ fn unified(
     let target = target(steps, root, entry, Leaf::Directory)?;
     let tree = steps.slot();
     let own_namespace = requested.has(NamespaceType::Cgroup);
+    let given = options(
+        "cgroup2",
+        entry.mount.flags.difference(MountFlags::RDONLY),
+        &entry.mount.data,
+    )?;
     let shown = if own_namespace { own } else { Path::new(HOST) };
-    let mut flags = entry.mount.flags;
-    if requested.config.rootless_cgroups && !own_namespace {
-        // The container's root may own cgroups of the host's user here.
-        flags |= MountFlags::RDONLY;
-    }
+    // The container's root may own cgroups of the host's user here.
+    let forced = requested.config.rootless_cgroups && !own_namespace;
     let (bind, done) = (steps.label(), steps.label());
     if own_namespace {
         steps.push_or(
@@ -58,9 +61,9 @@ fn unified(
             Op::NewMount {
                 fstype: c"cgroup2".to_owned(),
                 source: Some(c"cgroup".to_owned()),
-                options: Vec::new(),
+                options: given.clone(),
                 mode_of: None,
-                attributes: attributes(flags),
+                attributes: attributes_of(entry.mount, entry.mount.flags),
                 into: tree,
             },
             &[libc::EPERM, libc::EBUSY],
@@ -68,9 +71,18 @@ fn unified(
         );
         steps.jump(done);
         steps.bind(bind);
+    } else if !given.is_empty() {
+        // They are settings of the whole host, which a container only may know.
+        steps.push(
+            entry.context("mount"),
+            Op::CheckOptions {
+                fstype: c"cgroup2".to_owned(),
+                options: given,
+            },
+        );
     }
     if shown.is_absolute() {
-        bound(steps, requested, entry, flags, shown, tree)?;
+        bound(steps, requested, entry, forced, shown, tree)?;
     } else {
         empty_directory(steps, entry, tree);
     }
@@ -85,7 +97,7 @@ fn bound(
     steps: &mut Steps,
     requested: &Requested<'_>,
     entry: &Entry<'_>,
-    flags: MountFlags,
+    forced: bool,
     directory: &Path,
     tree: Slot,
 ) -> Result<()> {
@@ -114,7 +126,7 @@ fn bound(
             },
         );
     }
-    restrict(steps, requested, entry, flags, tree);
+    restrict(steps, requested, entry, forced, tree);
     if requested.config.rootless_cgroups {
         steps.jump(done);
         steps.bind(hide);
@@ -124,21 +136,19 @@ fn bound(
     Ok(())
 }
 
-/// Gives a bound cgroup directory the flags of the mount.
+/// Gives a bound cgroup directory the flags of the mount, and if `forced` makes it read-only
+/// whatever they are.
 fn restrict(
     steps: &mut Steps,
     requested: &Requested<'_>,
     entry: &Entry<'_>,
-    flags: MountFlags,
+    forced: bool,
     tree: Slot,
 ) {
-    let wanted = Mount {
-        flags,
-        cleared_flags: entry.mount.cleared_flags,
-        ..Mount::default()
-    };
-    let change = bind_change(&wanted, requested.host.nosymfollow);
+    let change = bind_change(entry.mount, requested.host.nosymfollow);
     let (set, clear) = (change.rest.set, change.rest.clear | change.explicit.clear);
+    let forced = if forced { MountAttr::RDONLY } else { 0 };
+    let (set, clear) = (set | forced, clear & !forced);
     steps.push(
         entry.context("set flags"),
         Op::MountAttributes {
@@ -151,6 +161,22 @@ fn restrict(
             keep_locked: requested.in_user_namespace(),
         },
     );
+    let all = recursive_change(entry.mount);
+    let clear = all.clear & !forced;
+    if all.set | clear != 0 {
+        let context = entry.context("set recursive attributes");
+        attributes_on(
+            steps,
+            context,
+            tree,
+            Change {
+                set: all.set,
+                clear,
+            },
+            true,
+            false,
+        );
+    }
 }
 
 /// cgroup v1: a small tmpfs with one directory a hierarchy, and links for the controllers that share one.
@@ -161,6 +187,12 @@ fn legacy(
     entry: &Entry<'_>,
     hierarchies: &[LegacyHierarchy],
 ) -> Result<()> {
+    if !entry.mount.data.is_empty() {
+        return Err(Error::config(format!(
+            "mounts[{}]: cgroup v1 takes no options of the file system: {:?}",
+            entry.index, entry.mount.data
+        )));
+    }
     let restricted = MountAttr::NOSUID | MountAttr::NODEV | MountAttr::NOEXEC;
     let point = target(steps, root, entry, Leaf::Directory)?;
     let tmpfs = steps.slot();
@@ -203,7 +235,7 @@ fn legacy(
             );
         }
     }
-    if entry.mount.flags.contains(MountFlags::RDONLY) {
+    if attributes_of(entry.mount, entry.mount.flags) & MountAttr::RDONLY != 0 {
         steps.push(
             entry.context("make the tmpfs read-only"),
             Op::MountAttributes {
@@ -248,7 +280,7 @@ fn one_hierarchy(
                 source: Some(c_string("cgroup hierarchy", hierarchy.source.as_str())?),
                 options,
                 mode_of: None,
-                attributes: attributes(entry.mount.flags),
+                attributes: attributes_of(entry.mount, entry.mount.flags),
                 into: tree,
             },
         );
@@ -264,7 +296,7 @@ fn one_hierarchy(
                 into: tree,
             },
         );
-        restrict(steps, requested, entry, entry.mount.flags, tree);
+        restrict(steps, requested, entry, hierarchy.of_caller, tree);
     }
     let target = steps.slot();
     steps.push(

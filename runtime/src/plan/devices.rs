@@ -1,9 +1,11 @@
 //! Device nodes and the links beside them. Everything is made below the handle of the container's own `/dev`: a symbolic
 //! link in the image leads nowhere else.
 
-use configs::config::{Device, DeviceType};
+use configs::Config;
+use configs::config::{Device, DeviceType, IdMap, NamespaceType};
 use nsenter::plan::{Dir, Expect, Leaf, Op, Slot};
 
+use super::Tag;
 use super::requested::Requested;
 use super::rootfs::Rootfs;
 use super::steps::{Steps, c_string, clean};
@@ -47,15 +49,16 @@ pub(super) fn make(steps: &mut Steps, requested: &Requested<'_>, root: &mut Root
         .config
         .devices
         .iter()
-        .filter(|device| !device.path.is_empty())
-        .map(|device| Node::of(device, root, dev))
+        .enumerate()
+        .filter(|(_, device)| !device.path.is_empty())
+        .map(|(index, device)| Node::of(index, device, root, dev))
         .collect::<Result<Vec<_>>>()?;
     let devices: Vec<Node<'_>> = devices
         .into_iter()
         .filter(|node| node.path != "/dev/ptmx")
         .collect();
     if !devices.is_empty() {
-        nodes(steps, requested, &devices)?;
+        nodes(steps, requested, &devices, dev)?;
     }
     links(steps, requested, dev, fresh)
 }
@@ -63,6 +66,8 @@ pub(super) fn make(steps: &mut Steps, requested: &Requested<'_>, root: &mut Root
 /// A node to make, and where.
 #[derive(Debug)]
 struct Node<'a> {
+    /// The index in the configuration.
+    index: usize,
     device: &'a Device,
     path: String,
     /// The handle its path starts at.
@@ -75,7 +80,7 @@ struct Node<'a> {
 }
 
 impl<'a> Node<'a> {
-    fn of(device: &'a Device, root: &Rootfs, dev: Slot) -> Result<Self> {
+    fn of(index: usize, device: &'a Device, root: &Rootfs, dev: Slot) -> Result<Self> {
         let path = clean(&device.path);
         let number = |value: i64| {
             u32::try_from(value)
@@ -111,6 +116,7 @@ impl<'a> Node<'a> {
         }
         let (parent, name) = (parent.to_owned(), name.to_owned());
         Ok(Self {
+            index,
             device,
             path,
             base,
@@ -141,9 +147,14 @@ impl<'a> Node<'a> {
 }
 
 /// Makes the nodes; where that is not permitted, the host's nodes are bound over empty files instead.
-fn nodes(steps: &mut Steps, requested: &Requested<'_>, devices: &[Node<'_>]) -> Result<()> {
+fn nodes(
+    steps: &mut Steps,
+    requested: &Requested<'_>,
+    devices: &[Node<'_>],
+    dev: Slot,
+) -> Result<()> {
     if requested.in_user_namespace() {
-        return bound(steps, devices);
+        return in_user_namespace(steps, requested, devices, dev);
     }
     let (bind, done) = (steps.label(), steps.label());
     for node in devices {
@@ -174,59 +185,185 @@ fn nodes(steps: &mut Steps, requested: &Requested<'_>, devices: &[Node<'_>]) -> 
     }
     steps.jump(done);
     steps.bind(bind);
-    bound(steps, devices)?;
+    for node in devices {
+        bound(steps, node, None)?;
+    }
     steps.bind(done);
     Ok(())
 }
 
-fn bound(steps: &mut Steps, devices: &[Node<'_>]) -> Result<()> {
-    for node in devices {
-        let (tree, target) = (steps.slot(), steps.slot());
-        steps.push(
-            format!("open the host's {}", node.path),
+/// Whether the parent makes the node, in the user namespace of the host, where that is permitted:
+/// it is none of those that every host has, or it is to have another owner or mode.
+pub(crate) fn is_made_by_parent(config: &Config, device: &Device) -> bool {
+    let root = (config.host_root_uid().ok(), config.host_root_gid().ok());
+    let usual = ::devices::defaults::nodes().any(|node| {
+        node.path.as_os_str() == clean(&device.path).as_str()
+            && device.kind == DeviceType::Char
+            && (device.major, device.minor) == (node.major.into(), node.minor.into())
+            && device.file_mode & 0o7777 == node.mode
+            && ((device.uid, device.gid) == (0, 0) || (Some(device.uid), Some(device.gid)) == root)
+    });
+    !usual && matches!(device.kind, DeviceType::Char | DeviceType::Block)
+}
+
+/// In a user namespace there are no new device nodes: the host's are bound, or those that the
+/// parent makes on a tmpfs of the host's user namespace.
+fn in_user_namespace(
+    steps: &mut Steps,
+    requested: &Requested<'_>,
+    devices: &[Node<'_>],
+    dev: Slot,
+) -> Result<()> {
+    // A parent that is itself in a user namespace can make no more of them.
+    let privileged = requested.has(NamespaceType::User)
+        && requested.host.effective_uid == 0
+        && !requested.host.in_user_namespace;
+    let (asked, usual): (Vec<_>, Vec<_>) = devices
+        .iter()
+        .partition(|node| privileged && is_made_by_parent(requested.config, node.device));
+    for node in usual {
+        if node.file_type == libc::S_IFIFO {
+            fifo(steps, requested, node)?;
+        } else {
+            bound(steps, node, None)?;
+        }
+    }
+    if asked.is_empty() {
+        return Ok(());
+    }
+    let made = steps.slot();
+    steps.push(
+        "ask the parent for device nodes",
+        Op::AskDescriptor {
+            tag: Tag::Devices.number(),
+            into: made,
+        },
+    );
+    // Only what is attached can be cloned (before Linux 6.15): over the directory, below whose own
+    // handle all goes on.
+    let target = steps.slot();
+    steps.push(
+        "open /dev",
+        Op::Open {
+            dir: Dir::Slot(dev),
+            path: c".".to_owned(),
+            flags: (libc::O_PATH | libc::O_DIRECTORY).cast_unsigned(),
+            mode: 0,
+            resolve: libc::RESOLVE_BENEATH,
+            into: target,
+        },
+    );
+    steps.push(
+        "attach the device nodes of the parent",
+        Op::Attach {
+            mount: made,
+            target,
+        },
+    );
+    steps.close(target);
+    for node in asked {
+        bound(steps, node, Some(made))?;
+    }
+    steps.push("detach the device nodes of the parent", Op::Detach(made));
+    steps.close(made);
+    Ok(())
+}
+
+/// A named pipe can be made everywhere.
+fn fifo(steps: &mut Steps, requested: &Requested<'_>, node: &Node<'_>) -> Result<()> {
+    // The configuration has ids of the host, and here they are those of the container.
+    let inside = |maps: &[IdMap], id: u32| {
+        let found = maps.iter().find_map(|map| {
+            let offset = id.checked_sub(map.host_id)?;
+            (offset < map.size).then(|| map.container_id.checked_add(offset))?
+        });
+        found
+            .filter(|_| requested.has(NamespaceType::User))
+            .unwrap_or(id)
+    };
+    let (dir, opened) = node.directory(steps)?;
+    steps.push(
+        format!("make {}", node.path),
+        Op::MakeNode {
+            dir,
+            name: c_string("linux.devices.path", node.name.as_str())?,
+            mode: node.file_type | (node.device.file_mode & 0o7777),
+            device: (0, 0),
+            uid: inside(&requested.config.uid_mappings, node.device.uid),
+            gid: inside(&requested.config.gid_mappings, node.device.gid),
+        },
+    );
+    if opened {
+        steps.close(dir);
+    }
+    Ok(())
+}
+
+/// Binds a node: one that the parent has made, if it could, or the host's.
+fn bound(steps: &mut Steps, node: &Node<'_>, made: Option<Slot>) -> Result<()> {
+    let (tree, target) = (steps.slot(), steps.slot());
+    let host = Op::CloneTree {
+        dir: Dir::Cwd,
+        path: c_string("linux.devices.path", node.path.as_str())?,
+        recursive: false,
+        into: tree,
+    };
+    let context = format!("open the host's {}", node.path);
+    if let Some(made) = made {
+        let (missing, found) = (steps.label(), steps.label());
+        steps.push_or(
+            format!("open the node for {}", node.path),
             Op::CloneTree {
-                dir: Dir::Cwd,
-                path: c_string("linux.devices.path", node.path.as_str())?,
+                dir: Dir::Slot(made),
+                path: c_string("linux.devices", node.index.to_string())?,
                 recursive: false,
                 into: tree,
             },
+            &[libc::ENOENT],
+            missing,
         );
-        let device = (node.file_type != libc::S_IFIFO).then_some(node.numbers);
-        steps.push(
-            format!("check that the host's {} is the device", node.path),
-            Op::Verify {
-                fd: tree,
-                expect: Expect {
-                    file_type: Some(node.file_type),
-                    device,
-                    ..Expect::default()
-                },
-            },
-        );
-        let below = if node.parent.is_empty() {
-            node.name.clone()
-        } else {
-            format!("{}/{}", node.parent, node.name)
-        };
-        steps.push(
-            format!("create {}", node.path),
-            Op::MakePath {
-                root: node.base,
-                path: c_string("linux.devices.path", below)?,
-                leaf: Leaf::File,
-                into: target,
-            },
-        );
-        steps.push(
-            format!("bind {}", node.path),
-            Op::Attach {
-                mount: tree,
-                target,
-            },
-        );
-        steps.close(target);
-        steps.close(tree);
+        steps.jump(found);
+        steps.bind(missing);
+        steps.push(context, host);
+        steps.bind(found);
+    } else {
+        steps.push(context, host);
     }
+    let device = (node.file_type != libc::S_IFIFO).then_some(node.numbers);
+    steps.push(
+        format!("check that the host's {} is the device", node.path),
+        Op::Verify {
+            fd: tree,
+            expect: Expect {
+                file_type: Some(node.file_type),
+                device,
+                ..Expect::default()
+            },
+        },
+    );
+    let below = if node.parent.is_empty() {
+        node.name.clone()
+    } else {
+        format!("{}/{}", node.parent, node.name)
+    };
+    steps.push(
+        format!("create {}", node.path),
+        Op::MakePath {
+            root: node.base,
+            path: c_string("linux.devices.path", below)?,
+            leaf: Leaf::File,
+            into: target,
+        },
+    );
+    steps.push(
+        format!("bind {}", node.path),
+        Op::Attach {
+            mount: tree,
+            target,
+        },
+    );
+    steps.close(target);
+    steps.close(tree);
     Ok(())
 }
 

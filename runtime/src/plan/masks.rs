@@ -64,8 +64,8 @@ fn placed(field: &str, list: &[String], root: &Rootfs) -> Result<Vec<(Slot, CStr
         .collect()
 }
 
-/// The paths cleaned, each once, in their order.
-fn paths(list: &[String]) -> Vec<String> {
+/// The paths cleaned, each once, in their order: that of the entries of a step.
+pub(crate) fn paths(list: &[String]) -> Vec<String> {
     let mut seen = BTreeSet::new();
     list.iter()
         .filter(|path| !path.is_empty())

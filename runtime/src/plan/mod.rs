@@ -7,7 +7,8 @@
 //! The order of the steps is what keeps a container closed. One file a subject:
 //!
 //! * `namespaces`, `cgroup`: where the process is, and which of the two processes does what;
-//! * `rootfs`, `mounts`, `mounted`, `binds`, `file_systems`, `cgroup_mounts`, `mount_options`, `devices`, `masks`, `sysctl`: what it sees;
+//! * `rootfs`, `mounts`, `mounted`, `binds`, `sources`, `remounts`, `file_systems`, `cgroup_mounts`, `mount_options`,
+//!   `devices`, `masks`, `sysctl`: what it sees;
 //! * `terminal`, `network`, `labels`, `attributes`, `environment`, `identity`, `filter`: what it is;
 //! * `hooks`, `tail`: how it goes over to the user's program.
 
@@ -30,9 +31,11 @@ mod mounted;
 mod mounts;
 mod namespaces;
 mod network;
+mod remounts;
 mod request;
 mod requested;
 mod rootfs;
+mod sources;
 mod steps;
 mod sysctl;
 mod tail;
@@ -48,8 +51,10 @@ pub use request::{
     CgroupPlacement, CgroupView, Filter, InitRequest, LegacyHierarchy, ProcessRequest,
 };
 
+pub(crate) use devices::is_made_by_parent;
 pub(crate) use identity::capability_name;
 pub(crate) use labels::APPARMOR_STEP;
+pub(crate) use masks::paths as placed_paths;
 pub(crate) use namespaces::OOM_SCORE_STEP;
 
 use self::labels::ProcSelf;

@@ -1,7 +1,7 @@
 //! Mount flags of the old interface (`mount(2)`) as attributes and options of the new one (`mount_setattr(2)`,
 //! `fsconfig(2)`).
 
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 
 use configs::config::{Mount, MountAttr, MountFlags};
 use nsenter::plan::FsOption;
@@ -50,6 +50,31 @@ pub(super) fn attributes(flags: MountFlags) -> u64 {
     plain(flags) | access_time(flags)
 }
 
+/// The attributes of a new mount with the recursive ones on top: a new mount has none below it, so
+/// they are its own.
+pub(super) fn attributes_of(mount: &Mount, flags: MountFlags) -> u64 {
+    let own = attributes(flags);
+    let Some(change) = mount.rec_attr else {
+        return own;
+    };
+    let field = if change.attr_set & MountAttr::ATIME == 0 {
+        0
+    } else {
+        MountAttr::ATIME
+    };
+    own & !(change.attr_clr | field) | change.attr_set
+}
+
+/// The recursive attributes; nothing if there are none.
+pub(super) fn recursive_change(mount: &Mount) -> Change {
+    mount
+        .rec_attr
+        .map_or_else(Change::default, |change| Change {
+            set: change.attr_set,
+            clear: change.attr_clr,
+        })
+}
+
 /// One `mount_setattr(2)`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Change {
@@ -77,10 +102,15 @@ pub(super) struct BindChange {
 /// Access time modes are left alone unless one is asked for, as `mount(2)` does on a remount. Without `nosymfollow` the
 /// kernel does not know that attribute, so it is not cleared either.
 pub(super) fn bind_change(mount: &Mount, nosymfollow: bool) -> BindChange {
-    let structural = MountFlags::BIND | MountFlags::REC | MountFlags::REMOUNT;
+    let structural = MountFlags::BIND | MountFlags::REC;
     if mount.flags.difference(structural).is_empty() && mount.cleared_flags.is_empty() {
         return BindChange::default();
     }
+    exact_change(mount, nosymfollow)
+}
+
+/// The change that gives a mount the flags of an entry and no others, as a remount does.
+pub(super) fn exact_change(mount: &Mount, nosymfollow: bool) -> BindChange {
     let mut set = plain(mount.flags);
     let mut clear = PLAIN
         .iter()
@@ -104,28 +134,63 @@ pub(super) fn bind_change(mount: &Mount, nosymfollow: bool) -> BindChange {
     }
 }
 
+/// The flags of a file system: their option, and the one that takes it back, if there is one.
+const OF_FILE_SYSTEM: [(MountFlags, &CStr, Option<&CStr>); 5] = [
+    (MountFlags::RDONLY, c"ro", Some(c"rw")),
+    (MountFlags::SYNCHRONOUS, c"sync", Some(c"async")),
+    (MountFlags::DIRSYNC, c"dirsync", None),
+    (MountFlags::MANDLOCK, c"mand", Some(c"nomand")),
+    (MountFlags::LAZYTIME, c"lazytime", Some(c"nolazytime")),
+];
+
 /// The options of a new file system: those that flags stand for, then the data of the mount.
+///
+/// `mount(2)` knows `MS_I_VERSION` for every file system, and those without change counters ignore
+/// it. `fsconfig(2)` only knows the option of ext4; all others that count changes do so without
+/// one.
 ///
 /// # Errors
 /// An option has a null byte, or is longer than `fsconfig(2)` takes.
 pub(super) fn options(kind: &str, flags: MountFlags, data: &str) -> Result<Vec<FsOption>> {
-    let mut options = Vec::new();
-    for (flag, name) in [
-        (MountFlags::RDONLY, c"ro"),
-        (MountFlags::SYNCHRONOUS, c"sync"),
-        (MountFlags::DIRSYNC, c"dirsync"),
-        (MountFlags::MANDLOCK, c"mand"),
-        (MountFlags::LAZYTIME, c"lazytime"),
-        (MountFlags::I_VERSION, c"iversion"),
-    ] {
-        if flags.contains(flag) {
-            options.push(FsOption::Flag(name.to_owned()));
-        }
+    let mut options: Vec<FsOption> = OF_FILE_SYSTEM
+        .iter()
+        .filter(|(flag, ..)| flags.contains(*flag))
+        .map(|(_, name, _)| FsOption::Flag((*name).to_owned()))
+        .collect();
+    if kind == "ext4" && flags.contains(MountFlags::I_VERSION) {
+        options.push(FsOption::Flag(c"i_version".to_owned()));
     }
-    for option in split(data) {
-        push(&mut options, kind, &option)?;
-    }
+    parse(&mut options, kind, data)?;
     Ok(options)
+}
+
+/// The options of a remount: as `mount(2)` with `MS_REMOUNT` it takes back the flags that are not
+/// mentioned, and leaves other options alone.
+///
+/// # Errors
+/// As [`options`].
+pub(super) fn remount_options(flags: MountFlags, data: &str) -> Result<Vec<FsOption>> {
+    let mut options: Vec<FsOption> = OF_FILE_SYSTEM
+        .iter()
+        .filter_map(|(flag, name, back)| {
+            if flags.contains(*flag) {
+                Some(*name)
+            } else {
+                *back
+            }
+        })
+        .map(|name| FsOption::Flag(name.to_owned()))
+        .collect();
+    // What the file system is does not matter for what is left as it is.
+    parse(&mut options, "", data)?;
+    Ok(options)
+}
+
+fn parse(options: &mut Vec<FsOption>, kind: &str, data: &str) -> Result<()> {
+    for option in split(kind, data) {
+        push(options, kind, &option)?;
+    }
+    Ok(())
 }
 
 /// One key or `key=value`.
@@ -154,6 +219,20 @@ fn push(options: &mut Vec<FsOption>, kind: &str, option: &str) -> Result<()> {
 /// `fsconfig(2)` takes strings of up to 255 bytes.
 const MAX_VALUE: usize = 255;
 
+/// The source of a new file system.
+///
+/// # Errors
+/// It has a null byte, or is longer than `fsconfig(2)` takes.
+pub(super) fn source(index: u32, source: &str) -> Result<CString> {
+    if source.len() > MAX_VALUE {
+        return Err(Error::new(
+            ErrorKind::Unsupported,
+            format!("mounts[{index}].source is longer than the {MAX_VALUE} bytes the kernel takes"),
+        ));
+    }
+    c_string("mounts.source", source)
+}
+
 fn limited(text: &str) -> Result<CString> {
     if text.len() > MAX_VALUE {
         let start: String = text.chars().take(32).collect();
@@ -167,16 +246,22 @@ fn limited(text: &str) -> Result<CString> {
     c_string("mount option", text)
 }
 
-/// Splits at commas, but neither inside double quotes (SELinux contexts) nor after a backslash (overlay). Quotes are
-/// taken off, backslashes are kept: the file system reads them.
-fn split(data: &str) -> Vec<String> {
+/// Splits at commas, but neither inside double quotes (SELinux contexts) nor after a backslash
+/// (overlay). Quotes are taken off, backslashes are kept: the file system reads them. In a tmpfs,
+/// or if the file system is not known, a comma before a digit belongs to the value: `mpol=bind:0,2`
+/// (`tmpfs(5)`).
+fn split(kind: &str, data: &str) -> Vec<String> {
+    let lists_numbers = matches!(kind, "tmpfs" | "");
     let mut options = Vec::new();
     let mut current = String::new();
     let mut quoted = false;
-    let mut chars = data.chars();
+    let mut chars = data.chars().peekable();
     while let Some(c) = chars.next() {
         match c {
             '"' => quoted = !quoted,
+            ',' if lists_numbers && chars.peek().is_some_and(char::is_ascii_digit) => {
+                current.push(c);
+            }
             ',' if !quoted => options.push(std::mem::take(&mut current)),
             '\\' => {
                 current.push(c);
@@ -360,6 +445,78 @@ mod tests {
         let error =
             options("fuse", MountFlags::NONE, &format!("x={}", "y".repeat(256))).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Unsupported);
+    }
+
+    #[test]
+    fn a_list_of_numbers_stays_in_the_value() {
+        let data = "mpol=bind:0,2-3,size=1m";
+        assert_eq!(
+            strings(&options("tmpfs", MountFlags::NONE, data).unwrap()),
+            ["mpol=bind:0,2-3", "size=1m"]
+        );
+        assert_eq!(
+            strings(&remount_options(MountFlags::RDONLY, data).unwrap()),
+            [
+                "ro",
+                "async",
+                "nomand",
+                "nolazytime",
+                "mpol=bind:0,2-3",
+                "size=1m"
+            ]
+        );
+        assert_eq!(
+            strings(&options("9p", MountFlags::NONE, "a,9p").unwrap()),
+            ["a", "9p"]
+        );
+    }
+
+    #[test]
+    fn change_counters_are_an_option_of_one_file_system_only() {
+        let named = |kind| strings(&options(kind, MountFlags::I_VERSION, "").unwrap());
+        for kind in ["tmpfs", "proc", "sysfs", "xfs", "overlay"] {
+            assert!(named(kind).is_empty(), "{kind}");
+        }
+        assert_eq!(named("ext4"), ["i_version"]);
+        assert_eq!(
+            strings(&remount_options(MountFlags::I_VERSION, "").unwrap()),
+            ["rw", "async", "nomand", "nolazytime"]
+        );
+    }
+
+    #[test]
+    fn recursive_attributes_of_a_new_mount_are_its_own() {
+        let mut mount = Mount {
+            flags: MountFlags::NOSUID | MountFlags::RDONLY | MountFlags::NOATIME,
+            ..Mount::default()
+        };
+        let own = MountAttr::NOSUID | MountAttr::RDONLY | MountAttr::NOATIME;
+        assert_eq!(attributes_of(&mount, mount.flags), own);
+        mount.rec_attr = Some(MountAttr {
+            attr_set: MountAttr::NODEV | MountAttr::STRICTATIME,
+            attr_clr: MountAttr::RDONLY | MountAttr::ATIME,
+            ..MountAttr::default()
+        });
+        assert_eq!(
+            attributes_of(&mount, mount.flags),
+            MountAttr::NOSUID | MountAttr::NODEV | MountAttr::STRICTATIME
+        );
+        // The field of access times is one value, also where nobody says that the old one goes.
+        mount.rec_attr = Some(MountAttr {
+            attr_set: MountAttr::STRICTATIME,
+            ..MountAttr::default()
+        });
+        assert_eq!(
+            attributes_of(&mount, mount.flags) & MountAttr::ATIME,
+            MountAttr::STRICTATIME
+        );
+    }
+
+    #[test]
+    fn a_source_that_fits_no_string_is_refused_by_the_name_of_its_field() {
+        assert_eq!(source(3, "/dev/x").unwrap().as_bytes(), b"/dev/x");
+        let error = source(3, &"x".repeat(256)).unwrap_err().to_string();
+        assert!(error.starts_with("mounts[3].source"), "{error}");
     }
 
     #[test]

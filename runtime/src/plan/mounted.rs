@@ -3,29 +3,33 @@
 //! Names of the root file system may be exchanged by somebody else while the steps run: another container on the same
 //! directory, say. What lies on a mount that was just made is therefore reached from that mount, and not by its path.
 
-use configs::config::Mount;
+use std::collections::{BTreeMap, BTreeSet};
+
 use nsenter::plan::Slot;
 
-use super::mounts::{Entry, inside};
+use super::mounts::{Entry, inside, is_remount};
 use super::requested::Requested;
 use super::steps::{Steps, clean, seen_from};
 
 /// One mount.
 #[derive(Debug)]
 struct Mounted {
-    point: String,
-    /// Its root, if it is kept open.
+    /// Its root, if it is kept open and paths may be resolved from there.
     slot: Option<Slot>,
+    /// Its root, if it is kept open.
+    handle: Option<Slot>,
     /// What it shows is the kernel's, so a procfs.
     proc: bool,
 }
 
-/// The mounts of the container that are in sight, in their order.
+/// The mounts of the container that are in sight, by their mount points. Of several at one point
+/// only the last is.
 #[derive(Debug, Default)]
 pub(super) struct MountTable {
-    mounts: Vec<Mounted>,
+    mounts: BTreeMap<String, Mounted>,
     /// Everything that is open, in sight or not.
     open: Vec<Slot>,
+    wanted: Wanted,
 }
 
 /// A handle, and the path from there.
@@ -35,31 +39,108 @@ pub(super) struct Place {
     pub(super) path: String,
 }
 
+/// What the configuration will look up, and until when: the index of the last mount that does.
+#[derive(Debug, Default)]
+struct Wanted {
+    /// Mount points.
+    mounted: BTreeMap<String, usize>,
+    /// Mount points of mounts that are changed by a later entry.
+    changed: BTreeMap<String, usize>,
+    /// What is hidden or made read-only in the end.
+    paths: BTreeSet<String>,
+}
+
+impl Wanted {
+    fn by(requested: &Requested<'_>) -> Self {
+        let config = requested.config;
+        let mut wanted = Self::default();
+        for (index, mount) in config.mounts.iter().enumerate() {
+            let point = inside(&config.rootfs, &mount.destination);
+            if is_remount(mount) {
+                wanted.changed.insert(point.clone(), index);
+            }
+            wanted.mounted.insert(point, index);
+        }
+        let paths = config.mask_paths.iter().chain(&config.readonly_paths);
+        wanted.paths.extend(paths.map(|path| clean(path)));
+        if requested.process.terminal.is_some() {
+            wanted.paths.insert("/dev/pts".to_owned());
+        }
+        wanted
+    }
+
+    /// Whether something is looked up on a mount after the entry that makes it.
+    fn on(&self, point: &str, index: usize) -> bool {
+        let prefix = format!("{point}/");
+        self.paths.contains(point)
+            || first_below(&prefix, self.paths.range(prefix.clone()..)).is_some()
+            || self
+                .mounted
+                .range(prefix.clone()..)
+                .take_while(|(path, _)| path.starts_with(&prefix))
+                .any(|(_, last)| *last > index)
+    }
+}
+
+fn first_below<'a>(
+    prefix: &str,
+    mut paths: impl Iterator<Item = &'a String>,
+) -> Option<&'a String> {
+    paths.next().filter(|path| path.starts_with(prefix))
+}
+
 impl MountTable {
+    /// An empty table for what is requested.
+    pub(super) fn of(requested: &Requested<'_>) -> Self {
+        Self {
+            wanted: Wanted::by(requested),
+            ..Self::default()
+        }
+    }
+
     /// Enters a mount that was attached. It stays open if something will be looked up on it, else it is closed.
     pub(super) fn enter(
         &mut self,
         steps: &mut Steps,
-        requested: &Requested<'_>,
         entry: &Entry<'_>,
         mount: Slot,
         wanted: bool,
     ) {
         // What was below, or at the same place, is covered.
-        self.mounts
-            .retain(|covered| seen_from(entry.point, &covered.point).is_none());
+        let prefix = format!("{}/", entry.point);
+        while let Some(covered) = first_below(
+            &prefix,
+            self.mounts.range(prefix.clone()..).map(|(point, _)| point),
+        ) {
+            let covered = covered.clone();
+            self.mounts.remove(&covered);
+        }
         let trusted = has_no_foreign_links(entry);
-        let keep = wanted || trusted && is_needed(requested, entry);
+        let index = usize::try_from(entry.index).unwrap_or(usize::MAX);
+        let keep = wanted || trusted && self.wanted.on(entry.point, index);
         if keep {
             self.open.push(mount);
         } else {
             steps.close(mount);
         }
-        self.mounts.push(Mounted {
-            point: entry.point.to_owned(),
+        let mounted = Mounted {
             slot: (keep && trusted).then_some(mount),
+            handle: keep.then_some(mount),
             proc: entry.point == "/proc",
-        });
+        };
+        self.mounts.insert(entry.point.to_owned(), mounted);
+    }
+
+    /// Whether a later entry of the configuration changes the mount that is made at this one's
+    /// destination.
+    pub(super) fn is_changed_later(&self, entry: &Entry<'_>) -> bool {
+        let last = self.wanted.changed.get(entry.point);
+        last.is_some_and(|last| u32::try_from(*last).is_ok_and(|last| last > entry.index))
+    }
+
+    /// The root of the mount at exactly this point, if it is open, whatever is on it.
+    pub(super) fn handle_of(&self, point: &str) -> Option<Slot> {
+        self.mounts.get(point)?.handle
     }
 
     /// Keeps one more descriptor until the end.
@@ -69,39 +150,38 @@ impl MountTable {
 
     /// How something on or below the mounts is reached; `root` is the root of the container.
     pub(super) fn place(&self, root: Slot, path: &str) -> Place {
-        self.nearest(root, path, |_| true)
+        self.nearest(root, path, |_, _| true)
     }
 
     /// How a mount point is reached: from a mount above it. Not from a procfs, below which the path as written decides
     /// what may be mounted.
     pub(super) fn place_of_mount_point(&self, root: Slot, point: &str) -> Place {
-        self.nearest(root, point, |mounted| {
-            mounted.point != point && !mounted.proc
-        })
+        self.nearest(root, point, |at, mounted| at != point && !mounted.proc)
     }
 
     /// The root of the mount at exactly this point, if it is open.
     pub(super) fn root_of(&self, point: &str) -> Option<Slot> {
-        self.mounts
-            .iter()
-            .rev()
-            .find(|mounted| mounted.point == point)?
-            .slot
+        self.mounts.get(point)?.slot
     }
 
-    fn nearest(&self, root: Slot, path: &str, allowed: impl Fn(&Mounted) -> bool) -> Place {
-        let below =
-            |mounted: &&Mounted| seen_from(&mounted.point, path).is_some() && allowed(mounted);
-        // Of mounts at one point only the last is in the list, so the longest one is the one that the path is on.
-        let nearest = self
-            .mounts
-            .iter()
-            .filter(below)
-            .max_by_key(|mounted| mounted.point.len());
-        let on_handle = nearest.and_then(|mounted| {
+    fn nearest(&self, root: Slot, path: &str, allowed: impl Fn(&str, &Mounted) -> bool) -> Place {
+        // From the path upwards: the first mount is the one that the path is on.
+        let mut point = path.trim_end_matches('/');
+        let nearest = loop {
+            if let Some(mounted) = self.mounts.get(point)
+                && allowed(point, mounted)
+            {
+                break Some((point, mounted));
+            }
+            match point.rfind('/') {
+                Some(at) => point = point.get(..at).unwrap_or_default(),
+                None => break None,
+            }
+        };
+        let on_handle = nearest.and_then(|(point, mounted)| {
             Some(Place {
                 root: mounted.slot?,
-                path: seen_from(&mounted.point, path)?.to_owned(),
+                path: seen_from(point, path)?.to_owned(),
             })
         });
         on_handle.unwrap_or_else(|| Place {
@@ -137,24 +217,6 @@ fn has_no_foreign_links(entry: &Entry<'_>) -> bool {
     }
 }
 
-/// Whether a later step looks something up on or below the mount.
-fn is_needed(requested: &Requested<'_>, entry: &Entry<'_>) -> bool {
-    let config = requested.config;
-    let covers = |path: &str| seen_from(entry.point, &clean(path)).is_some();
-    let later = config.mounts.iter().skip(entry.index as usize + 1);
-    let below = |mount: &Mount| {
-        let destination = inside(&config.rootfs, &mount.destination);
-        destination != entry.point && seen_from(entry.point, &destination).is_some()
-    };
-    config
-        .mask_paths
-        .iter()
-        .chain(&config.readonly_paths)
-        .any(|path| covers(path))
-        || later.into_iter().any(below)
-        || requested.process.terminal.is_some() && covers("/dev/pts")
-}
-
 #[cfg(test)]
 mod tests {
     use nsenter::plan::PlanBuilder;
@@ -169,16 +231,19 @@ mod tests {
         let mounts = points
             .iter()
             .zip(&handles)
-            .map(|((point, open), slot)| Mounted {
-                point: (*point).to_owned(),
-                slot: open.then_some(*slot),
-                proc: *point == "/proc",
+            .map(|((point, open), slot)| {
+                let mounted = Mounted {
+                    slot: open.then_some(*slot),
+                    handle: open.then_some(*slot),
+                    proc: *point == "/proc",
+                };
+                ((*point).to_owned(), mounted)
             })
             .collect();
         (
             MountTable {
                 mounts,
-                open: Vec::new(),
+                ..MountTable::default()
             },
             root,
             handles,

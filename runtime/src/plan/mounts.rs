@@ -1,20 +1,24 @@
 //! The mounts of the configuration, in its order. Each is made detached, gets its attributes, and is then attached to a
 //! target that was resolved once, inside the root.
 
-use configs::config::{Mount, MountFlags};
+use configs::config::{Mount, MountAttr, MountFlags};
 use nsenter::plan::{Dir, Expect, Leaf, Op, Slot};
 
-use super::mount_options::Change;
+use super::mount_options::{Change, attributes_of};
 use super::requested::Requested;
 use super::rootfs::Rootfs;
 use super::steps::{Steps, c_string, clean, seen_from};
-use super::{CgroupView, binds, cgroup_mounts, file_systems, sysctl};
-use crate::{Error, ErrorKind, Result};
+use super::{CgroupView, binds, cgroup_mounts, file_systems, remounts, sysctl};
+use crate::{Error, Result};
 
 /// `PROC_SUPER_MAGIC` of `statfs(2)`.
 pub(super) const PROC_MAGIC: u64 = 0x9fa0;
 /// Inode of the root directory of every procfs (`PROC_ROOT_INO`).
 pub(super) const PROC_ROOT_INODE: u64 = 1;
+
+/// Most mounts. Each takes five steps or more, of which a plan has 65536; the index of a mount in a
+/// tag has 16 bits.
+const MOST: u32 = 10_000;
 
 /// Files of a procfs that may be replaced: those that lxcfs provides, and two that container managers set.
 const PROC_FILES: [&str; 10] = [
@@ -67,14 +71,18 @@ pub(super) fn all(
         let point = inside(&requested.config.rootfs, &mount.destination);
         let index = u32::try_from(index)
             .ok()
-            .filter(|index| *index < 0x1_0000)
-            .ok_or_else(|| Error::config("mounts has more than 65536 entries"))?;
+            .filter(|index| *index < MOST)
+            .ok_or_else(|| Error::config(format!("mounts has more than {MOST} entries")))?;
         let entry = Entry {
             index,
             mount,
             point: &point,
         };
         check_destination(&entry)?;
+        if is_remount(mount) {
+            remounts::remount(steps, requested, view, root, &entry)?;
+            continue;
+        }
         one(steps, requested, view, root, &entry)?;
         if !root.mount_namespace {
             steps.host_mount(entry.point.into());
@@ -87,7 +95,9 @@ pub(super) fn all(
 /// of the image, may have come to lie there. After the procfs nothing can: no path that is not written as one below
 /// `/proc` may lead onto a procfs.
 fn check_proc(steps: &mut Steps, requested: &Requested<'_>, root: &Rootfs) -> Result<()> {
-    let is_proc = |mount: &Mount| inside(&requested.config.rootfs, &mount.destination) == "/proc";
+    let is_proc = |mount: &Mount| {
+        inside(&requested.config.rootfs, &mount.destination) == "/proc" && !is_remount(mount)
+    };
     let mounts = &requested.config.mounts;
     if !mounts.iter().any(is_proc) || mounts.first().is_some_and(is_proc) {
         return Ok(());
@@ -129,17 +139,22 @@ fn one(
     if entry.mount.is_bind() {
         return binds::bind(steps, requested, root, entry);
     }
-    if entry.mount.flags.contains(MountFlags::REMOUNT) {
-        return Err(Error::new(
-            ErrorKind::Unsupported,
-            format!("mounts[{}]: remount of what is no bind mount", entry.index),
-        ));
+    if entry.mount.id_mapping.is_some() {
+        return Err(Error::config(format!(
+            "mounts[{}]: only bind mounts can be id-mapped",
+            entry.index
+        )));
     }
     match entry.mount.device.as_str() {
         "proc" | "sysfs" => file_systems::kernel_view(steps, requested, root, entry),
         "cgroup" => cgroup_mounts::mount(steps, requested, view, root, entry),
         _ => file_systems::file_system(steps, requested, root, entry),
     }
+}
+
+/// Whether the entry makes no mount, but changes the one that is there.
+pub(super) fn is_remount(mount: &Mount) -> bool {
+    mount.flags.contains(MountFlags::REMOUNT)
 }
 
 /// The destination, cleaned, as seen from inside. One that is given as a path on the host below the root file system
@@ -204,11 +219,66 @@ pub(super) fn target(
     Ok(into)
 }
 
+/// The same for proc and sysfs: an ordinary directory that no symbolic link led to.
+pub(super) fn plain_directory(steps: &mut Steps, root: &Rootfs, entry: &Entry<'_>) -> Result<Slot> {
+    let into = steps.slot();
+    let place = root.mounts.place_of_mount_point(root.slot, entry.point);
+    let kind = entry.mount.device.as_str();
+    steps.push(
+        entry.context(&format!(
+            "filesystem {kind:?} must be mounted on ordinary directory"
+        )),
+        Op::MakePlainDirectory {
+            root: place.root,
+            path: c_string("mounts.destination", place.path)?,
+            into,
+        },
+    );
+    Ok(into)
+}
+
 /// A change of a mount's own attributes that may be made together with its propagation.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Pending {
     pub(super) change: Change,
     pub(super) keep_locked: bool,
+    /// The first propagation of the configuration is set already, see [`isolate`].
+    pub(super) isolated: bool,
+}
+
+/// Ends propagation into a tree, if the configuration wants that, before anything else is done with
+/// it: what is mounted on the host meanwhile would appear in the tree, in the middle of a change or
+/// after it, without the attributes of the others (Linux 6.15 propagates into detached trees, too).
+/// Gives whether that was the first of the propagation flags.
+pub(super) fn isolate(steps: &mut Steps, root: &Rootfs, entry: &Entry<'_>, tree: Slot) -> bool {
+    let mount = entry.mount;
+    let Some(first) = mount.propagation_flags.first() else {
+        return false;
+    };
+    let ends = first.intersects(MountFlags::PRIVATE | MountFlags::UNBINDABLE)
+        && first.contains(MountFlags::REC)
+        && mount.flags.contains(MountFlags::REC);
+    let whole_tree = mount.rec_attr.is_some()
+        || mount
+            .id_mapping
+            .as_ref()
+            .is_some_and(|mapping| mapping.recursive);
+    if !ends || root.may_be_shared && !whole_tree {
+        return false;
+    }
+    steps.push(
+        entry.context("set propagation"),
+        Op::MountAttributes {
+            mount: tree,
+            set: 0,
+            clear: 0,
+            propagation: first.difference(MountFlags::REC).bits().into(),
+            recursive: true,
+            keep_locked: false,
+        },
+    );
+    // Attached below a shared mount the tree becomes shared: then the propagation is set once more.
+    !root.may_be_shared
 }
 
 /// Attaches the mount with its propagation.
@@ -230,7 +300,9 @@ pub(super) fn attach(
         .iter()
         .map(|flags| Propagation::of(*flags, lone));
     let mut first = Propagation::default();
-    if !root.may_be_shared
+    if pending.isolated {
+        let _ = settings.next();
+    } else if !root.may_be_shared
         && entry
             .mount
             .propagation_flags
@@ -243,6 +315,7 @@ pub(super) fn attach(
         let Pending {
             change,
             keep_locked,
+            ..
         } = pending;
         steps.push(
             entry.context("set flags"),
@@ -259,29 +332,46 @@ pub(super) fn attach(
     if root.may_be_shared {
         steps.push(entry.context("attach"), Op::Attach { mount, target });
     }
-    for Propagation { kind, recursive } in settings {
-        steps.push(
-            entry.context("set propagation"),
-            Op::MountAttributes {
-                mount,
-                set: 0,
-                clear: 0,
-                propagation: kind,
-                recursive,
-                keep_locked: false,
-            },
-        );
+    for setting in settings {
+        propagate(steps, entry, mount, setting);
     }
     if !root.may_be_shared {
         steps.push(entry.context("attach"), Op::Attach { mount, target });
     }
     steps.close(target);
-    if entry
-        .mount
-        .propagation_flags
-        .iter()
-        .any(|flags| flags.intersects(MountFlags::SHARED))
-    {
+    note_sharing(root, entry);
+}
+
+/// Sets the propagation of a mount that is attached already, and may have others below.
+pub(super) fn propagate_attached(
+    steps: &mut Steps,
+    root: &mut Rootfs,
+    entry: &Entry<'_>,
+    mount: Slot,
+) {
+    for flags in &entry.mount.propagation_flags {
+        propagate(steps, entry, mount, Propagation::of(*flags, false));
+    }
+    note_sharing(root, entry);
+}
+
+fn propagate(steps: &mut Steps, entry: &Entry<'_>, mount: Slot, setting: Propagation) {
+    steps.push(
+        entry.context("set propagation"),
+        Op::MountAttributes {
+            mount,
+            set: 0,
+            clear: 0,
+            propagation: setting.kind,
+            recursive: setting.recursive,
+            keep_locked: false,
+        },
+    );
+}
+
+fn note_sharing(root: &mut Rootfs, entry: &Entry<'_>) {
+    let shares = |flags: &MountFlags| flags.intersects(MountFlags::SHARED);
+    if entry.mount.propagation_flags.iter().any(shares) {
         root.may_be_shared = true;
     }
 }
@@ -303,9 +393,24 @@ impl Propagation {
 }
 
 /// Whether the mount is made writable now and read-only at the end: later mounts and nodes go into it.
-fn becomes_readonly_later(entry: &Entry<'_>) -> bool {
-    entry.mount.flags.contains(MountFlags::RDONLY)
-        && (entry.mount.device == "tmpfs" || entry.point == "/dev")
+pub(super) fn becomes_readonly_later(entry: &Entry<'_>) -> bool {
+    let mount = entry.mount;
+    let recursive = mount.rec_attr.unwrap_or_default();
+    let own =
+        mount.flags.contains(MountFlags::RDONLY) && recursive.attr_clr & MountAttr::RDONLY == 0;
+    // The recursive attributes of a bind are for the whole tree, and set on it at once.
+    let all = recursive.attr_set & MountAttr::RDONLY != 0 && !mount.is_bind();
+    (own || all) && (mount.device == "tmpfs" || entry.point == "/dev")
+}
+
+/// The attributes of a new mount for now.
+pub(super) fn attributes_now(entry: &Entry<'_>) -> u64 {
+    let all = attributes_of(entry.mount, entry.mount.flags);
+    if becomes_readonly_later(entry) {
+        all & !MountAttr::RDONLY
+    } else {
+        all
+    }
 }
 
 pub(super) fn flags_now(entry: &Entry<'_>) -> MountFlags {
@@ -328,6 +433,7 @@ pub(super) fn enter(
     let takes_nodes = entry.point == "/dev" && !entry.mount.is_bind();
     let parameters = entry.point == "/proc"
         && sysctl::serves(entry.mount)
+        && !root.mounts.is_changed_later(entry)
         && !requested.config.sysctl.is_empty();
     if entry.point == "/dev" {
         root.dev_is_bound = entry.mount.is_bind();
@@ -339,6 +445,6 @@ pub(super) fn enter(
     if later {
         root.readonly_later.push((mount, entry.point.to_owned()));
     }
-    let wanted = later || takes_nodes || parameters;
-    root.mounts.enter(steps, requested, entry, mount, wanted);
+    let wanted = later || takes_nodes || parameters || root.mounts.is_changed_later(entry);
+    root.mounts.enter(steps, entry, mount, wanted);
 }

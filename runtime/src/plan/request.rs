@@ -81,8 +81,12 @@ pub struct LegacyHierarchy {
     pub data: String,
     /// Symbolic links to `directory` beside it: `cpu` and `cpuacct` for `cpu,cpuacct`.
     pub links: Vec<String>,
-    /// The container's own directory on the host; empty if it has none, which shows an empty directory in place of it.
+    /// The container's own directory on the host, or that of the caller; empty if there is none,
+    /// which shows an empty directory in place of it.
     pub own: PathBuf,
+    /// The container has no cgroup of its own here, but runs in that of its caller: it is shown
+    /// read-only.
+    pub of_caller: bool,
 }
 
 /// A compiled system call filter.

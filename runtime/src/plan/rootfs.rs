@@ -134,7 +134,7 @@ pub(super) fn prepare(
         slot,
         mount_namespace,
         pid_namespace,
-        mounts: MountTable::default(),
+        mounts: MountTable::of(requested),
         dev: None,
         dev_is_bound: false,
         procfs: None,

@@ -4,6 +4,7 @@ use configs::config::{Mount, MountAttr, MountFlags};
 use nsenter::plan::{Dir, Op};
 
 use super::labels::ProcSelf;
+use super::mounts::is_remount;
 use super::requested::Requested;
 use super::rootfs::Rootfs;
 use super::steps::{Steps, c_string, clean};
@@ -11,12 +12,14 @@ use crate::{Error, Result};
 
 /// Whether the host's procfs may be needed: no mount of the configuration is one that parameters can be written through.
 pub(super) fn needs_host(requested: &Requested<'_>) -> bool {
-    !requested.config.sysctl.is_empty()
-        && !requested
-            .config
-            .mounts
-            .iter()
-            .any(|mount| serves(mount) && clean(&mount.destination) == "/proc")
+    !requested.config.sysctl.is_empty() && !serving(requested)
+}
+
+/// Whether parameters can be written through the container's own procfs.
+fn serving(requested: &Requested<'_>) -> bool {
+    let proc = |mount: &&Mount| clean(&mount.destination) == "/proc";
+    let mounts = || requested.config.mounts.iter().filter(proc);
+    mounts().any(serves) && !mounts().any(is_remount)
 }
 
 /// Whether a mount is a complete, writable procfs.
@@ -24,6 +27,8 @@ pub(super) fn serves(mount: &Mount) -> bool {
     !mount.is_bind()
         && mount.device == "proc"
         && !mount.flags.contains(MountFlags::RDONLY)
+        && mount.rec_attr.unwrap_or_default().attr_set & MountAttr::RDONLY == 0
+        && !is_remount(mount)
         && !mount.data.contains("subset")
 }
 

@@ -317,6 +317,7 @@ pub(super) fn hierarchies() -> CgroupView {
         .to_owned(),
         links: links.iter().map(|&link| link.to_owned()).collect(),
         own: format!("/sys/fs/cgroup/{directory}/c").into(),
+        of_caller: false,
     };
     CgroupView::Legacy(vec![
         hierarchy("memory", &[]),

@@ -290,6 +290,7 @@ fn legacy_cgroups_are_joined_before_their_namespace_is_made() {
             data: "pids".to_owned(),
             links: vec!["alias".to_owned()],
             own: own.clone(),
+            of_caller: false,
         }]);
         bundle.case.cgroup.tasks = vec![own.join("tasks").to_str().unwrap().to_owned()];
         let output = bundle.run();

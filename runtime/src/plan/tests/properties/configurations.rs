@@ -161,6 +161,7 @@ prop_compose! {
                 data: "memory".to_owned(),
                 links: Vec::new(),
                 own: PathBuf::new(),
+            of_caller: false,
             }]),
             (false, true) => CgroupView::Unified { directory: "/sys/fs/cgroup/c".into() },
             (false, false) => CgroupView::Unified { directory: PathBuf::new() },

@@ -198,14 +198,14 @@ pub(super) fn the_tail_is_in_order(case: &Case, plan: &Plan) -> Result<(), TestC
     Ok(())
 }
 
-/// I8: what is attached was made or cloned by the process itself.
+/// I8: what is attached was made or cloned by the process itself, or handed out by its parent.
 pub(super) fn only_trees_are_attached(plan: &Plan) -> Result<(), TestCaseError> {
     let mut filled: BTreeMap<Slot, &Op> = BTreeMap::new();
     for op in ops(plan) {
         if let Op::Attach { mount, target } = op {
             let made = matches!(
                 filled.get(mount),
-                Some(Op::NewMount { .. } | Op::CloneTree { .. })
+                Some(Op::NewMount { .. } | Op::CloneTree { .. } | Op::AskDescriptor { .. })
             );
             let resolved = matches!(
                 filled.get(target),

@@ -59,6 +59,8 @@ pub(super) fn slots(op: &Op) -> (Vec<Slot>, Vec<Slot>) {
         | Op::MakeNode { dir: fd, .. }
         | Op::Symlink { dir: fd, .. }
         | Op::Remove { dir: fd, .. }
+        | Op::Reconfigure { mount: fd, .. }
+        | Op::Detach(fd)
         | Op::Sysctl { procfs: fd, .. }
         | Op::JoinProcess { pidfd: fd, .. }
         | Op::HolderPropagation { directory: fd, .. }

@@ -34,6 +34,70 @@ fn a_cgroup2_mount_is_new_with_a_namespace_and_a_clone_without() {
     ));
 }
 
+/// No option is dropped: it goes to the file system, is at least read by it, or is an error.
+#[test]
+fn options_of_a_cgroup_mount_reach_the_kernel_on_every_way() {
+    let option = FsOption::Flag(c"nsdelegate".to_owned());
+    let mut case = with_mounts(vec![mount(
+        "cgroup",
+        "/sys/fs/cgroup",
+        MountFlags::RDONLY,
+        "nsdelegate",
+    )]);
+    let checked = |case: &Case| {
+        let plan = built(case);
+        let check = position(
+            &plan,
+            |op| matches!(op, Op::CheckOptions { options, .. } if *options == [option.clone()]),
+        );
+        let clone = position(
+            &plan,
+            |op| matches!(op, Op::CloneTree { path, .. } if path.to_bytes().starts_with(b"/sys")),
+        );
+        check.is_some_and(|check| Some(check) < clone)
+    };
+    assert!(checked(&case));
+    case.config.namespaces.set(NamespaceType::Cgroup, "");
+    assert!(
+        ops(&built(&case))
+            .into_iter()
+            .any(|op| matches!(op, Op::NewMount { options, .. } if *options == [option.clone()]))
+    );
+    case.view = hierarchies();
+    assert!(case.refusal().contains("mounts[0]"));
+    // A container without options costs no such step.
+    case.config.mounts[0].data.clear();
+    case.view = CgroupView::Unified {
+        directory: "/sys/fs/cgroup/c".into(),
+    };
+    assert!(!checked(&case));
+}
+
+#[test]
+fn the_cgroup_of_the_caller_is_shown_read_only() {
+    let mut case = with_mounts(vec![mount(
+        "cgroup",
+        "/sys/fs/cgroup",
+        MountFlags::NONE,
+        "",
+    )]);
+    let CgroupView::Legacy(mut list) = hierarchies() else {
+        panic!()
+    };
+    list[1].of_caller = true;
+    case.view = CgroupView::Legacy(list);
+    let plan = built(&case);
+    let after = |name: &str| {
+        let bind = named(&plan, &format!("bind the {name} cgroup"));
+        match plan.steps()[bind + 1].op() {
+            Op::MountAttributes { set, .. } => *set & MountAttr::RDONLY,
+            _ => panic!(),
+        }
+    };
+    assert_eq!(after("memory"), 0);
+    assert_eq!(after("cpu,cpuacct"), MountAttr::RDONLY);
+}
+
 #[test]
 fn without_privilege_and_namespace_the_cgroup_mount_is_read_only_or_hidden() {
     let mut case = Case::user_namespace();

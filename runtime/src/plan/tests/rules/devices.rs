@@ -3,6 +3,7 @@
 use configs::config::{Device, DeviceType, MountFlags};
 use nsenter::plan::Op;
 
+use super::super::super::Tag;
 use super::super::{Case, count, named, ops, volume};
 use super::built;
 
@@ -84,6 +85,66 @@ fn nodes_that_may_not_be_made_are_bound_from_the_host() {
     nested.host.in_user_namespace = true;
     assert_eq!(
         count(&built(&nested), |op| matches!(op, Op::MakeNode { .. })),
+        0
+    );
+}
+
+/// In a user namespace: the usual nodes are the host's, others are made by the parent with their
+/// owner and mode, and pipes can be made.
+#[test]
+fn a_user_namespace_gets_other_nodes_from_the_parent() {
+    let mut case = Case::user_namespace();
+    let usual = case.config.devices.len();
+    let mut private = device("/dev/null", DeviceType::Char, 1, 3);
+    private.file_mode = 0o600;
+    case.config.devices.extend([
+        device("/dev/odd", DeviceType::Char, 1, 5),
+        device("/dev/sub/block", DeviceType::Block, 7, 0),
+        private,
+        device("/dev/pipe", DeviceType::Fifo, 0, 0),
+    ]);
+    let plan = built(&case);
+    let asked = count(
+        &plan,
+        |op| matches!(op, Op::AskDescriptor { tag, .. } if *tag == Tag::Devices.number()),
+    );
+    assert_eq!(asked, 1);
+    for (index, path) in ["/dev/odd", "/dev/sub/block", "/dev/null"]
+        .iter()
+        .enumerate()
+    {
+        let at = named(&plan, &format!("open the node for {path}"));
+        let name = (usual + index).to_string();
+        assert!(
+            matches!(plan.steps()[at].op(), Op::CloneTree { path, .. } if path.to_bytes() == name.as_bytes())
+        );
+        // What the parent may not make is the host's.
+        assert_eq!(plan.steps()[at].tolerated(), [libc::ENOENT]);
+    }
+    assert_eq!(count(&plan, |op| matches!(op, Op::Detach(_))), 1);
+    // The owner is one of the container.
+    let pipes = |case: &Case| -> Vec<(Vec<u8>, u32, u32)> {
+        let node = |op: &Op| match op {
+            Op::MakeNode { name, uid, gid, .. } => Some((name.to_bytes().to_vec(), *uid, *gid)),
+            _ => None,
+        };
+        ops(&built(case)).into_iter().filter_map(node).collect()
+    };
+    let last = case.config.devices.len() - 1;
+    case.config.devices[last].uid = 100_007;
+    assert_eq!(pipes(&case), [(b"pipe".to_vec(), 7, 0)]);
+
+    // Without privilege there is nobody to ask.
+    case.host.effective_uid = 1000;
+    assert_eq!(
+        count(&built(&case), |op| matches!(op, Op::AskDescriptor { .. })),
+        0
+    );
+    assert_eq!(
+        count(&built(&Case::user_namespace()), |op| matches!(
+            op,
+            Op::Detach(_)
+        )),
         0
     );
 }

@@ -6,6 +6,8 @@ mod mounts;
 mod namespaces;
 mod process;
 mod protections;
+mod recursive_attributes;
+mod remounts;
 mod root;
 
 use configs::config::{Mount, MountAttr};

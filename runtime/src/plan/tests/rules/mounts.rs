@@ -217,8 +217,8 @@ fn flags_and_propagation_of_a_bind_are_one_call_where_they_can_be() {
     assert_eq!(
         changes(&plan),
         [
-            (MountAttr::RDONLY, OTHERS, 0, false, false),
-            (0, 0, PRIVATE, true, false)
+            (0, 0, PRIVATE, true, false),
+            (MountAttr::RDONLY, OTHERS, 0, false, false)
         ]
     );
 }
@@ -466,7 +466,7 @@ fn a_source_that_the_mapped_root_cannot_reach_is_asked_for() {
         "error mounting \"/private/dir\" to rootfs at \"/data\": open the source",
     );
     let step = &plan.steps()[own];
-    assert_eq!(step.tolerated(), [libc::EACCES, libc::EPERM]);
+    assert_eq!(step.tolerated(), [libc::EACCES, libc::EPERM, libc::EINVAL]);
     let ask = usize::try_from(step.otherwise().unwrap()).unwrap();
     // The parent resolves below a root that this process shows it.
     assert!(matches!(plan.steps()[ask].op(), Op::Open { path, .. } if path.to_bytes() == b"/"));
@@ -477,6 +477,20 @@ fn a_source_that_the_mapped_root_cannot_reach_is_asked_for() {
         matches!(plan.steps()[ask + 3].op(), Op::AskDescriptor { tag, .. } if *tag == Tag::Source(7).number())
     );
 
+    // What has locked mounts below is cloned by the parent, unless it is cloned as a whole.
+    let clone = &plan.steps()[ask + 4];
+    assert_eq!(clone.tolerated(), [libc::EINVAL]);
+    let locked = usize::try_from(clone.otherwise().unwrap()).unwrap();
+    assert!(
+        matches!(plan.steps()[locked + 1].op(), Op::AskDescriptor { tag, .. } if *tag == Tag::Tree(7).number())
+    );
+    let mut whole = Case::user_namespace();
+    let last = whole.config.mounts.last_mut().unwrap();
+    last.flags |= MountFlags::REC;
+    let plan = built(&whole);
+    assert_eq!(plan.steps()[own].tolerated(), [libc::EACCES, libc::EPERM]);
+    assert_eq!(count(&plan, |op| matches!(op, Op::AskDescriptor { .. })), 1);
+
     // A parent without privilege has no more rights than the process.
     let mut case = Case::user_namespace();
     case.host.effective_uid = 1000;
@@ -484,6 +498,133 @@ fn a_source_that_the_mapped_root_cannot_reach_is_asked_for() {
         count(&built(&case), |op| matches!(op, Op::AskDescriptor { .. })),
         0
     );
+}
+
+/// Nothing that is mounted on the host meanwhile may appear in the tree without its attributes or
+/// ids.
+#[test]
+fn a_tree_is_private_before_anything_else_is_done_with_it() {
+    let private = |more: &dyn Fn(&mut Mount)| {
+        let mut bind = volume(
+            "/src",
+            "/data",
+            MountFlags::REC,
+            MountFlags::PRIVATE | MountFlags::REC,
+        );
+        more(&mut bind);
+        bind
+    };
+    let readonly = private(&|bind| {
+        bind.rec_attr = Some(MountAttr {
+            attr_set: MountAttr::RDONLY,
+            ..MountAttr::default()
+        });
+    });
+    let mapped = private(&|bind| {
+        bind.id_mapping = Some(MountIdMapping {
+            recursive: true,
+            ..MountIdMapping::default()
+        });
+    });
+    for shared_root in [false, true] {
+        for bind in [&readonly, &mapped] {
+            let mut case = with_mounts(vec![bind.clone()]);
+            if shared_root {
+                case.config.root_propagation = MountFlags::SHARED | MountFlags::REC;
+            }
+            let plan = built(&case);
+            let opened = named(
+                &plan,
+                "error mounting \"/src\" to rootfs at \"/data\": open the source",
+            );
+            assert!(matches!(
+                plan.steps()[opened + 1].op(),
+                Op::MountAttributes {
+                    set: 0,
+                    clear: 0,
+                    propagation: PRIVATE,
+                    recursive: true,
+                    ..
+                }
+            ));
+            // Below a shared mount it has to be said again.
+            let said = changes(&plan)
+                .iter()
+                .filter(|change| change.2 == PRIVATE)
+                .count();
+            assert_eq!(said, 1 + usize::from(shared_root));
+        }
+    }
+    // One that stays a slave cannot be cut off first: that is not to be undone.
+    let mut slave = readonly;
+    slave.propagation_flags = vec![MountFlags::SLAVE | MountFlags::REC];
+    let plan = built(&with_mounts(vec![slave]));
+    assert_eq!(
+        changes(&plan)
+            .iter()
+            .map(|change| change.2)
+            .collect::<Vec<_>>(),
+        [0, 1 << 19]
+    );
+}
+
+#[test]
+fn a_devpts_without_options_has_terminals_for_users() {
+    let options = |case: &Case| {
+        ops(&built(case))
+            .into_iter()
+            .find_map(|op| match op {
+                Op::NewMount {
+                    fstype, options, ..
+                } if fstype.to_bytes() == b"devpts" => Some(format!("{options:?}")),
+                _ => None,
+            })
+            .unwrap()
+    };
+    let devpts = |flags, data| vec![mount("devpts", "/dev/pts", flags, data)];
+    let plain = options(&with_mounts(devpts(MountFlags::NONE, "")));
+    assert!(plain.contains("\"ptmxmode\", \"0666\"") && plain.contains("\"gid\", \"5\""));
+    for mounts in [
+        devpts(MountFlags::NOSUID, ""),
+        devpts(MountFlags::NONE, "mode=0600"),
+    ] {
+        assert!(!options(&with_mounts(mounts)).contains("ptmxmode"));
+    }
+    // The group has to exist in a user namespace.
+    let mut case = Case::user_namespace();
+    case.config.mounts = devpts(MountFlags::NONE, "");
+    assert!(options(&case).contains("\"gid\""));
+    for map in &mut case.config.gid_mappings {
+        map.size = 5;
+    }
+    assert!(!options(&case).contains("\"gid\""));
+}
+
+#[test]
+fn sysfs_that_a_user_namespace_may_not_mount_is_the_hosts_and_read_only() {
+    let plan = built(&Case::user_namespace());
+    let own = named(
+        &plan,
+        "error mounting \"sysfs\" to rootfs at \"/sys\": mount",
+    );
+    assert_eq!(plan.steps()[own].tolerated(), [libc::EPERM]);
+    let bind = usize::try_from(plan.steps()[own].otherwise().unwrap()).unwrap();
+    assert!(matches!(
+        plan.steps()[bind].op(),
+        Op::CloneTree { path, recursive: true, .. } if path.to_bytes() == b"/sys"
+    ));
+    assert!(matches!(
+        plan.steps()[bind + 2].op(),
+        Op::MountAttributes { set, clear: 0, recursive: true, propagation: PRIVATE, .. }
+            if set & MountAttr::RDONLY != 0
+    ));
+    // Elsewhere the refusal is an error.
+    let plan = built(&Case::standard());
+    let own = named(
+        &plan,
+        "error mounting \"sysfs\" to rootfs at \"/sys\": mount",
+    );
+    assert!(plan.steps()[own].tolerated().is_empty());
 }
 
 #[test]
@@ -499,4 +640,20 @@ fn many_mounts_share_the_slots_of_the_stub() {
         })
         .collect();
     with_mounts(mounts).init().unwrap();
+}
+
+#[test]
+fn more_mounts_than_a_plan_can_hold_are_refused_by_the_name_of_the_field() {
+    let mounts = |count: u32| {
+        let tmpfs = |number: u32| {
+            let point = format!("/m/{}/{number}", number % 7);
+            mount("tmpfs", &point, MountFlags::NONE, "")
+        };
+        with_mounts((0..count).map(tmpfs).collect())
+    };
+    mounts(10_000).init().unwrap();
+    assert_eq!(
+        mounts(10_001).refusal(),
+        "mounts has more than 10000 entries"
+    );
 }

@@ -506,6 +506,9 @@ fn tags_and_gates_read_back_from_their_numbers() {
         Tag::Source(65_535),
         Tag::IdMap(0),
         Tag::IdMap(65_535),
+        Tag::Tree(0),
+        Tag::Tree(65_535),
+        Tag::Devices,
     ] {
         assert_eq!(Tag::from_number(tag.number()), Some(tag));
     }
@@ -513,7 +516,7 @@ fn tags_and_gates_read_back_from_their_numbers() {
         assert_eq!(Gate::from_number(gate.number()), Some(gate));
     }
     assert_eq!(Tag::from_number(0), None);
-    assert_eq!(Tag::from_number(0x3_0000), None);
+    assert_eq!(Tag::from_number(0x4_0000), None);
     assert_eq!(Gate::from_number(0), None);
 }
 
