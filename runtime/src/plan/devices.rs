@@ -203,7 +203,8 @@ pub(crate) fn is_made_by_parent(config: &Config, device: &Device) -> bool {
             && device.file_mode & 0o7777 == node.mode
             && ((device.uid, device.gid) == (0, 0) || (Some(device.uid), Some(device.gid)) == root)
     });
-    !usual && matches!(device.kind, DeviceType::Char | DeviceType::Block)
+    let wanted = !device.path.is_empty() && clean(&device.path) != "/dev/ptmx";
+    wanted && !usual && matches!(device.kind, DeviceType::Char | DeviceType::Block)
 }
 
 /// In a user namespace there are no new device nodes: the host's are bound, or those that the

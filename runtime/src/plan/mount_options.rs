@@ -501,7 +501,7 @@ mod tests {
             attributes_of(&mount, mount.flags),
             MountAttr::NOSUID | MountAttr::NODEV | MountAttr::STRICTATIME
         );
-        // The field of access times is one value, also where nobody says that the old one goes.
+        // The field of access times is one value, also where the old one is not cleared.
         mount.rec_attr = Some(MountAttr {
             attr_set: MountAttr::STRICTATIME,
             ..MountAttr::default()

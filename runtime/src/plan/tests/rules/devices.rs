@@ -3,7 +3,7 @@
 use configs::config::{Device, DeviceType, MountFlags};
 use nsenter::plan::Op;
 
-use super::super::super::Tag;
+use super::super::super::{Tag, is_made_by_parent};
 use super::super::{Case, count, named, ops, volume};
 use super::built;
 
@@ -134,7 +134,15 @@ fn a_user_namespace_gets_other_nodes_from_the_parent() {
     case.config.devices[last].uid = 100_007;
     assert_eq!(pipes(&case), [(b"pipe".to_vec(), 7, 0)]);
 
-    // Without privilege there is nobody to ask.
+    // What is only a rule, or a link of every container, is no node.
+    for other in [
+        device("", DeviceType::Char, -1, -1),
+        device("/dev//ptmx", DeviceType::Char, 5, 2),
+    ] {
+        assert!(!is_made_by_parent(&case.config, &other));
+    }
+
+    // Without privilege the parent can make none either.
     case.host.effective_uid = 1000;
     assert_eq!(
         count(&built(&case), |op| matches!(op, Op::AskDescriptor { .. })),
