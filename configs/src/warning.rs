@@ -22,7 +22,14 @@ pub enum Warning {
     },
     /// A user namespace is joined by path, and mappings are given which happen to be the ones it has.
     UserNamespacePathAndMappings,
-    /// A device rule whose access text has letters other than `rwm`; those are skipped.
+    /// `linux.uidMappings` or `linux.gidMappings` of a container without user namespace; they are ignored.
+    IdMapsWithoutUserNamespace,
+    /// A key that is not known; it is ignored.
+    UnknownKey {
+        /// Where it is, such as `linux.seccomp.syscals`.
+        place: String,
+    },
+    /// A device rule whose access text has letters other than `rwm`; those are skipped, and a rule that has no others, too.
     DeviceAccess {
         /// Index of the rule in `linux.resources.devices`.
         index: usize,
@@ -45,6 +52,10 @@ impl fmt::Display for Warning {
             Self::UserNamespacePathAndMappings => f.write_str(
                 "config.json has both a userns path to join and a matching userns mapping specified -- you may only provide one",
             ),
+            Self::IdMapsWithoutUserNamespace => f.write_str(
+                "linux.uidMappings and linux.gidMappings are ignored: the container has no user namespace",
+            ),
+            Self::UnknownKey { place } => write!(f, "ignoring unknown key {place}"),
             Self::DeviceAccess { index, access } => {
                 write!(f, "device access {access:?} at {index} field has unknown letters, ignoring them")
             }

@@ -28,7 +28,7 @@ pub(crate) fn read_below(root: impl AsFd, path: &Path) -> Result<Option<Vec<u8>>
         ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS,
     ) {
         Ok(handle) => handle,
-        Err(Errno::NOENT) => return Ok(None),
+        Err(Errno::NOENT | Errno::NOTDIR) => return Ok(None),
         Err(errno) => return Err(Error::io("open", path, errno)),
     };
     let status = fstat(&handle).map_err(|errno| Error::io("stat", path, errno))?;
@@ -53,11 +53,18 @@ pub(crate) fn read_below(root: impl AsFd, path: &Path) -> Result<Option<Vec<u8>>
 
 /// Reads a file at a path the caller trusts, or gives nothing if it does not exist.
 pub(crate) fn read_trusted(path: &Path) -> Result<Option<Vec<u8>>> {
-    match File::open(path) {
-        Ok(file) => read_to_limit(file, path).map(Some),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(Error::io("open", path, error)),
+    // Opening a FIFO does not wait this way, and then it is refused.
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let file = match open(path, flags, Mode::empty()) {
+        Ok(file) => file,
+        Err(Errno::NOENT | Errno::NOTDIR) => return Ok(None),
+        Err(errno) => return Err(Error::io("open", path, errno)),
+    };
+    let status = fstat(&file).map_err(|errno| Error::io("stat", path, errno))?;
+    if FileType::from_raw_mode(status.st_mode) != FileType::RegularFile {
+        return Err(Repr::NotAFile { path: path.into() }.into());
     }
+    read_to_limit(File::from(file), path).map(Some)
 }
 
 /// Reads to the end, and not more than the limit even if the file grows meanwhile.

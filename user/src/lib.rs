@@ -11,6 +11,7 @@
 //! | `/etc/passwd` and `/etc/group` below a root | [`UserDb`] |
 //! | `user[:group]`, additional groups | [`UserDb::resolve`], [`UserDb::additional_groups`], [`ExecUser::numeric`] |
 //! | user namespace maps | [`IdMap`], [`IdMaps`], [`IdMapping`], [`running_in_userns`] |
+//! | this process' user | [`UserDb::current_user`], [`UserDb::current_group`], [`IdMapping::of_current_user`] |
 //! | directories with an owner | [`create_dir_all`] |
 //!
 //! # Numbers
@@ -31,6 +32,7 @@
 #![doc = include_str!("../README.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod current;
 mod database;
 mod directory;
 mod error;

@@ -112,7 +112,7 @@ pub struct Config {
     /// Namespaces to create or join.
     #[serde(deserialize_with = "or_default")]
     pub namespaces: Namespaces,
-    /// Capability sets of the init; absent leaves its capabilities untouched.
+    /// Capability sets of processes that bring none of their own; absent means no capability at all.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub capabilities: Option<Capabilities>,
     /// Network interfaces to set up (loopback, veth).

@@ -27,6 +27,27 @@ pub struct Capabilities {
     pub ambient: Vec<String>,
 }
 
+impl Capabilities {
+    /// No capability in any set.
+    #[must_use]
+    pub const fn none() -> Self {
+        Self {
+            bounding: Vec::new(),
+            effective: Vec::new(),
+            inheritable: Vec::new(),
+            permitted: Vec::new(),
+            ambient: Vec::new(),
+        }
+    }
+
+    /// The set that Docker, containerd and podman give to a container for which nothing else is asked: see
+    /// [`oci::LinuxCapabilities::docker_default`].
+    #[must_use]
+    pub fn docker_default() -> Self {
+        Self::from(&oci::LinuxCapabilities::docker_default())
+    }
+}
+
 impl From<&oci::LinuxCapabilities> for Capabilities {
     fn from(sets: &oci::LinuxCapabilities) -> Self {
         let names = |set: &Option<Vec<String>>| set.clone().unwrap_or_default();

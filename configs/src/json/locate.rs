@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 /// One open array or object on the way to the place.
-enum Frame {
+pub(super) enum Frame {
     Array { index: usize },
     Object { key: Option<String> },
 }
@@ -131,7 +131,7 @@ fn key_text(literal: &[u8]) -> String {
         .unwrap_or_else(|_| String::from_utf8_lossy(literal).into_owned())
 }
 
-fn render(stack: &[Frame]) -> String {
+pub(super) fn render(stack: &[Frame]) -> String {
     let mut path = String::new();
     for frame in stack {
         // Writing to a String cannot fail.

@@ -7,9 +7,17 @@
 //! * a known key given twice, or any key of a map given twice: two readers could take different ones. (Go takes the last.)
 //! * anything but white space after the document.
 //!
-//! Unknown keys are ignored. Keys are case sensitive.
+//! [`from_slice`] takes keys as they are written and ignores unknown ones: it is for what this project writes itself. The
+//! documents of others, [`Spec`](crate::oci::Spec), [`Process`](crate::oci::Process) and [`Resources`](crate::oci::Resources),
+//! are read as Go reads them: a key that differs from a known one only in case is that one (both in one object are a key given
+//! twice). Keys that are not known are ignored, as the specification demands, but their places are kept for a warning.
 
+mod file;
+mod keys;
 mod locate;
+
+pub(crate) use file::read_at;
+pub use file::read_file;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -30,6 +38,23 @@ pub const MAX_DEPTH: usize = 128;
 /// # Errors
 /// See the [module documentation](self). [`Error::json_path`] names the place.
 pub fn from_slice<T: DeserializeOwned>(text: &[u8]) -> Result<T> {
+    let text = checked(text)?;
+    serde_json::from_str(text).map_err(|error| syntax_or_data(text, &error))
+}
+
+/// Reads one document that others have written, with keys in any case. Returns the places of unknown keys, too.
+pub(crate) fn from_foreign<T: DeserializeOwned>(text: &[u8]) -> Result<(T, Vec<String>)> {
+    let text = checked(text)?;
+    let unknown = keys::Unknown::default();
+    let mut reader = serde_json::Deserializer::from_str(text);
+    T::deserialize(keys::Keyed::document(&mut reader, &unknown))
+        .and_then(|value| reader.end().map(|()| value))
+        .map(|value| (value, unknown.into_places()))
+        .map_err(|error| syntax_or_data(text, &error))
+}
+
+/// The text, unless it breaks one of the rules that are not about its syntax.
+fn checked(text: &[u8]) -> Result<&str> {
     let text = match std::str::from_utf8(text) {
         Ok(text) => text,
         Err(error) => {
@@ -57,7 +82,7 @@ pub fn from_slice<T: DeserializeOwned>(text: &[u8]) -> Result<T> {
         let message = format!("nested deeper than {MAX_DEPTH} levels");
         return Err(Error::new(ErrorKind::Syntax, message).at(locate::path_at(bytes, offset)));
     }
-    serde_json::from_str(text).map_err(|error| syntax_or_data(text, &error))
+    Ok(text)
 }
 
 /// How many arrays and objects seem to begin: at least as many as are nested.

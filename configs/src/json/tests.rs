@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::*;
-use crate::oci::Spec;
+use crate::oci::{Process, Resources, Spec};
 
 fn error(text: &str) -> Error {
     Spec::from_slice(text.as_bytes()).unwrap_err()
@@ -67,10 +67,8 @@ fn broken_text_is_a_syntax_error() {
 
 #[test]
 fn white_space_of_any_kind_may_surround_the_document() {
-    assert_eq!(
-        Spec::from_slice(b"\r\n\t {\r\n} \n").unwrap(),
-        Spec::default()
-    );
+    let spec = Spec::from_slice(b"\r\n\t {\r\n\"ociVersion\": \"1.3.0\"\t} \n").unwrap();
+    assert_eq!(spec, Spec::default());
 }
 
 #[test]
@@ -133,17 +131,178 @@ fn a_key_given_twice_is_refused() {
 }
 
 #[test]
-fn unknown_keys_are_ignored() {
-    let spec =
-        Spec::from_slice(br#"{"x": {"y": [1, null, {"z": true}]}, "hostname": "a", "x": 1}"#)
-            .unwrap();
-    assert_eq!(
-        spec,
-        Spec {
-            hostname: "a".into(),
-            ..Spec::default()
+fn unknown_keys_are_ignored_and_their_places_kept() {
+    let text = br#"{
+        "x": {"y": [1, null, {"z": true}]}, "hostname": "a", "x": 1, "Windows": {"n": 1}, "vm": {},
+        "process": {"args": ["a"], "noNewPriviliges": true, "user": {"uid": 1, "Group": 2}},
+        "mounts": [{"destination": "/a"}, {"destination": "/b", "option": ["ro"]}],
+        "annotations": {"Anything": "goes"},
+        "linux": {
+            "maskedPath": ["/a"],
+            "seccomp": {"syscals": [], "syscalls": [{"names": [], "comment": "c"}]},
+            "resources": {"memory": {"limits": 5}, "rdma": {"a.b": {"handles": 1}}}
         }
+    }"#;
+    let mut spec = Spec::from_slice(text).unwrap();
+    assert_eq!(
+        std::mem::take(&mut spec.unknown_keys),
+        [
+            "x",
+            "x",
+            "process.noNewPriviliges",
+            "process.user.Group",
+            "mounts[1].option",
+            "linux.maskedPath",
+            "linux.seccomp.syscals",
+            "linux.seccomp.syscalls[0].comment",
+            "linux.resources.memory.limits",
+            "linux.resources.rdma[\"a.b\"].handles",
+        ]
     );
+    assert_eq!(spec.hostname, "a");
+    let process = Process::from_slice(br#"{"cwd": "/", "capability": {}}"#).unwrap();
+    assert_eq!(process.unknown_keys, ["capability"]);
+    let resources = Resources::from_slice(br#"{"pid": {"limit": 1}}"#).unwrap();
+    assert_eq!(resources.unknown_keys, ["pid"]);
+}
+
+#[test]
+fn an_array_is_no_object() {
+    for (text, path) in [
+        (r#"{"process": {"user": [0, 0]}}"#, "process.user"),
+        (
+            r#"{"linux": {"seccomp": ["SCMP_ACT_ALLOW"]}}"#,
+            "linux.seccomp",
+        ),
+        (r#"{"linux": {"resources": []}}"#, "linux.resources"),
+    ] {
+        let error = error(text);
+        assert_eq!(error.kind(), ErrorKind::Data);
+        assert!(
+            error.to_string().starts_with("invalid type: sequence"),
+            "{error}"
+        );
+        assert_eq!(error.json_path(), Some(path));
+    }
+}
+
+#[test]
+fn only_so_many_unknown_keys_are_kept() {
+    let keys: Vec<String> = (0..1000).map(|n| format!("\"k{n}\": 1")).collect();
+    let spec = Spec::from_slice(format!("{{{}}}", keys.join(",")).as_bytes()).unwrap();
+    assert_eq!(spec.unknown_keys.len(), 32);
+}
+
+#[test]
+fn keys_of_policies_are_read_in_any_case() {
+    let spec = Spec::from_slice(
+        br#"{
+            "Process": {
+                "NoNewPrivileges": true,
+                "Capabilities": {"Bounding": ["CAP_KILL"]},
+                "user": {"UID": 1000},
+                "ApparmorProfile": "p"
+            },
+            "root": {"readOnly": true},
+            "Linux": {
+                "Seccomp": {"DefaultAction": "SCMP_ACT_ERRNO", "Syscalls": [{"NAMES": ["read"], "Args": [{"ValueTwo": 3}]}]},
+                "MaskedPaths": ["/a"],
+                "namespaces": [{"Type": "pid"}],
+                "resources": {"BlockIO": {"Weight": 10}, "Devices": [{"Allow": true}]}
+            }
+        }"#,
+    )
+    .unwrap();
+    assert_eq!(spec.unknown_keys, [""; 0]);
+    let process = spec.process.unwrap();
+    assert!(process.no_new_privileges);
+    assert_eq!(
+        process.capabilities.unwrap().bounding.unwrap(),
+        ["CAP_KILL"]
+    );
+    assert_eq!(process.user.uid, 1000);
+    assert_eq!(process.apparmor_profile, "p");
+    assert!(spec.root.unwrap().readonly);
+    let linux = spec.linux.unwrap();
+    let filter = linux.seccomp.unwrap();
+    assert_eq!(filter.default_action, "SCMP_ACT_ERRNO");
+    assert_eq!(filter.syscalls[0].names, ["read"]);
+    assert_eq!(filter.syscalls[0].args[0].value_two, 3);
+    assert_eq!(linux.masked_paths, ["/a"]);
+    assert_eq!(linux.namespaces[0].kind, "pid");
+    let resources = linux.resources.unwrap();
+    assert_eq!(resources.block_io.unwrap().weight, Some(10));
+    assert!(resources.devices[0].allow);
+}
+
+#[test]
+fn a_key_in_two_cases_is_a_key_given_twice() {
+    for (text, path) in [
+        (
+            r#"{"process": {"user": {"uid": 1000, "UID": 0}}}"#,
+            "process.user.UID",
+        ),
+        (
+            r#"{"root": {"readonly": true, "ReadOnly": false}}"#,
+            "root.ReadOnly",
+        ),
+        (
+            r#"{"linux": {"Seccomp": {}, "seccomp": null}}"#,
+            "linux.seccomp",
+        ),
+    ] {
+        let error = error(text);
+        assert!(error.to_string().starts_with("duplicate field"), "{error}");
+        assert_eq!(error.json_path(), Some(path));
+    }
+}
+
+/// Objects whose keys are data.
+const MAPS: [&str; 6] = [
+    "annotations",
+    "sysctl",
+    "unified",
+    "rdma",
+    "netDevices",
+    "timeOffsets",
+];
+
+/// The same document with the case of all keys changed that are not data.
+fn recased(value: &serde_json::Value, change: fn(&str) -> String, data: bool) -> serde_json::Value {
+    use serde_json::Value;
+    match value {
+        Value::Object(entries) => {
+            let one = |(key, value): (&String, &Value)| {
+                let value = recased(value, change, MAPS.contains(&key.as_str()));
+                (if data { key.clone() } else { change(key) }, value)
+            };
+            Value::Object(entries.iter().map(one).collect())
+        }
+        Value::Array(list) => Value::Array(
+            list.iter()
+                .map(|value| recased(value, change, false))
+                .collect(),
+        ),
+        other => other.clone(),
+    }
+}
+
+#[test]
+fn every_known_key_is_read_in_every_case() {
+    let text = include_bytes!("../oci/tests/every_key.json");
+    let usual = Spec::from_slice(text).unwrap();
+    assert_eq!(usual.unknown_keys, [""; 0]);
+    // Everything above was read: nothing is left out when it is written.
+    let document: serde_json::Value = serde_json::from_slice(text).unwrap();
+    assert_eq!(serde_json::to_value(&usual).unwrap(), document);
+    let capital = |key: &str| {
+        let (first, rest) = key.split_at(1);
+        format!("{}{rest}", first.to_ascii_uppercase())
+    };
+    for change in [str::to_ascii_uppercase, str::to_ascii_lowercase, capital] {
+        let text = recased(&document, change, false).to_string();
+        assert_eq!(Spec::from_slice(text.as_bytes()).unwrap(), usual, "{text}");
+    }
 }
 
 #[test]
@@ -186,17 +345,14 @@ fn null_stands_for_absent() {
         "devices": null, "unified": null}, "seccomp": null}}"#;
     let spec = Spec::from_slice(text.as_bytes()).unwrap();
     assert_eq!(spec.process, None);
-    assert_eq!(
-        spec.linux.unwrap().resources,
-        Some(crate::oci::Resources::default())
-    );
+    assert_eq!(spec.linux.unwrap().resources, Some(Resources::default()));
 }
 
 #[test]
 fn the_null_document_is_refused() {
     assert_eq!(error(" null ").to_string(), "config cannot be null");
-    assert!(crate::oci::Process::from_slice(b"null").is_err());
-    assert!(crate::oci::Resources::from_slice(b"null").is_err());
+    assert!(Process::from_slice(b"null").is_err());
+    assert!(Resources::from_slice(b"null").is_err());
 }
 
 #[test]

@@ -1,12 +1,11 @@
 //! Reading `config.json` and its parts.
 
-use std::fs::File;
-use std::io::Read;
 use std::os::fd::AsFd;
-
-use rustix::fs::{Mode, OFlags};
+use std::path::Path;
 
 use super::{Process, Resources, Spec};
+use serde::de::DeserializeOwned;
+
 use crate::{Error, ErrorKind, Result, json};
 
 /// The name of the configuration file in a bundle.
@@ -26,33 +25,16 @@ impl Spec {
     /// # Errors
     /// As [`Spec::load`].
     pub fn load_limited(bundle: impl AsFd, max_size: u64) -> Result<Self> {
-        let file = rustix::fs::openat(
-            bundle,
-            CONFIG_FILE,
-            OFlags::RDONLY | OFlags::CLOEXEC,
-            Mode::empty(),
-        )
-        .map_err(|errno| match errno {
-            rustix::io::Errno::NOENT => Error::new(
-                ErrorKind::NotFound,
-                format!("JSON specification file {CONFIG_FILE} not found"),
-            ),
-            errno => Error::new(ErrorKind::Io, format!("cannot open {CONFIG_FILE}"))
-                .because_io(errno.into()),
-        })?;
-        let mut text = Vec::with_capacity(16 << 10);
-        File::from(file)
-            .take(max_size.saturating_add(1))
-            .read_to_end(&mut text)
-            .map_err(|error| {
-                Error::new(ErrorKind::Io, format!("cannot read {CONFIG_FILE}")).because_io(error)
+        let text =
+            json::read_at(bundle, Path::new(CONFIG_FILE), max_size).map_err(|error| match error
+                .kind()
+            {
+                ErrorKind::NotFound => Error::new(
+                    ErrorKind::NotFound,
+                    format!("JSON specification file {CONFIG_FILE} not found"),
+                ),
+                _ => error,
             })?;
-        if text.len() as u64 > max_size {
-            return Err(Error::new(
-                ErrorKind::TooLarge,
-                format!("{CONFIG_FILE} is larger than {max_size} bytes"),
-            ));
-        }
         Self::from_slice(&text)
     }
 
@@ -61,7 +43,9 @@ impl Spec {
     /// # Errors
     /// As [`json::from_slice`]; the document `null` gives "config cannot be null".
     pub fn from_slice(text: &[u8]) -> Result<Self> {
-        not_null(text, "config cannot be null")
+        let (mut spec, unknown) = not_null::<Self>(text, "config cannot be null")?;
+        spec.unknown_keys = unknown;
+        Ok(spec)
     }
 }
 
@@ -71,7 +55,9 @@ impl Process {
     /// # Errors
     /// As [`json::from_slice`]; the document `null` is refused.
     pub fn from_slice(text: &[u8]) -> Result<Self> {
-        not_null(text, "process property must not be empty")
+        let (mut process, unknown) = not_null::<Self>(text, "process property must not be empty")?;
+        process.unknown_keys = unknown;
+        Ok(process)
     }
 }
 
@@ -81,10 +67,17 @@ impl Resources {
     /// # Errors
     /// As [`json::from_slice`]; the document `null` is refused.
     pub fn from_slice(text: &[u8]) -> Result<Self> {
-        not_null(text, "resources cannot be null")
+        let (mut resources, unknown) = not_null::<Self>(text, "resources cannot be null")?;
+        resources.unknown_keys = unknown;
+        Ok(resources)
     }
 }
 
-fn not_null<T: serde::de::DeserializeOwned>(text: &[u8], message: &str) -> Result<T> {
-    json::from_slice::<Option<T>>(text)?.ok_or_else(|| Error::new(ErrorKind::Data, message))
+/// Reads a document that is not `null`, and the places of its unknown keys.
+fn not_null<T: DeserializeOwned>(text: &[u8], message: &str) -> Result<(T, Vec<String>)> {
+    let (document, unknown) = json::from_foreign::<Option<T>>(text)?;
+    match document {
+        Some(document) => Ok((document, unknown)),
+        None => Err(Error::new(ErrorKind::Data, message)),
+    }
 }

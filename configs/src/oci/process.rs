@@ -29,7 +29,8 @@ pub struct Process {
     /// Working directory, absolute, inside the container.
     #[serde(deserialize_with = "or_default")]
     pub cwd: String,
-    /// Capability sets. Absent leaves the capabilities untouched; an empty object drops all of them.
+    /// Capability sets. A process without any gets no capability, as with an empty object; see
+    /// [`LinuxCapabilities::docker_default`] for those that engines give.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub capabilities: Option<LinuxCapabilities>,
     /// Resource limits (`setrlimit(2)`).
@@ -65,6 +66,10 @@ pub struct Process {
     /// CPUs that `exec` may run on, before and after it joined the cgroup.
     #[serde(rename = "execCPUAffinity", skip_serializing_if = "Option::is_none")]
     pub exec_cpu_affinity: Option<CpuAffinity>,
+    /// Where the document had keys that are not known, such as `linux.seccomp.syscals`: ignored, to be warned of. Set when a
+    /// whole document is read; at most 32.
+    #[serde(skip)]
+    pub unknown_keys: Vec<String>,
 }
 
 /// Size of a terminal in characters.
@@ -123,6 +128,44 @@ pub struct LinuxCapabilities {
     /// Kept across an exec of an unprivileged file.
     #[serde(skip_serializing_if = "none_or_empty")]
     pub ambient: Option<Vec<String>>,
+}
+
+/// What Docker gives a container that asks for nothing else, by name.
+const DOCKER_DEFAULT: [&str; 14] = [
+    "CAP_CHOWN",
+    "CAP_DAC_OVERRIDE",
+    "CAP_FSETID",
+    "CAP_FOWNER",
+    "CAP_MKNOD",
+    "CAP_NET_RAW",
+    "CAP_SETGID",
+    "CAP_SETUID",
+    "CAP_SETFCAP",
+    "CAP_SETPCAP",
+    "CAP_NET_BIND_SERVICE",
+    "CAP_SYS_CHROOT",
+    "CAP_KILL",
+    "CAP_AUDIT_WRITE",
+];
+
+impl LinuxCapabilities {
+    /// The fourteen capabilities that Docker gives to a container that asks for nothing else, in the bounding, effective and
+    /// permitted sets; none is inheritable or ambient.
+    ///
+    /// They suffice for the usual init scripts and package managers as root of an image: changing owners and ids, binding
+    /// ports below 1024, raw sockets. None of them lets a process mount, load modules, trace others or configure the network.
+    ///
+    /// Source: `oci/caps/defaults.go` of moby 20.10 to 28.
+    #[must_use]
+    pub fn docker_default() -> Self {
+        let set = || Some(DOCKER_DEFAULT.map(str::to_owned).to_vec());
+        Self {
+            bounding: set(),
+            effective: set(),
+            permitted: set(),
+            ..Self::default()
+        }
+    }
 }
 
 /// One resource limit.

@@ -47,6 +47,10 @@ pub struct Resources {
         skip_serializing_if = "BTreeMap::is_empty"
     )]
     pub unified: BTreeMap<String, String>,
+    /// Where the document had keys that are not known, such as `linux.seccomp.syscals`: ignored, to be warned of. Set when a
+    /// whole document is read; at most 32.
+    #[serde(skip)]
+    pub unknown_keys: Vec<String>,
 }
 
 /// One device access rule.

@@ -27,6 +27,26 @@ fn a_bundle_is_read_through_its_directory() {
 }
 
 #[test]
+fn a_configuration_that_is_no_file_is_refused() {
+    let (dir, fd) = directory(None);
+    let path = dir.path().join(CONFIG_FILE);
+    rustix::fs::mkfifoat(rustix::fs::CWD, &path, Mode::RUSR).unwrap();
+    let error = Spec::load(&fd).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Io);
+    assert_eq!(
+        error.to_string(),
+        "config.json is a FIFO, not a regular file"
+    );
+    std::fs::remove_file(&path).unwrap();
+    std::fs::create_dir(&path).unwrap();
+    let error = Spec::load(&fd).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "config.json is a directory, not a regular file"
+    );
+}
+
+#[test]
 fn a_missing_configuration_has_its_text() {
     let (_dir, fd) = directory(None);
     let error = Spec::load(&fd).unwrap_err();
@@ -40,11 +60,12 @@ fn a_missing_configuration_has_its_text() {
 #[test]
 fn other_failures_keep_their_cause() {
     let (dir, fd) = directory(None);
-    std::fs::create_dir(dir.path().join(CONFIG_FILE)).unwrap();
+    std::os::unix::fs::symlink(CONFIG_FILE, dir.path().join(CONFIG_FILE)).unwrap();
     let error = Spec::load(&fd).unwrap_err();
+    // ELOOP
     assert_eq!(
         (error.kind(), error.raw_os_error()),
-        (ErrorKind::Io, Some(21))
+        (ErrorKind::Io, Some(40))
     );
 }
 

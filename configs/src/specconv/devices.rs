@@ -120,23 +120,23 @@ fn node(device: &oci::Device) -> Result<Device> {
     })
 }
 
-/// Converts the rules of the bundle.
+/// Converts the rules of the bundle. One that has only unknown letters for its access does nothing and is left out.
 pub(super) fn rules(
     rules: &[oci::DeviceCgroup],
     warnings: &mut Vec<Warning>,
 ) -> Result<Vec<DeviceRule>> {
-    rules
-        .iter()
-        .enumerate()
-        .map(|(index, rule)| convert_rule(index, rule, warnings))
-        .collect()
+    let mut converted = Vec::with_capacity(rules.len());
+    for (index, rule) in rules.iter().enumerate() {
+        converted.extend(convert_rule(index, rule, warnings)?);
+    }
+    Ok(converted)
 }
 
 fn convert_rule(
     index: usize,
     rule: &oci::DeviceCgroup,
     warnings: &mut Vec<Warning>,
-) -> Result<DeviceRule> {
+) -> Result<Option<DeviceRule>> {
     let kind = match rule.kind.as_str() {
         "" | "a" => DeviceType::All,
         "b" => DeviceType::Block,
@@ -148,7 +148,8 @@ fn convert_rule(
         }
     };
     let (access, unknown) = DeviceAccess::parse_lossy(&rule.access);
-    if access.is_empty() {
+    // One for all devices would be about everything, whatever its letters are.
+    if access.is_empty() && (!unknown || kind == DeviceType::All) {
         return Err(Error::conversion(format!(
             "device access at {index} field cannot be empty"
         )));
@@ -159,13 +160,14 @@ fn convert_rule(
             access: rule.access.clone(),
         });
     }
-    Ok(DeviceRule {
+    let rule = DeviceRule {
         kind,
         major: number(index, rule.major)?,
         minor: number(index, rule.minor)?,
         access,
         allow: rule.allow,
-    })
+    };
+    Ok((!access.is_empty()).then_some(rule))
 }
 
 /// A device number of a rule; absent and -1 mean every one.

@@ -7,7 +7,9 @@
 //! ```
 //! use cofferdam_configs::{HostInfo, config::NamespaceType, oci::Spec, specconv};
 //!
-//! let spec = Spec::from_slice(br#"{"root": {"path": "rootfs"}, "linux": {"namespaces": [{"type": "pid"}]}}"#)?;
+//! let spec = Spec::from_slice(br#"{
+//!     "ociVersion": "1.3.0", "root": {"path": "rootfs"}, "linux": {"namespaces": [{"type": "pid"}]}
+//! }"#)?;
 //! let options = specconv::Options { id: "web".into(), bundle: "/srv/web".into(), ..Default::default() };
 //! let (config, warnings) = specconv::convert(&spec, &HostInfo::default(), &options)?;
 //! assert_eq!(config.rootfs, "/srv/web/rootfs");
@@ -24,6 +26,7 @@ mod kernel_attributes;
 mod mount_options;
 mod mounts;
 mod namespaces;
+mod required;
 mod seccomp;
 mod systemd;
 
@@ -88,21 +91,25 @@ fn joined_namespace(spec: &oci::Spec, kind: NamespaceType) -> Option<&str> {
 /// Converts a bundle into a configuration, which is then to be [validated](crate::validate::validate).
 ///
 /// # Errors
-/// The bundle has no root, or asks for something that does not exist or contradicts itself.
+/// The bundle lacks something that the specification requires, is for another version of it than 1.x, or asks for something
+/// that does not exist or contradicts itself.
 pub fn convert(
     spec: &oci::Spec,
     host: &HostInfo,
     options: &Options,
 ) -> Result<(Config, Vec<Warning>)> {
-    let mut warnings = Vec::new();
-    let root = spec
-        .root
-        .as_ref()
-        .ok_or_else(|| Error::conversion("root must be specified"))?;
+    required::check(spec)?;
+    let mut warnings: Vec<Warning> = spec
+        .unknown_keys
+        .iter()
+        .map(|place| Warning::UnknownKey {
+            place: place.clone(),
+        })
+        .collect();
     let mut config = Config {
         rootfs: rootfs_path(spec, &options.bundle).unwrap_or_default(),
         no_pivot_root: options.no_pivot_root,
-        readonlyfs: root.readonly,
+        readonlyfs: spec.root.as_ref().is_some_and(|root| root.readonly),
         hostname: spec.hostname.clone(),
         domainname: spec.domainname.clone(),
         labels: Config::make_labels(&spec.annotations, &options.bundle),
@@ -149,21 +156,13 @@ fn set_linux(
     if config.namespaces.is_private(NamespaceType::Network) {
         config.networks.push(Network::loopback());
     }
-    // Also without a user namespace, so that validation sees and refuses them.
-    config.uid_mappings = linux
-        .uid_mappings
-        .iter()
-        .copied()
-        .map(IdMap::from)
-        .collect();
-    config.gid_mappings = linux
-        .gid_mappings
-        .iter()
-        .copied()
-        .map(IdMap::from)
-        .collect();
     if config.namespaces.contains(NamespaceType::User) {
+        let converted = |maps: &[oci::IdMapping]| maps.iter().copied().map(IdMap::from).collect();
+        config.uid_mappings = converted(&linux.uid_mappings);
+        config.gid_mappings = converted(&linux.gid_mappings);
         namespaces::set_up_user_namespace(host, config, warnings)?;
+    } else if !linux.uid_mappings.is_empty() || !linux.gid_mappings.is_empty() {
+        warnings.push(Warning::IdMapsWithoutUserNamespace);
     }
     mounts::inherit_id_mappings(config);
     config.mask_paths.clone_from(&linux.masked_paths);

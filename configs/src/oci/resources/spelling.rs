@@ -8,6 +8,20 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::{Cpu, Resources};
 
+/// The keys of the object, by which others that differ only in case are known. The capital one is kept apart from the usual one.
+const FIELDS: &[&str] = &[
+    "devices",
+    "memory",
+    "cpu",
+    "CPU",
+    "pids",
+    "blockIO",
+    "hugepageLimits",
+    "network",
+    "rdma",
+    "unified",
+];
+
 impl<'de> Deserialize<'de> for Resources {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct AnySpelling;
@@ -33,7 +47,7 @@ impl<'de> Deserialize<'de> for Resources {
             }
         }
 
-        deserializer.deserialize_map(AnySpelling)
+        deserializer.deserialize_struct("Resources", FIELDS, AnySpelling)
     }
 }
 

@@ -175,6 +175,25 @@ fn rules_that_cannot_be() {
 }
 
 #[test]
+fn a_rule_with_unknown_letters_only_does_nothing() {
+    let rule = |kind: &str, allow| oci::DeviceCgroup {
+        allow,
+        kind: kind.into(),
+        access: "xyz".into(),
+        ..oci::DeviceCgroup::default()
+    };
+    for (kind, allow) in [("c", true), ("b", true), ("c", false)] {
+        let mut warnings = Vec::new();
+        assert_eq!(rules(&[rule(kind, allow)], &mut warnings).unwrap(), []);
+        assert_eq!(warnings.len(), 1);
+    }
+    // It would be about every device, and nobody can tell what.
+    for kind in ["", "a"] {
+        rules(&[rule(kind, false)], &mut Vec::new()).unwrap_err();
+    }
+}
+
+#[test]
 fn unknown_access_letters_are_told() {
     let mut warnings = Vec::new();
     let rule = oci::DeviceCgroup {

@@ -71,6 +71,37 @@ fn joining(mappings: &str) -> Result<(Config, Vec<Warning>)> {
 }
 
 #[test]
+fn id_maps_without_a_user_namespace_are_ignored_and_told() {
+    for maps in [
+        r#""uidMappings": [{"hostID": 1000, "size": 10}], "gidMappings": [{"hostID": 2000, "size": 10}]"#,
+        r#""uidMappings": [{"hostID": 1000, "size": 10}]"#,
+        r#""gidMappings": [{"hostID": 1000, "size": 10}], "namespaces": [{"type": "pid"}]"#,
+    ] {
+        let spec = spec(&linux(&format!("{{{maps}}}")));
+        let (config, warnings) = convert(&spec, &HostInfo::default(), &options()).unwrap();
+        assert_eq!(warnings, [Warning::IdMapsWithoutUserNamespace]);
+        assert_eq!((config.uid_mappings, config.gid_mappings), (vec![], vec![]));
+        assert!(!config.namespaces.contains(NamespaceType::User));
+    }
+}
+
+#[test]
+fn unknown_keys_are_told() {
+    let spec = spec(&linux(
+        r#"{"maskedPath": ["/a"], "seccomp": {"defaultAction": "SCMP_ACT_ALLOW", "syscals": []}}"#,
+    ));
+    let (_, warnings) = convert(&spec, &HostInfo::default(), &options()).unwrap();
+    let texts: Vec<String> = warnings.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        texts,
+        [
+            "ignoring unknown key linux.maskedPath",
+            "ignoring unknown key linux.seccomp.syscals"
+        ]
+    );
+}
+
+#[test]
 fn joining_a_user_namespace_stores_the_mappings_it_has() {
     let (config, warnings) = joining("").unwrap();
     assert_eq!(config.uid_mappings, [map(0, 1000, 10), map(10, 3000, 5)]);

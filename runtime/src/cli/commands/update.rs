@@ -3,6 +3,7 @@
 use std::io::Read as _;
 use std::path::Path;
 
+use configs::json;
 use configs::oci::{self, Resources};
 
 use crate::Status;
@@ -85,6 +86,12 @@ fn run(invocation: &Invocation<'_>) -> Result<u8, Failure> {
         Some(path) => from_file(Path::new(path))?,
         None => from_flags(parsed)?,
     };
+    for place in &wanted.unknown_keys {
+        let warning = configs::Warning::UnknownKey {
+            place: place.clone(),
+        };
+        invocation.log.warn(&warning.to_string());
+    }
     if parsed.given("kernel-memory") || parsed.given("kernel-memory-tcp") {
         invocation
             .log
@@ -102,16 +109,17 @@ fn run(invocation: &Invocation<'_>) -> Result<u8, Failure> {
 }
 
 fn from_file(path: &Path) -> Result<Resources, Failure> {
-    let failed =
-        |what: &'static str| move |error| Failure::io(format!("{what} {}", path.display()), error);
-    let mut text = Vec::new();
-    if path == Path::new("-") {
-        std::io::stdin().lock().read_to_end(&mut text)
+    let text = if path == Path::new("-") {
+        let mut text = Vec::new();
+        std::io::stdin()
+            .lock()
+            .take(json::MAX_SIZE)
+            .read_to_end(&mut text)
+            .map_err(|error| Failure::io("read standard input", error))?;
+        text
     } else {
-        let mut file = std::fs::File::open(path).map_err(failed("open"))?;
-        file.read_to_end(&mut text)
-    }
-    .map_err(failed("read"))?;
+        json::read_file(path).map_err(|error| Failure::new(describe(&error)))?
+    };
     Resources::from_slice(&text).map_err(|error| Failure::new(describe(&error)))
 }
 
