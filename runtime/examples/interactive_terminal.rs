@@ -10,21 +10,17 @@ mod configuration;
 
 use std::error::Error;
 
-use cofferdam::{ContainerId, Foreground, Process, Runtime, Terminal};
+use cofferdam::{ContainerId, Foreground, Runtime, Terminal};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let id: ContainerId = "interactive-terminal".parse()?;
-    let config = configuration::config(id.as_str(), &configuration::rootfs()?)?;
+    let mut bundle = configuration::bundle(id.as_str(), &configuration::rootfs()?, &["sh"])?;
+    bundle.process().terminal(Some(Terminal::Keep));
     let runtime = Runtime::new("/run/cofferdam-examples")?;
-
-    let mut shell = Process::new(["sh"]);
-    shell
-        .env(["PATH=/usr/sbin:/usr/bin:/sbin:/bin", "TERM=xterm"])
-        .terminal(Some(Terminal::Keep));
 
     // Before the container exists: from here on no signal is lost.
     let mut foreground = Foreground::prepare(false)?;
-    let mut container = runtime.run(&id, config, shell)?;
+    let mut container = runtime.run_bundle(&id, bundle)?;
     let status = match container.init_mut() {
         Some(init) => foreground.wait(init)?,
         None => container.wait()?,

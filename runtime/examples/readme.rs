@@ -10,18 +10,20 @@ mod configuration;
 
 use std::error::Error;
 
-use cofferdam::{ContainerId, Process, Runtime};
+use cofferdam::{ContainerId, Runtime};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let id: ContainerId = "readme".parse()?;
-    let config = configuration::config(id.as_str(), &configuration::rootfs()?)?;
+    let script = "echo hello from process $$ on $(hostname)";
+    let bundle = configuration::bundle(
+        id.as_str(),
+        &configuration::rootfs()?,
+        &["sh", "-c", script],
+    )?;
     let runtime = Runtime::new("/run/cofferdam-examples")?;
 
-    let mut shell = Process::new(["sh", "-c", "echo hello from process $$ on $(hostname)"]);
-    shell.env(["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"]);
-
     // Everything is made here: namespaces, cgroup, mounts. The shell waits.
-    let container = runtime.create(&id, config, shell)?;
+    let container = runtime.create_bundle(&id, bundle)?;
     println!("{} is {}", container.id(), container.status()?);
 
     container.start()?;

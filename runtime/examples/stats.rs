@@ -11,20 +11,19 @@ mod configuration;
 use std::error::Error;
 use std::time::Duration;
 
-use cofferdam::{ContainerId, Event, Process, Runtime};
+use cofferdam::{ContainerId, Event, Runtime};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let id: ContainerId = "stats".parse()?;
-    let config = configuration::config(id.as_str(), &configuration::rootfs()?)?;
+    let script = "i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done";
+    let bundle = configuration::bundle(
+        id.as_str(),
+        &configuration::rootfs()?,
+        &["sh", "-c", script],
+    )?;
     let runtime = Runtime::new("/run/cofferdam-examples")?;
 
-    let mut process = Process::new([
-        "sh",
-        "-c",
-        "i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done",
-    ]);
-    process.env(["PATH=/usr/bin:/bin"]);
-    let container = runtime.run(&id, config, process)?;
+    let container = runtime.run_bundle(&id, bundle)?;
 
     // Ends with the container.
     for event in container.events(Some(Duration::from_millis(200)))? {

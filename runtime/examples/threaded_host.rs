@@ -14,7 +14,7 @@ use std::io::Read;
 use std::path::Path;
 use std::thread;
 
-use cofferdam::{ContainerId, Process, Runtime, Stdio};
+use cofferdam::{ContainerId, Runtime, Stdio};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let rootfs = configuration::rootfs()?;
@@ -42,14 +42,10 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 fn one(runtime: &Runtime, rootfs: &Path, number: u32) -> Result<String, Box<dyn Error>> {
     let id: ContainerId = format!("threaded-host-{number}").parse()?;
-    let config = configuration::config(id.as_str(), rootfs)?;
-    let mut process = Process::new(["hostname"]);
-    process
-        .env(["PATH=/usr/bin:/bin"])
-        .stdin(Stdio::Null)
-        .stdout(Stdio::Pipe);
+    let mut bundle = configuration::bundle(id.as_str(), rootfs, &["hostname"])?;
+    bundle.process().stdin(Stdio::Null).stdout(Stdio::Pipe);
 
-    let mut container = runtime.run(&id, config, process)?;
+    let mut container = runtime.run_bundle(&id, bundle)?;
     let mut output = String::new();
     if let Some(stdout) = container
         .init_mut()

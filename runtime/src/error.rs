@@ -19,6 +19,7 @@ struct Inner {
     kind: ErrorKind,
     message: String,
     source: Option<Source>,
+    warnings: Vec<String>,
 }
 
 /// The class of an [`Error`].
@@ -70,6 +71,7 @@ impl Error {
             kind,
             message: message.into(),
             source: None,
+            warnings: Vec::new(),
         }))
     }
 
@@ -83,6 +85,7 @@ impl Error {
             kind,
             message: message.into(),
             source: Some(source.into()),
+            warnings: Vec::new(),
         }))
     }
 
@@ -97,8 +100,22 @@ impl Error {
     }
 
     /// Wraps this error in one that says what was being done, keeping its kind.
-    pub(crate) fn context(self, operation: impl Into<String>) -> Self {
-        Self::with(self.kind(), operation, self)
+    pub(crate) fn context(mut self, operation: impl Into<String>) -> Self {
+        let warnings = std::mem::take(&mut self.0.warnings);
+        Self::with(self.kind(), operation, self).with_warnings(warnings)
+    }
+
+    /// Adds what was to be told before it failed.
+    pub(crate) fn with_warnings(mut self, warnings: Vec<String>) -> Self {
+        self.0.warnings.extend(warnings);
+        self
+    }
+
+    /// What was found questionable before this error ended everything: what
+    /// [`Container::warnings`](crate::Container::warnings) and [`Child::warnings`](crate::Child::warnings) tell of a success.
+    #[must_use]
+    pub fn warnings(&self) -> &[String] {
+        &self.0.warnings
     }
 
     /// The class of this error.
@@ -153,6 +170,7 @@ impl fmt::Debug for Error {
             .field("kind", &self.0.kind)
             .field("message", &self.0.message)
             .field("source", &self.0.source)
+            .field("warnings", &self.0.warnings)
             .finish()
     }
 }
@@ -188,6 +206,17 @@ mod tests {
         let error = Error::new(ErrorKind::Paused, "container paused").context("delete");
         assert_eq!(error.kind(), ErrorKind::Paused);
         assert_eq!(error.raw_os_error(), None);
+    }
+
+    #[test]
+    fn warnings_are_carried_to_the_outermost_error() {
+        let error = Error::new(ErrorKind::Init, "step")
+            .with_warnings(vec!["one".to_owned()])
+            .context("start")
+            .with_warnings(vec!["two".to_owned()])
+            .context("create");
+        assert_eq!(error.warnings(), ["one", "two"]);
+        assert_eq!(error.chain(), "create: start: step");
     }
 
     #[test]

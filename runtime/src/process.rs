@@ -40,10 +40,12 @@ pub struct Process {
     pub(crate) stdio: [Stdio; 3],
     pub(crate) passed: Vec<OwnedFd>,
     pub(crate) sub_cgroups: Vec<(String, String)>,
-    pub(crate) pidfd_socket: Option<PathBuf>,
+    pub(crate) pidfd_socket: Option<Receiver>,
     pub(crate) notify_socket: Option<PathBuf>,
     pub(crate) ignore_paused: bool,
     pub(crate) timings: Option<Timings>,
+    /// What is questionable about the document it was read from.
+    pub(crate) warnings: Vec<String>,
 }
 
 /// Where one of the standard streams of a process comes from.
@@ -59,6 +61,15 @@ pub enum Stdio {
     Pipe,
     /// This descriptor.
     Descriptor(OwnedFd),
+}
+
+/// Where a descriptor is sent.
+#[derive(Debug)]
+pub(crate) enum Receiver {
+    /// To whoever listens at this path.
+    Path(PathBuf),
+    /// To the other end of this socket.
+    Connected(OwnedFd),
 }
 
 /// A pseudo terminal for a process, made inside the container. Its standard streams then are that terminal, whatever
@@ -78,6 +89,11 @@ pub enum Terminal {
 
 impl Process {
     /// A process with these arguments, run as root in `/` with no environment.
+    ///
+    /// Unless it or the container's configuration says otherwise, it has **no capabilities** (`capabilities(7)`), as root, too:
+    /// [`capabilities`](Self::capabilities) gives it some, and
+    /// [`Capabilities::docker_default`](configs::config::Capabilities::docker_default) is what programs in containers of Docker
+    /// are used to. `no_new_privs` and a seccomp filter are the container's, which has neither unless the configuration says so.
     ///
     /// `args[0]` is looked up in the `PATH` of the process' own environment unless it contains a slash.
     #[must_use]
@@ -107,10 +123,13 @@ impl Process {
             notify_socket: None,
             ignore_paused: false,
             timings: None,
+            warnings: Vec::new(),
         }
     }
 
     /// The process described by the `process` object of a bundle or of an `exec --process` file.
+    ///
+    /// Keys of the document that are not known are among the warnings of what is made with the process.
     ///
     /// `terminal: true` becomes [`Terminal::Keep`]; call [`terminal`](Self::terminal) to send the master elsewhere.
     ///
@@ -128,6 +147,10 @@ impl Process {
             return Err(Error::config("args must not be empty"));
         }
         let mut this = Self::new(process.args.iter().cloned());
+        let unknown = process.unknown_keys.iter().cloned();
+        this.warnings = unknown
+            .map(|place| configs::Warning::UnknownKey { place }.to_string())
+            .collect();
         this.env.clone_from(&process.env);
         this.uid = process.user.uid;
         this.gid = process.user.gid;
@@ -204,7 +227,8 @@ impl Process {
         self
     }
 
-    /// Capability sets instead of the container's.
+    /// Capability sets instead of the container's. Without any, here or in the container's configuration, the process has no
+    /// capability.
     pub fn capabilities(&mut self, capabilities: configs::config::Capabilities) -> &mut Self {
         self.capabilities = Some(capabilities);
         self
@@ -317,7 +341,13 @@ impl Process {
     /// Sends a pidfd of the process over the Unix stream socket at this path (connected before anything is made), with
     /// `standard` for an init process and `setns` for another one as data.
     pub fn pidfd_socket(&mut self, path: impl Into<PathBuf>) -> &mut Self {
-        self.pidfd_socket = Some(path.into());
+        self.pidfd_socket = Some(Receiver::Path(path.into()));
+        self
+    }
+
+    /// The same over a connected Unix stream socket.
+    pub fn pidfd_connected(&mut self, socket: OwnedFd) -> &mut Self {
+        self.pidfd_socket = Some(Receiver::Connected(socket));
         self
     }
 

@@ -8,6 +8,8 @@ use configs::Config;
 use rustix::fs::{FileType, Mode, OFlags};
 use rustix::io::Errno;
 
+use crate::bundle::Bundle;
+use crate::checked::Checked;
 use crate::container::directory::StateDirectory;
 use crate::container::state_file::Remains;
 use crate::container::{Container, System, WhenReady, create, force_delete, preview};
@@ -92,6 +94,10 @@ impl Runtime {
     /// Makes a container: its namespaces, cgroup and root file system, with its init process waiting for
     /// [`Container::start`].
     ///
+    /// The configuration is validated first, against facts about this machine that are looked up here; there is no way around
+    /// that. Whether this process is root (`rootless_euid`) is one of the facts, whatever the configuration says.
+    /// [`create_bundle`](Self::create_bundle) takes a bundle instead.
+    ///
     /// What exists is recorded before it is made, so that [`Container::destroy`] finds everything even after this process
     /// was killed in the middle. If anything fails, everything made so far is removed again.
     ///
@@ -100,7 +106,31 @@ impl Runtime {
     /// [`ErrorKind::CgroupInUse`], [`ErrorKind::Hook`], [`ErrorKind::OomKilled`], [`ErrorKind::Init`] for a step inside
     /// the container, [`ErrorKind::System`].
     pub fn create(&self, id: &ContainerId, config: Config, process: Process) -> Result<Container> {
-        create(self, id, config, process, WhenReady::Wait)
+        let checked = Checked::new(&self.system, config)?;
+        create(self, id, checked, process, WhenReady::Wait)
+    }
+
+    /// [`create`](Self::create) for a bundle: converts and validates its configuration for this machine, and makes a container
+    /// of it with the process that the bundle describes.
+    ///
+    /// # Errors
+    /// Those of `create`.
+    pub fn create_bundle(&self, id: &ContainerId, bundle: Bundle) -> Result<Container> {
+        self.make_bundle(id, bundle, WhenReady::Wait)
+    }
+
+    pub(crate) fn make_bundle(
+        &self,
+        id: &ContainerId,
+        bundle: Bundle,
+        when_ready: WhenReady,
+    ) -> Result<Container> {
+        let checked = bundle.check(&self.system, id)?;
+        let mut process = bundle.into_process();
+        if let Some(timings) = &mut process.timings {
+            timings.mark("read and convert the bundle");
+        }
+        create(self, id, checked, process, when_ready)
     }
 
     /// The steps that the init process of such a container would take, one a line, with nothing made or changed: what
@@ -109,7 +139,25 @@ impl Runtime {
     /// # Errors
     /// [`ErrorKind::InvalidConfig`], [`ErrorKind::Unsupported`], [`ErrorKind::System`].
     pub fn plan(&self, id: &ContainerId, config: &Config, process: &Process) -> Result<String> {
-        preview(self, id, config, process).map(|built| built.plan.to_string())
+        let checked = Checked::new(&self.system, config.clone())?;
+        preview(self, id, &checked, process).map(|built| built.plan.to_string())
+    }
+
+    /// [`plan`](Self::plan) for a bundle, and what is questionable about it.
+    ///
+    /// # Errors
+    /// Those of `plan`.
+    pub fn plan_bundle(&self, id: &ContainerId, bundle: Bundle) -> Result<(String, Vec<String>)> {
+        let checked = bundle.check(&self.system, id)?;
+        match preview(self, id, &checked, &bundle.into_process()) {
+            Ok(built) => {
+                let mut warnings = checked.warnings;
+                let plan = built.plan.to_string();
+                warnings.extend(built.warnings);
+                Ok((plan, warnings))
+            }
+            Err(error) => Err(error.with_warnings(checked.warnings)),
+        }
     }
 
     /// [`create`](Self::create) and [`start`](Container::start) in one: the init process does not wait in between, unless
@@ -119,7 +167,16 @@ impl Runtime {
     /// # Errors
     /// Those of `create`.
     pub fn run(&self, id: &ContainerId, config: Config, process: Process) -> Result<Container> {
-        create(self, id, config, process, WhenReady::Go)
+        let checked = Checked::new(&self.system, config)?;
+        create(self, id, checked, process, WhenReady::Go)
+    }
+
+    /// [`run`](Self::run) for a bundle.
+    ///
+    /// # Errors
+    /// Those of `create`.
+    pub fn run_bundle(&self, id: &ContainerId, bundle: Bundle) -> Result<Container> {
+        self.make_bundle(id, bundle, WhenReady::Go)
     }
 
     /// Opens a container made before, by this process or another one.

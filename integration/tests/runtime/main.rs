@@ -9,6 +9,7 @@
 )]
 
 mod contention;
+mod documents;
 mod exec;
 mod fast_exit;
 mod files;

@@ -111,9 +111,9 @@ fn namespaces_are_needed_for_what_they_separate() {
         "UTS namespace",
     );
     refused(
-        "/linux/uidMappings",
-        json!([{ "containerID": 0, "hostID": 1, "size": 1 }]),
-        "user namespace",
+        "/linux/timeOffsets",
+        json!({ "boottime": { "secs": 1 } }),
+        "time namespace",
     );
 }
 

@@ -1,47 +1,28 @@
-//! The configuration that the examples run with: what `cofferdam spec` writes, shortened.
+//! The bundle that the examples run: what `cofferdam spec` writes, for a root file system named on the command line.
+//!
+//! That has few capabilities, `no_new_privs`, masked paths and namespaces of its own.
 
 use std::error::Error;
 use std::path::Path;
 
-use configs::{Config, HostInfo, oci::Spec, specconv};
+use cofferdam::Bundle;
+use cofferdam::configs::oci::{Root, Spec};
 
-/// A container with its own namespaces, `/proc`, `/dev` and `/sys`, below this root file system.
-pub(crate) fn config(id: &str, rootfs: &Path) -> Result<Config, Box<dyn Error>> {
+/// A container that runs `args` below this root file system.
+pub(crate) fn bundle(id: &str, rootfs: &Path, args: &[&str]) -> Result<Bundle, Box<dyn Error>> {
     let rootfs = rootfs.canonicalize()?;
-    let bundle = rootfs
-        .parent()
-        .unwrap_or(Path::new("/"))
-        .to_string_lossy()
-        .into_owned();
-    let text = format!(
-        r#"{{
-            "ociVersion": "1.3.0",
-            "root": {{ "path": {rootfs:?} }},
-            "hostname": {id:?},
-            "mounts": [
-                {{ "destination": "/proc", "type": "proc", "source": "proc" }},
-                {{ "destination": "/dev", "type": "tmpfs", "source": "tmpfs", "options": ["nosuid", "mode=755", "size=65536k"] }},
-                {{ "destination": "/dev/pts", "type": "devpts", "source": "devpts", "options": ["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620"] }},
-                {{ "destination": "/sys", "type": "sysfs", "source": "sysfs", "options": ["nosuid", "noexec", "nodev", "ro"] }}
-            ],
-            "linux": {{
-                "cgroupsPath": "/cofferdam-example-{id}",
-                "namespaces": [
-                    {{ "type": "pid" }}, {{ "type": "network" }}, {{ "type": "ipc" }}, {{ "type": "uts" }}, {{ "type": "mount" }}
-                ],
-                "maskedPaths": ["/proc/kcore", "/proc/keys", "/sys/firmware"],
-                "readonlyPaths": ["/proc/sys", "/proc/sysrq-trigger"]
-            }}
-        }}"#
-    );
-    let spec = Spec::from_slice(text.as_bytes())?;
-    let options = specconv::Options {
-        id: id.to_owned(),
-        bundle,
-        ..specconv::Options::default()
-    };
-    let (config, _warnings) = specconv::convert(&spec, &HostInfo::default(), &options)?;
-    Ok(config)
+    let mut spec = Spec::example();
+    spec.root = Some(Root {
+        path: rootfs.to_string_lossy().into_owned(),
+        readonly: true,
+    });
+    id.clone_into(&mut spec.hostname);
+    let process = spec.process.get_or_insert_default();
+    process.terminal = false;
+    process.args = args.iter().map(|&arg| arg.to_owned()).collect();
+    let linux = spec.linux.get_or_insert_default();
+    linux.cgroups_path = format!("/cofferdam-example-{id}");
+    Ok(Bundle::new(rootfs.parent().unwrap_or(&rootfs), spec)?)
 }
 
 /// The root file system named on the command line.

@@ -20,6 +20,8 @@ pub(crate) struct Failure {
     pub(crate) message: String,
     /// What the process exits with.
     pub(crate) code: u8,
+    /// What was found questionable before it failed.
+    pub(crate) warnings: Vec<String>,
 }
 
 impl Failure {
@@ -28,6 +30,7 @@ impl Failure {
         Self {
             message: message.into(),
             code: FAILED,
+            warnings: Vec::new(),
         }
     }
 
@@ -56,6 +59,7 @@ impl From<Error> for Failure {
         Self {
             message: describe(&error),
             code: FAILED,
+            warnings: error.warnings().to_vec(),
         }
     }
 }

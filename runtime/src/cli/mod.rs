@@ -20,7 +20,6 @@ mod duration;
 mod failure;
 mod flag;
 mod help;
-mod host_info;
 mod logging;
 mod output;
 mod process_flags;
@@ -285,6 +284,9 @@ fn globals(program: &str, global: &Parsed) -> Result<Globals, Failure> {
 }
 
 fn fail(log: &Log, failure: &Failure) -> u8 {
+    for warning in &failure.warnings {
+        log.warn(warning);
+    }
     log.fatal(&failure.message);
     failure.code
 }

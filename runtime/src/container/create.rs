@@ -23,6 +23,7 @@ use super::seccomp::Agent;
 use super::streams::{Receivers, Streams};
 use super::unwind::{Left, Unwind};
 use super::{Container, System, annotations, answers, cgroup, network, rdt, seccomp, wording};
+use crate::checked::{self, Checked};
 use crate::child::Child;
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::ContainerId;
@@ -52,47 +53,65 @@ pub(crate) enum WhenReady {
 pub(crate) fn create(
     runtime: &Runtime,
     id: &ContainerId,
-    config: Config,
-    process: Process,
+    checked: Checked,
+    mut process: Process,
     when_ready: WhenReady,
 ) -> Result<Container> {
     let left = Left::new();
-    let made = make(runtime, id, config, process, when_ready, &left);
+    let mut warnings = checked.warnings;
+    warnings.append(&mut process.warnings);
+    let made = make(
+        runtime,
+        id,
+        checked.config,
+        &mut process,
+        when_ready,
+        &left,
+        &mut warnings,
+    );
     match (made, left.into_inner()) {
-        (Err(error), Some(left)) => Err(error.context(format!(
-            "container {id} stays on record, to be deleted, since not all of it could be removed ({})",
-            left.chain()
-        ))),
-        (made, _) => made,
+        (Err(error), Some(left)) => Err(error
+            .context(format!(
+                "container {id} stays on record, to be deleted, since not all of it could be removed ({})",
+                left.chain()
+            ))
+            .with_warnings(warnings)),
+        (Err(error), None) => Err(error.with_warnings(warnings)),
+        (Ok(mut container), _) => {
+            container.warnings = warnings;
+            Ok(container)
+        }
     }
 }
 
+/// Makes a container of a configuration that has been checked. What is told on the way is in `warnings`, however it ends.
 fn make(
     runtime: &Runtime,
     id: &ContainerId,
     mut config: Config,
-    mut process: Process,
+    process: &mut Process,
     when_ready: WhenReady,
     left: &Left,
+    warnings: &mut Vec<String>,
 ) -> Result<Container> {
     // Dropped after everything else here: undoing needs descriptors that the others hold.
     let mut making;
     let mut timings = process.timings.take();
-    check(&config, &process)?;
-    let mut warnings = Vec::from_iter(annotations::ignored(&config.labels));
-    let filter = seccomp::compile(&config, &mut warnings)?;
+    check(&config, process)?;
+    warnings.extend(annotations::ignored(&config.labels));
+    let filter = seccomp::compile(&config, warnings)?;
     // What fails easily comes before anything is made.
-    let receivers = Receivers::connect(&mut process)?;
+    let receivers = Receivers::connect(process)?;
     let agent = Agent::connect(&config, filter.as_ref())?;
     let owner = root_user(&config)?;
-    let mut streams = Streams::open(&mut process, owner)?;
+    let mut streams = Streams::open(process, owner)?;
     if let Some(timings) = &mut timings {
         timings.mark("check the configuration, compile the filter");
     }
 
     let notify = process.notify_socket.is_some();
     if notify {
-        add_notify_socket(&mut config, &mut process, runtime.path().join(id))?;
+        add_notify_socket(&mut config, process, runtime.path().join(id))?;
     }
     let spec = cgroup::spec(&config.cgroups, config.rootless_cgroups);
     let resources = cgroup::resources(&config.cgroups.resources)?;
@@ -150,7 +169,7 @@ fn make(
         request: ProcessRequest {
             container_id: id.as_str(),
             config: &making.state.config,
-            process: &process,
+            process,
             host: &host,
             cgroup: placement(group, &tasks, config_is_rootless)?,
             seccomp: filter,
@@ -162,6 +181,7 @@ fn make(
     .map_err(wording::during_init)?;
     making.mark("build the plan");
 
+    making.warnings.extend_from_slice(&built.warnings);
     making.record_host_mounts(&built)?;
     let fifo = if waits_for_start {
         Some(making.directory.make_fifo(owner)?)
@@ -253,6 +273,7 @@ fn make(
     };
     let served = init.serve(&mut parent, answers::patience());
     let (console, told) = (parent.console.take(), std::mem::take(&mut parent.warnings));
+    making.warnings.extend(told);
     let served = served.map_err(|error| {
         // It is gone already, and the cgroup still counts what killed it.
         explain(
@@ -260,8 +281,6 @@ fn make(
             parent.cgroup,
         )
     })?;
-    making.warnings.extend(built.warnings);
-    making.warnings.extend(told);
     making.warnings.extend(answers::words(served.warnings()));
     log::debug!("init: closing the pipe to signal completion");
     making.mark("serve the init process");
@@ -286,7 +305,7 @@ fn make(
         record: Record::from(making.state),
         settled: false,
         child: Some(child),
-        warnings: making.warnings,
+        warnings: Vec::new(),
         timings: making.timings.zip(watch),
     })
 }
@@ -295,9 +314,10 @@ fn make(
 pub(crate) fn preview(
     runtime: &Runtime,
     id: &ContainerId,
-    config: &Config,
+    checked: &Checked,
     process: &Process,
 ) -> Result<BuiltPlan> {
+    let config = &checked.config;
     check(config, process)?;
     let filter = seccomp::compile(config, &mut Vec::new())?;
     let spec = cgroup::spec(&config.cgroups, config.rootless_cgroups);
@@ -337,9 +357,7 @@ fn check(config: &Config, process: &Process) -> Result<()> {
     if process.args.is_empty() {
         return Err(Error::config("args must not be empty"));
     }
-    if !process.cwd.starts_with('/') {
-        return Err(Error::config("Cwd must be an absolute path"));
-    }
+    checked::process(process)?;
     if config.rootless_euid && !process.additional_gids.is_empty() {
         return Err(Error::config(
             "process.user.additionalGids: cannot set any additional groups in a rootless container",
@@ -348,7 +366,6 @@ fn check(config: &Config, process: &Process) -> Result<()> {
     if !process.sub_cgroups.is_empty() {
         return Err(Error::config("a sub cgroup can only be joined by exec"));
     }
-    check_label(process.selinux_label.as_deref().unwrap_or_default())?;
     check_label(&config.mount_label)?;
     let resources = &config.cgroups.resources;
     let freezes = resources.unified.get("cgroup.freeze");

@@ -16,10 +16,11 @@ use super::inputs::{Inputs, Sources};
 use super::seccomp::{self, Agent};
 use super::streams::{Receivers, Streams};
 use super::{Container, answers, cgroup, rdt, wording};
+use crate::checked;
 use crate::child::Child;
 use crate::error::{Error, ErrorKind, Result};
 use crate::plan::{self, HostFacts, ProcessRequest};
-use crate::process::{Process, check_label};
+use crate::process::Process;
 
 /// How long a process that joins a paused container may take: it stands still until somebody resumes that.
 const WHILE_PAUSED: Duration = Duration::from_secs(24 * 60 * 60);
@@ -33,19 +34,27 @@ impl Container {
     /// [`Process::ignore_paused`] is set, [`ErrorKind::InvalidConfig`], [`ErrorKind::Init`] for a step inside the
     /// container.
     pub fn exec(&self, mut process: Process) -> Result<Child> {
-        let mut paused = self.require_joinable(&process)?;
+        let mut warnings = std::mem::take(&mut process.warnings);
+        match self.join(&mut process, &mut warnings) {
+            Ok(child) => Ok(child.with_warnings(warnings)),
+            Err(error) => Err(error.with_warnings(warnings)),
+        }
+    }
+
+    /// What [`exec`](Self::exec) does. What is told on the way is in `warnings`, however it ends.
+    fn join(&self, process: &mut Process, warnings: &mut Vec<String>) -> Result<Child> {
+        let mut paused = self.require_joinable(process)?;
         let config = self.config()?;
-        check(&config, &process)?;
-        let mut warnings = Vec::new();
-        let filter = seccomp::compile(&config, &mut warnings)?;
-        let receivers = Receivers::connect(&mut process)?;
+        check(&config, process)?;
+        let filter = seccomp::compile(&config, warnings)?;
+        let receivers = Receivers::connect(process)?;
         let agent = Agent::connect(&config, filter.as_ref())?;
-        let mut streams = Streams::open(&mut process, root_user(&config)?)?;
+        let mut streams = Streams::open(process, root_user(&config)?)?;
         let Some(init) = self.init_pidfd()? else {
             return Err(stopped());
         };
 
-        let group = self.group_to_join(&process).map_err(wording::not_started)?;
+        let group = self.group_to_join(process).map_err(wording::not_started)?;
         if !paused && is_frozen(&group)? {
             if !process.ignore_paused {
                 return Err(Error::new(ErrorKind::Paused, FROZEN_FROM_ABOVE));
@@ -79,12 +88,13 @@ impl Container {
         let request = ProcessRequest {
             container_id: self.id.as_str(),
             config: &config,
-            process: &process,
+            process,
             host: &host,
             cgroup: placement,
             seccomp: filter,
         };
         let built = plan::exec(&request).map_err(wording::not_started)?;
+        warnings.extend_from_slice(&built.warnings);
         let sources = Sources {
             fifo: None,
             tasks: &tasks,
@@ -109,7 +119,7 @@ impl Container {
         if log::log_enabled!(log::Level::Debug) {
             log::debug!(
                 "nsexec container setup: affinity: {:#x}",
-                initial_cpus(&config, &process)
+                initial_cpus(&config, process)
             );
         }
         let ooms = cgroup::oom_kills(&group);
@@ -191,6 +201,7 @@ impl Container {
             warnings: told,
             ..
         } = parent;
+        warnings.extend(told);
         let served = match served {
             Ok(served) => served,
             Err(error) => {
@@ -205,15 +216,11 @@ impl Container {
                 return Err(error.context(what));
             }
         };
-        warnings.extend(built.warnings);
-        warnings.extend(told);
         warnings.extend(answers::words(served.warnings()));
         log::debug!("setns_init: about to exec");
         let pid = i32::try_from(stub.pid()).unwrap_or_default();
         let child = Child::new(pid, stub.detach(), &self.id, self.system().family());
-        Ok(child
-            .with_streams(console, std::mem::take(&mut streams.ours))
-            .with_warnings(warnings))
+        Ok(child.with_streams(console, std::mem::take(&mut streams.ours)))
     }
 
     /// Fails unless a process can join now; says whether the container is paused.
@@ -308,7 +315,7 @@ fn check(config: &Config, process: &Process) -> Result<()> {
             "cannot set any additional groups in a rootless container",
         ));
     }
-    check_label(process.selinux_label.as_deref().unwrap_or_default())?;
+    checked::process(process)?;
     if process.notify_socket.is_some() {
         return Err(Error::config(
             "a notification socket belongs to the init process",

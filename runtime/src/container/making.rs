@@ -27,7 +27,7 @@ pub(super) struct Making<'a> {
     pub(super) directory: StateDirectory,
     pub(super) state: State,
     pub(super) unwind: Unwind<'a>,
-    pub(super) warnings: Vec<String>,
+    pub(super) warnings: &'a mut Vec<String>,
     pub(super) timings: Option<Timings>,
 }
 

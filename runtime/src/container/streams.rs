@@ -9,7 +9,7 @@ use rustix::pipe::{PipeFlags, pipe_with};
 use crate::child::Pipes;
 use crate::console::{null, standard_stream};
 use crate::error::{Error, Result};
-use crate::process::{Process, Stdio, Terminal};
+use crate::process::{Process, Receiver, Stdio, Terminal};
 use crate::send_descriptor;
 
 /// The three descriptors a process gets, and what stays with us.
@@ -125,7 +125,11 @@ impl Receivers {
                 None
             }
         };
-        let pidfd = process.pidfd_socket.as_deref().map(connect).transpose()?;
+        let pidfd = match process.pidfd_socket.take() {
+            Some(Receiver::Path(path)) => Some(connect(&path)?),
+            Some(Receiver::Connected(socket)) => Some(socket),
+            None => None,
+        };
         Ok(Self { console, pidfd })
     }
 }

@@ -18,12 +18,9 @@ pub(super) fn assume(
     directory: Directory,
 ) -> Result<Option<Sets>> {
     let process = requested.process;
-    let sets = requested.capabilities().map(|sets| {
-        Sets::of(sets, requested.host.last_capability, steps).granted(requested, steps)
-    });
-    // Root without configured sets has them anyway, and another user has none in the end.
-    let later =
-        (kept != 0 && (sets.is_some() || process.uid != 0)).then(|| sets.unwrap_or_default());
+    let last = requested.host.last_capability;
+    let sets = Sets::of(requested.capabilities(), last, steps).granted(requested, steps);
+    let later = (kept != 0).then_some(sets);
     let cwd = process.cwd.as_str();
     // The process already is in the root directory.
     let moves = directory == Directory::Later && clean(cwd) != "/";
@@ -37,17 +34,15 @@ pub(super) fn assume(
             },
         );
     }
-    if let Some(sets) = &sets {
-        steps.push(
-            "drop capabilities from the bounding set",
-            Op::BoundingSet {
-                keep: sets.bounding,
-                last: requested.host.last_capability,
-            },
-        );
-    }
+    steps.push(
+        "drop capabilities from the bounding set",
+        Op::BoundingSet {
+            keep: sets.bounding,
+            last,
+        },
+    );
     // A change from root to another user would take the capabilities that are still to be sorted.
-    let keep = process.uid != 0 && (later.is_some() || sets.is_some_and(Sets::is_anything));
+    let keep = process.uid != 0 && (later.is_some() || sets.is_anything());
     if keep {
         steps.push(
             "keep capabilities across the change of the user",
@@ -88,15 +83,15 @@ pub(super) fn assume(
     if keep {
         steps.push("stop keeping capabilities", Op::KeepCapabilities(false));
     }
-    match (later, sets) {
-        (Some(sets), _) => Sets {
+    if later.is_some() {
+        Sets {
             effective: sets.effective | kept,
             permitted: sets.permitted | kept,
             ..sets
         }
-        .push(steps),
-        (None, Some(sets)) => sets.apply(steps),
-        (None, None) => {}
+        .push(steps);
+    } else {
+        sets.apply(steps);
     }
     Ok(later)
 }

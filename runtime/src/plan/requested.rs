@@ -66,11 +66,14 @@ impl<'a> Requested<'a> {
             .unwrap_or(self.config.no_new_privileges)
     }
 
-    pub(super) fn capabilities(&self) -> Option<&'a Capabilities> {
+    /// The capability sets; none at all where neither process nor container has any listed.
+    pub(super) fn capabilities(&self) -> &'a Capabilities {
+        static NONE: Capabilities = Capabilities::none();
         self.process
             .capabilities
             .as_ref()
             .or(self.config.capabilities.as_ref())
+            .unwrap_or(&NONE)
     }
 
     pub(super) fn apparmor_profile(&self) -> Option<&'a str> {

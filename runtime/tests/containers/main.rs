@@ -16,3 +16,4 @@ mod lifecycle;
 mod network;
 mod sockets;
 mod terminal;
+mod validation;

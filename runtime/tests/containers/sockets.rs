@@ -70,6 +70,14 @@ fn pidfds_are_those_of_the_programs() {
     let (name, pidfd) = receive(&listener.accept().unwrap().0);
     assert_eq!(name, b"setns");
     assert_eq!(pid_of(&pidfd), child.pid());
+
+    let (ours, theirs) = UnixStream::pair().unwrap();
+    let mut process = forever();
+    process.pidfd_connected(theirs.into());
+    let child = container.exec(process).unwrap();
+    let (name, pidfd) = receive(&ours);
+    assert_eq!(name, b"setns");
+    assert_eq!(pid_of(&pidfd), child.pid());
 }
 
 #[test]

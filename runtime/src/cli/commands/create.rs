@@ -1,14 +1,11 @@
 //! `create`: makes a container whose program waits for `start`.
 
-use std::path::Path;
-
 use crate::cli::bundle;
 use crate::cli::command::{Command, Count, Invocation};
 use crate::cli::failure::Failure;
 use crate::cli::flag::Order;
 use crate::cli::process_flags::{self as flags, Presence};
 use crate::container::{Container, WhenReady};
-use crate::process::Process;
 use crate::timings::Timings;
 
 pub(crate) static COMMAND: Command = Command {
@@ -58,17 +55,11 @@ pub(crate) fn from_bundle(
     let timings = invocation.parsed.switch("timings").then(Timings::begin);
     let id = invocation.id()?;
     bundle::enter(invocation)?;
-    let spec = bundle::read(Path::new("."))?;
-    let described = bundle::process(&spec)?;
-    let mut process = Process::from_oci(described)?;
+    let mut bundle = bundle::load(invocation)?;
+    let terminal = bundle.has_terminal();
+    let process = bundle.process();
     let listening = flags::listen_descriptors();
-    flags::connect(
-        invocation,
-        &mut process,
-        described.terminal,
-        presence,
-        listening,
-    )?;
+    flags::connect(invocation, process, terminal, presence, listening)?;
     if listening > 0 {
         process.add_env(format!("LISTEN_FDS={listening}"));
         process.add_env("LISTEN_PID=1");
@@ -76,16 +67,11 @@ pub(crate) fn from_bundle(
     if let Some(host) = flags::notify_socket() {
         process.notify_socket(host);
     }
-    let config = bundle::config(invocation, &id, &spec)?;
-    if let Some(mut timings) = timings {
-        timings.mark("read and convert the bundle");
+    if let Some(timings) = timings {
         process.timings(timings);
     }
     let runtime = super::runtime(invocation)?;
-    let container = match when_ready {
-        WhenReady::Wait => runtime.create(&id, config, process),
-        WhenReady::Go => runtime.run(&id, config, process),
-    }?;
+    let container = runtime.make_bundle(&id, bundle, when_ready)?;
     for warning in container.warnings() {
         invocation.log.warn(warning);
     }

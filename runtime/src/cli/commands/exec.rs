@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use configs::oci;
+use configs::{json, oci};
 
 use crate::Status;
-use crate::cli::bundle;
+use crate::bundle;
 use crate::cli::command::{Command, Count, Invocation};
 use crate::cli::failure::{EXEC_FAILED, Failure, describe};
 use crate::cli::flag::{Flag, Order};
@@ -118,8 +118,7 @@ fn exec(invocation: &Invocation<'_>) -> Result<u8, Failure> {
 }
 
 fn read_process(path: &Path) -> Result<oci::Process, Failure> {
-    let text = std::fs::read(path)
-        .map_err(|error| Failure::io(format!("open {}", path.display()), error))?;
+    let text = json::read_file(path).map_err(|error| Failure::new(describe(&error)))?;
     oci::Process::from_slice(&text)
         .map_err(|error| Failure::new(format!("{}: {}", path.display(), describe(&error))))
 }

@@ -1,13 +1,10 @@
 //! `plan`: shows what would be done for a bundle, without doing it.
 
-use std::path::Path;
-
 use crate::cli::command::{Command, Count, Invocation};
 use crate::cli::failure::Failure;
 use crate::cli::flag::Order;
 use crate::cli::process_flags as flags;
 use crate::cli::{bundle, output};
-use crate::process::Process;
 
 pub(crate) static COMMAND: Command = Command {
     name: "plan",
@@ -24,10 +21,11 @@ pub(crate) static COMMAND: Command = Command {
 fn run(invocation: &Invocation<'_>) -> Result<u8, Failure> {
     let id = invocation.id()?;
     bundle::enter(invocation)?;
-    let spec = bundle::read(Path::new("."))?;
-    let described = bundle::process(&spec)?;
-    let process = Process::from_oci(described)?;
-    let config = bundle::config(invocation, &id, &spec)?;
-    output::write(&super::runtime(invocation)?.plan(&id, &config, &process)?)?;
+    let bundle = bundle::load(invocation)?;
+    let (plan, warnings) = super::runtime(invocation)?.plan_bundle(&id, bundle)?;
+    for warning in warnings {
+        invocation.log.warn(&warning);
+    }
+    output::write(&plan)?;
     Ok(0)
 }

@@ -9,7 +9,8 @@ use crate::cli::command::{Command, Count, Invocation};
 use crate::cli::failure::Failure;
 use crate::cli::flag::{Flag, Order};
 use crate::cli::process_flags::BUNDLE;
-use crate::cli::{bundle, host_info, output};
+use crate::cli::{bundle, output};
+use crate::host_info;
 
 pub(crate) static COMMAND: Command = Command {
     name: "spec",

@@ -157,8 +157,8 @@ pub(super) fn the_tail_is_in_order(case: &Case, plan: &Plan) -> Result<(), TestC
     prop_assert_eq!(ops(plan)[uid], &Op::SetUid(case.process.uid));
 
     let capabilities = position(plan, |op| matches!(op, Op::Capabilities { .. }));
-    prop_assert!(capabilities.is_some() || case.config.capabilities.is_none());
-    if let Some(capabilities) = capabilities.filter(|_| case.config.capabilities.is_some()) {
+    prop_assert!(capabilities.is_some());
+    if let Some(capabilities) = capabilities {
         let bounding = one(&|op| matches!(op, Op::BoundingSet { .. }));
         let ambient = one(&|op| matches!(op, Op::AmbientSet(_)));
         prop_assert!(
@@ -176,10 +176,8 @@ pub(super) fn the_tail_is_in_order(case: &Case, plan: &Plan) -> Result<(), TestC
             let born = last(plan, |op| matches!(op, Op::SecondStage)).unwrap();
             prop_assert!(lookup < born && born < filter);
             prop_assert!(born < ready || case.filter == Some(strict()));
-            if case.process.uid != 0 || case.config.capabilities.is_some() {
-                let dropped = last(plan, |op| matches!(op, Op::Capabilities { .. }));
-                prop_assert!(dropped.unwrap() > filter);
-            }
+            let dropped = last(plan, |op| matches!(op, Op::Capabilities { .. }));
+            prop_assert!(dropped.unwrap() > filter);
         } else {
             prop_assert!(capabilities.is_none_or(|capabilities| filter < capabilities));
         }
