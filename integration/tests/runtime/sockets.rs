@@ -35,7 +35,8 @@ fn paths_of_any_length_are_reached() {
     let (console, pidfd) = (console.to_str().unwrap(), pidfd.to_str().unwrap());
     assert!(console.len() > 107);
     std::thread::scope(|scope| {
-        let console_name = scope.spawn(|| console_socket.receive().1);
+        // The master is kept: without it the terminal is gone.
+        let console_name = scope.spawn(|| console_socket.receive());
         let pidfd_name = scope.spawn(|| pidfd_socket.receive().1);
         let line = [
             "run",
@@ -47,7 +48,8 @@ fn paths_of_any_length_are_reached() {
             &case.id,
         ];
         let _ = case.call(&line).ok();
-        assert!(console_name.join().unwrap().starts_with("/dev/pts/"));
+        let (_master, name) = console_name.join().unwrap();
+        assert!(name.starts_with("/dev/pts/"));
         assert_eq!(pidfd_name.join().unwrap(), "standard");
     });
     case.delete();
