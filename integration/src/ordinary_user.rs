@@ -16,6 +16,7 @@ pub struct OrdinaryUser {
     program: PathBuf,
     restricted: bool,
     subordinate_ids: bool,
+    root_of_namespace: bool,
 }
 
 impl OrdinaryUser {
@@ -38,6 +39,7 @@ impl OrdinaryUser {
             program: copy,
             restricted: false,
             subordinate_ids: false,
+            root_of_namespace: false,
         }
     }
 
@@ -50,6 +52,12 @@ impl OrdinaryUser {
     /// set is empty. Programs such as `newuidmap` then do nothing.
     pub fn restrict(&mut self) -> &mut Self {
         self.restricted = true;
+        self
+    }
+
+    /// Lets it call as root of a new user namespace, in which no other id is mapped, and of a mount namespace.
+    pub fn become_root(&mut self) -> &mut Self {
+        self.root_of_namespace = true;
         self
     }
 
@@ -85,6 +93,9 @@ impl OrdinaryUser {
         line.extend(["--clear-groups", "--inh-caps=-all"].map(OsString::from));
         if self.restricted {
             line.extend(["--no-new-privs", "--bounding-set=-all"].map(OsString::from));
+        }
+        if self.root_of_namespace {
+            line.extend(["unshare", "--user", "--map-root-user", "--mount"].map(OsString::from));
         }
         line
     }

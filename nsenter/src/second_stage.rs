@@ -8,6 +8,7 @@
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
+use rustix::event::{Timespec, poll};
 use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
@@ -20,6 +21,12 @@ use crate::sys::OwnedProcess;
 
 /// How long a killed process may take to end.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Between two looks whether it has ended.
+const PAUSE: Timespec = Timespec {
+    tv_sec: 0,
+    tv_nsec: 1_000_000,
+};
 
 /// Clock ticks of procfs a second: `USER_HZ`, part of the kernel's ABI.
 const TICKS: u64 = 100;
@@ -148,7 +155,8 @@ fn end_by_number(pid: u32) {
     while matches!(wait(WaitIdOptions::empty()), Ok(None) | Err(Errno::INTR))
         && Instant::now() < end
     {
-        std::thread::sleep(Duration::from_millis(1));
+        // Without a descriptor there is nothing to wait for. `std::thread::sleep` panics if it is not let; this does not.
+        let _ = poll(&mut [], Some(&PAUSE));
     }
 }
 
@@ -179,6 +187,13 @@ mod tests {
         drop(second_stage);
         // Reaped, not only killed.
         assert!(child.wait().is_err());
+    }
+
+    #[test]
+    fn without_a_descriptor_it_is_ended_by_its_number() {
+        let mut child = sleeper();
+        end_by_number(child.id());
+        assert!(child.wait().is_err(), "reaped");
     }
 
     #[test]

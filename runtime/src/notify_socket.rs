@@ -29,8 +29,12 @@ pub(crate) const SOCKET: &str = "notify.sock";
 /// Where the directory is mounted.
 pub(crate) const MOUNT_POINT: &str = "/run/notify";
 
-/// How long the service manager may take to see the barrier.
-const BARRIER: Duration = Duration::from_secs(30);
+/// How long the service manager may take to take the notification, and then to see the barrier.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How many datagrams are read at once. It is more than the queue of a socket holds (`net.unix.max_dgram_qlen`, 10 unless
+/// set, 512 by systemd).
+const MOST_DATAGRAMS: usize = 4096;
 
 /// The notification socket of a container, connected to the one of the service manager.
 ///
@@ -50,8 +54,8 @@ pub struct NotifySocket {
 enum Phase {
     /// The container has not said anything of interest.
     Waiting,
-    /// It has; these datagrams, the next one first, are not sent yet.
-    Telling(VecDeque<Vec<u8>>),
+    /// It has; these datagrams, the next one first, are not sent yet. The service manager has until then to take them.
+    Telling(VecDeque<Vec<u8>>, Instant),
     /// The other end of this pipe is closed when the service manager has seen the barrier.
     Barrier(OwnedFd, Instant),
     Done,
@@ -141,17 +145,19 @@ impl NotifySocket {
                 return Ok(());
             };
             let (interest, deadline) = self.interest();
-            let mut watched = [
-                interest,
-                PollFd::from_borrowed_fd(init.as_fd(), PollFlags::IN),
-            ];
+            let mut watched = vec![interest];
+            // Its end is of interest as long as it may say something; later it would let this loop turn without a pause.
+            if matches!(self.phase, Phase::Waiting) {
+                watched.push(PollFd::from_borrowed_fd(init.as_fd(), PollFlags::IN));
+            }
             let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
             let limit = left.and_then(|left| Timespec::try_from(left).ok());
             rustix::io::retry_on_intr(|| poll(&mut watched, limit.as_ref())).map_err(|errno| {
                 Error::system("wait for the notification of the container", errno)
             })?;
-            let [_, init] = &watched;
-            let gone = !init.revents().is_empty();
+            let gone = watched
+                .get(1)
+                .is_some_and(|init| !init.revents().is_empty());
             self.step();
             // What it sent before its end was read in this step.
             if gone && matches!(self.phase, Phase::Waiting) {
@@ -169,9 +175,10 @@ impl NotifySocket {
     pub(crate) fn interest(&self) -> (PollFd<'_>, Option<Instant>) {
         let container = PollFd::from_borrowed_fd(self.container.as_fd(), PollFlags::IN);
         match (&self.phase, &self.host) {
-            (Phase::Telling(_), Some(host)) => {
-                (PollFd::from_borrowed_fd(host.as_fd(), PollFlags::OUT), None)
-            }
+            (Phase::Telling(_, deadline), Some(host)) => (
+                PollFd::from_borrowed_fd(host.as_fd(), PollFlags::OUT),
+                Some(*deadline),
+            ),
             (Phase::Barrier(pipe, deadline), _) => (
                 PollFd::from_borrowed_fd(pipe.as_fd(), PollFlags::IN),
                 Some(*deadline),
@@ -190,27 +197,36 @@ impl NotifySocket {
     }
 
     fn try_step(&mut self) -> io::Result<()> {
+        let mut budget = MOST_DATAGRAMS;
         if matches!(self.phase, Phase::Waiting) {
-            match self.receive()? {
-                Some(datagrams) => self.phase = Phase::Telling(datagrams),
+            match self.receive(&mut budget)? {
+                Some(datagrams) => self.phase = Phase::Telling(datagrams, end_of_patience()),
                 None => return Ok(()),
             }
         }
         match &mut self.phase {
-            Phase::Telling(datagrams) => {
+            Phase::Telling(datagrams, deadline) => {
+                let full = |deadline: &Instant| {
+                    if Instant::now() >= *deadline {
+                        return Err(io::Error::from(io::ErrorKind::TimedOut));
+                    }
+                    Ok(())
+                };
                 let Some(host) = &self.host else {
                     self.phase = Phase::Done;
                     return Ok(());
                 };
                 while let Some(next) = datagrams.front() {
                     match host.send(next) {
-                        Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+                        Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                            return full(deadline);
+                        }
                         sent => sent?,
                     };
                     datagrams.pop_front();
                 }
                 match send_barrier(host) {
-                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => full(deadline)?,
                     phase => self.phase = phase?,
                 }
             }
@@ -226,7 +242,7 @@ impl NotifySocket {
             }
             Phase::Waiting | Phase::Done => {
                 // Not for the service manager.
-                while self.receive()?.is_some() {}
+                while self.receive(&mut budget)?.is_some() {}
             }
         }
         Ok(())
@@ -238,9 +254,13 @@ impl NotifySocket {
     }
 
     /// Reads what the container has sent, up to its readiness; returns what that is for the service manager.
-    fn receive(&self) -> io::Result<Option<VecDeque<Vec<u8>>>> {
+    ///
+    /// `budget` is how many datagrams it may still read: a container that writes faster than this process reads must not keep
+    /// it here, away from signals and from the container's end.
+    fn receive(&self, budget: &mut usize) -> io::Result<Option<VecDeque<Vec<u8>>>> {
         let mut datagram = [0_u8; 4096];
-        loop {
+        while *budget > 0 {
+            *budget -= 1;
             match self.container.recv(&mut datagram) {
                 Ok(length) => {
                     if let Some(ready) = ready_line(datagram.get(..length).unwrap_or_default()) {
@@ -253,7 +273,13 @@ impl NotifySocket {
                 Err(error) => return Err(error),
             }
         }
+        Ok(None)
     }
+}
+
+fn end_of_patience() -> Instant {
+    let now = Instant::now();
+    now.checked_add(PATIENCE).unwrap_or(now)
 }
 
 /// Asks the service manager to tell, by closing a pipe, when it has seen what was sent before.
@@ -265,10 +291,7 @@ fn send_barrier(host: &UnixDatagram) -> io::Result<Phase> {
     control.push(SendAncillaryMessage::ScmRights(&rights));
     let data = [IoSlice::new(b"BARRIER=1")];
     sendmsg(host, &data, &mut control, SendFlags::NOSIGNAL)?;
-    let deadline = Instant::now()
-        .checked_add(BARRIER)
-        .unwrap_or_else(Instant::now);
-    Ok(Phase::Barrier(ours, deadline))
+    Ok(Phase::Barrier(ours, end_of_patience()))
 }
 
 /// Connects a datagram socket; a path starting with `@` names an abstract one.
@@ -407,6 +430,45 @@ mod tests {
     }
 
     #[test]
+    fn no_more_is_read_at_once_than_may_be() {
+        let f = fixture();
+        let address = f.dir.path().join(DIRECTORY).join(SOCKET);
+        for _ in 0..5 {
+            send(&address, b"STATUS=fine");
+        }
+        let mut budget = 3;
+        assert!(f.socket.receive(&mut budget).unwrap().is_none());
+        assert_eq!(budget, 0);
+        let mut datagram = [0_u8; 64];
+        for left in [true, true, false] {
+            assert_eq!(f.socket.container.recv(&mut datagram).is_ok(), left);
+        }
+    }
+
+    /// Also not by an init process that has ended by then.
+    #[test]
+    fn a_service_manager_that_takes_nothing_is_not_waited_for_without_end() {
+        let mut f = fixture();
+        let other = UnixDatagram::unbound().unwrap();
+        other.connect(f.dir.path().join("manager")).unwrap();
+        other.set_nonblocking(true).unwrap();
+        while other.send(b"X=1").is_ok() {}
+        let mut child = std::process::Command::new("true").spawn().unwrap();
+        let pid = rustix::process::Pid::from_child(&child);
+        f.socket.init =
+            Some(rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty()).unwrap());
+        child.wait().unwrap();
+        let soon = Instant::now() + Duration::from_millis(20);
+        let ready = [b"READY=1".to_vec()];
+        f.socket.phase = Phase::Telling(ready.into_iter().collect(), soon);
+        assert_eq!(f.socket.interest().1, Some(soon));
+        f.socket.step();
+        assert!(matches!(f.socket.phase, Phase::Telling(..)));
+        f.socket.forward().unwrap();
+        assert!(Instant::now() >= soon);
+    }
+
+    #[test]
     fn a_service_manager_that_is_busy_is_told_later() {
         let mut f = fixture();
         let address = f.dir.path().join(DIRECTORY).join(SOCKET);
@@ -420,7 +482,7 @@ mod tests {
         }
         send(&address, b"READY=1");
         f.socket.step();
-        assert!(matches!(f.socket.phase, Phase::Telling(_)));
+        assert!(matches!(f.socket.phase, Phase::Telling(..)));
         for _ in 0..queued {
             assert_eq!(receive(&f.manager), "X=1");
         }

@@ -277,3 +277,79 @@ fn the_state_is_kept_in_the_runtime_directory_of_the_user() {
     assert_eq!(state.read_dir().unwrap().count(), 0);
     case.finish();
 }
+
+#[test]
+fn whether_cgroups_are_needed_can_be_said() {
+    need!(Root, Busybox, UserNamespaces, Cofferdam);
+    let case = Case::rootless();
+    let run = |text: &str| {
+        let flag = format!("--rootless={text}");
+        case.call(&[&flag, "run", &case.id])
+    };
+    for tolerated in ["auto", "true", "1", "T"] {
+        let output = run(tolerated);
+        assert_eq!(output.code, 0, "{tolerated}: {output}");
+    }
+    for needed in ["false", "0", "F"] {
+        let output = run(needed).failed(1, "cgroup");
+        assert!(
+            output.stderr.contains("permission denied"),
+            "{needed}: {output}"
+        );
+        case.nothing_left();
+    }
+    for garbage in ["yes", "", "automatic", "-1", "TRUE "] {
+        let said = format!("{garbage:?} is neither auto nor a boolean");
+        let said = said.replace('"', "\\\"");
+        let output = run(garbage).failed(1, &said);
+        assert!(output.stderr.contains("--rootless"), "{output}");
+        case.nothing_left();
+    }
+    case.finish();
+}
+
+/// For root the flag changes nothing that works.
+#[test]
+fn root_may_tolerate_cgroups_as_well() {
+    need!(Root, Busybox);
+    let case = Case::new();
+    for text in ["auto", "true", "false"] {
+        let output = case.call(&["--rootless", text, "run", &case.id]);
+        assert_eq!(output.code, 0, "{text}: {output}");
+        case.nothing_left();
+    }
+    case.finish();
+}
+
+/// Its user id is 0, its privileges are those of the namespace.
+#[test]
+fn root_of_a_user_namespace_runs_containers() {
+    need!(Root, Busybox, UserNamespaces);
+    for nested in [true, false] {
+        let mut case = Case::rootless();
+        if let Some(user) = &mut case.user {
+            user.become_root();
+        }
+        if nested {
+            let map = json!([{ "containerID": 0, "hostID": 0, "size": 1 }]);
+            case.bundle.config["linux"]["uidMappings"] = map.clone();
+            case.bundle.config["linux"]["gidMappings"] = map;
+        } else {
+            case.bundle.without_namespace("user");
+            let linux = case.bundle.config["linux"].as_object_mut().unwrap();
+            linux.remove("uidMappings");
+            linux.remove("gidMappings");
+        }
+        let script = "id -u; cat /proc/self/setgroups; hostname; echo x > /dev/null; exit 3";
+        case.bundle.script(script);
+        let output = case.run();
+        assert_eq!(output.code, 3, "{nested}: {output}");
+        assert_eq!(output.lines(), ["0", "deny", "runc"], "{output}");
+        case.bundle.args(&["/bin/sleep", "1000"]);
+        case.start();
+        let inside = case.exec(&["/bin/sh", "-c", "id -u; cat /proc/1/comm"]);
+        assert_eq!(inside.ok().lines(), ["0", "sleep"]);
+        assert_eq!(case.status(), "running");
+        case.delete();
+    }
+}

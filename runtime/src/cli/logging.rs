@@ -3,14 +3,23 @@
 use std::fmt::Write as _;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::panic::Location;
 use std::path::Path;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::failure::Failure;
 use crate::timestamp::rfc3339;
+
+/// How long a reader of a log that is a FIFO may take nothing.
+const PATIENCE: Timespec = Timespec {
+    tv_sec: 1,
+    tv_nsec: 0,
+};
 
 /// How a line of the log is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +45,8 @@ impl Format {
 #[derive(Debug)]
 pub(crate) struct Log {
     file: Option<File>,
+    /// The file is a FIFO or a terminal whose reader does not read.
+    stuck: AtomicBool,
     format: Format,
     debug: bool,
 }
@@ -71,12 +82,14 @@ impl Log {
     pub(crate) fn stderr() -> Self {
         Self {
             file: None,
+            stuck: AtomicBool::new(false),
             format: Format::Text,
             debug: false,
         }
     }
 
-    /// Opens the log file, created with mode 0644 and only ever appended to, or standard error when there is none.
+    /// Opens the log file, created with mode 0644 and only ever appended to, or standard error when there is none. A FIFO needs
+    /// a reader: this does not wait for one.
     pub(crate) fn open(path: Option<&Path>, format: Format, debug: bool) -> Result<Self, Failure> {
         let file = match path {
             None => None,
@@ -85,14 +98,15 @@ impl Log {
                     .append(true)
                     .create(true)
                     .mode(0o644)
-                    .custom_flags(libc::O_SYNC)
+                    .custom_flags(libc::O_SYNC | libc::O_NONBLOCK | libc::O_NOCTTY)
                     .open(path)
-                    .map_err(|error| Failure::io(format!("open {}", path.display()), error))?;
+                    .map_err(|error| not_opened(path, error))?;
                 Some(file)
             }
         };
         Ok(Self {
             file,
+            stuck: AtomicBool::new(false),
             format,
             debug,
         })
@@ -156,10 +170,43 @@ impl Log {
         text.push('\n');
         // One write a line, so that lines of several processes do not mix. A log that cannot be written is no reason to fail.
         let _ = match &self.file {
-            Some(file) => (&mut &*file).write_all(text.as_bytes()),
+            Some(file) => self.append(file, text.as_bytes()),
             None => io::stderr().write_all(text.as_bytes()),
         };
     }
+}
+
+impl Log {
+    /// Writes to the file, which does not block. A reader that takes nothing for a while loses what follows.
+    fn append(&self, file: &File, mut text: &[u8]) -> io::Result<()> {
+        let mut to = file;
+        while !text.is_empty() && !self.stuck.load(Ordering::Relaxed) {
+            match to.write(text) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(count) => text = text.get(count..).unwrap_or_default(),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    let mut room = [PollFd::new(file, PollFlags::OUT)];
+                    if rustix::io::retry_on_intr(|| poll(&mut room, Some(&PATIENCE)))? == 0 {
+                        self.stuck.store(true, Ordering::Relaxed);
+                    }
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+}
+
+fn not_opened(path: &Path, error: io::Error) -> Failure {
+    let without_reader = error.raw_os_error() == Some(libc::ENXIO)
+        && std::fs::metadata(path).is_ok_and(|file| file.file_type().is_fifo());
+    let error = if without_reader {
+        io::Error::other("a FIFO that no process reads")
+    } else {
+        error
+    };
+    Failure::io(format!("open {}", path.display()), error)
 }
 
 impl log::Log for Log {
@@ -302,6 +349,35 @@ mod tests {
             })
             .collect();
         assert_eq!(messages, ["one", "two"]);
+    }
+
+    #[test]
+    fn a_fifo_is_written_as_far_as_its_reader_takes_it() {
+        use rustix::fs::{CWD, Mode, mkfifoat};
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("log");
+        mkfifoat(CWD, &path, Mode::RUSR | Mode::WUSR).unwrap();
+        let error = Log::open(Some(&path), Format::Text, false).unwrap_err();
+        assert!(
+            error.message.ends_with("a FIFO that no process reads"),
+            "{}",
+            error.message
+        );
+        let reader = File::options()
+            .read(true)
+            .custom_flags(libc::O_NONBLOCK)
+            .open(&path)
+            .unwrap();
+        let log = Log::open(Some(&path), Format::Text, false).unwrap();
+        log.warn("first");
+        let mut text = [0; 4096];
+        let count = io::Read::read(&mut &reader, &mut text).unwrap();
+        assert!(String::from_utf8_lossy(&text[..count]).ends_with("msg=first\n"));
+        // More than a pipe holds, and a line that goes on for ever is not waited for twice.
+        for _ in 0..3 {
+            log.warn(&"x".repeat(1 << 20));
+        }
+        assert!(log.stuck.load(Ordering::Relaxed));
     }
 
     #[test]

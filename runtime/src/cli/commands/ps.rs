@@ -1,6 +1,10 @@
 //! `ps`: the processes of a container.
 
-use std::process::{Command as Program, Stdio};
+use std::fs::File;
+use std::io::{self, Read, Seek};
+use std::process::{Child, Command as Program, ExitStatus, Stdio};
+
+use rustix::fs::{MemfdFlags, memfd_create};
 
 use super::pause::warn_without_cgroup_access;
 use crate::cli::command::{Command, Count, Invocation};
@@ -45,10 +49,7 @@ fn run(invocation: &Invocation<'_>) -> Result<u8, Failure> {
     } else {
         ps.args(options);
     }
-    let listed = ps
-        .stdin(Stdio::null())
-        .output()
-        .map_err(|error| Failure::io("run ps", error))?;
+    let listed = listed(&mut ps).map_err(|error| Failure::io("run ps", error))?;
     if !listed.status.success() {
         let how = match listed.status.code() {
             Some(code) => format!("exit status {code}"),
@@ -62,6 +63,48 @@ fn run(invocation: &Invocation<'_>) -> Result<u8, Failure> {
         &pids,
     )?)?;
     Ok(0)
+}
+
+/// What a program has written, and how it ended.
+#[derive(Debug)]
+struct Listed {
+    status: ExitStatus,
+    stdout: Vec<u8>,
+    stderr: Vec<u8>,
+}
+
+/// Runs a program to its end. `Command::output` panics if the kernel does not let the pipes be read.
+fn listed(program: &mut Program) -> io::Result<Listed> {
+    // A memory file, so that there is one pipe to read, and no program that waits for the other one to be read.
+    let mut said = File::from(memfd_create(c"stderr", MemfdFlags::CLOEXEC)?);
+    let mut child = program
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(said.try_clone()?)
+        .spawn()?;
+    let pipe = child.stdout.take();
+    let (status, stdout) = outcome(child, pipe)?;
+    let mut stderr = Vec::new();
+    said.rewind()?;
+    said.read_to_end(&mut stderr)?;
+    Ok(Listed {
+        status,
+        stdout,
+        stderr,
+    })
+}
+
+/// Reads what there is and reaps the process, which is killed if it cannot be read.
+fn outcome(mut child: Child, pipe: Option<impl Read>) -> io::Result<(ExitStatus, Vec<u8>)> {
+    let mut text = Vec::new();
+    let read = pipe.map_or(Ok(0), |mut pipe| pipe.read_to_end(&mut text));
+    if read.is_err() {
+        // That it has ended already is no matter.
+        let _ = child.kill();
+    }
+    let status = child.wait()?;
+    read?;
+    Ok((status, text))
 }
 
 /// The header of the table and the rows whose `PID` column names one of `pids`.
@@ -114,5 +157,37 @@ mod tests {
                 .starts_with("unable to parse pid \"x\"")
         );
         assert!(of_container("", &[]).is_err());
+    }
+
+    fn shell(script: &str) -> Program {
+        let mut shell = Program::new("/bin/sh");
+        shell.args(["-c", script]);
+        shell
+    }
+
+    #[test]
+    fn more_than_a_pipe_holds_is_read_of_both_streams() {
+        let script = "head -c 300000 /dev/zero >&2; head -c 200000 /dev/zero; exit 3";
+        let listed = listed(&mut shell(script)).unwrap();
+        assert_eq!(listed.status.code(), Some(3));
+        assert_eq!(listed.stdout.len(), 200_000);
+        assert_eq!(listed.stderr.len(), 300_000);
+        let missing = super::listed(&mut Program::new("/no/such/program")).unwrap_err();
+        assert_eq!(missing.kind(), io::ErrorKind::NotFound);
+    }
+
+    #[test]
+    fn a_pipe_that_cannot_be_read_is_an_error_and_leaves_no_process() {
+        struct Broken;
+        impl Read for Broken {
+            fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+                Err(io::Error::from_raw_os_error(libc::EIO))
+            }
+        }
+        let child = shell("exec sleep 1000").spawn().unwrap();
+        let pid = rustix::process::Pid::from_child(&child);
+        let error = outcome(child, Some(Broken)).unwrap_err();
+        assert_eq!(error.raw_os_error(), Some(libc::EIO));
+        assert!(rustix::process::test_kill_process(pid).is_err());
     }
 }
