@@ -1,5 +1,6 @@
 //! Containers of an ordinary user: no privilege is used but what a user namespace gives.
 
+use std::ffi::OsString;
 use std::io::Read as _;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt;
@@ -7,7 +8,7 @@ use std::os::unix::net::UnixListener;
 
 use cofferdam_integration::console::{ConsoleSocket, read_terminal};
 use cofferdam_integration::ordinary_user::ID;
-use cofferdam_integration::{Case, need};
+use cofferdam_integration::{Case, Limited, need};
 use serde_json::{Value, json};
 
 #[test]
@@ -286,7 +287,7 @@ fn whether_cgroups_are_needed_can_be_said() {
         let flag = format!("--rootless={text}");
         case.call(&[&flag, "run", &case.id])
     };
-    for tolerated in ["auto", "true", "1", "T"] {
+    for tolerated in ["auto", "AUTO", "", "true", "1", "T"] {
         let output = run(tolerated);
         assert_eq!(output.code, 0, "{tolerated}: {output}");
     }
@@ -298,7 +299,7 @@ fn whether_cgroups_are_needed_can_be_said() {
         );
         case.nothing_left();
     }
-    for garbage in ["yes", "", "automatic", "-1", "TRUE "] {
+    for garbage in ["yes", "automatic", "-1", "TRUE "] {
         let said = format!("{garbage:?} is neither auto nor a boolean");
         let said = said.replace('"', "\\\"");
         let output = run(garbage).failed(1, &said);
@@ -346,10 +347,30 @@ fn root_of_a_user_namespace_runs_containers() {
         assert_eq!(output.code, 3, "{nested}: {output}");
         assert_eq!(output.lines(), ["0", "deny", "runc"], "{output}");
         case.bundle.args(&["/bin/sleep", "1000"]);
-        case.start();
-        let inside = case.exec(&["/bin/sh", "-c", "id -u; cat /proc/1/comm"]);
-        assert_eq!(inside.ok().lines(), ["0", "sleep"]);
-        assert_eq!(case.status(), "running");
-        case.delete();
+        case.bundle.write();
+        // The namespace ends with its last process: one shell calls all commands.
+        let user = case.user.as_ref().unwrap();
+        user.own(case.bundle.path());
+        user.own(case.root());
+        let script = r#"set -e
+            runtime="$0 --root $1"
+            $runtime run --detach $2 </dev/null >/dev/null
+            $runtime exec $2 /bin/sh -c "id -u; cat /proc/1/comm"
+            $runtime state $2 | grep -c '"status": "running"'
+            $runtime kill $2 KILL
+            $runtime delete --force $2"#;
+        let mut line = user.prefix();
+        line.extend(["sh", "-c", script].map(OsString::from));
+        line.push(user.program().into());
+        line.push(case.root().into());
+        line.push((&case.id).into());
+        let mut line = line.into_iter();
+        let output = Limited::new(line.next().unwrap())
+            .args(line)
+            .directory(case.bundle.path())
+            .output()
+            .ok();
+        assert_eq!(output.lines(), ["0", "sleep", "1"], "{output}");
+        case.finish();
     }
 }

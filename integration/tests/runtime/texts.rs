@@ -132,7 +132,7 @@ fn what_other_programs_say_keeps_their_words() {
         .failed(1, "open /no/such/file: no such file or directory");
     let _ = case
         .call(&["update", "-r", "/", &case.id])
-        .failed(1, "read /: is a directory");
+        .failed(1, "/ is a directory, not a regular file");
     let json = case.call(&["ps", "--format", "json", &case.id]).ok().stdout;
     assert!(json.starts_with('[') && json.ends_with("]\n"), "{json:?}");
     case.delete();

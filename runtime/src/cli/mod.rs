@@ -265,7 +265,8 @@ fn open_log(global: &Parsed) -> Result<Log, Failure> {
 fn globals(program: &str, global: &Parsed) -> Result<Globals, Failure> {
     let (root, root_given) = root::choose(program, global)?;
     let rootless = match global.string("rootless").as_deref() {
-        None | Some("auto") => None,
+        None | Some("") => None,
+        Some(text) if text.eq_ignore_ascii_case("auto") => None,
         Some(text) => {
             let value = flag::parse_bool(text).ok_or_else(|| {
                 Failure::new(format!(
