@@ -174,6 +174,29 @@ impl Cgroup {
         }
     }
 
+    /// The same files by name, for a process that opens them itself: the path of each is below
+    /// [`Hierarchy::dir`], and is not looked at. One descriptor is enough then, where
+    /// [`self_join_files`](Self::self_join_files) needs one a hierarchy.
+    ///
+    /// Where the cgroup [is new](Self::is_new) nothing else can be mounted over these directories,
+    /// which is what `self_join_files` checks.
+    #[must_use]
+    pub fn self_join_paths(&self) -> Vec<(String, PathBuf)> {
+        match &self.driver {
+            Driver::V2(_) => Vec::new(),
+            Driver::V1(group) => group.self_join_paths(),
+        }
+    }
+
+    /// Whether this value has made all directories of the cgroup, and has found none.
+    #[must_use]
+    pub fn is_new(&self) -> bool {
+        match &self.driver {
+            Driver::V2(group) => group.is_fresh(),
+            Driver::V1(group) => group.is_fresh(),
+        }
+    }
+
     /// Moves the process `pid`, with all its threads, into the cgroup: into every hierarchy on
     /// cgroup v1. With systemd, the first process starts the unit.
     ///
@@ -449,11 +472,7 @@ impl Cgroup {
     /// [`ErrorKind::NotEmpty`]: `container's cgroup is not empty: N process(es) found`.
     /// [`ErrorKind::Frozen`]: `container's cgroup unexpectedly frozen`.
     pub fn check_unused(&self) -> Result<()> {
-        let fresh = match &self.driver {
-            Driver::V2(group) => group.is_fresh(),
-            Driver::V1(group) => group.is_fresh(),
-        };
-        if fresh {
+        if self.is_new() {
             return Ok(());
         }
         if self.needs_first_process() {

@@ -1,5 +1,5 @@
 use std::{
-    os::fd::{AsFd, OwnedFd},
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
     path::{Path, PathBuf},
     sync::{Arc, OnceLock},
 };
@@ -242,6 +242,12 @@ impl Hierarchy {
         }
         let names = self.inner.v1.iter().flat_map(|v1| &v1.controllers);
         Ok(names.filter(|name| !name.is_empty()).cloned().collect())
+    }
+
+    /// The directory that [`path`](Self::path) names, open.
+    #[must_use]
+    pub fn dir(&self) -> BorrowedFd<'_> {
+        self.inner.root.as_fd()
     }
 
     pub(crate) fn root(&self) -> &Dir {

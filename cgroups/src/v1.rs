@@ -266,6 +266,16 @@ impl Group {
         Ok(files)
     }
 
+    pub(crate) fn self_join_paths(&self) -> Vec<(String, PathBuf)> {
+        let members = self.members.iter().filter(|member| !member.is_unified());
+        members
+            .map(|member| {
+                let path = member.slot.relative().join("tasks");
+                (member.controllers.join(","), path)
+            })
+            .collect()
+    }
+
     pub(crate) fn add(&self, hierarchy: &Hierarchy, pid: u32, rootless: bool) -> Result<()> {
         for member in &self.members {
             match tree::add(member.slot.dir(hierarchy)?, pid) {

@@ -150,12 +150,8 @@ mod tests {
             vec![range(999, 5)],
             vec![range(5, 10), range(14, 1)],
             vec![range(5, u32::MAX - 5)],
-            vec![
-                range(2000, u32::MAX - 3000),
-                range(1, 900),
-                range(1001, 999),
-                range(u32::MAX - 900, 899),
-            ],
+            vec![range(2000, u32::MAX - 1999)],
+            vec![range(1, 900), range(2000, u32::MAX - 1999)],
         ] {
             let error = IdMaps::with_subordinate(1000, &ranges).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::InvalidMap, "{ranges:?}");

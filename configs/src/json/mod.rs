@@ -141,10 +141,14 @@ fn syntax_or_data(text: &str, error: &serde_json::Error) -> Error {
         serde_json::error::Category::Data => ErrorKind::Data,
         _ => ErrorKind::Syntax,
     };
-    let path = locate::path_at(
-        text.as_bytes(),
-        locate::offset_of(text, error.line(), error.column()),
-    );
+    let mut offset = locate::offset_of(text, error.line(), error.column());
+    // An array that is refused as such is refused when its bracket is read: the place is not yet its first element.
+    if let Some(bracket) = offset.checked_sub(1)
+        && text.as_bytes().get(bracket) == Some(&b'[')
+    {
+        offset = bracket;
+    }
+    let path = locate::path_at(text.as_bytes(), offset);
     Error::new(kind, error.to_string()).at(path)
 }
 

@@ -139,7 +139,6 @@ fn unknown_keys_are_ignored_and_their_places_kept() {
         "annotations": {"Anything": "goes"},
         "linux": {
             "maskedPath": ["/a"],
-            "seccomp": {"syscals": [], "syscalls": [{"names": [], "comment": "c"}]},
             "resources": {"memory": {"limits": 5}, "rdma": {"a.b": {"handles": 1}}}
         }
     }"#;
@@ -153,8 +152,6 @@ fn unknown_keys_are_ignored_and_their_places_kept() {
             "process.user.Group",
             "mounts[1].option",
             "linux.maskedPath",
-            "linux.seccomp.syscals",
-            "linux.seccomp.syscalls[0].comment",
             "linux.resources.memory.limits",
             "linux.resources.rdma[\"a.b\"].handles",
         ]

@@ -96,3 +96,29 @@ fn the_end_of_the_cpu_time_is_told() {
         }
     }
 }
+
+#[test]
+fn few_descriptors_are_enough_however_many_hierarchies_there_are() {
+    need!(Containers, Busybox);
+    let limit = "ulimit -n 32";
+    let mut case = Case::new();
+    // None of its own: the limit of the caller stays.
+    case.bundle.config["process"]["rlimits"] = serde_json::json!([]);
+    case.bundle.args(&["/bin/sh", "-c", "exit 7"]);
+    let run = limited(&case, limit, &format!("run {}", case.id));
+    let _ = run.failed(7, "");
+    case.nothing_left();
+    case.bundle.args(&["/bin/sleep", "1000"]);
+    for command in ["create", "start"] {
+        let _ = limited(&case, limit, &format!("{command} {}", case.id)).ok();
+    }
+    let exec = limited(
+        &case,
+        limit,
+        &format!("exec {} /bin/sh -c 'exit 9'", case.id),
+    );
+    let _ = exec.failed(9, "");
+    let kill = limited(&case, limit, &format!("delete --force {}", case.id));
+    let _ = kill.ok();
+    case.finish();
+}

@@ -61,6 +61,11 @@ fn killed_after(plan: &Plan, delay: Duration) -> Result<(), Error> {
         fn gate(&mut self, number: u32, process: &ProcessRef<'_>) -> Result<(), Refusal> {
             if number == 1 {
                 let victim: OwnedFd = process.pidfd().try_clone_to_owned()?;
+                if self.delay.is_zero() {
+                    // Before the answer: this one comes in time on every machine.
+                    pidfd::send_signal(victim, libc::SIGKILL)?;
+                    return Ok(());
+                }
                 let at = Instant::now() + self.delay;
                 self.thread = Some(std::thread::spawn(move || {
                     while Instant::now() < at {

@@ -157,7 +157,9 @@ fn make(
     let group = making.unwind.group()?;
     let config_is_rootless = making.state.config.rootless_cgroups;
     cgroup::require_thawed(group)?;
-    let tasks = if needs_first_process {
+    // By name where that is safe, and where no hierarchy may be left out: it takes far fewer descriptors.
+    let by_name = group.is_new() && !config_is_rootless;
+    let tasks = if needs_first_process || by_name {
         Vec::new()
     } else {
         group
@@ -165,13 +167,17 @@ fn make(
             .map_err(cgroup::failed(wording::APPLY_CGROUP))
             .map_err(wording::not_started)?
     };
+    let mut placement = placement(group, &tasks, config_is_rootless)?;
+    if by_name && !needs_first_process {
+        placement.task_paths = group.self_join_paths();
+    }
     let built = plan::init(&InitRequest {
         request: ProcessRequest {
             container_id: id.as_str(),
             config: &making.state.config,
             process,
             host: &host,
-            cgroup: placement(group, &tasks, config_is_rootless)?,
+            cgroup: placement,
             seccomp: filter,
         },
         cgroup_view: &cgroup_view(group),
@@ -191,6 +197,7 @@ fn make(
     let sources = Sources {
         fifo: fifo.as_ref().map(AsFd::as_fd),
         tasks: &tasks,
+        cgroup_root: Some(system.hierarchy()?.dir()),
         init: None,
     };
     let inputs = Inputs::open(&built.inputs, &sources)?;
@@ -327,10 +334,10 @@ pub(crate) fn preview(
     let view = cgroup_view(&group);
     let gate = group.needs_first_process();
     let unified = !gate && hierarchy.mode() != cgroups::Mode::V1;
-    let tasks = if gate {
-        Vec::new()
-    } else {
-        cgroup::joined_controllers(&group)
+    let (tasks, task_paths) = match (gate, config.rootless_cgroups) {
+        (true, _) => (Vec::new(), Vec::new()),
+        (false, true) => (cgroup::joined_controllers(&group), Vec::new()),
+        (false, false) => (Vec::new(), group.self_join_paths()),
     };
     plan::init(&InitRequest {
         request: ProcessRequest {
@@ -341,6 +348,7 @@ pub(crate) fn preview(
             cgroup: CgroupPlacement {
                 unified,
                 tasks,
+                task_paths,
                 gate,
                 outside: false,
             },
@@ -427,6 +435,7 @@ pub(super) fn placement(
             .iter()
             .map(|(controller, _)| controller.clone())
             .collect(),
+        task_paths: Vec::new(),
         gate: group.needs_first_process(),
         outside: false,
     })

@@ -63,7 +63,7 @@ impl Container {
         }
         // Between two units only the user's systemd can move a process of an ordinary user.
         let gate = config.cgroups.systemd && config.rootless_cgroups;
-        let tasks = match group.self_join_files() {
+        let mut tasks = match group.self_join_files() {
             _ if gate => Vec::new(),
             // Without permission there may be no cgroup to join.
             Err(error)
@@ -83,6 +83,12 @@ impl Container {
             placement.gate = true;
         }
         placement.outside = paused;
+        if !config.rootless_cgroups && !gate {
+            // They are there, and of cgroupfs. The process opens them by name, which takes fewer descriptors.
+            tasks.clear();
+            placement.tasks.clear();
+            placement.task_paths = group.self_join_paths();
+        }
         let mut host = HostFacts::read_at(self.system().procfs()?.as_fd())?;
         host.read_umask()?;
         let request = ProcessRequest {
@@ -98,6 +104,7 @@ impl Container {
         let sources = Sources {
             fifo: None,
             tasks: &tasks,
+            cgroup_root: Some(group.hierarchy().dir()),
             init: Some(init.as_fd()),
         };
         let inputs = Inputs::open(&built.inputs, &sources)?;

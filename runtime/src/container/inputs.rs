@@ -16,6 +16,8 @@ pub(crate) struct Sources<'a> {
     pub(crate) fifo: Option<BorrowedFd<'a>>,
     /// The v1 `tasks` files by controller.
     pub(crate) tasks: &'a [(String, OwnedFd)],
+    /// The directory of the v1 hierarchies.
+    pub(crate) cgroup_root: Option<BorrowedFd<'a>>,
     pub(crate) init: Option<BorrowedFd<'a>>,
 }
 
@@ -64,6 +66,7 @@ fn open<'a>(input: &Input, sources: &Sources<'a>) -> Result<Source<'a>> {
             let file = sources.tasks.iter().find(|(name, _)| name == controller);
             given(file.map(|(_, file)| file.as_fd()))
         }
+        Input::CgroupRoot => given(sources.cgroup_root),
         Input::Namespace { kind, path } => namespaces::open(Path::new(path), namespace(*kind))
             .map(Source::Opened)
             .map_err(|error| {

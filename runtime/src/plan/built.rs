@@ -33,6 +33,8 @@ pub enum Input {
     ExecFifo,
     /// The `tasks` file of the container's cgroup in the hierarchy of this v1 controller, `O_WRONLY`.
     CgroupTasks(String),
+    /// The directory below which the cgroup v1 hierarchies are mounted.
+    CgroupRoot,
     /// A namespace file, whose type was checked (`NS_GET_NSTYPE`).
     Namespace {
         /// Its type.
@@ -49,6 +51,7 @@ impl fmt::Display for Input {
         match self {
             Self::ExecFifo => f.write_str("exec fifo"),
             Self::CgroupTasks(controller) => write!(f, "cgroup tasks: {controller}"),
+            Self::CgroupRoot => f.write_str("cgroup root"),
             Self::Namespace { kind, .. } => write!(f, "namespace: {}", kind.oci_name()),
             Self::InitPidfd => f.write_str("pidfd of init"),
         }

@@ -1,11 +1,15 @@
 //! Getting into the cgroup, and the CPUs to run on before and after.
 
 use configs::config::CpuSet;
-use nsenter::plan::Op;
+use nsenter::plan::{Dir, Expect, Op};
 
 use super::requested::Requested;
-use super::steps::Steps;
+use super::steps::{Steps, c_path};
 use super::{Gate, Input};
+use crate::Result;
+
+/// `CGROUP_SUPER_MAGIC`: cgroup v1, `statfs(2)`.
+const CGROUP_MAGIC: u64 = 0x27_e0eb;
 
 /// Whether the host's clone makes the process a member of its v2 cgroup from birth.
 pub(super) fn born_inside(requested: &Requested<'_>) -> bool {
@@ -19,7 +23,7 @@ fn starts_outside(requested: &Requested<'_>) -> bool {
 }
 
 /// The steps up to the membership in every hierarchy.
-pub(super) fn place(steps: &mut Steps, requested: &Requested<'_>) {
+pub(super) fn place(steps: &mut Steps, requested: &Requested<'_>) -> Result<()> {
     if let Some(initial) = requested.initial_cpus() {
         steps.push(
             "set the initial CPU affinity",
@@ -41,6 +45,7 @@ pub(super) fn place(steps: &mut Steps, requested: &Requested<'_>) {
         }
         steps.close(tasks);
     }
+    open_and_join(steps, requested)?;
     // Not by a birth inside later on: from within the container's cgroup namespace the kernel lets nobody in who is not
     // in there already (mount option nsdelegate).
     if requested.cgroup.gate || (requested.cgroup.unified && starts_outside(requested)) {
@@ -50,6 +55,54 @@ pub(super) fn place(steps: &mut Steps, requested: &Requested<'_>) {
         );
     }
     settle_affinity(steps, requested);
+    Ok(())
+}
+
+/// Joins cgroup v1 hierarchies by the names of their `tasks` files: one descriptor for all of them, where each descriptor of
+/// the parent takes two places of its limit until the process has it.
+fn open_and_join(steps: &mut Steps, requested: &Requested<'_>) -> Result<()> {
+    if requested.cgroup.task_paths.is_empty() {
+        return Ok(());
+    }
+    let root = steps.input(Input::CgroupRoot);
+    for (controller, path) in &requested.cgroup.task_paths {
+        let tasks = steps.slot();
+        let context = format!("join the {controller} cgroup");
+        steps.push(
+            context.as_str(),
+            Op::Open {
+                dir: Dir::Slot(root),
+                path: c_path("linux.cgroupsPath", path)?,
+                flags: libc::O_WRONLY.cast_unsigned(),
+                mode: 0,
+                resolve: libc::RESOLVE_NO_MAGICLINKS,
+                into: tasks,
+            },
+        );
+        if requested.exec {
+            // The cgroup has been there for a while: something may have been mounted over it.
+            steps.push(
+                context.as_str(),
+                Op::Verify {
+                    fd: tasks,
+                    expect: Expect {
+                        magic: Some(CGROUP_MAGIC),
+                        ..Expect::default()
+                    },
+                },
+            );
+        }
+        steps.push(
+            context,
+            Op::Write {
+                fd: tasks,
+                bytes: b"0".to_vec(),
+            },
+        );
+        steps.close(tasks);
+    }
+    steps.close(root);
+    Ok(())
 }
 
 /// The affinity once the process is in its cgroup: the final one, or all CPUs of the cgroup instead of what was inherited

@@ -147,7 +147,7 @@ pub fn exec(request: &ProcessRequest<'_>) -> Result<BuiltPlan> {
     let mut proc = ProcSelf::open(&mut steps, &requested, false);
     namespaces::name(&mut steps, namespaces::STAGE_NAME);
     namespaces::oom_score_adj(&mut steps, &requested)?;
-    cgroup::place(&mut steps, &requested);
+    cgroup::place(&mut steps, &requested)?;
     let apparmor = labels::open_apparmor(&mut steps, &requested, &proc)?;
     let selinux = labels::open_selinux(&mut steps, &requested, &proc)?;
     let keycreate = labels::open_keycreate(&mut steps, &requested, &proc)?;

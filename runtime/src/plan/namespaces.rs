@@ -127,7 +127,7 @@ pub(super) fn enter(
         },
     );
     oom_score_adj(steps, requested)?;
-    cgroup::place(steps, requested);
+    cgroup::place(steps, requested)?;
     let offsets = open_time_offsets(steps, requested)?;
     let late = layout.birth == Birth::Late;
     let mut pid_namespace = None;

@@ -50,6 +50,10 @@ pub struct CgroupPlacement {
     /// v1 controllers whose `tasks` file the process writes `0` to; each becomes an input
     /// [`Input::CgroupTasks`](super::Input::CgroupTasks).
     pub tasks: Vec<String>,
+    /// v1 controllers with the path of their `tasks` file below the directory of the hierarchies: the process opens them by
+    /// itself and writes `0`. The directory is the one input [`Input::CgroupRoot`](super::Input::CgroupRoot), where `tasks`
+    /// takes an input each.
+    pub task_paths: Vec<(String, PathBuf)>,
     /// The parent places the process itself while it waits at [`Gate::Cgroup`](super::Gate::Cgroup): the systemd driver,
     /// or a directory that `CLONE_INTO_CGROUP` refused.
     pub gate: bool,

@@ -88,7 +88,7 @@ fn id_maps_without_a_user_namespace_are_ignored_and_told() {
 #[test]
 fn unknown_keys_are_told() {
     let spec = spec(&linux(
-        r#"{"maskedPath": ["/a"], "seccomp": {"defaultAction": "SCMP_ACT_ALLOW", "syscals": []}}"#,
+        r#"{"maskedPath": ["/a"], "resources": {"memory": {"limits": 1}}}"#,
     ));
     let (_, warnings) = convert(&spec, &HostInfo::default(), &options()).unwrap();
     let texts: Vec<String> = warnings.iter().map(ToString::to_string).collect();
@@ -96,7 +96,7 @@ fn unknown_keys_are_told() {
         texts,
         [
             "ignoring unknown key linux.maskedPath",
-            "ignoring unknown key linux.seccomp.syscals"
+            "ignoring unknown key linux.resources.memory.limits"
         ]
     );
 }

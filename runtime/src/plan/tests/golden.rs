@@ -84,7 +84,11 @@ fn legacy_cgroups_and_terminal() {
     let mut case = Case::standard();
     case.view = hierarchies();
     case.cgroup.unified = false;
-    case.cgroup.tasks = vec!["memory".to_owned(), "cpu,cpuacct".to_owned()];
+    case.cgroup.tasks = vec!["memory".to_owned()];
+    let by_name = ["cpu,cpuacct", "pids"];
+    case.cgroup.task_paths = by_name
+        .map(|name| (name.to_owned(), format!("{name}/c/tasks").into()))
+        .to_vec();
     case.process.terminal(Some(Terminal::Keep));
     check("legacy_cgroups_and_terminal", case.init().unwrap());
 }

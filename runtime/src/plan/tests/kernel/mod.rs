@@ -143,6 +143,7 @@ impl Bundle {
             .map(|(slot, input)| {
                 let fd = match input {
                     Input::ExecFifo => fifo.try_clone().unwrap().into(),
+                    Input::CgroupRoot => File::open("/sys/fs/cgroup").unwrap().into(),
                     Input::Namespace { path, .. } => File::open(path).unwrap().into(),
                     Input::InitPidfd => init.unwrap().pidfd().try_clone_to_owned().unwrap(),
                     Input::CgroupTasks(path) => {

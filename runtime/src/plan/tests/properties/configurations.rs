@@ -115,6 +115,7 @@ prop_compose! {
         owns in any::<bool>(),
         filter in select(vec![None, Some(allowing()), Some(strict())]),
         tasks in subsequence(vec!["memory".to_owned(), "pids".to_owned()], 0..=2),
+        tasks_by_name in subsequence(vec!["cpu,cpuacct", "blkio"], 0..=2),
     ) -> Case {
         let [
             nnp, caps, terminal, readonly, labels, apparmor, late, hooks, legacy, gate, unified, pidns, unprivileged,
@@ -178,6 +179,8 @@ prop_compose! {
         }
         case.filter = filter;
         case.late_limits = late;
+        let by_name = tasks_by_name.into_iter().map(|name| (name.to_owned(), format!("{name}/c/tasks").into()));
+        case.cgroup.task_paths = by_name.collect();
         case.cgroup.tasks = tasks;
         case.cgroup.gate = gate;
         case.cgroup.unified = unified;

@@ -1,6 +1,8 @@
 //! The invariants, each named after what it demands.
 
 use std::collections::BTreeMap;
+use std::ffi::{CStr, CString};
+use std::os::unix::ffi::OsStrExt;
 
 use configs::config::{MountAttr, NamespaceType};
 use nsenter::plan::{Dir, Op, Plan, Slot};
@@ -374,6 +376,16 @@ pub(super) fn placements_are_made(case: &Case, built: &BuiltPlan) -> Result<(), 
         })
         .collect();
     prop_assert_eq!(tasks, case.cgroup.tasks.iter().collect::<Vec<_>>());
+    let opened = |path: &CStr| {
+        count(
+            &built.plan,
+            |op| matches!(op, Op::Open { path: it, .. } if **it == *path),
+        )
+    };
+    for (_, path) in &case.cgroup.task_paths {
+        let path = CString::new(path.as_os_str().as_bytes()).unwrap();
+        prop_assert_eq!(opened(&path), 1);
+    }
     let gates = count(&built.plan, |op| matches!(op, Op::AskGate(1)));
     let outside = case.cgroup.unified && !built.spawn_into_cgroup;
     prop_assert_eq!(gates, usize::from(case.cgroup.gate || outside));

@@ -239,6 +239,26 @@ fn rootless_cgroups_may_not_be_joinable() {
 }
 
 #[test]
+fn a_process_that_is_added_looks_at_the_hierarchies_it_joins_by_name() {
+    let mut case = Case::standard();
+    case.cgroup.task_paths = vec![("memory".to_owned(), "memory/c/tasks".into())];
+    let looks = |plan: &Plan| {
+        count(
+            plan,
+            |op| matches!(op, Op::Verify { expect, .. } if expect.magic == Some(0x27_e0eb)),
+        )
+    };
+    assert_eq!(looks(&built(&case)), 0);
+    let plan = case.exec().unwrap().plan;
+    assert_eq!(looks(&plan), 1);
+    let write = position(
+        &plan,
+        |op| matches!(op, Op::Write { bytes, .. } if bytes == b"0"),
+    );
+    assert!(position(&plan, |op| matches!(op, Op::Verify { .. })) < write);
+}
+
+#[test]
 fn further_networks_are_left_to_the_parent() {
     let mut case = Case::standard();
     assert_eq!(
