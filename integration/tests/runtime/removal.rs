@@ -73,14 +73,9 @@ fn open(gate: &Path) {
 #[test]
 fn a_creation_in_a_hook_is_ended() {
     need!(Root, Busybox, Cofferdam);
-    for point in ["prestart", "createRuntime", "createContainer", "poststart"] {
+    for point in ["prestart", "createRuntime", "createContainer"] {
         let (case, reached, gate) = in_a_hook(point);
-        let verb = if point == "poststart" {
-            ["run", "--detach"].as_slice()
-        } else {
-            ["create"].as_slice()
-        };
-        let mut create = background(&case, &[verb, &[&case.id]].concat());
+        let mut create = background(&case, &["create", &case.id]);
         eventually("the hook runs", || reached.exists());
         let output = forced(&case);
         // The hook reads from this, if it still is there.
@@ -99,6 +94,22 @@ fn a_creation_in_a_hook_is_ended() {
             .failed(1, "container does not exist");
         case.finish();
     }
+}
+
+#[test]
+fn a_container_whose_poststart_hook_runs_is_removed_at_once() {
+    need!(Root, Busybox, Cofferdam);
+    let (case, reached, gate) = in_a_hook("poststart");
+    let mut run = background(&case, &["run", "--detach", &case.id]);
+    eventually("the hook runs", || reached.exists());
+    let output = forced(&case);
+    assert_eq!(output.code, 0, "{output}");
+    case.nothing_left();
+    open(&gate);
+    // The program has run, and the hook has not failed.
+    assert!(limited::wait(&run, BOUND), "run goes on");
+    assert!(run.wait().unwrap().success());
+    case.finish();
 }
 
 #[test]
