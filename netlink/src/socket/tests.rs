@@ -566,22 +566,27 @@ fn a_list_is_whole_although_devices_come_and_go() {
     for text in &names {
         let _ = veth(&mut socket, text, &name(&format!("p{text}")));
     }
-    let done = std::sync::atomic::AtomicBool::new(false);
     std::thread::scope(|scope| {
-        scope.spawn(|| {
+        // A change is only made for a permit, and a list gets a few: it is interrupted, but not for ever.
+        let (permits, permitted) = std::sync::mpsc::channel::<()>();
+        let namespace = &namespace;
+        scope.spawn(move || {
             let mut socket = namespace.connect().unwrap();
-            while !done.load(std::sync::atomic::Ordering::Relaxed) {
+            for () in permitted {
                 let index = veth(&mut socket, "goes", &name("goes-too"));
                 socket.delete_link(index).unwrap();
             }
         });
         for _ in 0..20 {
+            for _ in 0..5 {
+                permits.send(()).unwrap();
+            }
             let links = socket.links().unwrap();
             for text in &names {
                 let found = links.iter().filter(|link| link.name == *text).count();
                 assert_eq!(found, 1, "{text}");
             }
         }
-        done.store(true, std::sync::atomic::Ordering::Relaxed);
+        drop(permits);
     });
 }
