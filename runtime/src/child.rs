@@ -2,6 +2,7 @@
 
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::sync::Arc;
+use std::time::Duration;
 
 use nsenter::pidfd;
 
@@ -11,6 +12,9 @@ use crate::exit_status::ExitStatus;
 use crate::family::{Family, Member};
 use crate::id::ContainerId;
 use crate::signal::Signal;
+
+/// How long a command waits for a process that it has killed.
+pub(crate) const END_AFTER_KILL: Duration = Duration::from_secs(10);
 
 /// A process that [`Runtime::create`](crate::Runtime::create) or [`Container::exec`](crate::Container::exec) started: a
 /// child of the calling process. Dropping it leaves the process alone; it is reaped when its container is waited for.
@@ -112,6 +116,18 @@ impl Child {
             if let Some(status) = self.try_wait()? {
                 return Ok(status);
             }
+        }
+    }
+
+    /// Waits for one that was killed. A frozen process does not end before it is thawed, so there is a limit.
+    pub(crate) fn wait_after_kill(&self) {
+        let waited = self
+            .family
+            .wait(&self.container, self.member.pidfd(), Some(END_AFTER_KILL));
+        match waited {
+            Ok(true) => {}
+            Ok(false) => log::debug!("process {} does not end although it was killed", self.pid),
+            Err(error) => log::debug!("{}", error.chain()),
         }
     }
 

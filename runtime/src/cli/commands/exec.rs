@@ -99,7 +99,7 @@ fn exec(invocation: &Invocation<'_>) -> Result<u8, Failure> {
     }
     if let Err(failure) = flags::record_pid(pid_file.as_deref(), child.pid()) {
         let _ = child.signal(crate::signal::Signal::KILL);
-        let _ = child.wait();
+        child.wait_after_kill();
         return Err(failure);
     }
     match &mut foreground {

@@ -20,6 +20,7 @@ pub(crate) mod update;
 
 use super::command::Invocation;
 use super::failure::Failure;
+use crate::child::END_AFTER_KILL;
 use crate::container::Container;
 use crate::error::ErrorKind;
 use crate::root::Runtime;
@@ -35,7 +36,10 @@ fn abandon(container: &Container) {
     let removed = match container.signal(Signal::KILL) {
         // It may have ended by itself.
         Err(error) if error.kind() != ErrorKind::NotRunning => Err(error),
-        _ => container.wait().and_then(|_| container.destroy()),
+        // One in a frozen cgroup does not end: then it is left to `delete --force`, which says why that fails.
+        _ => container
+            .wait_timeout(END_AFTER_KILL)
+            .and_then(|_| container.destroy()),
     };
     if let Err(error) = removed {
         log::debug!("{}", error.chain());
