@@ -26,6 +26,8 @@ pub enum ErrorKind {
     Refused,
     /// The stub made no progress within the deadline.
     Timeout,
+    /// The cgroup in which the stub is to start is frozen, by itself or from above.
+    Frozen,
     /// The stub ended before it had run its plan.
     Died,
     /// The stub sent something that its plan does not ask for.

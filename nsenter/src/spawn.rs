@@ -44,7 +44,7 @@ impl Spawn<'_> {
     /// # Errors
     /// [`ErrorKind::Plan`](crate::ErrorKind::Plan) if descriptors and plan do not fit, [`ErrorKind::System`](crate::ErrorKind::System)
     /// if the kernel does not start it (`EPERM`: a namespace needs a privilege; `EAGAIN`: too many processes; …),
-    /// [`ErrorKind::Timeout`] if its cgroup is frozen.
+    /// [`ErrorKind::Frozen`] if its cgroup is frozen.
     pub fn start(self) -> Result<Init> {
         self.start_with(None)
     }
@@ -95,9 +95,9 @@ impl Spawn<'_> {
         .map_err(|error| match error {
             StartError::Clone(e) => Error::system("clone the init process", e),
             StartError::Child(what, e) => Error::system(what, e),
-            StartError::Stuck(why) => Error::new(
-                ErrorKind::Timeout,
-                format!("start the init process in its cgroup: {why}"),
+            StartError::Frozen => Error::new(
+                ErrorKind::Frozen,
+                "start the init process in its cgroup: the cgroup is frozen",
             ),
         })?;
         let plan = self.plan.clone();

@@ -34,8 +34,7 @@ use std::ffi::{CStr, c_char};
 use std::io;
 use std::mem::{ManuallyDrop, MaybeUninit, size_of, size_of_val};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use arch::number;
 pub(crate) use program::{NotStarted, Start as ProgramStart, start as start_program};
@@ -163,11 +162,7 @@ struct Stack([MaybeUninit<u8>; 16 << 10]);
 const CLONE_VM: u64 = 0x100;
 const CLONE_PIDFD: u64 = 0x1000;
 const CLONE_VFORK: u64 = 0x4000;
-const CLONE_CHILD_CLEARTID: u64 = 0x20_0000;
 const CLONE_INTO_CGROUP: u64 = 0x2_0000_0000;
-
-/// How long a child may take to execute the stub in a cgroup that is not frozen.
-const START_LIMIT: Duration = Duration::from_secs(120);
 
 /// The child: descriptors to their numbers, everything else closed, then the stub. Only system calls.
 ///
@@ -282,8 +277,8 @@ pub(crate) enum StartError {
     Clone(io::Error),
     /// The child could not arrange its descriptors or execute the stub.
     Child(&'static str, io::Error),
-    /// The child stood still in its cgroup and was killed.
-    Stuck(&'static str),
+    /// Nothing runs in the cgroup, so no child was made.
+    Frozen,
 }
 
 /// The file of a cgroup v2 directory that takes processes.
@@ -297,59 +292,21 @@ fn open_procs(cgroup: BorrowedFd<'_>) -> rustix::io::Result<OwnedFd> {
     )
 }
 
-/// Whether the kernel says that a cgroup v2 directory is frozen, by itself or from above.
-fn is_frozen(cgroup: BorrowedFd<'_>) -> bool {
+/// Whether the kernel says that a cgroup v2 directory is frozen, by itself or from above. The root cgroup cannot be, and has
+/// no such file; what is no directory is refused by the clone.
+fn is_frozen(cgroup: BorrowedFd<'_>) -> rustix::io::Result<bool> {
     use rustix::fs::{Mode, OFlags, openat};
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
-    let Ok(events) = openat(cgroup, "cgroup.events", flags, Mode::empty()) else {
-        return false;
+    let events = match openat(cgroup, "cgroup.events", flags, Mode::empty()) {
+        Err(rustix::io::Errno::NOENT | rustix::io::Errno::NOTDIR) => return Ok(false),
+        events => events?,
     };
     let mut text = [0; 256];
-    let count = rustix::io::read(&events, &mut text).unwrap_or(0);
+    let count = rustix::io::read(&events, &mut text)?;
     let text = text.get(..count).unwrap_or(&[]);
-    text.split(|byte| *byte == b'\n')
-        .any(|line| line == b"frozen 1")
-}
-
-/// Waits until the kernel has cleared this word: the child has executed the stub or ended, and does not use the memory of
-/// this process any more. A child that cannot run, since its cgroup is frozen, is killed: then the result says why.
-///
-/// This is `CLONE_VFORK` with an end. All signals are blocked meanwhile, and a child of this kind is a copy of the host program
-/// with all its descriptors, so neither may last.
-fn wait_for_start(
-    busy: *mut u32,
-    pidfd: BorrowedFd<'_>,
-    cgroup: BorrowedFd<'_>,
-) -> Option<&'static str> {
-    let began = Instant::now();
-    let mut killed = None;
-    loop {
-        // SAFETY: the word lives in the caller's frame. Only the kernel writes to it.
-        if unsafe { AtomicU32::from_ptr(busy) }.load(Ordering::Acquire) == 0 {
-            return killed;
-        }
-        let second = libc::timespec {
-            tv_sec: 1,
-            tv_nsec: 0,
-        };
-        // SAFETY: FUTEX_WAIT 0, not private: the kernel wakes the other kind. It reads the word and the time.
-        let result = unsafe { libc::syscall(libc::SYS_futex, busy, 0, 1, &raw const second) };
-        if result == 0 || io::Error::last_os_error().raw_os_error() != Some(libc::ETIMEDOUT) {
-            continue;
-        }
-        if killed.is_none() {
-            if is_frozen(cgroup) {
-                killed = Some("the cgroup is frozen");
-            } else if began.elapsed() >= START_LIMIT {
-                killed = Some("it does not begin to run");
-            }
-            if killed.is_some() {
-                let _ = crate::pidfd::send_signal(pidfd, libc::SIGKILL);
-            }
-        } else if crate::pidfd::has_exited(pidfd).unwrap_or(false) {
-            return killed;
-        }
-    }
+    Ok(text
+        .split(|byte| *byte == b'\n')
+        .any(|line| line == b"frozen 1"))
 }
 
 /// Starts `image` with these descriptors as 0, 1, 2, … and this argument. Returns its process id and pidfd. A filter that
@@ -381,19 +338,24 @@ pub(crate) fn start_stub(
     let start_at = &raw mut start;
     let mut stack = Stack([MaybeUninit::uninit(); 16 << 10]);
     let mut pidfd: i32 = -1;
-    let mut busy: u32 = 1;
-    let busy_at = &raw mut busy;
-    // In the cgroup of this thread, which runs, the kernel can do the waiting. Another cgroup may be frozen at any moment.
-    let (waits, into) = match cgroup {
-        None => (CLONE_VFORK, 0),
-        Some(_) => (CLONE_CHILD_CLEARTID, CLONE_INTO_CGROUP),
-    };
-    let flags = CLONE_VM | CLONE_PIDFD | waits | u64::from(namespaces);
+    // A child in a frozen cgroup would suspend this thread until a thaw, with all signals blocked. The kernel has no way to
+    // limit that wait, and another way to wait is no choice: only a child of CLONE_VFORK is exempt from the OOM killer
+    // (in_vfork in mm/oom_kill.c), which would kill this process too, as it shares the memory of the victim.
+    if let Some(cgroup) = cgroup {
+        let looked = is_frozen(cgroup);
+        let frozen =
+            looked.map_err(|errno| StartError::Child("look at the init's cgroup", errno.into()))?;
+        if frozen {
+            return Err(StartError::Frozen);
+        }
+    }
+    let into = cgroup.map_or(0, |_| CLONE_INTO_CGROUP);
+    let flags = CLONE_VM | CLONE_VFORK | CLONE_PIDFD | u64::from(namespaces);
     // flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls, set_tid, set_tid_size, cgroup.
     let args: [u64; 11] = [
         flags | into,
         &raw mut pidfd as u64,
-        busy_at as u64,
+        0,
         0,
         libc::SIGCHLD as u64,
         &raw mut stack as u64,
@@ -404,12 +366,10 @@ pub(crate) fn start_stub(
         cgroup.map_or(0, |fd| fd.as_raw_fd() as u64),
     ];
     let mut result;
-    let stuck;
     {
         let _blocked = SignalsBlocked::new().map_err(StartError::Clone)?;
-        // SAFETY: clone_args of that size, with a stack of 16 KiB that is used for nothing else. This function does not return
-        // before the child has executed the stub or ended, so everything the child reads and writes outlives it: CLONE_VFORK
-        // suspends this thread until then, or wait_for_start waits.
+        // SAFETY: clone_args of that size, with a stack of 16 KiB that is used for nothing else. CLONE_VFORK suspends this thread
+        // until the child has executed the stub or ended, so everything the child reads and writes outlives it.
         result = unsafe {
             arch::clone3(
                 &raw const args as usize,
@@ -434,20 +394,11 @@ pub(crate) fn start_stub(
                     flags as usize,
                     top,
                     &raw mut pidfd as usize,
-                    busy_at as usize,
                     child,
                     start_at as usize,
                 )
             };
         }
-        stuck = match cgroup {
-            Some(cgroup) if result >= 0 => {
-                // SAFETY: the kernel has stored a descriptor there, which stays open in this scope.
-                let pidfd = unsafe { BorrowedFd::borrow_raw(pidfd) };
-                wait_for_start(busy_at, pidfd, cgroup)
-            }
-            _ => None,
-        };
     }
     if result < 0 {
         return Err(StartError::Clone(io::Error::from_raw_os_error(
@@ -456,10 +407,6 @@ pub(crate) fn start_stub(
     }
     // SAFETY: the kernel has stored a new descriptor there, which is ours alone.
     let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
-    if let Some(why) = stuck {
-        drop(OwnedProcess::new(pidfd));
-        return Err(StartError::Stuck(why));
-    }
     // SAFETY: the child, which wrote these, has executed the stub or ended.
     let (errno, call) = unsafe {
         (

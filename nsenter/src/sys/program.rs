@@ -219,7 +219,6 @@ pub(crate) fn start(start: &Start<'_>) -> Result<(u32, OwnedFd), NotStarted> {
                     flags as usize,
                     top,
                     &raw mut pidfd as usize,
-                    0,
                     child,
                     raw_at as usize,
                 )

@@ -57,13 +57,11 @@ pub(crate) unsafe fn clone3(
 /// `clone(2)` with a stack, for kernels or filters that refuse `clone3`.
 ///
 /// # Safety
-/// As for [`clone3`]; `stack` is the aligned top of the stack, and `pidfd` a writable `int`; with
-/// `CLONE_CHILD_CLEARTID`, `child_tid` is another that outlives the child's use of the memory.
+/// As for [`clone3`]; `stack` is the aligned top of the stack, and `pidfd` a writable `int`.
 pub(crate) unsafe fn clone(
     flags: usize,
     stack: usize,
     pidfd: usize,
-    child_tid: usize,
     child: unsafe extern "C" fn(usize) -> !,
     argument: usize,
 ) -> isize {
@@ -81,7 +79,7 @@ pub(crate) unsafe fn clone(
             "2:",
             in("x8") number::CLONE,
             inlateout("x0") flags as isize => result,
-            in("x1") stack, in("x2") pidfd, in("x3") 0, in("x4") child_tid, in("x9") child as usize, in("x10") argument,
+            in("x1") stack, in("x2") pidfd, in("x3") 0, in("x4") 0, in("x9") child as usize, in("x10") argument,
         );
     }
     result

@@ -58,13 +58,11 @@ pub(crate) unsafe fn clone3(
 /// `clone(2)` with a stack, for kernels or filters that refuse `clone3`.
 ///
 /// # Safety
-/// As for [`clone3`]; `stack` is the aligned top of the stack, and `pidfd` a writable `int`; with
-/// `CLONE_CHILD_CLEARTID`, `child_tid` is another that outlives the child's use of the memory.
+/// As for [`clone3`]; `stack` is the aligned top of the stack, and `pidfd` a writable `int`.
 pub(crate) unsafe fn clone(
     flags: usize,
     stack: usize,
     pidfd: usize,
-    child_tid: usize,
     child: unsafe extern "C" fn(usize) -> !,
     argument: usize,
 ) -> isize {
@@ -81,7 +79,7 @@ pub(crate) unsafe fn clone(
             "ud2",
             "2:",
             inlateout("rax") number::CLONE as isize => result,
-            in("rdi") flags, in("rsi") stack, in("rdx") pidfd, in("r10") child_tid, in("r8") 0,
+            in("rdi") flags, in("rsi") stack, in("rdx") pidfd, in("r10") 0, in("r8") 0,
             in("r12") argument, in("r13") child as usize,
             lateout("rcx") _, lateout("r11") _,
         );

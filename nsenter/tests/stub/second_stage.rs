@@ -242,8 +242,7 @@ fn a_limit_that_is_in_the_way_is_told_and_room_may_be_made() {
     assert_eq!(failure, Some(("second stage", libc::EAGAIN)));
 }
 
-/// The child can execute nothing where processes stand still, and it holds copies of all descriptors: it does not stay, and
-/// neither does the caller.
+/// A child could execute nothing there, and the caller would wait for it: neither is tried.
 #[test]
 fn a_frozen_cgroup_lets_no_stub_start_and_blocks_nobody() {
     if !root() || !alone("second_stage::a_frozen_cgroup_lets_no_stub_start_and_blocks_nobody") {
@@ -274,7 +273,7 @@ fn a_frozen_cgroup_lets_no_stub_start_and_blocks_nobody() {
     assert_eq!(
         (error.kind(), error.to_string().as_str()),
         (
-            ErrorKind::Timeout,
+            ErrorKind::Frozen,
             "start the init process in its cgroup: the cgroup is frozen"
         )
     );
