@@ -208,6 +208,7 @@ fn make(
         .transpose()?;
     let hooks = &making.state.config.hooks;
     making.unwind.hooks = Some((hooks.clone(), making.state.config.labels.clone()));
+    making.unwind.networks = making.state.config.networks.clone();
     let group = making.unwind.group()?;
     let spawn = Spawn {
         plan: &built.plan,

@@ -6,13 +6,13 @@
 use std::sync::OnceLock;
 
 use cgroups::Cgroup;
-use configs::config::HookPoint;
+use configs::config::{HookPoint, Network};
 use configs::oci::ContainerStatus as Status;
 
 use super::create::CGROUP_BUDGET;
 use super::directory::StateDirectory;
 use super::lock::Lock;
-use super::{cgroup, hooks, host_mounts, rdt};
+use super::{cgroup, hooks, host_mounts, network, rdt};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::ContainerId;
 use crate::root::Runtime;
@@ -34,6 +34,8 @@ pub(super) struct Unwind<'a> {
     /// The root file system, which the destinations of `host_mounts` are below.
     pub(super) rootfs: String,
     pub(super) host_mounts: Vec<HostMount>,
+    /// Networks that may have been made by now.
+    pub(super) networks: Vec<Network>,
     /// Hooks and labels, as soon as a hook may have run.
     pub(super) hooks: Option<(configs::config::Hooks, Vec<String>)>,
 }
@@ -57,6 +59,7 @@ impl<'a> Unwind<'a> {
             rdt: None,
             rootfs: String::new(),
             host_mounts: Vec::new(),
+            networks: Vec::new(),
             hooks: None,
         }
     }
@@ -90,6 +93,7 @@ impl<'a> Unwind<'a> {
             rdt::delete(self.runtime.system(), settings, self.id)
                 .inspect_err(|_| self.abandon())?;
         }
+        network::remove(self.id, &self.networks).inspect_err(|_| self.abandon())?;
         host_mounts::unmount(&self.rootfs, &self.host_mounts).inspect_err(|_| self.abandon())?;
         self.lock.remove(&root, self.id)?;
         if let Some((hooks, labels)) = &self.hooks {

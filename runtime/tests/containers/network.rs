@@ -5,8 +5,8 @@ use std::io::{BufRead, BufReader};
 use std::os::fd::AsFd;
 use std::process::{Child, Command, Stdio};
 
-use cofferdam::Container;
 use cofferdam::configs::config::{NamespaceType, NetDevice, Network};
+use cofferdam::{Container, Process};
 use netlink::{InterfaceName, LinkKind, NewLink, Socket};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
@@ -179,6 +179,37 @@ fn a_caller_in_another_network_namespace_counts_and_removes_its_pairs() {
         });
     });
     callers.end();
+    joined.end();
+    bundle.assert_nothing_left();
+}
+
+/// In the namespace of others: the pair does not end with the init process.
+#[test]
+fn a_creation_that_fails_leaves_no_pair_in_a_joined_namespace() {
+    let outside = format!("cff{}", std::process::id() % 1_000_000);
+    let Some(mut bundle) = with_pair(&outside) else {
+        return;
+    };
+    let mut joined = Holder::start();
+    bundle
+        .config
+        .namespaces
+        .set(NamespaceType::Network, joined.path());
+    let mut host = Socket::connect().unwrap();
+    // Found out by the init process, long after the network.
+    let error = bundle
+        .create(Process::new(["/no/such/program"]))
+        .unwrap_err();
+    if error.raw_os_error() == Some(95) {
+        eprintln!("skipped: {}", error.chain());
+    } else {
+        assert!(
+            error.chain().contains("/no/such/program"),
+            "{}",
+            error.chain()
+        );
+    }
+    assert!(!exists(&mut host, &outside));
     joined.end();
     bundle.assert_nothing_left();
 }
