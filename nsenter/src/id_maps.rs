@@ -148,6 +148,7 @@ fn run(tool: &Path, pid: u32, maps: &IdMaps, name: &str) -> Result<()> {
         directory: None,
         stdin: b"",
         timeout: Some(TOOL_LIMIT),
+        lives_with: None,
     }
     .run()
     .map_err(|e| Error::with_source(ErrorKind::IdMap, failed(), Box::new(e)))?;

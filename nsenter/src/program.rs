@@ -41,12 +41,14 @@ pub struct Program<'a> {
     pub stdin: &'a [u8],
     /// How long it may run; `None` for as long as it likes.
     pub timeout: Option<Duration>,
+    /// A process, by its pidfd, whose end ends the program as well: what it does is of no use any more then.
+    pub lives_with: Option<BorrowedFd<'a>>,
 }
 
 impl Program<'_> {
     /// Runs it to its end, and keeps the first 64 KiB of each output stream.
     ///
-    /// When its time is over it is killed with its process group. Processes that it leaves behind and that hold its output
+    /// When its time is over, or [`lives_with`](Self::lives_with) has ended, it is killed with its process group. Processes that it leaves behind and that hold its output
     /// open are not waited for.
     ///
     /// # Errors
@@ -110,13 +112,26 @@ impl Program<'_> {
         let after = |limit| Instant::now().checked_add(limit);
         let mut end = self.timeout.and_then(after);
         let mut timed_out = None;
-        while !running.poll(&output, end)? {
+        let mut lives_with = self.lives_with;
+        let mut killed = false;
+        loop {
+            match running.poll(&output, lives_with, end)? {
+                Ended::Program => break,
+                Ended::LivesWith => {
+                    lives_with = None;
+                    killed = true;
+                    running.kill();
+                    end = after(END_AFTER_KILL);
+                }
+                Ended::Neither => {}
+            }
             output.collect();
             if end.is_some_and(|end| Instant::now() >= end) {
-                if timed_out.is_some() {
+                if killed {
                     // The kernel does not let it go.
                     break;
                 }
+                killed = true;
                 timed_out = self.timeout;
                 running.kill();
                 end = after(END_AFTER_KILL);
@@ -128,6 +143,14 @@ impl Program<'_> {
     }
 }
 
+/// What a wait for a program has found.
+enum Ended {
+    Program,
+    /// The process that it lives with.
+    LivesWith,
+    Neither,
+}
+
 /// A started program, killed and reaped unless that has been done.
 struct Running {
     process: OwnedProcess,
@@ -137,18 +160,31 @@ struct Running {
 }
 
 impl Running {
-    /// Waits for output, for the end of the process (`true`) or of the time.
-    fn poll(&self, output: &Output, end: Option<Instant>) -> Result<bool> {
+    /// Waits for output, for the end of the process, of the one that it lives with, or of the time.
+    fn poll(
+        &self,
+        output: &Output,
+        lives_with: Option<BorrowedFd<'_>>,
+        end: Option<Instant>,
+    ) -> Result<Ended> {
         let mut watched = vec![PollFd::new(&self.process, PollFlags::IN)];
+        watched.extend(lives_with.map(|process| PollFd::from_borrowed_fd(process, PollFlags::IN)));
         watched.extend(output.watched());
         let left = end.map(remaining);
         match poll(&mut watched, left.as_ref()) {
             Ok(_) => {}
-            Err(Errno::INTR) => return Ok(false),
+            Err(Errno::INTR) => return Ok(Ended::Neither),
             Err(e) => return Err(Error::system("wait for a program", e)),
         }
-        let process = watched.first();
-        Ok(process.is_some_and(|process| !process.revents().is_empty()))
+        let ready = |index: usize| {
+            let process = watched.get(index);
+            process.is_some_and(|process| !process.revents().is_empty())
+        };
+        Ok(match (ready(0), lives_with.is_some() && ready(1)) {
+            (true, _) => Ended::Program,
+            (false, true) => Ended::LivesWith,
+            (false, false) => Ended::Neither,
+        })
     }
 
     /// Ends the whole group: what the program has started shall not outlive its time either. The number is that of the

@@ -1,3 +1,5 @@
+use std::os::fd::AsRawFd;
+
 use super::*;
 use crate::error::ErrorKind;
 use crate::output::KEPT;
@@ -18,6 +20,7 @@ fn shell(args: &[CString]) -> Program<'_> {
         directory: None,
         stdin: b"{\"id\":\"x\"}",
         timeout: None,
+        lives_with: None,
     }
 }
 
@@ -100,6 +103,48 @@ fn a_failure_tells_status_and_output() {
         let words = outcome.to_string().replace(" (core dumped)", "");
         assert_eq!(words, expected);
     }
+}
+
+#[test]
+fn it_ends_with_the_process_that_it_lives_with() {
+    use std::io::BufRead;
+    use std::process::{Command, Stdio};
+    // Says when the program runs, and then waits to be killed, as the program does.
+    let mut other = Command::new("/bin/cat")
+        .stdin(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let pid = Pid::from_child(&other);
+    let pidfd = rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty()).unwrap();
+    let (read, write) = std::io::pipe().unwrap();
+    let fd = write.as_raw_fd();
+    let args = script(&format!(
+        "echo runs >/proc/{}/fd/{fd}; exec sleep 1000",
+        std::process::id()
+    ));
+    let killer = std::thread::spawn(move || {
+        let mut line = String::new();
+        std::io::BufReader::new(read).read_line(&mut line).unwrap();
+        other.kill().unwrap();
+        other.wait().unwrap();
+    });
+    let outcome = Program {
+        lives_with: Some(pidfd.as_fd()),
+        ..shell(&args)
+    }
+    .run()
+    .unwrap();
+    killer.join().unwrap();
+    drop(write);
+    assert!(!outcome.success());
+    let told = outcome.to_string();
+    assert!(told.starts_with("signal: killed"), "{told}");
+    // One that is gone already.
+    let outcome = Program {
+        lives_with: Some(pidfd.as_fd()),
+        ..shell(&args)
+    };
+    assert!(!outcome.run().unwrap().success());
 }
 
 #[test]

@@ -102,8 +102,9 @@ impl Parent<'_> {
                     rdt::join_first(self.system, settings, self.id, process.pid())?;
                 }
                 let state = self.state(process.pid());
-                hooks::run(&self.config.hooks, HookPoint::Prestart, &state)?;
-                hooks::run(&self.config.hooks, HookPoint::CreateRuntime, &state)
+                let (hooks, init) = (&self.config.hooks, Some(process.pidfd()));
+                hooks::run(hooks, HookPoint::Prestart, &state, init)?;
+                hooks::run(hooks, HookPoint::CreateRuntime, &state, init)
             }
             Some(Gate::ResourceLimits) => self.limit_second_stage(process.pid()),
             None => Err(Error::new(

@@ -173,7 +173,7 @@ impl Container {
         host_mounts::unmount(&record.config.rootfs, &record.host_mounts)?;
         lock.remove(self.runtime.root()?, &self.id)?;
         let state = hooks::oci_state(&self.id, &record.config.labels, Status::Stopped, 0);
-        hooks::run(&record.config.hooks, HookPoint::Poststop, &state)
+        hooks::run(&record.config.hooks, HookPoint::Poststop, &state, None)
     }
 
     fn remove_cgroup(&self, rest: Rest) -> Result<()> {

@@ -3,7 +3,7 @@
 
 use std::ffi::CString;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use configs::config::{Command, HookPoint, Hooks};
 use configs::oci::{self, ContainerStatus as Status};
@@ -40,8 +40,14 @@ pub(crate) fn oci_state(
 }
 
 /// Runs the hooks of one point in their order. The first that fails ends it, except for `poststop` hooks: these clean up, so
-/// all of them run, and the error names all that failed.
-pub(crate) fn run(hooks: &Hooks, point: HookPoint, state: &oci::State) -> Result<()> {
+/// all of them run, and the error names all that failed. A hook does not outlive `init`, the pidfd of the init process, where
+/// it prepares something for that.
+pub(crate) fn run(
+    hooks: &Hooks,
+    point: HookPoint,
+    state: &oci::State,
+    init: Option<BorrowedFd<'_>>,
+) -> Result<()> {
     let hooks = hooks.at(point);
     if hooks.is_empty() {
         return Ok(());
@@ -50,7 +56,7 @@ pub(crate) fn run(hooks: &Hooks, point: HookPoint, state: &oci::State) -> Result
         .map_err(|error| Error::system("encode the state for hooks", error))?;
     let mut failures = Vec::new();
     for (index, hook) in hooks.iter().enumerate() {
-        if let Err(failure) = run_one(hook, &state.bundle, &stdin) {
+        if let Err(failure) = run_one(hook, &state.bundle, &stdin, init) {
             let failure = format!("error running {} hook #{index}: {failure}", point.name());
             failures.push(failure);
             if point != HookPoint::Poststop {
@@ -66,7 +72,12 @@ pub(crate) fn run(hooks: &Hooks, point: HookPoint, state: &oci::State) -> Result
 }
 
 /// The error is the part of the message that follows the name of the hook.
-fn run_one(hook: &Command, bundle: &str, stdin: &[u8]) -> Result<(), String> {
+fn run_one(
+    hook: &Command,
+    bundle: &str,
+    stdin: &[u8],
+    init: Option<BorrowedFd<'_>>,
+) -> Result<(), String> {
     let path = c_string("path", &hook.path)?;
     let args = c_strings("args", &hook.args)?;
     let env = match &hook.env {
@@ -81,6 +92,7 @@ fn run_one(hook: &Command, bundle: &str, stdin: &[u8]) -> Result<(), String> {
         directory: directory.as_ref().map(AsFd::as_fd),
         stdin,
         timeout: hook.timeout,
+        lives_with: init,
     };
     let outcome = program.run().map_err(|error| {
         let errno = error.raw_os_error().map(io::Error::from_raw_os_error);
@@ -175,14 +187,14 @@ mod tests {
             ..Hooks::default()
         };
         let state = oci_state(&"x".parse().unwrap(), &[], Status::Creating, 1);
-        let error = run(&hooks, HookPoint::CreateRuntime, &state).unwrap_err();
+        let error = run(&hooks, HookPoint::CreateRuntime, &state, None).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Hook);
         assert_eq!(
             error.to_string(),
             "error running createRuntime hook #1: exit status 2, stdout: , stderr: bad"
         );
         assert!(!mark.exists());
-        run(&hooks, HookPoint::Poststop, &state).unwrap();
+        run(&hooks, HookPoint::Poststop, &state, None).unwrap();
     }
 
     fn shell(script: &str) -> Command {
@@ -209,7 +221,7 @@ mod tests {
             ..Hooks::default()
         };
         let state = oci_state(&"x".parse().unwrap(), &[], Status::Stopped, 0);
-        let error = run(&hooks, HookPoint::Poststop, &state).unwrap_err();
+        let error = run(&hooks, HookPoint::Poststop, &state, None).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Hook);
         assert_eq!(
             error.to_string(),
@@ -225,7 +237,7 @@ mod tests {
             env: Some(["A=1", "odd", "B=x=y", "A=2"].map(str::to_owned).to_vec()),
             ..shell(r#"test "$A" = 2 && test "$B" = x=y"#)
         };
-        assert_eq!(run_one(&hook, "/", b""), Ok(()));
+        assert_eq!(run_one(&hook, "/", b"", None), Ok(()));
         let env = hook.env.unwrap();
         assert_eq!(last_of_each_name(&env), ["odd", "B=x=y", "A=2"]);
     }
@@ -236,21 +248,21 @@ mod tests {
         let path = dir.path().canonicalize().unwrap();
         let path = path.to_str().unwrap();
         let here = shell(&format!("test $(pwd) = {path}"));
-        assert_eq!(run_one(&here, path, b""), Ok(()));
+        assert_eq!(run_one(&here, path, b"", None), Ok(()));
         let told = Command {
             dir: path.to_owned(),
             ..here.clone()
         };
-        assert_eq!(run_one(&told, "/", b""), Ok(()));
+        assert_eq!(run_one(&told, "/", b"", None), Ok(()));
         // Only the bundle may be gone.
         let gone = format!("{path}/gone");
-        assert_eq!(run_one(&shell("exit 0"), &gone, b""), Ok(()));
+        assert_eq!(run_one(&shell("exit 0"), &gone, b"", None), Ok(()));
         let told = Command {
             dir: gone.clone(),
             ..here
         };
         assert_eq!(
-            run_one(&told, path, b""),
+            run_one(&told, path, b"", None),
             Err(format!("chdir {gone}: no such file or directory"))
         );
     }
@@ -262,7 +274,7 @@ mod tests {
             ..shell("exit 0")
         };
         assert_eq!(
-            run_one(&hook, "/", b""),
+            run_one(&hook, "/", b"", None),
             Err(r#"env: "A=\0" has a NUL in it"#.to_owned())
         );
     }

@@ -109,7 +109,7 @@ pub(super) fn run_poststart_hooks(
     pid: i32,
 ) -> Result<()> {
     let state = oci_state(id, labels, Status::Running, pid);
-    run(hooks, HookPoint::Poststart, &state)
+    run(hooks, HookPoint::Poststart, &state, None)
 }
 
 /// Waits until the kernel has executed the program, or until the init process has ended: it closes its ends of the fifo

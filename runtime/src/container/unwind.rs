@@ -98,7 +98,7 @@ impl<'a> Unwind<'a> {
         self.lock.remove(&root, self.id)?;
         if let Some((hooks, labels)) = &self.hooks {
             let state = hooks::oci_state(self.id, labels, Status::Stopped, 0);
-            if let Err(error) = hooks::run(hooks, HookPoint::Poststop, &state) {
+            if let Err(error) = hooks::run(hooks, HookPoint::Poststop, &state, None) {
                 log::debug!("{}", error.chain());
             }
         }
