@@ -117,6 +117,8 @@ fn a_limit_of_one_process_is_enough_for_one_process_in_a_joined_pid_namespace() 
     joined(&mut case);
     case.bundle.config["linux"]["resources"]["pids"] = json!({ "limit": 1 });
     let file = if cgroup::is_unified() {
+        // The mount shows the container's own cgroup.
+        case.bundle.namespace(json!({ "type": "cgroup" }));
         "/sys/fs/cgroup/pids.max"
     } else {
         "/sys/fs/cgroup/pids/pids.max"

@@ -93,7 +93,11 @@ fn recursive_attributes_are_on_every_kind_of_mount() {
     for mount in case.bundle.config["mounts"].as_array_mut().unwrap() {
         let point = mount["destination"].as_str().unwrap();
         if ["/proc", "/sys", "/sys/fs/cgroup", "/dev"].contains(&point) {
-            mount["options"] = json!(["rro", "rnosuid"]);
+            // An ordinary user's /sys is a bind.
+            let bind = mount["options"].as_array().into_iter().flatten();
+            let bind = bind.filter(|option| [json!("bind"), json!("rbind")].contains(option));
+            let options = bind.cloned().chain([json!("rro"), json!("rnosuid")]);
+            mount["options"] = options.collect();
         }
     }
     let points = "/t /p /q /proc /sys /sys/fs/cgroup /dev";
