@@ -200,6 +200,7 @@ fn features_and_version_say_what_this_is() {
             "{version}"
         );
         assert!(version.lines().contains(&"spec: 1.3.0"), "{version}");
+        assert!(!version.stdout.contains("go: "), "{version}");
     }
 }
 

@@ -251,6 +251,9 @@ fn what_needs_a_cgroup_says_so() {
     let _ = case
         .call(&["update", "--memory", "100M", &case.id])
         .failed(1, said);
+    // The one process that is known without a cgroup.
+    let listed = case.call(&["ps", "--format", "json", &case.id]).ok();
+    assert_eq!(listed.json(), json!([case.pid()]));
     assert_eq!(case.status(), "running");
     case.delete();
 }
