@@ -73,6 +73,7 @@ fn ends(container: &Container) {
 #[test]
 fn execs_whose_stub_is_killed_leave_no_child() {
     need!(Root);
+    let _alone = crate::alone();
     let host = Host::new();
     let container = host.resident("killed");
     let init = container.pid().unwrap();
@@ -106,6 +107,7 @@ fn execs_whose_stub_is_killed_leave_no_child() {
 #[test]
 fn execs_without_descriptors_leave_no_child() {
     need!(Root);
+    let _alone = crate::alone();
     let host = Host::new();
     let container = host.resident("descriptors");
     let before = getrlimit(Resource::Nofile);

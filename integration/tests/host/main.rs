@@ -6,7 +6,7 @@
 
 mod failed_execs;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use cofferdam_integration::library::{Host, open_descriptors};
 use cofferdam_integration::need;
@@ -14,9 +14,16 @@ use runtime::ExitStatus;
 
 const CONTAINERS: usize = 100;
 
+/// One test at a time: each counts the children and descriptors of the process, and some kill and limit them.
+fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 #[test]
 fn a_hundred_containers_at_once_neither_hang_nor_leak() {
     need!(Root);
+    let _alone = alone();
     let host = Arc::new(Host::new());
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(8)

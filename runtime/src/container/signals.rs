@@ -86,22 +86,30 @@ impl Container {
             .and(first)
     }
 
-    /// Pids of all processes of the container, as the caller's pid namespace sees them. Empty if the cgroup is gone.
+    /// Pids of all processes of the container, as the caller's pid namespace sees them. Without a cgroup, or with one that does
+    /// not exist, the init process is the one that is known. Empty when the container has ended.
     ///
     /// # Errors
     /// [`ErrorKind::System`].
     pub fn processes(&self) -> Result<Vec<i32>> {
         let record = self.current()?;
-        if record.cgroup_paths.is_empty() {
-            return Ok(self.pid().into_iter().collect());
+        let pids = if record.cgroup_paths.is_empty() {
+            Vec::new()
+        } else {
+            match self.cgroup_of(&record)?.all_processes() {
+                Ok(pids) => pids,
+                Err(error) if error.kind() == cgroups::ErrorKind::NotFound => Vec::new(),
+                Err(error) => {
+                    return Err(cgroup::failed("list the processes of the container")(error));
+                }
+            }
+        };
+        if pids.is_empty() {
+            return Ok(self.live_init_process(&record)?.into_iter().collect());
         }
-        match self.cgroup_of(&record)?.all_processes() {
-            Ok(pids) => Ok(pids
-                .into_iter()
-                .filter_map(|pid| i32::try_from(pid).ok())
-                .collect()),
-            Err(error) if error.kind() == cgroups::ErrorKind::NotFound => Ok(Vec::new()),
-            Err(error) => Err(cgroup::failed("list the processes of the container")(error)),
-        }
+        Ok(pids
+            .into_iter()
+            .filter_map(|pid| i32::try_from(pid).ok())
+            .collect())
     }
 }

@@ -54,11 +54,14 @@ impl Container {
     #[must_use]
     pub fn pid(&self) -> Option<i32> {
         let record = self.current().ok()?;
-        let alive = self
-            .system()
-            .is_alive(record.init_process_pid, record.init_process_start)
-            .unwrap_or(false);
-        alive.then_some(record.init_process_pid)
+        self.live_init_process(&record).ok()?
+    }
+
+    /// Pid of the init process of `record`, if it is alive.
+    pub(super) fn live_init_process(&self, record: &Record) -> Result<Option<i32>> {
+        let pid = record.init_process_pid;
+        let alive = self.system().is_alive(pid, record.init_process_start)?;
+        Ok(alive.then_some(pid))
     }
 
     /// Whether the init process is one of runc that waits for a reader of the fifo.
@@ -332,7 +335,7 @@ pub(super) mod tests {
         machine.process(42, 'S', 1000);
         fs::remove_dir_all(machine.path("cgroup/x")).unwrap();
         assert_eq!(machine.status(), Status::Running);
-        assert_eq!(machine.container().processes().unwrap(), Vec::<i32>::new());
+        assert_eq!(machine.container().processes().unwrap(), [42]);
     }
 
     #[test]
