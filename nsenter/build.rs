@@ -1,8 +1,9 @@
 //! Compiles the init stub with the same compiler, and makes it available to `include_bytes!`.
 //!
-//! Environment: `COFFERDAM_STUB` is the path of a stub that was built elsewhere, for targets whose `core` library or linker
-//! is not at hand. `RUSTFLAGS` and their kin are ignored on purpose: a target CPU, a sanitizer or coverage
-//! instrumentation has no place in a program that runs without any of their runtimes.
+//! Environment: `COFFERDAM_STUB` is the path of a stub that was built elsewhere, for targets whose
+//! `core` library or linker is not at hand. `RUSTFLAGS` and their kin are ignored on purpose: a
+//! target CPU, a sanitizer or coverage instrumentation has no place in a program that runs without
+//! any of their runtimes.
 
 use std::env;
 use std::error::Error;
@@ -57,7 +58,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         "force-unwind-tables=no",
         "debuginfo=0",
         "strip=symbols",
-        // No dynamic linker, no relocation at run time: one mapping that is executable, one that is written.
+        // No dynamic linker, no relocation at run time: one mapping that is executable, one that
+        // is written.
         "relocation-model=static",
         "link-arg=-nostartfiles",
         "link-arg=-nostdlib",

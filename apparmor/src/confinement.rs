@@ -49,14 +49,16 @@ impl From<&str> for Mode {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Confinement {
-    /// The profile, or a stack of profiles with `//&` in between. Bytes that are not UTF-8 are replaced.
+    /// The profile, or a stack of profiles with `//&` in between. Bytes that are not UTF-8 are
+    /// replaced.
     pub profile: String,
     /// The mode; the kernel gives none for `unconfined`.
     pub mode: Option<Mode>,
 }
 
 impl Confinement {
-    /// Reads the text of `/proc/PID/attr/current`. Every text is a context; only a final ` (word)` is the mode.
+    /// Reads the text of `/proc/PID/attr/current`. Every text is a context; only a final ` (word)`
+    /// is the mode.
     ///
     /// ```
     /// use cofferdam_apparmor::{Confinement, Mode};

@@ -1,9 +1,10 @@
 use crate::error::{Repr, Result};
 
-/// The rules between the head and the end of the profile. `deny` wins over what the first lines allow.
+/// The rules between the head and the end of the profile. `deny` wins over what the first lines
+/// allow.
 ///
-/// A pattern like `[^dhms]{,**}` is "everything that starts with another letter"; together the lines of a group
-/// leave out what belongs to the container's own namespaces.
+/// A pattern like `[^dhms]{,**}` is "everything that starts with another letter"; together the
+/// lines of a group leave out what belongs to the container's own namespaces.
 const RULES: &str = "\
   network,
   capability,
@@ -40,16 +41,18 @@ const RULES: &str = "\
   deny /sys/{firmware,kernel/security}/** rwklx,
 ";
 
-/// The text of a profile for ordinary containers, to be given to [`Parser::load`](crate::Parser::load).
+/// The text of a profile for ordinary containers, to be given to
+/// [`Parser::load`](crate::Parser::load).
 ///
-/// It allows files, capabilities and network as far as everything else does, and denies: mounting; signals and tracing
-/// across the profile, but for signals from outside; writing to kernel settings in `/proc` and `/sys` that are not the
-/// container's own; reading firmware tables, kernel memory and policy. It includes no other file, so it does not depend
-/// on what the host has in `/etc/apparmor.d`.
+/// It allows files, capabilities and network as far as everything else does, and denies: mounting;
+/// signals and tracing across the profile, but for signals from outside; writing to kernel settings
+/// in `/proc` and `/sys` that are not the container's own; reading firmware tables, kernel memory
+/// and policy. It includes no other file, so it does not depend on what the host has in
+/// `/etc/apparmor.d`.
 ///
 /// # Errors
-/// [`InvalidProfile`](crate::ErrorKind::InvalidProfile) unless the name is 1 to 100 letters, digits, `.`, `_` and `-`:
-/// others have a meaning in policy.
+/// [`InvalidProfile`](crate::ErrorKind::InvalidProfile) unless the name is 1 to 100 letters,
+/// digits, `.`, `_` and `-`: others have a meaning in policy.
 pub fn container_profile(name: &str) -> Result<String> {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
     if name.is_empty() || name.len() > 100 || !name.bytes().all(plain) {

@@ -11,20 +11,21 @@ const MAX_TEXT_BYTES: usize = 4095;
 
 /// What to write so that a profile applies at the task's next `execve`.
 ///
-/// Whoever starts confined programs often writes this from a process that has nothing but system calls; so this
-/// is data. The text goes, in one `write`, to the first of [`ExecAttribute::PATHS`] that exists below the task's own
-/// directory in a procfs that is known to be one.
+/// Whoever starts confined programs often writes this from a process that has nothing but system
+/// calls; so this is data. The text goes, in one `write`, to the first of [`ExecAttribute::PATHS`]
+/// that exists below the task's own directory in a procfs that is known to be one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ExecAttribute {
     text: Vec<u8>,
 }
 
 impl ExecAttribute {
-    /// The files, relative to `/proc/PID`, in order of preference: that of AppArmor alone (Linux 5.8), and the one it
-    /// shares with other security modules.
+    /// The files, relative to `/proc/PID`, in order of preference: that of AppArmor alone (Linux
+    /// 5.8), and the one it shares with other security modules.
     pub const PATHS: [&'static str; 2] = ["attr/apparmor/exec", "attr/exec"];
 
-    /// The change to `profile`, or `None` for the empty name, which means no change. `unconfined` is a name like others.
+    /// The change to `profile`, or `None` for the empty name, which means no change. `unconfined`
+    /// is a name like others.
     ///
     /// ```
     /// use cofferdam_apparmor::ExecAttribute;
@@ -35,8 +36,9 @@ impl ExecAttribute {
     /// ```
     ///
     /// # Errors
-    /// [`InvalidProfile`](crate::ErrorKind::InvalidProfile): the kernel would read another name than the one given
-    /// (control characters, white space around it), or it is longer than a write can be.
+    /// [`InvalidProfile`](crate::ErrorKind::InvalidProfile): the kernel would read another name
+    /// than the one given (control characters, white space around it), or it is longer than a
+    /// write can be.
     pub fn new(profile: &str) -> Result<Option<Self>> {
         let problem = if profile.is_empty() {
             return Ok(None);
@@ -66,12 +68,12 @@ impl ExecAttribute {
 
 /// Makes `profile` apply to the calling thread at its next `execve`; an empty name changes nothing.
 ///
-/// AppArmor need not be checked for first: a kernel without it refuses, and so a profile that was asked for is never
-/// skipped. `/proc` must be a procfs; a directory put in its place is refused.
+/// AppArmor need not be checked for first: a kernel without it refuses, and so a profile that was
+/// asked for is never skipped. `/proc` must be a procfs; a directory put in its place is refused.
 ///
 /// # Errors
-/// `apparmor failed to apply profile` ([`Apply`](crate::ErrorKind::Apply)) with the kernel's reason;
-/// [`InvalidProfile`](crate::ErrorKind::InvalidProfile); [`Io`](crate::ErrorKind::Io).
+/// `apparmor failed to apply profile` ([`Apply`](crate::ErrorKind::Apply)) with the kernel's
+/// reason; [`InvalidProfile`](crate::ErrorKind::InvalidProfile); [`Io`](crate::ErrorKind::Io).
 pub fn apply_on_exec(profile: &str) -> Result<()> {
     let path = "/proc/thread-self";
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
@@ -83,8 +85,8 @@ pub fn apply_on_exec(profile: &str) -> Result<()> {
     apply_on_exec_at(task, profile)
 }
 
-/// As [`apply_on_exec`], given the task's directory in a procfs that the caller vouches for. The kernel takes the
-/// write from the task itself alone.
+/// As [`apply_on_exec`], given the task's directory in a procfs that the caller vouches for. The
+/// kernel takes the write from the task itself alone.
 ///
 /// # Errors
 /// As [`apply_on_exec`].

@@ -14,7 +14,8 @@ const SECURITYFS: &str = "kernel/security/apparmor";
 const ENABLED: &str = "module/apparmor/parameters/enabled";
 /// The list of loaded profiles, below the sysfs root.
 const PROFILES: &str = "kernel/security/apparmor/profiles";
-/// The list is text of the kernel, a line per loaded profile: a system with ten thousand stays below this.
+/// The list is text of the kernel, a line per loaded profile: a system with ten thousand stays
+/// below this.
 const MAX_PROFILES_BYTES: u64 = 4 << 20;
 
 /// AppArmor of a kernel, seen through sysfs with securityfs mounted in it.
@@ -45,7 +46,8 @@ impl AppArmor {
     /// Whether the kernel has AppArmor and it is on: `/sys/kernel/security/apparmor` exists, and
     /// `/sys/module/apparmor/parameters/enabled` starts with `Y`.
     ///
-    /// This does not change while the kernel runs. Inside a container without securityfs the answer is no.
+    /// This does not change while the kernel runs. Inside a container without securityfs the answer
+    /// is no.
     pub fn is_enabled(&self) -> bool {
         statat(&self.sysfs, SECURITYFS, AtFlags::empty()).is_ok()
             && self
@@ -53,10 +55,12 @@ impl AppArmor {
                 .is_ok_and(|text| text.len() > 1 && text.starts_with(b"Y"))
     }
 
-    /// The loaded profiles and their modes, as the policy namespace of the caller sees them; empty without AppArmor.
+    /// The loaded profiles and their modes, as the policy namespace of the caller sees them; empty
+    /// without AppArmor.
     ///
     /// # Errors
-    /// [`Io`](crate::ErrorKind::Io): reading the list needs `CAP_MAC_ADMIN` unless the kernel was told otherwise.
+    /// [`Io`](crate::ErrorKind::Io): reading the list needs `CAP_MAC_ADMIN` unless the kernel was
+    /// told otherwise.
     pub fn profiles(&self) -> Result<Vec<(String, Mode)>> {
         let text = match self.read(PROFILES, MAX_PROFILES_BYTES) {
             Ok(text) => text,

@@ -32,7 +32,8 @@ impl Parser {
         }
     }
 
-    /// Compiles a policy and loads its profiles, replacing those of the same name. Needs `CAP_MAC_ADMIN`.
+    /// Compiles a policy and loads its profiles, replacing those of the same name. Needs
+    /// `CAP_MAC_ADMIN`.
     ///
     /// # Errors
     /// [`Parser`](crate::ErrorKind::Parser) with the first line of what the program said.
@@ -43,7 +44,8 @@ impl Parser {
         )
     }
 
-    /// Compiles a policy and discards the result: a check that needs neither rights nor AppArmor in the kernel.
+    /// Compiles a policy and discards the result: a check that needs neither rights nor AppArmor in
+    /// the kernel.
     ///
     /// # Errors
     /// As [`Parser::load`].
@@ -72,7 +74,8 @@ impl Parser {
             .stderr(Stdio::piped())
             .spawn()
             .map_err(failed)?;
-        // The program reads everything before it complains; a pipe it closed early shows in its exit status.
+        // The program reads everything before it complains; a pipe it closed early shows in its
+        // exit status.
         let written = child
             .stdin
             .take()

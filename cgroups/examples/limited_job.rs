@@ -71,7 +71,8 @@ fn run(
         count
     });
 
-    // The program begins when the shell in front of it has read a line: it is in the cgroup by then.
+    // The program begins when the shell in front of it has read a line: it is in the cgroup by
+    // then.
     let mut child = Command::new("sh")
         .args(["-c", "read -r go && exec \"$@\" </dev/null", "sh"])
         .args(command)

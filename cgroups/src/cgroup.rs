@@ -79,9 +79,9 @@ impl Cgroup {
         false
     }
 
-    /// Closes all directories and files that are open, for a caller who is short of descriptors. They
-    /// are opened again when they are needed: if the cgroup was removed and made anew meanwhile,
-    /// those of the new one.
+    /// Closes all directories and files that are open, for a caller who is short of descriptors.
+    /// They are opened again when they are needed: if the cgroup was removed and made anew
+    /// meanwhile, those of the new one.
     pub fn close_directories(&mut self) {
         match &mut self.driver {
             Driver::V2(group) => group.slot.close(),
@@ -162,8 +162,8 @@ impl Cgroup {
     /// controllers. A process with a single thread joins by writing `0` to each.
     ///
     /// That is much cheaper than [`add`](Self::add), where the kernel makes every other process
-    /// that forks or exits wait for an RCU grace period. Empty on cgroup v2, and without the v2 side
-    /// of a hybrid machine: that is what [`dir`](Self::dir) is for.
+    /// that forks or exits wait for an RCU grace period. Empty on cgroup v2, and without the v2
+    /// side of a hybrid machine: that is what [`dir`](Self::dir) is for.
     ///
     /// # Errors
     /// [`ErrorKind::NotFound`] when the cgroup is gone, [`ErrorKind::Io`].
@@ -297,9 +297,9 @@ impl Cgroup {
         self.set_freezer(FreezerState::Thawed)
     }
 
-    /// Lets all processes run that must be able to end once they are killed: on cgroup v1 also those
-    /// that are frozen by a cgroup below this one. (On v2 a frozen process that is killed ends.)
-    /// Nothing happens to a cgroup that does not exist, or has no freezer.
+    /// Lets all processes run that must be able to end once they are killed: on cgroup v1 also
+    /// those that are frozen by a cgroup below this one. (On v2 a frozen process that is killed
+    /// ends.) Nothing happens to a cgroup that does not exist, or has no freezer.
     ///
     /// # Errors
     /// [`ErrorKind::Io`].
@@ -339,7 +339,8 @@ impl Cgroup {
         }
     }
 
-    /// Whether a process in the cgroup would not run: it or a cgroup above is frozen. `false` without a freezer, or a cgroup.
+    /// Whether a process in the cgroup would not run: it or a cgroup above is frozen. `false`
+    /// without a freezer, or a cgroup.
     ///
     /// # Errors
     /// [`ErrorKind::Io`].
@@ -352,8 +353,8 @@ impl Cgroup {
 
     /// Kills every process in the cgroup and below with `SIGKILL`, frozen ones included: those that
     /// are frozen by a cgroup below this one are thawed. On cgroup v1 those that are in one of its
-    /// hierarchies only are killed, too, and what is frozen by a cgroup above is moved to the root of
-    /// the freezer hierarchy, where it ends. Does not wait until they are gone.
+    /// hierarchies only are killed, too, and what is frozen by a cgroup above is moved to the root
+    /// of the freezer hierarchy, where it ends. Does not wait until they are gone.
     ///
     /// Uses `cgroup.kill` (Linux 5.14) where there is a cgroup v2 directory. Without it, the
     /// processes are frozen first, so that none can fork meanwhile, and thawed in any case.
@@ -404,9 +405,10 @@ impl Cgroup {
         killed.and(thawed).and(released.map(drop))
     }
 
-    /// Calls `signal` once with a pidfd of every process in the cgroup and below, to send it a signal.
-    /// While that goes on the processes are frozen, if the cgroup can be and is not already, so that
-    /// none can fork. The lists are read twice, however many processes there are.
+    /// Calls `signal` once with a pidfd of every process in the cgroup and below, to send it a
+    /// signal. While that goes on the processes are frozen, if the cgroup can be and is not
+    /// already, so that none can fork. The lists are read twice, however many processes there
+    /// are.
     ///
     /// # Errors
     /// [`ErrorKind::NotFound`] when the cgroup is gone, [`ErrorKind::Io`].

@@ -16,7 +16,8 @@ use crate::{
 
 const FILE: &str = "cgroup.events";
 
-/// Whether a flag is set now; `None` if the kernel does not know it, or for the root, which has no such file.
+/// Whether a flag is set now; `None` if the kernel does not know it, or for the root, which has no
+/// such file.
 pub(crate) fn flag(dir: &Dir, key: &str) -> Result<Option<bool>> {
     let text = dir.read_if_present(FILE)?;
     let lines = text.as_deref().unwrap_or_default().lines();

@@ -56,8 +56,8 @@ pub(crate) fn in_user_namespace() -> bool {
     fs::read_to_string("/proc/self/uid_map").is_ok_and(|map| maps_ids(&map))
 }
 
-/// Whether a `uid_map` is that of another user namespace. Text that is no map is not: a missing protection is forgiven in a
-/// user namespace only.
+/// Whether a `uid_map` is that of another user namespace. Text that is no map is not: a missing
+/// protection is forgiven in a user namespace only.
 fn maps_ids(map: &str) -> bool {
     let Some(line) = map.lines().next() else {
         return true;
@@ -106,8 +106,9 @@ fn is_of_the_verifier(error: &io::Error) -> bool {
     !matches!(error.raw_os_error(), Some(libc::EPERM | libc::ENOSYS))
 }
 
-/// `RLIMIT_MEMLOCK` of this process is unlimited as long as this lives: it belongs to the caller, and
-/// whatever is started later inherits it. Threads of this process that load programs take turns.
+/// `RLIMIT_MEMLOCK` of this process is unlimited as long as this lives: it belongs to the caller,
+/// and whatever is started later inherits it. Threads of this process that load programs take
+/// turns.
 struct UnlimitedMemlock {
     before: Rlimit,
     _turn: MutexGuard<'static, ()>,

@@ -363,7 +363,8 @@ mod tests {
             found.map(|dir| dir.exists("tasks").unwrap())
         };
         assert_eq!(walk("cpu,cpuacct/a/b", Below::V1), Ok(true));
-        // The names that controllers share a mount by are links, as on most machines; others are not followed.
+        // The names that controllers share a mount by are links, as on most machines; others are
+        // not followed.
         assert_eq!(walk("cpu/a/b", Below::V1), Ok(true));
         assert_eq!(walk("cpu/a/b", Below::Unified), Err(Errno::NOTDIR));
         assert_eq!(walk("cpu/a/link", Below::V1), Err(Errno::NOTDIR));

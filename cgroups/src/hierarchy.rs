@@ -74,7 +74,8 @@ pub struct HierarchyMount {
     pub data: String,
     /// The names that are symbolic links to `directory`: `cpu` and `cpuacct` for `cpu,cpuacct`.
     pub links: Vec<String>,
-    /// The path of this cgroup's own directory, to bind instead; empty if the cgroup has none here.
+    /// The path of this cgroup's own directory, to bind instead; empty if the cgroup has none
+    /// here.
     pub path: PathBuf,
 }
 

@@ -45,8 +45,8 @@ pub(crate) enum Known {
     Content(Result<String, Errno>),
 }
 
-/// The files of one directory that are kept open, and those that are known not to be there (`None`),
-/// by name.
+/// The files of one directory that are kept open, and those that are known not to be there
+/// (`None`), by name.
 #[derive(Debug)]
 pub(crate) struct Kept {
     budget: Arc<Budget>,

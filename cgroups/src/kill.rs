@@ -40,9 +40,9 @@ pub(crate) fn is_empty(dirs: &[&Dir]) -> Result<bool> {
     Ok(true)
 }
 
-/// Sends a signal to the processes of a cgroup and all below one by one, until a reading of the lists
-/// shows none that was not signalled before. `dirs` are the directories of the cgroup; a process
-/// that is in several gets one signal.
+/// Sends a signal to the processes of a cgroup and all below one by one, until a reading of the
+/// lists shows none that was not signalled before. `dirs` are the directories of the cgroup; a
+/// process that is in several gets one signal.
 ///
 /// A number is only used through a pidfd, and only if it is still listed after that was opened: it
 /// cannot have come to mean another process.

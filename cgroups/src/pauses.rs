@@ -35,7 +35,8 @@ impl Pauses {
     }
 }
 
-/// Rests for so long; a kernel or filter that does not let it only makes a busy wait of it. `std::thread::sleep` would panic.
+/// Rests for so long; a kernel or filter that does not let it only makes a busy wait of it.
+/// `std::thread::sleep` would panic.
 pub(crate) fn rest(time: Duration) {
     if let Ok(time) = Timespec::try_from(time) {
         let _ = poll(&mut [], Some(&time));

@@ -33,8 +33,8 @@ pub struct Resources {
     /// everything.
     #[cfg_attr(feature = "serde", serde(with = "json::zero_is_none"))]
     pub memory_reservation: Option<i64>,
-    /// Memory *and* swap together, in bytes: at least `memory`, without which there is no such limit
-    /// on cgroup v2; -1 is unlimited.
+    /// Memory *and* swap together, in bytes: at least `memory`, without which there is no such
+    /// limit on cgroup v2; -1 is unlimited.
     #[cfg_attr(feature = "serde", serde(with = "json::zero_is_none"))]
     pub memory_swap: Option<i64>,
     /// How readily the kernel swaps, 0 to 100. cgroup v1 only. -1 (in JSON) is "not set".
@@ -49,7 +49,8 @@ pub struct Resources {
     /// CPU weight on the scale of cgroup v1: 2 to 262144, default 1024.
     #[cfg_attr(feature = "serde", serde(with = "json::zero_is_none"))]
     pub cpu_shares: Option<u64>,
-    /// CPU weight on the scale of cgroup v2: 1 to 10000, default 100. Wins over `cpu_shares` there.
+    /// CPU weight on the scale of cgroup v2: 1 to 10000, default 100. Wins over `cpu_shares`
+    /// there.
     #[cfg_attr(feature = "serde", serde(with = "json::zero_is_none"))]
     pub cpu_weight: Option<u64>,
     /// CPU time per period and in total of all CPUs, in µs: at least 1000; negative is unlimited.
@@ -60,8 +61,8 @@ pub struct Resources {
     /// The period of the quota, in µs: 1000 to 1000000, default 100000.
     #[cfg_attr(feature = "serde", serde(with = "json::zero_is_none"))]
     pub cpu_period: Option<u64>,
-    /// Real-time CPU time per real-time period, in µs: at most the period, and what the cgroup above
-    /// has left. cgroup v1 with `CONFIG_RT_GROUP_SCHED`.
+    /// Real-time CPU time per real-time period, in µs: at most the period, and what the cgroup
+    /// above has left. cgroup v1 with `CONFIG_RT_GROUP_SCHED`.
     #[cfg_attr(
         feature = "serde",
         serde(rename = "cpu_rt_quota", with = "json::zero_is_none")
@@ -222,9 +223,9 @@ pub enum FreezerState {
 }
 
 impl Resources {
-    /// Whether a controller of cgroup v2 that only manages whole processes is needed. (`cpu` counts,
-    /// although it knows threads: weight and quota are not available to a threaded cgroup's
-    /// processes as a whole.)
+    /// Whether a controller of cgroup v2 that only manages whole processes is needed. (`cpu`
+    /// counts, although it knows threads: weight and quota are not available to a threaded
+    /// cgroup's processes as a whole.)
     pub(crate) fn needs_domain_controller(&self) -> bool {
         self.sets_memory() || self.sets_io() || self.sets_cpu() || !self.hugetlb_limit.is_empty()
     }

@@ -202,8 +202,9 @@ fn make_in(parent: &Dir, path: &Path, name: &Path, made: &mut Vec<PathBuf>) -> R
     Ok(dir)
 }
 
-/// Removes directories that were made, the innermost first; for undoing a failed creation. That may have failed for want of
-/// descriptors, so none is needed: the paths are those by which the directories were made.
+/// Removes directories that were made, the innermost first; for undoing a failed creation. That may
+/// have failed for want of descriptors, so none is needed: the paths are those by which the
+/// directories were made.
 pub(crate) fn unmake(hierarchy: &Hierarchy, made: &[PathBuf]) {
     for path in made.iter().rev() {
         let removed = hierarchy.root().rmdir(path);

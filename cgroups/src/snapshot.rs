@@ -1,7 +1,7 @@
 //! The limits as the kernel has them, to be put back when a change fails half-way.
 //!
-//! What is put back is the text of the kernel's files, not a configuration: limits that nobody has asked for, and those that
-//! somebody else has changed, come back as well.
+//! What is put back is the text of the kernel's files, not a configuration: limits that nobody has
+//! asked for, and those that somebody else has changed, come back as well.
 
 use std::path::PathBuf;
 
@@ -32,11 +32,12 @@ struct Saved {
     reset: &'static str,
 }
 
-/// A file of a controller, and what follows the key of a line to take the line away; files without keys have none.
+/// A file of a controller, and what follows the key of a line to take the line away; files without
+/// keys have none.
 type File = (&'static str, &'static str);
 
-/// The files of cgroup v1 by controller. One that limits another comes before it where that matters for loosening; for
-/// tightening the writes are repeated.
+/// The files of cgroup v1 by controller. One that limits another comes before it where that matters
+/// for loosening; for tightening the writes are repeated.
 const V1: [(&str, &[File]); 7] = [
     (
         "cpuset",
@@ -199,11 +200,12 @@ impl Cgroup {
 
     /// Puts back every limit that is not as the snapshot says.
     ///
-    /// With systemd the properties of the unit are not changed: what systemd applies to the cgroup later is what it was
-    /// told last.
+    /// With systemd the properties of the unit are not changed: what systemd applies to the cgroup
+    /// later is what it was told last.
     ///
     /// # Errors
-    /// [`ErrorKind::Io`](crate::ErrorKind::Io): the first file that could not be put back. The others are.
+    /// [`ErrorKind::Io`](crate::ErrorKind::Io): the first file that could not be put back. The
+    /// others are.
     pub fn restore(&self, snapshot: &Snapshot) -> Result<()> {
         let mut left: Vec<&Saved> = snapshot.files.iter().collect();
         let mut failure = None;
@@ -357,7 +359,8 @@ mod tests {
             for file in files {
                 fake.file(file, "2\n");
             }
-            // A fake file keeps what is behind the new text, so that the texts differ in the line end only.
+            // A fake file keeps what is behind the new text, so that the texts differ in the line
+            // end only.
             let _ = cgroup.restore(&snapshot);
             for file in files {
                 assert_eq!(fake.read(file).lines().next(), Some("1"), "{file}");

@@ -5,8 +5,8 @@ use crate::{Error, ErrorKind, Result};
 /// Which cgroup to create, and by which means.
 ///
 /// Either `path`, or `name` with an optional `parent`. An absolute path starts at the root of the
-/// hierarchy. A relative one starts at the cgroup of the calling process on v1, and at its parent on
-/// v2, where a cgroup with processes cannot hand controllers to children.
+/// hierarchy. A relative one starts at the cgroup of the calling process on v1, and at its parent
+/// on v2, where a cgroup with processes cannot hand controllers to children.
 ///
 /// ```
 /// use cofferdam_cgroups::CgroupSpec;

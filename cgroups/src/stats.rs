@@ -316,7 +316,8 @@ pub struct BlkioEntry {
     /// Minor number.
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "is_zero"))]
     pub minor: u64,
-    /// `Read`, `Write`, `Sync`, `Async`, `Discard`, `Total`; empty where the file has no such column.
+    /// `Read`, `Write`, `Sync`, `Async`, `Discard`, `Total`; empty where the file has no such
+    /// column.
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "String::is_empty"))]
     pub op: String,
     /// The number.

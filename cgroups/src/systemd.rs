@@ -175,8 +175,9 @@ impl Unit {
         let version = version(bus);
         let mut properties = self.start_properties(pid, resources, version)?;
         if self.mode != Mode::V2 {
-            // As long as no unit of a slice has rules, systemd does not use the controller there. When it begins to, it
-            // moves everybody below the slice up to it: that has to be before our process has a place of its own.
+            // As long as no unit of a slice has rules, systemd does not use the controller there.
+            // When it begins to, it moves everybody below the slice up to it: that has
+            // to be before our process has a place of its own.
             let applied = &mut Applied::default();
             properties.extend(properties::devices(resources, version, applied)?);
         }

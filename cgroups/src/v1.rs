@@ -446,8 +446,8 @@ impl Group {
         }
     }
 
-    /// Moves processes that were killed out of the cgroup if it is frozen by one above it: they end only where they can run.
-    /// Says whether there was a need.
+    /// Moves processes that were killed out of the cgroup if it is frozen by one above it: they end
+    /// only where they can run. Says whether there was a need.
     pub(crate) fn release_killed(&self, hierarchy: &Hierarchy) -> Result<bool> {
         let Some(member) = self.member("freezer") else {
             return Ok(false);

@@ -1,4 +1,5 @@
-//! How long it takes to read a configuration of the size container engines write, and to convert and validate it.
+//! How long it takes to read a configuration of the size container engines write, and to convert
+//! and validate it.
 //!
 //! `cargo bench -p cofferdam-configs`; prints the median of many runs, in microseconds.
 

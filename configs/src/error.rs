@@ -8,7 +8,8 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// Why a configuration could not be read, converted or accepted.
 ///
-/// The message is one line. What is beneath it, if anything, is [`source`](std::error::Error::source) and not repeated.
+/// The message is one line. What is beneath it, if anything, is
+/// [`source`](std::error::Error::source) and not repeated.
 #[derive(Debug)]
 pub struct Error(Box<Inner>);
 
@@ -94,7 +95,8 @@ impl Error {
         self.0.kind
     }
 
-    /// Where in the JSON document: a path such as `linux.devices[2].major`. Absent when no one place is wrong.
+    /// Where in the JSON document: a path such as `linux.devices[2].major`. Absent when no one
+    /// place is wrong.
     #[must_use]
     pub fn json_path(&self) -> Option<&str> {
         self.0.path.as_deref()
@@ -124,7 +126,8 @@ impl fmt::Display for Error {
     }
 }
 
-/// Writes a text of which parts may come from the document. One of more than `most` letters loses its middle.
+/// Writes a text of which parts may come from the document. One of more than `most` letters loses
+/// its middle.
 fn shortened(f: &mut fmt::Formatter<'_>, text: &str, most: usize) -> fmt::Result {
     let half = most / 2;
     let mut starts = text.char_indices().map(|(start, _)| start);

@@ -6,8 +6,9 @@ use crate::config::{IdMap, NamespaceType, SeccompFlag};
 
 /// Facts about the host and about the runtime's own situation.
 ///
-/// [`specconv::convert`](crate::specconv::convert) and [`validate::validate`](crate::validate::validate) read nothing from
-/// the system: the caller gathers what it knows here. [`HostInfo::default`] is a host that has every namespace type and
+/// [`specconv::convert`](crate::specconv::convert) and
+/// [`validate::validate`](crate::validate::validate) read nothing from the system: the caller
+/// gathers what it knows here. [`HostInfo::default`] is a host that has every namespace type and
 /// nothing else; what a bundle needs beyond that must be filled in, or the bundle is refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HostInfo {
@@ -76,7 +77,8 @@ pub struct UserNamespaceMaps {
 /// What the caller found at the path of the rootfs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum RootfsFact {
-    /// Nobody looked. Validation then cannot tell a symlink; it still refuses a path that is relative or not clean.
+    /// Nobody looked. Validation then cannot tell a symlink; it still refuses a path that is
+    /// relative or not clean.
     #[default]
     NotExamined,
     /// It exists; this is its path with every symlink resolved (`realpath(3)`).
@@ -88,7 +90,8 @@ pub enum RootfsFact {
 /// What the caller found at the path of the network namespace to join.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum NetworkNamespaceFact {
-    /// Nobody looked. A bundle that joins a network namespace by path then cannot set `net.*` parameters.
+    /// Nobody looked. A bundle that joins a network namespace by path then cannot set `net.*`
+    /// parameters.
     #[default]
     NotExamined,
     /// It is the runtime's own (same device and inode as `/proc/self/ns/net`).

@@ -1,6 +1,7 @@
 //! Enumerations that libcontainer's JSON stores as integers.
 
-/// Defines an enumeration with fixed integer values, its conversions and its serde form (the integer).
+/// Defines an enumeration with fixed integer values, its conversions and its serde form (the
+/// integer).
 macro_rules! int_enum {
     (
         $(#[$meta:meta])*

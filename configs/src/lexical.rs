@@ -1,6 +1,7 @@
 //! Paths as text: no symlink is followed, no file system asked.
 
-/// The shortest equal path: no empty, `.` or resolvable `..` parts, no trailing slash; "." for nothing at all.
+/// The shortest equal path: no empty, `.` or resolvable `..` parts, no trailing slash; "." for
+/// nothing at all.
 ///
 /// `..` at the root is dropped; in a relative path leading `..` parts stay.
 pub(crate) fn clean(path: &str) -> String {
@@ -25,7 +26,8 @@ pub(crate) fn clean(path: &str) -> String {
     }
 }
 
-/// Cleans a path and keeps it below whatever it will be joined to: `..` cannot lead out. Empty stays empty.
+/// Cleans a path and keeps it below whatever it will be joined to: `..` cannot lead out. Empty
+/// stays empty.
 pub(crate) fn clean_inside(path: &str) -> String {
     if path.is_empty() || path.starts_with('/') {
         return if path.is_empty() {

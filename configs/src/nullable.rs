@@ -6,7 +6,8 @@ use std::marker::PhantomData;
 
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
 
-/// Reads a value, taking `null` for the default. Go writes `null` for every nil slice, map and pointer.
+/// Reads a value, taking `null` for the default. Go writes `null` for every nil slice, map and
+/// pointer.
 pub(crate) fn or_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,

@@ -11,7 +11,8 @@ pub use environment::Environment;
 
 /// What a process is started with, in the types the runtime works with.
 ///
-/// Fields that are `None` were not given: a process of an existing container then takes the container's.
+/// Fields that are `None` were not given: a process of an existing container then takes the
+/// container's.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ProcessAttributes {
     /// The argument vector.
@@ -28,7 +29,8 @@ pub struct ProcessAttributes {
     pub additional_gids: Vec<u32>,
     /// File mode creation mask.
     pub umask: Option<u32>,
-    /// Capability sets as names; what the kernel does not have is for the runtime to report and skip.
+    /// Capability sets as names; what the kernel does not have is for the runtime to report and
+    /// skip.
     pub capabilities: Option<Capabilities>,
     /// Resource limits, in the order to set them.
     pub rlimits: Vec<Rlimit>,
@@ -53,11 +55,12 @@ pub struct ProcessAttributes {
 }
 
 impl ProcessAttributes {
-    /// Converts a process object. Working directory and arguments are taken as they are: [`oci::Process::check`] is about
-    /// those.
+    /// Converts a process object. Working directory and arguments are taken as they are:
+    /// [`oci::Process::check`] is about those.
     ///
     /// # Errors
-    /// An environment entry is malformed, a string has a NUL, or a limit, policy, class or CPU list is not known.
+    /// An environment entry is malformed, a string has a NUL, or a limit, policy, class or CPU list
+    /// is not known.
     pub fn from_oci(process: &oci::Process) -> Result<Self> {
         let strings = process.args.iter().map(|arg| ("args", arg)).chain([
             ("cwd", &process.cwd),

@@ -20,16 +20,19 @@ pub enum Warning {
         /// The flags.
         flags: Vec<String>,
     },
-    /// A user namespace is joined by path, and mappings are given which happen to be the ones it has.
+    /// A user namespace is joined by path, and mappings are given which happen to be the ones it
+    /// has.
     UserNamespacePathAndMappings,
-    /// `linux.uidMappings` or `linux.gidMappings` of a container without user namespace; they are ignored.
+    /// `linux.uidMappings` or `linux.gidMappings` of a container without user namespace; they are
+    /// ignored.
     IdMapsWithoutUserNamespace,
     /// A key that is not known; it is ignored.
     UnknownKey {
         /// Where it is, such as `linux.seccomp.syscals`.
         place: String,
     },
-    /// A device rule whose access text has letters other than `rwm`; those are skipped, and a rule that has no others, too.
+    /// A device rule whose access text has letters other than `rwm`; those are skipped, and a rule
+    /// that has no others, too.
     DeviceAccess {
         /// Index of the rule in `linux.resources.devices`.
         index: usize,

@@ -83,7 +83,8 @@ impl std::error::Error for Error {
 }
 
 impl From<Error> for io::Error {
-    /// The error, with the kind that std gives its error number; without one, [`io::ErrorKind::Other`].
+    /// The error, with the kind that std gives its error number; without one,
+    /// [`io::ErrorKind::Other`].
     fn from(error: Error) -> Self {
         let kind = error.raw_os_error().map_or(io::ErrorKind::Other, |number| {
             io::Error::from_raw_os_error(number).kind()

@@ -204,12 +204,13 @@ impl fmt::Display for Rule {
 impl FromStr for Rule {
     type Err = Error;
 
-    /// Reads `TYPE MAJOR:MINOR ACCESS`, as `devices.allow` takes it and as [`Display`](fmt::Display) writes it. The rule
-    /// allows; set [`Rule::allow`](field@Rule::allow) to false for `devices.deny`.
+    /// Reads `TYPE MAJOR:MINOR ACCESS`, as `devices.allow` takes it and as
+    /// [`Display`](fmt::Display) writes it. The rule allows; set
+    /// [`Rule::allow`](field@Rule::allow) to false for `devices.deny`.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidList`] for another form or number, [`ErrorKind::InvalidType`], [`ErrorKind::InvalidAccess`];
-    /// also for a FIFO, of which there are no rules.
+    /// [`ErrorKind::InvalidList`] for another form or number, [`ErrorKind::InvalidType`],
+    /// [`ErrorKind::InvalidAccess`]; also for a FIFO, of which there are no rules.
     fn from_str(text: &str) -> Result<Self> {
         let invalid = || {
             Error::new(

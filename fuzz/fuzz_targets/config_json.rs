@@ -1,4 +1,5 @@
-//! `config.json`: whatever it says is converted and validated, or refused; a configuration survives being stored.
+//! `config.json`: whatever it says is converted and validated, or refused; a configuration survives
+//! being stored.
 #![no_main]
 
 use configs::config::Config;

@@ -1,5 +1,5 @@
-//! Device rules: the program for cgroup v2 answers as the model of `security/device_cgroup.c` does, and transitions on
-//! cgroup v1 lead where they are meant to.
+//! Device rules: the program for cgroup v2 answers as the model of `security/device_cgroup.c` does,
+//! and transitions on cgroup v1 lead where they are meant to.
 #![no_main]
 
 use devices::{Access, Emulator, Kind, Rule, bpf};
@@ -53,8 +53,8 @@ fn model(state: &Emulator, kind: Kind, major: u32, minor: u32, access: Access) -
     }
 }
 
-/// What the kernel stores for a cgroup of version 1, and does when a rule is written: it adds to, or takes from, the
-/// exception with exactly these numbers.
+/// What the kernel stores for a cgroup of version 1, and does when a rule is written: it adds to,
+/// or takes from, the exception with exactly these numbers.
 #[derive(Debug, PartialEq, Eq)]
 struct Cgroup {
     allow: bool,

@@ -1,4 +1,5 @@
-//! The command line: arguments are understood or refused with one line, and no value is read that was not checked.
+//! The command line: arguments are understood or refused with one line, and no value is read that
+//! was not checked.
 #![no_main]
 #![allow(
     dead_code,

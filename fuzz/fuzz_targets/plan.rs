@@ -1,4 +1,5 @@
-//! The encoded plan: bytes that are accepted can be shown, and mean the same when they are read again.
+//! The encoded plan: bytes that are accepted can be shown, and mean the same when they are read
+//! again.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -1,4 +1,5 @@
-//! Seccomp profiles: the native compiler and libseccomp make filters that answer the same, or both refuse.
+//! Seccomp profiles: the native compiler and libseccomp make filters that answer the same, or both
+//! refuse.
 #![no_main]
 
 #[path = "../../seccomp/tests/differential/overlap.rs"]
@@ -8,8 +9,8 @@ use libfuzzer_sys::arbitrary::{self, Arbitrary};
 use libfuzzer_sys::fuzz_target;
 use seccomp::{Architecture, Arg, Backend, Profile, Program, Rule, compile, evaluate};
 
-/// Calls that both backends number the same on every architecture here, and that 32-bit x86 does not enter through
-/// another call.
+/// Calls that both backends number the same on every architecture here, and that 32-bit x86 does
+/// not enter through another call.
 const NAMES: [&str; 16] = [
     "read",
     "write",
@@ -165,7 +166,8 @@ fuzz_target!(|any: AnyProfile| {
                 any.arguments,
             );
         }
-        // libseccomp refuses more: rules that are the default action, or that contradict each other.
+        // libseccomp refuses more: rules that are the default action, or that contradict each
+        // other.
         (Ok(_), Err(_)) => {}
         (Err(error), Ok(_)) => panic!("only the native compiler refuses: {error}: {profile:?}"),
         (Err(_), Err(_)) => {}

@@ -1,8 +1,10 @@
-//! Many runs of a program that ends at once: none may hang, each must report its exit code, nothing may stay behind.
+//! Many runs of a program that ends at once: none may hang, each must report its exit code, nothing
+//! may stay behind.
 //!
-//! `cargo bench -p cofferdam-integration --bench endurance -- [--runs N]` (10,000 of each kind unless told; needs root
-//! and the release binary). A runtime that starts to wait after its container has ended can miss the end: that shows
-//! about once in a hundred runs, so it takes thousands to be sure.
+//! `cargo bench -p cofferdam-integration --bench endurance -- [--runs N]` (10,000 of each kind
+//! unless told; needs root and the release binary). A runtime that starts to wait after its
+//! container has ended can miss the end: that shows about once in a hundred runs, so it takes
+//! thousands to be sure.
 
 #![allow(
     clippy::print_stdout,

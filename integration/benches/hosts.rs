@@ -1,8 +1,9 @@
-//! What a container costs a host program: a small one, one with 200 threads and 1 GiB of heap, and one that makes a
-//! thousand at once.
+//! What a container costs a host program: a small one, one with 200 threads and 1 GiB of heap, and
+//! one that makes a thousand at once.
 //!
-//! `cargo bench -p cofferdam-integration --bench hosts` (needs root). Hosts are separate processes, interleaved; starting
-//! from the big one must cost no more than from the small one, because nothing of the host is copied or run.
+//! `cargo bench -p cofferdam-integration --bench hosts` (needs root). Hosts are separate processes,
+//! interleaved; starting from the big one must cost no more than from the small one, because
+//! nothing of the host is copied or run.
 
 #![allow(
     clippy::print_stdout,

@@ -110,7 +110,8 @@ impl Bundle {
         self
     }
 
-    /// Puts the container into a user namespace whose ids begin at `host` outside, and gives it the files of its root.
+    /// Puts the container into a user namespace whose ids begin at `host` outside, and gives it the
+    /// files of its root.
     pub fn user_namespace(&mut self, host: u32, size: u32) -> &mut Self {
         let map = json!([{ "containerID": 0, "hostID": host, "size": size }]);
         self.config["linux"]["uidMappings"] = map.clone();
@@ -127,8 +128,8 @@ impl Bundle {
         self.args(&program.split(' ').collect::<Vec<_>>())
     }
 
-    /// Makes it a container of the ordinary user who runs this: the template of `spec --rootless`, in which the user is
-    /// root, with the ids that are lent to that user above.
+    /// Makes it a container of the ordinary user who runs this: the template of `spec --rootless`,
+    /// in which the user is root, with the ids that are lent to that user above.
     ///
     /// # Panics
     /// The configuration has no `linux` section.

@@ -32,7 +32,8 @@ pub struct Case {
 static NUMBER: AtomicU32 = AtomicU32::new(0);
 
 impl Case {
-    /// A case whose container would run `/bin/true`; for an ordinary user one that this user may make.
+    /// A case whose container would run `/bin/true`; for an ordinary user one that this user may
+    /// make.
     pub fn new() -> Self {
         Self::of(program::under_test())
     }
@@ -64,8 +65,8 @@ impl Case {
         }
     }
 
-    /// A case of an ordinary user: bundle and state root are that user's, and the configuration is the one that
-    /// `spec --rootless` writes for it, without a terminal, running `/bin/true`.
+    /// A case of an ordinary user: bundle and state root are that user's, and the configuration is
+    /// the one that `spec --rootless` writes for it, without a terminal, running `/bin/true`.
     #[track_caller]
     pub fn rootless() -> Self {
         let mut case = Self::new();
@@ -96,7 +97,8 @@ impl Case {
             .map_or_else(|| format!("/{}", self.id), str::to_owned)
     }
 
-    /// A command line of the program under test, with the state root of this case, in the bundle directory.
+    /// A command line of the program under test, with the state root of this case, in the bundle
+    /// directory.
     pub fn command(&self, arguments: &[&str]) -> Limited {
         let root = self.root().to_string_lossy();
         self.bare_command(&[&["--root", &*root], arguments].concat())
@@ -160,7 +162,8 @@ impl Case {
             .output()
     }
 
-    /// Runs a script in the container and returns its output, for tests that only want to look at the inside.
+    /// Runs a script in the container and returns its output, for tests that only want to look at
+    /// the inside.
     #[track_caller]
     pub fn inside(&mut self, script: &str) -> Output {
         self.bundle.script(script);
@@ -179,8 +182,8 @@ impl Case {
         self.detached(&["create", &self.id]).ok()
     }
 
-    /// A command whose container goes on with the command's own streams: they must not be pipes of this test, whose end
-    /// it would then wait for. Standard error is kept in a file.
+    /// A command whose container goes on with the command's own streams: they must not be pipes of
+    /// this test, whose end it would then wait for. Standard error is kept in a file.
     pub fn detached(&self, arguments: &[&str]) -> Output {
         self.hand_over();
         let said = self.bundle.path().join("stderr");
@@ -215,7 +218,8 @@ impl Case {
         self.call(&line)
     }
 
-    /// `exec FLAGS ID …`: the arguments up to the first that is no flag go before the id. Every flag takes a value.
+    /// `exec FLAGS ID …`: the arguments up to the first that is no flag go before the id. Every
+    /// flag takes a value.
     pub fn exec_before(&self, arguments: &[&str]) -> Output {
         let mut flags = 0;
         while arguments
@@ -282,7 +286,8 @@ impl Case {
         self.nothing_left();
     }
 
-    /// Ends a test whose container still exists: deletes it with `--force`; nothing may be left then.
+    /// Ends a test whose container still exists: deletes it with `--force`; nothing may be left
+    /// then.
     #[track_caller]
     pub fn delete(self) {
         let deleted = self.call(&["delete", "--force", &self.id]);
@@ -316,7 +321,8 @@ impl Default for Case {
 impl Drop for Case {
     fn drop(&mut self) {
         if !self.finished {
-            // A failed test: take away what it left, so that it does not trouble others. The failure is told already.
+            // A failed test: take away what it left, so that it does not trouble others. The
+            // failure is told already.
             let ids: Vec<String> = std::fs::read_dir(self.root())
                 .map(|entries| {
                     entries

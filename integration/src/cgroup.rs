@@ -42,8 +42,8 @@ pub fn own() -> Option<String> {
     Some(line.to_owned())
 }
 
-/// The path of the cgroup v2 that holds this program's own, if this user may make others there and no other hierarchy is
-/// needed.
+/// The path of the cgroup v2 that holds this program's own, if this user may make others there and
+/// no other hierarchy is needed.
 pub fn delegated() -> Option<String> {
     let own = own().filter(|_| is_unified())?;
     let (parent, _) = own.rsplit_once('/')?;
@@ -66,7 +66,8 @@ pub fn mounts() -> Vec<PathBuf> {
         .collect()
 }
 
-/// The directories that a cgroup path has in all hierarchies, those that exist. The root is nobody's.
+/// The directories that a cgroup path has in all hierarchies, those that exist. The root is
+/// nobody's.
 pub fn directories(path: &str) -> Vec<PathBuf> {
     let relative = path.trim_start_matches('/');
     if relative.is_empty() {
@@ -113,8 +114,8 @@ pub fn read(controller: &str, path: &str, file: &str) -> String {
     text.trim_end().to_owned()
 }
 
-/// The directories of all hierarchies that belong to cgroups whose name begins with `prefix`, those inside of others
-/// first. A runtime puts a container at most three levels below the root.
+/// The directories of all hierarchies that belong to cgroups whose name begins with `prefix`, those
+/// inside of others first. A runtime puts a container at most three levels below the root.
 pub fn marked(prefix: &str) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for hierarchy in mounts() {
@@ -172,7 +173,8 @@ pub fn remove(directories: &[PathBuf], deadline: Instant) -> io::Result<()> {
                         let mut ended = [PollFd::new(&process, PollFlags::IN)];
                         let _events = poll(&mut ended, Some(&left.try_into().unwrap_or_default()))?;
                     }
-                    // Of the moment between the end of a process and its leaving the cgroup the kernel does not tell.
+                    // Of the moment between the end of a process and its leaving the cgroup the
+                    // kernel does not tell.
                     std::thread::yield_now();
                 }
             }
@@ -181,7 +183,8 @@ pub fn remove(directories: &[PathBuf], deadline: Instant) -> io::Result<()> {
     Ok(())
 }
 
-/// Kills the processes in a directory and gives a pidfd of each, which is readable when it has ended.
+/// Kills the processes in a directory and gives a pidfd of each, which is readable when it has
+/// ended.
 pub fn kill(directory: &Path) -> Vec<OwnedFd> {
     processes_in(directory)
         .into_iter()

@@ -1,7 +1,7 @@
 //! Container engines of their own for one test, with the program under test as their runtime.
 //!
-//! Everything an engine keeps is in a temporary directory, no network is touched, and images are made of the busybox
-//! root file system, so nothing is fetched.
+//! Everything an engine keeps is in a temporary directory, no network is touched, and images are
+//! made of the busybox root file system, so nothing is fetched.
 
 mod containerd;
 mod daemon;
@@ -28,8 +28,8 @@ pub const IMAGE: &str = "localhost/busybox:test";
 pub enum RunBy {
     /// The program under test.
     UnderTest,
-    /// Debian's runc. What an engine says in words and formats of its own differs between its versions: a test compares
-    /// what it says of both.
+    /// Debian's runc. What an engine says in words and formats of its own differs between its
+    /// versions: a test compares what it says of both.
     Runc,
 }
 
@@ -81,7 +81,8 @@ fn directory() -> (tempfile::TempDir, PathBuf) {
     (directory, rootfs)
 }
 
-/// An archive of a root file system, to be imported as an image. Its files are root's, whoever runs the test.
+/// An archive of a root file system, to be imported as an image. Its files are root's, whoever runs
+/// the test.
 fn archive(rootfs: &Path) -> PathBuf {
     let path = rootfs.with_extension("tar");
     let _ = Limited::new("tar")
@@ -123,7 +124,8 @@ impl Drop for CgroupParent {
             let _ = std::fs::remove_dir(directory.join("conmon"));
             let _ = std::fs::remove_dir(directory);
         }
-        // Engines make directories for controllers they know, also where none is mounted: plain ones, of a tmpfs.
+        // Engines make directories for controllers they know, also where none is mounted: plain
+        // ones, of a tmpfs.
         for entry in std::fs::read_dir("/sys/fs/cgroup")
             .into_iter()
             .flatten()

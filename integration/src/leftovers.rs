@@ -6,7 +6,8 @@ use std::path::Path;
 
 use crate::cgroup;
 
-/// What the kernel shows of a container, by the marks it carries: its cgroup, its bundle, its state root.
+/// What the kernel shows of a container, by the marks it carries: its cgroup, its bundle, its state
+/// root.
 #[derive(Clone, Debug)]
 pub struct Marks<'a> {
     /// The path of its cgroup.

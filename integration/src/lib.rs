@@ -1,12 +1,14 @@
 //! End-to-end tests and benchmarks: the harness.
 //!
-//! A test makes a [`Case`]: a state root, a bundle and an id of its own. It runs the program under test on it, looks at
-//! what the kernel shows, and ends with [`Case::finish`], which fails if anything is left behind.
+//! A test makes a [`Case`]: a state root, a bundle and an id of its own. It runs the program under
+//! test on it, looks at what the kernel shows, and ends with [`Case::finish`], which fails if
+//! anything is left behind.
 //!
-//! * The program under test is the release build, or what `COFFERDAM_BIN` names. With another OCI runtime there the harness
-//!   tests itself: `COFFERDAM_BIN=/usr/sbin/runc`.
-//! * [`need!`] states what a test needs of the machine. What is not there makes it a counted skip, never a silent pass;
-//!   on a machine that must have it, which `COFFERDAM_MUST_HAVE` says, a failure.
+//! * The program under test is the release build, or what `COFFERDAM_BIN` names. With another OCI
+//!   runtime there the harness tests itself: `COFFERDAM_BIN=/usr/sbin/runc`.
+//! * [`need!`] states what a test needs of the machine. What is not there makes it a counted skip,
+//!   never a silent pass; on a machine that must have it, which `COFFERDAM_MUST_HAVE` says, a
+//!   failure.
 //! * Every command has a limit of time: a hang is a failure, not a hang of the tests.
 
 #![allow(

@@ -12,11 +12,12 @@ use std::time::Duration;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
-/// How long a command of the runtime may take, unless a test says otherwise: it ends what hangs, on slow machines too.
+/// How long a command of the runtime may take, unless a test says otherwise: it ends what hangs, on
+/// slow machines too.
 pub const PATIENCE: Duration = Duration::from_secs(120);
 
-/// How long a command of a container engine may take: it runs dozens of programs, in the emulated test bed each of them ten
-/// times slower, and waits for daemons that do the same.
+/// How long a command of a container engine may take: it runs dozens of programs, in the emulated
+/// test bed each of them ten times slower, and waits for daemons that do the same.
 pub const ENGINE_PATIENCE: Duration = Duration::from_secs(600);
 
 /// A command with its input and a limit of time.
@@ -141,7 +142,8 @@ impl Limited {
         output
     }
 
-    /// Starts it without waiting; the caller owns the child. Its output goes to `/dev/null` unless redirected.
+    /// Starts it without waiting; the caller owns the child. Its output goes to `/dev/null` unless
+    /// redirected.
     pub fn spawn(mut self, stdout: Stdio) -> Child {
         let text = format!("{:?}", self.command);
         self.command
@@ -167,8 +169,8 @@ pub fn wait(child: &Child, patience: Duration) -> bool {
     }
 }
 
-/// Reads to the end, or to what was written when the command had ended: a container that it leaves behind may keep the pipe
-/// open for ever.
+/// Reads to the end, or to what was written when the command had ended: a container that it leaves
+/// behind may keep the pipe open for ever.
 fn read_until(mut from: impl Read + AsFd, ended: &AtomicBool) -> String {
     let interval = Timespec {
         tv_sec: 0,
@@ -207,7 +209,8 @@ impl Output {
         self
     }
 
-    /// The same, after making sure that it failed with this exit code and said this on standard error.
+    /// The same, after making sure that it failed with this exit code and said this on standard
+    /// error.
     #[track_caller]
     #[must_use]
     pub fn failed(self, code: i32, said: &str) -> Self {

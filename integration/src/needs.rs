@@ -14,8 +14,8 @@ pub enum Need {
     Root,
     /// It is not.
     OrdinaryUser,
-    /// This user may make containers with limits and with any ids inside: root, or an ordinary user with lent ids and a
-    /// delegated cgroup.
+    /// This user may make containers with limits and with any ids inside: root, or an ordinary user
+    /// with lent ids and a delegated cgroup.
     Containers,
     /// `/etc/subuid` and `/etc/subgid` lend this user ids, and `newuidmap` maps them.
     LentIds,
@@ -139,7 +139,8 @@ fn first_word(path: &str) -> Option<String> {
     text.split_whitespace().next().map(str::to_owned)
 }
 
-/// Whether this process has a capability, by its number in `linux/capability.h`, in its effective set.
+/// Whether this process has a capability, by its number in `linux/capability.h`, in its effective
+/// set.
 fn effective_capability(number: u32) -> bool {
     let status = fs::read_to_string("/proc/self/status").expect("read /proc/self/status");
     let set = status
@@ -149,7 +150,8 @@ fn effective_capability(number: u32) -> bool {
     u64::from_str_radix(set.trim(), 16).is_ok_and(|bits| bits >> number & 1 == 1)
 }
 
-/// Whether the manager of this machine answers. Its directory alone tells nothing: other programs leave one behind.
+/// Whether the manager of this machine answers. Its directory alone tells nothing: other programs
+/// leave one behind.
 fn systemd_answers() -> bool {
     Path::new("/run/systemd/system").is_dir()
         && Command::new("systemctl")
@@ -168,14 +170,16 @@ fn unprivileged_user_namespaces() -> bool {
         .is_ok_and(|output| output.status.success())
 }
 
-/// Whether `COFFERDAM_MUST_HAVE`, a list of needs by their names and separated by blanks, names this one.
+/// Whether `COFFERDAM_MUST_HAVE`, a list of needs by their names and separated by blanks, names
+/// this one.
 pub fn is_promised(need: Need) -> bool {
     let promised = std::env::var("COFFERDAM_MUST_HAVE").unwrap_or_default();
     let name = format!("{need:?}");
     promised.split_whitespace().any(|word| word == name)
 }
 
-/// Tells of a skip: on standard error, and in the file that `COFFERDAM_SKIPS` names, from which the summary counts.
+/// Tells of a skip: on standard error, and in the file that `COFFERDAM_SKIPS` names, from which the
+/// summary counts.
 pub fn skip(test: &str, reason: &str) {
     let line = format!("SKIP {test}: {reason}\n");
     eprint!("{line}");

@@ -31,7 +31,8 @@ impl OrdinaryUser {
             .expect("make a temporary directory");
         fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755)).expect("chmod");
         let copy = directory.path().join("cofferdam");
-        // Another process writes it: a thread of this one that forks meanwhile would keep it open, and busy.
+        // Another process writes it: a thread of this one that forks meanwhile would keep it open,
+        // and busy.
         let status = Command::new("cp").arg(program).arg(&copy).status();
         assert!(status.expect("cp").success(), "copy {}", program.display());
         Self {
@@ -48,21 +49,22 @@ impl OrdinaryUser {
         &self.program
     }
 
-    /// Takes everything from the user by which a process may get more privileges: `no_new_privs` is set, and the bounding
-    /// set is empty. Programs such as `newuidmap` then do nothing.
+    /// Takes everything from the user by which a process may get more privileges: `no_new_privs` is
+    /// set, and the bounding set is empty. Programs such as `newuidmap` then do nothing.
     pub fn restrict(&mut self) -> &mut Self {
         self.restricted = true;
         self
     }
 
-    /// Lets it call as root of a new user namespace, in which no other id is mapped, and of a mount namespace.
+    /// Lets it call as root of a new user namespace, in which no other id is mapped, and of a mount
+    /// namespace.
     pub fn become_root(&mut self) -> &mut Self {
         self.root_of_namespace = true;
         self
     }
 
-    /// Grants it the ids `first..first + count` in `/etc/subuid` and `/etc/subgid`, as a mount namespace of each command
-    /// shows them.
+    /// Grants it the ids `first..first + count` in `/etc/subuid` and `/etc/subgid`, as a mount
+    /// namespace of each command shows them.
     ///
     /// # Panics
     /// There is no room.

@@ -1,4 +1,5 @@
-//! The folder on tmpfs that holds everything of one benchmark run; its name marks what the run makes elsewhere.
+//! The folder on tmpfs that holds everything of one benchmark run; its name marks what the run
+//! makes elsewhere.
 
 use std::fs;
 use std::io;
@@ -10,8 +11,8 @@ use rustix::fs::{FlockOperation, Mode, OFlags};
 /// State and bundles live in memory: nothing is measured by a disk.
 const PARENT: &str = "/dev/shm";
 
-/// A folder that belongs to this process as long as its lock is held. It is not removed when this is dropped: what its
-/// name marks has to go first.
+/// A folder that belongs to this process as long as its lock is held. It is not removed when this
+/// is dropped: what its name marks has to go first.
 #[derive(Debug)]
 pub struct Scratch {
     path: PathBuf,

@@ -2,8 +2,9 @@
 
 use crate::limited::Limited;
 
-/// A property of a unit, as `systemctl show` prints it: of the machine's systemd or, for an ordinary user, of the user's.
-/// Properties that the unit does not have are empty, and a unit that is not there has `LoadState` `not-found`.
+/// A property of a unit, as `systemctl show` prints it: of the machine's systemd or, for an
+/// ordinary user, of the user's. Properties that the unit does not have are empty, and a unit that
+/// is not there has `LoadState` `not-found`.
 ///
 /// # Panics
 /// systemd does not answer.

@@ -1,5 +1,6 @@
-//! What the dependencies promise: that they build with our `rust-version`, may be linked with a program under Apache-2.0,
-//! and come once. It is asked of `cargo metadata`, which knows the lock file and every feature and target.
+//! What the dependencies promise: that they build with our `rust-version`, may be linked with a
+//! program under Apache-2.0, and come once. It is asked of `cargo metadata`, which knows the lock
+//! file and every feature and target.
 
 #![allow(
     clippy::expect_used,
@@ -54,7 +55,8 @@ fn is_member(metadata: &Value, id: &str) -> bool {
     members.iter().any(|member| member == id)
 }
 
-/// What is in the tree of a package, with itself: `kinds` are those of the edges, `null` for normal dependencies.
+/// What is in the tree of a package, with itself: `kinds` are those of the edges, `null` for normal
+/// dependencies.
 fn tree<'a>(metadata: &'a Value, root: &'a str, kinds: &[Value]) -> BTreeSet<&'a str> {
     let nodes: BTreeMap<&str, &Value> = metadata["resolve"]["nodes"]
         .as_array()
@@ -121,7 +123,8 @@ fn denied_list(section: &str, key: &str) -> BTreeSet<String> {
         .collect()
 }
 
-/// Whether an SPDX expression can be met by licences of the list. `/` is what `OR` once was written as.
+/// Whether an SPDX expression can be met by licences of the list. `/` is what `OR` once was written
+/// as.
 fn is_met(expression: &str, allowed: &BTreeSet<String>) -> bool {
     let spaced = expression
         .replace('/', " OR ")

@@ -23,9 +23,10 @@ pub enum ErrorKind {
 
 /// Why an operation of this crate failed.
 ///
-/// `{}` is one line that says what was attempted on what; the cause is the [`source`](std::error::Error::source), which
-/// `{:#}` appends. Where the kernel explains a refusal (`info/last_cmd_status`), its words and the error number are part of
-/// the line. It turns into an [`io::Error`].
+/// `{}` is one line that says what was attempted on what; the cause is the
+/// [`source`](std::error::Error::source), which `{:#}` appends. Where the kernel explains a refusal
+/// (`info/last_cmd_status`), its words and the error number are part of the line. It turns into an
+/// [`io::Error`].
 #[derive(Debug)]
 pub struct Error(Repr);
 
@@ -154,7 +155,8 @@ impl From<Repr> for Error {
 }
 
 impl From<Error> for io::Error {
-    /// The error, with the kind that std gives its error number; without one, [`io::ErrorKind::Other`].
+    /// The error, with the kind that std gives its error number; without one,
+    /// [`io::ErrorKind::Other`].
     fn from(error: Error) -> Self {
         let kind = error.raw_os_error().map_or(io::ErrorKind::Other, |number| {
             io::Error::from_raw_os_error(number).kind()

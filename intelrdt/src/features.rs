@@ -6,8 +6,8 @@ use crate::settings::Settings;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Features {
-    /// Cache allocation (CAT) by one mask per L3 cache. With code and data prioritization (CDP) it is not offered: then
-    /// there are two masks.
+    /// Cache allocation (CAT) by one mask per L3 cache. With code and data prioritization (CDP) it
+    /// is not offered: then there are two masks.
     pub cache_allocation: bool,
     /// Memory bandwidth allocation (MBA).
     pub bandwidth_allocation: bool,
@@ -64,8 +64,8 @@ impl Features {
     /// Checks that what the settings ask for is there. Lines of `schemata` are left to the kernel.
     ///
     /// # Errors
-    /// [`Unavailable`](crate::ErrorKind::Unavailable): `Intel RDT/CAT: l3 cache schema is not enabled`,
-    /// `Intel RDT/MBA: memory bandwidth schema is not enabled`.
+    /// [`Unavailable`](crate::ErrorKind::Unavailable): `Intel RDT/CAT: l3 cache schema is not
+    /// enabled`, `Intel RDT/MBA: memory bandwidth schema is not enabled`.
     pub fn check(&self, settings: &Settings) -> Result<()> {
         if !settings.l3_cache_schema.is_empty() && !self.cache_allocation {
             return Err(Repr::NoCacheAllocation.into());

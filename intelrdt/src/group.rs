@@ -25,13 +25,14 @@ pub struct Group<'a> {
 impl<'a> Group<'a> {
     /// Makes or finds the directories of a container.
     ///
-    /// The class is the one that the settings name, or one called like the container. A named class for which nothing is
-    /// set must be there already: it would have the whole cache.
+    /// The class is the one that the settings name, or one called like the container. A named class
+    /// for which nothing is set must be there already: it would have the whole cache.
     ///
     /// # Errors
-    /// [`Invalid`](crate::ErrorKind::Invalid) for a name that is none; [`Io`](crate::ErrorKind::Io), with
-    /// `clos dir not accessible (must be pre-created …)`, if the class should be there;
-    /// [`Refused`](crate::ErrorKind::Refused) with the kernel's words, for instance when the processor has no class left.
+    /// [`Invalid`](crate::ErrorKind::Invalid) for a name that is none;
+    /// [`Io`](crate::ErrorKind::Io), with `clos dir not accessible (must be pre-created …)`, if
+    /// the class should be there; [`Refused`](crate::ErrorKind::Refused) with the kernel's
+    /// words, for instance when the processor has no class left.
     pub fn create(root: &'a Root, settings: &Settings, container_id: &str) -> Result<Self> {
         settings.check()?;
         check_name(container_id)?;
@@ -64,7 +65,8 @@ impl<'a> Group<'a> {
         })
     }
 
-    /// Finds the directories of a container that [`Group::create`] made; `None` if its class is gone.
+    /// Finds the directories of a container that [`Group::create`] made; `None` if its class is
+    /// gone.
     ///
     /// # Errors
     /// [`Invalid`](crate::ErrorKind::Invalid), [`Io`](crate::ErrorKind::Io).
@@ -109,8 +111,8 @@ impl<'a> Group<'a> {
         self.created
     }
 
-    /// Puts a task, by its number in the caller's pid namespace, into the class and its monitoring group. What it
-    /// starts later is born there.
+    /// Puts a task, by its number in the caller's pid namespace, into the class and its monitoring
+    /// group. What it starts later is born there.
     ///
     /// # Errors
     /// [`Refused`](crate::ErrorKind::Refused) with the kernel's words.
@@ -145,8 +147,9 @@ impl<'a> Group<'a> {
         Ok(lines.join("\n"))
     }
 
-    /// The lines of the settings that the class does not fulfil as it is. With a class that others share, these are what
-    /// [`Group::set`] would change for them. Lines that are no [`Schema`] are left to the kernel.
+    /// The lines of the settings that the class does not fulfil as it is. With a class that others
+    /// share, these are what [`Group::set`] would change for them. Lines that are no [`Schema`]
+    /// are left to the kernel.
     ///
     /// # Errors
     /// [`Io`](crate::ErrorKind::Io).
@@ -171,8 +174,9 @@ impl<'a> Group<'a> {
         Stats::read(&self.root.directory, &self.class, monitored)
     }
 
-    /// Removes what belongs to a container: the class if it is its own, else its monitoring group. What is gone
-    /// already is no error. Tasks in there go back to the default class, or to the class.
+    /// Removes what belongs to a container: the class if it is its own, else its monitoring group.
+    /// What is gone already is no error. Tasks in there go back to the default class, or to the
+    /// class.
     ///
     /// This needs no [`Group`], so it can be done by another process than the one that created it.
     ///

@@ -2,7 +2,8 @@ use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 
-/// The mount point of the first resctrl in the text of `/proc/PID/mountinfo` (`proc_pid_mountinfo(5)`).
+/// The mount point of the first resctrl in the text of `/proc/PID/mountinfo`
+/// (`proc_pid_mountinfo(5)`).
 pub(crate) fn resctrl_mount(mountinfo: &[u8]) -> Option<PathBuf> {
     mountinfo.split(|byte| *byte == b'\n').find_map(|line| {
         let mut fields = line.split(|byte| *byte == b' ');

@@ -21,11 +21,12 @@ pub struct Root {
 }
 
 impl Root {
-    /// The resctrl of the running kernel: at `/sys/fs/resctrl`, or else the first in the table of mounts.
+    /// The resctrl of the running kernel: at `/sys/fs/resctrl`, or else the first in the table of
+    /// mounts.
     ///
     /// # Errors
-    /// `Intel RDT not available` ([`Unavailable`](crate::ErrorKind::Unavailable)) if the kernel has none or it is mounted
-    /// nowhere; [`Io`](crate::ErrorKind::Io).
+    /// `Intel RDT not available` ([`Unavailable`](crate::ErrorKind::Unavailable)) if the kernel has
+    /// none or it is mounted nowhere; [`Io`](crate::ErrorKind::Io).
     pub fn system() -> Result<Self> {
         let directory = match open_directory(Path::new(RESCTRL)) {
             Ok(directory) => directory,
@@ -47,7 +48,8 @@ impl Root {
         }
     }
 
-    /// An open directory of the same layout; the path is for messages and for [`Group::path`](crate::Group::path).
+    /// An open directory of the same layout; the path is for messages and for
+    /// [`Group::path`](crate::Group::path).
     pub fn open_at(directory: impl Into<OwnedFd>, path: impl Into<PathBuf>) -> Self {
         Self {
             directory: Directory::new(directory.into(), path),

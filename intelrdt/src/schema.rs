@@ -44,7 +44,8 @@ fn number(mask: &str) -> Option<u64> {
 impl FromStr for Schema {
     type Err = Error;
 
-    /// Reads a line. Blanks around its parts are allowed, as the kernel prints them; a domain may occur once.
+    /// Reads a line. Blanks around its parts are allowed, as the kernel prints them; a domain may
+    /// occur once.
     fn from_str(line: &str) -> Result<Self> {
         parse(line).ok_or_else(|| Repr::Schema(line.to_owned()).into())
     }

@@ -5,7 +5,8 @@ use crate::error::{Repr, Result};
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(default, rename_all = "camelCase"))]
 pub struct Settings {
-    /// The class of service to share; `/` is the default class. Empty: a class of the container's own.
+    /// The class of service to share; `/` is the default class. Empty: a class of the container's
+    /// own.
     #[cfg_attr(
         feature = "serde",
         serde(rename = "closID", skip_serializing_if = "String::is_empty")
@@ -26,7 +27,8 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Checks the class: `.`, `..` and names with `/` (but for `/` itself), NUL or line end are none.
+    /// Checks the class: `.`, `..` and names with `/` (but for `/` itself), NUL or line end are
+    /// none.
     ///
     /// # Errors
     /// [`Invalid`](crate::ErrorKind::Invalid).
@@ -37,8 +39,8 @@ impl Settings {
         check_name(&self.clos_id)
     }
 
-    /// The text for the file `schemata`, each part with a line end; `None` if nothing is asked for. What stands later
-    /// wins.
+    /// The text for the file `schemata`, each part with a line end; `None` if nothing is asked for.
+    /// What stands later wins.
     ///
     /// ```
     /// use cofferdam_intelrdt::Settings;

@@ -18,8 +18,8 @@ pub struct Description {
 }
 
 impl Description {
-    /// Reads `type;uid;gid;permissions;text`: ids decimal, permissions hexadecimal, the text up to the end, whatever it
-    /// contains.
+    /// Reads `type;uid;gid;permissions;text`: ids decimal, permissions hexadecimal, the text up to
+    /// the end, whatever it contains.
     ///
     /// ```
     /// let description = cofferdam_keys::Description::parse(b"keyring;0;0;3f3f0000;_ses.web")?;

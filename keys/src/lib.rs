@@ -1,13 +1,16 @@
 //! Session keyrings ([`session-keyring(7)`]): join one by name, describe it, set its permissions.
 //!
-//! A container gets its own session keyring, so that it neither sees nor keeps alive the keys of whoever started it.
-//! [`session_name`] is the name that container runtimes agree on; [`join_session`] makes or joins it and
-//! [`add_permissions`] lets the container's processes find it.
+//! A container gets its own session keyring, so that it neither sees nor keeps alive the keys of
+//! whoever started it. [`session_name`] is the name that container runtimes agree on;
+//! [`join_session`] makes or joins it and [`add_permissions`] lets the container's processes find
+//! it.
 //!
-//! A session keyring belongs to a *thread* (`credentials(7)`): what is done here holds for the calling thread
-//! and what it starts. A caller pins the work to one thread and lets that thread end or `execve`.
+//! A session keyring belongs to a *thread* (`credentials(7)`): what is done here holds for the
+//! calling thread and what it starts. A caller pins the work to one thread and lets that thread end
+//! or `execve`.
 //!
-//! To give the keyring an SELinux label, write the label to the thread's `attr/keycreate` before joining.
+//! To give the keyring an SELinux label, write the label to the thread's `attr/keycreate` before
+//! joining.
 //!
 //! [`session-keyring(7)`]: https://man7.org/linux/man-pages/man7/session-keyring.7.html
 
@@ -58,19 +61,21 @@ pub fn session_name(container_id: &str) -> String {
     format!("_ses.{container_id}")
 }
 
-/// Makes the named keyring the session keyring of the calling thread, creating it if there is none that the thread may
-/// search; without name, a fresh anonymous one (`KEYCTL_JOIN_SESSION_KEYRING`, `keyctl_join_session_keyring(3)`).
+/// Makes the named keyring the session keyring of the calling thread, creating it if there is none
+/// that the thread may search; without name, a fresh anonymous one (`KEYCTL_JOIN_SESSION_KEYRING`,
+/// `keyctl_join_session_keyring(3)`).
 ///
 /// # Errors
-/// `unable to create session key`: [`Unsupported`](ErrorKind::Unsupported), [`Quota`](ErrorKind::Quota) or
-/// [`Io`](ErrorKind::Io).
+/// `unable to create session key`: [`Unsupported`](ErrorKind::Unsupported),
+/// [`Quota`](ErrorKind::Quota) or [`Io`](ErrorKind::Io).
 pub fn join_session(name: Option<&CStr>) -> Result<Serial> {
     let joined = sys::join_session_keyring(name).map_err(Repr::Join)?;
     // The kernel answers 0 if the named keyring is the thread's session keyring already.
     Serial::new(joined).map_or_else(session, Ok)
 }
 
-/// The session keyring of the calling thread (`KEYCTL_GET_KEYRING_ID`). A thread that has none sees its user's.
+/// The session keyring of the calling thread (`KEYCTL_GET_KEYRING_ID`). A thread that has none sees
+/// its user's.
 ///
 /// # Errors
 /// [`Unsupported`](ErrorKind::Unsupported) or [`Io`](ErrorKind::Io).
@@ -115,7 +120,8 @@ pub fn add_permissions(key: Serial, more: Permissions) -> Result<Permissions> {
     Ok(permissions)
 }
 
-/// Searches the calling thread's keyrings for a key; nothing is asked from user space (`request_key(2)`).
+/// Searches the calling thread's keyrings for a key; nothing is asked from user space
+/// (`request_key(2)`).
 ///
 /// # Errors
 /// [`NotFound`](ErrorKind::NotFound) if there is none; [`Expired`](ErrorKind::Expired).

@@ -1,10 +1,11 @@
 use std::fmt;
 use std::ops::BitOr;
 
-/// Who may do what with a key: six bits each for possessor, user, group and others (`keyctl_setperm(3)`).
+/// Who may do what with a key: six bits each for possessor, user, group and others
+/// (`keyctl_setperm(3)`).
 ///
-/// From the top byte down: possessor, user, group, other; in each, from bit 0 up: view, read, write, search, link,
-/// set attribute.
+/// From the top byte down: possessor, user, group, other; in each, from bit 0 up: view, read,
+/// write, search, link, set attribute.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Permissions(u32);
 
@@ -29,10 +30,12 @@ impl Permissions {
         self.0 & other.0 == other.0
     }
 
-    /// What a container's session keyring needs in addition, so that the container's processes find it.
+    /// What a container's session keyring needs in addition, so that the container's processes find
+    /// it.
     ///
-    /// The keyring belongs to the user who made it. Without user namespace that is the processes' own user; with one,
-    /// the processes have other ids, and only the rights of others reach them.
+    /// The keyring belongs to the user who made it. Without user namespace that is the processes'
+    /// own user; with one, the processes have other ids, and only the rights of others reach
+    /// them.
     pub const fn searchable(in_user_namespace: bool) -> Self {
         if in_user_namespace {
             Self::OTHER_SEARCH

@@ -19,7 +19,8 @@ fn as_int(result: c_long) -> io::Result<c_int> {
 
 pub(crate) fn join_session_keyring(name: Option<&CStr>) -> io::Result<c_int> {
     let name = name.map_or(std::ptr::null::<c_char>(), CStr::as_ptr);
-    // SAFETY: the name is NUL-terminated and lives during the call, or it is null, which asks for an anonymous keyring.
+    // SAFETY: the name is NUL-terminated and lives during the call, or it is null, which asks for
+    // an anonymous keyring.
     checked(unsafe { libc::syscall(libc::SYS_keyctl, libc::KEYCTL_JOIN_SESSION_KEYRING, name) })
         .and_then(as_int)
 }
@@ -40,7 +41,8 @@ pub(crate) fn keyring_id(special: c_int) -> io::Result<c_int> {
 
 /// Gives the length the text needs, its NUL included, whether or not it fitted.
 pub(crate) fn describe(serial: c_int, buffer: &mut [u8]) -> io::Result<usize> {
-    // SAFETY: the kernel writes at most the given length into the buffer, which is exclusively borrowed.
+    // SAFETY: the kernel writes at most the given length into the buffer, which is exclusively
+    // borrowed.
     checked(unsafe {
         libc::syscall(
             libc::SYS_keyctl,
@@ -63,7 +65,8 @@ pub(crate) fn set_permissions(serial: c_int, permissions: u32) -> io::Result<()>
 
 pub(crate) fn request(kind: &CStr, description: &CStr) -> io::Result<c_int> {
     let (callout, destination) = (std::ptr::null::<c_char>(), 0 as c_int);
-    // SAFETY: both texts are NUL-terminated and live during the call; without callout text the kernel only searches.
+    // SAFETY: both texts are NUL-terminated and live during the call; without callout text the
+    // kernel only searches.
     checked(unsafe {
         libc::syscall(
             libc::SYS_request_key,

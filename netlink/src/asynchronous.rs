@@ -1,4 +1,5 @@
-//! The verbs of [`Socket`](crate::Socket) for programs that live in a tokio runtime, on the crate `rtnetlink`.
+//! The verbs of [`Socket`](crate::Socket) for programs that live in a tokio runtime, on the crate
+//! `rtnetlink`.
 
 use std::future::Future;
 
@@ -17,18 +18,19 @@ use crate::route::Route;
 use crate::statistics::Statistics;
 use crate::wire::{Answer, Outcome, Reply, explanation};
 
-/// A connection to the kernel's routing subsystem, in the network namespace of the thread that opened it.
+/// A connection to the kernel's routing subsystem, in the network namespace of the thread that
+/// opened it.
 ///
-/// It can be cloned and used from many tasks; answers find their way. Nothing is bounded in time here: that is what the
-/// runtime's timeouts are for.
+/// It can be cloned and used from many tasks; answers find their way. Nothing is bounded in time
+/// here: that is what the runtime's timeouts are for.
 #[derive(Clone, Debug)]
 pub struct Connection {
     handle: rtnetlink::Handle,
 }
 
 impl Connection {
-    /// Connects. The future that comes with the connection carries the messages: it is spawned, and ends when the last
-    /// clone of the connection is gone.
+    /// Connects. The future that comes with the connection carries the messages: it is spawned, and
+    /// ends when the last clone of the connection is gone.
     ///
     /// # Errors
     /// [`Io`](crate::ErrorKind::Io).
@@ -47,10 +49,12 @@ impl Connection {
         Ok((Self { handle }, messages))
     }
 
-    /// Connects in another network namespace. A short-lived thread enters it; the runtime's threads stay where they are.
+    /// Connects in another network namespace. A short-lived thread enters it; the runtime's threads
+    /// stay where they are.
     ///
     /// # Errors
-    /// [`Denied`](crate::ErrorKind::Denied) without `CAP_SYS_ADMIN` here and there; [`Io`](crate::ErrorKind::Io).
+    /// [`Denied`](crate::ErrorKind::Denied) without `CAP_SYS_ADMIN` here and there;
+    /// [`Io`](crate::ErrorKind::Io).
     ///
     /// # Panics
     /// Outside a tokio runtime with I/O enabled.
@@ -177,7 +181,8 @@ mod tests {
             .block_on(future)
     }
 
-    /// The same steps as those of the blocking socket's tests, and the blocking socket as the judge.
+    /// The same steps as those of the blocking socket's tests, and the blocking socket as the
+    /// judge.
     #[test]
     fn links_addresses_and_routes() {
         let Some(namespace) = private_namespace() else {

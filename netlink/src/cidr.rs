@@ -15,7 +15,8 @@ impl Cidr {
     /// The address with this prefix length.
     ///
     /// # Errors
-    /// [`Invalid`](crate::ErrorKind::Invalid) if the length is above 32 for IPv4, above 128 for IPv6.
+    /// [`Invalid`](crate::ErrorKind::Invalid) if the length is above 32 for IPv4, above 128 for
+    /// IPv6.
     pub fn new(address: IpAddr, prefix: u8) -> Result<Self> {
         if prefix > bits(address) {
             return Err(Repr::Cidr(format!("{address}/{prefix}")).into());

@@ -1,12 +1,15 @@
-//! Messages as bytes, for whoever can send and receive but has no room for more: a program between clone and exec.
+//! Messages as bytes, for whoever can send and receive but has no room for more: a program between
+//! clone and exec.
 //!
-//! The bytes go to a socket `AF_NETLINK`, `SOCK_RAW`, `NETLINK_ROUTE`, to port 0, in one piece. One message comes back,
-//! of type 2 (`NLMSG_ERROR`): behind its header of 16 bytes stands an `i32`, 0 for success or an error number negated.
+//! The bytes go to a socket `AF_NETLINK`, `SOCK_RAW`, `NETLINK_ROUTE`, to port 0, in one piece. One
+//! message comes back, of type 2 (`NLMSG_ERROR`): behind its header of 16 bytes stands an `i32`, 0
+//! for success or an error number negated.
 
 use crate::link::LinkIndex;
 use crate::request;
 
-/// `RTM_NEWLINK` that switches the loopback device of the sender's namespace on; 32 bytes, sequence number 1.
+/// `RTM_NEWLINK` that switches the loopback device of the sender's namespace on; 32 bytes, sequence
+/// number 1.
 ///
 /// The device is meant by its number, 1 in every namespace, so a renamed one will do.
 ///

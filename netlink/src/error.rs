@@ -27,8 +27,8 @@ pub enum ErrorKind {
 
 /// Why an operation of this crate failed.
 ///
-/// `{}` is one line that says what was attempted on what; the cause is the [`source`](std::error::Error::source), which
-/// `{:#}` appends. It turns into an [`io::Error`].
+/// `{}` is one line that says what was attempted on what; the cause is the
+/// [`source`](std::error::Error::source), which `{:#}` appends. It turns into an [`io::Error`].
 #[derive(Debug)]
 pub struct Error(Repr);
 
@@ -145,7 +145,8 @@ impl From<Repr> for Error {
 }
 
 impl From<Error> for io::Error {
-    /// The error, with the kind that std gives its error number; without one, [`io::ErrorKind::Other`].
+    /// The error, with the kind that std gives its error number; without one,
+    /// [`io::ErrorKind::Other`].
     fn from(error: Error) -> Self {
         let kind = error.raw_os_error().map_or(io::ErrorKind::Other, |number| {
             io::Error::from_raw_os_error(number).kind()

@@ -5,8 +5,8 @@ use crate::error::{Error, Repr, Result};
 
 /// The name of a network device: 1 to 15 bytes, as the kernel's `dev_valid_name` allows them.
 ///
-/// `.`, `..`, `/`, `:` and white space are refused by the kernel; so are, here, control characters and bytes outside
-/// ASCII, and `%`, which asks the kernel to number the name.
+/// `.`, `..`, `/`, `:` and white space are refused by the kernel; so are, here, control characters
+/// and bytes outside ASCII, and `%`, which asks the kernel to number the name.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct InterfaceName(String);
 
@@ -22,7 +22,8 @@ impl InterfaceName {
     /// A name of this prefix and random hexadecimal digits up to seven, as many as fit.
     ///
     /// # Errors
-    /// [`Invalid`](crate::ErrorKind::Invalid) if the prefix leaves no room or is no name; [`Io`](crate::ErrorKind::Io).
+    /// [`Invalid`](crate::ErrorKind::Invalid) if the prefix leaves no room or is no name;
+    /// [`Io`](crate::ErrorKind::Io).
     pub fn random(prefix: &str) -> Result<Self> {
         let number = crate::sys::random().map_err(|source| Error::io("getrandom", source))?;
         let room = MAX_BYTES.saturating_sub(prefix.len()).min(7);

@@ -1,8 +1,9 @@
-//! Network devices, addresses and routes through the kernel's [`rtnetlink(7)`], without threads or runtime.
+//! Network devices, addresses and routes through the kernel's [`rtnetlink(7)`], without threads or
+//! runtime.
 //!
-//! A [`Socket`] belongs to the network namespace it was opened in, for ever, wherever it is used afterwards. That makes
-//! it the tool for configuring a container's network from outside: open it inside (or let a process in there
-//! send it), use it here.
+//! A [`Socket`] belongs to the network namespace it was opened in, for ever, wherever it is used
+//! afterwards. That makes it the tool for configuring a container's network from outside: open it
+//! inside (or let a process in there send it), use it here.
 //!
 //! | subject | entry point |
 //! |---|---|
@@ -14,7 +15,8 @@
 //! | messages for whoever has system calls only | [`encode`] |
 //! | the same verbs for tokio programs | module `asynchronous` (feature `async`) |
 //!
-//! Every change is acknowledged by the kernel before the call returns. No wait is longer than ten seconds.
+//! Every change is acknowledged by the kernel before the call returns. No wait is longer than ten
+//! seconds.
 //!
 //! [`rtnetlink(7)`]: https://man7.org/linux/man-pages/man7/rtnetlink.7.html
 

@@ -16,7 +16,8 @@ pub struct Namespace {
 }
 
 impl Namespace {
-    /// Opens a file that stands for a network namespace, such as `/proc/PID/ns/net` or `/run/netns/NAME`.
+    /// Opens a file that stands for a network namespace, such as `/proc/PID/ns/net` or
+    /// `/run/netns/NAME`.
     ///
     /// # Errors
     /// [`NotFound`](crate::ErrorKind::NotFound), [`Io`](crate::ErrorKind::Io).
@@ -44,10 +45,12 @@ impl Namespace {
         &self.path
     }
 
-    /// Connects in this namespace. A short-lived thread enters it; the caller's thread stays where it is.
+    /// Connects in this namespace. A short-lived thread enters it; the caller's thread stays where
+    /// it is.
     ///
     /// # Errors
-    /// [`Denied`](crate::ErrorKind::Denied) without `CAP_SYS_ADMIN` here and there; [`Io`](crate::ErrorKind::Io).
+    /// [`Denied`](crate::ErrorKind::Denied) without `CAP_SYS_ADMIN` here and there;
+    /// [`Io`](crate::ErrorKind::Io).
     pub fn connect(&self) -> Result<Socket> {
         self.inside(Socket::connect)
     }

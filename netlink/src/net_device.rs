@@ -8,7 +8,8 @@ use crate::error::{Error, ErrorKind, Repr, Result};
 use crate::interface_name::InterfaceName;
 use crate::socket::Socket;
 
-/// A device of the host that a container gets, with the name it has in there (OCI runtime-spec, `linux.netDevices`).
+/// A device of the host that a container gets, with the name it has in there (OCI runtime-spec,
+/// `linux.netDevices`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NetDevice {
     /// The name on the host.
@@ -26,14 +27,16 @@ impl NetDevice {
         }
     }
 
-    /// Moves the device from the namespace of `host` to that of `container`, and switches it on there.
+    /// Moves the device from the namespace of `host` to that of `container`, and switches it on
+    /// there.
     ///
-    /// Name and namespace change in one step, so the device collides with nothing on the way. Its permanent addresses of
-    /// global scope come along, address and prefix length alone; size and Ethernet address stay by themselves. `path`
-    /// names the container's namespace in messages.
+    /// Name and namespace change in one step, so the device collides with nothing on the way. Its
+    /// permanent addresses of global scope come along, address and prefix length alone; size
+    /// and Ethernet address stay by themselves. `path` names the container's namespace in
+    /// messages.
     ///
-    /// What has happened is not undone after a failure. When the namespace ends, the kernel returns hardware to the
-    /// initial namespace and deletes virtual devices.
+    /// What has happened is not undone after a failure. When the namespace ends, the kernel returns
+    /// hardware to the initial namespace and deletes virtual devices.
     ///
     /// # Errors
     /// `move netDevice NAME to namespace PATH`, with the failed step as the source and its kind.

@@ -65,7 +65,8 @@ pub enum LinkKind<'a> {
 
 /// A device to create. What is `None` is left to the kernel.
 ///
-/// Both ends of a [`LinkKind::Veth`] get the same `mtu` and `tx_queue_len`; `mac` is for the named end.
+/// Both ends of a [`LinkKind::Veth`] get the same `mtu` and `tx_queue_len`; `mac` is for the named
+/// end.
 #[derive(Clone, Debug)]
 pub struct NewLink<'a> {
     /// Its name.

@@ -1,5 +1,5 @@
-//! What is sent: one function per verb, pure, so that the blocking socket, the asynchronous connection and
-//! [`encode`](crate::encode) send the same bytes.
+//! What is sent: one function per verb, pure, so that the blocking socket, the asynchronous
+//! connection and [`encode`](crate::encode) send the same bytes.
 
 use std::net::IpAddr;
 use std::os::fd::{AsRawFd, BorrowedFd};
@@ -139,7 +139,8 @@ pub(crate) fn rename(index: LinkIndex, name: &InterfaceName) -> Request {
     set_link(operation, index, LinkAttribute::IfName(name.to_string()))
 }
 
-/// The longest alias that the kernel takes: `IFALIASZ` of `linux/if.h` less one, with the NUL of the message.
+/// The longest alias that the kernel takes: `IFALIASZ` of `linux/if.h` less one, with the NUL of
+/// the message.
 const ALIAS_BYTES: usize = 254;
 
 pub(crate) fn set_alias(index: LinkIndex, alias: &str) -> Result<Request> {

@@ -33,8 +33,8 @@ impl Route {
     /// Reads the texts of a configuration; an empty text is an absent part.
     ///
     /// # Errors
-    /// [`Invalid`](crate::ErrorKind::Invalid): `Invalid destination for route: …`, and likewise source and gateway; and
-    /// what [`Route::check`] finds.
+    /// [`Invalid`](crate::ErrorKind::Invalid): `Invalid destination for route: …`, and likewise
+    /// source and gateway; and what [`Route::check`] finds.
     pub fn parse(
         destination: &str,
         source: &str,

@@ -23,7 +23,8 @@ use crate::wire::{Outcome, Reply, answers};
 
 /// How long a request may take.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// The kernel fills at most 32 KiB per datagram of a list; one device with many virtual functions can need more.
+/// The kernel fills at most 32 KiB per datagram of a list; one device with many virtual functions
+/// can need more.
 const DATAGRAM_BYTES: usize = 128 * 1024;
 
 /// A connection to the kernel's routing subsystem, in one network namespace.
@@ -59,10 +60,11 @@ impl Socket {
         .and_then(Self::prepare)
     }
 
-    /// Takes a socket that somebody else opened, for instance inside a container that the caller does not enter.
+    /// Takes a socket that somebody else opened, for instance inside a container that the caller
+    /// does not enter.
     ///
-    /// The giver is not trusted: the socket must be a netlink socket of the routing family, and answers are taken from
-    /// the kernel alone.
+    /// The giver is not trusted: the socket must be a netlink socket of the routing family, and
+    /// answers are taken from the kernel alone.
     ///
     /// # Errors
     /// [`Protocol`](crate::ErrorKind::Protocol) if it is another kind of descriptor.
@@ -116,10 +118,12 @@ impl Socket {
         link.ok_or_else(|| request.unanswered("the answer describes no link"))
     }
 
-    /// All devices of the namespace. A list that changed while the kernel wrote it is read again, as are the other ones.
+    /// All devices of the namespace. A list that changed while the kernel wrote it is read again,
+    /// as are the other ones.
     ///
     /// # Errors
-    /// [`TimedOut`](crate::ErrorKind::TimedOut) if it changes without a pause; [`Io`](crate::ErrorKind::Io).
+    /// [`TimedOut`](crate::ErrorKind::TimedOut) if it changes without a pause;
+    /// [`Io`](crate::ErrorKind::Io).
     pub fn links(&mut self) -> Result<Vec<Link>> {
         let objects = self.exchange(&request::links())?;
         Ok(objects.iter().filter_map(Link::from_message).collect())
@@ -147,8 +151,8 @@ impl Socket {
         Ok(objects.iter().filter_map(Route::from_message).collect())
     }
 
-    /// The counters of the device with this name, in the namespace of this socket (`IFLA_STATS64`). `/sys/class/net` shows
-    /// those of the namespace in which that sysfs was mounted.
+    /// The counters of the device with this name, in the namespace of this socket (`IFLA_STATS64`).
+    /// `/sys/class/net` shows those of the namespace in which that sysfs was mounted.
     ///
     /// # Errors
     /// [`NotFound`](crate::ErrorKind::NotFound).
@@ -198,7 +202,8 @@ impl Socket {
         }
     }
 
-    /// The next datagram of the kernel; those of others (anybody with `CAP_NET_ADMIN` in the namespace) are dropped.
+    /// The next datagram of the kernel; those of others (anybody with `CAP_NET_ADMIN` in the
+    /// namespace) are dropped.
     fn receive(&mut self, deadline: Instant, operation: &str) -> Result<&[u8]> {
         while Instant::now() < deadline {
             match recvfrom::<NetlinkAddr>(self.descriptor.as_raw_fd(), &mut self.datagram) {

@@ -14,7 +14,8 @@ const INT_BYTES: libc::socklen_t = 4;
 /// Eight random bytes as a number.
 pub(crate) fn random() -> io::Result<u64> {
     let mut bytes = [0; 8];
-    // SAFETY: the kernel writes at most the given length into the buffer, which is exclusively borrowed.
+    // SAFETY: the kernel writes at most the given length into the buffer, which is exclusively
+    // borrowed.
     let length = unsafe { libc::getrandom(bytes.as_mut_ptr().cast::<c_void>(), bytes.len(), 0) };
     if usize::try_from(length) == Ok(bytes.len()) {
         Ok(u64::from_ne_bytes(bytes))
@@ -38,7 +39,8 @@ pub(crate) fn namespace_of(socket: BorrowedFd<'_>) -> io::Result<OwnedFd> {
 pub(crate) fn socket_option(socket: BorrowedFd<'_>, name: c_int) -> io::Result<c_int> {
     let mut value: c_int = 0;
     let mut length = INT_BYTES;
-    // SAFETY: the kernel writes at most `length` bytes, the size of the number, and the length itself.
+    // SAFETY: the kernel writes at most `length` bytes, the size of the number, and the length
+    // itself.
     let result = unsafe {
         libc::getsockopt(
             socket.as_raw_fd(),

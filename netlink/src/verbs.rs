@@ -1,4 +1,5 @@
-//! The verbs that change something: one list for the blocking socket and for the asynchronous connection.
+//! The verbs that change something: one list for the blocking socket and for the asynchronous
+//! connection.
 
 use std::os::fd::BorrowedFd;
 
@@ -36,10 +37,12 @@ verbs! {
     /// Creates a device (`RTM_NEWLINK`); it is down.
     ///
     /// # Errors
-    /// [`Exists`](crate::ErrorKind::Exists) if the name is taken; [`Invalid`](crate::ErrorKind::Invalid).
+    /// [`Exists`](crate::ErrorKind::Exists) if the name is taken;
+    /// [`Invalid`](crate::ErrorKind::Invalid).
     create_link(new: &NewLink<'_>) = request::create_link(new)?;
 
-    /// Deletes a device (`RTM_DELLINK`); of a veth pair, both ends. Real hardware cannot be deleted.
+    /// Deletes a device (`RTM_DELLINK`); of a veth pair, both ends. Real hardware cannot be
+    /// deleted.
     ///
     /// # Errors
     /// [`NotFound`](crate::ErrorKind::NotFound), [`Io`](crate::ErrorKind::Io).
@@ -63,7 +66,8 @@ verbs! {
     /// [`Exists`](crate::ErrorKind::Exists) if the name is taken.
     rename(link: LinkIndex, name: &InterfaceName) = request::rename(link, name);
 
-    /// Gives a device a text that says what it is for, as `ip link` shows it (`IFLA_IFALIAS`); an empty one takes it away.
+    /// Gives a device a text that says what it is for, as `ip link` shows it (`IFLA_IFALIAS`); an
+    /// empty one takes it away.
     ///
     /// # Errors
     /// [`Invalid`](crate::ErrorKind::Invalid) for more than 254 bytes.
@@ -99,10 +103,12 @@ verbs! {
     /// [`Io`](crate::ErrorKind::Io): `EINVAL` or `EOPNOTSUPP` if the device is no port of a bridge.
     set_hairpin(port: LinkIndex, on: bool) = request::set_hairpin(port, on);
 
-    /// Moves a device to another network namespace, by a descriptor of it. There it is down and has no address.
+    /// Moves a device to another network namespace, by a descriptor of it. There it is down and has
+    /// no address.
     ///
     /// # Errors
-    /// [`Exists`](crate::ErrorKind::Exists) if its name is taken there; [`Io`](crate::ErrorKind::Io).
+    /// [`Exists`](crate::ErrorKind::Exists) if its name is taken there;
+    /// [`Io`](crate::ErrorKind::Io).
     move_to_namespace(link: LinkIndex, namespace: BorrowedFd<'_>) = request::move_to_namespace(link, namespace);
 
     /// Moves a device to the network namespace of a process. A pid can be reused meanwhile: prefer
@@ -112,12 +118,12 @@ verbs! {
     /// As `move_to_namespace`; `ESRCH` without such a process.
     move_to_namespace_of(link: LinkIndex, pid: u32) = request::move_to_namespace_of(link, pid);
 
-    /// Moves a device to another network namespace under a new name, in one step: it never collides with a device
-    /// that has its old name there.
+    /// Moves a device to another network namespace under a new name, in one step: it never collides
+    /// with a device that has its old name there.
     ///
     /// # Errors
-    /// [`Exists`](crate::ErrorKind::Exists) if the new name is taken there; the device may then be there already,
-    /// under its old name (seen on Linux 6.18). [`Io`](crate::ErrorKind::Io).
+    /// [`Exists`](crate::ErrorKind::Exists) if the new name is taken there; the device may then be
+    /// there already, under its old name (seen on Linux 6.18). [`Io`](crate::ErrorKind::Io).
     move_and_rename(link: LinkIndex, namespace: BorrowedFd<'_>, name: &InterfaceName) = request::move_and_rename(link, namespace, name);
 
     /// Adds an address to a device (`RTM_NEWADDR`).
@@ -135,8 +141,9 @@ verbs! {
     /// Adds a route to the main table (`RTM_NEWROUTE`).
     ///
     /// # Errors
-    /// [`Exists`](crate::ErrorKind::Exists) if there is one to this destination; [`Invalid`](crate::ErrorKind::Invalid)
-    /// if [`Route::check`] fails; [`Io`](crate::ErrorKind::Io): `ENETUNREACH` if the gateway is on no link.
+    /// [`Exists`](crate::ErrorKind::Exists) if there is one to this destination;
+    /// [`Invalid`](crate::ErrorKind::Invalid) if [`Route::check`] fails;
+    /// [`Io`](crate::ErrorKind::Io): `ENETUNREACH` if the gateway is on no link.
     add_route(route: &Route) = request::add_route(route)?;
 
     /// Deletes a route of the main table (`RTM_DELROUTE`).

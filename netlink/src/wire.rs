@@ -18,13 +18,15 @@ const HEADER_BYTES: usize = 16;
 pub(crate) enum Answer {
     /// A link, address or route. `None` if it cannot be read, which concerns this one alone.
     Object(Option<RouteNetlinkMessage>),
-    /// Something changed while the kernel wrote the list: entries may be missing, or be there twice (`NLM_F_DUMP_INTR`).
+    /// Something changed while the kernel wrote the list: entries may be missing, or be there twice
+    /// (`NLM_F_DUMP_INTR`).
     Interrupted,
     /// The end, with the error number (0 for none) and what the kernel says about it.
     End(i32, Option<String>),
 }
 
-/// The messages with this sequence number in a datagram. Reading ends where a message claims more than there is.
+/// The messages with this sequence number in a datagram. Reading ends where a message claims more
+/// than there is.
 pub(crate) fn answers(datagram: &[u8], sequence: u32) -> Vec<Answer> {
     let mut answers = Vec::new();
     let mut rest = datagram;

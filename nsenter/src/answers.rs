@@ -7,8 +7,8 @@ use crate::error::Refusal;
 use crate::hook::HookOutcome;
 use crate::wire::{MAX_TOLERATED, WARNINGS, u32_at, u64_at};
 
-/// The process that asks: alive and not reaped as long as this reference exists, so that its number cannot be
-/// another process' by now.
+/// The process that asks: alive and not reaped as long as this reference exists, so that its number
+/// cannot be another process' by now.
 #[derive(Clone, Copy, Debug)]
 pub struct ProcessRef<'a> {
     pid: u32,
@@ -67,12 +67,14 @@ impl Warnings {
         })
     }
 
-    /// Capabilities, one bit each, that [`Op::AmbientSet`](crate::plan::Op::AmbientSet) could not raise.
+    /// Capabilities, one bit each, that [`Op::AmbientSet`](crate::plan::Op::AmbientSet) could not
+    /// raise.
     pub fn ambient(&self) -> u64 {
         self.ambient
     }
 
-    /// The steps that failed with an errno which the plan tolerates: index and errno, in order; at most 32.
+    /// The steps that failed with an errno which the plan tolerates: index and errno, in order; at
+    /// most 32.
     pub fn tolerated(&self) -> &[(usize, i32)] {
         &self.tolerated
     }
@@ -106,9 +108,11 @@ fn unanswered<T>(what: &'static str) -> Result<T, Refusal> {
 
 /// The parent's answers to the questions of a plan ([`Init::serve`](crate::Init::serve)).
 ///
-/// Each method is called at most once for each step that asks, in the order of the plan; the stub waits meanwhile. Every
-/// method has a default that refuses, except where a default is useful. A refusal ends the stub, and `serve` returns it as source
-/// of an error of kind [`Refused`](crate::ErrorKind::Refused). What the stub sends is untrusted: descriptors may be of any type.
+/// Each method is called at most once for each step that asks, in the order of the plan; the stub
+/// waits meanwhile. Every method has a default that refuses, except where a default is useful. A
+/// refusal ends the stub, and `serve` returns it as source of an error of kind
+/// [`Refused`](crate::ErrorKind::Refused). What the stub sends is untrusted: descriptors may be of
+/// any type.
 pub trait Answers {
     /// [`Op::AskGate`](crate::plan::Op::AskGate).
     ///
@@ -128,8 +132,8 @@ pub trait Answers {
         unanswered("the id maps")
     }
 
-    /// [`Op::SecondStage`](crate::plan::Op::SecondStage): the process that will become the program was born; the first one is
-    /// reaped. The default accepts it.
+    /// [`Op::SecondStage`](crate::plan::Op::SecondStage): the process that will become the program
+    /// was born; the first one is reaped. The default accepts it.
     ///
     /// # Errors
     /// Whatever should end the stub.
@@ -138,9 +142,10 @@ pub trait Answers {
         Ok(())
     }
 
-    /// [`Op::SecondStage`](crate::plan::Op::SecondStage) was refused with this errno, `EAGAIN` or `ENOMEM`: the processes or the
-    /// memory of a cgroup of `process` are used up. The second stage is tried once more afterwards, and it starts where
-    /// `process` then is: whoever moves it to another cgroup moves the second stage back in
+    /// [`Op::SecondStage`](crate::plan::Op::SecondStage) was refused with this errno, `EAGAIN` or
+    /// `ENOMEM`: the processes or the memory of a cgroup of `process` are used up. The second
+    /// stage is tried once more afterwards, and it starts where `process` then is: whoever
+    /// moves it to another cgroup moves the second stage back in
     /// [`second_stage`](Self::second_stage). The default does nothing.
     ///
     /// # Errors
@@ -182,7 +187,8 @@ pub trait Answers {
         unanswered("a lent descriptor")
     }
 
-    /// [`Op::AskConsole`](crate::plan::Op::AskConsole): the terminal's master and the number of its pts.
+    /// [`Op::AskConsole`](crate::plan::Op::AskConsole): the terminal's master and the number of its
+    /// pts.
     ///
     /// # Errors
     /// Whatever should end the stub.
@@ -191,8 +197,9 @@ pub trait Answers {
         unanswered("the console")
     }
 
-    /// [`Op::AskHome`](crate::plan::Op::AskHome): the content of the container's password file, empty if there is none; at most 1 MiB.
-    /// The answer is the home directory, at most 4096 bytes without NUL.
+    /// [`Op::AskHome`](crate::plan::Op::AskHome): the content of the container's password file,
+    /// empty if there is none; at most 1 MiB. The answer is the home directory, at most 4096
+    /// bytes without NUL.
     ///
     /// # Errors
     /// Whatever should end the stub.
@@ -201,7 +208,8 @@ pub trait Answers {
         unanswered("the home directory")
     }
 
-    /// [`Op::AskReady`](crate::plan::Op::AskReady): all privileged preparation is done. The default accepts it.
+    /// [`Op::AskReady`](crate::plan::Op::AskReady): all privileged preparation is done. The default
+    /// accepts it.
     ///
     /// # Errors
     /// Whatever should end the stub.
@@ -210,8 +218,9 @@ pub trait Answers {
         Ok(())
     }
 
-    /// A hook of [`Op::Hook`](crate::plan::Op::Hook) was supervised and has ended; `context` is what the plan calls the step.
-    /// The default refuses unless it ended with exit code 0 in time; the refusal is [`HookOutcome`] itself.
+    /// A hook of [`Op::Hook`](crate::plan::Op::Hook) was supervised and has ended; `context` is
+    /// what the plan calls the step. The default refuses unless it ended with exit code 0 in
+    /// time; the refusal is [`HookOutcome`] itself.
     ///
     /// # Errors
     /// Whatever should end the stub.

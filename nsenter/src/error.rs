@@ -79,18 +79,21 @@ impl Failure {
         &self.context
     }
 
-    /// The errno of the first system call that failed; 0 if the step failed for another reason than a system call.
+    /// The errno of the first system call that failed; 0 if the step failed for another reason than
+    /// a system call.
     pub fn errno(&self) -> i32 {
         self.errno
     }
 
-    /// More about it, at most 256 bytes; the documentation of each [`Op`] says what. Untrusted: it may hold anything.
+    /// More about it, at most 256 bytes; the documentation of each [`Op`] says what. Untrusted: it
+    /// may hold anything.
     pub fn detail(&self) -> &[u8] {
         &self.detail
     }
 
-    /// The detail without the mark that file systems put before the messages of their log: `e`, `w` or `i` and a space, for
-    /// an error, a warning or an information (`fs_context_operations` in the kernel's `filesystems/mount_api.rst`).
+    /// The detail without the mark that file systems put before the messages of their log: `e`, `w`
+    /// or `i` and a space, for an error, a warning or an information (`fs_context_operations`
+    /// in the kernel's `filesystems/mount_api.rst`).
     fn message(&self) -> Cow<'_, [u8]> {
         match (&self.op, self.detail.as_slice()) {
             (
@@ -225,8 +228,8 @@ impl Error {
         }
     }
 
-    /// Takes the reason out, for example to get back the typed error with which an [`Answers`](crate::Answers)
-    /// method refused.
+    /// Takes the reason out, for example to get back the typed error with which an
+    /// [`Answers`](crate::Answers) method refused.
     pub fn into_source(self) -> Option<Refusal> {
         self.source
     }

@@ -97,9 +97,9 @@ struct Hook {
 }
 
 impl Hook {
-    /// The stub is not trusted, and every process can be opened by its number, also a stranger's that this process may
-    /// kill: only a child of the stub is taken. Whose child one was that is gone cannot be told, and its group may live on, so
-    /// that one is left alone.
+    /// The stub is not trusted, and every process can be opened by its number, also a stranger's
+    /// that this process may kill: only a child of the stub is taken. Whose child one was that
+    /// is gone cannot be told, and its group may live on, so that one is left alone.
     fn new(pidfd: OwnedFd, stub: &ProcessRef<'_>) -> Result<Self> {
         let procfs = Procfs::system()?;
         let parent = pidfd::pid_of(&procfs, &pidfd)
@@ -143,7 +143,8 @@ struct Limits {
     /// Its own limit.
     timeout: Option<Duration>,
     end: Option<Instant>,
-    /// How long the stub may take to say that the hook has ended: a stub that is not heard of is no reason to wait for ever.
+    /// How long the stub may take to say that the hook has ended: a stub that is not heard of is
+    /// no reason to wait for ever.
     patience: Duration,
     timed_out: Option<Duration>,
     /// The hook has ended, or was killed.
@@ -179,7 +180,8 @@ impl Limits {
     }
 }
 
-/// Collects the output of a hook until it ends, and kills it when its time is over. `None`: the stub itself is gone.
+/// Collects the output of a hook until it ends, and kills it when its time is over. `None`: the
+/// stub itself is gone.
 pub(crate) fn supervise(
     started: Received,
     command: &HookCommand,

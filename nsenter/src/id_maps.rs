@@ -50,8 +50,8 @@ pub struct Request {
     pub uid: IdMaps,
     /// The gid map.
     pub gid: IdMaps,
-    /// Write `deny` to `setgroups` before the gid map: without it the kernel takes a gid map only from a privileged
-    /// writer.
+    /// Write `deny` to `setgroups` before the gid map: without it the kernel takes a gid map only
+    /// from a privileged writer.
     pub deny_setgroups: bool,
     /// What to run when the kernel refuses (`EPERM`).
     pub tools: Tools,
@@ -59,11 +59,12 @@ pub struct Request {
 
 /// Writes the maps of the user namespace of a process that has just made it.
 ///
-/// Each map is one `write(2)`. The caller must hold a reference to the process that keeps its number from being reused
-/// (as inside [`Answers::id_maps`](crate::Answers::id_maps)).
+/// Each map is one `write(2)`. The caller must hold a reference to the process that keeps its
+/// number from being reused (as inside [`Answers::id_maps`](crate::Answers::id_maps)).
 ///
 /// # Errors
-/// [`ErrorKind::IdMap`]: a map is invalid, the kernel refused it, or a tool failed (its output is part of the message).
+/// [`ErrorKind::IdMap`]: a map is invalid, the kernel refused it, or a tool failed (its output is
+/// part of the message).
 pub fn write(procfs: &Procfs, pid: u32, request: &Request) -> Result<()> {
     for (maps, what) in [(&request.uid, "uid map"), (&request.gid, "gid map")] {
         maps.validate()

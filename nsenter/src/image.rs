@@ -1,7 +1,7 @@
 //! The stub's executable.
 //!
-//! It is executed from a sealed memory file: `/proc/PID/exe` leads to a file that nobody can open for writing, and to
-//! nothing of the host.
+//! It is executed from a sealed memory file: `/proc/PID/exe` leads to a file that nobody can open
+//! for writing, and to nothing of the host.
 
 use std::io::Write;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -16,7 +16,8 @@ use rustix::io::Errno;
 use crate::error::{Error, Result};
 
 const STUB: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/cofferdam-init"));
-/// Read and execute for everybody, so that the stub can be executed whatever identity it is started with; written by nobody.
+/// Read and execute for everybody, so that the stub can be executed whatever identity it is started
+/// with; written by nobody.
 const MODE: Mode = Mode::from_raw_mode(0o511);
 
 /// A memory file and what identifies it.
@@ -65,12 +66,14 @@ fn shared() -> Result<(&'static OwnedFd, bool)> {
     Ok((&sealed.file, true))
 }
 
-/// The image for one start: the shared one, or one of its own where memory files cannot be executed.
+/// The image for one start: the shared one, or one of its own where memory files cannot be
+/// executed.
 pub(crate) fn image() -> Result<Image> {
     match shared() {
         Ok((file, true)) => Ok(Image::Shared(file)),
         Ok((file, false)) => {
-            // A host may have closed all its descriptors, ours too, and opened others under the same number.
+            // A host may have closed all its descriptors, ours too, and opened others under the
+            // same number.
             let same = SEALED.get().is_some_and(|sealed| {
                 fstat(file)
                     .is_ok_and(|stat| (stat.st_dev, stat.st_ino) == (sealed.device, sealed.inode))

@@ -20,8 +20,8 @@ use crate::wire::{MAX_DETAIL, MAX_HOME, MAX_HOME_FILE, Message};
 pub struct Deadline(Duration);
 
 impl Deadline {
-    /// No single wait for the stub may take longer. The time its questions take to answer does not count, nor do hooks, up
-    /// to their end or the end of their time.
+    /// No single wait for the stub may take longer. The time its questions take to answer does not
+    /// count, nor do hooks, up to their end or the end of their time.
     pub fn without_progress(limit: Duration) -> Self {
         Self(limit)
     }
@@ -47,13 +47,15 @@ impl Served {
     }
 }
 
-/// A started stub, later the program. Dropping it kills and reaps the process, unless it was [detached](Self::detach) or waited for.
+/// A started stub, later the program. Dropping it kills and reaps the process, unless it was
+/// [detached](Self::detach) or waited for.
 #[derive(Debug)]
 pub struct Init {
     plan: Plan,
     pid: u32,
     process: OwnedProcess,
-    /// Until it is taken over, and becomes the process. Dropped after the first stage: then no other one can come.
+    /// Until it is taken over, and becomes the process. Dropped after the first stage: then no
+    /// other one can come.
     second_stage: Option<SecondStage>,
     exit: Option<Exit>,
     control: Option<Control>,
@@ -92,8 +94,9 @@ impl Init {
     /// Call it on the thread that spawned the stub.
     ///
     /// # Errors
-    /// [`ErrorKind::Step`] with the [`Failure`], [`ErrorKind::Refused`], [`ErrorKind::Timeout`], [`ErrorKind::Died`],
-    /// [`ErrorKind::Protocol`] or [`ErrorKind::System`]. The stub is then killed and reaped.
+    /// [`ErrorKind::Step`] with the [`Failure`], [`ErrorKind::Refused`], [`ErrorKind::Timeout`],
+    /// [`ErrorKind::Died`], [`ErrorKind::Protocol`] or [`ErrorKind::System`]. The stub is then
+    /// killed and reaped.
     pub fn serve(&mut self, answers: &mut dyn Answers, deadline: Deadline) -> Result<Served> {
         let Some(control) = self.control.take() else {
             return Err(Error::protocol(
@@ -121,7 +124,8 @@ impl Init {
         self.second_stage = None;
     }
 
-    /// Waits for the end of the process and reaps it. The status is kept: a second call gives it again.
+    /// Waits for the end of the process and reaps it. The status is kept: a second call gives it
+    /// again.
     ///
     /// # Errors
     /// [`ErrorKind::System`].
@@ -135,8 +139,8 @@ impl Init {
         Ok(exit)
     }
 
-    /// Lets the process live on its own: it is not killed when this value is gone. Returns its pidfd. A stub whose plan was not
-    /// served ends with its control channel.
+    /// Lets the process live on its own: it is not killed when this value is gone. Returns its
+    /// pidfd. A stub whose plan was not served ends with its control channel.
     pub fn detach(self) -> OwnedFd {
         self.process.release()
     }
@@ -431,8 +435,8 @@ fn one(received: &mut Received) -> Result<OwnedFd> {
     }
 }
 
-/// Whether this is the master of the pseudoterminal with that number. Whatever else it is, it is not asked: a file system in the
-/// hands of a container might not answer.
+/// Whether this is the master of the pseudoterminal with that number. Whatever else it is, it is
+/// not asked: a file system in the hands of a container might not answer.
 fn is_master_of(descriptor: BorrowedFd<'_>, number: u32) -> bool {
     // The device `ptmx`, in every instance of devpts.
     const PTMX: (u32, u32) = (5, 2);

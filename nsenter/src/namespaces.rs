@@ -37,7 +37,8 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// Every kind, in the order in which namespaces are joined: the user namespace first, since it owns the others.
+    /// Every kind, in the order in which namespaces are joined: the user namespace first, since it
+    /// owns the others.
     pub const ALL: [Self; 8] = [
         Self::User,
         Self::Ipc,
@@ -97,15 +98,18 @@ impl fmt::Display for Kind {
 /// Opens the namespace of a process.
 ///
 /// # Errors
-/// [`ErrorKind::System`]: there is no such process, the kernel does not have this kind, or it may not be seen (`EACCES`).
+/// [`ErrorKind::System`]: there is no such process, the kernel does not have this kind, or it may
+/// not be seen (`EACCES`).
 pub fn of_process(procfs: &Procfs, pid: u32, kind: Kind) -> Result<OwnedFd> {
     procfs.open(&format!("{pid}/ns/{kind}"))
 }
 
-/// Opens a namespace by path and checks that it is one, and of this kind (`NS_GET_NSTYPE`, Linux 4.11).
+/// Opens a namespace by path and checks that it is one, and of this kind (`NS_GET_NSTYPE`, Linux
+/// 4.11).
 ///
 /// # Errors
-/// [`ErrorKind::System`] if the path cannot be opened, [`ErrorKind::Namespace`] if it is no namespace of this kind.
+/// [`ErrorKind::System`] if the path cannot be opened, [`ErrorKind::Namespace`] if it is no
+/// namespace of this kind.
 pub fn open(path: &Path, kind: Kind) -> Result<OwnedFd> {
     let file = openat(
         CWD,
@@ -159,12 +163,13 @@ pub struct Maps {
 
 /// The id maps of the user namespace at a path.
 ///
-/// If the path is exactly `/proc/PID/ns/user`, the maps of that process are read. For any other path, or if that fails, a stub joins the
-/// namespace and its maps are read: it shows the numbers as they are seen from here.
+/// If the path is exactly `/proc/PID/ns/user`, the maps of that process are read. For any other
+/// path, or if that fails, a stub joins the namespace and its maps are read: it shows the numbers
+/// as they are seen from here.
 ///
 /// # Errors
-/// [`ErrorKind::Namespace`] if the path is no user namespace; the errors of [`Spawn::start`] and [`Init::serve`](crate::Init::serve) if it
-/// cannot be joined.
+/// [`ErrorKind::Namespace`] if the path is no user namespace; the errors of [`Spawn::start`] and
+/// [`Init::serve`](crate::Init::serve) if it cannot be joined.
 pub fn id_maps_of(path: &Path) -> Result<Maps> {
     let procfs = Procfs::system()?;
     if let Some(pid) = pid_in(path)

@@ -48,8 +48,8 @@ impl Output {
         stdout.collect() | stderr.collect()
     }
 
-    /// Reads what is still there of a hook that has ended. What others hold open is not waited for. Returns what was kept of
-    /// both.
+    /// Reads what is still there of a hook that has ended. What others hold open is not waited for.
+    /// Returns what was kept of both.
     pub(crate) fn finish(mut self) -> (Vec<u8>, Vec<u8>) {
         let mut rounds = 0;
         while rounds < LAST_ROUNDS && self.collect() {
@@ -75,7 +75,8 @@ impl Stream {
         })
     }
 
-    /// Reads once. What is beyond the limit is read and thrown away: a full pipe would stop the hook.
+    /// Reads once. What is beyond the limit is read and thrown away: a full pipe would stop the
+    /// hook.
     fn collect(&mut self) -> bool {
         let Some(pipe) = &self.pipe else { return false };
         let mut buffer = [0; 4096];

@@ -1,4 +1,5 @@
-//! Processes by descriptor (`pidfd_open(2)`, Linux 5.3): no number can be mistaken for another process.
+//! Processes by descriptor (`pidfd_open(2)`, Linux 5.3): no number can be mistaken for another
+//! process.
 
 use std::fmt;
 use std::os::fd::{AsFd, OwnedFd};
@@ -26,8 +27,8 @@ pub enum Exit {
         /// Whether it left a core dump.
         core_dumped: bool,
     },
-    /// It ended, and nobody can say how: it is no child of ours, or another part of the program has collected its status
-    /// (a handler that waits for any child, or an ignored `SIGCHLD`).
+    /// It ended, and nobody can say how: it is no child of ours, or another part of the program has
+    /// collected its status (a handler that waits for any child, or an ignored `SIGCHLD`).
     Unknown,
 }
 
@@ -77,8 +78,8 @@ fn to_pid(pid: u32) -> Result<Pid> {
 /// [`ErrorKind::Process`] if there is none, else [`ErrorKind::System`].
 pub fn open(pid: u32) -> Result<OwnedFd> {
     pidfd_open(to_pid(pid)?, PidfdFlags::empty()).map_err(|e| {
-        // EINVAL: the number is of a process that was reaped just now, or of a thread, which is no process either; newer
-        // kernels say ENOENT for the latter.
+        // EINVAL: the number is of a process that was reaped just now, or of a thread, which is no
+        // process either; newer kernels say ENOENT for the latter.
         let kind = match e {
             Errno::SRCH | Errno::INVAL | Errno::NOENT => ErrorKind::Process,
             _ => ErrorKind::System,
@@ -93,7 +94,8 @@ pub fn open(pid: u32) -> Result<OwnedFd> {
 
 /// Opens a recorded process: the one with this number *and* this start time, and alive.
 ///
-/// The descriptor is opened first and the start time compared after, so a number that is reused in between is noticed.
+/// The descriptor is opened first and the start time compared after, so a number that is reused in
+/// between is noticed.
 ///
 /// # Errors
 /// [`ErrorKind::Process`] if that process is gone.
@@ -112,7 +114,8 @@ pub fn open_verified(procfs: &Procfs, pid: u32, start_time: u64) -> Result<Owned
 /// Sends a signal. Signal 0 only asks whether the process exists.
 ///
 /// # Errors
-/// [`ErrorKind::Process`] if it has ended and was reaped, else [`ErrorKind::System`] (`EINVAL`, `EPERM`).
+/// [`ErrorKind::Process`] if it has ended and was reaped, else [`ErrorKind::System`] (`EINVAL`,
+/// `EPERM`).
 pub fn send_signal(pidfd: impl AsFd, signal: i32) -> Result<()> {
     let result = match Signal::from_named_raw(signal) {
         Some(named) => pidfd_send_signal(pidfd, named).map_err(std::io::Error::from),
@@ -137,7 +140,8 @@ pub fn has_exited(pidfd: impl AsFd) -> Result<bool> {
     wait_until(pidfd, Some(Instant::now()))
 }
 
-/// Waits until the process ends, or until the timeout has passed (`None`: without bound). Does not reap it. Says whether it ended.
+/// Waits until the process ends, or until the timeout has passed (`None`: without bound). Does not
+/// reap it. Says whether it ended.
 ///
 /// # Errors
 /// [`ErrorKind::System`].
@@ -169,8 +173,8 @@ pub(crate) fn remaining(end: Instant) -> Timespec {
     }
 }
 
-/// Waits until the process ends and reaps it. A process that is no child, or was reaped by another part of the program,
-/// is [`Exit::Unknown`] once it has ended, never a success.
+/// Waits until the process ends and reaps it. A process that is no child, or was reaped by another
+/// part of the program, is [`Exit::Unknown`] once it has ended, never a success.
 ///
 /// # Errors
 /// [`ErrorKind::System`].
@@ -229,10 +233,12 @@ pub(crate) fn is_child(pidfd: impl AsFd) -> Result<bool> {
     }
 }
 
-/// The number of the process, in the pid namespace of this process' procfs; from the descriptor's `fdinfo`.
+/// The number of the process, in the pid namespace of this process' procfs; from the descriptor's
+/// `fdinfo`.
 ///
 /// # Errors
-/// [`ErrorKind::Process`] if the descriptor is no pidfd, if the process is reaped, or if it has no number here.
+/// [`ErrorKind::Process`] if the descriptor is no pidfd, if the process is reaped, or if it has no
+/// number here.
 pub fn pid_of(procfs: &Procfs, pidfd: impl AsFd) -> Result<u32> {
     use std::os::fd::AsRawFd;
     let info = procfs.read(&format!("thread-self/fdinfo/{}", pidfd.as_fd().as_raw_fd()))?;
@@ -254,7 +260,8 @@ pub fn pid_of(procfs: &Procfs, pidfd: impl AsFd) -> Result<u32> {
         })
 }
 
-/// Duplicates a descriptor of another process (`pidfd_getfd(2)`, Linux 5.6; needs `PTRACE_MODE_ATTACH_REALCREDS`).
+/// Duplicates a descriptor of another process (`pidfd_getfd(2)`, Linux 5.6; needs
+/// `PTRACE_MODE_ATTACH_REALCREDS`).
 ///
 /// # Errors
 /// [`ErrorKind::System`]: `EBADF`, `EPERM`, `ESRCH`.

@@ -124,8 +124,8 @@ pub struct Stat {
 }
 
 impl Stat {
-    /// Reads the text of the file. The name stands in parentheses and may itself contain parentheses and blanks: the
-    /// last `)` ends it.
+    /// Reads the text of the file. The name stands in parentheses and may itself contain
+    /// parentheses and blanks: the last `)` ends it.
     ///
     /// # Errors
     /// [`ErrorKind::Process`] if the text has another form.
@@ -184,7 +184,8 @@ impl Stat {
         self.parent
     }
 
-    /// When it started, in clock ticks since boot. With the process id it names one process, also after the id was given to another.
+    /// When it started, in clock ticks since boot. With the process id it names one process, also
+    /// after the id was given to another.
     pub fn start_time(&self) -> u64 {
         self.start_time
     }

@@ -22,11 +22,12 @@ use crate::sys::{NotStarted, OwnedProcess, ProgramStart, start_program};
 /// How long a killed process may take to end before it is not waited for any more.
 pub(crate) const END_AFTER_KILL: Duration = Duration::from_secs(5);
 
-/// A program and what it is given. It is started as the init stub is, without a copy of the address space: safe in a program
-/// with any number of threads, of any size.
+/// A program and what it is given. It is started as the init stub is, without a copy of the address
+/// space: safe in a program with any number of threads, of any size.
 ///
-/// It leads a process group of its own, has three standard streams and no other descriptor of this process, no blocked
-/// signals, and ignores what the caller of this process has let it ignore, but neither `SIGPIPE` nor `SIGXFSZ`.
+/// It leads a process group of its own, has three standard streams and no other descriptor of this
+/// process, no blocked signals, and ignores what the caller of this process has let it ignore, but
+/// neither `SIGPIPE` nor `SIGXFSZ`.
 #[derive(Clone, Copy, Debug)]
 pub struct Program<'a> {
     /// The file to execute. It is not looked for in `PATH`.
@@ -35,25 +36,28 @@ pub struct Program<'a> {
     pub args: &'a [CString],
     /// Its environment verbatim; `None` inherits that of this process.
     pub env: Option<&'a [CString]>,
-    /// Its working directory, open in any way (`O_PATH` will do); `None` inherits that of this process.
+    /// Its working directory, open in any way (`O_PATH` will do); `None` inherits that of this
+    /// process.
     pub directory: Option<BorrowedFd<'a>>,
     /// What it reads from its standard input.
     pub stdin: &'a [u8],
     /// How long it may run; `None` for as long as it likes.
     pub timeout: Option<Duration>,
-    /// A process, by its pidfd, whose end ends the program as well: what it does is of no use any more then.
+    /// A process, by its pidfd, whose end ends the program as well: what it does is of no use any
+    /// more then.
     pub lives_with: Option<BorrowedFd<'a>>,
 }
 
 impl Program<'_> {
     /// Runs it to its end, and keeps the first 64 KiB of each output stream.
     ///
-    /// When its time is over, or [`lives_with`](Self::lives_with) has ended, it is killed with its process group. Processes that it leaves behind and that hold its output
-    /// open are not waited for.
+    /// When its time is over, or [`lives_with`](Self::lives_with) has ended, it is killed with its
+    /// process group. Processes that it leaves behind and that hold its output open are not
+    /// waited for.
     ///
     /// # Errors
-    /// [`ErrorKind::System`](crate::ErrorKind::System) if it cannot be started or watched; what was started is killed then. A
-    /// program that fails is no error.
+    /// [`ErrorKind::System`](crate::ErrorKind::System) if it cannot be started or watched; what was
+    /// started is killed then. A program that fails is no error.
     pub fn run(&self) -> Result<HookOutcome> {
         let own = [self.path.to_owned()];
         let inherited;
@@ -187,8 +191,8 @@ impl Running {
         })
     }
 
-    /// Ends the whole group: what the program has started shall not outlive its time either. The number is that of the
-    /// group as long as the process is not reaped.
+    /// Ends the whole group: what the program has started shall not outlive its time either. The
+    /// number is that of the group as long as the process is not reaped.
     fn kill(&self) {
         if let Some(group) = self.group {
             let _ = kill_process_group(group, Signal::KILL);
@@ -224,7 +228,8 @@ fn environment() -> Vec<CString> {
     std::env::vars_os().filter_map(entry).collect()
 }
 
-/// A memory file instead of a pipe: a program that does not read its input cannot block this process or send it `SIGPIPE`.
+/// A memory file instead of a pipe: a program that does not read its input cannot block this
+/// process or send it `SIGPIPE`.
 fn memory_file(content: &[u8]) -> std::io::Result<OwnedFd> {
     let mut file = File::from(memfd_create(c"state", MemfdFlags::CLOEXEC)?);
     file.write_all(content)?;

@@ -1,9 +1,11 @@
-//! The second stage before it is taken over: a child that must not be lost, whatever happens to the process that made it.
+//! The second stage before it is taken over: a child that must not be lost, whatever happens to the
+//! process that made it.
 //!
-//! The stub makes the second stage with `CLONE_PARENT`, so it is a child of this process that this process has not made
-//! itself. A message about it may never come: the stub may be killed right after the clone, or there may be no descriptor
-//! left to receive one. So the kernel writes the process id (`CLONE_PARENT_SETTID`, `clone(2)`) into memory that both share,
-//! before the child runs. Once the stub has ended and the word is still zero, there is no second stage.
+//! The stub makes the second stage with `CLONE_PARENT`, so it is a child of this process that this
+//! process has not made itself. A message about it may never come: the stub may be killed right
+//! after the clone, or there may be no descriptor left to receive one. So the kernel writes the
+//! process id (`CLONE_PARENT_SETTID`, `clone(2)`) into memory that both share, before the child
+//! runs. Once the stub has ended and the word is still zero, there is no second stage.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
@@ -42,7 +44,8 @@ pub(crate) struct SecondStage {
 }
 
 impl SecondStage {
-    /// Room for a process id. The page is there from now on, so that writing to it takes no memory of the container's cgroup.
+    /// Room for a process id. The page is there from now on, so that writing to it takes no memory
+    /// of the container's cgroup.
     pub(crate) fn new() -> Result<Self> {
         let failed = |errno| Error::system("make the memory file of the second stage", errno);
         let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
@@ -78,13 +81,15 @@ impl SecondStage {
     fn is_recent(&self, pid: u32) -> Result<bool> {
         match Procfs::system()?.stat(pid) {
             Ok(stat) => Ok(stat.start_time() >= self.not_before),
-            // Hidden (procfs option `hidepid`): it is of another user, as no child of this process is but the second stage.
+            // Hidden (procfs option `hidepid`): it is of another user, as no child of this process
+            // is but the second stage.
             Err(error) if error.kind() == ErrorKind::Process => Ok(true),
             Err(error) => Err(error),
         }
     }
 
-    /// The second stage: process id and pidfd. `None`: the word holds no child of this process that was made since.
+    /// The second stage: process id and pidfd. `None`: the word holds no child of this process that
+    /// was made since.
     pub(crate) fn open(&self) -> Result<Option<(u32, OwnedFd)>> {
         let Some(pid) = self.pid() else {
             return Ok(None);
@@ -113,7 +118,8 @@ impl Drop for SecondStage {
         match self.open() {
             Ok(None) => {}
             Ok(Some((_, pidfd))) => drop(OwnedProcess::new(pidfd)),
-            // No descriptor is left, most likely. A child that was not reaped keeps its number, so that does as well.
+            // No descriptor is left, most likely. A child that was not reaped keeps its number, so
+            // that does as well.
             Err(_) => {
                 if let Some(pid) = self.pid() {
                     end_by_number(pid);
@@ -155,7 +161,8 @@ fn end_by_number(pid: u32) {
     while matches!(wait(WaitIdOptions::empty()), Ok(None) | Err(Errno::INTR))
         && Instant::now() < end
     {
-        // Without a descriptor there is nothing to wait for. `std::thread::sleep` panics if it is not let; this does not.
+        // Without a descriptor there is nothing to wait for. `std::thread::sleep` panics if it is
+        // not let; this does not.
         let _ = poll(&mut [], Some(&PAUSE));
     }
 }

@@ -28,29 +28,32 @@ pub struct Spawn<'a> {
     pub passed: Vec<BorrowedFd<'a>>,
     /// The inputs of the plan, each once, in any order.
     pub inputs: Vec<(Slot, BorrowedFd<'a>)>,
-    /// The cgroup v2 directory to be born in (`CLONE_INTO_CGROUP`, Linux 5.7), or to be entered before anything of the stub runs
-    /// where `clone3(2)` is refused (`ENOSYS`, `EPERM`). If it or one above is frozen, [`start`](Self::start) fails after a second.
+    /// The cgroup v2 directory to be born in (`CLONE_INTO_CGROUP`, Linux 5.7), or to be entered
+    /// before anything of the stub runs where `clone3(2)` is refused (`ENOSYS`, `EPERM`). If
+    /// it or one above is frozen, [`start`](Self::start) fails after a second.
     pub cgroup: Option<BorrowedFd<'a>>,
 }
 
 impl Spawn<'_> {
-    /// Starts the stub. Safe in a program with any number of threads: between clone and execution only a few
-    /// system calls are made, on a stack of their own, with all signals blocked. The calling thread is suspended
-    /// meanwhile (some tens of microseconds).
+    /// Starts the stub. Safe in a program with any number of threads: between clone and execution
+    /// only a few system calls are made, on a stack of their own, with all signals blocked. The
+    /// calling thread is suspended meanwhile (some tens of microseconds).
     ///
-    /// Until the parent has answered [`Op::AskReady`](crate::plan::Op::AskReady) the stub is killed when the *thread* that spawned it ends:
-    /// spawn and [serve](Init::serve) on one thread.
+    /// Until the parent has answered [`Op::AskReady`](crate::plan::Op::AskReady) the stub is killed
+    /// when the *thread* that spawned it ends: spawn and [serve](Init::serve) on one thread.
     ///
     /// # Errors
-    /// [`ErrorKind::Plan`](crate::ErrorKind::Plan) if descriptors and plan do not fit, [`ErrorKind::System`](crate::ErrorKind::System)
-    /// if the kernel does not start it (`EPERM`: a namespace needs a privilege; `EAGAIN`: too many processes; …),
+    /// [`ErrorKind::Plan`](crate::ErrorKind::Plan) if descriptors and plan do not fit,
+    /// [`ErrorKind::System`](crate::ErrorKind::System) if the kernel does not start it
+    /// (`EPERM`: a namespace needs a privilege; `EAGAIN`: too many processes; …),
     /// [`ErrorKind::Frozen`] if its cgroup is frozen.
     pub fn start(self) -> Result<Init> {
         self.start_with(None)
     }
 
-    /// As [`start`](Self::start); the stub writes down when each step ended. Made for looking where the time goes:
-    /// `times` must be for the same plan, and the stub shares that memory until it executes the program.
+    /// As [`start`](Self::start); the stub writes down when each step ended. Made for looking where
+    /// the time goes: `times` must be for the same plan, and the stub shares that memory until
+    /// it executes the program.
     ///
     /// # Errors
     /// As [`start`](Self::start).

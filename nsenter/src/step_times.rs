@@ -11,9 +11,10 @@ use crate::error::{Error, Result};
 use crate::plan::Plan;
 use crate::wire::TIME;
 
-/// Takes the time at which each step of one stub ended, up to the one that loads a system call filter: see
-/// [`Spawn::start_timed`](crate::Spawn::start_timed). A shared memory file that the stub writes into; the clock is
-/// `CLOCK_MONOTONIC`, and reading it is the one system call a step takes more.
+/// Takes the time at which each step of one stub ended, up to the one that loads a system call
+/// filter: see [`Spawn::start_timed`](crate::Spawn::start_timed). A shared memory file that the
+/// stub writes into; the clock is `CLOCK_MONOTONIC`, and reading it is the one system call a step
+/// takes more.
 #[derive(Debug)]
 pub struct StepTimes {
     file: OwnedFd,
@@ -47,8 +48,9 @@ impl StepTimes {
         })
     }
 
-    /// When each step ended, by its index in the plan. `None`: it was not reached, was jumped over, or came too late to be
-    /// timed. The numbers come from the stub and are to be shown, not to be relied upon.
+    /// When each step ended, by its index in the plan. `None`: it was not reached, was jumped over,
+    /// or came too late to be timed. The numbers come from the stub and are to be shown, not to
+    /// be relied upon.
     ///
     /// # Errors
     /// [`ErrorKind::System`](crate::ErrorKind::System).

@@ -10,7 +10,8 @@
 )]
 //! The unsafe part of the crate.
 
-// The stub's own way into the kernel: what runs between clone and execution must not touch the C library.
+// The stub's own way into the kernel: what runs between clone and execution must not touch the C
+// library.
 #[cfg(target_arch = "aarch64")]
 #[path = "../stub/sys/aarch64.rs"]
 #[allow(
@@ -59,8 +60,8 @@ pub(crate) fn terminal_number(master: BorrowedFd<'_>) -> io::Result<u32> {
     }
 }
 
-/// `pidfd_send_signal(2)` with any number. With `group`, to the process group that the process leads
-/// (`PIDFD_SIGNAL_PROCESS_GROUP`, Linux 6.9).
+/// `pidfd_send_signal(2)` with any number. With `group`, to the process group that the process
+/// leads (`PIDFD_SIGNAL_PROCESS_GROUP`, Linux 6.9).
 pub(crate) fn pidfd_send_signal(pidfd: BorrowedFd<'_>, signal: i32, group: bool) -> io::Result<()> {
     let flags: libc::c_uint = if group { 4 } else { 0 };
     // SAFETY: the descriptor is open; a null siginfo asks the kernel to make one.
@@ -100,8 +101,9 @@ impl OwnedProcess {
         self.reaped = true;
     }
 
-    /// Kills and reaps. A process that the kernel does not let go within five seconds, such as one that a cgroup v1 freezer
-    /// holds, is reaped later: a zombie would keep the pid namespace it is in from ending.
+    /// Kills and reaps. A process that the kernel does not let go within five seconds, such as one
+    /// that a cgroup v1 freezer holds, is reaped later: a zombie would keep the pid namespace
+    /// it is in from ending.
     pub(crate) fn kill(&mut self) {
         if !self.reaped {
             self.reaped = true;
@@ -138,8 +140,8 @@ impl Drop for OwnedProcess {
     }
 }
 
-/// What the child needs between clone and execution. It shares the parent's memory: this lives on the parent's stack while the parent
-/// waits.
+/// What the child needs between clone and execution. It shares the parent's memory: this lives on
+/// the parent's stack while the parent waits.
 #[repr(C)]
 struct Start {
     /// The descriptors, in the order of the numbers they shall have; the executable is the last.
@@ -164,14 +166,16 @@ const CLONE_PIDFD: u64 = 0x1000;
 const CLONE_VFORK: u64 = 0x4000;
 const CLONE_INTO_CGROUP: u64 = 0x2_0000_0000;
 
-/// The child: descriptors to their numbers, everything else closed, then the stub. Only system calls.
+/// The child: descriptors to their numbers, everything else closed, then the stub. Only system
+/// calls.
 ///
 /// # Safety
 /// `start` is the address of a valid [`Start`] that nobody else uses meanwhile.
 unsafe extern "C" fn child(start: usize) -> ! {
     let start = start as *mut Start;
-    // SAFETY: system calls with valid arguments: descriptors, flags, and the strings that the parent prepared. The
-    // pointers stay within the array of `count` numbers. Nothing is allocated, locked, or left behind in the memory that is the parent's too.
+    // SAFETY: system calls with valid arguments: descriptors, flags, and the strings that the
+    // parent prepared. The pointers stay within the array of `count` numbers. Nothing is
+    // allocated, locked, or left behind in the memory that is the parent's too.
     unsafe {
         let (sources, count) = ((*start).sources, (*start).count);
         let call = |number: usize, args: [usize; 6]| -> usize {
@@ -236,8 +240,8 @@ unsafe extern "C" fn child(start: usize) -> ! {
     }
 }
 
-/// Blocks every signal, also those that the C library keeps for itself, until dropped: a handler that ran in the child
-/// would run in the parent's memory.
+/// Blocks every signal, also those that the C library keeps for itself, until dropped: a handler
+/// that ran in the child would run in the parent's memory.
 struct SignalsBlocked(u64);
 
 impl SignalsBlocked {
@@ -292,8 +296,8 @@ fn open_procs(cgroup: BorrowedFd<'_>) -> rustix::io::Result<OwnedFd> {
     )
 }
 
-/// Whether the kernel says that a cgroup v2 directory is frozen, by itself or from above. The root cgroup cannot be, and has
-/// no such file; what is no directory is refused by the clone.
+/// Whether the kernel says that a cgroup v2 directory is frozen, by itself or from above. The root
+/// cgroup cannot be, and has no such file; what is no directory is refused by the clone.
 fn is_frozen(cgroup: BorrowedFd<'_>) -> rustix::io::Result<bool> {
     use rustix::fs::{Mode, OFlags, openat};
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
@@ -309,8 +313,8 @@ fn is_frozen(cgroup: BorrowedFd<'_>) -> rustix::io::Result<bool> {
         .any(|line| line == b"frozen 1"))
 }
 
-/// Starts `image` with these descriptors as 0, 1, 2, … and this argument. Returns its process id and pidfd. A filter that
-/// refuses `clone3(2)` is met with `clone(2)`.
+/// Starts `image` with these descriptors as 0, 1, 2, … and this argument. Returns its process id
+/// and pidfd. A filter that refuses `clone3(2)` is met with `clone(2)`.
 pub(crate) fn start_stub(
     image: BorrowedFd<'_>,
     descriptors: &[BorrowedFd<'_>],
@@ -338,9 +342,10 @@ pub(crate) fn start_stub(
     let start_at = &raw mut start;
     let mut stack = Stack([MaybeUninit::uninit(); 16 << 10]);
     let mut pidfd: i32 = -1;
-    // A child in a frozen cgroup would suspend this thread until a thaw, with all signals blocked. The kernel has no way to
-    // limit that wait, and another way to wait is no choice: only a child of CLONE_VFORK is exempt from the OOM killer
-    // (in_vfork in mm/oom_kill.c), which would kill this process too, as it shares the memory of the victim.
+    // A child in a frozen cgroup would suspend this thread until a thaw, with all signals blocked.
+    // The kernel has no way to limit that wait, and another way to wait is no choice: only a
+    // child of CLONE_VFORK is exempt from the OOM killer (in_vfork in mm/oom_kill.c), which
+    // would kill this process too, as it shares the memory of the victim.
     if let Some(cgroup) = cgroup {
         let looked = is_frozen(cgroup);
         let frozen =
@@ -351,7 +356,8 @@ pub(crate) fn start_stub(
     }
     let into = cgroup.map_or(0, |_| CLONE_INTO_CGROUP);
     let flags = CLONE_VM | CLONE_VFORK | CLONE_PIDFD | u64::from(namespaces);
-    // flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls, set_tid, set_tid_size, cgroup.
+    // flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls, set_tid,
+    // set_tid_size, cgroup.
     let args: [u64; 11] = [
         flags | into,
         &raw mut pidfd as u64,
@@ -368,8 +374,9 @@ pub(crate) fn start_stub(
     let mut result;
     {
         let _blocked = SignalsBlocked::new().map_err(StartError::Clone)?;
-        // SAFETY: clone_args of that size, with a stack of 16 KiB that is used for nothing else. CLONE_VFORK suspends this thread
-        // until the child has executed the stub or ended, so everything the child reads and writes outlives it.
+        // SAFETY: clone_args of that size, with a stack of 16 KiB that is used for nothing else.
+        // CLONE_VFORK suspends this thread until the child has executed the stub or ended,
+        // so everything the child reads and writes outlives it.
         result = unsafe {
             arch::clone3(
                 &raw const args as usize,

@@ -1,7 +1,8 @@
 //! The init stub: reads a plan and executes it, step by step.
 //!
-//! A freestanding program: no C library, no heap, no thread. Everything it does is a system call, and which ones is decided by the
-//! plan (`wire.rs`). What it may be trusted with can be judged by reading `init/`; the unsafe code is in `sys/`.
+//! A freestanding program: no C library, no heap, no thread. Everything it does is a system call,
+//! and which ones is decided by the plan (`wire.rs`). What it may be trusted with can be judged by
+//! reading `init/`; the unsafe code is in `sys/`.
 
 #![no_std]
 #![no_main]
@@ -16,8 +17,8 @@ mod wire;
 
 use core::ffi::CStr;
 
-/// The first argument is the number of the plan's descriptor, whether the steps are timed, and whether there is a second
-/// stage.
+/// The first argument is the number of the plan's descriptor, whether the steps are timed, and
+/// whether there is a second stage.
 fn main(argument: &CStr) -> ! {
     let mut number: u32 = 0;
     let (rest, two_stages) = match argument.to_bytes() {

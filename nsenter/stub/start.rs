@@ -39,7 +39,8 @@ unsafe extern "C" fn entry(stack: *const usize) -> ! {
     if count < 2 {
         crate::sys::exit(255);
     }
-    // SAFETY: there are at least two pointers to NUL-terminated strings that stay as long as the process.
+    // SAFETY: there are at least two pointers to NUL-terminated strings that stay as long as the
+    // process.
     let argument = unsafe { CStr::from_ptr(stack.add(2).read() as *const c_char) };
     crate::main(argument)
 }
@@ -139,7 +140,8 @@ unsafe extern "C" fn memmove(to: *mut u8, from: *const u8, count: usize) -> *mut
 #[unsafe(no_mangle)]
 unsafe extern "C" fn memcmp(one: *const u8, other: *const u8, count: usize) -> i32 {
     for index in 0..count {
-        // SAFETY: the contract of memcmp. Volatile, so that the compiler does not make a call to memcmp of it.
+        // SAFETY: the contract of memcmp. Volatile, so that the compiler does not make a call to
+        // memcmp of it.
         let (a, b) = unsafe {
             (
                 one.add(index).read_volatile(),

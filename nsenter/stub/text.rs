@@ -1,5 +1,5 @@
-//! What errors and signals are called in messages: lower case, in the words of the C library and of Go, which those who read the
-//! messages of container tools know.
+//! What errors and signals are called in messages: lower case, in the words of the C library and of
+//! Go, which those who read the messages of container tools know.
 
 /// The text of an errno; empty for one that is not in the table.
 pub(crate) fn errno(number: i32) -> &'static str {

@@ -1,4 +1,5 @@
-//! The encoding of a plan and of the messages on the control channel: the one file that the crate and the stub share.
+//! The encoding of a plan and of the messages on the control channel: the one file that the crate
+//! and the stub share.
 //!
 //! A plan is one contiguous block, little-endian:
 //!
@@ -6,16 +7,18 @@
 //! header | input slots, two bytes each | records, RECORD bytes each | data area | contexts
 //! ```
 //!
-//! Every reference into the block is a [`Blob`] (offset and length from its start). A string is followed by a NUL byte
-//! that its length does not count; a list of strings is a run of NUL-terminated strings and its length counts the NULs.
-//! Which field of a record means what is said once, by `plan/encode.rs`; reading never trusts an offset, a length or a
-//! code. Contexts (what a step is called in messages) come last, so that the stub never touches their pages.
+//! Every reference into the block is a [`Blob`] (offset and length from its start). A string is
+//! followed by a NUL byte that its length does not count; a list of strings is a run of
+//! NUL-terminated strings and its length counts the NULs. Which field of a record means what is
+//! said once, by `plan/encode.rs`; reading never trusts an offset, a length or a code. Contexts
+//! (what a step is called in messages) come last, so that the stub never touches their pages.
 
 use core::ffi::CStr;
 
 /// First four bytes of a plan: "CPLN".
 pub(crate) const MAGIC: u32 = u32::from_le_bytes(*b"CPLN");
-/// Version of the encoding. Stub and crate are built together; the check guards against a mismatched prebuilt stub.
+/// Version of the encoding. Stub and crate are built together; the check guards against a
+/// mismatched prebuilt stub.
 pub(crate) const VERSION: u16 = 1;
 /// ELF machine number of this architecture (`elf.h`).
 pub(crate) const MACHINE: u16 = if cfg!(target_arch = "x86_64") {
@@ -37,17 +40,18 @@ pub(crate) const RECORD: usize = 96;
 pub(crate) const HOOK: usize = 56;
 /// Size of the time at which a step ended: nanoseconds of the monotonic clock, 0 for none.
 pub(crate) const TIME: usize = 8;
-/// Stands after the descriptor number in the stub's argument if the descriptor after the inputs takes the times of the steps.
+/// Stands after the descriptor number in the stub's argument if the descriptor after the inputs
+/// takes the times of the steps.
 pub(crate) const TIMED: u8 = b't';
-/// Comes last in the stub's argument if the last descriptor takes the process id of the second stage: one word, which the
-/// kernel writes.
+/// Comes last in the stub's argument if the last descriptor takes the process id of the second
+/// stage: one word, which the kernel writes.
 pub(crate) const SECOND_STAGE: u8 = b's';
 /// Stands for "no slot", and for the current directory where a directory is expected.
 pub(crate) const NONE: u32 = u32::MAX;
 /// Most errnos a step can list.
 pub(crate) const MAX_ERRNOS: usize = 6;
-/// The plan's descriptor in the stub: the first after the standard streams and the passed descriptors. The control
-/// channel comes next, then the inputs in order.
+/// The plan's descriptor in the stub: the first after the standard streams and the passed
+/// descriptors. The control channel comes next, then the inputs in order.
 pub(crate) const FIRST_DESCRIPTOR: u32 = 3;
 
 macro_rules! codes {
@@ -114,11 +118,13 @@ pub(crate) const MAX_HOME: usize = 4096;
 pub(crate) const MAX_HOME_FILE: usize = 1 << 20;
 /// Most tolerated failures reported by name; more are only counted.
 pub(crate) const MAX_TOLERATED: usize = 32;
-/// Size of the payload of [`Message::Ready`] and [`Message::Done`]: the ambient capabilities that could not be raised
-/// (u64), the number of tolerated failures (u32, padded to u64), and for each reported one step and errno (u32 each).
+/// Size of the payload of [`Message::Ready`] and [`Message::Done`]: the ambient capabilities that
+/// could not be raised (u64), the number of tolerated failures (u32, padded to u64), and for each
+/// reported one step and errno (u32 each).
 pub(crate) const WARNINGS: usize = 16 + 8 * MAX_TOLERATED;
 
-/// The head of a packet: what it is, which step it belongs to, and a value (a process id, a status, an errno, …).
+/// The head of a packet: what it is, which step it belongs to, and a value (a process id, a status,
+/// an errno, …).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Packet {
     pub(crate) message: Message,
@@ -166,7 +172,8 @@ pub(crate) struct Record {
     pub(crate) code: u16,
     /// Errnos that are no failure; 0 ends the list.
     pub(crate) errnos: [u16; MAX_ERRNOS],
-    /// Where to continue on one of them (and for a jump, always); 0 is the next step: jumps only go forward.
+    /// Where to continue on one of them (and for a jump, always); 0 is the next step: jumps only
+    /// go forward.
     pub(crate) jump: u32,
     pub(crate) a: u32,
     pub(crate) b: u32,
@@ -348,7 +355,8 @@ pub(crate) struct View<'a> {
 }
 
 impl<'a> View<'a> {
-    /// Checks the header. `None` if this is no plan of this version and architecture, or if it is cut off.
+    /// Checks the header. `None` if this is no plan of this version and architecture, or if it is
+    /// cut off.
     pub(crate) fn new(bytes: &'a [u8]) -> Option<Self> {
         let header = Header::decode(bytes)?;
         let slots = usize::try_from(header.slots).ok()?;
@@ -452,8 +460,8 @@ impl<'a> Iterator for Strings<'a> {
     }
 }
 
-/// A list of paths that is walked, each of which stands after the slot of the directory it starts at. What is malformed ends
-/// it, with `None` as the last item.
+/// A list of paths that is walked, each of which stands after the slot of the directory it starts
+/// at. What is malformed ends it, with `None` as the last item.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PlacedPaths<'a> {
     rest: &'a [u8],

@@ -1,4 +1,5 @@
-//! Many threads make containers at the same time, in one process, and read what the programs in them write.
+//! Many threads make containers at the same time, in one process, and read what the programs in
+//! them write.
 //!
 //! ```text
 //! cargo run --example threaded_host -- /path/to/rootfs

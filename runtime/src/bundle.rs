@@ -17,9 +17,9 @@ use crate::process::Process;
 
 /// An OCI bundle: a directory with a `config.json` that describes a root file system and a process.
 ///
-/// [`Runtime::create_bundle`](crate::Runtime::create_bundle) makes a container from it, with all that the command line does:
-/// facts about this machine are gathered, the configuration is converted and validated, and whether this process may manage
-/// cgroups is found out.
+/// [`Runtime::create_bundle`](crate::Runtime::create_bundle) makes a container from it, with all
+/// that the command line does: facts about this machine are gathered, the configuration is
+/// converted and validated, and whether this process may manage cgroups is found out.
 ///
 /// ```no_run
 /// use cofferdam::{Bundle, Runtime, Stdio};
@@ -47,22 +47,25 @@ impl Bundle {
     /// Reads the `config.json` in this directory.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidConfig`](crate::ErrorKind::InvalidConfig) if there is none, or it is not one of a bundle with a
-    /// process; [`ErrorKind::System`](crate::ErrorKind::System) if it cannot be read.
+    /// [`ErrorKind::InvalidConfig`](crate::ErrorKind::InvalidConfig) if there is none, or it is not
+    /// one of a bundle with a process; [`ErrorKind::System`](crate::ErrorKind::System) if it
+    /// cannot be read.
     pub fn load(directory: impl AsRef<Path>) -> Result<Self> {
         let given = directory.as_ref();
-        // Links on the way are resolved once and for all, so that every later use means the same directory.
+        // Links on the way are resolved once and for all, so that every later use means the same
+        // directory.
         let directory = given
             .canonicalize()
             .map_err(|error| Error::system(format!("open {}", given.display()), error))?;
         Self::new(&directory, read(&directory)?)
     }
 
-    /// A bundle in this directory, which must be absolute, with a specification that the calling program has made or changed.
+    /// A bundle in this directory, which must be absolute, with a specification that the calling
+    /// program has made or changed.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidConfig`](crate::ErrorKind::InvalidConfig) if the specification has no process, or one that cannot
-    /// be used.
+    /// [`ErrorKind::InvalidConfig`](crate::ErrorKind::InvalidConfig) if the specification has no
+    /// process, or one that cannot be used.
     pub fn new(directory: impl AsRef<Path>, spec: Spec) -> Result<Self> {
         let directory = directory.as_ref();
         if !directory.is_absolute() {
@@ -98,19 +101,21 @@ impl Bundle {
         self.process.terminal.is_some()
     }
 
-    /// The process that the bundle describes, to be connected with the calling program: its streams, its terminal, more
-    /// descriptors.
+    /// The process that the bundle describes, to be connected with the calling program: its
+    /// streams, its terminal, more descriptors.
     pub fn process(&mut self) -> &mut Process {
         &mut self.process
     }
 
-    /// Has systemd make the cgroup; `linux.cgroupsPath` is then `slice:prefix:name`. Needs feature `systemd`.
+    /// Has systemd make the cgroup; `linux.cgroupsPath` is then `slice:prefix:name`. Needs feature
+    /// `systemd`.
     pub fn systemd_cgroup(&mut self, on: bool) -> &mut Self {
         self.systemd_cgroup = on;
         self
     }
 
-    /// Changes the root without `pivot_root(2)`: for a root file system on a ramdisk, where that cannot work.
+    /// Changes the root without `pivot_root(2)`: for a root file system on a ramdisk, where that
+    /// cannot work.
     pub fn no_pivot_root(&mut self, on: bool) -> &mut Self {
         self.no_pivot_root = on;
         self
@@ -122,19 +127,20 @@ impl Bundle {
         self
     }
 
-    /// Whether failing to write cgroups is tolerated. With `None`, the default, it is where this process is not root, or is
-    /// root of a user namespace.
+    /// Whether failing to write cgroups is tolerated. With `None`, the default, it is where this
+    /// process is not root, or is root of a user namespace.
     pub fn rootless_cgroups(&mut self, tolerated: Option<bool>) -> &mut Self {
         self.rootless_cgroups = tolerated;
         self
     }
 
-    /// The configuration of a container with this id, converted and validated against this machine, and what is questionable
-    /// about it: for programs that change the configuration before they give it to
-    /// [`Runtime::create`](crate::Runtime::create), which validates it again.
+    /// The configuration of a container with this id, converted and validated against this machine,
+    /// and what is questionable about it: for programs that change the configuration before
+    /// they give it to [`Runtime::create`](crate::Runtime::create), which validates it again.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidConfig`](crate::ErrorKind::InvalidConfig), in the words of crate `configs`.
+    /// [`ErrorKind::InvalidConfig`](crate::ErrorKind::InvalidConfig), in the words of crate
+    /// `configs`.
     pub fn configuration(&self, id: &ContainerId) -> Result<(Config, Vec<String>)> {
         let checked = self.check(&System::default(), id)?;
         Ok((checked.config, checked.warnings))
@@ -180,9 +186,11 @@ fn described(spec: &Spec) -> Result<&oci::Process> {
     spec.checked_process(selinux).map_err(refused)
 }
 
-/// Whether failing to write cgroups is tolerated: what was asked for, else whether this process lacks the privilege.
+/// Whether failing to write cgroups is tolerated: what was asked for, else whether this process
+/// lacks the privilege.
 ///
-/// Root of a user namespace that uses systemd has it when the session bus belongs to root of that namespace too.
+/// Root of a user namespace that uses systemd has it when the session bus belongs to root of that
+/// namespace too.
 fn rootless_cgroups(asked: Option<bool>, systemd: bool) -> bool {
     asked.unwrap_or_else(|| {
         if !rustix::process::geteuid().is_root() {

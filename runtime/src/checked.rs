@@ -1,4 +1,5 @@
-//! The check that nothing is made without: of a configuration and of a process, in the library and on the command line.
+//! The check that nothing is made without: of a configuration and of a process, in the library and
+//! on the command line.
 
 use configs::{Config, HostInfo, validate};
 
@@ -36,7 +37,8 @@ impl Checked {
     }
 }
 
-/// A bundle, a configuration or a process that cannot be used, in the words of the crate that found it.
+/// A bundle, a configuration or a process that cannot be used, in the words of the crate that found
+/// it.
 pub(crate) fn refused(error: configs::Error) -> Error {
     let kind = match error.kind() {
         configs::ErrorKind::Io => ErrorKind::System,

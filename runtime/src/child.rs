@@ -16,8 +16,9 @@ use crate::signal::Signal;
 /// How long a command waits for a process that it has killed.
 pub(crate) const END_AFTER_KILL: Duration = Duration::from_secs(10);
 
-/// A process that [`Runtime::create`](crate::Runtime::create) or [`Container::exec`](crate::Container::exec) started: a
-/// child of the calling process. Dropping it leaves the process alone; it is reaped when its container is waited for.
+/// A process that [`Runtime::create`](crate::Runtime::create) or
+/// [`Container::exec`](crate::Container::exec) started: a child of the calling process. Dropping it
+/// leaves the process alone; it is reaped when its container is waited for.
 #[derive(Debug)]
 pub struct Child {
     pid: i32,
@@ -81,7 +82,8 @@ impl Child {
         self.member.pidfd()
     }
 
-    /// The master side of its terminal, if it was to be kept ([`Terminal::Keep`](crate::Terminal::Keep)).
+    /// The master side of its terminal, if it was to be kept
+    /// ([`Terminal::Keep`](crate::Terminal::Keep)).
     pub fn console(&mut self) -> &mut Option<Console> {
         &mut self.console
     }
@@ -105,7 +107,8 @@ impl Child {
         send(self.pidfd(), signal)
     }
 
-    /// Waits until it has ended. Repeated calls, and calls from several threads, return the same status.
+    /// Waits until it has ended. Repeated calls, and calls from several threads, return the same
+    /// status.
     ///
     /// # Errors
     /// [`ErrorKind::System`].
@@ -119,7 +122,8 @@ impl Child {
         }
     }
 
-    /// Waits for one that was killed. A frozen process does not end before it is thawed, so there is a limit.
+    /// Waits for one that was killed. A frozen process does not end before it is thawed, so there
+    /// is a limit.
     pub(crate) fn wait_after_kill(&self) {
         let waited = self
             .family
@@ -139,7 +143,8 @@ impl Child {
         self.member.try_wait()
     }
 
-    /// The other children of this process in the same container, which may have to be reaped before this one can end.
+    /// The other children of this process in the same container, which may have to be reaped before
+    /// this one can end.
     pub(crate) fn relatives(&self) -> Vec<Arc<Member>> {
         self.family.reap(&self.container)
     }

@@ -48,8 +48,8 @@ impl Console {
             .map_err(|errno| Error::system("set the size of the console", errno))
     }
 
-    /// Turns off the translation of line feeds into carriage return and line feed (`ONLCR`): what is copied to another
-    /// terminal is translated there, once.
+    /// Turns off the translation of line feeds into carriage return and line feed (`ONLCR`): what
+    /// is copied to another terminal is translated there, once.
     ///
     /// # Errors
     /// [`ErrorKind::System`](crate::ErrorKind::System).
@@ -109,12 +109,14 @@ impl RawTerminal {
 
 impl Drop for RawTerminal {
     fn drop(&mut self) {
-        // Drained, so that the container's last output is not translated twice; there is nobody to tell of a failure.
+        // Drained, so that the container's last output is not translated twice; there is nobody to
+        // tell of a failure.
         let _ = tcsetattr(&self.terminal, OptionalActions::Drain, &self.before);
     }
 }
 
-/// The terminal this process runs on: looked for at standard error, output, input and at `/dev/tty`, in that order.
+/// The terminal this process runs on: looked for at standard error, output, input and at
+/// `/dev/tty`, in that order.
 pub(crate) fn own_terminal() -> io::Result<OwnedFd> {
     let (stderr, stdout, stdin) = (io::stderr(), io::stdout(), io::stdin());
     for stream in [stderr.as_fd(), stdout.as_fd(), stdin.as_fd()] {

@@ -7,16 +7,16 @@ use std::os::fd::OwnedFd;
 use crate::error::{Error, Result};
 use crate::sys;
 
-/// The numbers of the descriptors that were open when a program started, so that what a caller passed on purpose can be
-/// told from what the program opened itself.
+/// The numbers of the descriptors that were open when a program started, so that what a caller
+/// passed on purpose can be told from what the program opened itself.
 #[derive(Clone, Debug, Default)]
 pub struct InheritedDescriptors {
     numbers: BTreeSet<i32>,
 }
 
 impl InheritedDescriptors {
-    /// Takes the snapshot. Call it first in `main`, before anything else opens a file. All but the standard streams become
-    /// close-on-exec.
+    /// Takes the snapshot. Call it first in `main`, before anything else opens a file. All but the
+    /// standard streams become close-on-exec.
     ///
     /// # Errors
     /// [`ErrorKind::System`](crate::ErrorKind::System) if `/proc/self/fd` cannot be read.
@@ -27,7 +27,8 @@ impl InheritedDescriptors {
             let name = entry.map_err(failed)?.file_name();
             listed.extend(name.to_str().and_then(|name| name.parse::<i32>().ok()));
         }
-        // The directory just read was one of them; it is closed by now and its number is free again.
+        // The directory just read was one of them; it is closed by now and its number is free
+        // again.
         let mut numbers = BTreeSet::new();
         for number in listed {
             if sys::duplicate(number).map_err(failed)?.is_some() {

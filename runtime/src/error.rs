@@ -11,8 +11,8 @@ type Source = Box<dyn StdError + Send + Sync + 'static>;
 
 /// What went wrong, and while doing what.
 ///
-/// Its `Display` is one line that does not repeat the source; walk [`source`](StdError::source) (or use
-/// [`Error::chain`]) for the whole story. Match on [`Error::kind`] to react to it.
+/// Its `Display` is one line that does not repeat the source; walk [`source`](StdError::source) (or
+/// use [`Error::chain`]) for the whole story. Match on [`Error::kind`] to react to it.
 pub struct Error(Box<Inner>);
 
 struct Inner {
@@ -34,7 +34,8 @@ pub enum ErrorKind {
     NotFound,
     /// The configuration or the process cannot be used as given; the message names the field.
     InvalidConfig,
-    /// Asked for something that this version or the running kernel does not offer; the message names it.
+    /// Asked for something that this version or the running kernel does not offer; the message
+    /// names it.
     Unsupported,
     /// The container is not running (or created).
     NotRunning,
@@ -50,7 +51,8 @@ pub enum ErrorKind {
     CgroupInUse,
     /// The container's cgroup does not exist.
     CgroupNotFound,
-    /// The kernel killed the init process of the container because its memory limit is too low for starting.
+    /// The kernel killed the init process of the container because its memory limit is too low for
+    /// starting.
     OomKilled,
     /// A hook failed or ran into its timeout.
     Hook,
@@ -112,7 +114,8 @@ impl Error {
     }
 
     /// What was found questionable before this error ended everything: what
-    /// [`Container::warnings`](crate::Container::warnings) and [`Child::warnings`](crate::Child::warnings) tell of a success.
+    /// [`Container::warnings`](crate::Container::warnings) and
+    /// [`Child::warnings`](crate::Child::warnings) tell of a success.
     #[must_use]
     pub fn warnings(&self) -> &[String] {
         &self.0.warnings

@@ -24,7 +24,8 @@ pub enum Event {
     Stats(Result<Box<Stats>>),
 }
 
-/// The events of a container, until it has ended: [`Container::events`](crate::Container::events). `next` waits.
+/// The events of a container, until it has ended: [`Container::events`](crate::Container::events).
+/// `next` waits.
 #[derive(Debug)]
 pub struct Events {
     system: Arc<System>,

@@ -12,14 +12,14 @@ pub enum ExitStatus {
     Exited(u8),
     /// A signal ended it.
     Signaled(Signal),
-    /// It ended, but its status went to somebody else: the caller ignores `SIGCHLD`, or another part of the program
-    /// reaps all children.
+    /// It ended, but its status went to somebody else: the caller ignores `SIGCHLD`, or another
+    /// part of the program reaps all children.
     Unknown,
 }
 
 impl ExitStatus {
-    /// The status of a shell: the exit code, 128 + N for signal N, 255 if unknown — never 0 for what is not known to have
-    /// succeeded.
+    /// The status of a shell: the exit code, 128 + N for signal N, 255 if unknown — never 0 for
+    /// what is not known to have succeeded.
     #[must_use]
     pub fn code(self) -> u8 {
         match self {

@@ -1,9 +1,10 @@
 //! The children of this process, container by container.
 //!
-//! A pid namespace ends only when every process in it has been reaped, and a process added by `exec` is reaped by us: its
-//! parent is outside. A caller who waits for the init process of a container while he holds, or has dropped, a
-//! [`Child`](crate::Child) of it that he has not waited for would wait for himself. So whoever waits for a container reaps the
-//! others, too; their status is kept for the one who asks.
+//! A pid namespace ends only when every process in it has been reaped, and a process added by
+//! `exec` is reaped by us: its parent is outside. A caller who waits for the init process of a
+//! container while he holds, or has dropped, a [`Child`](crate::Child) of it that he has not waited
+//! for would wait for himself. So whoever waits for a container reaps the others, too; their status
+//! is kept for the one who asks.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -35,7 +36,8 @@ impl Member {
 
     /// The status if it has ended. Reaps it.
     pub(crate) fn try_wait(&self) -> Result<Option<ExitStatus>> {
-        // Held while reaping: of two threads that reap one takes the status, and the other one finds it here.
+        // Held while reaping: of two threads that reap one takes the status, and the other one
+        // finds it here.
         let mut status = self.status.lock().unwrap_or_else(PoisonError::into_inner);
         if status.is_none() {
             let exit = pidfd::try_wait(self.pidfd()).map_err(waiting)?;
@@ -90,8 +92,8 @@ impl Family {
         of_container.cloned().collect()
     }
 
-    /// Waits until a process of the container has ended, at most so long; says whether it has. Reaps the container's other
-    /// children as they end.
+    /// Waits until a process of the container has ended, at most so long; says whether it has.
+    /// Reaps the container's other children as they end.
     pub(crate) fn wait(
         &self,
         container: &ContainerId,

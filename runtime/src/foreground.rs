@@ -20,12 +20,13 @@ use crate::signal::Signal;
 use crate::sys::{self, Disposition, SignalSet};
 use streams::Streams;
 
-/// What a command does that stays until the process in the container ends: it forwards signals, reaps orphans, copies
-/// standard streams or the terminal.
+/// What a command does that stays until the process in the container ends: it forwards signals,
+/// reaps orphans, copies standard streams or the terminal.
 ///
-/// [`prepare`](Self::prepare) must come before the process is started: signals are blocked and collected from then on, so
-/// that none is lost however soon the process ends. For programs whose main thread has nothing else to do meanwhile; in
-/// other ones use [`Child::wait`] or poll [`Child::pidfd`].
+/// [`prepare`](Self::prepare) must come before the process is started: signals are blocked and
+/// collected from then on, so that none is lost however soon the process ends. For programs whose
+/// main thread has nothing else to do meanwhile; in other ones use [`Child::wait`] or poll
+/// [`Child::pidfd`].
 #[derive(Debug)]
 pub struct Foreground {
     signals: OwnedFd,
@@ -61,13 +62,15 @@ impl Drop for Before {
 }
 
 impl Foreground {
-    /// Blocks signals in the calling thread (other threads started later inherit that) and opens a signalfd. An ignored
-    /// `SIGCHLD` is set to its default, because a child of a process that ignores it leaves no exit status.
+    /// Blocks signals in the calling thread (other threads started later inherit that) and opens a
+    /// signalfd. An ignored `SIGCHLD` is set to its default, because a child of a process that
+    /// ignores it leaves no exit status.
     ///
-    /// With `subreaper`, orphans of the container become children of this process (`PR_SET_CHILD_SUBREAPER`) and
-    /// [`wait`](Self::wait) reaps *every* child of this process.
+    /// With `subreaper`, orphans of the container become children of this process
+    /// (`PR_SET_CHILD_SUBREAPER`) and [`wait`](Self::wait) reaps *every* child of this process.
     ///
-    /// All of this is undone when the value is dropped, and when this function fails. Drop it in the same thread.
+    /// All of this is undone when the value is dropped, and when this function fails. Drop it in
+    /// the same thread.
     ///
     /// # Errors
     /// [`ErrorKind::System`](crate::ErrorKind::System).
@@ -101,18 +104,19 @@ impl Foreground {
         self.notify = Some(socket);
     }
 
-    /// Waits until the process ends. Its terminal or pipes, if the child has them, are connected with those of this
-    /// process; the terminal of this process is in raw mode meanwhile. Signals that arrive are sent on to the process,
-    /// except `SIGCHLD`, `SIGURG` and `SIGWINCH`; the latter resizes the terminal. A standard stream of this process that
-    /// cannot be read or written does not end the wait: the process finds it closed, and [`warnings`](Self::warnings)
-    /// has the reason.
+    /// Waits until the process ends. Its terminal or pipes, if the child has them, are connected
+    /// with those of this process; the terminal of this process is in raw mode meanwhile.
+    /// Signals that arrive are sent on to the process, except `SIGCHLD`, `SIGURG` and
+    /// `SIGWINCH`; the latter resizes the terminal. A standard stream of this process that
+    /// cannot be read or written does not end the wait: the process finds it closed, and
+    /// [`warnings`](Self::warnings) has the reason.
     ///
-    /// When the process has ended, what it has written is copied to its end, however slowly it is taken; `SIGHUP`, `SIGINT`,
-    /// `SIGQUIT` and `SIGTERM` end that.
+    /// When the process has ended, what it has written is copied to its end, however slowly it is
+    /// taken; `SIGHUP`, `SIGINT`, `SIGQUIT` and `SIGTERM` end that.
     ///
     /// # Errors
-    /// [`ErrorKind::System`](crate::ErrorKind::System), also if this process reaches its own limit of CPU time
-    /// (`RLIMIT_CPU`).
+    /// [`ErrorKind::System`](crate::ErrorKind::System), also if this process reaches its own limit
+    /// of CPU time (`RLIMIT_CPU`).
     pub fn wait(&mut self, child: &mut Child) -> Result<ExitStatus> {
         let mut streams = Streams::connect(child)?;
         let waited = self.carry(child, &mut streams);
@@ -123,8 +127,9 @@ impl Foreground {
         waited
     }
 
-    /// What did not work while [`wait`](Self::wait) waited, and was no reason to end that: a standard stream that could
-    /// not be read or written, a notification that could not be passed on.
+    /// What did not work while [`wait`](Self::wait) waited, and was no reason to end that: a
+    /// standard stream that could not be read or written, a notification that could not be
+    /// passed on.
     #[must_use]
     pub fn warnings(&self) -> &[Error] {
         &self.warnings
@@ -147,8 +152,8 @@ impl Foreground {
         Ok(status)
     }
 
-    /// Waits for anything to happen and copies; returns whether signals came in and whether the notification socket is to
-    /// be looked at.
+    /// Waits for anything to happen and copies; returns whether signals came in and whether the
+    /// notification socket is to be looked at.
     fn poll(&self, child: &Child, streams: &mut Streams) -> Result<(bool, bool)> {
         let now = Instant::now();
         let mut watched = vec![
@@ -199,9 +204,11 @@ impl Foreground {
                 libc::SIGCHLD => self.reap(child)?,
                 libc::SIGWINCH => streams.resize(),
                 libc::SIGURG => {}
-                // Our own write, to a pipe without reader or beyond a limit; not meant for the container.
+                // Our own write, to a pipe without reader or beyond a limit; not meant for the
+                // container.
                 libc::SIGPIPE | libc::SIGXFSZ if delivered.sender == own => {}
-                // From the kernel: our own limit, too. This thread would be killed if it did not block the signal.
+                // From the kernel: our own limit, too. This thread would be killed if it did not
+                // block the signal.
                 libc::SIGXCPU if delivered.sender == 0 => {
                     return Err(Error::new(
                         ErrorKind::System,
@@ -251,7 +258,8 @@ impl Foreground {
             .map_err(|error| Error::system("read a signal", error))
     }
 
-    /// Copies what the process wrote before its end, and takes signals that came in at the same time off the queue.
+    /// Copies what the process wrote before its end, and takes signals that came in at the same
+    /// time off the queue.
     fn finish(&self, child: &Child, streams: &mut Streams) -> Result<()> {
         streams.child_has_ended();
         let mut told_to_end = false;
@@ -297,7 +305,8 @@ impl Foreground {
         self.reap(child)
     }
 
-    /// Reads the signals that came after the end of the process: whether one of them asks a program to end.
+    /// Reads the signals that came after the end of the process: whether one of them asks a program
+    /// to end.
     fn is_told_to_end(&self) -> Result<bool> {
         let ends = [libc::SIGHUP, libc::SIGINT, libc::SIGQUIT, libc::SIGTERM];
         let mut told = false;
@@ -337,7 +346,8 @@ mod tests {
         streams
     }
 
-    /// Runs a test again, alone in a process of its own, whose settings it may change; `false` in that process.
+    /// Runs a test again, alone in a process of its own, whose settings it may change; `false` in
+    /// that process.
     fn alone(name: &str, shell: &str) -> bool {
         if std::env::var_os("COFFERDAM_TEST_ALONE").is_some() {
             return false;

@@ -20,20 +20,22 @@ use crate::error::{Error, ErrorKind, Result};
 /// `CGROUP2_SUPER_MAGIC` of `linux/magic.h`.
 const CGROUP2: i64 = 0x6367_7270;
 
-/// The facts about this machine that [`specconv::convert`] and [`validate`](configs::validate::validate) need for `spec`, read
-/// from the bundle in the directory `bundle`, which must be absolute.
+/// The facts about this machine that [`specconv::convert`] and
+/// [`validate`](configs::validate::validate) need for `spec`, read from the bundle in the directory
+/// `bundle`, which must be absolute.
 ///
-/// [`Bundle`](crate::Bundle) and [`Runtime`](crate::Runtime) gather them themselves. This is for programs that convert a
-/// bundle on their own.
+/// [`Bundle`](crate::Bundle) and [`Runtime`](crate::Runtime) gather them themselves. This is for
+/// programs that convert a bundle on their own.
 ///
 /// # Errors
-/// [`ErrorKind::InvalidConfig`] if the user namespace that the bundle joins cannot be read, [`ErrorKind::System`] if the kernel
-/// cannot be asked for its namespaces.
+/// [`ErrorKind::InvalidConfig`] if the user namespace that the bundle joins cannot be read,
+/// [`ErrorKind::System`] if the kernel cannot be asked for its namespaces.
 pub fn host_info(spec: &Spec, bundle: &str) -> Result<HostInfo> {
     for_spec(&System::default(), spec, bundle)
 }
 
-/// The facts that the conversion of `spec`, read from `bundle`, depends on, and the validation of what comes out.
+/// The facts that the conversion of `spec`, read from `bundle`, depends on, and the validation of
+/// what comes out.
 pub(crate) fn for_spec(system: &System, spec: &Spec, bundle: &str) -> Result<HostInfo> {
     let linux = spec.linux.as_ref();
     let named = linux.iter().flat_map(|linux| &linux.namespaces);
@@ -107,7 +109,8 @@ fn user_namespace(path: &Path) -> Result<UserNamespaceMaps> {
     })
 }
 
-/// The namespace types that validation asks the kernel about. A kernel without one of the others refuses the clone.
+/// The namespace types that validation asks the kernel about. A kernel without one of the others
+/// refuses the clone.
 const ASKED: [NamespaceType; 3] = [
     NamespaceType::User,
     NamespaceType::Cgroup,
@@ -137,8 +140,9 @@ fn namespaces_at(procfs: BorrowedFd<'_>, asked: &[NamespaceType]) -> Result<Vec<
     Ok(known)
 }
 
-/// Whether the kernel has a type of namespace: each has its file in `/proc/self/ns` (`namespaces(7)`), and time namespaces,
-/// which can be entered only with their offsets set, have `/proc/self/timens_offsets` (Linux 5.6), too.
+/// Whether the kernel has a type of namespace: each has its file in `/proc/self/ns`
+/// (`namespaces(7)`), and time namespaces, which can be entered only with their offsets set, have
+/// `/proc/self/timens_offsets` (Linux 5.6), too.
 fn has_namespace(procfs: BorrowedFd<'_>, kind: NamespaceType) -> Result<bool> {
     let offsets = (kind == NamespaceType::Time).then(|| "self/timens_offsets".to_owned());
     let files = [format!("self/ns/{}", kind.proc_file())];

@@ -8,8 +8,9 @@ use crate::error::{Error, ErrorKind};
 
 /// The name of a container: the name of its directory below the state root.
 ///
-/// Non-empty, made of ASCII letters, digits, `_`, `+`, `.` and `-`, neither `.` nor `..`, and at most 255 bytes (the
-/// longest file name). Parsed once, so that nothing after it has to think about path tricks again.
+/// Non-empty, made of ASCII letters, digits, `_`, `+`, `.` and `-`, neither `.` nor `..`, and at
+/// most 255 bytes (the longest file name). Parsed once, so that nothing after it has to think about
+/// path tricks again.
 ///
 /// ```
 /// use cofferdam::{ContainerId, ErrorKind};

@@ -1,8 +1,8 @@
 //! The notification socket of a container (`sd_notify(3)`).
 //!
-//! The container sends its notifications to a socket of its own, `/run/notify/notify.sock`; the only one passed on is
-//! that it is ready, followed by `MAINPID=` in the numbers of the host and by a `BARRIER=1`, which tells when the service
-//! manager has seen both.
+//! The container sends its notifications to a socket of its own, `/run/notify/notify.sock`; the
+//! only one passed on is that it is ready, followed by `MAINPID=` in the numbers of the host and by
+//! a `BARRIER=1`, which tells when the service manager has seen both.
 
 use std::collections::VecDeque;
 use std::fs::{self, Permissions};
@@ -32,8 +32,8 @@ pub(crate) const MOUNT_POINT: &str = "/run/notify";
 /// How long the service manager may take to take the notification, and then to see the barrier.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// How many datagrams are read at once. It is more than the queue of a socket holds (`net.unix.max_dgram_qlen`, 10 unless
-/// set, 512 by systemd).
+/// How many datagrams are read at once. It is more than the queue of a socket holds
+/// (`net.unix.max_dgram_qlen`, 10 unless set, 512 by systemd).
 const MOST_DATAGRAMS: usize = 4096;
 
 /// The notification socket of a container, connected to the one of the service manager.
@@ -54,7 +54,8 @@ pub struct NotifySocket {
 enum Phase {
     /// The container has not said anything of interest.
     Waiting,
-    /// It has; these datagrams, the next one first, are not sent yet. The service manager has until then to take them.
+    /// It has; these datagrams, the next one first, are not sent yet. The service manager has until
+    /// then to take them.
     Telling(VecDeque<Vec<u8>>, Instant),
     /// The other end of this pipe is closed when the service manager has seen the barrier.
     Barrier(OwnedFd, Instant),
@@ -62,11 +63,11 @@ enum Phase {
 }
 
 impl NotifySocket {
-    /// Binds the socket inside the container's directory and connects to `host`. `None` if the container was made
-    /// without one.
+    /// Binds the socket inside the container's directory and connects to `host`. `None` if the
+    /// container was made without one.
     ///
-    /// If there is no socket at `host`, the container still has its own, which its environment promises; what it says is read
-    /// and passed on to nothing.
+    /// If there is no socket at `host`, the container still has its own, which its environment
+    /// promises; what it says is read and passed on to nothing.
     ///
     /// # Errors
     /// [`ErrorKind::System`](crate::ErrorKind::System).
@@ -131,9 +132,10 @@ impl NotifySocket {
         self
     }
 
-    /// Waits until the container says that it is ready, passes that on, and returns; also when the container's init
-    /// process has ended without saying it, or there is no service manager. That a service manager does not take it is no
-    /// reason to trouble the container, and no error.
+    /// Waits until the container says that it is ready, passes that on, and returns; also when the
+    /// container's init process has ended without saying it, or there is no service manager.
+    /// That a service manager does not take it is no reason to trouble the container, and no
+    /// error.
     ///
     /// # Errors
     /// [`ErrorKind::System`](crate::ErrorKind::System).
@@ -146,7 +148,8 @@ impl NotifySocket {
             };
             let (interest, deadline) = self.interest();
             let mut watched = vec![interest];
-            // Its end is of interest as long as it may say something; later it would let this loop turn without a pause.
+            // Its end is of interest as long as it may say something; later it would let this loop
+            // turn without a pause.
             if matches!(self.phase, Phase::Waiting) {
                 watched.push(PollFd::from_borrowed_fd(init.as_fd(), PollFlags::IN));
             }
@@ -170,8 +173,8 @@ impl NotifySocket {
         Ok(())
     }
 
-    /// What to wait for and until when. When all is told it is what the container says from then on, which has to be read: a
-    /// sender waits for room in a queue of a few datagrams.
+    /// What to wait for and until when. When all is told it is what the container says from then
+    /// on, which has to be read: a sender waits for room in a queue of a few datagrams.
     pub(crate) fn interest(&self) -> (PollFd<'_>, Option<Instant>) {
         let container = PollFd::from_borrowed_fd(self.container.as_fd(), PollFlags::IN);
         match (&self.phase, &self.host) {
@@ -253,10 +256,11 @@ impl NotifySocket {
         self.failure.take()
     }
 
-    /// Reads what the container has sent, up to its readiness; returns what that is for the service manager.
+    /// Reads what the container has sent, up to its readiness; returns what that is for the service
+    /// manager.
     ///
-    /// `budget` is how many datagrams it may still read: a container that writes faster than this process reads must not keep
-    /// it here, away from signals and from the container's end.
+    /// `budget` is how many datagrams it may still read: a container that writes faster than this
+    /// process reads must not keep it here, away from signals and from the container's end.
     fn receive(&self, budget: &mut usize) -> io::Result<Option<VecDeque<Vec<u8>>>> {
         let mut datagram = [0_u8; 4096];
         while *budget > 0 {
@@ -310,7 +314,8 @@ fn bind(path: &Path) -> io::Result<UnixDatagram> {
     Ok(socket)
 }
 
-/// The line of a notification that says that the service is ready, wherever in the datagram it stands.
+/// The line of a notification that says that the service is ready, wherever in the datagram it
+/// stands.
 fn ready_line(datagram: &[u8]) -> Option<&[u8]> {
     datagram
         .split(|byte| *byte == b'\n')

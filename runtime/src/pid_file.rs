@@ -8,8 +8,8 @@ use std::path::Path;
 
 use crate::error::{Error, Result};
 
-/// Writes `pid` in decimal, without a newline, to a new file `.NAME` beside `path`, and renames it there: a reader sees
-/// the whole number or no file.
+/// Writes `pid` in decimal, without a newline, to a new file `.NAME` beside `path`, and renames it
+/// there: a reader sees the whole number or no file.
 ///
 /// # Errors
 /// [`ErrorKind::System`](crate::ErrorKind::System), also if `.NAME` exists.

@@ -72,30 +72,34 @@ pub(crate) enum Receiver {
     Connected(OwnedFd),
 }
 
-/// A pseudo terminal for a process, made inside the container. Its standard streams then are that terminal, whatever
-/// [`Process::stdin`] and the like say.
+/// A pseudo terminal for a process, made inside the container. Its standard streams then are that
+/// terminal, whatever [`Process::stdin`] and the like say.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Terminal {
-    /// The master side is sent over the Unix stream socket at this path (connected before anything is made): one message
-    /// with the name of the terminal as data and the descriptor as `SCM_RIGHTS`, as console managers expect it.
+    /// The master side is sent over the Unix stream socket at this path (connected before anything
+    /// is made): one message with the name of the terminal as data and the descriptor as
+    /// `SCM_RIGHTS`, as console managers expect it.
     Socket(PathBuf),
     /// The same over a connected socket.
     Connected(OwnedFd),
-    /// The master side is kept: [`Child::console`](crate::Child::console). It does not translate line feeds (`ONLCR` is
-    /// off): what is copied to another terminal is translated there, once.
+    /// The master side is kept: [`Child::console`](crate::Child::console). It does not translate
+    /// line feeds (`ONLCR` is off): what is copied to another terminal is translated there,
+    /// once.
     Keep,
 }
 
 impl Process {
     /// A process with these arguments, run as root in `/` with no environment.
     ///
-    /// Unless it or the container's configuration says otherwise, it has **no capabilities** (`capabilities(7)`), as root, too:
-    /// [`capabilities`](Self::capabilities) gives it some, and
-    /// [`Capabilities::docker_default`](configs::config::Capabilities::docker_default) is what programs in containers of Docker
-    /// are used to. `no_new_privs` and a seccomp filter are the container's, which has neither unless the configuration says so.
+    /// Unless it or the container's configuration says otherwise, it has **no capabilities**
+    /// (`capabilities(7)`), as root, too: [`capabilities`](Self::capabilities) gives it some,
+    /// and [`Capabilities::docker_default`](configs::config::Capabilities::docker_default) is
+    /// what programs in containers of Docker are used to. `no_new_privs` and a seccomp filter
+    /// are the container's, which has neither unless the configuration says so.
     ///
-    /// `args[0]` is looked up in the `PATH` of the process' own environment unless it contains a slash.
+    /// `args[0]` is looked up in the `PATH` of the process' own environment unless it contains a
+    /// slash.
     #[must_use]
     pub fn new<A: Into<String>>(args: impl IntoIterator<Item = A>) -> Self {
         Self {
@@ -129,13 +133,15 @@ impl Process {
 
     /// The process described by the `process` object of a bundle or of an `exec --process` file.
     ///
-    /// Keys of the document that are not known are among the warnings of what is made with the process.
+    /// Keys of the document that are not known are among the warnings of what is made with the
+    /// process.
     ///
-    /// `terminal: true` becomes [`Terminal::Keep`]; call [`terminal`](Self::terminal) to send the master elsewhere.
+    /// `terminal: true` becomes [`Terminal::Keep`]; call [`terminal`](Self::terminal) to send the
+    /// master elsewhere.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidConfig`](crate::ErrorKind::InvalidConfig) if `args` is empty or `cwd` is not absolute, in the
-    /// words engines match on.
+    /// [`ErrorKind::InvalidConfig`](crate::ErrorKind::InvalidConfig) if `args` is empty or `cwd` is
+    /// not absolute, in the words engines match on.
     pub fn from_oci(process: &oci::Process) -> Result<Self> {
         if process.cwd.is_empty() {
             return Err(Error::config("Cwd property must not be empty"));
@@ -190,8 +196,9 @@ impl Process {
         self
     }
 
-    /// Replaces the environment, each entry `NAME=value`. Of entries with one name the last counts. Unless a non-empty
-    /// `HOME` is among them, the home directory of the user in the container's `/etc/passwd` is added.
+    /// Replaces the environment, each entry `NAME=value`. Of entries with one name the last counts.
+    /// Unless a non-empty `HOME` is among them, the home directory of the user in the
+    /// container's `/etc/passwd` is added.
     pub fn env<E: Into<String>>(&mut self, env: impl IntoIterator<Item = E>) -> &mut Self {
         self.env = Some(env.into_iter().map(Into::into).collect());
         self
@@ -227,8 +234,8 @@ impl Process {
         self
     }
 
-    /// Capability sets instead of the container's. Without any, here or in the container's configuration, the process has no
-    /// capability.
+    /// Capability sets instead of the container's. Without any, here or in the container's
+    /// configuration, the process has no capability.
     pub fn capabilities(&mut self, capabilities: configs::config::Capabilities) -> &mut Self {
         self.capabilities = Some(capabilities);
         self
@@ -273,7 +280,8 @@ impl Process {
         self
     }
 
-    /// CPUs before and after the process joins the container's cgroup, instead of the container's. Only for exec.
+    /// CPUs before and after the process joins the container's cgroup, instead of the container's.
+    /// Only for exec.
     pub fn cpu_affinity(&mut self, affinity: configs::config::CpuAffinity) -> &mut Self {
         self.cpu_affinity = Some(affinity);
         self
@@ -291,8 +299,9 @@ impl Process {
         self
     }
 
-    /// Has the time of every step of making a container taken, for [`Container::timings`](crate::Container::timings). Says
-    /// nothing to a process that is added to a container.
+    /// Has the time of every step of making a container taken, for
+    /// [`Container::timings`](crate::Container::timings). Says nothing to a process that is
+    /// added to a container.
     pub fn timings(&mut self, timings: Timings) -> &mut Self {
         self.timings = Some(timings);
         self
@@ -326,9 +335,9 @@ impl Process {
         self
     }
 
-    /// Exec only: joins a cgroup below the container's, for one v1 controller, or for all and for v2 with `""`. The path
-    /// is relative to the container's cgroup; `/` is that itself and forbids the fallback to the cgroup that the
-    /// container's init process is in.
+    /// Exec only: joins a cgroup below the container's, for one v1 controller, or for all and for
+    /// v2 with `""`. The path is relative to the container's cgroup; `/` is that itself and
+    /// forbids the fallback to the cgroup that the container's init process is in.
     pub fn sub_cgroup(
         &mut self,
         controller: impl Into<String>,
@@ -338,8 +347,9 @@ impl Process {
         self
     }
 
-    /// Sends a pidfd of the process over the Unix stream socket at this path (connected before anything is made), with
-    /// `standard` for an init process and `setns` for another one as data.
+    /// Sends a pidfd of the process over the Unix stream socket at this path (connected before
+    /// anything is made), with `standard` for an init process and `setns` for another one as
+    /// data.
     pub fn pidfd_socket(&mut self, path: impl Into<PathBuf>) -> &mut Self {
         self.pidfd_socket = Some(Receiver::Path(path.into()));
         self
@@ -351,22 +361,24 @@ impl Process {
         self
     }
 
-    /// Create only: gives the container a notification socket of its own (`sd_notify(3)`), to be connected to the
-    /// service manager's at this path by a [`NotifySocket`](crate::NotifySocket).
+    /// Create only: gives the container a notification socket of its own (`sd_notify(3)`), to be
+    /// connected to the service manager's at this path by a
+    /// [`NotifySocket`](crate::NotifySocket).
     pub fn notify_socket(&mut self, host: impl Into<PathBuf>) -> &mut Self {
         self.notify_socket = Some(host.into());
         self
     }
 
-    /// Exec only: also into a paused container. The call then returns when somebody has resumed the container, or
-    /// earlier where the process can be made without running (cgroup v2).
+    /// Exec only: also into a paused container. The call then returns when somebody has resumed the
+    /// container, or earlier where the process can be made without running (cgroup v2).
     pub fn ignore_paused(&mut self, ignore: bool) -> &mut Self {
         self.ignore_paused = ignore;
         self
     }
 }
 
-/// Refuses a label, of a process or of mounts, on a machine without SELinux. Without a label there is nothing to know.
+/// Refuses a label, of a process or of mounts, on a machine without SELinux. Without a label there
+/// is nothing to know.
 pub(crate) fn check_label(label: &str) -> Result<()> {
     if label.is_empty() {
         return Ok(());

@@ -1,7 +1,8 @@
 //! Copying between descriptors without threads, without waiting and without spinning.
 //!
-//! A descriptor that fails ends its own relay and nothing else: what it was opened for is the caller's affair, and the
-//! process at the other end finds a closed pipe. What failed is kept for a report.
+//! A descriptor that fails ends its own relay and nothing else: what it was opened for is the
+//! caller's affair, and the process at the other end finds a closed pipe. What failed is kept for a
+//! report.
 
 use std::io;
 use std::os::fd::AsFd;
@@ -15,8 +16,8 @@ use crate::stream_end::StreamEnd;
 /// `PIPE_BUF`: a pipe that polls as writable has room for this much (`pipe(7)`).
 pub(crate) const CHUNK: usize = 4096;
 
-/// How long a relay rests that was refused although its descriptor polls as ready. A terminal with room for one byte does
-/// that to a line feed, which it writes as two.
+/// How long a relay rests that was refused although its descriptor polls as ready. A terminal with
+/// room for one byte does that to a line feed, which it writes as two.
 const REST: Duration = Duration::from_millis(10);
 
 /// One direction: everything read from one end is written to the other.
@@ -62,7 +63,8 @@ impl Relay {
             return None;
         }
         if self.buffer.is_empty() {
-            // `POLLERR` on the sink would tell that its reader is gone, but only a write makes sure.
+            // `POLLERR` on the sink would tell that its reader is gone, but only a write makes
+            // sure.
             self.from
                 .as_ref()
                 .map(|from| PollFd::from_borrowed_fd(from.as_fd(), PollFlags::IN))
@@ -149,7 +151,8 @@ impl Relay {
         !self.buffer.is_empty()
     }
 
-    /// Copies from here on what the source holds by now, and no more: a process that has inherited it may write for ever.
+    /// Copies from here on what the source holds by now, and no more: a process that has inherited
+    /// it may write for ever.
     pub(crate) fn copy_only_what_is_there(&mut self) {
         self.budget = self.from.as_ref().map(StreamEnd::capacity);
     }
@@ -181,7 +184,8 @@ mod tests {
         Relay::new("a stream", from, StreamEnd::shared_sink(to).unwrap())
     }
 
-    /// Steps those that are ready, or the rest of which is over, until all are finished or nothing happens for so long.
+    /// Steps those that are ready, or the rest of which is over, until all are finished or nothing
+    /// happens for so long.
     fn drive(relays: &mut [Relay], patience: Duration) {
         let mut last = Instant::now();
         while relays.iter().any(|relay| !relay.is_finished()) && last.elapsed() < patience {
@@ -196,7 +200,8 @@ mod tests {
                 });
                 if ready {
                     relay.step();
-                    // A refusal is no progress: the master of a terminal that nothing has open refuses for ever.
+                    // A refusal is no progress: the master of a terminal that nothing has open
+                    // refuses for ever.
                     if relay.rests.is_none() {
                         last = Instant::now();
                     }

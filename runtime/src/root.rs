@@ -19,16 +19,19 @@ use crate::process::Process;
 
 /// A set of containers: those whose state is kept below one directory, the *state root*.
 ///
-/// Cheap to make; nothing is touched before the first operation, and the directory is made (mode 0700) by the first
-/// [`create`](Self::create). Several processes and threads may use one state root at a time. One that is removed while no
-/// container is in it is made again by the next `create`.
+/// Cheap to make; nothing is touched before the first operation, and the directory is made (mode
+/// 0700) by the first [`create`](Self::create). Several processes and threads may use one state
+/// root at a time. One that is removed while no container is in it is made again by the next
+/// `create`.
 ///
-/// Whoever can write to the state root decides which processes are signalled in the name of a container. So it must belong
-/// to the effective user or to root, and others must not have write permission, nor its group unless it is the caller's or
-/// root's own; every operation on another one fails.
+/// Whoever can write to the state root decides which processes are signalled in the name of a
+/// container. So it must belong to the effective user or to root, and others must not have write
+/// permission, nor its group unless it is the caller's or root's own; every operation on another
+/// one fails.
 ///
-/// Containers are made by threads, not by the process: until [`create`](Self::create) returns, the thread that called it
-/// must stay alive, afterwards any thread may use the container. In an async program call it in a blocking task.
+/// Containers are made by threads, not by the process: until [`create`](Self::create) returns, the
+/// thread that called it must stay alive, afterwards any thread may use the container. In an async
+/// program call it in a blocking task.
 #[derive(Clone, Debug)]
 pub struct Runtime {
     path: PathBuf,
@@ -91,27 +94,29 @@ impl Runtime {
         &self.path
     }
 
-    /// Makes a container: its namespaces, cgroup and root file system, with its init process waiting for
-    /// [`Container::start`].
+    /// Makes a container: its namespaces, cgroup and root file system, with its init process
+    /// waiting for [`Container::start`].
     ///
-    /// The configuration is validated first, against facts about this machine that are looked up here; there is no way around
-    /// that. Whether this process is root (`rootless_euid`) is one of the facts, whatever the configuration says.
-    /// [`create_bundle`](Self::create_bundle) takes a bundle instead.
+    /// The configuration is validated first, against facts about this machine that are looked up
+    /// here; there is no way around that. Whether this process is root (`rootless_euid`) is one
+    /// of the facts, whatever the configuration says. [`create_bundle`](Self::create_bundle)
+    /// takes a bundle instead.
     ///
-    /// What exists is recorded before it is made, so that [`Container::destroy`] finds everything even after this process
-    /// was killed in the middle. If anything fails, everything made so far is removed again.
+    /// What exists is recorded before it is made, so that [`Container::destroy`] finds everything
+    /// even after this process was killed in the middle. If anything fails, everything made so
+    /// far is removed again.
     ///
     /// # Errors
     /// [`ErrorKind::AlreadyExists`], [`ErrorKind::InvalidConfig`], [`ErrorKind::Unsupported`],
-    /// [`ErrorKind::CgroupInUse`], [`ErrorKind::Hook`], [`ErrorKind::OomKilled`], [`ErrorKind::Init`] for a step inside
-    /// the container, [`ErrorKind::System`].
+    /// [`ErrorKind::CgroupInUse`], [`ErrorKind::Hook`], [`ErrorKind::OomKilled`],
+    /// [`ErrorKind::Init`] for a step inside the container, [`ErrorKind::System`].
     pub fn create(&self, id: &ContainerId, config: Config, process: Process) -> Result<Container> {
         let checked = Checked::new(&self.system, config)?;
         create(self, id, checked, process, WhenReady::Wait)
     }
 
-    /// [`create`](Self::create) for a bundle: converts and validates its configuration for this machine, and makes a container
-    /// of it with the process that the bundle describes.
+    /// [`create`](Self::create) for a bundle: converts and validates its configuration for this
+    /// machine, and makes a container of it with the process that the bundle describes.
     ///
     /// # Errors
     /// Those of `create`.
@@ -133,8 +138,8 @@ impl Runtime {
         create(self, id, checked, process, when_ready)
     }
 
-    /// The steps that the init process of such a container would take, one a line, with nothing made or changed: what
-    /// would happen inside, for people to review.
+    /// The steps that the init process of such a container would take, one a line, with nothing
+    /// made or changed: what would happen inside, for people to review.
     ///
     /// # Errors
     /// [`ErrorKind::InvalidConfig`], [`ErrorKind::Unsupported`], [`ErrorKind::System`].
@@ -160,9 +165,9 @@ impl Runtime {
         }
     }
 
-    /// [`create`](Self::create) and [`start`](Container::start) in one: the init process does not wait in between, unless
-    /// there are `poststart` hooks, which run when the program has begun. If one of them fails, nothing of the container is
-    /// left.
+    /// [`create`](Self::create) and [`start`](Container::start) in one: the init process does not
+    /// wait in between, unless there are `poststart` hooks, which run when the program has
+    /// begun. If one of them fails, nothing of the container is left.
     ///
     /// # Errors
     /// Those of `create`.
@@ -190,8 +195,9 @@ impl Runtime {
         }
     }
 
-    /// All containers, in the order of their ids. An entry whose state cannot be read, or that has none, is an `Err` that
-    /// names it; one that disappears meanwhile, or that is just being made or removed, is left out.
+    /// All containers, in the order of their ids. An entry whose state cannot be read, or that has
+    /// none, is an `Err` that names it; one that disappears meanwhile, or that is just being
+    /// made or removed, is left out.
     ///
     /// # Errors
     /// [`ErrorKind::NotFound`] if the state root does not exist, [`ErrorKind::System`].
@@ -217,18 +223,22 @@ impl Runtime {
         })
     }
 
-    /// Ends a container, whatever it is doing, and removes everything it consists of. Returns whether there was one.
+    /// Ends a container, whatever it is doing, and removes everything it consists of. Returns
+    /// whether there was one.
     ///
-    /// A container that is being made is ended, too: its `create` fails. What another runtime process has left that was
-    /// killed or stopped is removed, also below a cgroup that is frozen, and also if the state file is damaged or missing
-    /// but an earlier one is not. Returns after a bounded time, mostly within a tenth of a second; it may wait for ten
-    /// seconds each for the lock, for the end of the init process, and for the cgroup to become empty.
+    /// A container that is being made is ended, too: its `create` fails. What another runtime
+    /// process has left that was killed or stopped is removed, also below a cgroup that is
+    /// frozen, and also if the state file is damaged or missing but an earlier one is not.
+    /// Returns after a bounded time, mostly within a tenth of a second; it may wait for ten
+    /// seconds each for the lock, for the end of the init process, and for the cgroup to become
+    /// empty.
     ///
     /// # Errors
-    /// They say what could not be removed; what is on record stays there, so that the call can be repeated.
-    /// [`ErrorKind::Timeout`] if another process keeps the lock of the container (it is named) or processes do not end;
-    /// [`ErrorKind::CorruptState`] if nothing tells any more what the container consists of: then its directory alone is
-    /// removed; [`ErrorKind::Hook`] if a poststop hook failed, with everything else removed; [`ErrorKind::System`].
+    /// They say what could not be removed; what is on record stays there, so that the call can be
+    /// repeated. [`ErrorKind::Timeout`] if another process keeps the lock of the container (it
+    /// is named) or processes do not end; [`ErrorKind::CorruptState`] if nothing tells any more
+    /// what the container consists of: then its directory alone is removed; [`ErrorKind::Hook`]
+    /// if a poststop hook failed, with everything else removed; [`ErrorKind::System`].
     pub fn force_delete(&self, id: &ContainerId) -> Result<bool> {
         if self.existing_root()?.is_none() {
             return Ok(false);
@@ -236,14 +246,15 @@ impl Runtime {
         force_delete(self, id)
     }
 
-    /// Removes the directory that an interrupted [`create`](Self::create) has left before it recorded anything, or an
-    /// interrupted removal after everything else was gone. Returns whether there was one. Waits ten seconds at most for
-    /// another process that makes or destroys a container of this id.
+    /// Removes the directory that an interrupted [`create`](Self::create) has left before it
+    /// recorded anything, or an interrupted removal after everything else was gone. Returns
+    /// whether there was one. Waits ten seconds at most for another process that makes or
+    /// destroys a container of this id.
     ///
     /// # Errors
     /// [`ErrorKind::InvalidState`] if there is or was a container: use [`Container::destroy`] or
-    /// [`force_delete`](Self::force_delete); [`ErrorKind::Timeout`] if another process keeps the lock;
-    /// [`ErrorKind::System`].
+    /// [`force_delete`](Self::force_delete); [`ErrorKind::Timeout`] if another process keeps the
+    /// lock; [`ErrorKind::System`].
     pub fn remove_stale(&self, id: &ContainerId) -> Result<bool> {
         if self.existing_root()?.is_none() {
             return Ok(false);
@@ -271,7 +282,8 @@ impl Runtime {
         self
     }
 
-    /// For a process that does nothing but what one command asks for: another one may kill it to end that.
+    /// For a process that does nothing but what one command asks for: another one may kill it to
+    /// end that.
     pub(crate) fn of_command(mut self) -> Self {
         self.command = true;
         self
@@ -342,7 +354,8 @@ impl Runtime {
     }
 }
 
-/// Refuses a state root that another user could write to: a state file names processes to be signalled.
+/// Refuses a state root that another user could write to: a state file names processes to be
+/// signalled.
 fn check_owner(root: &OwnedFd, path: &Path) -> Result<()> {
     let refused = |why: &str| {
         let path = path.display();

@@ -22,8 +22,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Longest data part, one more than a path may have.
 const MAX_NAME: usize = 4096;
 
-/// Connects to a Unix stream socket; a path starting with `@` names an abstract one (`unix(7)`), and an empty one is refused.
-/// Waits a bounded time for a receiver that has more callers than it takes.
+/// Connects to a Unix stream socket; a path starting with `@` names an abstract one (`unix(7)`),
+/// and an empty one is refused. Waits a bounded time for a receiver that has more callers than it
+/// takes.
 pub(crate) fn connect(path: &Path) -> io::Result<OwnedFd> {
     connect_within(path, PATIENCE)
 }
@@ -56,8 +57,8 @@ fn connect_within(path: &Path, patience: Duration) -> io::Result<OwnedFd> {
 
 /// The address of a Unix socket, valid as long as this value lives.
 ///
-/// An address has room for a path of 107 bytes (`unix(7)`), while a path may have 4095. A longer one is reached through a
-/// descriptor, which procfs gives a short name.
+/// An address has room for a path of 107 bytes (`unix(7)`), while a path may have 4095. A longer
+/// one is reached through a descriptor, which procfs gives a short name.
 #[derive(Debug)]
 pub(crate) struct SocketAddress {
     pub(crate) address: SocketAddrUnix,
@@ -117,8 +118,8 @@ fn short_name(descriptor: &OwnedFd) -> PathBuf {
     format!("/proc/thread-self/fd/{}", descriptor.as_raw_fd()).into()
 }
 
-/// Sends one message: `data` and exactly one descriptor, which comes with the first byte. Waits a bounded time for a slow
-/// receiver, again for each piece that a long message is sent in.
+/// Sends one message: `data` and exactly one descriptor, which comes with the first byte. Waits a
+/// bounded time for a slow receiver, again for each piece that a long message is sent in.
 pub(crate) fn send(
     socket: BorrowedFd<'_>,
     data: &[u8],
@@ -279,7 +280,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let deep = dir.path().join("d".repeat(200)).join("e".repeat(100));
         std::fs::create_dir_all(&deep).unwrap();
-        // The name may be longer than an address, too; then it cannot be made there, but it can be moved.
+        // The name may be longer than an address, too; then it cannot be made there, but it can be
+        // moved.
         for name in ["s".to_owned(), "n".repeat(200)] {
             let path = deep.join(name);
             let short = SocketAddress::of_new(&deep.join("made")).unwrap();

@@ -5,7 +5,8 @@ use std::str::FromStr;
 
 use crate::error::{Error, ErrorKind};
 
-/// A signal number, 0..=64. Number 0 sends nothing and only finds out whether the process is there (`kill(2)`).
+/// A signal number, 0..=64. Number 0 sends nothing and only finds out whether the process is there
+/// (`kill(2)`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Signal(u8);
 
@@ -75,7 +76,8 @@ impl Signal {
 impl FromStr for Signal {
     type Err = Error;
 
-    /// A number, or a name in any case with or without `SIG`; real-time signals as `RTMIN+n` and `RTMAX-n`.
+    /// A number, or a name in any case with or without `SIG`; real-time signals as `RTMIN+n` and
+    /// `RTMAX-n`.
     fn from_str(text: &str) -> Result<Self, Error> {
         let unknown = || Error::new(ErrorKind::InvalidConfig, format!("unknown signal {text:?}"));
         if let Ok(number) = text.parse::<i32>() {

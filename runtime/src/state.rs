@@ -1,10 +1,11 @@
 //! The content of `state.json`.
 //!
-//! The layout is libcontainer's: cAdvisor, podman and others read it. Two keys are our own and stand at the end, where
-//! readers of the original skip them: `creator` and `host_mounts`.
+//! The layout is libcontainer's: cAdvisor, podman and others read it. Two keys are our own and
+//! stand at the end, where readers of the original skip them: `creator` and `host_mounts`.
 //!
-//! There is one file, and no second one with "the important part": two files can disagree after a crash. Commands that
-//! need little of it ([`Record`]) have the reader skip the rest of the configuration without building anything from it.
+//! There is one file, and no second one with "the important part": two files can disagree after a
+//! crash. Commands that need little of it ([`Record`]) have the reader skip the rest of the
+//! configuration without building anything from it.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -23,8 +24,8 @@ pub struct State {
     pub id: String,
     /// Pid of the init process in the numbers of the host; -1 before there is one.
     pub init_process_pid: i32,
-    /// Start time of the init process in clock ticks since boot (field 22 of `/proc/PID/stat`): with the pid it names one
-    /// process, also after the pid was given to another.
+    /// Start time of the init process in clock ticks since boot (field 22 of `/proc/PID/stat`):
+    /// with the pid it names one process, also after the pid was given to another.
     #[serde(deserialize_with = "number_or_text")]
     pub init_process_start: u64,
     /// When the container was created, RFC 3339, UTC.
@@ -52,8 +53,8 @@ pub struct State {
     /// The process that is making this container. Present only until it is created.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub creator: Option<Creator>,
-    /// Mounts in the mount namespace of the host, in the order they were made, of a container that has no mount namespace of
-    /// its own.
+    /// Mounts in the mount namespace of the host, in the order they were made, of a container that
+    /// has no mount namespace of its own.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub host_mounts: Vec<HostMount>,
 }
@@ -85,7 +86,8 @@ pub struct Creator {
     pub command: bool,
 }
 
-/// The part of [`State`] that commands need which do not change the configuration or run a process with it.
+/// The part of [`State`] that commands need which do not change the configuration or run a process
+/// with it.
 #[derive(Clone, Debug, Default, Deserialize)]
 pub(crate) struct Record {
     pub(crate) init_process_pid: i32,

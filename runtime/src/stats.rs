@@ -2,7 +2,8 @@
 
 use serde::Serialize;
 
-/// What [`Container::stats`](crate::Container::stats) returns. Its JSON is the `data` of an `events` line.
+/// What [`Container::stats`](crate::Container::stats) returns. Its JSON is the `data` of an
+/// `events` line.
 #[derive(Clone, Debug, Default, Serialize)]
 #[non_exhaustive]
 pub struct Stats {
@@ -11,12 +12,13 @@ pub struct Stats {
     pub cgroup: cgroups::Stats,
     /// Cache and memory bandwidth (Intel RDT); empty without an RDT group.
     pub intel_rdt: intelrdt::Stats,
-    /// The host's ends of the container's network interfaces; `None` if it has none that the runtime made.
+    /// The host's ends of the container's network interfaces; `None` if it has none that the
+    /// runtime made.
     pub network_interfaces: Option<Vec<NetworkInterface>>,
 }
 
-/// Counters of a network interface (`IFLA_STATS64` of `rtnetlink(7)`), as the container sees them: what it receives the
-/// host's end has sent.
+/// Counters of a network interface (`IFLA_STATS64` of `rtnetlink(7)`), as the container sees them:
+/// what it receives the host's end has sent.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "PascalCase")]
 #[non_exhaustive]

@@ -1,12 +1,15 @@
-//! The ends of a [`Relay`](crate::relay::Relay): descriptors that are read and written without waiting.
+//! The ends of a [`Relay`](crate::relay::Relay): descriptors that are read and written without
+//! waiting.
 //!
-//! `poll(2)` alone does not make sure of that. A terminal counts as writable with room for one byte, and a blocking write
-//! of more sleeps until its reader takes it (`n_tty_write` in the kernel); and whoever shares a pipe or terminal may take
-//! the data, or the room, between the poll and the call.
+//! `poll(2)` alone does not make sure of that. A terminal counts as writable with room for one
+//! byte, and a blocking write of more sleeps until its reader takes it (`n_tty_write` in the
+//! kernel); and whoever shares a pipe or terminal may take the data, or the room, between the poll
+//! and the call.
 //!
-//! `O_NONBLOCK` belongs to the open file description. It is set where that is this process' own. Standard streams share
-//! theirs with other programs, which would be surprised, so these are asked call by call: pipes with `RWF_NOWAIT`, sockets
-//! with `MSG_DONTWAIT`; a terminal is opened once more. Regular files and other devices wait for no peer.
+//! `O_NONBLOCK` belongs to the open file description. It is set where that is this process' own.
+//! Standard streams share theirs with other programs, which would be surprised, so these are asked
+//! call by call: pipes with `RWF_NOWAIT`, sockets with `MSG_DONTWAIT`; a terminal is opened once
+//! more. Regular files and other devices wait for no peer.
 
 use std::fs::File;
 use std::io::{self, IoSlice, IoSliceMut, Read, Write};
@@ -51,7 +54,8 @@ pub(crate) struct StreamEnd {
 }
 
 impl StreamEnd {
-    /// An end whose open file description only this process has, and its duplicates here: it becomes non-blocking.
+    /// An end whose open file description only this process has, and its duplicates here: it
+    /// becomes non-blocking.
     pub(crate) fn own(descriptor: OwnedFd) -> io::Result<Self> {
         let flags = fcntl_getfl(&descriptor)?;
         fcntl_setfl(&descriptor, flags | OFlags::NONBLOCK)?;
@@ -112,14 +116,16 @@ impl StreamEnd {
         }
     }
 
-    /// Writes once, at most [`PIPE_BUF`](crate::relay::CHUNK) bytes; `WouldBlock` if there is no room now.
+    /// Writes once, at most [`PIPE_BUF`](crate::relay::CHUNK) bytes; `WouldBlock` if there is no
+    /// room now.
     pub(crate) fn write(&self, data: &[u8]) -> io::Result<usize> {
         match self.way {
             Way::Plain => (&self.file).write(data),
             Way::Pipe => {
                 let flags = ReadWriteFlags::NOWAIT;
                 match rustix::io::pwritev2(&self.file, &[IoSlice::new(data)], CURRENT, flags) {
-                    // A kernel before 6.5. A pipe that polls as writable has room for as much as a relay writes at once.
+                    // A kernel before 6.5. A pipe that polls as writable has room for as much as a
+                    // relay writes at once.
                     Err(Errno::OPNOTSUPP) => (&self.file).write(data),
                     result => Ok(result?),
                 }
@@ -157,8 +163,8 @@ impl AsFd for StreamEnd {
     }
 }
 
-/// The same terminal with an open file description of its own, which does not block. `None` if it may not be opened, or
-/// if another one comes out: opening a master makes a new terminal.
+/// The same terminal with an open file description of its own, which does not block. `None` if it
+/// may not be opened, or if another one comes out: opening a master makes a new terminal.
 fn opened_again(terminal: BorrowedFd<'_>, direction: Direction) -> Option<OwnedFd> {
     let access = match direction {
         Direction::Read => OFlags::RDONLY,

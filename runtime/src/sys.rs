@@ -8,8 +8,8 @@ use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
-/// Opens standard streams that are closed as `/dev/null`, ignores `SIGPIPE` and `SIGXFSZ`, says why when `SIGXCPU` ends the
-/// program, and lets ended children be waited for.
+/// Opens standard streams that are closed as `/dev/null`, ignores `SIGPIPE` and `SIGXFSZ`, says why
+/// when `SIGXCPU` ends the program, and lets ended children be waited for.
 #[cfg(feature = "cli")]
 pub(crate) fn prepare_process() -> io::Result<()> {
     let mut streams = [0, 1, 2].map(|fd| libc::pollfd {
@@ -52,13 +52,14 @@ pub(crate) fn prepare_process() -> io::Result<()> {
     default_sigchld().map(drop)
 }
 
-/// Lets the program say that its limit of CPU time is reached before that ends it, unless its caller lets it go on.
+/// Lets the program say that its limit of CPU time is reached before that ends it, unless its
+/// caller lets it go on.
 #[cfg(feature = "cli")]
 fn explain_cpu_limit() -> io::Result<()> {
     extern "C" fn explain(signal: libc::c_int) {
         const TEXT: &[u8] = b"the limit of CPU time (RLIMIT_CPU) of this command is reached\n";
-        // SAFETY: both may be called in a handler (signal-safety(7)); the text lives for ever. The signal is blocked until this
-        // returns, and has its default action then.
+        // SAFETY: both may be called in a handler (signal-safety(7)); the text lives for ever. The
+        // signal is blocked until this returns, and has its default action then.
         unsafe {
             libc::write(2, TEXT.as_ptr().cast(), TEXT.len());
             libc::raise(signal);
@@ -71,7 +72,8 @@ fn explain_cpu_limit() -> io::Result<()> {
     action.sa_flags = libc::SA_RESETHAND | libc::SA_RESTART;
     // SAFETY: all-zero is a valid sigaction.
     let mut before: libc::sigaction = unsafe { MaybeUninit::zeroed().assume_init() };
-    // SAFETY: a handler that makes only calls which are allowed in one; the pointers refer to live structures.
+    // SAFETY: a handler that makes only calls which are allowed in one; the pointers refer to live
+    // structures.
     let result = unsafe { libc::sigaction(libc::SIGXCPU, &raw const action, &raw mut before) };
     if result != 0 {
         return Err(io::Error::last_os_error());
@@ -97,10 +99,12 @@ impl std::fmt::Debug for SignalSet {
 }
 
 impl SignalSet {
-    /// Every signal but those a program gets for its own mistakes: blocking these would end it when they occur.
+    /// Every signal but those a program gets for its own mistakes: blocking these would end it when
+    /// they occur.
     pub(crate) fn forwardable() -> Self {
         let mut set = MaybeUninit::uninit();
-        // SAFETY: sigfillset initialises the whole set; sigdelset works on an initialised one and valid signal numbers.
+        // SAFETY: sigfillset initialises the whole set; sigdelset works on an initialised one and
+        // valid signal numbers.
         unsafe {
             libc::sigfillset(set.as_mut_ptr());
             for signal in [
@@ -130,7 +134,8 @@ impl SignalSet {
 
     fn change_mask(&self, how: i32) -> io::Result<Self> {
         let mut before = MaybeUninit::uninit();
-        // SAFETY: both pointers refer to live sets; pthread_sigmask fills the second one when it returns 0.
+        // SAFETY: both pointers refer to live sets; pthread_sigmask fills the second one when it
+        // returns 0.
         match unsafe { libc::pthread_sigmask(how, &raw const self.0, before.as_mut_ptr()) } {
             // SAFETY: filled, see above.
             0 => Ok(Self(unsafe { before.assume_init() })),
@@ -214,7 +219,8 @@ impl std::fmt::Debug for Disposition {
 impl Disposition {
     /// Makes it the disposition of this process.
     pub(crate) fn set(&self) -> io::Result<()> {
-        // SAFETY: the action is one that this process had before, or the default; the old one is not asked for.
+        // SAFETY: the action is one that this process had before, or the default; the old one is
+        // not asked for.
         let result =
             unsafe { libc::sigaction(self.signal, &raw const self.action, std::ptr::null_mut()) };
         if result == 0 {
@@ -225,8 +231,8 @@ impl Disposition {
     }
 }
 
-/// Gives `SIGCHLD` its default disposition if it is ignored, so that ended children can be waited for; returns what it
-/// was then.
+/// Gives `SIGCHLD` its default disposition if it is ignored, so that ended children can be waited
+/// for; returns what it was then.
 pub(crate) fn default_sigchld() -> io::Result<Option<Disposition>> {
     let mut before = MaybeUninit::uninit();
     // SAFETY: reads the old action only; the pointer refers to room for it.
@@ -267,7 +273,8 @@ pub(crate) fn duplicate(number: RawFd) -> io::Result<Option<OwnedFd>> {
     Ok(Some(unsafe { OwnedFd::from_raw_fd(fd) }))
 }
 
-/// The pid of some ended child, whose status stays to be taken (`waitid(2)` with `WNOWAIT`); `None` if there is none.
+/// The pid of some ended child, whose status stays to be taken (`waitid(2)` with `WNOWAIT`); `None`
+/// if there is none.
 pub(crate) fn ended_child() -> io::Result<Option<i32>> {
     let mut info = MaybeUninit::<libc::siginfo_t>::zeroed();
     let options = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
@@ -278,15 +285,17 @@ pub(crate) fn ended_child() -> io::Result<Option<i32>> {
             error => Err(error),
         };
     }
-    // SAFETY: zeroed and then, if a child has ended, filled by the kernel; all-zero is a valid siginfo_t.
+    // SAFETY: zeroed and then, if a child has ended, filled by the kernel; all-zero is a valid
+    // siginfo_t.
     let info = unsafe { info.assume_init() };
-    // SAFETY: waitid fills the fields of a SIGCHLD, of which si_pid is one; it stays 0 if no child has ended.
+    // SAFETY: waitid fills the fields of a SIGCHLD, of which si_pid is one; it stays 0 if no child
+    // has ended.
     let pid = unsafe { info.si_pid() };
     Ok((pid > 0).then_some(pid))
 }
 
-/// Makes all descriptors of this process but the standard streams close-on-exec: `close_range(2)` with
-/// `CLOSE_RANGE_CLOEXEC` (Linux 5.11), before that one by one. Only system calls are made.
+/// Makes all descriptors of this process but the standard streams close-on-exec: `close_range(2)`
+/// with `CLOSE_RANGE_CLOEXEC` (Linux 5.11), before that one by one. Only system calls are made.
 pub(crate) fn keep_descriptors() {
     // SAFETY: numbers only; a descriptor that is not open is none of its concern.
     let marked = unsafe {
@@ -306,7 +315,8 @@ pub(crate) fn keep_descriptors() {
     };
     // SAFETY: the pointer refers to room for one struct rlimit.
     let _ = unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) };
-    // What is open beyond was opened under another limit, by a host that has more than any container manager.
+    // What is open beyond was opened under another limit, by a host that has more than any
+    // container manager.
     for number in 3..RawFd::try_from(limit.rlim_cur).map_or(65_536, |end| end.min(65_536)) {
         // SAFETY: F_SETFD takes any number and fails with EBADF for one that is not open.
         let _ = unsafe { libc::fcntl(number, libc::F_SETFD, libc::FD_CLOEXEC) };
@@ -337,7 +347,8 @@ pub(crate) fn map_ids(
         userns_fd: namespace,
     };
     let flags = libc::AT_EMPTY_PATH | if recursive { libc::AT_RECURSIVE } else { 0 };
-    // SAFETY: the path is a C string, the structure is as large as said, both live through the call.
+    // SAFETY: the path is a C string, the structure is as large as said, both live through the
+    // call.
     let result = unsafe {
         libc::syscall(
             libc::SYS_mount_setattr,
@@ -355,7 +366,8 @@ pub(crate) fn map_ids(
     }
 }
 
-/// Sends a signal to the calling thread alone: a test's process has other threads, which do not block it.
+/// Sends a signal to the calling thread alone: a test's process has other threads, which do not
+/// block it.
 #[cfg(test)]
 pub(crate) fn signal_this_thread(signal: i32) {
     // SAFETY: the calling thread exists.

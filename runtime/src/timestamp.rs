@@ -2,11 +2,13 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// A point in time in the form of RFC 3339, UTC, with up to nanoseconds (no trailing zeros), as libcontainer writes it.
+/// A point in time in the form of RFC 3339, UTC, with up to nanoseconds (no trailing zeros), as
+/// libcontainer writes it.
 pub(crate) fn rfc3339(time: SystemTime) -> String {
     let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
     let (days, second) = (since.as_secs() / 86_400, since.as_secs() % 86_400);
-    // Days to a civil date: years start in March, so that the leap day is the last one; eras are 400 years.
+    // Days to a civil date: years start in March, so that the leap day is the last one; eras are
+    // 400 years.
     let shifted = days + 719_468;
     let (era, day_of_era) = (shifted / 146_097, shifted % 146_097);
     let year_of_era =

@@ -8,11 +8,12 @@ use nsenter::plan::Plan;
 
 use crate::error::{Error, Result};
 
-/// What took how long: the phases of the calling process, and every step of the init process. Handed over with
-/// [`Process::timings`](crate::Process::timings), and taken back with [`Container::timings`](crate::Container::timings).
+/// What took how long: the phases of the calling process, and every step of the init process.
+/// Handed over with [`Process::timings`](crate::Process::timings), and taken back with
+/// [`Container::timings`](crate::Container::timings).
 ///
-/// Its `Display` is a table, one line a phase or step in the order in which they ended: when that was, how long after
-/// the same process' last one, both in microseconds, which process, and what.
+/// Its `Display` is a table, one line a phase or step in the order in which they ended: when that
+/// was, how long after the same process' last one, both in microseconds, which process, and what.
 #[derive(Debug)]
 pub struct Timings {
     begun: Instant,

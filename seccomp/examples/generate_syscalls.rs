@@ -1,10 +1,11 @@
 //! Development tool: writes `src/syscalls/table.rs`, the names and numbers of system calls.
 //!
-//! The numbers come from files that hold the kernel's `__NR_*` constants, one file per architecture: either the
-//! C headers (`#define __NR_read 0`, from `make headers_install ARCH=…`) or the Rust constants of the crate
-//! `linux-raw-sys`, which are generated from those headers (`pub const __NR_read: u32 = 0;`). Names and numbers that
-//! only libseccomp knows (pseudo names of other architectures, calls that were removed) are added, so that no
-//! profile name that libseccomp accepts is reported as unknown; where both know a call, they must agree.
+//! The numbers come from files that hold the kernel's `__NR_*` constants, one file per
+//! architecture: either the C headers (`#define __NR_read 0`, from `make headers_install ARCH=…`)
+//! or the Rust constants of the crate `linux-raw-sys`, which are generated from those headers (`pub
+//! const __NR_read: u32 = 0;`). Names and numbers that only libseccomp knows (pseudo names of other
+//! architectures, calls that were removed) are added, so that no profile name that libseccomp
+//! accepts is reported as unknown; where both know a call, they must agree.
 //!
 //! ```text
 //! cargo run -p cofferdam-seccomp --example generate_syscalls -- 6.17 \
@@ -68,7 +69,8 @@ fn parse(line: &str) -> Option<(&str, u32)> {
         .then_some((name, number))
 }
 
-/// Numbers that libseccomp may know a call by: the plain ones, MIPS's (4000, 5000, 6000), x32's and ARM's private ones.
+/// Numbers that libseccomp may know a call by: the plain ones, MIPS's (4000, 5000, 6000), x32's and
+/// ARM's private ones.
 fn candidates() -> impl Iterator<Item = i32> {
     (0..7000)
         .chain(0x4000_0000..0x4000_0400)

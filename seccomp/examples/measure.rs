@@ -1,4 +1,5 @@
-//! Measures both backends on a profile of the usual size: time to compile, instructions, time to load.
+//! Measures both backends on a profile of the usual size: time to compile, instructions, time to
+//! load.
 //!
 //! ```text
 //! cargo run --release -p cofferdam-seccomp --all-features --example measure [PROFILE.json]

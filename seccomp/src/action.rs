@@ -19,8 +19,8 @@ const DEFAULT_ERRNO: u16 = 1;
 
 /// What the kernel does with a system call: the typed form of a filter's return value.
 ///
-/// The variants are the kernel's (`SECCOMP_RET_*` in `linux/seccomp.h`, described in seccomp(2)). The OCI name
-/// `SCMP_ACT_KILL` is [`Action::KillThread`].
+/// The variants are the kernel's (`SECCOMP_RET_*` in `linux/seccomp.h`, described in seccomp(2)).
+/// The OCI name `SCMP_ACT_KILL` is [`Action::KillThread`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Action {
     /// End the whole process with `SIGSYS` (Linux 4.14).
@@ -33,7 +33,8 @@ pub enum Action {
     Errno(u16),
     /// Hand the call to a supervisor through a listener descriptor (Linux 5.0).
     Notify,
-    /// Hand the call to a ptrace(2) tracer with this message; without a tracer the call fails with `ENOSYS`.
+    /// Hand the call to a ptrace(2) tracer with this message; without a tracer the call fails with
+    /// `ENOSYS`.
     Trace(u16),
     /// Let the call through, and log it (Linux 4.14).
     Log,
@@ -57,7 +58,8 @@ pub(crate) const NAMES: [&str; 9] = [
 impl Action {
     /// The action with this OCI name (`SCMP_ACT_*`) and its `errnoRet`.
     ///
-    /// `errno` is used by `SCMP_ACT_ERRNO` and `SCMP_ACT_TRACE` alone (absent: `EPERM`) and ignored by the others.
+    /// `errno` is used by `SCMP_ACT_ERRNO` and `SCMP_ACT_TRACE` alone (absent: `EPERM`) and ignored
+    /// by the others.
     ///
     /// # Errors
     ///
@@ -129,14 +131,15 @@ impl Action {
         }
     }
 
-    /// A return value's place in the order of actions, strictest first: the one by which the kernel chooses between
-    /// the answers of several filters (seccomp(2), "SECCOMP_SET_MODE_FILTER").
+    /// A return value's place in the order of actions, strictest first: the one by which the kernel
+    /// chooses between the answers of several filters (seccomp(2), "SECCOMP_SET_MODE_FILTER").
     pub(crate) fn strictness(value: u32) -> u32 {
         // SECCOMP_RET_KILL_PROCESS, with the highest bit, comes first.
         (value & RET_ACTION_FULL) ^ RET_KILL_PROCESS
     }
 
-    /// Whether the call is executed without anybody else's consent: [`Allow`](Self::Allow) or [`Log`](Self::Log).
+    /// Whether the call is executed without anybody else's consent: [`Allow`](Self::Allow) or
+    /// [`Log`](Self::Log).
     #[must_use]
     pub fn lets_through(self) -> bool {
         matches!(self, Self::Allow | Self::Log)

@@ -4,8 +4,9 @@ use crate::error::{Error, Result};
 
 /// A system call ABI, under libseccomp's names.
 ///
-/// The kernel tells a filter the ABI as an `AUDIT_ARCH_*` value (`linux/audit.h`). [`X86_64`](Self::X86_64) and
-/// [`X32`](Self::X32) share one and differ by bit 30 of the system call number.
+/// The kernel tells a filter the ABI as an `AUDIT_ARCH_*` value (`linux/audit.h`).
+/// [`X86_64`](Self::X86_64) and [`X32`](Self::X32) share one and differ by bit 30 of the system
+/// call number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Architecture {
@@ -134,7 +135,8 @@ impl Architecture {
         }
     }
 
-    /// The ABI of this build, which is always part of a filter; `None` where libseccomp has no name for it.
+    /// The ABI of this build, which is always part of a filter; `None` where libseccomp has no name
+    /// for it.
     #[must_use]
     pub const fn native() -> Option<Self> {
         const LITTLE: bool = cfg!(target_endian = "little");

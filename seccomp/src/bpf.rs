@@ -1,4 +1,5 @@
-//! Names for the classic BPF instructions a seccomp filter may use (`linux/bpf_common.h`, `linux/filter.h`).
+//! Names for the classic BPF instructions a seccomp filter may use (`linux/bpf_common.h`,
+//! `linux/filter.h`).
 
 /// Load the 32-bit word at a byte offset of `struct seccomp_data` into A.
 pub(crate) const LD_W_ABS: u16 = 0x20;

@@ -24,19 +24,19 @@ const MAGIC: &[u8; 8] = b"cfdmsec\x01";
 /// The largest file that is read: a program has at most 32 KiB, the rest is the profile.
 const MAX_FILE_SIZE: u64 = 8 << 20;
 
-/// A directory of compiled programs, addressed by everything they depend on: the profile, the backend and its
-/// version, the architecture of this build, and the flags the kernel supports.
+/// A directory of compiled programs, addressed by everything they depend on: the profile, the
+/// backend and its version, the architecture of this build, and the flags the kernel supports.
 ///
 /// It pays for [`Backend::Libseccomp`], which takes milliseconds for a profile of the usual size;
 /// [`Backend::Native`] is faster than reading a file.
 ///
-/// A file also holds what it was made from, which is compared before it is used: two profiles never share a program,
-/// whatever their file names are. Only regular files that belong to the effective user and that nobody else may
-/// write are used. Anything else is treated as absent. Compilations with warnings are not stored, so that a warning
-/// is given every time.
+/// A file also holds what it was made from, which is compared before it is used: two profiles never
+/// share a program, whatever their file names are. Only regular files that belong to the effective
+/// user and that nobody else may write are used. Anything else is treated as absent. Compilations
+/// with warnings are not stored, so that a warning is given every time.
 ///
-/// There is no eviction: a file has some kilobytes, and a host has few profiles. The whole directory may be removed at
-/// any time.
+/// There is no eviction: a file has some kilobytes, and a host has few profiles. The whole
+/// directory may be removed at any time.
 #[derive(Debug)]
 pub struct Cache {
     directory: OwnedFd,
@@ -48,8 +48,8 @@ impl Cache {
     /// # Errors
     ///
     /// [`Io`](ErrorKind::Io) if the descriptor is not a directory or cannot be examined;
-    /// [`Unsupported`](ErrorKind::Unsupported) if the directory belongs to somebody else or somebody else may write
-    /// to it.
+    /// [`Unsupported`](ErrorKind::Unsupported) if the directory belongs to somebody else or
+    /// somebody else may write to it.
     pub fn open_at(directory: OwnedFd) -> Result<Self> {
         let stat = rustix::fs::fstat(&directory)
             .map_err(|errno| Error::io("examine the seccomp cache directory", errno))?;
@@ -138,7 +138,8 @@ fn is_ours(uid: u32, mode: u32) -> bool {
     uid == geteuid().as_raw() && !Mode::from_raw_mode(mode).intersects(others)
 }
 
-/// Everything a compiled program depends on, without ambiguity: every string and list carries its length.
+/// Everything a compiled program depends on, without ambiguity: every string and list carries its
+/// length.
 fn key(profile: &Profile, backend: Backend) -> Vec<u8> {
     let mut key = Encoder(Vec::with_capacity(16 << 10));
     key.string(env!("CARGO_PKG_VERSION"));
@@ -208,7 +209,8 @@ impl Encoder {
     }
 }
 
-/// A name that differs for different keys but for accidents, which the comparison of the keys catches: FNV-1a.
+/// A name that differs for different keys but for accidents, which the comparison of the keys
+/// catches: FNV-1a.
 fn file_name(key: &[u8]) -> String {
     let hash = key.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
         (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
@@ -272,7 +274,8 @@ mod tests {
             .collect()
     }
 
-    /// Replaces the program of a cached file by one that returns `value`, to see whether the file is used.
+    /// Replaces the program of a cached file by one that returns `value`, to see whether the file
+    /// is used.
     fn mark(path: &std::path::Path, profile: &Profile, value: u32) {
         let ret = crate::Instruction {
             code: crate::bpf::RET_K,

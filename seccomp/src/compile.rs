@@ -12,14 +12,14 @@ use crate::syscalls;
 
 /// Who turns a profile into BPF.
 ///
-/// The names exist in every build; [`compile`] refuses [`Libseccomp`](Self::Libseccomp) in a build without the
-/// feature `libseccomp`.
+/// The names exist in every build; [`compile`] refuses [`Libseccomp`](Self::Libseccomp) in a build
+/// without the feature `libseccomp`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum Backend {
-    /// This crate's own compiler: a binary search over ranges of system call numbers. It knows the little-endian
-    /// architectures x86_64, x32, x86, arm, aarch64, riscv64 and loongarch64; a profile with another one is compiled
-    /// by libseccomp, with a [`Warning::LibseccompUsed`].
+    /// This crate's own compiler: a binary search over ranges of system call numbers. It knows the
+    /// little-endian architectures x86_64, x32, x86, arm, aarch64, riscv64 and loongarch64; a
+    /// profile with another one is compiled by libseccomp, with a [`Warning::LibseccompUsed`].
     #[default]
     Native,
     /// libseccomp, with this crate's ENOSYS prologue.
@@ -31,16 +31,18 @@ pub enum Backend {
 pub struct Compiled {
     /// The program to load.
     pub program: Program,
-    /// What in the profile had no effect, or another one than asked for. Nothing of it weakens the filter.
+    /// What in the profile had no effect, or another one than asked for. Nothing of it weakens the
+    /// filter.
     pub warnings: Vec<Warning>,
 }
 
-/// Something in a profile that had no effect or another one than asked for; [`Display`](fmt::Display) is one line
-/// for the user.
+/// Something in a profile that had no effect or another one than asked for;
+/// [`Display`](fmt::Display) is one line for the user.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Warning {
-    /// A rule names a system call that no architecture has, or that is newer than the backend; the name is ignored.
+    /// A rule names a system call that no architecture has, or that is newer than the backend; the
+    /// name is ignored.
     UnknownSyscall(String),
     /// The profile names no system call of this architecture, so that it has no ENOSYS threshold.
     ArchitectureWithoutSyscalls(Architecture),
@@ -48,7 +50,8 @@ pub enum Warning {
     FlagWithoutListener(&'static str),
     /// libseccomp could not make a binary tree; the filter is a list, and slower.
     NotOptimized,
-    /// The native compiler does not know this architecture, so that libseccomp compiled the profile.
+    /// The native compiler does not know this architecture, so that libseccomp compiled the
+    /// profile.
     LibseccompUsed(Architecture),
 }
 
@@ -84,16 +87,18 @@ impl fmt::Display for Warning {
 /// What a filter answers, in this order:
 ///
 /// 1. a call of an architecture that is not part of the filter ends the thread;
-/// 2. a call with a number above every one that the profile mentions on that architecture fails with `ENOSYS`, unless
-///    the default action is `SCMP_ACT_ALLOW`, `SCMP_ACT_LOG` or `SCMP_ACT_TRACE`;
-/// 3. the action of the rule that matches; a rule without conditions decides over rules with conditions;
+/// 2. a call with a number above every one that the profile mentions on that architecture fails
+///    with `ENOSYS`, unless the default action is `SCMP_ACT_ALLOW`, `SCMP_ACT_LOG` or
+///    `SCMP_ACT_TRACE`;
+/// 3. the action of the rule that matches; a rule without conditions decides over rules with
+///    conditions;
 /// 4. the default action.
 ///
 /// # Errors
 ///
-/// [`InvalidProfile`](ErrorKind::InvalidProfile) and [`Unsupported`](ErrorKind::Unsupported) for what the profile
-/// says, [`Library`](ErrorKind::Library) for what libseccomp refuses, [`TooLarge`](ErrorKind::TooLarge) for more than
-/// [`MAX_INSTRUCTIONS`](crate::MAX_INSTRUCTIONS).
+/// [`InvalidProfile`](ErrorKind::InvalidProfile) and [`Unsupported`](ErrorKind::Unsupported) for
+/// what the profile says, [`Library`](ErrorKind::Library) for what libseccomp refuses,
+/// [`TooLarge`](ErrorKind::TooLarge) for more than [`MAX_INSTRUCTIONS`](crate::MAX_INSTRUCTIONS).
 pub fn compile(profile: &Profile, backend: Backend) -> Result<Compiled> {
     let mut warnings = Vec::new();
     let rules = Rules::new(profile, &mut warnings)?;

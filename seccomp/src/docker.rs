@@ -1,4 +1,5 @@
-//! Profiles in Docker's form: rules with conditions on the container and the host, resolved to an OCI profile.
+//! Profiles in Docker's form: rules with conditions on the container and the host, resolved to an
+//! OCI profile.
 
 use serde::{Deserialize, Deserializer};
 
@@ -6,14 +7,17 @@ use crate::architecture::Architecture;
 use crate::error::{Error, Result};
 use crate::profile::{Arg, Profile, Rule, null_is_default};
 
-/// A profile in the form that Docker's `--security-opt seccomp=FILE` takes and its default profile has.
+/// A profile in the form that Docker's `--security-opt seccomp=FILE` takes and its default profile
+/// has.
 ///
-/// It is the OCI form with additions: `archMap` in place of `architectures`, and for each rule `name` in place of `names`
-/// (the form before Docker 1.12), a `comment`, and the conditions `includes` and `excludes` with `caps`, `arches` and
-/// `minKernel`. Read as an OCI profile such a document would mean something else: its rules would always apply. So
-/// [`Profile`] refuses it, and this type refuses every key that it does not know, at any level, by name.
+/// It is the OCI form with additions: `archMap` in place of `architectures`, and for each rule
+/// `name` in place of `names` (the form before Docker 1.12), a `comment`, and the conditions
+/// `includes` and `excludes` with `caps`, `arches` and `minKernel`. Read as an OCI profile such a
+/// document would mean something else: its rules would always apply. So [`Profile`] refuses it, and
+/// this type refuses every key that it does not know, at any level, by name.
 ///
-/// [`resolve`](Self::resolve) decides the conditions. Source: the `seccomp` folder of `github.com/moby/profiles`.
+/// [`resolve`](Self::resolve) decides the conditions. Source: the `seccomp` folder of
+/// `github.com/moby/profiles`.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct DockerProfile {
@@ -86,12 +90,13 @@ pub struct DockerConditions {
 }
 
 impl DockerConditions {
-    /// Those of this machine, for a container with this bounding set: the architecture of this build and the release that
-    /// uname(2) tells.
+    /// Those of this machine, for a container with this bounding set: the architecture of this
+    /// build and the release that uname(2) tells.
     ///
     /// # Errors
     ///
-    /// The architecture of this build has no name in profiles, or the release does not begin with two numbers.
+    /// The architecture of this build has no name in profiles, or the release does not begin with
+    /// two numbers.
     pub fn here<Names>(bounding: Names) -> Result<Self>
     where
         Names: IntoIterator,
@@ -122,24 +127,26 @@ impl DockerProfile {
     ///
     /// # Errors
     ///
-    /// [`InvalidProfile`](crate::ErrorKind::InvalidProfile): the text is no JSON, a key is unknown or given twice, or a
-    /// value has the wrong type. The source names the key and where it is.
+    /// [`InvalidProfile`](crate::ErrorKind::InvalidProfile): the text is no JSON, a key is unknown
+    /// or given twice, or a value has the wrong type. The source names the key and where it is.
     pub fn from_slice(json: &[u8]) -> Result<Self> {
         serde_json::from_slice(json).map_err(|error| Error::json("seccomp profile", error))
     }
 
-    /// The OCI profile that this one is for a container: without the rules whose conditions do not hold, and with the
-    /// architectures that `archMap` has for the container's.
+    /// The OCI profile that this one is for a container: without the rules whose conditions do not
+    /// hold, and with the architectures that `archMap` has for the container's.
     ///
-    /// A rule applies if none of its `excludes` holds and all of its `includes` do: an architecture holds if it is one of
-    /// those listed, the capabilities of `includes` if all are in the bounding set, those of `excludes` if one is, and
-    /// `minKernel` if the kernel is that one or newer.
+    /// A rule applies if none of its `excludes` holds and all of its `includes` do: an architecture
+    /// holds if it is one of those listed, the capabilities of `includes` if all are in the
+    /// bounding set, those of `excludes` if one is, and `minKernel` if the kernel is that one
+    /// or newer.
     ///
     /// # Errors
     ///
-    /// [`InvalidProfile`](crate::ErrorKind::InvalidProfile): `architectures` together with `archMap`, `name` together with
-    /// `names`, a capability without `CAP_` in front, or an architecture in a condition that has no such name: what can
-    /// never match would silently drop a rule, or keep one.
+    /// [`InvalidProfile`](crate::ErrorKind::InvalidProfile): `architectures` together with
+    /// `archMap`, `name` together with `names`, a capability without `CAP_` in front, or an
+    /// architecture in a condition that has no such name: what can never match would silently
+    /// drop a rule, or keep one.
     pub fn resolve(&self, conditions: &DockerConditions) -> Result<Profile> {
         if !self.architectures.is_empty() && !self.arch_map.is_empty() {
             return Err(Error::invalid(
@@ -233,7 +240,8 @@ impl Condition {
     }
 }
 
-/// The names that `arches` has for an architecture: libseccomp's, which Docker uses, and where they differ Go's.
+/// The names that `arches` has for an architecture: libseccomp's, which Docker uses, and where they
+/// differ Go's.
 fn names(architecture: Architecture) -> &'static [&'static str] {
     match architecture {
         Architecture::Aarch64 => &["arm64", "aarch64"],

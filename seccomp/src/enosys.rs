@@ -1,8 +1,9 @@
 //! The answer for system calls that are newer than the profile.
 //!
-//! A profile cannot name system calls that are newer than itself. If they failed with the default action's `EPERM`,
-//! programs would give up where `ENOSYS` makes them fall back to an older call (glibc and `clone3` is the known
-//! case). So a call with a number above every number that the profile mentions fails with `ENOSYS`.
+//! A profile cannot name system calls that are newer than itself. If they failed with the default
+//! action's `EPERM`, programs would give up where `ENOSYS` makes them fall back to an older call
+//! (glibc and `clone3` is the known case). So a call with a number above every number that the
+//! profile mentions fails with `ENOSYS`.
 
 use crate::action::Action;
 

@@ -8,8 +8,9 @@ use std::io;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// The profile says something that has no meaning: an unknown action, operator or architecture, an argument
-    /// index above 5, an empty system call name, `SCMP_ACT_NOTIFY` where it cannot work.
+    /// The profile says something that has no meaning: an unknown action, operator or architecture,
+    /// an argument index above 5, an empty system call name, `SCMP_ACT_NOTIFY` where it cannot
+    /// work.
     InvalidProfile,
     /// The profile is meaningful, but this kernel, this build or this libseccomp cannot do it.
     Unsupported,

@@ -14,7 +14,8 @@ struct Data {
 }
 
 impl Data {
-    /// The 32-bit word at a byte offset, in the byte order of this machine. The instruction pointer reads as 0.
+    /// The 32-bit word at a byte offset, in the byte order of this machine. The instruction pointer
+    /// reads as 0.
     fn word(&self, offset: u32) -> Option<u32> {
         match offset {
             bpf::OFFSET_NR => Some(self.nr),
@@ -38,14 +39,15 @@ impl Data {
 /// `nr` is the number as the kernel sees it: on x32 it includes bit 30. Use
 /// [`Action::from_return_value`](crate::Action::from_return_value) for the meaning of the value.
 ///
-/// All instructions the kernel accepts in a seccomp filter (`seccomp_check_filter()` in `kernel/seccomp.c`) are
-/// known; the instruction pointer reads as 0. Memory is the machine's own byte order, so that a filter for an
-/// architecture of the other order cannot be evaluated meaningfully.
+/// All instructions the kernel accepts in a seccomp filter (`seccomp_check_filter()` in
+/// `kernel/seccomp.c`) are known; the instruction pointer reads as 0. Memory is the machine's own
+/// byte order, so that a filter for an architecture of the other order cannot be evaluated
+/// meaningfully.
 ///
 /// # Errors
 ///
-/// The program is not one the kernel would load: an instruction that is not known, a jump or a load outside, a
-/// division by a constant 0, or an end without a return.
+/// The program is not one the kernel would load: an instruction that is not known, a jump or a load
+/// outside, a division by a constant 0, or an end without a return.
 pub fn evaluate(program: &Program, arch: Architecture, nr: u32, args: [u64; 6]) -> Result<u32> {
     run(
         program.as_bytes(),
@@ -121,7 +123,8 @@ fn run(bytes: &[u8], data: &Data) -> Result<u32> {
                 let operand = if code & bpf::SOURCE_X == 0 { k } else { index };
                 let divide = |by: u32| match (code & bpf::SOURCE_X, by) {
                     (0, 0) => Err(invalid("division by zero")),
-                    // A division by a zero X register ends the program with the value 0 (Documentation/networking/filter).
+                    // A division by a zero X register ends the program with the value 0
+                    // (Documentation/networking/filter).
                     (_, 0) => Ok(None),
                     (_, by) => Ok(Some(by)),
                 };

@@ -7,8 +7,8 @@ use crate::operator;
 use crate::sys;
 use crate::syscalls;
 
-/// What this crate and the running kernel support, in the terms of the OCI runtime-spec's "features" document
-/// (`linux.seccomp`). All lists are sorted.
+/// What this crate and the running kernel support, in the terms of the OCI runtime-spec's
+/// "features" document (`linux.seccomp`). All lists are sorted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Features {

@@ -7,8 +7,8 @@ use std::ops::{BitOr, BitOrAssign};
 pub struct FilterFlags(u32);
 
 impl FilterFlags {
-    /// Apply the filter to all threads (Linux 3.17). Known, but never used: the filter is loaded by a process
-    /// with one thread.
+    /// Apply the filter to all threads (Linux 3.17). Known, but never used: the filter is loaded by
+    /// a process with one thread.
     pub const TSYNC: Self = Self(1);
     /// Log every action but `SECCOMP_RET_ALLOW` (Linux 4.14).
     pub const LOG: Self = Self(1 << 1);

@@ -1,15 +1,18 @@
-//! OCI seccomp profiles as kernel filters: a native compiler, a libseccomp backend, a cache, and the ENOSYS rule.
+//! OCI seccomp profiles as kernel filters: a native compiler, a libseccomp backend, a cache, and
+//! the ENOSYS rule.
 //!
-//! [`compile()`] turns a [`Profile`] (the `linux.seccomp` object of an OCI configuration) into a [`Program`]: classic
-//! BPF instructions and the flags to load them with. [`install()`] loads it for the calling thread; a caller that
-//! loads it elsewhere takes [`Program::as_bytes`]. [`evaluate()`] says what a program answers for a system call,
-//! [`features()`] what this crate and the kernel support, and [`Cache`] keeps programs of the slower backend.
+//! [`compile()`] turns a [`Profile`] (the `linux.seccomp` object of an OCI configuration) into a
+//! [`Program`]: classic BPF instructions and the flags to load them with. [`install()`] loads it
+//! for the calling thread; a caller that loads it elsewhere takes [`Program::as_bytes`].
+//! [`evaluate()`] says what a program answers for a system call, [`features()`] what this crate and
+//! the kernel support, and [`Cache`] keeps programs of the slower backend.
 //!
 //! # What a filter answers
 //!
-//! 1. A call of an architecture that is not in the filter ends the thread. The native architecture always is in it.
-//! 2. A call with a number above every one that the profile mentions on its architecture fails with `ENOSYS`, unless
-//!    the default action lets calls through or traces them.
+//! 1. A call of an architecture that is not in the filter ends the thread. The native architecture
+//!    always is in it.
+//! 2. A call with a number above every one that the profile mentions on its architecture fails with
+//!    `ENOSYS`, unless the default action lets calls through or traces them.
 //! 3. A rule without conditions decides; of several, the first.
 //! 4. Of the rules whose conditions hold, the one with the strictest action decides.
 //! 5. Otherwise it is the default action.
@@ -30,8 +33,8 @@
 //!
 //! # Kernel interface
 //!
-//! seccomp(2) and prctl(2) `PR_SET_SECCOMP` (Linux 3.5), `SECCOMP_SET_MODE_FILTER` with flags (3.17), actions and
-//! flags as documented at [`Action`] and [`FilterFlags`].
+//! seccomp(2) and prctl(2) `PR_SET_SECCOMP` (Linux 3.5), `SECCOMP_SET_MODE_FILTER` with flags
+//! (3.17), actions and flags as documented at [`Action`] and [`FilterFlags`].
 
 mod action;
 mod architecture;

@@ -19,7 +19,8 @@ use crate::program::{Instruction, Program};
 use crate::prologue::{Threshold, prologue};
 use crate::rules::{Condition, Rules};
 
-/// With more rules than this, the filter is a binary tree over system call numbers instead of a list.
+/// With more rules than this, the filter is a binary tree over system call numbers instead of a
+/// list.
 const MAX_RULES_OF_LIST: usize = 32;
 
 /// `SCMP_FLTATR_CTL_OPTIMIZE`: binary tree.
@@ -74,8 +75,8 @@ fn context(rules: &Rules<'_>, warnings: &mut Vec<Warning>) -> Result<ScmpFilterC
     context
         .set_ctl_nnp(false)
         .map_err(|error| Error::library("leave no_new_privs out of the filter", error))?;
-    // libseccomp up to 2.5.4 fails to make a tree without rules, so few rules stay a list. Nothing but time is
-    // lost where the attribute is unknown.
+    // libseccomp up to 2.5.4 fails to make a tree without rules, so few rules stay a list. Nothing
+    // but time is lost where the attribute is unknown.
     let names: usize = rules.entries.iter().map(|entry| entry.names.len()).sum();
     if names > MAX_RULES_OF_LIST && context.set_ctl_optimize(OPTIMIZE_TREE).is_err() {
         warnings.push(Warning::NotOptimized);
@@ -114,8 +115,8 @@ fn context(rules: &Rules<'_>, warnings: &mut Vec<Warning>) -> Result<ScmpFilterC
     Ok(context)
 }
 
-/// The filter as bytes. libseccomp can only write to a descriptor (before 2.6), and a file in memory needs no reader
-/// at the other end.
+/// The filter as bytes. libseccomp can only write to a descriptor (before 2.6), and a file in
+/// memory needs no reader at the other end.
 fn export(context: &ScmpFilterContext) -> Result<Vec<u8>> {
     let memfd = memfd_create(c"seccomp-filter", MemfdFlags::CLOEXEC)
         .map_err(|errno| Error::io("create a file in memory for the filter", errno))?;
@@ -130,7 +131,8 @@ fn export(context: &ScmpFilterContext) -> Result<Vec<u8>> {
     Ok(filter)
 }
 
-/// Per architecture, the largest number among all names of the profile; conditional and redundant rules count.
+/// Per architecture, the largest number among all names of the profile; conditional and redundant
+/// rules count.
 fn thresholds(rules: &Rules<'_>, warnings: &mut Vec<Warning>) -> Vec<Threshold> {
     let mut thresholds = Vec::with_capacity(rules.architectures.len());
     for arch in &rules.architectures {

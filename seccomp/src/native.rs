@@ -1,12 +1,14 @@
 //! The native compiler: one binary search per architecture over ranges of system call numbers.
 //!
-//! libseccomp's filters test one number after the other, or search a tree with a leaf per number. But neighbours
-//! mostly have the same answer: 350 allowed calls are some 50 ranges. So the rules become a map from number to
-//! answer, the map becomes ranges, and the ranges a balanced tree of comparisons. The ENOSYS rule is the range above
-//! the largest number. Checks of arguments hang behind the tree.
+//! libseccomp's filters test one number after the other, or search a tree with a leaf per number.
+//! But neighbours mostly have the same answer: 350 allowed calls are some 50 ranges. So the rules
+//! become a map from number to answer, the map becomes ranges, and the ranges a balanced tree of
+//! comparisons. The ENOSYS rule is the range above the largest number. Checks of arguments hang
+//! behind the tree.
 //!
-//! [`numbers`] collects the answers per number, [`ranges`] merges them, [`conditions`], [`search`] and [`tree`] turn them
-//! into instructions with [`assembler`]; [`multiplex`] knows what the socket calls and System V IPC are on 32-bit x86.
+//! [`numbers`] collects the answers per number, [`ranges`] merges them, [`conditions`], [`search`]
+//! and [`tree`] turn them into instructions with [`assembler`]; [`multiplex`] knows what the socket
+//! calls and System V IPC are on 32-bit x86.
 
 mod assembler;
 mod conditions;
@@ -35,8 +37,8 @@ use ranges::{Answer, Ranges};
 /// The answer for calls of an architecture that is not part of the filter.
 const UNKNOWN_ARCHITECTURE: Action = Action::KillThread;
 
-/// The number of a call that a tracer cancelled (seccomp(2), `SECCOMP_RET_TRACE`). It looks like a call of x32, but
-/// gets the default action.
+/// The number of a call that a tracer cancelled (seccomp(2), `SECCOMP_RET_TRACE`). It looks like a
+/// call of x32, but gets the default action.
 const CANCELLED: u32 = u32::MAX;
 
 /// The highest bit of a system call number.
@@ -60,8 +62,8 @@ pub(crate) fn compile(rules: &Rules<'_>, warnings: &mut Vec<Warning>) -> Result<
             sections.push(*arch);
         }
     }
-    // Written from the end of the program to its start, so that the native architecture, the first of the list, comes
-    // first.
+    // Written from the end of the program to its start, so that the native architecture, the first
+    // of the list, comes first.
     let mut dispatch: Vec<(u32, Destination)> = Vec::with_capacity(sections.len());
     for arch in sections.into_iter().rev() {
         let mut ranges = Ranges::default();
@@ -100,7 +102,8 @@ fn append_x86_64_and_x32(
     let default = Answer::Return(defaults.answer);
     let enosys = Answer::Return(enosys::ACTION.return_value());
     let has_threshold = |numbers: &Numbers| defaults.enosys && numbers.mentions_any();
-    // No call has bit 31. The number is above the threshold of the ABI that bit 30 says, or only wrong.
+    // No call has bit 31. The number is above the threshold of the ABI that bit 30 says, or only
+    // wrong.
     let beyond_x86_64 = match &x86_64 {
         Some(numbers) if has_threshold(numbers) => enosys,
         Some(_) if x32.is_none() => unknown,
@@ -169,7 +172,8 @@ fn collect(
             };
             let nr = syscall.number(arch);
             if let Some(nr) = nr
-                // libseccomp's number for these is a pseudo number, which does not count for the threshold.
+                // libseccomp's number for these is a pseudo number, which does not count for the
+                // threshold.
                 && multiplexed.is_none()
             {
                 numbers.mention(nr);

@@ -4,7 +4,8 @@ use crate::error::{Error, Result};
 
 /// A comparison of an argument with the values of a rule, all unsigned.
 ///
-/// On 32-bit architectures (and x32) only the low 32 bits of the argument and of the values take part.
+/// On 32-bit architectures (and x32) only the low 32 bits of the argument and of the values take
+/// part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Operator {
     /// `SCMP_CMP_NE`: argument ≠ value.

@@ -9,13 +9,15 @@ use crate::program::Program;
 /// A seccomp profile: the content of `linux.seccomp` in an OCI configuration (runtime-spec 1.3,
 /// "config-linux.md", section Seccomp).
 ///
-/// Names of actions, operators, architectures and flags are open strings, so that a profile can be carried and
-/// printed unchanged; [`compile`](crate::compile()) reports what it does not know. A program that makes a profile itself
-/// takes [`Profile::new`], [`Rule::new`] and [`Arg::new`], which take [`Action`], [`Architecture`] and [`Operator`].
+/// Names of actions, operators, architectures and flags are open strings, so that a profile can be
+/// carried and printed unchanged; [`compile`](crate::compile()) reports what it does not know. A
+/// program that makes a profile itself takes [`Profile::new`], [`Rule::new`] and [`Arg::new`],
+/// which take [`Action`], [`Architecture`] and [`Operator`].
 ///
-/// With the feature `serde` the JSON names are the specification's, and `null` stands for an absent value. A key that is
-/// not one of them is an error that names it: a filter that ignores what it was told can be weaker than was meant. For a
-/// document in Docker's form there is [`DockerProfile`](crate::DockerProfile).
+/// With the feature `serde` the JSON names are the specification's, and `null` stands for an absent
+/// value. A key that is not one of them is an error that names it: a filter that ignores what it
+/// was told can be weaker than was meant. For a document in Docker's form there is
+/// [`DockerProfile`](crate::DockerProfile).
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(
@@ -26,7 +28,8 @@ pub struct Profile {
     /// The action for system calls without a rule, a `SCMP_ACT_*` name.
     #[cfg_attr(feature = "serde", serde(deserialize_with = "null_is_default"))]
     pub default_action: String,
-    /// The error number of the default action, when it is `SCMP_ACT_ERRNO` or `SCMP_ACT_TRACE`; `EPERM` if absent.
+    /// The error number of the default action, when it is `SCMP_ACT_ERRNO` or `SCMP_ACT_TRACE`;
+    /// `EPERM` if absent.
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub default_errno_ret: Option<u32>,
     /// Architectures (`SCMP_ARCH_*`) besides the native one, which is always part of the filter.
@@ -38,12 +41,12 @@ pub struct Profile {
         )
     )]
     pub architectures: Vec<String>,
-    /// `SECCOMP_FILTER_FLAG_*` names. Absent means `SECCOMP_FILTER_FLAG_SPEC_ALLOW` where the kernel has it; an
-    /// empty list means no flag.
+    /// `SECCOMP_FILTER_FLAG_*` names. Absent means `SECCOMP_FILTER_FLAG_SPEC_ALLOW` where the
+    /// kernel has it; an empty list means no flag.
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub flags: Option<Vec<String>>,
-    /// Path of the UNIX socket that receives the listener descriptor of `SCMP_ACT_NOTIFY` rules; a leading `@`
-    /// stands for the abstract namespace.
+    /// Path of the UNIX socket that receives the listener descriptor of `SCMP_ACT_NOTIFY` rules; a
+    /// leading `@` stands for the abstract namespace.
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub listener_path: Option<String>,
     /// Opaque data sent along with the listener descriptor.
@@ -74,12 +77,12 @@ pub struct Rule {
     /// The action, a `SCMP_ACT_*` name.
     #[cfg_attr(feature = "serde", serde(deserialize_with = "null_is_default"))]
     pub action: String,
-    /// The error number of `SCMP_ACT_ERRNO` or the message of `SCMP_ACT_TRACE`; `EPERM` if absent. Other actions
-    /// ignore it.
+    /// The error number of `SCMP_ACT_ERRNO` or the message of `SCMP_ACT_TRACE`; `EPERM` if absent.
+    /// Other actions ignore it.
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub errno_ret: Option<u32>,
-    /// Conditions on arguments. Conditions on different arguments must all hold; if an argument is named twice,
-    /// any single condition suffices.
+    /// Conditions on arguments. Conditions on different arguments must all hold; if an argument is
+    /// named twice, any single condition suffices.
     #[cfg_attr(
         feature = "serde",
         serde(
@@ -145,28 +148,31 @@ impl Profile {
     ///
     /// # Errors
     ///
-    /// [`InvalidProfile`](crate::ErrorKind::InvalidProfile): the text is no JSON, a key is unknown or given twice, or a
-    /// value has the wrong type. The source names the key and where it is. The keys that only Docker's form has are
-    /// unknown here.
+    /// [`InvalidProfile`](crate::ErrorKind::InvalidProfile): the text is no JSON, a key is unknown
+    /// or given twice, or a value has the wrong type. The source names the key and where it is.
+    /// The keys that only Docker's form has are unknown here.
     #[cfg(feature = "serde")]
     pub fn from_slice(json: &[u8]) -> Result<Self> {
         serde_json::from_slice(json).map_err(|error| Error::json("seccomp profile", error))
     }
 
-    /// Whether the object asks for nothing (no default action and no rules), which means "no filter".
+    /// Whether the object asks for nothing (no default action and no rules), which means "no
+    /// filter".
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.default_action.is_empty() && self.syscalls.is_empty()
     }
 
-    /// The socket that must get the listener descriptor of `program`, the compiled form of this profile.
+    /// The socket that must get the listener descriptor of `program`, the compiled form of this
+    /// profile.
     ///
     /// `None` when no rule is `SCMP_ACT_NOTIFY`: `listenerPath` is then ignored.
     ///
     /// # Errors
     ///
-    /// There is such a rule, and `listenerPath` is absent, empty, or `@` alone. A socket address made of an empty name is
-    /// that of an abstract socket (unix(7)), which any user may have bound.
+    /// There is such a rule, and `listenerPath` is absent, empty, or `@` alone. A socket address
+    /// made of an empty name is that of an abstract socket (unix(7)), which any user may have
+    /// bound.
     pub fn listener_for(&self, program: &Program) -> Result<Option<&str>> {
         if !program.notify() {
             return Ok(None);

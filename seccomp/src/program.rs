@@ -41,12 +41,12 @@ impl Instruction {
     }
 }
 
-/// A filter ready to be loaded: instructions, the flags to load it with, and whether loading it returns a
-/// listener descriptor.
+/// A filter ready to be loaded: instructions, the flags to load it with, and whether loading it
+/// returns a listener descriptor.
 ///
-/// Whoever loads it calls `prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, prog)` when the flags are 0 and
-/// `seccomp(SECCOMP_SET_MODE_FILTER, flags, prog)` otherwise; [`install`](crate::install()) does that for the calling
-/// thread.
+/// Whoever loads it calls `prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, prog)` when the flags are 0
+/// and `seccomp(SECCOMP_SET_MODE_FILTER, flags, prog)` otherwise; [`install`](crate::install())
+/// does that for the calling thread.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Program {
     bytes: Vec<u8>,
@@ -74,7 +74,8 @@ impl Program {
         Ok(Self { bytes, flags })
     }
 
-    /// A program from the bytes of its instructions, for instance [`as_bytes`](Self::as_bytes) of another one.
+    /// A program from the bytes of its instructions, for instance [`as_bytes`](Self::as_bytes) of
+    /// another one.
     ///
     /// The instructions are checked no further: the kernel checks them when they are loaded.
     ///
@@ -93,7 +94,8 @@ impl Program {
         Ok(Self { bytes, flags })
     }
 
-    /// The instructions as the kernel reads them: [`len`](Self::len) times 8 bytes, host byte order.
+    /// The instructions as the kernel reads them: [`len`](Self::len) times 8 bytes, host byte
+    /// order.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         &self.bytes
@@ -124,7 +126,8 @@ impl Program {
         self.flags
     }
 
-    /// Whether loading the program returns a listener descriptor, because some rule is `SCMP_ACT_NOTIFY`.
+    /// Whether loading the program returns a listener descriptor, because some rule is
+    /// `SCMP_ACT_NOTIFY`.
     #[must_use]
     pub fn notify(&self) -> bool {
         self.flags.contains(FilterFlags::NEW_LISTENER)

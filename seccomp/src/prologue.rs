@@ -13,14 +13,16 @@ pub(crate) struct Threshold {
     pub(crate) max_nr: u32,
 }
 
-/// The system call number with which s390 enters a call whose real number is in a register (`__NR_setup`).
+/// The system call number with which s390 enters a call whose real number is in a register
+/// (`__NR_setup`).
 const S390_MULTIPLEX: u32 = 0;
 
 fn instruction(code: u16, jt: u8, jf: u8, k: u32) -> Instruction {
     Instruction { code, jt, jf, k }
 }
 
-/// The prologue for these thresholds; what it does not answer falls through to the instruction after it.
+/// The prologue for these thresholds; what it does not answer falls through to the instruction
+/// after it.
 ///
 /// Thresholds of architectures with the same `AUDIT_ARCH_*` value must be x86_64's and x32's.
 pub(crate) fn prologue(thresholds: &[Threshold]) -> Result<Vec<Instruction>> {
@@ -58,7 +60,8 @@ fn too_large() -> Error {
     Error::new(ErrorKind::TooLarge, "seccomp ENOSYS prologue too large")
 }
 
-/// The code for one `AUDIT_ARCH_*` value. It ends by running over its end, where the jump to the filter follows.
+/// The code for one `AUDIT_ARCH_*` value. It ends by running over its end, where the jump to the
+/// filter follows.
 fn section(sharing: &[Threshold]) -> Result<Vec<Instruction>> {
     let enosys_return = instruction(bpf::RET_K, 0, 0, enosys::ACTION.return_value());
     let above = |max_nr, skip| instruction(bpf::JMP_JGT_K, 0, skip, max_nr);
@@ -140,8 +143,8 @@ mod tests {
         evaluate(program, arch, nr, [0; 6]).unwrap()
     }
 
-    /// One threshold for each architecture but those that share x86_64's value: the program is long enough that the
-    /// first section's way to the filter needs a long jump.
+    /// One threshold for each architecture but those that share x86_64's value: the program is long
+    /// enough that the first section's way to the filter needs a long jump.
     #[test]
     fn every_architecture_has_its_own_threshold() {
         let thresholds: Vec<_> = Architecture::ALL

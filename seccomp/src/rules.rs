@@ -12,7 +12,8 @@ use crate::profile::{Arg, Profile};
 /// The last index of an argument.
 const MAX_ARG_INDEX: u32 = 5;
 
-/// The kernel support that `SCMP_ACT_NOTIFY` needs, in libseccomp's API levels (seccomp_api_get(3)).
+/// The kernel support that `SCMP_ACT_NOTIFY` needs, in libseccomp's API levels
+/// (seccomp_api_get(3)).
 const NOTIFY_API_LEVEL: u32 = 6;
 
 /// A profile that was checked and whose names were understood.
@@ -35,7 +36,8 @@ pub(crate) struct Entry<'profile> {
     pub(crate) names: &'profile [String],
     /// What to do.
     pub(crate) action: Action,
-    /// The rule matches if all conditions of one of these hold; no element means that it matches always.
+    /// The rule matches if all conditions of one of these hold; no element means that it matches
+    /// always.
     pub(crate) alternatives: Vec<Vec<Condition>>,
 }
 
@@ -51,7 +53,8 @@ pub(crate) struct Condition {
 }
 
 impl Condition {
-    /// Whether the condition asks for nothing: a mask without bits. `wide` says whether arguments have 64 bits.
+    /// Whether the condition asks for nothing: a mask without bits. `wide` says whether arguments
+    /// have 64 bits.
     pub(crate) fn always_holds(&self, wide: bool) -> bool {
         let seen = if wide { u64::MAX } else { u64::from(u32::MAX) };
         self.operator == Operator::MaskedEqual && self.value & seen == 0
@@ -95,8 +98,9 @@ impl<'profile> Rules<'profile> {
         })
     }
 
-    /// Whether calls newer than the profile get `ENOSYS`: programs fall back to an older call then, which they do
-    /// not for `EPERM`. Where such calls are let through or traced anyway there is nothing to do.
+    /// Whether calls newer than the profile get `ENOSYS`: programs fall back to an older call then,
+    /// which they do not for `EPERM`. Where such calls are let through or traced anyway there
+    /// is nothing to do.
     pub(crate) fn answers_enosys(&self) -> bool {
         !matches!(
             self.default_action,
@@ -142,7 +146,8 @@ fn requested_flags(profile: &Profile) -> Result<FilterFlags> {
             .into_iter()
             .find(|(known, _)| known == name)
             .ok_or_else(|| Error::invalid(format!("seccomp flag {name} is not known to runc")))?;
-        // All threads of the container's process come after the filter, so this one has nothing to do.
+        // All threads of the container's process come after the filter, so this one has nothing to
+        // do.
         if flag == FilterFlags::TSYNC {
             continue;
         }

@@ -16,7 +16,8 @@ const SECCOMP_SET_MODE_FILTER: libc::c_uint = 1;
 const SECCOMP_GET_ACTION_AVAIL: libc::c_uint = 2;
 const SECCOMP_MODE_FILTER: libc::c_ulong = 2;
 
-/// Loads a filter for the calling thread: `prctl(PR_SET_SECCOMP)` when the program's flags are 0, `seccomp(2)` otherwise.
+/// Loads a filter for the calling thread: `prctl(PR_SET_SECCOMP)` when the program's flags are 0,
+/// `seccomp(2)` otherwise.
 pub(crate) fn load(program: &Program) -> io::Result<Option<OwnedFd>> {
     let fprog = libc::sock_fprog {
         len: program.len(),
@@ -28,8 +29,9 @@ pub(crate) fn load(program: &Program) -> io::Result<Option<OwnedFd>> {
     };
     let flags = program.flags();
     if flags.is_empty() {
-        // SAFETY: `fprog` describes `len` instructions inside `program`, which outlives the call; the kernel only
-        // reads them, and copies them byte-wise, so that their alignment does not matter.
+        // SAFETY: `fprog` describes `len` instructions inside `program`, which outlives the call;
+        // the kernel only reads them, and copies them byte-wise, so that their alignment
+        // does not matter.
         let result = unsafe {
             libc::prctl(
                 libc::PR_SET_SECCOMP,
@@ -61,12 +63,13 @@ pub(crate) fn load(program: &Program) -> io::Result<Option<OwnedFd>> {
         return Ok(None);
     }
     let fd = i32::try_from(result).map_err(io::Error::other)?;
-    // SAFETY: with SECCOMP_FILTER_FLAG_NEW_LISTENER the result is a new descriptor that nobody else owns.
+    // SAFETY: with SECCOMP_FILTER_FLAG_NEW_LISTENER the result is a new descriptor that nobody else
+    // owns.
     Ok(Some(unsafe { OwnedFd::from_raw_fd(fd) }))
 }
 
-/// Whether the kernel knows these filter flags together: it then gets as far as reading the program, which is not
-/// there (seccomp(2), "EFAULT"). Nothing is loaded.
+/// Whether the kernel knows these filter flags together: it then gets as far as reading the
+/// program, which is not there (seccomp(2), "EFAULT"). Nothing is loaded.
 pub(crate) fn knows_flags(flags: FilterFlags) -> bool {
     // SAFETY: the null program cannot be read, so no filter is ever installed.
     let result = unsafe {

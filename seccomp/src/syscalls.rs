@@ -17,8 +17,8 @@ const SLOTS: usize = 2048;
 /// An empty slot.
 const EMPTY: u16 = u16::MAX;
 
-/// Open addressing over the names of [`TABLE`], so that a name is found without comparing it with ten others: a
-/// profile has hundreds.
+/// Open addressing over the names of [`TABLE`], so that a name is found without comparing it with
+/// ten others: a profile has hundreds.
 static SLOT: [u16; SLOTS] = fill();
 
 /// FNV-1a, 32 bits: short, and names are short.

@@ -1,5 +1,5 @@
-//! Compiled filters on the running kernel. A filter holds for the thread that loads it, so each test loads its own in
-//! a thread of its own.
+//! Compiled filters on the running kernel. A filter holds for the thread that loads it, so each
+//! test loads its own in a thread of its own.
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::fs::File;

@@ -9,7 +9,8 @@ use crate::label::Label;
 /// The extended attribute that holds a file's label (`xattr(7)`).
 pub(crate) const ATTRIBUTE: &CStr = c"security.selinux";
 
-/// The label of an open file; `None` if it has none that can be read as one. `O_PATH` descriptors will do.
+/// The label of an open file; `None` if it has none that can be read as one. `O_PATH` descriptors
+/// will do.
 ///
 /// # Errors
 /// [`Io`](crate::ErrorKind::Io): `ENOTSUP` if the file system has no labels.

@@ -34,9 +34,9 @@ struct Enabled {
 impl SeLinux {
     /// SELinux of the running kernel.
     ///
-    /// It counts as enabled if selinuxfs is mounted, and not read-only (as container tools leave it to
-    /// containers that should not see it), and the calling thread has a label other than `kernel`, which it has
-    /// until a policy is loaded.
+    /// It counts as enabled if selinuxfs is mounted, and not read-only (as container tools leave it
+    /// to containers that should not see it), and the calling thread has a label other than
+    /// `kernel`, which it has until a policy is loaded.
     pub fn system() -> Self {
         let Some(selinuxfs) = find_selinuxfs() else {
             return Self { enabled: None };
@@ -52,8 +52,8 @@ impl SeLinux {
         }
     }
 
-    /// SELinux with these directories for selinuxfs and for the calling thread in procfs. That they are what they
-    /// stand for is up to the caller.
+    /// SELinux with these directories for selinuxfs and for the calling thread in procfs. That they
+    /// are what they stand for is up to the caller.
     pub fn open_at(selinuxfs: impl Into<OwnedFd>, task: impl AsFd) -> Self {
         let label = read_at(task, Path::new("attr/current"))
             .ok()
@@ -71,7 +71,8 @@ impl SeLinux {
         self.enabled.is_some()
     }
 
-    /// Fails unless [enabled](SeLinux::is_enabled): a label that cannot be applied must never be skipped.
+    /// Fails unless [enabled](SeLinux::is_enabled): a label that cannot be applied must never be
+    /// skipped.
     ///
     /// # Errors
     /// `selinux label is specified in config, but selinux is disabled or not supported`
@@ -104,7 +105,8 @@ impl SeLinux {
     /// Asks the kernel whether the loaded policy knows the label.
     ///
     /// # Errors
-    /// [`Io`](crate::ErrorKind::Io): `EINVAL` if it does not. [`Disabled`](crate::ErrorKind::Disabled).
+    /// [`Io`](crate::ErrorKind::Io): `EINVAL` if it does not.
+    /// [`Disabled`](crate::ErrorKind::Disabled).
     pub fn check(&self, label: &Label) -> Result<()> {
         let path = "context";
         let flags = OFlags::RDWR | OFlags::CLOEXEC;
@@ -124,7 +126,8 @@ impl SeLinux {
     }
 }
 
-/// A task's label as procfs shows it, with a NUL or line end behind. Before a policy is loaded there is none.
+/// A task's label as procfs shows it, with a NUL or line end behind. Before a policy is loaded
+/// there is none.
 fn label_of(text: &[u8]) -> Option<Label> {
     let end = text.iter().position(|byte| matches!(byte, 0 | b'\n'));
     let text = std::str::from_utf8(text.get(..end.unwrap_or(text.len()))?).ok()?;

@@ -7,8 +7,9 @@ use crate::level::Level;
 /// A security context: `user:role:type` or `user:role:type:level`.
 ///
 /// The form alone is checked; whether the policy knows the parts is a question to the kernel
-/// ([`SeLinux::check`](crate::SeLinux::check)). White space, control characters, quotation marks and backslashes occur
-/// in no policy and are refused: a label is put between quotation marks into mount options.
+/// ([`SeLinux::check`](crate::SeLinux::check)). White space, control characters, quotation marks
+/// and backslashes occur in no policy and are refused: a label is put between quotation marks into
+/// mount options.
 ///
 /// ```
 /// use cofferdam_selinux::Label;

@@ -10,7 +10,8 @@ pub const CATEGORIES: u16 = 1024;
 /// A level of multi-level security: a sensitivity `s0`, `s1`, … and a set of categories.
 ///
 /// Its text is that of policies: `s0`, `s0:c3`, `s0:c1,c4.c7` with `.` for a run of categories.
-/// Multi-category security (MCS) keeps containers apart by giving each its own pair of categories on `s0`.
+/// Multi-category security (MCS) keeps containers apart by giving each its own pair of categories
+/// on `s0`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Level {
     sensitivity: u16,
@@ -53,8 +54,8 @@ impl Level {
         self.categories.iter().copied()
     }
 
-    /// Whether a subject of this level may read what has the other: its sensitivity is as high and its categories
-    /// include the other's.
+    /// Whether a subject of this level may read what has the other: its sensitivity is as high and
+    /// its categories include the other's.
     pub fn dominates(&self, other: &Self) -> bool {
         self.sensitivity >= other.sensitivity && self.categories.is_superset(&other.categories)
     }
@@ -63,7 +64,8 @@ impl Level {
 impl FromStr for Level {
     type Err = Error;
 
-    /// Reads one level, not a range `low-high`. Categories may come in any order and more than once.
+    /// Reads one level, not a range `low-high`. Categories may come in any order and more than
+    /// once.
     fn from_str(text: &str) -> Result<Self> {
         parse(text).ok_or_else(|| Repr::Level(text.to_owned()).into())
     }

@@ -1,9 +1,10 @@
-//! SELinux labels for programs that start confined programs: parse and compare them, apply them to processes, keys,
-//! mounts and trees of files, keep containers apart by categories.
+//! SELinux labels for programs that start confined programs: parse and compare them, apply them to
+//! processes, keys, mounts and trees of files, keep containers apart by categories.
 //!
-//! All of it is small files and extended attributes, so nothing is linked. Questions that only the policy can
-//! answer (which label belongs to a path, may A do X to B) go to libselinux, with the feature `libselinux`, as module
-//! `policy`. On SELinux itself see [`selinux(8)`] and the [SELinux Notebook].
+//! All of it is small files and extended attributes, so nothing is linked. Questions that only the
+//! policy can answer (which label belongs to a path, may A do X to B) go to libselinux, with the
+//! feature `libselinux`, as module `policy`. On SELinux itself see [`selinux(8)`] and the [SELinux
+//! Notebook].
 //!
 //! | subject | entry point |
 //! |---|---|

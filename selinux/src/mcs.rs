@@ -10,8 +10,8 @@ const PAIRS: u32 = CATEGORIES as u32 * (CATEGORIES as u32 - 1) / 2;
 
 /// Hands out pairs of categories, `s0:cA,cB`, each to one holder at a time.
 ///
-/// The registry lives in memory. A program that is started anew first [reserves](McsPairs::reserve) the levels
-/// of the containers that exist.
+/// The registry lives in memory. A program that is started anew first [reserves](McsPairs::reserve)
+/// the levels of the containers that exist.
 #[derive(Clone, Debug, Default)]
 pub struct McsPairs {
     taken: HashSet<(u16, u16)>,
@@ -23,10 +23,12 @@ impl McsPairs {
         Self::default()
     }
 
-    /// Takes a free pair, starting to look at a random one: levels then do not tell how many were taken before.
+    /// Takes a free pair, starting to look at a random one: levels then do not tell how many were
+    /// taken before.
     ///
     /// # Errors
-    /// [`Exhausted`](crate::ErrorKind::Exhausted), or [`Io`](crate::ErrorKind::Io) if the kernel gives no random number.
+    /// [`Exhausted`](crate::ErrorKind::Exhausted), or [`Io`](crate::ErrorKind::Io) if the kernel
+    /// gives no random number.
     pub fn allocate(&mut self) -> Result<Level> {
         let mut bytes = [0; 4];
         getrandom(&mut bytes, GetRandomFlags::empty())
@@ -45,8 +47,8 @@ impl McsPairs {
         Level::new(0, [first, second])
     }
 
-    /// Takes the pair of a level that is in use already, and says whether it was free. A level that is no pair
-    /// on `s0` never collides with one, and is left alone.
+    /// Takes the pair of a level that is in use already, and says whether it was free. A level that
+    /// is no pair on `s0` never collides with one, and is left alone.
     pub fn reserve(&mut self, level: &Level) -> bool {
         pair_of(level).is_none_or(|pair| self.taken.insert(pair))
     }
@@ -72,7 +74,8 @@ fn pair_of(level: &Level) -> Option<(u16, u16)> {
     }
 }
 
-/// The pair with a number below [`PAIRS`]: pairs ordered by the larger category, then by the smaller.
+/// The pair with a number below [`PAIRS`]: pairs ordered by the larger category, then by the
+/// smaller.
 fn pair(number: u32) -> (u16, u16) {
     // The larger category k has k smaller ones, so k(k-1)/2 pairs come before its first.
     let larger = number

@@ -13,7 +13,8 @@ pub enum MountLabelling {
 }
 
 impl MountLabelling {
-    /// What holds for a new mount of this file system type. Bind mounts keep the labels of their source.
+    /// What holds for a new mount of this file system type. Bind mounts keep the labels of their
+    /// source.
     pub fn of(file_system: &str) -> Self {
         match file_system {
             "proc" | "sysfs" | "cgroup2" => Self::Policy,
@@ -23,16 +24,21 @@ impl MountLabelling {
     }
 }
 
-/// Appends the option `context="label"` to the data of `mount(2)`. Without label the data stay as they are.
+/// Appends the option `context="label"` to the data of `mount(2)`. Without label the data stay as
+/// they are.
 ///
-/// The quotation marks keep commas between categories from being read as the end of the option. They are part of
-/// that call's syntax only: with `fsconfig(2)`, key `context` and the bare label are given apart.
+/// The quotation marks keep commas between categories from being read as the end of the option.
+/// They are part of that call's syntax only: with `fsconfig(2)`, key `context` and the bare label
+/// are given apart.
 ///
 /// ```
 /// use cofferdam_selinux::append_mount_option;
 ///
 /// let label = "u:object_r:t:s0:c1,c2".parse()?;
-/// assert_eq!(append_mount_option("mode=755", Some(&label)), r#"mode=755,context="u:object_r:t:s0:c1,c2""#);
+/// assert_eq!(
+///     append_mount_option("mode=755", Some(&label)),
+///     r#"mode=755,context="u:object_r:t:s0:c1,c2""#
+/// );
 /// assert_eq!(append_mount_option("mode=755", None), "mode=755");
 /// # Ok::<(), cofferdam_selinux::Error>(())
 /// ```

@@ -1,10 +1,10 @@
 //! Questions that only the policy can answer, asked through libselinux (feature `libselinux`).
 //!
-//! A program that links libselinux pays at every start: the library looks for selinuxfs before `main`. Whoever
-//! starts containers keeps these questions in a program of their own.
+//! A program that links libselinux pays at every start: the library looks for selinuxfs before
+//! `main`. Whoever starts containers keeps these questions in a program of their own.
 //!
-//! libselinux takes the place of the machine for itself; it reads `/etc/selinux`, selinuxfs and procfs, and cannot be
-//! given other directories.
+//! libselinux takes the place of the machine for itself; it reads `/etc/selinux`, selinuxfs and
+//! procfs, and cannot be given other directories.
 
 use std::ffi::CString;
 use std::fmt::Display;
@@ -18,15 +18,16 @@ use selinux_policy::{
 use crate::error::{Error, Repr, Result};
 use crate::label::Label;
 
-/// Whether libselinux takes SELinux for enabled. The same question as [`SeLinux::is_enabled`](crate::SeLinux::is_enabled).
+/// Whether libselinux takes SELinux for enabled. The same question as
+/// [`SeLinux::is_enabled`](crate::SeLinux::is_enabled).
 pub fn is_enabled() -> bool {
     !matches!(kernel_support(), KernelSupport::Unsupported)
 }
 
 /// The label that the policy's file contexts give to a path (`selabel_lookup(3)`).
 ///
-/// `mode` is a file's `st_mode`, of which the file type matters: an entry may hold for directories only, say. 0 stands for
-/// any type.
+/// `mode` is a file's `st_mode`, of which the file type matters: an entry may hold for directories
+/// only, say. 0 stands for any type.
 ///
 /// # Errors
 /// [`Policy`](crate::ErrorKind::Policy) if no policy is installed or none of its entries matches.
@@ -39,8 +40,8 @@ pub fn label_for_path(path: impl AsRef<Path>, mode: u32) -> Result<Label> {
     label_of(&context)
 }
 
-/// Whether the policy lets a subject use a permission on an object of a class, such as `file` and `read`
-/// (`selinux_check_access(3)`). A refusal may be logged, as one by the kernel is.
+/// Whether the policy lets a subject use a permission on an object of a class, such as `file` and
+/// `read` (`selinux_check_access(3)`). A refusal may be logged, as one by the kernel is.
 ///
 /// # Errors
 /// [`Disabled`](crate::ErrorKind::Disabled): without policy there is no answer.
@@ -61,8 +62,8 @@ pub fn is_allowed(subject: &Label, object: &Label, class: &str, permission: &str
 /// (`security_compute_create(3)`).
 ///
 /// # Errors
-/// [`Disabled`](crate::ErrorKind::Disabled); [`Policy`](crate::ErrorKind::Policy) if the policy knows neither labels nor
-/// class.
+/// [`Disabled`](crate::ErrorKind::Disabled); [`Policy`](crate::ErrorKind::Policy) if the policy
+/// knows neither labels nor class.
 pub fn label_for_new(subject: &Label, place: &Label, class: &str, name: &str) -> Result<Label> {
     enabled()?;
     let (subject, place) = (c_string(subject)?, c_string(place)?);
@@ -73,8 +74,8 @@ pub fn label_for_new(subject: &Label, place: &Label, class: &str, name: &str) ->
     label_of(&context)
 }
 
-/// The label as the site's translation daemon shows it to people (`selinux_raw_to_trans_context(3)`); without daemon it
-/// is the label itself.
+/// The label as the site's translation daemon shows it to people
+/// (`selinux_raw_to_trans_context(3)`); without daemon it is the label itself.
 ///
 /// # Errors
 /// [`Policy`](crate::ErrorKind::Policy).

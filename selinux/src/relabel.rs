@@ -10,7 +10,8 @@ use crate::error::{Error, Repr, Result};
 use crate::file::ATTRIBUTE;
 use crate::label::Label;
 
-/// Directories of the host system: relabelled for one container, they would be lost to everybody else.
+/// Directories of the host system: relabelled for one container, they would be lost to everybody
+/// else.
 const PROTECTED: [&str; 17] = [
     "/", "/bin", "/boot", "/dev", "/etc", "/home", "/lib", "/lib64", "/opt", "/proc", "/root",
     "/run", "/sbin", "/sys", "/tmp", "/usr", "/var",
@@ -58,14 +59,15 @@ pub struct Relabelled {
 
 /// Gives a file, or a directory and all below it, a label.
 ///
-/// Symbolic links are labelled themselves and not followed, whoever changes the tree meanwhile: each step goes
-/// from an open directory to a name in it. What disappears meanwhile is no error. Mounts below the directory are
-/// included.
+/// Symbolic links are labelled themselves and not followed, whoever changes the tree meanwhile:
+/// each step goes from an open directory to a name in it. What disappears meanwhile is no error.
+/// Mounts below the directory are included.
 ///
 /// # Errors
-/// [`Protected`](crate::ErrorKind::Protected) for `/`, `/etc`, `/usr` and their like, under whatever name they are
-/// reached; [`TooLarge`](crate::ErrorKind::TooLarge); [`Io`](crate::ErrorKind::Io) with the path below the start.
-/// Files labelled before the error keep the new label.
+/// [`Protected`](crate::ErrorKind::Protected) for `/`, `/etc`, `/usr` and their like, under
+/// whatever name they are reached; [`TooLarge`](crate::ErrorKind::TooLarge);
+/// [`Io`](crate::ErrorKind::Io) with the path below the start. Files labelled before the error keep
+/// the new label.
 pub fn relabel(
     start: impl AsFd,
     label: &Label,

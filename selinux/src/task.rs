@@ -32,9 +32,11 @@ impl TaskAttribute {
         }
     }
 
-    /// The bytes to write to the file, in one call, for this label; without label, to go back to the policy's choice.
+    /// The bytes to write to the file, in one call, for this label; without label, to go back to
+    /// the policy's choice.
     ///
-    /// Whoever starts confined programs often writes this from a process that has nothing but system calls.
+    /// Whoever starts confined programs often writes this from a process that has nothing but
+    /// system calls.
     pub fn text(label: Option<&Label>) -> &[u8] {
         label.map_or(b"\n", |label| label.as_str().as_bytes())
     }
@@ -44,8 +46,8 @@ impl TaskAttribute {
     /// `/proc` must be a procfs; a directory put in its place is refused.
     ///
     /// # Errors
-    /// [`Io`](crate::ErrorKind::Io): `EINVAL` if the kernel has no SELinux or the policy does not know the label,
-    /// `EACCES` if the policy forbids the change.
+    /// [`Io`](crate::ErrorKind::Io): `EINVAL` if the kernel has no SELinux or the policy does not
+    /// know the label, `EACCES` if the policy forbids the change.
     pub fn set(self, label: &Label) -> Result<Reset> {
         let path = "/proc/thread-self";
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
@@ -58,7 +60,8 @@ impl TaskAttribute {
         self.set_at(task, label)
     }
 
-    /// As [`TaskAttribute::set`], given the thread's directory in a procfs that the caller vouches for.
+    /// As [`TaskAttribute::set`], given the thread's directory in a procfs that the caller vouches
+    /// for.
     ///
     /// # Errors
     /// As [`TaskAttribute::set`].
@@ -98,7 +101,8 @@ impl Reset {
 impl Drop for Reset {
     fn drop(&mut self) {
         if let Some(file) = &self.file {
-            // Nothing can be done about a failure here, and the kernel accepts this from whom it accepted the label.
+            // Nothing can be done about a failure here, and the kernel accepts this from whom it
+            // accepted the label.
             let _ = retry_on_intr(|| write(file, TaskAttribute::text(None)));
         }
     }

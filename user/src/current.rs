@@ -36,8 +36,8 @@ impl UserDb {
 }
 
 impl IdMaps {
-    /// The map of a user namespace whose root is `own`, an id of the user who makes it, and whose further ids, from 1 on
-    /// without a gap, are the subordinate ones in the order of `ranges`.
+    /// The map of a user namespace whose root is `own`, an id of the user who makes it, and whose
+    /// further ids, from 1 on without a gap, are the subordinate ones in the order of `ranges`.
     ///
     /// ```
     /// use cofferdam_user::{IdMaps, Uid, subid};
@@ -50,8 +50,8 @@ impl IdMaps {
     /// ```
     ///
     /// # Errors
-    /// [`InvalidMap`](crate::ErrorKind::InvalidMap) if the kernel would refuse it: ranges that overlap, too many of them, or
-    /// more ids than there are.
+    /// [`InvalidMap`](crate::ErrorKind::InvalidMap) if the kernel would refuse it: ranges that
+    /// overlap, too many of them, or more ids than there are.
     pub fn with_subordinate(own: u32, ranges: &[SubIdRange]) -> Result<Self> {
         let mut maps = vec![IdMap::new(0, own, 1)];
         let mut next = 1_u32;
@@ -67,12 +67,14 @@ impl IdMaps {
 }
 
 impl IdMapping {
-    /// The maps with which this process, run by an ordinary user, can make a user namespace: root inside is the user itself,
-    /// and the ids after it are those of `/etc/subuid` and `/etc/subgid`. Writing a map of more than the user itself takes
-    /// `newuidmap(1)` and `newgidmap(1)`.
+    /// The maps with which this process, run by an ordinary user, can make a user namespace: root
+    /// inside is the user itself, and the ids after it are those of `/etc/subuid` and
+    /// `/etc/subgid`. Writing a map of more than the user itself takes `newuidmap(1)` and
+    /// `newgidmap(1)`.
     ///
     /// # Errors
-    /// [`Io`](crate::ErrorKind::Io), [`Malformed`](crate::ErrorKind::Malformed), [`InvalidMap`](crate::ErrorKind::InvalidMap).
+    /// [`Io`](crate::ErrorKind::Io), [`Malformed`](crate::ErrorKind::Malformed),
+    /// [`InvalidMap`](crate::ErrorKind::InvalidMap).
     pub fn of_current_user() -> Result<Self> {
         let Some(uid) = Uid::new(rustix::process::geteuid().as_raw()) else {
             // No process has it (`setresuid(2)`).

@@ -11,8 +11,8 @@ use crate::{group, passwd};
 
 /// The users and groups of one root: the bytes of its `/etc/passwd` and `/etc/group`.
 ///
-/// Look-ups go through the bytes each time; nothing is indexed, because a container start asks once. In every
-/// look-up the first matching entry decides.
+/// Look-ups go through the bytes each time; nothing is indexed, because a container start asks
+/// once. In every look-up the first matching entry decides.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct UserDb {
     pub(crate) passwd: Vec<u8>,
@@ -28,11 +28,13 @@ impl UserDb {
         }
     }
 
-    /// Reads `etc/passwd` and `etc/group` below the directory `root`. A missing file counts as empty.
+    /// Reads `etc/passwd` and `etc/group` below the directory `root`. A missing file counts as
+    /// empty.
     ///
-    /// Nothing outside the root can be reached, nothing but a regular file is opened, and what is read is
-    /// [limited](crate#limits). A file of a FUSE file system can still keep the caller waiting: whoever must not
-    /// wait lets a disposable process read, and uses [`UserDb::from_bytes`]. Needs `/proc` mounted.
+    /// Nothing outside the root can be reached, nothing but a regular file is opened, and what is
+    /// read is [limited](crate#limits). A file of a FUSE file system can still keep the caller
+    /// waiting: whoever must not wait lets a disposable process read, and uses
+    /// [`UserDb::from_bytes`]. Needs `/proc` mounted.
     ///
     /// # Errors
     /// [`Io`](crate::ErrorKind::Io), [`NotAFile`](crate::ErrorKind::NotAFile) and
@@ -97,7 +99,8 @@ impl UserDb {
         crate::home_of(&self.passwd, uid)
     }
 
-    /// The name to show for the owner of a file: the user's name, or `#` and the number if it has none.
+    /// The name to show for the owner of a file: the user's name, or `#` and the number if it has
+    /// none.
     pub fn owner_name(&self, uid: Uid) -> String {
         match self.user_by_id(uid) {
             Ok(Some(entry)) => entry.name.to_string_lossy().into_owned(),

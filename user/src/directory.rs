@@ -16,15 +16,18 @@ pub enum Existing {
     Chown,
 }
 
-/// Creates `path` below `root`, parents included, and gives every directory *created* on the way to the owner.
+/// Creates `path` below `root`, parents included, and gives every directory *created* on the way to
+/// the owner.
 ///
-/// `mode` are the permission bits, less the umask. Directories that exist keep their owner, but for the last one, which
-/// `existing` decides. No symbolic link is followed and `..` is refused, so a hostile tree cannot lead
-/// the change of owner elsewhere. The owner is given as the ids of the caller's user namespace.
+/// `mode` are the permission bits, less the umask. Directories that exist keep their owner, but for
+/// the last one, which `existing` decides. No symbolic link is followed and `..` is refused, so a
+/// hostile tree cannot lead the change of owner elsewhere. The owner is given as the ids of the
+/// caller's user namespace.
 ///
 /// # Errors
-/// [`Io`](crate::ErrorKind::Io) with the path: a component is no directory (`ENOTDIR`, also for a symbolic link), or
-/// the kernel refused. [`InvalidSpec`](crate::ErrorKind::InvalidSpec) for a path with `..`.
+/// [`Io`](crate::ErrorKind::Io) with the path: a component is no directory (`ENOTDIR`, also for a
+/// symbolic link), or the kernel refused. [`InvalidSpec`](crate::ErrorKind::InvalidSpec) for a path
+/// with `..`.
 pub fn create_dir_all(
     root: impl AsFd,
     path: impl AsRef<Path>,

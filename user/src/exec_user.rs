@@ -30,10 +30,12 @@ impl ExecUser {
         }
     }
 
-    /// Reads `uid[:gid]`, the form of a runtime's `--user`, where names mean nothing. Without gid it is 0.
+    /// Reads `uid[:gid]`, the form of a runtime's `--user`, where names mean nothing. Without gid
+    /// it is 0.
     ///
     /// # Errors
-    /// [`InvalidId`](crate::ErrorKind::InvalidId): a part is missing or is not [a number](crate#numbers).
+    /// [`InvalidId`](crate::ErrorKind::InvalidId): a part is missing or is not [a
+    /// number](crate#numbers).
     pub fn numeric(spec: &str) -> Result<(Uid, Gid)> {
         match spec.split_once(':') {
             None => Ok((spec.parse()?, Gid::ROOT)),
@@ -50,8 +52,9 @@ enum Part<'a> {
 }
 
 impl<'a> Part<'a> {
-    /// Text of digits alone is a number, whatever entry may be *named* so (CVE-2016-3697). What other tools
-    /// read as a number with a sign, or would trim to one, is neither number nor name here.
+    /// Text of digits alone is a number, whatever entry may be *named* so (CVE-2016-3697). What
+    /// other tools read as a number with a sign, or would trim to one, is neither number nor
+    /// name here.
     fn new(text: &'a str) -> Option<Self> {
         if text.is_empty()
             || text.starts_with(['+', '-'])
@@ -67,13 +70,15 @@ impl<'a> Part<'a> {
 }
 
 impl UserDb {
-    /// Turns `user`, `user:group`, or the empty text into an identity; both halves are a name or a number.
+    /// Turns `user`, `user:group`, or the empty text into an identity; both halves are a name or a
+    /// number.
     ///
     /// * A number is an id even if an entry has that number for a name.
-    /// * A name without entry is an error. A number without entry is taken as it is, up to [`MAX_UNLISTED_ID`].
+    /// * A name without entry is an error. A number without entry is taken as it is, up to
+    ///   [`MAX_UNLISTED_ID`].
     /// * A listed user brings its primary group and home; without entry those of `default` stay.
-    /// * Without group, the supplementary groups are those that list the user's name (those of `default` if
-    ///   the user is not listed). With a group there are none.
+    /// * Without group, the supplementary groups are those that list the user's name (those of
+    ///   `default` if the user is not listed). With a group there are none.
     /// * The empty text is the user `default.uid`.
     ///
     /// ```
@@ -89,8 +94,9 @@ impl UserDb {
     ///
     /// # Errors
     /// [`NotFound`](crate::ErrorKind::NotFound), [`InvalidId`](crate::ErrorKind::InvalidId),
-    /// [`InvalidSpec`](crate::ErrorKind::InvalidSpec); [`Malformed`](crate::ErrorKind::Malformed) if the entry
-    /// that decides has no valid id; [`TooLarge`](crate::ErrorKind::TooLarge) if a file breaks a limit.
+    /// [`InvalidSpec`](crate::ErrorKind::InvalidSpec); [`Malformed`](crate::ErrorKind::Malformed)
+    /// if the entry that decides has no valid id; [`TooLarge`](crate::ErrorKind::TooLarge) if a
+    /// file breaks a limit.
     pub fn resolve(&self, spec: &str, default: &ExecUser) -> Result<ExecUser> {
         let bad = || Error::from(Repr::BadSpec(spec.to_owned()));
         let (user, group) = match spec.split_once(':') {
@@ -125,7 +131,8 @@ impl UserDb {
         Ok(found)
     }
 
-    /// Turns group names and numbers into ids, without duplicates, in the order of their first mention.
+    /// Turns group names and numbers into ids, without duplicates, in the order of their first
+    /// mention.
     ///
     /// # Errors
     /// As [`UserDb::resolve`]; an unknown name is `Unable to find group X: …`.
@@ -183,7 +190,8 @@ impl UserDb {
         }
     }
 
-    /// The groups that list a user's name, without duplicates; one without valid id gives the user nothing.
+    /// The groups that list a user's name, without duplicates; one without valid id gives the user
+    /// nothing.
     fn groups_of(&self, user: &passwd::Entry<'_>) -> Result<Vec<Gid>> {
         let mut gids = Vec::new();
         for entry in group::entries(&self.group) {

@@ -15,10 +15,11 @@ pub const MAX_FILE_BYTES: u64 = 1 << 20;
 
 /// Reads `path` below `root`, or gives nothing if it does not exist.
 ///
-/// The path is resolved inside the root (`openat2(2)` with `RESOLVE_IN_ROOT`, Linux 5.6), so a symbolic link leads
-/// at most to another file of the root. The file is first opened as a mere handle (`O_PATH`) and looked at: opening a
-/// FIFO could wait, and opening a device can have effects. procfs is refused, for its regular files
-/// (`/proc/kmsg`) need not be readable to the end.
+/// The path is resolved inside the root (`openat2(2)` with `RESOLVE_IN_ROOT`, Linux 5.6), so a
+/// symbolic link leads at most to another file of the root. The file is first opened as a mere
+/// handle (`O_PATH`) and looked at: opening a FIFO could wait, and opening a device can have
+/// effects. procfs is refused, for its regular files (`/proc/kmsg`) need not be readable to the
+/// end.
 pub(crate) fn read_below(root: impl AsFd, path: &Path) -> Result<Option<Vec<u8>>> {
     let handle = match openat2(
         root,
@@ -41,7 +42,8 @@ pub(crate) fn read_below(root: impl AsFd, path: &Path) -> Result<Option<Vec<u8>>
     if u64::try_from(status.st_size).is_ok_and(|size| size > MAX_FILE_BYTES) {
         return Err(too_large(path));
     }
-    // The handle is turned into a readable descriptor of the very same file; no name is looked up again.
+    // The handle is turned into a readable descriptor of the very same file; no name is looked up
+    // again.
     let descriptor = open(
         format!("/proc/thread-self/fd/{}", handle.as_raw_fd()),
         OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC,

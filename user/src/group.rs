@@ -1,4 +1,5 @@
-//! [`group(5)`](https://man7.org/linux/man-pages/man5/group.5.html): `name:password:gid:member,member`.
+//! [`group(5)`](https://man7.org/linux/man-pages/man5/group.5.html):
+//! `name:password:gid:member,member`.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -13,7 +14,8 @@ use crate::lines::Lines;
 pub struct Entry<'a> {
     /// The group name.
     pub name: &'a OsStr,
-    /// The group id; `None` where the field is no number (see [`passwd::Entry`](crate::passwd::Entry)).
+    /// The group id; `None` where the field is no number (see
+    /// [`passwd::Entry`](crate::passwd::Entry)).
     pub gid: Option<Gid>,
     members: &'a [u8],
 }
@@ -42,7 +44,8 @@ impl<'a> Entry<'a> {
 
 /// The entries of a group file, in order. Lines that start with `#` are comments.
 ///
-/// An item is an error, and the last one, where the file breaks one of [the crate's limits](crate#limits).
+/// An item is an error, and the last one, where the file breaks one of [the crate's
+/// limits](crate#limits).
 pub fn entries(bytes: &[u8]) -> impl Iterator<Item = Result<Entry<'_>>> + Clone {
     Lines::new(bytes)
         .filter(|line| !matches!(line, Ok([b'#', ..])))

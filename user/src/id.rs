@@ -3,8 +3,8 @@ use std::str::FromStr;
 
 use crate::error::{Error, Repr};
 
-/// The largest id that [`UserDb::resolve`](crate::UserDb::resolve) accepts as a number when no entry lists it:
-/// 2³¹−1, the limit that other OCI tools apply.
+/// The largest id that [`UserDb::resolve`](crate::UserDb::resolve) accepts as a number when no
+/// entry lists it: 2³¹−1, the limit that other OCI tools apply.
 pub const MAX_UNLISTED_ID: u32 = 0x7fff_ffff;
 
 /// Reads a decimal number in its only accepted spelling: ASCII digits, no sign, no leading zero.
@@ -23,7 +23,8 @@ macro_rules! id_type {
     ($name:ident, $what:literal, $article:literal, $current:path) => {
         #[doc = concat!("A ", $article, " id: 0 to 4294967294.")]
         ///
-        /// 4294967295 is not a value of this type: to the kernel it means "no id" (`setresuid(2)`, `chown(2)`).
+        /// 4294967295 is not a value of this type: to the kernel it means "no id" (`setresuid(2)`,
+        /// `chown(2)`).
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
         #[cfg_attr(feature = "serde", serde(try_from = "u32", into = "u32"))]

@@ -12,10 +12,12 @@ use crate::id::decimal;
 /// The most ranges one map may have (Linux 4.15; `user_namespaces(7)`).
 pub const MAX_EXTENTS: usize = 340;
 
-/// A map file is written with one call of less than a page (`user_namespaces(7)`); 4096 is the smallest page.
+/// A map file is written with one call of less than a page (`user_namespaces(7)`); 4096 is the
+/// smallest page.
 const MAX_TEXT_BYTES: usize = 4096;
 
-/// One range of a user namespace's id map: `size` ids from `container` on are `size` ids from `host` on.
+/// One range of a user namespace's id map: `size` ids from `container` on are `size` ids from
+/// `host` on.
 ///
 /// With feature `serde` it reads and writes the OCI object `{"containerID", "hostID", "size"}`
 /// (runtime-spec, "User namespace mappings"). A range alone may be wrong; see [`IdMaps::validate`].
@@ -42,7 +44,8 @@ impl IdMap {
         }
     }
 
-    /// Like the kernel, refuses the empty range and one that would reach the reserved id 4294967295.
+    /// Like the kernel, refuses the empty range and one that would reach the reserved id
+    /// 4294967295.
     fn check(&self) -> Result<()> {
         let problem = if self.size == 0 {
             "is empty"
@@ -100,7 +103,8 @@ impl IdMaps {
         self.0.is_empty()
     }
 
-    /// Reads the text of `/proc/PID/uid_map`: per line three numbers with blanks between and around.
+    /// Reads the text of `/proc/PID/uid_map`: per line three numbers with blanks between and
+    /// around.
     ///
     /// The ranges are not validated; what the kernel prints is valid in the reader's namespace.
     ///
@@ -115,9 +119,9 @@ impl IdMaps {
             .map(Self)
     }
 
-    /// Checks what the kernel checks when the map is written (`user_namespaces(7)`, "Defining user and group ID
-    /// mappings"): at least one range, at most [`MAX_EXTENTS`], none empty, none beyond id 4294967294, no overlap on
-    /// either side, and a text of less than a page.
+    /// Checks what the kernel checks when the map is written (`user_namespaces(7)`, "Defining user
+    /// and group ID mappings"): at least one range, at most [`MAX_EXTENTS`], none empty, none
+    /// beyond id 4294967294, no overlap on either side, and a text of less than a page.
     ///
     /// # Errors
     /// [`InvalidMap`](crate::ErrorKind::InvalidMap), naming the range.
@@ -153,7 +157,8 @@ impl IdMaps {
         Ok(())
     }
 
-    /// The text to write to `/proc/PID/uid_map` in one call: `container host size` and a line end per range.
+    /// The text to write to `/proc/PID/uid_map` in one call: `container host size` and a line end
+    /// per range.
     ///
     /// ```
     /// use cofferdam_user::{IdMap, IdMaps};
@@ -214,10 +219,11 @@ pub struct IdMapping {
 }
 
 impl IdMapping {
-    /// Reads `uid_map` and `gid_map` of the user namespace of a process, given its directory in `/proc`.
+    /// Reads `uid_map` and `gid_map` of the user namespace of a process, given its directory in
+    /// `/proc`.
     ///
-    /// The outside ids are those of the *reader's* user namespace, unless reader and process share one: then they
-    /// are those of its parent (`user_namespaces(7)`).
+    /// The outside ids are those of the *reader's* user namespace, unless reader and process share
+    /// one: then they are those of its parent (`user_namespaces(7)`).
     ///
     /// # Errors
     /// [`Io`](crate::ErrorKind::Io), [`InvalidMap`](crate::ErrorKind::InvalidMap).

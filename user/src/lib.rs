@@ -1,8 +1,9 @@
-//! Users, groups, subordinate ids and id maps, read from bytes and from a root directory that may be hostile.
+//! Users, groups, subordinate ids and id maps, read from bytes and from a root directory that may
+//! be hostile.
 //!
-//! The files are those of [`passwd(5)`], [`group(5)`] and [`subuid(5)`]. They are parsed here and nowhere else:
-//! the name service switch is never asked, because it loads plug-ins into the calling process and answers
-//! for the host instead of for the container.
+//! The files are those of [`passwd(5)`], [`group(5)`] and [`subuid(5)`]. They are parsed here and
+//! nowhere else: the name service switch is never asked, because it loads plug-ins into the calling
+//! process and answers for the host instead of for the container.
 //!
 //! | subject | entry point |
 //! |---|---|
@@ -16,14 +17,15 @@
 //!
 //! # Numbers
 //!
-//! A number is accepted in exactly one spelling: decimal ASCII digits without sign, blanks or leading zero.
-//! The id 0 comes from the literal `0` alone; what overflows is an error and never turns into a name, into 0,
-//! or into 4294967295, which the kernel reserves for "no id" (see `setresuid(2)`).
+//! A number is accepted in exactly one spelling: decimal ASCII digits without sign, blanks or
+//! leading zero. The id 0 comes from the literal `0` alone; what overflows is an error and never
+//! turns into a name, into 0, or into 4294967295, which the kernel reserves for "no id" (see
+//! `setresuid(2)`).
 //!
 //! # Limits
 //!
-//! A file has at most [`MAX_FILE_BYTES`], a line [`MAX_LINE_BYTES`], a file [`MAX_ENTRIES`] lines. Whatever
-//! exceeds them is refused, not cut: half a file could hide the entry that decides.
+//! A file has at most [`MAX_FILE_BYTES`], a line [`MAX_LINE_BYTES`], a file [`MAX_ENTRIES`] lines.
+//! Whatever exceeds them is refused, not cut: half a file could hide the entry that decides.
 //!
 //! [`passwd(5)`]: https://man7.org/linux/man-pages/man5/passwd.5.html
 //! [`group(5)`]: https://man7.org/linux/man-pages/man5/group.5.html

@@ -8,9 +8,11 @@ pub const MAX_LINE_BYTES: usize = 256 * 1024;
 /// The most non-blank lines one file may have.
 pub const MAX_ENTRIES: usize = 65_536;
 
-/// The non-blank lines of a file, trimmed of ASCII white space (so CRLF files work), within the limits.
+/// The non-blank lines of a file, trimmed of ASCII white space (so CRLF files work), within the
+/// limits.
 ///
-/// After an error the iterator is at its end: the rest of a file that breaks a limit is not looked at.
+/// After an error the iterator is at its end: the rest of a file that breaks a limit is not looked
+/// at.
 #[derive(Clone, Debug)]
 pub(crate) struct Lines<'a> {
     rest: &'a [u8],
@@ -40,7 +42,8 @@ impl<'a> Iterator for Lines<'a> {
         while !self.rest.is_empty() {
             self.number = self.number.saturating_add(1);
             let whole = self.rest;
-            // The standard library looks for the line end many bytes at a time here; a slice cannot fail.
+            // The standard library looks for the line end many bytes at a time here; a slice cannot
+            // fail.
             let length = self.rest.skip_until(b'\n').unwrap_or(whole.len());
             let line = whole.get(..length).unwrap_or_default();
             let line = line.strip_suffix(b"\n").unwrap_or(line);
@@ -65,7 +68,8 @@ impl<'a> Iterator for Lines<'a> {
     }
 }
 
-/// The first line whose field with this index matches; an error in front of it is the answer instead.
+/// The first line whose field with this index matches; an error in front of it is the answer
+/// instead.
 pub(crate) fn first_with_field(
     bytes: &[u8],
     index: usize,

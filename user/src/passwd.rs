@@ -1,4 +1,5 @@
-//! [`passwd(5)`](https://man7.org/linux/man-pages/man5/passwd.5.html): `name:password:uid:gid:gecos:home:shell`.
+//! [`passwd(5)`](https://man7.org/linux/man-pages/man5/passwd.5.html):
+//! `name:password:uid:gid:gecos:home:shell`.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -10,8 +11,8 @@ use crate::lines::{Lines, first_with_field};
 
 /// One line of a passwd file. Absent fields are empty; the password field is not kept.
 ///
-/// An id is `None` where the field is no number: such an entry never matches an id, and a look-up by name that
-/// ends at it fails instead of giving id 0.
+/// An id is `None` where the field is no number: such an entry never matches an id, and a look-up
+/// by name that ends at it fails instead of giving id 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Entry<'a> {
@@ -54,15 +55,16 @@ impl<'a> Entry<'a> {
 
 /// The entries of a passwd file, in order.
 ///
-/// An item is an error, and the last one, where the file breaks one of [the crate's limits](crate#limits).
+/// An item is an error, and the last one, where the file breaks one of [the crate's
+/// limits](crate#limits).
 pub fn entries(bytes: &[u8]) -> impl Iterator<Item = Result<Entry<'_>>> + Clone {
     Lines::new(bytes).map(|line| line.map(Entry::parse))
 }
 
 /// The home directory that a passwd file gives for a user id: that of the first entry with this id.
 ///
-/// `None` if there is no entry, if its home field is empty or holds a NUL byte, or if the file breaks a limit
-/// before the entry; the caller then uses `/`.
+/// `None` if there is no entry, if its home field is empty or holds a NUL byte, or if the file
+/// breaks a limit before the entry; the caller then uses `/`.
 ///
 /// ```
 /// use std::path::Path;

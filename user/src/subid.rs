@@ -1,5 +1,5 @@
-//! Subordinate ids: [`subuid(5)`](https://man7.org/linux/man-pages/man5/subuid.5.html) and `subgid(5)`,
-//! `owner:start:count` per line, where the owner is a name or a uid.
+//! Subordinate ids: [`subuid(5)`](https://man7.org/linux/man-pages/man5/subuid.5.html) and
+//! `subgid(5)`, `owner:start:count` per line, where the owner is a name or a uid.
 
 use std::path::Path;
 
@@ -44,14 +44,15 @@ impl Owner {
     }
 }
 
-/// The ranges of one owner in the text of a subordinate-id file, in order. `#` starts a comment line.
+/// The ranges of one owner in the text of a subordinate-id file, in order. `#` starts a comment
+/// line.
 ///
 /// Lines of other owners are not judged. An empty range (count 0) gives nothing.
 ///
 /// # Errors
-/// [`Malformed`](crate::ErrorKind::Malformed) if a line of this owner has not two numbers, or leaves the id
-/// space: read as 0 it would hand out the host's root. [`TooLarge`](crate::ErrorKind::TooLarge) if the
-/// file breaks a limit.
+/// [`Malformed`](crate::ErrorKind::Malformed) if a line of this owner has not two numbers, or
+/// leaves the id space: read as 0 it would hand out the host's root.
+/// [`TooLarge`](crate::ErrorKind::TooLarge) if the file breaks a limit.
 pub fn ranges(text: &[u8], owner: &Owner) -> Result<Vec<SubIdRange>> {
     let mut found = Vec::new();
     for line in Lines::new(text) {

@@ -6,8 +6,8 @@ use crate::idmap::IdMaps;
 
 /// Whether this process runs in a user namespace other than the initial one, found out once.
 ///
-/// Decided by `/proc/self/uid_map` as [`is_userns_map`] says; a file that is absent or cannot be read
-/// (a kernel without user namespaces) means no.
+/// Decided by `/proc/self/uid_map` as [`is_userns_map`] says; a file that is absent or cannot be
+/// read (a kernel without user namespaces) means no.
 pub fn running_in_userns() -> bool {
     static ANSWER: OnceLock<bool> = OnceLock::new();
     *ANSWER.get_or_init(|| {
@@ -18,10 +18,11 @@ pub fn running_in_userns() -> bool {
     })
 }
 
-/// Whether the text of a `/proc/PID/uid_map` is that of a user namespace other than the initial one.
+/// Whether the text of a `/proc/PID/uid_map` is that of a user namespace other than the initial
+/// one.
 ///
-/// The first line decides: anything but `0 0 4294967295` means yes. No line at all means yes too: a namespace whose
-/// map is not written yet. Text that is no map means no.
+/// The first line decides: anything but `0 0 4294967295` means yes. No line at all means yes too: a
+/// namespace whose map is not written yet. Text that is no map means no.
 pub fn is_userns_map(text: &[u8]) -> bool {
     let line = text.split(|byte| *byte == b'\n').next().unwrap_or_default();
     IdMaps::parse(line).is_ok_and(|map| !map.is_initial())

@@ -14,8 +14,8 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 pub enum ErrorKind {
     /// The file system has no attributes of this name space (`ENOTSUP`).
     Unsupported,
-    /// The name is in use already ([`SetMode::Create`](crate::SetMode::Create), `EEXIST`) or not in use
-    /// ([`SetMode::Replace`](crate::SetMode::Replace), `ENODATA`).
+    /// The name is in use already ([`SetMode::Create`](crate::SetMode::Create), `EEXIST`) or not in
+    /// use ([`SetMode::Replace`](crate::SetMode::Replace), `ENODATA`).
     Conflict,
     /// The kernel refused for another reason; [`Error::raw_os_error`] says which.
     Io,
@@ -23,8 +23,8 @@ pub enum ErrorKind {
 
 /// Why an operation on extended attributes failed: operation, attribute, path and error number.
 ///
-/// `{}` is one line that says what was attempted on what; the cause is the [`source`](std::error::Error::source), which
-/// `{:#}` appends. It turns into an [`io::Error`].
+/// `{}` is one line that says what was attempted on what; the cause is the
+/// [`source`](std::error::Error::source), which `{:#}` appends. It turns into an [`io::Error`].
 #[derive(Debug)]
 pub struct Error {
     operation: &'static str,
@@ -96,7 +96,8 @@ impl std::error::Error for Error {
 }
 
 impl From<Error> for io::Error {
-    /// The error, with the kind that std gives its error number; without one, [`io::ErrorKind::Other`].
+    /// The error, with the kind that std gives its error number; without one,
+    /// [`io::ErrorKind::Other`].
     fn from(error: Error) -> Self {
         let kind = error.raw_os_error().map_or(io::ErrorKind::Other, |number| {
             io::Error::from_raw_os_error(number).kind()

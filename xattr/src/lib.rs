@@ -1,12 +1,15 @@
-//! Extended attributes ([`xattr(7)`]) of an open file or of a path; no symbolic link is ever followed.
+//! Extended attributes ([`xattr(7)`]) of an open file or of a path; no symbolic link is ever
+//! followed.
 //!
-//! * [`get`], [`set`], [`remove`] and [`list`] take a descriptor. One opened with `O_PATH` will do, although the
-//!   kernel's calls refuse it: then its entry in `/proc/self/fd` is used, which leads to the same file.
-//! * [`lget`], [`lset`], [`lremove`] and [`llist`] take a path and mean the link itself where it is one. To reach
-//!   what a link points to, open it.
+//! * [`get`], [`set`], [`remove`] and [`list`] take a descriptor. One opened with `O_PATH` will do,
+//!   although the kernel's calls refuse it: then its entry in `/proc/self/fd` is used, which leads
+//!   to the same file.
+//! * [`lget`], [`lset`], [`lremove`] and [`llist`] take a path and mean the link itself where it is
+//!   one. To reach what a link points to, open it.
 //!
-//! Names are C strings with their name space in front, such as `c"security.selinux"`. An attribute that is absent is
-//! no error; a file system without attributes is one, told apart by [`ErrorKind::Unsupported`].
+//! Names are C strings with their name space in front, such as `c"security.selinux"`. An attribute
+//! that is absent is no error; a file system without attributes is one, told apart by
+//! [`ErrorKind::Unsupported`].
 //!
 //! [`xattr(7)`]: https://man7.org/linux/man-pages/man7/xattr.7.html
 

@@ -9,7 +9,8 @@ use rustix::io::{Errno, retry_on_intr};
 use crate::buffer::{fill, present};
 use crate::{Error, Names, Result, SetMode};
 
-/// The value of an attribute of an open file, or `None` if it has no such attribute (`fgetxattr(2)`).
+/// The value of an attribute of an open file, or `None` if it has no such attribute
+/// (`fgetxattr(2)`).
 ///
 /// # Errors
 /// [`ErrorKind`](crate::ErrorKind) `Unsupported` or `Io`.
@@ -26,7 +27,8 @@ pub fn get(file: impl AsFd, name: &CStr) -> Result<Option<Vec<u8>>> {
 /// Writes an attribute of an open file (`fsetxattr(2)`).
 ///
 /// # Errors
-/// Each [`ErrorKind`](crate::ErrorKind); `EPERM` for `user.` attributes of anything but a regular file or directory.
+/// Each [`ErrorKind`](crate::ErrorKind); `EPERM` for `user.` attributes of anything but a regular
+/// file or directory.
 pub fn set(file: impl AsFd, name: &CStr, value: &[u8], mode: SetMode) -> Result<()> {
     let file = file.as_fd();
     or_by_path(
@@ -68,8 +70,9 @@ pub fn list(file: impl AsFd) -> Result<Names> {
     .map_err(|errno| Error::new("flistxattr", None, None, errno))
 }
 
-/// Does it by descriptor or, where the kernel refuses that for an `O_PATH` descriptor (`EBADF`), through the
-/// descriptor's entry in procfs. That entry leads straight to the file, be it a symbolic link itself.
+/// Does it by descriptor or, where the kernel refuses that for an `O_PATH` descriptor (`EBADF`),
+/// through the descriptor's entry in procfs. That entry leads straight to the file, be it a
+/// symbolic link itself.
 fn or_by_path<T>(
     file: BorrowedFd<'_>,
     by_descriptor: impl FnOnce() -> rustix::io::Result<T>,

@@ -22,7 +22,8 @@ pub fn lget(path: impl AsRef<Path>, name: &CStr) -> Result<Option<Vec<u8>>> {
 /// Writes an attribute of `path` (`lsetxattr(2)`).
 ///
 /// # Errors
-/// Each [`ErrorKind`](crate::ErrorKind); `EPERM` for `user.` attributes of anything but a regular file or directory.
+/// Each [`ErrorKind`](crate::ErrorKind); `EPERM` for `user.` attributes of anything but a regular
+/// file or directory.
 pub fn lset(path: impl AsRef<Path>, name: &CStr, value: &[u8], mode: SetMode) -> Result<()> {
     let path = path.as_ref();
     retry_on_intr(|| lsetxattr(path, name, value, mode.flags()))

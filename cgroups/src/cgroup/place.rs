@@ -12,15 +12,15 @@ use crate::{
 };
 
 impl Cgroup {
-    /// Creates the cgroup with its limits: [`prepare`](Self::prepare) and [`set`](Self::set). Look at
-    /// the [warnings](Applied::warnings) for limits that are not in force.
+    /// Creates the cgroup with its limits: [`prepare`](Self::prepare) and [`set`](Self::set). Look
+    /// at the [warnings](Applied::warnings) for limits that are not in force.
     ///
     /// When something fails, the directories made until then are removed again, and a cgroup that
     /// was there has the limits that it had.
     ///
     /// # Errors
-    /// As [`prepare`](Self::prepare) and [`set`](Self::set). [`ErrorKind::Unsupported`] for a scope of
-    /// systemd, which has no limits before its first process: [`prepare`](Self::prepare) it,
+    /// As [`prepare`](Self::prepare) and [`set`](Self::set). [`ErrorKind::Unsupported`] for a scope
+    /// of systemd, which has no limits before its first process: [`prepare`](Self::prepare) it,
     /// [`add`](Self::add) the process, and [`set`](Self::set) the limits.
     pub fn create(
         hierarchy: &Hierarchy,
@@ -55,8 +55,8 @@ impl Cgroup {
     /// (cgroup v2), the cpuset gets its CPUs and memory nodes and the real-time budget is set
     /// (cgroup v1).
     ///
-    /// **No other limit is in force** before [`set`](Self::set): `resources` is what the directories
-    /// are prepared for. [`create`](Self::create) does both.
+    /// **No other limit is in force** before [`set`](Self::set): `resources` is what the
+    /// directories are prepared for. [`create`](Self::create) does both.
     ///
     /// With `spec.systemd` a slice is started; a scope only when its first process is
     /// [`add`](Self::add)ed, see [`needs_first_process`](Self::needs_first_process).
@@ -65,9 +65,8 @@ impl Cgroup {
     /// something fails, the directories made until then are removed again.
     ///
     /// # Errors
-    /// * [`ErrorKind::InvalidConfig`], [`ErrorKind::InvalidPath`]: as
-    ///   [`CgroupSpec::inner_path`]; `unified` resources on cgroup v1; a threaded cgroup v2 that
-    ///   cannot have the limits.
+    /// * [`ErrorKind::InvalidConfig`], [`ErrorKind::InvalidPath`]: as [`CgroupSpec::inner_path`];
+    ///   `unified` resources on cgroup v1; a threaded cgroup v2 that cannot have the limits.
     /// * [`ErrorKind::Rootless`]: a rootless caller may not create it and limits need it. Without
     ///   limits, and without an explicit path, the result is a cgroup that does not exist, and
     ///   whose operations do nothing.
@@ -93,8 +92,8 @@ impl Cgroup {
         Ok(Self::new(hierarchy, driver, spec.rootless))
     }
 
-    /// Removes the directories that [`prepare`](Self::prepare) has made rather than found, as far as
-    /// nobody uses them by now: for a caller who may not have the cgroup after all, because
+    /// Removes the directories that [`prepare`](Self::prepare) has made rather than found, as far
+    /// as nobody uses them by now: for a caller who may not have the cgroup after all, because
     /// [`check_unused`](Self::check_unused) says that it is another's. On cgroup v1 that may have
     /// been there in some hierarchies only.
     ///
@@ -110,10 +109,10 @@ impl Cgroup {
         }
     }
 
-    /// The cgroup at `path` below the root of the hierarchies (`/my-job`), made by whom it may: to be
-    /// measured, watched, or joined. On cgroup v1 it is the one of this path in every hierarchy. It
-    /// need not exist, see [`exists`](Self::exists); [`of_process`](Self::of_process) finds the one of
-    /// a process.
+    /// The cgroup at `path` below the root of the hierarchies (`/my-job`), made by whom it may: to
+    /// be measured, watched, or joined. On cgroup v1 it is the one of this path in every
+    /// hierarchy. It need not exist, see [`exists`](Self::exists);
+    /// [`of_process`](Self::of_process) finds the one of a process.
     ///
     /// # Errors
     /// [`ErrorKind::InvalidPath`] for a path that is relative, or that names the root.

@@ -43,9 +43,9 @@ pub struct PressureTrigger {
     pub all_tasks: bool,
     /// The time spent waiting: more than 0, and at most `window`. In whole microseconds.
     pub stall: Duration,
-    /// The time looked at: at most 10 s, in whole microseconds; older kernels want at least 500 ms.
-    /// There is one event per window at most. Without `CAP_SYS_RESOURCE` it must be a multiple of
-    /// 2 s, or there is no trigger at all on older kernels.
+    /// The time looked at: at most 10 s, in whole microseconds; older kernels want at least 500
+    /// ms. There is one event per window at most. Without `CAP_SYS_RESOURCE` it must be a
+    /// multiple of 2 s, or there is no trigger at all on older kernels.
     pub window: Duration,
 }
 

@@ -17,8 +17,8 @@ pub(crate) const FILE: &str = "freezer.state";
 const FROZEN: &str = "FROZEN";
 pub(crate) const THAWED: &str = "THAWED";
 
-/// How long one attempt may take. Mostly the first look is enough, and processes that run are frozen
-/// within a few.
+/// How long one attempt may take. Mostly the first look is enough, and processes that run are
+/// frozen within a few.
 const ATTEMPT: Duration = Duration::from_millis(50);
 
 /// How long processes run between two attempts: the one that forks gets done.

@@ -31,8 +31,8 @@ impl<'a> Files<'a> {
         }
     }
 
-    /// The same files, for a hierarchy of cgroup v1: which ones there are is up to the kernel, and a
-    /// file need not be looked for twice. On v2 they come and go with their controllers.
+    /// The same files, for a hierarchy of cgroup v1: which ones there are is up to the kernel, and
+    /// a file need not be looked for twice. On v2 they come and go with their controllers.
     pub(crate) fn complete(self) -> Self {
         Self {
             complete: true,

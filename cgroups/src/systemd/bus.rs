@@ -18,8 +18,8 @@ use super::{
 };
 use crate::{Error, ErrorKind, Result};
 
-/// How long a single call may take: a manager that does not answer must not hold anybody up for longer
-/// than ten seconds, cleaning up included.
+/// How long a single call may take: a manager that does not answer must not hold anybody up for
+/// longer than ten seconds, cleaning up included.
 pub(super) const CALL_LIMIT: Duration = Duration::from_secs(8);
 
 /// A connection.
@@ -106,8 +106,8 @@ impl Bus {
     /// `EXTERNAL` without a name: the daemon takes our identity from the socket, which is right in
     /// user namespaces as well.
     ///
-    /// All lines are sent at once. systemd does not look at a message that arrives together with the
-    /// last of them, so the first one must not be sent before the answer.
+    /// All lines are sent at once. systemd does not look at a message that arrives together with
+    /// the last of them, so the first one must not be sent before the answer.
     fn authenticate(&mut self, deadline: Instant) -> Result<()> {
         self.send(b"\0AUTH EXTERNAL\r\nDATA\r\nBEGIN\r\n", deadline)?;
         for expected in ["DATA", "OK "] {

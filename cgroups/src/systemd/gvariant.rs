@@ -1,8 +1,8 @@
 //! Values in GVariant's text format, as annotations and systemd-run carry them: `uint64 5`,
 //! `'text'`, `true`, `['a', 'b']`, `[byte 0x1f]`, `('a', 1)`, `@as []`.
 //!
-//! Of the format (GLib, "GVariant Text Format") dictionaries, variants and maybe types are left out:
-//! no property of a unit that can be set needs them.
+//! Of the format (GLib, "GVariant Text Format") dictionaries, variants and maybe types are left
+//! out: no property of a unit that can be set needs them.
 
 use zbus::{Array, ObjectPath, Signature, Variant, wire::StructureBuilder};
 

@@ -329,7 +329,8 @@ pub(super) fn devices(
 enum Spelling {
     /// Since 240: numbers, whether there is a device node or not.
     Numbers,
-    /// Before: the names of the drivers in `/proc/devices`, whose text this is, and nodes that exist.
+    /// Before: the names of the drivers in `/proc/devices`, whose text this is, and nodes that
+    /// exist.
     Names(String),
 }
 

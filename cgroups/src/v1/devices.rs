@@ -16,8 +16,8 @@ pub(super) fn apply(dir: &Dir, rules: &[Rule]) -> Result<Option<String>> {
     }
 }
 
-/// The kernel goes through its list for every rule that it is given: 4,000 take a third of a second,
-/// 100,000 over a minute.
+/// The kernel goes through its list for every rule that it is given: 4,000 take a third of a
+/// second, 100,000 over a minute.
 const MOST_STEPS: usize = 10_000;
 
 fn put_in_force(dir: &Dir, rules: &[Rule]) -> Result<()> {

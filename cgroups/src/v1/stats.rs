@@ -229,7 +229,8 @@ fn pids(files: &Files<'_>, pids: &mut Pids) -> Result<()> {
 
 fn hugetlb(files: &Files<'_>, stats: &mut Stats) -> Result<()> {
     for size in hugepages::sizes() {
-        // What is reserved, where it is counted (Linux 5.7): a reservation is what a fault fails on.
+        // What is reserved, where it is counted (Linux 5.7): a reservation is what a fault fails
+        // on.
         for prefix in [format!("hugetlb.{size}.rsvd"), format!("hugetlb.{size}")] {
             let Some(usage) = files.number_if_present(&format!("{prefix}.usage_in_bytes"))? else {
                 continue;

@@ -296,7 +296,8 @@ fn unified_error(dir: &Dir, key: &str, error: Error) -> Error {
         };
         let available = dir.read("cgroup.controllers").unwrap_or_default();
         if !available.split_whitespace().any(|name| name == controller) {
-            // Without the kernel's words: they are about a file, and the controller is what is missing.
+            // Without the kernel's words: they are about a file, and the controller is what is
+            // missing.
             log::debug!("{error}");
             return Error::new(
                 ErrorKind::NoController,

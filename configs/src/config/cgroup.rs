@@ -56,7 +56,8 @@ pub struct Cgroup {
         skip_serializing_if = "is_default"
     )]
     pub rootless: bool,
-    /// Host uid that gets the cgroup directory (systemd on cgroup v2); absent leaves the ownership alone.
+    /// Host uid that gets the cgroup directory (systemd on cgroup v2); absent leaves the ownership
+    /// alone.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub owner_uid: Option<u32>,
     /// The limits.

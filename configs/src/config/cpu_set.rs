@@ -9,7 +9,8 @@ use crate::oci;
 
 /// A set of CPU or memory node numbers, as a bit mask.
 ///
-/// Text form: the kernel's list format (`0-3,7`). JSON form: an array of 64-bit words, lowest first.
+/// Text form: the kernel's list format (`0-3,7`). JSON form: an array of 64-bit words, lowest
+/// first.
 ///
 /// ```
 /// # use cofferdam_configs::config::CpuSet;
@@ -116,7 +117,8 @@ pub enum CpuSetError {
 impl FromStr for CpuSet {
     type Err = CpuSetError;
 
-    /// Parses comma separated numbers and ranges. Spaces around an element and empty elements are tolerated.
+    /// Parses comma separated numbers and ranges. Spaces around an element and empty elements are
+    /// tolerated.
     fn from_str(text: &str) -> Result<Self, CpuSetError> {
         let mut set = Self::default();
         for element in text
@@ -189,7 +191,8 @@ impl<'de> Deserialize<'de> for CpuSet {
     }
 }
 
-/// CPUs an `exec`ed process may run on. The keys are capitalised in JSON because the Go type has no tags.
+/// CPUs an `exec`ed process may run on. The keys are capitalised in JSON because the Go type has no
+/// tags.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct CpuAffinity {

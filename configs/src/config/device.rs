@@ -55,7 +55,8 @@ impl DeviceAccess {
         !self.read && !self.write && !self.mknod
     }
 
-    /// Reads letters in any order; what is not one of `rwm` is skipped, and its presence told by the second value.
+    /// Reads letters in any order; what is not one of `rwm` is skipped, and its presence told by
+    /// the second value.
     #[must_use]
     pub fn parse_lossy(text: &str) -> (Self, bool) {
         let mut access = Self::default();

@@ -71,7 +71,8 @@ pub enum IdMapError {
 }
 
 impl Config {
-    /// The user id on the host of a user id in the container. Without a user namespace both are the same.
+    /// The user id on the host of a user id in the container. Without a user namespace both are the
+    /// same.
     ///
     /// # Errors
     /// The container has a user namespace in which the id is not mapped.
@@ -79,7 +80,8 @@ impl Config {
         self.host_id("uid", &self.uid_mappings, container_uid)
     }
 
-    /// The group id on the host of a group id in the container. Without a user namespace both are the same.
+    /// The group id on the host of a group id in the container. Without a user namespace both are
+    /// the same.
     ///
     /// # Errors
     /// The container has a user namespace in which the id is not mapped.

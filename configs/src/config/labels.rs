@@ -20,8 +20,8 @@ impl Config {
 
     /// The bundle directory.
     ///
-    /// The runtime appends it after the annotations, so that it is the last label: an annotation which happens to be named
-    /// `bundle` does not hide it.
+    /// The runtime appends it after the annotations, so that it is the last label: an annotation
+    /// which happens to be named `bundle` does not hide it.
     #[must_use]
     pub fn bundle(&self) -> Option<&str> {
         self.labels
@@ -32,7 +32,8 @@ impl Config {
             .map(|(_, value)| value)
     }
 
-    /// The annotations of the bundle: every label but `bundle`. A key given twice has its last value.
+    /// The annotations of the bundle: every label but `bundle`. A key given twice has its last
+    /// value.
     #[must_use]
     pub fn annotations(&self) -> BTreeMap<String, String> {
         self.labels

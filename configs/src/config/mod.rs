@@ -1,12 +1,15 @@
 //! The container configuration: what `state.json` stores under `config`.
 //!
-//! JSON keys, their order and what is left out when empty are libcontainer's: cAdvisor, podman and the kubelet's tooling
-//! read this object. Everything here is decided and typed; the bundle's own wording is in [`oci`].
+//! JSON keys, their order and what is left out when empty are libcontainer's: cAdvisor, podman and
+//! the kubelet's tooling read this object. Everything here is decided and typed; the bundle's own
+//! wording is in [`oci`].
 //!
-//! Many types exist twice therefore, here and there, with fields of the same names: they are two file formats. One has the
-//! specification's keys and values as written, unknown ones among them; the other has libcontainer's keys, numbers for names, and
-//! only what was understood. [`specconv`](crate::specconv) leads from one to the other. Where key for key and value for value
-//! are the same (time offsets, network devices, scheduler, I/O priority), there is one type, in [`oci`].
+//! Many types exist twice therefore, here and there, with fields of the same names: they are two
+//! file formats. One has the specification's keys and values as written, unknown ones among them;
+//! the other has libcontainer's keys, numbers for names, and only what was understood.
+//! [`specconv`](crate::specconv) leads from one to the other. Where key for key and value for value
+//! are the same (time offsets, network devices, scheduler, I/O priority), there is one type, in
+//! [`oci`].
 
 mod cgroup;
 mod cpu_set;
@@ -56,7 +59,8 @@ pub use systemd_property::SystemdProperty;
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Config {
-    /// Do not `pivot_root(2)`: move the root mount over `/` and `chroot(2)`. For a root on a ramfs; less safe.
+    /// Do not `pivot_root(2)`: move the root mount over `/` and `chroot(2)`. For a root on a
+    /// ramfs; less safe.
     #[serde(deserialize_with = "or_default", skip_serializing_if = "is_default")]
     pub no_pivot_root: bool,
     /// Signal the init gets when its parent dies (`prctl(2)` PR_SET_PDEATHSIG); 0 for none.
@@ -112,7 +116,8 @@ pub struct Config {
     /// Namespaces to create or join.
     #[serde(deserialize_with = "or_default")]
     pub namespaces: Namespaces,
-    /// Capability sets of processes that bring none of their own; absent means no capability at all.
+    /// Capability sets of processes that bring none of their own; absent means no capability at
+    /// all.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub capabilities: Option<Capabilities>,
     /// Network interfaces to set up (loopback, veth).
@@ -176,7 +181,8 @@ pub struct Config {
     /// Specification version of the runtime that made this configuration.
     #[serde(deserialize_with = "or_default")]
     pub version: String,
-    /// Annotations as `key=value`, and the bundle as the last one; see [`Config::annotations`] and [`Config::bundle`].
+    /// Annotations as `key=value`, and the bundle as the last one; see [`Config::annotations`] and
+    /// [`Config::bundle`].
     #[serde(deserialize_with = "or_default")]
     pub labels: Vec<String>,
     /// Do not give the container its own session keyring.

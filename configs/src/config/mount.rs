@@ -21,7 +21,8 @@ pub struct Mount {
     /// Flags to set.
     #[serde(deserialize_with = "or_default", skip_serializing_if = "is_default")]
     pub flags: MountFlags,
-    /// Flags that the bundle cleared explicitly: these may not be kept when the kernel has them locked.
+    /// Flags that the bundle cleared explicitly: these may not be kept when the kernel has them
+    /// locked.
     #[serde(deserialize_with = "or_default", skip_serializing_if = "is_default")]
     pub cleared_flags: MountFlags,
     /// Propagation changes, applied one after the other once the mount is made.

@@ -6,7 +6,8 @@ use crate::nullable::or_default;
 
 /// A kind of namespace, serialised as `NEWPID` and so on.
 ///
-/// The order of the variants is the order in which namespaces are made and joined; the user namespace is always first.
+/// The order of the variants is the order in which namespaces are made and joined; the user
+/// namespace is always first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum NamespaceType {
     /// User and group ids, `user_namespaces(7)`.
@@ -137,7 +138,8 @@ impl Namespaces {
         Self(Vec::new())
     }
 
-    /// Adds a namespace, or changes the path of the one of the same type. An empty path creates a new namespace.
+    /// Adds a namespace, or changes the path of the one of the same type. An empty path creates a
+    /// new namespace.
     pub fn set(&mut self, kind: NamespaceType, path: impl Into<String>) {
         let path = path.into();
         match self.0.iter_mut().find(|ns| ns.kind == kind) {

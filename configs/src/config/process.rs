@@ -40,8 +40,8 @@ impl Capabilities {
         }
     }
 
-    /// The set that Docker, containerd and podman give to a container for which nothing else is asked: see
-    /// [`oci::LinuxCapabilities::docker_default`].
+    /// The set that Docker, containerd and podman give to a container for which nothing else is
+    /// asked: see [`oci::LinuxCapabilities::docker_default`].
     #[must_use]
     pub fn docker_default() -> Self {
         Self::from(&oci::LinuxCapabilities::docker_default())
@@ -62,7 +62,8 @@ impl From<&oci::LinuxCapabilities> for Capabilities {
 }
 
 int_enum! {
-    /// A limited resource; the integer is the one of `setrlimit(2)` on every architecture but MIPS and SPARC.
+    /// A limited resource; the integer is the one of `setrlimit(2)` on every architecture but MIPS
+    /// and SPARC.
     pub enum RlimitType: u32 {
         /// CPU time in seconds.
         Cpu = 0 => "RLIMIT_CPU",

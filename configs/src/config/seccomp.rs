@@ -127,7 +127,8 @@ architectures! {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum SeccompFlag {
-    /// Apply to every thread. The filter is always installed by a single thread, so it changes nothing.
+    /// Apply to every thread. The filter is always installed by a single thread, so it changes
+    /// nothing.
     #[serde(rename = "SECCOMP_FILTER_FLAG_TSYNC")]
     Tsync,
     /// Log every action but ALLOW, Linux 4.14.

@@ -12,12 +12,12 @@ use crate::{Error, ErrorKind, Result};
 
 /// Reads the file at `path`, up to [`MAX_SIZE`] bytes.
 ///
-/// Anything but a regular file is refused: reading a FIFO, a terminal or a device could wait for ever, or take something that
-/// others wait for. Nothing is waited for on opening either.
+/// Anything but a regular file is refused: reading a FIFO, a terminal or a device could wait for
+/// ever, or take something that others wait for. Nothing is waited for on opening either.
 ///
 /// # Errors
-/// [`ErrorKind::NotFound`] with the message `open PATH` if it is not there, [`ErrorKind::Io`] if it cannot be read or is no
-/// regular file, [`ErrorKind::TooLarge`].
+/// [`ErrorKind::NotFound`] with the message `open PATH` if it is not there, [`ErrorKind::Io`] if it
+/// cannot be read or is no regular file, [`ErrorKind::TooLarge`].
 pub fn read_file(path: impl AsRef<Path>) -> Result<Vec<u8>> {
     read_at(CWD, path.as_ref(), MAX_SIZE)
 }

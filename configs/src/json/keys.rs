@@ -1,8 +1,10 @@
-//! Keys as readers written in Go take them: in any case. And those that are not understood, by their place.
+//! Keys as readers written in Go take them: in any case. And those that are not understood, by
+//! their place.
 //!
-//! [`Keyed`] is a deserializer around another one. It learns the fields of every struct that is read, replaces a key that
-//! differs from a field only in case by the name of that field, and notes a key that is no field at all. The usual spelling
-//! costs a comparison of each key with the names of its struct, and no memory.
+//! [`Keyed`] is a deserializer around another one. It learns the fields of every struct that is
+//! read, replaces a key that differs from a field only in case by the name of that field, and notes
+//! a key that is no field at all. The usual spelling costs a comparison of each key with the names
+//! of its struct, and no memory.
 
 use std::borrow::Cow;
 use std::cell::RefCell;
@@ -18,8 +20,8 @@ use super::locate::{Frame, render};
 /// How many unknown keys are noted of one document.
 const MOST: usize = 32;
 
-/// The name of the struct of a whole `config.json`, and its sections for other platforms, which are none of this crate's
-/// business.
+/// The name of the struct of a whole `config.json`, and its sections for other platforms, which are
+/// none of this crate's business.
 const PLATFORMS: (&str, [&str; 5]) = ("Spec", ["solaris", "windows", "vm", "zos", "freebsd"]);
 
 /// The places of unknown keys, in the order of the document.
@@ -32,7 +34,8 @@ impl Unknown {
     }
 }
 
-/// Where in the document the reader is: one array or object after the other, from the innermost one.
+/// Where in the document the reader is: one array or object after the other, from the innermost
+/// one.
 #[derive(Clone, Copy)]
 struct Place<'a> {
     unknown: &'a Unknown,
@@ -75,8 +78,8 @@ impl Place<'_> {
     }
 }
 
-/// Whether Go takes these for the same key: equal but for case, where two letters beyond ASCII count as the ones they look
-/// like (`unicode.SimpleFold`).
+/// Whether Go takes these for the same key: equal but for case, where two letters beyond ASCII
+/// count as the ones they look like (`unicode.SimpleFold`).
 pub(crate) fn same_but_for_case(key: &str, field: &str) -> bool {
     let folded = |letter: char| match letter {
         'ſ' => 's',

@@ -8,7 +8,8 @@ pub(super) enum Frame {
     Object { key: Option<String> },
 }
 
-/// The path of the value at a byte offset, such as `linux.devices[2].major`; empty for the document itself.
+/// The path of the value at a byte offset, such as `linux.devices[2].major`; empty for the document
+/// itself.
 ///
 /// Never fails: of a text that is no JSON, the path reaches as far as the text makes sense.
 pub(super) fn path_at(text: &[u8], offset: usize) -> String {

@@ -3,14 +3,18 @@
 //! Reading refuses what later code would have to worry about, and says where in the document it is:
 //!
 //! * text that is not UTF-8, or larger or nested deeper than a limit;
-//! * a NUL in any string, also in parts nobody reads: it would end the string early in every system call;
-//! * a known key given twice, or any key of a map given twice: two readers could take different ones. (Go takes the last.)
+//! * a NUL in any string, also in parts nobody reads: it would end the string early in every system
+//!   call;
+//! * a known key given twice, or any key of a map given twice: two readers could take different
+//!   ones. (Go takes the last.)
 //! * anything but white space after the document.
 //!
-//! [`from_slice`] takes keys as they are written and ignores unknown ones: it is for what this project writes itself. The
-//! documents of others, [`Spec`](crate::oci::Spec), [`Process`](crate::oci::Process) and [`Resources`](crate::oci::Resources),
-//! are read as Go reads them: a key that differs from a known one only in case is that one (both in one object are a key given
-//! twice). Keys that are not known are ignored, as the specification demands, but their places are kept for a warning.
+//! [`from_slice`] takes keys as they are written and ignores unknown ones: it is for what this
+//! project writes itself. The documents of others, [`Spec`](crate::oci::Spec),
+//! [`Process`](crate::oci::Process) and [`Resources`](crate::oci::Resources), are read as Go reads
+//! them: a key that differs from a known one only in case is that one (both in one object are a key
+//! given twice). Keys that are not known are ignored, as the specification demands, but their
+//! places are kept for a warning.
 
 mod file;
 mod keys;
@@ -42,7 +46,8 @@ pub fn from_slice<T: DeserializeOwned>(text: &[u8]) -> Result<T> {
     serde_json::from_str(text).map_err(|error| syntax_or_data(text, &error))
 }
 
-/// Reads one document that others have written, with keys in any case. Returns the places of unknown keys, too.
+/// Reads one document that others have written, with keys in any case. Returns the places of
+/// unknown keys, too.
 pub(crate) fn from_foreign<T: DeserializeOwned>(text: &[u8]) -> Result<(T, Vec<String>)> {
     let text = checked(text)?;
     let unknown = keys::Unknown::default();
@@ -93,7 +98,8 @@ fn count_openers(text: &[u8]) -> usize {
             .map(|byte| u8::from(matches!(byte, b'{' | b'[')))
             .sum::<u8>()
     };
-    // Sums of single bytes are what compilers turn into vector instructions; 255 of them cannot overflow.
+    // Sums of single bytes are what compilers turn into vector instructions; 255 of them cannot
+    // overflow.
     text.chunks(255)
         .map(|chunk| usize::from(in_chunk(chunk)))
         .sum()
@@ -107,7 +113,8 @@ pub fn to_string<T: Serialize>(value: &T) -> Result<String> {
     serde_json::to_string(value).map_err(|error| write_error(&error))
 }
 
-/// Writes a value with one key a line, indented by `indent` for each level, without a final newline.
+/// Writes a value with one key a line, indented by `indent` for each level, without a final
+/// newline.
 ///
 /// # Errors
 /// As [`to_string`].
@@ -142,7 +149,8 @@ fn syntax_or_data(text: &str, error: &serde_json::Error) -> Error {
         _ => ErrorKind::Syntax,
     };
     let mut offset = locate::offset_of(text, error.line(), error.column());
-    // An array that is refused as such is refused when its bracket is read: the place is not yet its first element.
+    // An array that is refused as such is refused when its bracket is read: the place is not yet
+    // its first element.
     if let Some(bracket) = offset.checked_sub(1)
         && text.as_bytes().get(bracket) == Some(&b'[')
     {

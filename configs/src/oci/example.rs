@@ -94,8 +94,9 @@ impl Spec {
         self
     }
 
-    /// Changes a bundle so that a user without privileges can run it: a user namespace in which this user is root, the
-    /// host's network and `/sys`, no cgroup limits, and no ids in mount options that would not be mapped.
+    /// Changes a bundle so that a user without privileges can run it: a user namespace in which
+    /// this user is root, the host's network and `/sys`, no cgroup limits, and no ids in mount
+    /// options that would not be mapped.
     #[must_use]
     pub fn into_rootless(mut self, euid: u32, egid: u32) -> Self {
         let linux = self.linux.get_or_insert_default();

@@ -139,7 +139,8 @@ pub struct Device {
     pub gid: Option<u32>,
 }
 
-/// A network device to move into the container's network namespace; also what a stored configuration keeps of it.
+/// A network device to move into the container's network namespace; also what a stored
+/// configuration keeps of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct NetDevice {
@@ -155,7 +156,8 @@ pub struct NetDevice {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct IntelRdt {
-    /// Class of service: a directory name below the resctrl root, `/` for the root itself, empty for the container id.
+    /// Class of service: a directory name below the resctrl root, `/` for the root itself, empty
+    /// for the container id.
     #[serde(
         rename = "closID",
         deserialize_with = "or_default",

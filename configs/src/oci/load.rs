@@ -15,7 +15,8 @@ impl Spec {
     /// Reads `config.json` of a bundle directory, up to [`json::MAX_SIZE`] bytes.
     ///
     /// # Errors
-    /// The file is missing ([`ErrorKind::NotFound`]), unreadable, too large, or as [`Spec::from_slice`].
+    /// The file is missing ([`ErrorKind::NotFound`]), unreadable, too large, or as
+    /// [`Spec::from_slice`].
     pub fn load(bundle: impl AsFd) -> Result<Self> {
         Self::load_limited(bundle, json::MAX_SIZE)
     }
@@ -62,7 +63,8 @@ impl Process {
 }
 
 impl Resources {
-    /// Reads a resources object, as `update --resources` takes it. A section that is `null` is an absent one.
+    /// Reads a resources object, as `update --resources` takes it. A section that is `null` is an
+    /// absent one.
     ///
     /// # Errors
     /// As [`json::from_slice`]; the document `null` is refused.

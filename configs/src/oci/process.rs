@@ -23,7 +23,8 @@ pub struct Process {
     /// The argument vector; the first element is looked up in `PATH` unless it contains a slash.
     #[serde(deserialize_with = "or_default", skip_serializing_if = "Vec::is_empty")]
     pub args: Vec<String>,
-    /// The environment as `NAME=value`; absent is kept apart from empty because only a present list gets `HOME`.
+    /// The environment as `NAME=value`; absent is kept apart from empty because only a present
+    /// list gets `HOME`.
     #[serde(skip_serializing_if = "none_or_empty")]
     pub env: Option<Vec<String>>,
     /// Working directory, absolute, inside the container.
@@ -66,8 +67,8 @@ pub struct Process {
     /// CPUs that `exec` may run on, before and after it joined the cgroup.
     #[serde(rename = "execCPUAffinity", skip_serializing_if = "Option::is_none")]
     pub exec_cpu_affinity: Option<CpuAffinity>,
-    /// Where the document had keys that are not known, such as `linux.seccomp.syscals`: ignored, to be warned of. Set when a
-    /// whole document is read; at most 32.
+    /// Where the document had keys that are not known, such as `linux.seccomp.syscals`: ignored,
+    /// to be warned of. Set when a whole document is read; at most 32.
     #[serde(skip)]
     pub unknown_keys: Vec<String>,
 }
@@ -108,8 +109,8 @@ pub struct User {
     pub username: String,
 }
 
-/// Capability sets (`capabilities(7)`) as names with the `CAP_` prefix. In each set an absent list is kept apart from an
-/// empty one.
+/// Capability sets (`capabilities(7)`) as names with the `CAP_` prefix. In each set an absent list
+/// is kept apart from an empty one.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct LinuxCapabilities {
@@ -149,11 +150,12 @@ const DOCKER_DEFAULT: [&str; 14] = [
 ];
 
 impl LinuxCapabilities {
-    /// The fourteen capabilities that Docker gives to a container that asks for nothing else, in the bounding, effective and
-    /// permitted sets; none is inheritable or ambient.
+    /// The fourteen capabilities that Docker gives to a container that asks for nothing else, in
+    /// the bounding, effective and permitted sets; none is inheritable or ambient.
     ///
-    /// They suffice for the usual init scripts and package managers as root of an image: changing owners and ids, binding
-    /// ports below 1024, raw sockets. None of them lets a process mount, load modules, trace others or configure the network.
+    /// They suffice for the usual init scripts and package managers as root of an image: changing
+    /// owners and ids, binding ports below 1024, raw sockets. None of them lets a process
+    /// mount, load modules, trace others or configure the network.
     ///
     /// Source: `oci/caps/defaults.go` of moby 20.10 to 28.
     #[must_use]
@@ -187,7 +189,8 @@ pub struct PosixRlimit {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Scheduler {
-    /// `SCHED_OTHER`, `SCHED_FIFO`, `SCHED_RR`, `SCHED_BATCH`, `SCHED_ISO`, `SCHED_IDLE` or `SCHED_DEADLINE`.
+    /// `SCHED_OTHER`, `SCHED_FIFO`, `SCHED_RR`, `SCHED_BATCH`, `SCHED_ISO`, `SCHED_IDLE` or
+    /// `SCHED_DEADLINE`.
     #[serde(deserialize_with = "or_default")]
     pub policy: String,
     /// Nice value -20..=19, for OTHER and BATCH.

@@ -19,7 +19,8 @@ impl Spec {
 }
 
 impl Process {
-    /// Checks what every process needs: an absolute working directory, arguments, and SELinux if it has a label.
+    /// Checks what every process needs: an absolute working directory, arguments, and SELinux if it
+    /// has a label.
     ///
     /// # Errors
     /// The first of these that is missing.

@@ -1,6 +1,7 @@
 //! The `resources` object: limits applied through cgroups. Also read by `update --resources`.
 //!
-//! Readers written in Go take keys in any case, and some other spellings are in use: those are taken here, too.
+//! Readers written in Go take keys in any case, and some other spellings are in use: those are
+//! taken here, too.
 
 use std::collections::BTreeMap;
 
@@ -47,8 +48,8 @@ pub struct Resources {
         skip_serializing_if = "BTreeMap::is_empty"
     )]
     pub unified: BTreeMap<String, String>,
-    /// Where the document had keys that are not known, such as `linux.seccomp.syscals`: ignored, to be warned of. Set when a
-    /// whole document is read; at most 32.
+    /// Where the document had keys that are not known, such as `linux.seccomp.syscals`: ignored,
+    /// to be warned of. Set when a whole document is read; at most 32.
     #[serde(skip)]
     pub unknown_keys: Vec<String>,
 }

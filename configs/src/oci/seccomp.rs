@@ -1,8 +1,9 @@
 //! The `seccomp` object: the system call filter as the bundle writes it.
 //!
-//! Elsewhere in a configuration an unknown key is ignored, as the specification demands. A filter is weaker for what it
-//! leaves out: `includes` and `excludes`, from profiles in Docker's own form, say when a rule applies, and without them it
-//! always would. So here an unknown key is an error that names it.
+//! Elsewhere in a configuration an unknown key is ignored, as the specification demands. A filter
+//! is weaker for what it leaves out: `includes` and `excludes`, from profiles in Docker's own form,
+//! say when a rule applies, and without them it always would. So here an unknown key is an error
+//! that names it.
 
 use serde::{Deserialize, Serialize};
 
@@ -21,7 +22,8 @@ pub struct Seccomp {
     /// `SCMP_ARCH_…` names added to the native architecture.
     #[serde(deserialize_with = "or_default", skip_serializing_if = "Vec::is_empty")]
     pub architectures: Vec<String>,
-    /// `SECCOMP_FILTER_FLAG_…` names. Absent asks for the runtime's default (SPEC_ALLOW where supported), empty for none.
+    /// `SECCOMP_FILTER_FLAG_…` names. Absent asks for the runtime's default (SPEC_ALLOW where
+    /// supported), empty for none.
     #[serde(skip_serializing_if = "none_or_empty")]
     pub flags: Option<Vec<String>>,
     /// Socket that receives the notification descriptor.

@@ -9,12 +9,14 @@ use crate::nullable::{none_or_empty, or_default, unique_map};
 
 /// A whole `config.json`.
 ///
-/// The sections for other platforms (`solaris`, `windows`, `vm`, `zos`, `freebsd`) are ignored on reading and never written.
+/// The sections for other platforms (`solaris`, `windows`, `vm`, `zos`, `freebsd`) are ignored on
+/// reading and never written.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Spec {
-    /// The specification version the bundle was written for: a semantic version, of which every 1.x.y is converted. Empty where
-    /// the document has none; [`VERSION`](super::VERSION) by default.
+    /// The specification version the bundle was written for: a semantic version, of which every
+    /// 1.x.y is converted. Empty where the document has none; [`VERSION`](super::VERSION) by
+    /// default.
     #[serde(rename = "ociVersion", default, deserialize_with = "or_default")]
     pub version: String,
     /// What to run. Optional here; the `create`, `run` and `start` commands need it.
@@ -50,8 +52,8 @@ pub struct Spec {
     /// The Linux section.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub linux: Option<Linux>,
-    /// Where the document had keys that are not known, such as `linux.seccomp.syscals`: ignored, to be warned of. Set when a
-    /// whole document is read; at most 32.
+    /// Where the document had keys that are not known, such as `linux.seccomp.syscals`: ignored,
+    /// to be warned of. Set when a whole document is read; at most 32.
     #[serde(skip)]
     pub unknown_keys: Vec<String>,
 }

@@ -177,7 +177,8 @@ fn absent_lists_are_kept_apart_from_empty_ones() {
     assert_eq!(spec.hooks.unwrap().prestart[0].env, Some(vec![]));
 }
 
-/// A filter without what was asked for is another filter. The keys are those of Docker's form of a profile, and typing errors.
+/// A filter without what was asked for is another filter. The keys are those of Docker's form of a
+/// profile, and typing errors.
 #[test]
 fn an_unknown_key_of_a_filter_is_refused_by_name() {
     for (key, path, text) in [

@@ -13,8 +13,8 @@ pub struct Environment {
 }
 
 impl Environment {
-    /// Checks a list of `NAME=value`. Of a name given twice the last value counts, at its last place. An empty `HOME` is
-    /// dropped.
+    /// Checks a list of `NAME=value`. Of a name given twice the last value counts, at its last
+    /// place. An empty `HOME` is dropped.
     ///
     /// # Errors
     /// An entry has no `=`, no name, or a NUL.
@@ -78,14 +78,15 @@ impl Environment {
             .map(|(_, v)| v)
     }
 
-    /// Whether `HOME` is to be added with [`Environment::set_home`]: the list was given and has none.
+    /// Whether `HOME` is to be added with [`Environment::set_home`]: the list was given and has
+    /// none.
     #[must_use]
     pub fn needs_home(&self) -> bool {
         self.is_given() && self.get("HOME").is_none()
     }
 
-    /// Appends `HOME`, if [needed](Environment::needs_home): the user's home directory according to the container's
-    /// `/etc/passwd`, or `/`.
+    /// Appends `HOME`, if [needed](Environment::needs_home): the user's home directory according to
+    /// the container's `/etc/passwd`, or `/`.
     pub fn set_home(&mut self, home: &str) {
         if self.needs_home() {
             self.push("HOME", home);

@@ -65,7 +65,8 @@ fn systemd_path(path: &str) -> Result<[&str; 3]> {
 
 /// Converts the limits of a bundle, or those of an `update`.
 ///
-/// An absent value becomes the one that leaves the kernel's setting alone. The default device rules are not added.
+/// An absent value becomes the one that leaves the kernel's setting alone. The default device rules
+/// are not added.
 ///
 /// # Errors
 /// A device rule cannot be converted.
@@ -172,9 +173,11 @@ fn set_block_io(block_io: &oci::BlockIo, resources: &mut Resources) {
         .clone_from(&block_io.throttle_write_iops_device);
 }
 
-/// The cgroup v2 CPU weight (1..=10000) of cgroup v1 shares (2..=262144); 0 for 0, which means "leave alone".
+/// The cgroup v2 CPU weight (1..=10000) of cgroup v1 shares (2..=262144); 0 for 0, which means
+/// "leave alone".
 ///
-/// The curve goes through the ends of both ranges and takes the default share of 1024 to the default weight of 100.
+/// The curve goes through the ends of both ranges and takes the default share of 1024 to the
+/// default weight of 100.
 #[must_use]
 pub fn cpu_weight(shares: u64) -> u64 {
     match shares {
@@ -185,7 +188,8 @@ pub fn cpu_weight(shares: u64) -> u64 {
             #[allow(clippy::cast_precision_loss, reason = "below 2^18")]
             let l = (shares as f64).log2();
             let weight = 10f64.powf((l * l + 125.0 * l) / 612.0 - 7.0 / 34.0);
-            // The last bits of the floating point result must not lift an exact weight to the next one.
+            // The last bits of the floating point result must not lift an exact weight to the next
+            // one.
             let weight = (weight - 1e-9).ceil();
             #[allow(
                 clippy::cast_possible_truncation,
@@ -200,8 +204,8 @@ pub fn cpu_weight(shares: u64) -> u64 {
 
 /// The host user who is to own the cgroup directory.
 ///
-/// Only a container with its own cgroup namespace and a writable cgroup mount can use a delegated cgroup; an id that is
-/// not mapped leaves the ownership alone.
+/// Only a container with its own cgroup namespace and a writable cgroup mount can use a delegated
+/// cgroup; an id that is not mapped leaves the ownership alone.
 pub(super) fn owner_uid(spec: &oci::Spec, config: &Config) -> Option<u32> {
     let writable_mount = || {
         spec.mounts.iter().any(|mount| {

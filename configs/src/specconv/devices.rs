@@ -59,8 +59,8 @@ const DEFAULTS: [DefaultDevice; 11] = [
 /// Bits of a file mode that are its type (`S_IFMT`).
 const FILE_TYPE: u32 = 0o170_000;
 
-/// The nodes and the default rules of a container. A device of the bundle takes the place of the default with the same
-/// path: both the default node and its rule go.
+/// The nodes and the default rules of a container. A device of the bundle takes the place of the
+/// default with the same path: both the default node and its rule go.
 pub(super) fn nodes_and_default_rules(
     devices: &[oci::Device],
 ) -> Result<(Vec<Device>, Vec<DeviceRule>)> {
@@ -120,7 +120,8 @@ fn node(device: &oci::Device) -> Result<Device> {
     })
 }
 
-/// Converts the rules of the bundle. One that has only unknown letters for its access does nothing and is left out.
+/// Converts the rules of the bundle. One that has only unknown letters for its access does nothing
+/// and is left out.
 pub(super) fn rules(
     rules: &[oci::DeviceCgroup],
     warnings: &mut Vec<Warning>,

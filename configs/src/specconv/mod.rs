@@ -1,16 +1,21 @@
 //! From a bundle's `config.json` to the configuration of a container.
 //!
-//! The conversion is a pure function of the bundle, the caller's [`Options`] and what the caller knows about the host
-//! ([`HostInfo`]). It decides everything that can be decided from these; what it makes is checked by
-//! [`validate`](crate::validate).
+//! The conversion is a pure function of the bundle, the caller's [`Options`] and what the caller
+//! knows about the host ([`HostInfo`]). It decides everything that can be decided from these; what
+//! it makes is checked by [`validate`](crate::validate).
 //!
 //! ```
 //! use cofferdam_configs::{HostInfo, config::NamespaceType, oci::Spec, specconv};
 //!
 //! let spec = Spec::from_slice(br#"{
-//!     "ociVersion": "1.3.0", "root": {"path": "rootfs"}, "linux": {"namespaces": [{"type": "pid"}]}
+//!     "ociVersion": "1.3.0", "root": {"path": "rootfs"},
+//!     "linux": {"namespaces": [{"type": "pid"}]}
 //! }"#)?;
-//! let options = specconv::Options { id: "web".into(), bundle: "/srv/web".into(), ..Default::default() };
+//! let options = specconv::Options {
+//!     id: "web".into(),
+//!     bundle: "/srv/web".into(),
+//!     ..Default::default()
+//! };
 //! let (config, warnings) = specconv::convert(&spec, &HostInfo::default(), &options)?;
 //! assert_eq!(config.rootfs, "/srv/web/rootfs");
 //! assert!(config.namespaces.is_private(NamespaceType::Pid));
@@ -56,7 +61,8 @@ pub struct Options {
     pub rootless_cgroups: bool,
 }
 
-/// The path that the configuration's rootfs will have: what [`HostInfo::rootfs`] is about. `None` without a root.
+/// The path that the configuration's rootfs will have: what [`HostInfo::rootfs`] is about. `None`
+/// without a root.
 #[must_use]
 pub fn rootfs_path(spec: &oci::Spec, bundle: &str) -> Option<String> {
     let path = spec.root.as_ref()?.path.as_str();
@@ -68,13 +74,15 @@ pub fn rootfs_path(spec: &oci::Spec, bundle: &str) -> Option<String> {
     })
 }
 
-/// The user namespace that the bundle joins, if it does: [`HostInfo::user_namespaces`] then needs its mappings.
+/// The user namespace that the bundle joins, if it does: [`HostInfo::user_namespaces`] then needs
+/// its mappings.
 #[must_use]
 pub fn joined_user_namespace(spec: &oci::Spec) -> Option<&str> {
     joined_namespace(spec, NamespaceType::User)
 }
 
-/// The network namespace that the bundle joins, if it does: what [`HostInfo::network_namespace`] is about.
+/// The network namespace that the bundle joins, if it does: what [`HostInfo::network_namespace`] is
+/// about.
 #[must_use]
 pub fn joined_network_namespace(spec: &oci::Spec) -> Option<&str> {
     joined_namespace(spec, NamespaceType::Network)
@@ -88,11 +96,12 @@ fn joined_namespace(spec: &oci::Spec, kind: NamespaceType) -> Option<&str> {
         .map(|ns| ns.path.as_str())
 }
 
-/// Converts a bundle into a configuration, which is then to be [validated](crate::validate::validate).
+/// Converts a bundle into a configuration, which is then to be
+/// [validated](crate::validate::validate).
 ///
 /// # Errors
-/// The bundle lacks something that the specification requires, is for another version of it than 1.x, or asks for something
-/// that does not exist or contradicts itself.
+/// The bundle lacks something that the specification requires, is for another version of it than
+/// 1.x, or asks for something that does not exist or contradicts itself.
 pub fn convert(
     spec: &oci::Spec,
     host: &HostInfo,

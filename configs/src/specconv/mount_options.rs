@@ -157,7 +157,8 @@ pub(super) fn apply(
                 let attr = mount.rec_attr.get_or_insert_default();
                 let field = attribute_field(attribute);
                 attr.attr_set = attr.attr_set & !field | attribute;
-                // The kernel wants the whole access time field cleared whenever a part of it changes.
+                // The kernel wants the whole access time field cleared whenever a part of it
+                // changes.
                 if field == MountAttr::ATIME {
                     attr.attr_clr |= field;
                 } else {
@@ -188,7 +189,8 @@ pub(super) fn apply(
     Ok(())
 }
 
-/// The bits that belong together: the three access time modes are one field (and relatime is its value 0).
+/// The bits that belong together: the three access time modes are one field (and relatime is its
+/// value 0).
 const fn attribute_field(attribute: u64) -> u64 {
     if attribute & !MountAttr::ATIME == 0 {
         MountAttr::ATIME

@@ -30,7 +30,8 @@ pub(super) fn convert(
         )
     })?;
     if converted.flags.contains(MountFlags::BIND) {
-        // The kernel ignores the type of a bind mount, so that whatever the bundle says does not matter.
+        // The kernel ignores the type of a bind mount, so that whatever the bundle says does not
+        // matter.
         "bind".clone_into(&mut converted.device);
         if !converted.source.starts_with('/') {
             converted.source = lexical::join(bundle, &converted.source);
@@ -75,7 +76,8 @@ pub(super) fn convert(
     Ok(converted)
 }
 
-/// Gives the id-mapped mounts that brought no mappings of their own those of the container's user namespace.
+/// Gives the id-mapped mounts that brought no mappings of their own those of the container's user
+/// namespace.
 pub(super) fn inherit_id_mappings(config: &mut Config) {
     if !config.namespaces.contains(NamespaceType::User) {
         return;

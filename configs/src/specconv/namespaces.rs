@@ -23,8 +23,9 @@ pub(super) fn convert(list: &[oci::Namespace]) -> Result<Namespaces> {
 /// Fills in the mappings of the user namespace, and turns the owners of devices into ids of the
 /// host. One that is not mapped becomes the container's root.
 ///
-/// For a namespace that is joined the mappings it has are what counts. They are stored so that later commands know them.
-/// Engines repeat them in the bundle, which is accepted; other mappings than the real ones are a contradiction.
+/// For a namespace that is joined the mappings it has are what counts. They are stored so that
+/// later commands know them. Engines repeat them in the bundle, which is accepted; other mappings
+/// than the real ones are a contradiction.
 pub(super) fn set_up_user_namespace(
     host: &HostInfo,
     config: &mut Config,

@@ -50,7 +50,8 @@ fn present_at(list: &str, index: usize, field: &str, value: &str) -> Result<()> 
     Ok(())
 }
 
-/// Takes every 1.x.y: minor versions only add to the specification, and what they add is known or warned of.
+/// Takes every 1.x.y: minor versions only add to the specification, and what they add is known or
+/// warned of.
 fn version(text: &str) -> Result<()> {
     present("ociVersion", text)?;
     match major(text) {
@@ -64,7 +65,8 @@ fn version(text: &str) -> Result<()> {
     }
 }
 
-/// The first number of a semantic version (<https://semver.org/spec/v2.0.0.html>), or `None` if the text is none.
+/// The first number of a semantic version (<https://semver.org/spec/v2.0.0.html>), or `None` if the
+/// text is none.
 fn major(text: &str) -> Option<u64> {
     let (text, build) = match text.split_once('+') {
         Some((text, build)) => (text, Some(build)),

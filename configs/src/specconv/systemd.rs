@@ -13,8 +13,9 @@ const USEC_PER_SEC: u64 = 1_000_000;
 
 /// The properties that the annotations ask for.
 ///
-/// systemd's D-Bus interface has times in microseconds under names ending in `USec`, while its documentation and unit files
-/// have seconds under names ending in `Sec`: the latter are translated.
+/// systemd's D-Bus interface has times in microseconds under names ending in `USec`, while its
+/// documentation and unit files have seconds under names ending in `Sec`: the latter are
+/// translated.
 pub(super) fn properties(annotations: &BTreeMap<String, String>) -> Result<Vec<SystemdProperty>> {
     annotations
         .iter()
@@ -56,13 +57,15 @@ fn check_name(name: &str) -> Result<(), &'static str> {
     Ok(())
 }
 
-/// The name without `Sec`, if that ends a word of its own: `RuntimeMaxSec`, but not `USec` or `Sec` alone.
+/// The name without `Sec`, if that ends a word of its own: `RuntimeMaxSec`, but not `USec` or `Sec`
+/// alone.
 fn seconds_stem(name: &str) -> Option<&str> {
     name.strip_suffix("Sec")
         .filter(|stem| stem.ends_with(|last: char| last.is_ascii_lowercase()))
 }
 
-/// The microseconds of a GVariant number in seconds: any integer or floating point type, with or without its type name.
+/// The microseconds of a GVariant number in seconds: any integer or floating point type, with or
+/// without its type name.
 fn microseconds(value: &str) -> Option<u64> {
     let number = match value.trim().split_once(char::is_whitespace) {
         None => value.trim(),

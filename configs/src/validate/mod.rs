@@ -1,16 +1,18 @@
 //! Whether a configuration makes sense, in itself and on this host.
 //!
-//! The rules are checked in a fixed order, because callers and tests look at which one is reported: cgroups, rootfs,
-//! network, network devices, host name, security, namespaces, kernel parameters, Intel RDT, rootless, mounts, scheduler,
-//! I/O priority, memory policy. After them come the warnings.
+//! The rules are checked in a fixed order, because callers and tests look at which one is reported:
+//! cgroups, rootfs, network, network devices, host name, security, namespaces, kernel parameters,
+//! Intel RDT, rootless, mounts, scheduler, I/O priority, memory policy. After them come the
+//! warnings.
 //!
 //! Nothing is read from the system here; see [`HostInfo`] for what the caller looks up first.
 //!
 //! ```
 //! use cofferdam_configs::{Config, HostInfo, RootfsFact, validate};
 //!
-//! let config = Config { rootfs: "/srv/web/rootfs".into(), hostname: "web".into(), ..Config::default() };
-//! let host = HostInfo { rootfs: RootfsFact::Resolved("/srv/web/rootfs".into()), ..HostInfo::default() };
+//! let rootfs = std::path::PathBuf::from("/srv/web/rootfs");
+//! let config = Config { rootfs: rootfs.clone(), hostname: "web".into(), ..Config::default() };
+//! let host = HostInfo { rootfs: RootfsFact::Resolved(rootfs), ..HostInfo::default() };
 //! let error = validate::validate(&config, &host).unwrap_err();
 //! assert_eq!(error.to_string(), "unable to set hostname without a private UTS namespace");
 //! ```

@@ -19,7 +19,8 @@ pub(super) fn check(config: &Config) -> Result<()> {
     Ok(())
 }
 
-/// The kernel ignores data on a bind mount: whoever gave options for the file system would not get them.
+/// The kernel ignores data on a bind mount: whoever gave options for the file system would not get
+/// them.
 fn bind_options(mount: &Mount) -> Option<&'static str> {
     (mount.is_bind() && !mount.data.is_empty())
         .then_some("bind mounts cannot have any filesystem-specific options applied")
@@ -48,7 +49,8 @@ fn id_mapping(mount: &Mount, mapping: &MountIdMapping, config: &Config) -> Optio
     }
 }
 
-/// Conversion makes every destination absolute; a configuration made by other means may have relative ones.
+/// Conversion makes every destination absolute; a configuration made by other means may have
+/// relative ones.
 pub(super) fn relative_destinations(config: &Config) -> Vec<Warning> {
     config
         .mounts

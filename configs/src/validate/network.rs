@@ -45,7 +45,8 @@ pub(super) fn devices(config: &Config) -> Result<()> {
     Ok(())
 }
 
-/// The kernel's rule (`dev_valid_name`): at most 15 bytes, no slash, colon or white space, not `.` or `..`.
+/// The kernel's rule (`dev_valid_name`): at most 15 bytes, no slash, colon or white space, not `.`
+/// or `..`.
 fn is_interface_name(name: &str) -> bool {
     !name.is_empty()
         && name.len() < 16

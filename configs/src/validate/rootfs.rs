@@ -2,7 +2,8 @@
 
 use crate::{Config, Error, HostInfo, Result, RootfsFact, lexical};
 
-/// It must exist and be its own real path: whoever may change a symlink on the way could change what is mounted.
+/// It must exist and be its own real path: whoever may change a symlink on the way could change
+/// what is mounted.
 pub(super) fn check(config: &Config, host: &HostInfo) -> Result<()> {
     let cleaned = lexical::clean(&config.rootfs);
     let real = match &host.rootfs {

@@ -26,7 +26,8 @@ fn check_one(name: &str, config: &Config, host: &HostInfo) -> Result<()> {
     let dotted = sysctl_with_dots(name);
     let namespaces = &config.namespaces;
     if dotted.split(['.', '/']).any(str::is_empty) || dotted.contains('\0') {
-        // An empty part, or `..` once written as a path, would name something else than the rules below look at.
+        // An empty part, or `..` once written as a path, would name something else than the rules
+        // below look at.
         return Err(Error::invalid(format!(
             "sysctl {name:?} is not in a separate kernel namespace"
         )));
@@ -91,8 +92,9 @@ fn own_network(name: &str, config: &Config, host: &HostInfo) -> Result<()> {
 
 /// A parameter's name with dots between its parts.
 ///
-/// As sysctl.d(5) has it: when the first separator is a slash, slashes separate and dots belong to the parts, and each is
-/// turned into the other. So `net/ipv4/conf/eno2.100/x` becomes `net.ipv4.conf.eno2/100.x`.
+/// As sysctl.d(5) has it: when the first separator is a slash, slashes separate and dots belong to
+/// the parts, and each is turned into the other. So `net/ipv4/conf/eno2.100/x` becomes
+/// `net.ipv4.conf.eno2/100.x`.
 #[must_use]
 pub fn sysctl_with_dots(name: &str) -> String {
     if separator(name) == Some('/') {
@@ -102,12 +104,14 @@ pub fn sysctl_with_dots(name: &str) -> String {
     }
 }
 
-/// The path of a parameter below `/proc/sys`: slashes between its parts, whichever way the name was written.
+/// The path of a parameter below `/proc/sys`: slashes between its parts, whichever way the name was
+/// written.
 ///
 /// ```
 /// use cofferdam_configs::validate::sysctl_path;
-/// assert_eq!(sysctl_path("net.ipv4.conf.eno2/100.forwarding"), "net/ipv4/conf/eno2.100/forwarding");
-/// assert_eq!(sysctl_path("net/ipv4/conf/eno2.100/forwarding"), "net/ipv4/conf/eno2.100/forwarding");
+/// let path = "net/ipv4/conf/eno2.100/forwarding";
+/// assert_eq!(sysctl_path("net.ipv4.conf.eno2/100.forwarding"), path);
+/// assert_eq!(sysctl_path(path), path);
 /// ```
 #[must_use]
 pub fn sysctl_path(name: &str) -> String {

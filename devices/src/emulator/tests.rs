@@ -151,7 +151,8 @@ proptest! {
     fn a_transition_leads_to_its_target(from in any_state(), to in any_state()) {
         let mut now = from.clone();
         for step in from.transition_to(&to) {
-            // The kernel would refuse a hole, but it only looks at exact matches when it takes away.
+            // The kernel would refuse a hole, but it only looks at exact matches when it takes
+            // away.
             let key = (step.kind, step.major, step.minor);
             if step.kind != Kind::All && step.allow == now.allow_by_default {
                 let access = now.exceptions.get_mut(&key).unwrap();

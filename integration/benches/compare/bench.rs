@@ -41,7 +41,8 @@ pub(crate) struct Bench {
     shuffle: Shuffle,
 }
 
-/// Runs the named scenarios, or all of them. One that fails does not keep the others from being measured.
+/// Runs the named scenarios, or all of them. One that fails does not keep the others from being
+/// measured.
 pub(crate) fn run_all(
     layout: Layout,
     folder: &Path,
@@ -124,7 +125,8 @@ impl Bench {
         table.print(self.layout, &self.absent, &mut self.verdicts);
     }
 
-    /// Calls `round` for each peer once, in another order each time; the results are in the order of the peers.
+    /// Calls `round` for each peer once, in another order each time; the results are in the order
+    /// of the peers.
     pub(crate) fn shuffled<T>(
         &mut self,
         mut round: impl FnMut(&Self, &Peer) -> Outcome<T>,

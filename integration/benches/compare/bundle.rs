@@ -1,4 +1,5 @@
-//! The bundles: one root file system with two tiny programs, and a configuration that all peers accept.
+//! The bundles: one root file system with two tiny programs, and a configuration that all peers
+//! accept.
 #![allow(
     clippy::indexing_slicing,
     reason = "the configuration that is changed has the shape that base() gives it"
@@ -31,7 +32,8 @@ impl Bundles {
         };
         bundles.add("true", &["/bin/true"], |_| {})?;
         bundles.add("pause", &["/bin/pause"], |_| {})?;
-        // A namespace less: a thousand network devices are work for the kernel, and nothing to a list.
+        // A namespace less: a thousand network devices are work for the kernel, and nothing to a
+        // list.
         bundles.add("listed", &["/bin/pause"], |config| {
             if let Some(namespaces) = config["linux"]["namespaces"].as_array_mut() {
                 namespaces.retain(|namespace| namespace["type"] != "network");

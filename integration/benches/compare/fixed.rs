@@ -14,7 +14,8 @@ use crate::target;
 
 /// The figures of one peer.
 struct Figures {
-    /// Of the process that runs the container in the foreground, up to when the program has started.
+    /// Of the process that runs the container in the foreground, up to when the program has
+    /// started.
     peak_kib: u64,
     /// Of the init of a container that is created and not started.
     waiting_kib: u64,
@@ -108,7 +109,8 @@ fn status_kib(pid: u64, name: &str) -> Outcome<u64> {
         .ok_or_else(|| format!("{path}: no {name}").into())
 }
 
-/// `VmHWM` of the runtime while its container runs: unlike `ru_maxrss` it counts nothing of what started the runtime.
+/// `VmHWM` of the runtime while its container runs: unlike `ru_maxrss` it counts nothing of what
+/// started the runtime.
 fn peak(peer: &Peer, bundle: &Path, id: &str) -> Outcome<u64> {
     let mut child = peer.command(with_bundle("run", bundle, &[id])).spawn()?;
     let measured = wait_until_running(peer, id)
@@ -164,7 +166,8 @@ fn system_calls(peer: &Peer, bundle: &Path, id: &str) -> Outcome<Option<usize>> 
         return Err(format!("{} under strace: {status}", peer.name).into());
     }
     let text = fs::read_to_string(trace.path())?;
-    // Lines of other kinds: "--- SIGCHLD …", "+++ exited …", and the second half of an interrupted call.
+    // Lines of other kinds: "--- SIGCHLD …", "+++ exited …", and the second half of an interrupted
+    // call.
     let is_call = |line: &&str| {
         !line.contains(" --- ") && !line.contains(" +++ ") && !line.contains("resumed>")
     };

@@ -41,7 +41,8 @@ impl Layout {
         }
     }
 
-    /// Whether this machine can have the layout: a host with cgroup v2 alone has no v1 controllers to offer.
+    /// Whether this machine can have the layout: a host with cgroup v2 alone has no v1 controllers
+    /// to offer.
     pub(crate) fn is_possible(self) -> Result<bool, Box<dyn Error>> {
         let status = self
             .shell("true")

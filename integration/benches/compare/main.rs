@@ -1,14 +1,17 @@
-//! Cofferdam beside Debian's crun and runc: the same bundle, the same question, interleaved in one run.
+//! Cofferdam beside Debian's crun and runc: the same bundle, the same question, interleaved in one
+//! run.
 //!
-//! `cargo bench -p cofferdam-integration --bench compare -- [--rounds N] [--layout v1|unified] [scenario…]`
+//! `cargo bench -p cofferdam-integration --bench compare -- [--rounds N] [--layout v1|unified]
+//! [scenario…]`
 //!
-//! Needs root, and the release binary (`COFFERDAM_BIN` or the release target folder). Each layout of the cgroup
-//! hierarchies is set up in a private mount namespace; a peer that refuses a layout is left out of it, and each table
-//! says so. Ratios are medians of the ratios of paired rounds: noise that hits a whole round cancels out.
+//! Needs root, and the release binary (`COFFERDAM_BIN` or the release target folder). Each layout
+//! of the cgroup hierarchies is set up in a private mount namespace; a peer that refuses a layout
+//! is left out of it, and each table says so. Ratios are medians of the ratios of paired rounds:
+//! noise that hits a whole round cancels out.
 //!
-//! A process that measures nothing supervises the one that measures: when that one ends, however it ends, or when a
-//! signal asks for the end, every container, cgroup and folder of the run is removed. What a killed supervisor left is
-//! removed by the next run.
+//! A process that measures nothing supervises the one that measures: when that one ends, however it
+//! ends, or when a signal asks for the end, every container, cgroup and folder of the run is
+//! removed. What a killed supervisor left is removed by the next run.
 
 #![allow(
     clippy::print_stdout,
@@ -43,7 +46,8 @@ use layout::Layout;
 enum Role {
     /// Supervises one process a layout.
     Supervise,
-    /// Measures in the private mount namespace of the only layout, with everything below this folder.
+    /// Measures in the private mount namespace of the only layout, with everything below this
+    /// folder.
     Measure(PathBuf),
     /// Removes what belongs to this folder, in the mount namespace of the only layout.
     Remove(PathBuf),

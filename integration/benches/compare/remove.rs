@@ -26,7 +26,8 @@ pub(crate) fn everything(folder: &Path) -> Outcome {
     Ok(())
 }
 
-/// The containers of all peers whose id begins with `prefix`, and the cgroups of that name that no state tells of.
+/// The containers of all peers whose id begins with `prefix`, and the cgroups of that name that no
+/// state tells of.
 pub(crate) fn containers(peers: &[Peer], prefix: &str) -> Outcome {
     // With the processes gone no runtime has to wait for them.
     let cgroups = cgroup::marked(prefix);
@@ -40,8 +41,9 @@ pub(crate) fn containers(peers: &[Peer], prefix: &str) -> Outcome {
             for _ in 0..WORKERS {
                 scope.spawn(|| {
                     while let Some(id) = ids.get(next.fetch_add(1, Ordering::Relaxed)) {
-                        // A container that was killed while it was made may not be deletable: its cgroups are removed
-                        // below, and its state goes with the folder.
+                        // A container that was killed while it was made may not be deletable: its
+                        // cgroups are removed below, and its state goes
+                        // with the folder.
                         let _best_effort = peer.command(["delete", "--force", id]).status();
                     }
                 });

@@ -5,7 +5,8 @@ use std::time::Duration;
 use crate::bench::{Bench, Outcome, with_bundle};
 use crate::measure;
 
-/// How long the machine is left idle before a sparse round: long enough for the kernel's grace periods to be paid again.
+/// How long the machine is left idle before a sparse round: long enough for the kernel's grace
+/// periods to be paid again.
 const IDLE: Duration = Duration::from_millis(100);
 
 impl Bench {

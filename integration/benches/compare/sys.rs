@@ -1,4 +1,5 @@
-//! What std's `Child` and rustix do not offer: the resources a child used, and signals as a descriptor.
+//! What std's `Child` and rustix do not offer: the resources a child used, and signals as a
+//! descriptor.
 #![allow(
     unsafe_code,
     reason = "wait4(2), signalfd(2) and prctl(2) after fork have no safe wrapper among the dependencies"
@@ -15,8 +16,8 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 /// What `wait4(2)` reports of a finished child and of those it waited for.
 ///
-/// Its largest resident set is not here: the kernel counts in what the child was before it executed anything, that is,
-/// the memory of this program.
+/// Its largest resident set is not here: the kernel counts in what the child was before it executed
+/// anything, that is, the memory of this program.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Usage {
     /// Exit code, or 128 and the signal number.
@@ -66,12 +67,12 @@ impl AsFd for Signals {
     }
 }
 
-/// Blocks the signals that end a program, and offers them as a descriptor. To be called before any thread is made;
-/// std unblocks all signals in the programs it starts.
+/// Blocks the signals that end a program, and offers them as a descriptor. To be called before any
+/// thread is made; std unblocks all signals in the programs it starts.
 pub(crate) fn ending_signals() -> io::Result<Signals> {
     let mut set = MaybeUninit::<libc::sigset_t>::zeroed();
-    // SAFETY: the pointer is valid for the duration of each call, the signal numbers are valid ones, and a null pointer is
-    // allowed for the mask that was.
+    // SAFETY: the pointer is valid for the duration of each call, the signal numbers are valid
+    // ones, and a null pointer is allowed for the mask that was.
     let fd = unsafe {
         libc::sigemptyset(set.as_mut_ptr());
         for signal in [libc::SIGINT, libc::SIGTERM, libc::SIGHUP] {
@@ -98,7 +99,8 @@ pub(crate) fn has_signal(signals: &Signals) -> io::Result<bool> {
     Ok(poll(&mut [PollFd::new(signals, PollFlags::IN)], Some(&now))? > 0)
 }
 
-/// Starts a command as leader of a process group of its own, which the kernel kills when this thread ends.
+/// Starts a command as leader of a process group of its own, which the kernel kills when this
+/// thread ends.
 pub(crate) fn spawn_group(mut command: Command) -> io::Result<Child> {
     command.process_group(0);
     // SAFETY: prctl is a plain system call, safe between fork and exec.

@@ -2,7 +2,8 @@
 
 use crate::layout::Layout;
 
-/// The greatest ratio of wall times that counts as reached, or `None` where nothing was promised: Cofferdam to `peer`.
+/// The greatest ratio of wall times that counts as reached, or `None` where nothing was promised:
+/// Cofferdam to `peer`.
 pub(crate) fn ratio(scenario: &str, layout: Layout, peer: &str) -> Option<f64> {
     // A ratio to runc is promised only where crun does not run, but for plain runs.
     let alone = layout == Layout::Unified;

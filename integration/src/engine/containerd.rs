@@ -90,8 +90,8 @@ impl Containerd {
     }
 }
 
-/// The shim keeps the runtime's state under the name of the namespace, in one place for all daemons of a machine: that is
-/// called like the folder of the daemon.
+/// The shim keeps the runtime's state under the name of the namespace, in one place for all daemons
+/// of a machine: that is called like the folder of the daemon.
 fn namespace(socket: &Path) -> String {
     let folder = socket.parent().and_then(Path::file_name);
     folder.unwrap_or_default().to_string_lossy().into_owned()

@@ -19,7 +19,8 @@ impl Podman {
         Self::with(Some(CgroupParent::new("podman")))
     }
 
-    /// The same, with containers that are units of systemd: of the machine's or, for an ordinary user, of the user's.
+    /// The same, with containers that are units of systemd: of the machine's or, for an ordinary
+    /// user, of the user's.
     pub fn under_systemd() -> Self {
         Self::with(None)
     }
@@ -27,8 +28,9 @@ impl Podman {
     fn with(cgroups: Option<CgroupParent>) -> Self {
         let (directory, rootfs) = super::directory();
         let podman = Self { directory, cgroups };
-        // The built-in defaults, whatever this machine's own podman is told, but locks that nobody else uses: those in
-        // shared memory belong to all podmans of a user, and two that make them at once are in each other's way.
+        // The built-in defaults, whatever this machine's own podman is told, but locks that nobody
+        // else uses: those in shared memory belong to all podmans of a user, and two that
+        // make them at once are in each other's way.
         std::fs::write(podman.configuration(), "[engine]\nlock_type = \"file\"\n")
             .expect("write a file");
         let archive = super::archive(&rootfs);

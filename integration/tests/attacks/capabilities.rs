@@ -1,4 +1,5 @@
-//! Capabilities that nobody asked for (CVE-2022-29162, CVE-2022-27650, CVE-2025-27612, CVE-2016-8867).
+//! Capabilities that nobody asked for (CVE-2022-29162, CVE-2022-27650, CVE-2025-27612,
+//! CVE-2016-8867).
 
 use cofferdam_integration::{Case, Limited, need};
 use serde_json::json;
@@ -6,7 +7,8 @@ use serde_json::json;
 use crate::host::Host;
 use crate::victim::{self, status_field};
 
-/// Bit 13 is `CAP_NET_RAW`, bit 5 `CAP_KILL`, bit 10 `CAP_NET_BIND_SERVICE`, bit 29 `CAP_AUDIT_WRITE`.
+/// Bit 13 is `CAP_NET_RAW`, bit 5 `CAP_KILL`, bit 10 `CAP_NET_BIND_SERVICE`, bit 29
+/// `CAP_AUDIT_WRITE`.
 const DEFAULT: &str = "0000000020000420";
 const NONE: &str = "0000000000000000";
 
@@ -91,7 +93,8 @@ fn a_file_with_inheritable_capabilities_gives_none() {
         [NONE, NONE, NONE, DEFAULT, NONE].map(String::from),
         "{output}"
     );
-    // The file does give the capability to a process that has it inheritable: else the lines above would prove nothing.
+    // The file does give the capability to a process that has it inheritable: else the lines above
+    // would prove nothing.
     case.bundle.config["process"]["capabilities"]["inheritable"] = json!(["CAP_KILL"]);
     let output = case.run().ok();
     assert_eq!(sets(&output.stdout)[1], "0000000000000020", "{output}");

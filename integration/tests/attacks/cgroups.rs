@@ -1,5 +1,5 @@
-//! Control groups: out of the container's own (GHSA-5g49-rx9x-qfc6), and writable where they must not be (CVE-2023-25809,
-//! CVE-2022-0492).
+//! Control groups: out of the container's own (GHSA-5g49-rx9x-qfc6), and writable where they must
+//! not be (CVE-2023-25809, CVE-2022-0492).
 
 use std::path::{Path, PathBuf};
 
@@ -113,7 +113,8 @@ fn a_cgroup_path_stays_below_the_root_of_the_hierarchy() {
         assert!(!Path::new("/tmp").join(&name).exists(), "{path}");
         assert_eq!(cgroup::directories(&name), Vec::<PathBuf>::new(), "{path}");
     }
-    // cgroup file systems take names of any length and with any byte but a line feed; a NUL would cut one off.
+    // cgroup file systems take names of any length and with any byte but a line feed; a NUL would
+    // cut one off.
     for path in [
         format!("/cofferdam/{}", "x".repeat(300)),
         format!("/cofferdam/{name}\0x"),

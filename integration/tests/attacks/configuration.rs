@@ -1,5 +1,5 @@
-//! Configurations of great size (CVE-2021-43784): what does not fit is refused, and never cut off or taken for something
-//! else.
+//! Configurations of great size (CVE-2021-43784): what does not fit is refused, and never cut off
+//! or taken for something else.
 
 use std::fmt::Write as _;
 

@@ -1,5 +1,5 @@
-//! Descriptors of the host in a container (CVE-2024-21626, CVE-2016-9962), and streams that are not what they should be
-//! (CVE-2015-3627).
+//! Descriptors of the host in a container (CVE-2024-21626, CVE-2016-9962), and streams that are not
+//! what they should be (CVE-2015-3627).
 
 use std::os::unix::fs::symlink;
 use std::path::Path;

@@ -1,5 +1,5 @@
-//! Mount destinations that change while they are made (CVE-2021-30465, CVE-2024-45310, CVE-2015-1335), and mount points that
-//! must not be made.
+//! Mount destinations that change while they are made (CVE-2021-30465, CVE-2024-45310,
+//! CVE-2015-1335), and mount points that must not be made.
 
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
@@ -11,11 +11,12 @@ use crate::host::{self, Host};
 use crate::swapper::Swapper;
 use crate::{mount_table, races, victim};
 
-/// How often to try when no try made a container: one that is refused at every exchange shows nothing.
+/// How often to try when no try made a container: one that is refused at every exchange shows
+/// nothing.
 const PATIENCE: usize = 200;
 
-/// Creates the container `times` times, and until it was made once, while `pairs` are exchanged; no mount may show anything
-/// but `allowed`.
+/// Creates the container `times` times, and until it was made once, while `pairs` are exchanged; no
+/// mount may show anything but `allowed`.
 fn race(host: &Host, case: &Case, times: usize, pairs: Vec<(PathBuf, PathBuf)>, allowed: &[&Path]) {
     let swapper = Swapper::new(pairs);
     let (mut tried, mut made) = (0, 0);
@@ -118,7 +119,8 @@ fn the_working_directory_is_not_made_behind_a_link() {
 fn a_link_in_the_image_leads_to_the_image() {
     need!(Root, Busybox);
     let host = Host::new();
-    // For every file that is made in an image: its name, or that of its directory, is a link to a decoy.
+    // For every file that is made in an image: its name, or that of its directory, is a link to a
+    // decoy.
     let parents = ["dev/pts", "dev/shm", "mnt", "sys/fs/cgroup"];
     for parent in parents {
         let mut case = Case::new();

@@ -1,5 +1,5 @@
-//! `/dev` made of links (CVE-2026-41579, CVE-2026-47766), and what is taken for `/dev/null` (CVE-2025-31133, CVE-2025-62161,
-//! CVE-2026-88265).
+//! `/dev` made of links (CVE-2026-41579, CVE-2026-47766), and what is taken for `/dev/null`
+//! (CVE-2025-31133, CVE-2025-62161, CVE-2026-88265).
 
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
@@ -116,7 +116,8 @@ const SPOILS: [&str; 8] = [
     "directory",
 ];
 
-/// A container with a masked file and a masked directory, for somebody who is not root, with a directory of ours as `/dev`.
+/// A container with a masked file and a masked directory, for somebody who is not root, with a
+/// directory of ours as `/dev`.
 fn masked(host: &Host) -> Case {
     let mut case = Case::new();
     victim::writable(&mut case);

@@ -1,5 +1,5 @@
-//! A container that tries to overwrite the runtime (CVE-2019-5736): what runs in the container before its program is a
-//! sealed copy, never the file of the host.
+//! A container that tries to overwrite the runtime (CVE-2019-5736): what runs in the container
+//! before its program is a sealed copy, never the file of the host.
 
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
@@ -11,7 +11,8 @@ use crate::host::{self, Host};
 use crate::races;
 use crate::victim::{self, STRONG};
 
-/// A case with a copy of the program of its own: an attack that works must not destroy the one that is tested.
+/// A case with a copy of the program of its own: an attack that works must not destroy the one that
+/// is tested.
 fn own_program() -> Case {
     let mut case = Case::new();
     let copy = case.bundle.path().join(case.program.file_name().unwrap());
@@ -76,7 +77,8 @@ fn the_executable_of_a_joining_process_cannot_be_written() {
     let before = identity(&case);
     victim::writable(&mut case);
     victim::capabilities(&mut case, &STRONG);
-    // Takes hold of every executable that is not the shell's, and writes to it as soon as nobody runs it.
+    // Takes hold of every executable that is not the shell's, and writes to it as soon as nobody
+    // runs it.
     case.bundle.script(
         r#"while :; do
             for exe in /proc/[0-9]*/exe; do

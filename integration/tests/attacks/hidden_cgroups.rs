@@ -1,5 +1,6 @@
-//! Cgroup hierarchies that cannot be looked at: whoever hides them, or makes a system call fail once, gets no process outside
-//! of the container's cgroups, and nothing is forgotten that is still there.
+//! Cgroup hierarchies that cannot be looked at: whoever hides them, or makes a system call fail
+//! once, gets no process outside of the container's cgroups, and nothing is forgotten that is still
+//! there.
 
 use std::ffi::OsString;
 
@@ -9,7 +10,8 @@ use cofferdam_integration::{Case, Limited, Output, cgroup, need};
 const UNIFIED: &str =
     "[ -e /sys/fs/cgroup/cgroup.procs ] || mount -t cgroup2 cgroup2 /sys/fs/cgroup";
 
-/// Calls the program under test in a mount namespace of its own, after a shell script has changed what is mounted.
+/// Calls the program under test in a mount namespace of its own, after a shell script has changed
+/// what is mounted.
 fn call_after(case: &Case, script: &str, before: &[&str], arguments: &[&str]) -> Output {
     let script = format!("set -e\n{script}\nexec \"$@\"");
     let mut line: Vec<OsString> = ["--mount", "--propagation=private", "sh", "-c"]
@@ -40,7 +42,8 @@ fn sleeper(setup: &str) -> Case {
     case
 }
 
-/// `exec` is refused, `delete` fails and forgets nothing; afterwards the container is still there, and can be removed.
+/// `exec` is refused, `delete` fails and forgets nothing; afterwards the container is still there,
+/// and can be removed.
 fn refused(setup: &str, hide: &str) {
     let case = sleeper(setup);
     let both = format!("{setup}\n{hide}");

@@ -1,4 +1,5 @@
-//! What of a container hooks see (CVE-2025-23266): not its environment, and not its files before its root is theirs.
+//! What of a container hooks see (CVE-2025-23266): not its environment, and not its files before
+//! its root is theirs.
 
 use std::os::unix::fs::PermissionsExt;
 
@@ -71,7 +72,8 @@ fn no_variable_of_the_container_reaches_a_hook() {
             }),
             "{name}: {environment}"
         );
-        // Hooks in the runtime's namespaces inherit the runtime's environment, the one in the container's does not.
+        // Hooks in the runtime's namespaces inherit the runtime's environment, the one in the
+        // container's does not.
         assert_eq!(
             environment.contains("SECRET_OF_THE_CALLER"),
             name != "createContainer",

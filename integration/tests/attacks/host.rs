@@ -12,10 +12,12 @@ use rustix::mount::{MountPropagationFlags, UnmountFlags, mount_change, unmount};
 use crate::mount_table::{self, Mount};
 use crate::sys;
 
-/// What is known of one file: type and mode, owner, group, device number, inode, and a hash of its content or link text.
+/// What is known of one file: type and mode, owner, group, device number, inode, and a hash of its
+/// content or link text.
 type Facts = (u32, u32, u32, u64, u64, u64);
 
-/// A host for one test: a mount namespace with shared propagation, as systemd makes it, and a directory of decoys.
+/// A host for one test: a mount namespace with shared propagation, as systemd makes it, and a
+/// directory of decoys.
 pub(crate) struct Host {
     canary: tempfile::TempDir,
     decoys: BTreeMap<PathBuf, Facts>,
@@ -32,8 +34,8 @@ const SENTINELS: [&str; 3] = [
 ];
 
 impl Host {
-    /// Moves this test into a namespace of its own and makes the decoys. Mounts that the test itself makes go before
-    /// [`Host::mounts_as_now`].
+    /// Moves this test into a namespace of its own and makes the decoys. Mounts that the test
+    /// itself makes go before [`Host::mounts_as_now`].
     pub(crate) fn new() -> Self {
         sys::own_namespaces();
         let all = MountPropagationFlags::REC;
@@ -85,7 +87,8 @@ impl Host {
         &self.mounts
     }
 
-    /// Fails if a decoy, a device node, a mount or a kernel parameter of the host is not what it was.
+    /// Fails if a decoy, a device node, a mount or a kernel parameter of the host is not what it
+    /// was.
     #[track_caller]
     pub(crate) fn unchanged(&self, what: &str) {
         assert_eq!(
@@ -111,8 +114,9 @@ impl Host {
     }
 }
 
-/// Takes away what others mount on directories that do not last, such as network namespaces in `/run`: when their directory
-/// is removed, such mounts go in every namespace, and look as if a container had changed something.
+/// Takes away what others mount on directories that do not last, such as network namespaces in
+/// `/run`: when their directory is removed, such mounts go in every namespace, and look as if a
+/// container had changed something.
 fn without_passing_mounts() {
     let program = program::under_test();
     let places = [std::env::temp_dir(), "/run".into(), "/var/lib".into()];
@@ -140,7 +144,8 @@ fn sentinels() -> Vec<String> {
         .collect()
 }
 
-/// A directory with everything in it; of other directories in it only that they are there, unless `deep`.
+/// A directory with everything in it; of other directories in it only that they are there, unless
+/// `deep`.
 pub(crate) fn tree(directory: &Path, deep: bool) -> BTreeMap<PathBuf, Facts> {
     let mut found = BTreeMap::from([(directory.to_owned(), facts(directory))]);
     for entry in std::fs::read_dir(directory).expect("read a directory") {

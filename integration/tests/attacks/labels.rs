@@ -1,5 +1,5 @@
-//! Labels and profiles on a machine whose security modules are off: what was asked for and cannot be had is an error
-//! (CVE-2025-52881, CVE-2019-16884).
+//! Labels and profiles on a machine whose security modules are off: what was asked for and cannot
+//! be had is an error (CVE-2025-52881, CVE-2019-16884).
 
 use std::path::Path;
 

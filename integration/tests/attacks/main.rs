@@ -1,8 +1,10 @@
-//! Published attacks on container runtimes, end to end: each must fail, and the host must be as it was.
+//! Published attacks on container runtimes, end to end: each must fail, and the host must be as it
+//! was.
 //!
-//! Every test makes a [`host::Host`] first: a mount namespace of the test's own, with decoy files in it. The program under
-//! test runs there, and [`host::Host::unchanged`] tells whether it left a trace. An attack that races repeats itself
-//! [`RACES`] times; more is a matter of `COFFERDAM_RACES`.
+//! Every test makes a [`host::Host`] first: a mount namespace of the test's own, with decoy files
+//! in it. The program under test runs there, and [`host::Host::unchanged`] tells whether it left a
+//! trace. An attack that races repeats itself [`RACES`] times; more is a matter of
+//! `COFFERDAM_RACES`.
 
 #![allow(
     clippy::unwrap_used,
@@ -43,7 +45,8 @@ mod terminal;
 mod user_ids;
 mod victim;
 
-/// How often a race is run when `COFFERDAM_RACES` says nothing: as much as a test of a few seconds allows.
+/// How often a race is run when `COFFERDAM_RACES` says nothing: as much as a test of a few seconds
+/// allows.
 const RACES: usize = 60;
 
 /// How often to run a race.

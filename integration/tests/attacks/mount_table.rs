@@ -53,17 +53,20 @@ pub(crate) fn parse(text: &str) -> Vec<Mount> {
         .collect()
 }
 
-/// The mount on the entry `name` of another mount's top directory, whatever that one is called by now.
+/// The mount on the entry `name` of another mount's top directory, whatever that one is called by
+/// now.
 pub(crate) fn on<'a>(mounts: &'a [Mount], below: &Mount, name: &str) -> Option<&'a Mount> {
     mounts
         .iter()
         .find(|mount| mount.parent == below.id && mount.target.file_name() == Some(name.as_ref()))
 }
 
-/// Fails if a mount of a container shows something of the host that is in none of the `allowed` directories.
+/// Fails if a mount of a container shows something of the host that is in none of the `allowed`
+/// directories.
 ///
-/// Such a mount is known by its device: that of a file system of the host. What is new in the container (its procfs, its
-/// tmpfs) has a device of its own. Control groups are the host's, and sysfs may be.
+/// Such a mount is known by its device: that of a file system of the host. What is new in the
+/// container (its procfs, its tmpfs) has a device of its own. Control groups are the host's, and
+/// sysfs may be.
 #[track_caller]
 pub(crate) fn nothing_foreign(host: &Host, mounts: &[Mount], allowed: &[&Path], what: &str) {
     let devices: BTreeSet<&str> = host

@@ -1,5 +1,5 @@
-//! Containers whose image or configuration puts something else in place of procfs and sysfs (CVE-2019-16884,
-//! CVE-2019-19921, CVE-2023-27561, CVE-2025-54867).
+//! Containers whose image or configuration puts something else in place of procfs and sysfs
+//! (CVE-2019-16884, CVE-2019-19921, CVE-2023-27561, CVE-2025-54867).
 
 use std::os::unix::fs::symlink;
 use std::path::Path;

@@ -1,5 +1,5 @@
-//! Mounts of a container on a host that shares all of its own, as systemd does: none shows up there, and none of the host's
-//! in the container's root.
+//! Mounts of a container on a host that shares all of its own, as systemd does: none shows up
+//! there, and none of the host's in the container's root.
 
 use std::path::Path;
 

@@ -1,5 +1,6 @@
-//! A container that watches for processes which join it (CVE-2016-9962, CVE-2016-8649): until the program runs, nothing of a
-//! joining process may be reachable: no descriptor, no directory, no executable.
+//! A container that watches for processes which join it (CVE-2016-9962, CVE-2016-8649): until the
+//! program runs, nothing of a joining process may be reachable: no descriptor, no directory, no
+//! executable.
 
 use cofferdam_integration::{Case, eventually, need};
 use serde_json::json;
@@ -80,8 +81,8 @@ fn exec_shows_nothing_to_a_container_of_the_hosts_users() {
 fn exec_shows_nothing_to_the_root_of_a_user_namespace() {
     need!(Root, Busybox);
     let mut case = Case::new();
-    // Here the container's root has every right over processes of its namespace: only that the joining process is not
-    // dumpable keeps it out.
+    // Here the container's root has every right over processes of its namespace: only that the
+    // joining process is not dumpable keeps it out.
     case.bundle.user_namespace(100_000, 65_536);
     victim::capabilities(&mut case, &STRONG);
     watch(&mut case, |case| {

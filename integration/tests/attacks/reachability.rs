@@ -1,4 +1,5 @@
-//! What of the runtime others can reach (CVE-2020-15257, CVE-2021-41103): no abstract socket, no file of the state.
+//! What of the runtime others can reach (CVE-2020-15257, CVE-2021-41103): no abstract socket, no
+//! file of the state.
 
 use std::collections::BTreeSet;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};

@@ -1,4 +1,5 @@
-//! Filters of system calls, with and without new privileges: always loaded, and never in the way of what starts the program.
+//! Filters of system calls, with and without new privileges: always loaded, and never in the way of
+//! what starts the program.
 
 use cofferdam_integration::{Case, need};
 use serde_json::{Value, json};
@@ -67,8 +68,8 @@ fn the_filter_and_no_new_privileges_are_what_was_asked_for() {
 fn a_filter_that_allows_next_to_nothing_still_lets_the_program_start() {
     need!(Root, Busybox, Cofferdam);
     let host = Host::new();
-    // With no_new_privs the filter comes last: what is needed to tell, to wait for the start and to close, execve(2), and
-    // what the program does.
+    // With no_new_privs the filter comes last: what is needed to tell, to wait for the start and to
+    // close, execve(2), and what the program does.
     let allowed = [
         "write",
         "mmap",

@@ -1,5 +1,5 @@
-//! Two containers with one root file system, of which one changes it while the other is made (CVE-2019-19921,
-//! CVE-2025-52881).
+//! Two containers with one root file system, of which one changes it while the other is made
+//! (CVE-2019-19921, CVE-2025-52881).
 
 use std::os::unix::fs::symlink;
 use std::path::Path;
@@ -17,7 +17,8 @@ fn masks_and_identity_hold_while_another_container_rearranges_the_root() {
     let host = Host::new();
     let mut case = Case::new();
     let rootfs = case.bundle.rootfs();
-    // A farm of links where procfs would have real files: labels, groups, parameters written through it reach decoys.
+    // A farm of links where procfs would have real files: labels, groups, parameters written
+    // through it reach decoys.
     for directory in [
         "false-proc/self/attr",
         "false-proc/thread-self/attr",

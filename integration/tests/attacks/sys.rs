@@ -7,7 +7,8 @@
 
 use rustix::thread::{UnshareFlags, unshare_unsafe};
 
-/// Gives this thread, and the commands that it starts, a mount namespace and a network namespace of their own.
+/// Gives this thread, and the commands that it starts, a mount namespace and a network namespace of
+/// their own.
 pub(crate) fn own_namespaces() {
     // SAFETY: no file descriptor table is unshared.
     unsafe { unshare_unsafe(UnshareFlags::NEWNS | UnshareFlags::NEWNET) }.expect("unshare");

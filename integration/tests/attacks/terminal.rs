@@ -13,7 +13,8 @@ use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use crate::host::Host;
 use crate::victim;
 
-/// `for (fd = 0; fd < 3; fd++) { ioctl(fd, TIOCSCTTY, 0); ioctl(fd, TIOCSTI, "X"); } exit(open("/dev/tty", O_RDWR) >= 0)`
+/// `for (fd = 0; fd < 3; fd++) { ioctl(fd, TIOCSCTTY, 0); ioctl(fd, TIOCSTI, "X"); }
+/// exit(open("/dev/tty", O_RDWR) >= 0)`
 const PUSH: &[u8] = &[
     0x6a, 0x58, // push 'X'
     0x31, 0xdb, // xor ebx, ebx

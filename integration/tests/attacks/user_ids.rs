@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 use crate::host::Host;
 use crate::victim;
 
-/// Everything that might be taken for a number, with the number that it is. `None`: it is none, and must be refused.
+/// Everything that might be taken for a number, with the number that it is. `None`: it is none, and
+/// must be refused.
 const INPUTS: [(&str, Option<u32>); 25] = [
     ("0", Some(0)),
     ("1", Some(1)),
@@ -35,7 +36,8 @@ const INPUTS: [(&str, Option<u32>); 25] = [
     ("1\n", None),
 ];
 
-/// Inputs for which leaving the number out is as good as refusing, and those numbers that the kernel or peers do not take.
+/// Inputs for which leaving the number out is as good as refusing, and those numbers that the
+/// kernel or peers do not take.
 fn may_be_refused(text: &str) -> bool {
     !["0", "1"].contains(&text)
 }

@@ -89,7 +89,8 @@ fn exec_pause_kill_and_delete() {
     let _ = containerd.call(&["container", "delete", "one"]).ok();
 }
 
-/// What is measured depends on the version of containerd and on the controllers of this machine, not on the runtime.
+/// What is measured depends on the version of containerd and on the controllers of this machine,
+/// not on the runtime.
 #[test]
 fn metrics_are_those_of_a_container_of_runc() {
     need!(Root, Busybox, Containerd, Runc);

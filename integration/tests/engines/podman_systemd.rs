@@ -1,5 +1,5 @@
-//! podman with `--cgroup-manager=systemd`: every container is a scope of systemd, of root's or, for an ordinary user, of the
-//! user's own.
+//! podman with `--cgroup-manager=systemd`: every container is a scope of systemd, of root's or, for
+//! an ordinary user, of the user's own.
 
 use cofferdam_integration::engine::{DockerCommandLine, Podman};
 use cofferdam_integration::unit::property;

@@ -51,7 +51,8 @@ pub(crate) fn output_and_exit_code(engine: &impl DockerCommandLine) {
     assert!(output.stderr.contains("err\n"), "{output}");
 }
 
-/// The engine makes the exit code of what the runtime says: the same of the same words as with runc.
+/// The engine makes the exit code of what the runtime says: the same of the same words as with
+/// runc.
 pub(crate) fn codes_of_a_shell(engine: &impl DockerCommandLine) {
     for program in ["/no/such/program", "no-such-program", "/etc/passwd"] {
         let line = ["--rm", IMAGE, program];
@@ -157,7 +158,8 @@ pub(crate) fn death_by_memory(engine: &impl DockerCommandLine) {
     assert_eq!(output.code, 137, "{output}");
     let _ = engine.call(&["rm", NAME]).ok();
 
-    // Of the same among the container's own processes the cgroup tells, and the engine after the container's end.
+    // Of the same among the container's own processes the cgroup tells, and the engine after the
+    // container's end.
     start(engine, &LITTLE_MEMORY, &["/bin/sleep", "1000"]);
     let file = if cgroup::is_unified() {
         "memory.events"
@@ -176,8 +178,9 @@ pub(crate) fn death_by_memory(engine: &impl DockerCommandLine) {
     );
 }
 
-/// Whether the engine says of a container, in ten tries, that the kernel killed for memory. It reads that from files of
-/// the cgroup, on its own time: it may be late with any runtime, because the cgroup goes with the container.
+/// Whether the engine says of a container, in ten tries, that the kernel killed for memory. It
+/// reads that from files of the cgroup, on its own time: it may be late with any runtime, because
+/// the cgroup goes with the container.
 fn is_said_to_be_killed_for_memory(runtime: RunBy, engine: &impl DockerCommandLine) -> bool {
     (0..10).any(|_| {
         start_by(runtime, engine, &LITTLE_MEMORY, &["/bin/sleep", "1000"]);

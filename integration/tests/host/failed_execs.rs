@@ -1,5 +1,5 @@
-//! Execs that fail half-way in a host program that goes on: each leaves nothing, or the container could never end. A child that
-//! is not reaped keeps the pid namespace it is in.
+//! Execs that fail half-way in a host program that goes on: each leaves nothing, or the container
+//! could never end. A child that is not reaped keeps the pid namespace it is in.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -103,7 +103,8 @@ fn execs_whose_stub_is_killed_leave_no_child() {
     ends(&container);
 }
 
-/// Descriptors come and go in other threads, and now and then there is none for what an exec receives.
+/// Descriptors come and go in other threads, and now and then there is none for what an exec
+/// receives.
 #[test]
 fn execs_without_descriptors_leave_no_child() {
     need!(Root);

@@ -14,7 +14,8 @@ use runtime::ExitStatus;
 
 const CONTAINERS: usize = 100;
 
-/// One test at a time: each counts the children and descriptors of the process, and some kill and limit them.
+/// One test at a time: each counts the children and descriptors of the process, and some kill and
+/// limit them.
 fn alone() -> MutexGuard<'static, ()> {
     static ALONE: Mutex<()> = Mutex::new(());
     ALONE.lock().unwrap_or_else(PoisonError::into_inner)

@@ -1,11 +1,13 @@
-//! Profiles: the program of a container is under the one that the configuration names, and so is what is added later.
+//! Profiles: the program of a container is under the one that the configuration names, and so is
+//! what is added later.
 
 use std::fs;
 
 use cofferdam_integration::{Case, Limited, need};
 use serde_json::json;
 
-/// A profile in the kernel until this is dropped: everything is allowed but to write below `/guarded`.
+/// A profile in the kernel until this is dropped: everything is allowed but to write below
+/// `/guarded`.
 struct Profile {
     name: String,
     directory: tempfile::TempDir,

@@ -1,5 +1,5 @@
-//! Containers under a security module: AppArmor profiles and SELinux labels that really confine. Each half needs a kernel
-//! whose module is on; the other one's absence is what `attacks` tests.
+//! Containers under a security module: AppArmor profiles and SELinux labels that really confine.
+//! Each half needs a kernel whose module is on; the other one's absence is what `attacks` tests.
 
 #![allow(
     clippy::unwrap_used,

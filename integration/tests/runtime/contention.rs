@@ -1,7 +1,9 @@
-//! Many commands on few containers at the same time: whatever they do to each other, nothing is left in the end.
+//! Many commands on few containers at the same time: whatever they do to each other, nothing is
+//! left in the end.
 //!
-//! `COFFERDAM_CONTENTION_SECONDS` is how long that goes on (3 unless told), `COFFERDAM_CONTENTION_SEED` what the choice of
-//! commands begins with (another one each time unless told; it is printed).
+//! `COFFERDAM_CONTENTION_SECONDS` is how long that goes on (3 unless told),
+//! `COFFERDAM_CONTENTION_SEED` what the choice of commands begins with (another one each time
+//! unless told; it is printed).
 
 use std::collections::BTreeMap;
 use std::process::{Command, Stdio};
@@ -14,7 +16,8 @@ use cofferdam_integration::{Case, cgroup, limited, need};
 const WORKERS: u64 = 8;
 const IDS: usize = 3;
 
-/// What is chosen from, creations more often than the rest: these are what commands meet that do not expect them.
+/// What is chosen from, creations more often than the rest: these are what commands meet that do
+/// not expect them.
 const MIX: [&[&str]; 12] = [
     &["create", "ID"],
     &["create", "ID"],

@@ -1,4 +1,5 @@
-//! Documents of others: `config.json`, process files, resources files. What they say is done, refused or told, never dropped.
+//! Documents of others: `config.json`, process files, resources files. What they say is done,
+//! refused or told, never dropped.
 
 use std::path::{Path, PathBuf};
 

@@ -1,4 +1,5 @@
-//! FIFOs where another file is expected: opening one waits for its other end, and nothing here does.
+//! FIFOs where another file is expected: opening one waits for its other end, and nothing here
+//! does.
 
 use std::fs::File;
 use std::io::Read as _;

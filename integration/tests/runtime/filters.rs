@@ -1,4 +1,5 @@
-//! Filters of system calls and capabilities: what cannot be understood or determined is refused or told, never dropped.
+//! Filters of system calls and capabilities: what cannot be understood or determined is refused or
+//! told, never dropped.
 
 use cofferdam_integration::{Case, Limited, need, program};
 use serde_json::{Value, json};
@@ -229,7 +230,8 @@ fn ambient_capabilities_that_cannot_be_raised_share_a_warning() {
     case.finish();
 }
 
-/// An image's annotations reach the configuration; none of another runtime's changes what a container may do.
+/// An image's annotations reach the configuration; none of another runtime's changes what a
+/// container may do.
 #[test]
 fn annotations_of_other_runtimes_are_told_and_change_nothing() {
     need!(Containers, Busybox);

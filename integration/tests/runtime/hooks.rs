@@ -32,7 +32,8 @@ fn they_run_in_their_order_and_read_the_state() {
         } else {
             log.display().to_string()
         };
-        // The program has begun, but may not have come to its first line: its own word is waited for.
+        // The program has begun, but may not have come to its first line: its own word is waited
+        // for.
         let wait = if point == "poststart" {
             format!("until grep -q program {file}; do :; done;")
         } else {
@@ -224,7 +225,8 @@ fn failing_poststop_hooks_are_told_and_all_of_them_run() {
     }
 }
 
-/// A hook that runs a command of the program under test on the container; what that says is appended to `log`.
+/// A hook that runs a command of the program under test on the container; what that says is
+/// appended to `log`.
 fn hook_command(case: &Case, command: &str, log: &std::path::Path) -> Value {
     let (program, root, log) = (case.program.display(), case.root().display(), log.display());
     let command = command.replace("ID", &case.id);

@@ -6,7 +6,8 @@ use std::time::Duration;
 use cofferdam_integration::{Case, eventually, limited, need};
 use rustix::process::{Pid, Signal, kill_process};
 
-/// Kills `arguments` after each of many delays and expects that everything can be deleted and used again.
+/// Kills `arguments` after each of many delays and expects that everything can be deleted and used
+/// again.
 fn killed(arguments: &[&str]) {
     let mut case = Case::new();
     case.bundle.args(&["/bin/sleep", "1000"]);
@@ -77,7 +78,8 @@ fn start() {
     case.finish();
 }
 
-/// The moment in which the process that starts is killed, made: the byte is written and the fifo is still there.
+/// The moment in which the process that starts is killed, made: the byte is written and the fifo is
+/// still there.
 #[test]
 fn start_between_its_two_steps() {
     need!(Root, Busybox, Cofferdam);

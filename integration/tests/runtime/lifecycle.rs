@@ -24,7 +24,8 @@ fn run_returns_the_exit_code_and_the_output_of_the_program() {
 fn run_returns_128_and_the_number_of_the_signal_that_ended_the_program() {
     need!(Root, Busybox);
     let mut case = Case::new();
-    // The first process of a pid namespace ignores signals it has no handler for, also from itself: a child is killed.
+    // The first process of a pid namespace ignores signals it has no handler for, also from itself:
+    // a child is killed.
     case.bundle.without_namespace("pid").script("kill -9 $$");
     assert_eq!(case.run().code, 137);
     case.finish();

@@ -4,7 +4,8 @@ use cofferdam_integration::limited::{PATIENCE, wait};
 use cofferdam_integration::{Case, Limited, cgroup, eventually, need};
 use serde_json::{Value, json};
 
-/// What a limit is in the container's cgroup: on v1 a file of a controller, on v2 a file; and what each then holds.
+/// What a limit is in the container's cgroup: on v1 a file of a controller, on v2 a file; and what
+/// each then holds.
 struct Shown<'a> {
     v1: (&'a str, &'a str, String),
     v2: (&'a str, String),

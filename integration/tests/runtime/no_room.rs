@@ -28,7 +28,8 @@ fn three_processes(limit: u32) -> Case {
     case
 }
 
-/// A move into a cgroup is never refused, only forks are: the process comes from outside if need be.
+/// A move into a cgroup is never refused, only forks are: the process comes from outside if need
+/// be.
 #[test]
 fn exec_looks_into_a_container_that_has_used_up_its_processes() {
     need!(Root, Busybox, Controllers);
@@ -152,7 +153,8 @@ fn a_limit_of_one_process_is_enough_for_one_process_in_a_joined_pid_namespace() 
     first.delete();
 }
 
-/// Whoever sets them does so while the process has the runtime's identity, or that of a user namespace the runtime owns.
+/// Whoever sets them does so while the process has the runtime's identity, or that of a user
+/// namespace the runtime owns.
 #[test]
 fn limits_of_another_user_in_a_user_namespace_are_set() {
     need!(Root, Busybox);

@@ -1,4 +1,5 @@
-//! Bundles that are unusual, or wrong: the same exit code and the same output as with Debian's runc.
+//! Bundles that are unusual, or wrong: the same exit code and the same output as with Debian's
+//! runc.
 
 use std::os::unix::fs::symlink;
 

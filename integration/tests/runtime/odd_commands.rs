@@ -1,9 +1,11 @@
-//! Command lines that are unusual, or wrong: the same exit code and the same output as with Debian's runc.
+//! Command lines that are unusual, or wrong: the same exit code and the same output as with
+//! Debian's runc.
 
 use cofferdam_integration::{Case, Output, need, program};
 
-/// Runs each command line, in which `ID` stands for the container's id, in both runtimes one after the other, on a container
-/// that `prepare` makes. Of the commands whose line starts with `!` only the exit code counts: what they print is help.
+/// Runs each command line, in which `ID` stands for the container's id, in both runtimes one after
+/// the other, on a container that `prepare` makes. Of the commands whose line starts with `!` only
+/// the exit code counts: what they print is help.
 fn same(prepare: impl Fn(&Case), lines: &[&str]) {
     let answers = |program| -> Vec<Output> {
         let mut case = Case::of(program);

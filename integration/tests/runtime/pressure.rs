@@ -37,7 +37,8 @@ fn a_container_that_needs_more_memory_than_it_may_have_is_told_of() {
     let mut events = container.pressure_events(PressureLevel::Low).unwrap();
     // No more than the limit is needed so far.
     assert_eq!(events.read().unwrap(), None);
-    // What is read of a file stays in memory until there is no room: reclaiming it is the lowest pressure.
+    // What is read of a file stays in memory until there is no room: reclaiming it is the lowest
+    // pressure.
     let file = case.bundle.rootfs().join("big");
     std::fs::write(&file, vec![1_u8; 64 << 20]).unwrap();
     rustix::fs::fadvise(

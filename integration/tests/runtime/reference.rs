@@ -1,4 +1,5 @@
-//! The same answers as Debian's runc, for the same bundle: exit code, output, and what the kernel shows inside.
+//! The same answers as Debian's runc, for the same bundle: exit code, output, and what the kernel
+//! shows inside.
 
 use cofferdam_integration::{Case, Output, need, program};
 use serde_json::json;
@@ -50,8 +51,9 @@ fn inside_a_plain_container() {
 #[test]
 fn the_mount_table() {
     need!(Containers, Busybox, Runc);
-    // Mount point, options, file system type. Ours may be stricter, never laxer. Of whom they are slaves is not compared:
-    // what is on the mount that holds the root file system follows the host's with ours, as everything else does.
+    // Mount point, options, file system type. Ours may be stricter, never laxer. Of whom they are
+    // slaves is not compared: what is on the mount that holds the root file system follows the
+    // host's with ours, as everything else does.
     let script = "awk '{ for (i = 7; $i != \"-\"; i++); print $5, $6, $(i + 1) }' /proc/self/mountinfo | grep -vE '^(/|/dev/pts) ' | sort";
     let (ours, theirs) = both(|case| {
         case.bundle.mount(json!({ "destination": "/scratch", "type": "tmpfs", "source": "scratch", "options": ["nosuid", "size=64k", "mode=700"] }));

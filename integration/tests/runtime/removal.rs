@@ -9,8 +9,8 @@ use cofferdam_integration::{Case, Output, cgroup, eventually, limited, need};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 
-/// A runtime that did as it should has ended by then, on slow machines too. One that waits for something without a bound
-/// has not.
+/// A runtime that did as it should has ended by then, on slow machines too. One that waits for
+/// something without a bound has not.
 const BOUND: Duration = Duration::from_secs(60);
 
 fn sleeper() -> Case {
@@ -46,8 +46,8 @@ fn background(case: &Case, arguments: &[&str]) -> Child {
         .unwrap()
 }
 
-/// A container whose creation waits in a hook until `gate` exists or, if it never does, for ever. `reached` exists as soon
-/// as the hook runs.
+/// A container whose creation waits in a hook until `gate` exists or, if it never does, for ever.
+/// `reached` exists as soon as the hook runs.
 fn in_a_hook(point: &str) -> (Case, PathBuf, PathBuf) {
     let mut case = sleeper();
     let reached = case.bundle.path().join("reached");

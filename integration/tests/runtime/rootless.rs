@@ -84,7 +84,8 @@ fn a_seccomp_agent_gets_the_notifications() {
         assert_eq!(message["fds"], json!(["seccompFd"]));
         assert_eq!(message["state"]["pid"], pid, "{message}");
     };
-    // Without the restriction the filter is loaded by another user than the one that the process becomes.
+    // Without the restriction the filter is loaded by another user than the one that the process
+    // becomes.
     for restricted in [false, true] {
         case.bundle.config["process"]["noNewPrivileges"] = json!(restricted);
         case.start();

@@ -1,4 +1,5 @@
-//! Resource limits of the caller that the runtime itself runs into: an error with a text, and nothing left behind.
+//! Resource limits of the caller that the runtime itself runs into: an error with a text, and
+//! nothing left behind.
 
 use cofferdam_integration::{Case, Limited, Output, need};
 
@@ -90,7 +91,8 @@ fn the_end_of_the_cpu_time_is_told() {
             assert!(output.stderr.contains("RLIMIT_CPU"), "{output}");
             case.delete();
         } else {
-            // Sent by a process it is a signal as any other, and for the program, which does not run yet.
+            // Sent by a process it is a signal as any other, and for the program, which does not
+            // run yet.
             assert!(!output.stderr.contains("RLIMIT_CPU"), "{output}");
             case.finish();
         }

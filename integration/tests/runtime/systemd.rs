@@ -35,8 +35,8 @@ fn read(case: &Case, controller: &str, file: &str) -> String {
     cgroup::read(controller, &cgroup_of(case), file)
 }
 
-/// The limits in force, by the same names on both versions: bytes of memory, processes, microseconds of CPU time and
-/// their period.
+/// The limits in force, by the same names on both versions: bytes of memory, processes,
+/// microseconds of CPU time and their period.
 #[track_caller]
 fn limits(case: &Case) -> [String; 3] {
     if cgroup::is_unified() {

@@ -229,7 +229,8 @@ fn the_window_size_follows_the_terminal_of_the_caller() {
         command.shows("ready");
         assert!(command.seen.contains("20 70"), "{}", command.seen);
         tcsetwinsize(&command.master, size(33, 111)).unwrap();
-        // The kernel tells the foreground process group of the terminal, which this command is not in here.
+        // The kernel tells the foreground process group of the terminal, which this command is not
+        // in here.
         command.signal(Signal::WINCH);
         let mut stdin = command.child.stdin.take().unwrap();
         command.shows("33 111");

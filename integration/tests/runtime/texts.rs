@@ -1,4 +1,5 @@
-//! The words in front of failures: those of runc 1.5, which engines, scripts and its own suite look for.
+//! The words in front of failures: those of runc 1.5, which engines, scripts and its own suite look
+//! for.
 
 use cofferdam_integration::{Case, need};
 use serde_json::{Value, json};

@@ -1,5 +1,5 @@
-//! Cgroup v2 as the only hierarchy: this machine's own, or its v2 tree mounted over `/sys/fs/cgroup` in a mount namespace of
-//! the test's own.
+//! Cgroup v2 as the only hierarchy: this machine's own, or its v2 tree mounted over
+//! `/sys/fs/cgroup` in a mount namespace of the test's own.
 
 use std::ffi::OsString;
 

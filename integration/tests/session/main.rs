@@ -1,4 +1,5 @@
-//! Containers of an ordinary user with what a whole system gives such a user: delegated cgroups, lent ids, a name.
+//! Containers of an ordinary user with what a whole system gives such a user: delegated cgroups,
+//! lent ids, a name.
 
 #![allow(
     clippy::unwrap_used,

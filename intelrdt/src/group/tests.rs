@@ -1,5 +1,5 @@
-//! On trees of plain files. What the kernel does by itself there (making `tasks` in a new directory, removing a group
-//! with its files) the tree does not; the tests prepare it.
+//! On trees of plain files. What the kernel does by itself there (making `tasks` in a new
+//! directory, removing a group with its files) the tree does not; the tests prepare it.
 
 use super::*;
 use crate::ErrorKind;

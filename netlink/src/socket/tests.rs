@@ -11,7 +11,8 @@ use std::fs::File;
 use std::net::IpAddr;
 use std::path::Path;
 
-/// A new network namespace, which ends with the value; `None`, after a line that says why, without the right to make one.
+/// A new network namespace, which ends with the value; `None`, after a line that says why, without
+/// the right to make one.
 pub(crate) fn private_namespace() -> Option<Namespace> {
     let made = std::thread::spawn(|| {
         unshare(CloneFlags::CLONE_NEWNET)?;
@@ -517,7 +518,8 @@ fn counters_are_those_of_the_namespace_of_the_socket() {
     }
     let namespace = Namespace::new(socket.namespace().unwrap(), "");
     socket.add_address(index, cidr("192.0.2.1/24")).unwrap();
-    // Nobody answers: what is counted is the question who has this address, as soon as the kernel has seen the cable.
+    // Nobody answers: what is counted is the question who has this address, as soon as the kernel
+    // has seen the cable.
     let deadline = Instant::now() + PATIENCE;
     let sent = loop {
         let ask = || {
@@ -567,7 +569,8 @@ fn a_list_is_whole_although_devices_come_and_go() {
         let _ = veth(&mut socket, text, &name(&format!("p{text}")));
     }
     std::thread::scope(|scope| {
-        // A change is only made for a permit, and a list gets a few: it is interrupted, but not for ever.
+        // A change is only made for a permit, and a list gets a few: it is interrupted, but not for
+        // ever.
         let (permits, permitted) = std::sync::mpsc::channel::<()>();
         let namespace = &namespace;
         scope.spawn(move || {

@@ -10,7 +10,8 @@ use crate::wire::{
 
 /// Collects the steps of a plan. Pure: nothing here touches the system.
 ///
-/// Mistakes are kept and reported by [`build`](Self::build), so that plan-building code need not check every call.
+/// Mistakes are kept and reported by [`build`](Self::build), so that plan-building code need not
+/// check every call.
 #[derive(Debug, Default)]
 pub struct PlanBuilder {
     slots: usize,
@@ -29,14 +30,16 @@ impl PlanBuilder {
         Self::default()
     }
 
-    /// A fresh, empty slot. There are 512, inputs included; more is an error of [`build`](Self::build).
+    /// A fresh, empty slot. There are 512, inputs included; more is an error of
+    /// [`build`](Self::build).
     pub fn slot(&mut self) -> Slot {
         let number = self.slots.min(MAX_SLOTS - 1);
         self.slots += 1;
         Slot(u16::try_from(number).unwrap_or(u16::MAX))
     }
 
-    /// A slot that the parent fills when it spawns the stub; `name` says what it expects, such as `exec fifo`.
+    /// A slot that the parent fills when it spawns the stub; `name` says what it expects, such as
+    /// `exec fifo`.
     pub fn input(&mut self, name: impl Into<String>) -> Slot {
         let slot = self.slot();
         self.inputs.push(Input {
@@ -51,8 +54,8 @@ impl PlanBuilder {
         self.step(context.into(), op, &[], None);
     }
 
-    /// Appends a step whose listed errnos (at most 6) are no failure: the stub goes on with the next step, and the
-    /// parent is told ([`Warnings::tolerated`](crate::Warnings::tolerated)).
+    /// Appends a step whose listed errnos (at most 6) are no failure: the stub goes on with the
+    /// next step, and the parent is told ([`Warnings::tolerated`](crate::Warnings::tolerated)).
     pub fn push_tolerating(&mut self, context: impl Into<String>, op: Op, errnos: &[i32]) {
         self.step(context.into(), op, errnos, None);
     }
@@ -99,15 +102,18 @@ impl PlanBuilder {
         }
     }
 
-    /// The namespaces that the parent's own clone makes: fresh ones, of the types pid, mount, network, IPC and UTS
-    /// (`CLONE_NEWPID`, `CLONE_NEWNS`, `CLONE_NEWNET`, `CLONE_NEWIPC`, `CLONE_NEWUTS`). Anything else is refused by
-    /// [`build`](Self::build): a new user namespace would lose all capabilities when the stub is executed, offsets of a new
-    /// time namespace would be frozen before they are written, and a cgroup namespace must come after the placement.
+    /// The namespaces that the parent's own clone makes: fresh ones, of the types pid, mount,
+    /// network, IPC and UTS (`CLONE_NEWPID`, `CLONE_NEWNS`, `CLONE_NEWNET`, `CLONE_NEWIPC`,
+    /// `CLONE_NEWUTS`). Anything else is refused by [`build`](Self::build): a new user
+    /// namespace would lose all capabilities when the stub is executed, offsets of a new
+    /// time namespace would be frozen before they are written, and a cgroup namespace must come
+    /// after the placement.
     pub fn clone_namespaces(&mut self, flags: u32) {
         self.clone_flags = flags;
     }
 
-    /// How many descriptors from number 3 on stay open for the program (`LISTEN_FDS`, `--preserve-fds`).
+    /// How many descriptors from number 3 on stay open for the program (`LISTEN_FDS`,
+    /// `--preserve-fds`).
     pub fn passed_descriptors(&mut self, count: u32) {
         self.passed = count;
     }
@@ -115,9 +121,10 @@ impl PlanBuilder {
     /// Checks and encodes the plan.
     ///
     /// # Errors
-    /// [`ErrorKind::Plan`](crate::ErrorKind::Plan), naming the step: too many slots or steps, a slot that is read but never filled, a
-    /// descriptor still open when the stub waits for `start`, a label that is not bound or lies behind, a protection that may
-    /// fail, or an order that the kernel or security forbids (the message says which).
+    /// [`ErrorKind::Plan`](crate::ErrorKind::Plan), naming the step: too many slots or steps, a
+    /// slot that is read but never filled, a descriptor still open when the stub waits for
+    /// `start`, a label that is not bound or lies behind, a protection that may fail, or an
+    /// order that the kernel or security forbids (the message says which).
     pub fn build(mut self) -> Result<Plan> {
         if let Some(mistake) = self.mistake.take() {
             return Err(mistake);

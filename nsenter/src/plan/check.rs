@@ -110,8 +110,8 @@ fn tolerated(steps: &[Step]) -> Result<()> {
     Ok(())
 }
 
-/// The parent's clone shares the parent's memory until the stub is executed: it may only make namespaces that nobody
-/// else is in, and whose making survives the execution.
+/// The parent's clone shares the parent's memory until the stub is executed: it may only make
+/// namespaces that nobody else is in, and whose making survives the execution.
 fn host_clone(steps: &[Step], flags: u32) -> Result<()> {
     if flags & !(PID | MOUNT | NETWORK | IPC | UTS) != 0 {
         return Err(Error::plan(
@@ -255,7 +255,8 @@ struct Fill {
     by: Option<usize>,
 }
 
-/// Every slot is filled before it is read, none is filled twice, and none but the fifo is open while the stub waits.
+/// Every slot is filled before it is read, none is filled twice, and none but the fifo is open
+/// while the stub waits.
 fn slots(inputs: &[Input], steps: &[Step]) -> Result<()> {
     let mut now: Option<BTreeMap<Slot, Fill>> = Some(
         inputs

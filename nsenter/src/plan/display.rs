@@ -1,7 +1,7 @@
 //! A plan as text: one line a step, for people who review what will happen.
 //!
-//! Slots are written `$3`, flags in hexadecimal, modes in octal, ids and counts in decimal; bytes are escaped, so that a line stays a line
-//! whatever a configuration says.
+//! Slots are written `$3`, flags in hexadecimal, modes in octal, ids and counts in decimal; bytes
+//! are escaped, so that a line stays a line whatever a configuration says.
 
 use std::ffi::CString;
 use std::fmt::{self, Write as _};

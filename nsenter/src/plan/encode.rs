@@ -1,5 +1,5 @@
-//! From operations to bytes. The match below is the definition of what each field of a record means; `decode.rs` and
-//! the stub read the same fields.
+//! From operations to bytes. The match below is the definition of what each field of a record
+//! means; `decode.rs` and the stub read the same fields.
 
 use std::ffi::CString;
 
@@ -27,7 +27,8 @@ impl Area {
         self.bytes
     }
 
-    /// Appends bytes. A block beyond 4 GiB saturates here and is refused by the size check of the builder.
+    /// Appends bytes. A block beyond 4 GiB saturates here and is refused by the size check of the
+    /// builder.
     pub(super) fn bytes(&mut self, bytes: &[u8]) -> Blob {
         let offset = u32::try_from(self.base + self.bytes.len()).unwrap_or(u32::MAX);
         self.bytes.extend_from_slice(bytes);
@@ -124,7 +125,8 @@ fn fs_options(options: &[FsOption]) -> Vec<u8> {
     encoded
 }
 
-/// The record of an operation, without errnos, jump and context. Labels are resolved by the builder.
+/// The record of an operation, without errnos, jump and context. Labels are resolved by the
+/// builder.
 #[allow(
     clippy::too_many_lines,
     reason = "one arm an operation: the table of the encoding"

@@ -1,8 +1,9 @@
 //! Plans: flat, position-independent lists of operations for the init stub.
 //!
-//! A [`PlanBuilder`] collects the steps; [`PlanBuilder::build`] checks what can be checked without running anything and
-//! encodes them. Building does no I/O, and the same calls give the same bytes. A [`Plan`] can be printed (one line an
-//! operation), compared, and handed to [`Spawn`](crate::Spawn).
+//! A [`PlanBuilder`] collects the steps; [`PlanBuilder::build`] checks what can be checked without
+//! running anything and encodes them. Building does no I/O, and the same calls give the same bytes.
+//! A [`Plan`] can be printed (one line an operation), compared, and handed to
+//! [`Spawn`](crate::Spawn).
 
 mod builder;
 mod check;
@@ -101,11 +102,13 @@ impl Plan {
         }))
     }
 
-    /// Reads an encoded plan. The bytes may come from anywhere: every length, offset and code is checked. What the
-    /// builder would refuse for its meaning (say, a filter loaded too early) is not looked for.
+    /// Reads an encoded plan. The bytes may come from anywhere: every length, offset and code is
+    /// checked. What the builder would refuse for its meaning (say, a filter loaded too early)
+    /// is not looked for.
     ///
     /// # Errors
-    /// [`ErrorKind::Plan`](crate::ErrorKind::Plan) if the bytes are no plan of this version and architecture.
+    /// [`ErrorKind::Plan`](crate::ErrorKind::Plan) if the bytes are no plan of this version and
+    /// architecture.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
         let malformed = || Error::plan("the encoded plan is malformed");
         let header = *crate::wire::View::new(bytes)

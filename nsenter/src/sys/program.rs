@@ -54,15 +54,16 @@ const LAST_SIGNAL: usize = 64;
 /// `RLIMIT_NOFILE`.
 const NOFILE: usize = 7;
 
-/// The child: a process group of its own, the directory, three streams and nothing else open, signals as a program expects
-/// them. Only system calls.
+/// The child: a process group of its own, the directory, three streams and nothing else open,
+/// signals as a program expects them. Only system calls.
 ///
 /// # Safety
 /// `start` is the address of a valid [`Raw`] that is used by nothing else meanwhile.
 unsafe extern "C" fn child(start: usize) -> ! {
     let start = start as *mut Raw;
-    // SAFETY: system calls with valid arguments: numbers, pointers to variables of this function or to what the parent has
-    // prepared. Nothing is allocated, locked, or left behind in the memory that is the parent's too.
+    // SAFETY: system calls with valid arguments: numbers, pointers to variables of this function or
+    // to what the parent has prepared. Nothing is allocated, locked, or left behind in the
+    // memory that is the parent's too.
     unsafe {
         let call = |number: usize, args: [usize; 6]| -> usize {
             let result = arch::syscall(number, args);
@@ -104,8 +105,8 @@ unsafe extern "C" fn child(start: usize) -> ! {
     }
 }
 
-/// For a kernel or filter without `close_range(2)` (Linux 5.9). What is open beyond a limit that was lowered later, or beyond
-/// more descriptors than a container manager has, stays.
+/// For a kernel or filter without `close_range(2)` (Linux 5.9). What is open beyond a limit that
+/// was lowered later, or beyond more descriptors than a container manager has, stays.
 ///
 /// # Safety
 /// Closes descriptors: only for the child, which has a table of its own.
@@ -127,8 +128,9 @@ unsafe fn close_one_by_one() {
     }
 }
 
-/// No handler of the parent may run in the memory that is the parent's too, so they go before signals are let in. What this
-/// process ignores for its own sake, a program does not expect to be ignored; what its caller ignores stays so.
+/// No handler of the parent may run in the memory that is the parent's too, so they go before
+/// signals are let in. What this process ignores for its own sake, a program does not expect to be
+/// ignored; what its caller ignores stays so.
 ///
 /// # Safety
 /// Only for the child, which has a table of its own.
@@ -169,8 +171,9 @@ fn pointers(strings: &[CString]) -> Vec<*const c_char> {
     strings.chain([std::ptr::null()]).collect()
 }
 
-/// Starts it: `clone3(2)` with memory shared until the program is executed, as `vfork(2)` does, on a stack of its own and with
-/// all signals blocked; `clone(2)` where that is refused. Returns process id and pidfd of a child that is to be reaped.
+/// Starts it: `clone3(2)` with memory shared until the program is executed, as `vfork(2)` does, on
+/// a stack of its own and with all signals blocked; `clone(2)` where that is refused. Returns
+/// process id and pidfd of a child that is to be reaped.
 pub(crate) fn start(start: &Start<'_>) -> Result<(u32, OwnedFd), NotStarted> {
     let (argv, envp) = (pointers(start.args), pointers(start.env));
     let mut raw = Raw {
@@ -200,8 +203,9 @@ pub(crate) fn start(start: &Start<'_>) -> Result<(u32, OwnedFd), NotStarted> {
     let mut result;
     {
         let _blocked = SignalsBlocked::new().map_err(NotStarted::Clone)?;
-        // SAFETY: clone_args of that size, with a stack of 16 KiB that is used for nothing else. CLONE_VFORK suspends this
-        // thread until the child has executed the program or ended, so everything the child reads and writes outlives it.
+        // SAFETY: clone_args of that size, with a stack of 16 KiB that is used for nothing else.
+        // CLONE_VFORK suspends this thread until the child has executed the program or
+        // ended, so everything the child reads and writes outlives it.
         result = unsafe {
             arch::clone3(
                 &raw const args as usize,

@@ -1,5 +1,6 @@
-//! Questions to the parent. The stub waits for the answer to each, and ends when the parent is gone. Only for the home
-//! directory it does not wait: the answer is picked up when the next one is waited for, or at the end.
+//! Questions to the parent. The stub waits for the answer to each, and ends when the parent is
+//! gone. Only for the home directory it does not wait: the answer is picked up when the next one is
+//! waited for, or at the end.
 
 use core::ffi::CStr;
 
@@ -19,7 +20,8 @@ impl Init {
         .encode(extra))
     }
 
-    /// Sends without descriptors, with nothing but `write(2)`: a filter may be on that permits no `sendmsg(2)`.
+    /// Sends without descriptors, with nothing but `write(2)`: a filter may be on that permits no
+    /// `sendmsg(2)`.
     pub(super) fn tell(&self, message: Message, value: u32, body: &[u8]) -> Result<()> {
         let mut packet = Text::<512>::new();
         packet.push(&self.head(message, value, body.len())?)?;
@@ -145,7 +147,8 @@ impl Init {
 
     pub(super) fn close_control(&mut self) -> Result<()> {
         self.take_home()?;
-        // Whoever hears of the end of the channel may want to end the process that then waits for its start, or for hooks.
+        // Whoever hears of the end of the channel may want to end the process that then waits for
+        // its start, or for hooks.
         let waits = |next: Record| {
             next.code == Code::WaitStart as u16 || next.code == Code::LateHooks as u16
         };

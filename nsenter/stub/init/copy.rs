@@ -1,4 +1,5 @@
-//! Copying the content of a directory (`tmpcopyup`). Source and target are only reached through descriptors, and no link is followed.
+//! Copying the content of a directory (`tmpcopyup`). Source and target are only reached through
+//! descriptors, and no link is followed.
 
 use core::ffi::CStr;
 
@@ -40,7 +41,8 @@ fn entry(from: &Fd, to: &Fd, name: &CStr, depth: u32) -> Result<()> {
             finish(&source, &target, &stat)
         }
         0o100_000 => {
-            // A file can only be opened by name: it must be the same one, and a FIFO in its place must not block.
+            // A file can only be opened by name: it must be the same one, and a FIFO in its place
+            // must not block.
             let source = sys::openat(from.raw(), name, O_NOFOLLOW | O_NONBLOCK, 0)?;
             if !sys::fstat(source.raw())?.same(&stat) {
                 return Err(Errno::EBADMSG);
@@ -86,7 +88,8 @@ fn content(from: &Fd, to: &Fd) -> Result<()> {
     }
 }
 
-/// Extended attributes, owner, mode, times: in this order, since each may take away what an earlier one set.
+/// Extended attributes, owner, mode, times: in this order, since each may take away what an earlier
+/// one set.
 fn finish(from: &Fd, to: &Fd, stat: &Stat) -> Result<()> {
     sys::fchown(to.raw(), stat.uid, stat.gid)?;
     extended_attributes(from, to)?;

@@ -25,7 +25,8 @@ pub(super) fn make_node(dir: i32, name: &CStr, r: &Record) -> Result<()> {
         stat.file_type() == mode & 0o170_000 && (!numbered || stat.device() == device)
     };
     match sys::mknodat(dir, name, mode, device) {
-        // As wanted from birth, unless another owner is, or the directory gives its own permissions to what is made in it.
+        // As wanted from birth, unless another owner is, or the directory gives its own permissions
+        // to what is made in it.
         Ok(()) => {
             let stat = sys::stat(dir, name, false)?;
             if is_right(&stat)
@@ -100,7 +101,8 @@ pub(super) fn reopen_null() -> Result<()> {
         if !sys::fstat(stream)?.is_null() {
             continue;
         }
-        // Looked at before it is opened, since opening a device may do something, and after, since it may be another by then.
+        // Looked at before it is opened, since opening a device may do something, and after, since
+        // it may be another by then.
         open_null(O_PATH)?;
         let null = open_null(O_RDWR | O_NOCTTY)?;
         sys::dup3(null.raw(), stream)?;

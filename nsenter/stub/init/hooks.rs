@@ -24,7 +24,8 @@ const EXITED: i32 = 1;
 const DUMPED: i32 = 3;
 
 impl Init {
-    /// A hook that the parent supervises: it gets the pidfd, with which it can kill, and the output.
+    /// A hook that the parent supervises: it gets the pidfd, with which it can kill, and the
+    /// output.
     pub(super) fn hook(&mut self, r: &Record) -> Result<()> {
         let hook = self
             .plan
@@ -169,7 +170,8 @@ fn child(
     last::execute(path, args, env)
 }
 
-/// Collects output until the hook ends or has run too long. Says whether it succeeded; if not, the line says why.
+/// Collects output until the hook ends or has run too long. Says whether it succeeded; if not, the
+/// line says why.
 fn supervise(running: Running, timeout_ms: u32, line: &mut Text<8192>) -> Result<bool> {
     let deadline = sys::milliseconds().saturating_add(u64::from(timeout_ms));
     let (mut out, mut err) = (Text::<KEPT>::new(), Text::<KEPT>::new());

@@ -27,8 +27,8 @@ impl Init {
         Ok(())
     }
 
-    /// The first candidate that can be executed. Of a single one the error is what the kernel says. Of several it is the first
-    /// that does not just mean "not there".
+    /// The first candidate that can be executed. Of a single one the error is what the kernel says.
+    /// Of several it is the first that does not just mean "not there".
     pub(super) fn lookup(&mut self, r: &Record) -> Result<()> {
         let mut tried = 0;
         let (mut last, mut telling) = (Errno::ENOENT, None);
@@ -71,8 +71,8 @@ impl Init {
         Ok(pointers)
     }
 
-    /// A number that no descriptor of this process reaches: the kernel gives the lowest that is free, so it is bounded by how
-    /// many can be open at once, generously counted.
+    /// A number that no descriptor of this process reaches: the kernel gives the lowest that is
+    /// free, so it is bounded by how many can be open at once, generously counted.
     pub(super) fn descriptors_end(&self) -> u32 {
         FIRST_DESCRIPTOR
             .saturating_add(self.plan.header().passed)
@@ -88,7 +88,8 @@ impl Init {
         }
     }
 
-    /// The fifo that the plan waits for, as long as it is open. No wait comes before the control channel is closed.
+    /// The fifo that the plan waits for, as long as it is open. No wait comes before the control
+    /// channel is closed.
     fn start_fifo(&self) -> Option<i32> {
         let records = (0..self.plan.steps()).rev().map_while(|step| {
             let record = self.plan.record(step)?;
@@ -98,7 +99,8 @@ impl Init {
         self.fd(waits.next()?.a).ok()
     }
 
-    /// Lets the kernel close the fifo when it executes the program. Done before all steps: a filter may forbid it later.
+    /// Lets the kernel close the fifo when it executes the program. Done before all steps: a filter
+    /// may forbid it later.
     pub(super) fn close_start_fifo_on_exec(&self) -> Result<()> {
         self.start_fifo().map_or(Ok(()), sys::close_on_exec)
     }
@@ -141,8 +143,9 @@ impl Init {
     }
 }
 
-/// `execve(2)`; returns only an error. A program that somebody has open for writing (`ETXTBSY`) is tried again for a while: a host with many
-/// threads writes a program in one and starts a process in another, which holds a copy of the descriptor for a moment.
+/// `execve(2)`; returns only an error. A program that somebody has open for writing (`ETXTBSY`) is
+/// tried again for a while: a host with many threads writes a program in one and starts a process
+/// in another, which holds a copy of the descriptor for a moment.
 pub(super) fn execute(program: &CStr, args: &Pointers<'_>, env: &Pointers<'_>) -> Errno {
     let mut errno = sys::execve(program, args, env);
     for _ in 0..20 {
@@ -182,7 +185,8 @@ fn executable(path: &CStr) -> Result<()> {
 
 /// Closes every descriptor from this number on, of those this process can have.
 pub(super) fn close_between(first: u32, end: u32) {
-    // A kernel or filter without close_range: all numbers are known, since nothing else was open at the start.
+    // A kernel or filter without close_range: all numbers are known, since nothing else was open at
+    // the start.
     if sys::close_from(first).is_err() {
         close_numbers(first, end);
     }
@@ -193,7 +197,8 @@ pub(super) fn close_inherited(first: u32) {
     if sys::close_from(first).is_ok() {
         return;
     }
-    // What procfs lists is complete. Without it every number is tried: a host's limit is usually below a million.
+    // What procfs lists is complete. Without it every number is tried: a host's limit is usually
+    // below a million.
     if close_listed(first).is_err() {
         close_numbers(first, sys::descriptor_limit().clamp(65_536, 1 << 20));
     }

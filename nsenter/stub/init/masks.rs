@@ -23,7 +23,8 @@ impl Init {
         if !sys::fstat(null)?.is_null() {
             return Err(Errno::EBADMSG);
         }
-        // Attached over the first directory; the others get clones, so that all share one file system.
+        // Attached over the first directory; the others get clones, so that all share one file
+        // system.
         let mut empty: Option<Fd> = None;
         for (index, entry) in self
             .plan
@@ -110,7 +111,8 @@ fn existing(root: i32, path: &CStr) -> Result<Option<Fd>> {
     }
 }
 
-/// A read-only tmpfs without room for anything. Some kernels want an inode more than the root needs.
+/// A read-only tmpfs without room for anything. Some kernels want an inode more than the root
+/// needs.
 fn empty_directory(context: Option<&CStr>) -> Result<Fd> {
     let make = |inodes: &CStr| {
         let fs = sys::fsopen(c"tmpfs")?;

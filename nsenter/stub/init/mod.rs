@@ -101,7 +101,8 @@ struct Init {
     made: [bool; MAX_SLOTS],
     detail: Detail,
     warnings: Warnings,
-    /// The signal this process gets when its parent ends; the kernel forgets it when credentials change.
+    /// The signal this process gets when its parent ends; the kernel forgets it when credentials
+    /// change.
     death_signal: u32,
     /// Whether the plan has made this process dumpable.
     dumpable: bool,
@@ -118,8 +119,9 @@ struct Init {
 
 const SIGKILL: u32 = 9;
 
-/// Executes the plan in this descriptor. The next one is the control channel, the inputs follow, then the memory for the times
-/// of the steps if these are timed, then the word for the process id of the second stage if there is one.
+/// Executes the plan in this descriptor. The next one is the control channel, the inputs follow,
+/// then the memory for the times of the steps if these are timed, then the word for the process id
+/// of the second stage if there is one.
 pub(crate) fn run(plan_fd: u32, timed: bool, two_stages: bool) -> ! {
     match begin().and_then(|()| Init::new(plan_fd, timed, two_stages)) {
         Ok(mut init) => init.steps(),
@@ -130,8 +132,8 @@ pub(crate) fn run(plan_fd: u32, timed: bool, two_stages: bool) -> ! {
     }
 }
 
-/// What comes before every plan: not dumpable (`PR_SET_DUMPABLE` is 4), no signal ignored or blocked, and modes as they are
-/// asked for.
+/// What comes before every plan: not dumpable (`PR_SET_DUMPABLE` is 4), no signal ignored or
+/// blocked, and modes as they are asked for.
 fn begin() -> Result<()> {
     sys::prctl(4, 0, 0)?;
     process::reset_signals()?;
@@ -164,7 +166,8 @@ impl Init {
             *fds.get_mut(usize::from(slot)).ok_or(Errno::EINVAL)? = number(offset)?;
         }
         sys::close(number(0)?);
-        // What the parent could not close between clone and execution. From here on every open descriptor is known.
+        // What the parent could not close between clone and execution. From here on every open
+        // descriptor is known.
         let inputs = u32::try_from(plan.inputs().count()).map_err(|_| Errno::EINVAL)?;
         let after_inputs = plan_fd.saturating_add(2).saturating_add(inputs);
         let times = if timed {
@@ -216,12 +219,13 @@ impl Init {
         sys::prctl(1, signal, 0).map(drop)
     }
 
-    /// After a change of credentials: the kernel has forgotten the death signal, and may have made the process dumpable
-    /// again (`fs.suid_dumpable`).
+    /// After a change of credentials: the kernel has forgotten the death signal, and may have made
+    /// the process dumpable again (`fs.suid_dumpable`).
     fn rearm(&self) -> Result<()> {
         if !self.dumpable {
             match sys::prctl(4, 0, 0) {
-                // A filter that is loaded by now may forbid it. Whoever could trace this process has the same filter.
+                // A filter that is loaded by now may forbid it. Whoever could trace this process
+                // has the same filter.
                 Err(_) if self.death_signal == 0 => {}
                 result => drop(result?),
             }
@@ -472,7 +476,8 @@ impl Init {
         if right { Ok(()) } else { Err(Errno::EBADMSG) }
     }
 
-    /// The death of the step: told to the parent, or if that is gone, as one line on standard error.
+    /// The death of the step: told to the parent, or if that is gone, as one line on standard
+    /// error.
     fn fail(&self, errno: Errno) -> ! {
         if self.control >= 0 {
             self.report(errno);

@@ -16,7 +16,8 @@ const NOATIME: u64 = 0x10;
 const STRICTATIME: u64 = 0x20;
 const NODIRATIME: u64 = 0x80;
 const NOSYMFOLLOW: u64 = 0x20_0000;
-/// How many directories a path can have; more are above one only if somebody moves it deeper all the time.
+/// How many directories a path can have; more are above one only if somebody moves it deeper all
+/// the time.
 const MAX_DEPTH: u32 = 2048;
 
 impl Init {
@@ -115,7 +116,8 @@ impl Init {
                     propagation: r.z,
                     keep_locked,
                 };
-                // Only an attached mount can be changed the old way: at once if it is, else after `Attach`.
+                // Only an attached mount can be changed the old way: at once if it is, else after
+                // `Attach`.
                 match remount(mount, &postponed) {
                     Err(Errno::EINVAL) => self.postpone(postponed),
                     result => result,
@@ -167,8 +169,8 @@ fn next_string(bytes: &[u8]) -> Result<&CStr> {
     CStr::from_bytes_until_nul(bytes).map_err(|_| Errno::EINVAL)
 }
 
-/// What is left of a change if the flags that the mount has now must stay. A class of access times that was asked for
-/// and is another than the present one cannot be had: `EPERM`.
+/// What is left of a change if the flags that the mount has now must stay. A class of access times
+/// that was asked for and is another than the present one cannot be had: `EPERM`.
 fn without_locked(mount: i32, set: u64, clear: u64) -> Result<(u64, u64)> {
     let present = attributes_of(sys::fstatfs(mount)?.1);
     if clear & ATIME != 0 && set & ATIME != present & ATIME {
@@ -209,8 +211,8 @@ fn mount_flags(attributes: u64) -> u64 {
     attributes & 0xf | atime | directories | links
 }
 
-/// The same change with `mount(2)`, for kernels before 5.12. That takes a path: for a directory `.` inside it, which leads nowhere
-/// else, whatever is mounted over it.
+/// The same change with `mount(2)`, for kernels before 5.12. That takes a path: for a directory `.`
+/// inside it, which leads nowhere else, whatever is mounted over it.
 fn remount(mount: i32, change: &Postponed) -> Result<()> {
     if sys::fstat(mount)?.is_directory() {
         procfs::inside(mount, || remount_path(mount, c".", change))
@@ -271,9 +273,10 @@ pub(super) fn attach_readonly(mount: i32, target: i32) -> Result<()> {
     }
 }
 
-/// Changes the propagation of the mount that a directory lies in. That can only be done at the root of the mount. Going up, the
-/// kernel lets nobody past it (`RESOLVE_NO_XDEV`), wherever directories are moved meanwhile; from one that was moved out of what
-/// is mounted there is no way up (`ENOENT`).
+/// Changes the propagation of the mount that a directory lies in. That can only be done at the root
+/// of the mount. Going up, the kernel lets nobody past it (`RESOLVE_NO_XDEV`), wherever directories
+/// are moved meanwhile; from one that was moved out of what is mounted there is no way up
+/// (`ENOENT`).
 pub(super) fn holder_propagation(directory: i32, kind: u64) -> Result<()> {
     let mut above: Option<sys::Fd> = None;
     for _ in 0..MAX_DEPTH {
@@ -291,7 +294,8 @@ pub(super) fn holder_propagation(directory: i32, kind: u64) -> Result<()> {
     Err(Errno::ELOOP)
 }
 
-/// The old root ends up on top of the new one, at the same place, and is then detached: no directory is needed for it.
+/// The old root ends up on top of the new one, at the same place, and is then detached: no
+/// directory is needed for it.
 pub(super) fn pivot_root(root: i32) -> Result<()> {
     let old = sys::openat(CWD, c"/", O_PATH | O_DIRECTORY, 0)?;
     sys::fchdir(root)?;

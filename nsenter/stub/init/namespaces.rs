@@ -15,7 +15,8 @@ fn namespaces(pairs: &[u8]) -> impl Iterator<Item = (u32, u32)> + use<'_> {
 impl Init {
     pub(super) fn unshare(&mut self, flags: u32) -> Result<()> {
         let mut result = sys::unshare(flags);
-        // Old kernels refuse now and then while another process of the same namespace is being made.
+        // Old kernels refuse now and then while another process of the same namespace is being
+        // made.
         for _ in 0..5 {
             if result != Err(Errno::EINVAL) {
                 break;
@@ -27,14 +28,16 @@ impl Init {
         self.rearm()
     }
 
-    /// Becomes root of the user namespace just joined: otherwise files are made and seen as the overflow user.
+    /// Becomes root of the user namespace just joined: otherwise files are made and seen as the
+    /// overflow user.
     fn become_root(&self) -> Result<()> {
         sys::setresgid(0)?;
         sys::setresuid(0)?;
         self.rearm()
     }
 
-    /// Three rounds, since a namespace may be owned by the user namespace we leave or by the one we join.
+    /// Three rounds, since a namespace may be owned by the user namespace we leave or by the one we
+    /// join.
     pub(super) fn join(&mut self, pairs: &[u8]) -> Result<()> {
         if !pairs.len().is_multiple_of(8) || pairs.len() / 8 > 16 {
             return Err(Errno::EINVAL);
@@ -89,18 +92,21 @@ impl Init {
 
     /// This process ends; its sibling, which has the same parent, goes on.
     ///
-    /// The parent knows the sibling from the word that the kernel has written; the message only says when to look.
+    /// The parent knows the sibling from the word that the kernel has written; the message only
+    /// says when to look.
     pub(super) fn second_stage(&mut self) -> Result<()> {
         let pid = self.second_stage.take().ok_or(Errno::EINVAL)?;
         let mut forked = sys::fork_sibling(&pid);
         if let Err(errno @ (Errno::EAGAIN | Errno::ENOMEM)) = forked {
-            // A limit of the cgroup is used up: the parent may be able to take this process out of it.
+            // A limit of the cgroup is used up: the parent may be able to take this process out of
+            // it.
             self.tell(Message::NoRoom, errno.0.unsigned_abs(), &[])?;
             self.answer(&mut [0; PACKET])?;
             forked = sys::fork_sibling(&pid);
         }
         if forked? {
-            // The death signal is not inherited. Should the parent be gone already, its end of the channel is closed.
+            // The death signal is not inherited. Should the parent be gone already, its end of the
+            // channel is closed.
             if self.death_signal != 0 {
                 self.arm()?;
             }

@@ -1,7 +1,7 @@
 //! Paths inside a root that belongs to somebody else.
 //!
-//! Whatever a path or a symlink in it says, the result lies below the root: the kernel resolves it there (`openat2`), also at the end of
-//! a walk that had to make something on its way.
+//! Whatever a path or a symlink in it says, the result lies below the root: the kernel resolves it
+//! there (`openat2`), also at the end of a walk that had to make something on its way.
 
 use core::ffi::CStr;
 
@@ -15,7 +15,8 @@ use super::wire::{INSIDE_PROCFS, Record};
 use super::words::Text;
 
 const MAX_LINKS: u32 = 40;
-/// How much a walk may make: a path has at most 2048 components. More means that somebody removes what was made.
+/// How much a walk may make: a path has at most 2048 components. More means that somebody removes
+/// what was made.
 const MAX_MADE: u32 = 2048 + 64;
 const PATH_MAX: usize = 4096;
 
@@ -60,7 +61,8 @@ impl From<Errno> for Refused {
     }
 }
 
-/// Opens `path` below `root`, making what is missing. The second value says whether the last component was made.
+/// Opens `path` below `root`, making what is missing. The second value says whether the last
+/// component was made.
 pub(super) fn make(
     root: i32,
     path: &CStr,
@@ -77,8 +79,8 @@ pub(super) fn make(
         },
         result => (result?, false),
     };
-    // A link of an image must not lead a mount over the container's procfs, where the kernel's switches are. A path that
-    // says itself that it lies there is for the plan to judge.
+    // A link of an image must not lead a mount over the container's procfs, where the kernel's
+    // switches are. A path that says itself that it lies there is for the plan to judge.
     if !names_proc(path.to_bytes()) && sys::fstatfs(fd.raw())?.0 == PROC_SUPER_MAGIC {
         return Err(Refused::Procfs);
     }
@@ -100,7 +102,8 @@ pub(super) fn find(root: i32, path: &CStr) -> Result<Fd> {
     }
 }
 
-/// Whether every component of the path that says anything leads one step down, and at least one does.
+/// Whether every component of the path that says anything leads one step down, and at least one
+/// does.
 fn descends(path: &[u8]) -> bool {
     let mut names = path
         .split(|byte| *byte == b'/')
@@ -109,7 +112,8 @@ fn descends(path: &[u8]) -> bool {
     names.peek().is_some() && names.all(|name| name != b"..")
 }
 
-/// Makes what a path of one component names. `None`: the path has several, or somebody else made it meanwhile.
+/// Makes what a path of one component names. `None`: the path has several, or somebody else made it
+/// meanwhile.
 fn make_single(root: i32, path: &CStr, directory: bool) -> Result<Option<Fd>> {
     let bytes = path.to_bytes();
     let Some((start, end)) = component(bytes, 0) else {
@@ -128,7 +132,8 @@ fn make_single(root: i32, path: &CStr, directory: bool) -> Result<Option<Fd>> {
         flags |= O_DIRECTORY;
     }
     let fd = sys::openat(root, name.as_cstr(), flags, 0)?;
-    // Whoever may write here may have put another file in its place by now; a link would be told by its type.
+    // Whoever may write here may have put another file in its place by now; a link would be told by
+    // its type.
     if !directory && sys::fstat(fd.raw())?.is_symlink() {
         return Err(Errno::ELOOP);
     }
@@ -194,7 +199,8 @@ fn not_the_root(root: i32, fd: Fd) -> Result<Fd> {
     }
 }
 
-/// Component by component. `done` is the path walked so far: real directories below the root, no symlink.
+/// Component by component. `done` is the path walked so far: real directories below the root, no
+/// symlink.
 fn walk(root: i32, path: &CStr, directory: bool) -> core::result::Result<(Fd, bool), Refused> {
     let mut rest = Text::<PATH_MAX>::new();
     rest.push(path.to_bytes())?;
@@ -286,7 +292,8 @@ fn walk(root: i32, path: &CStr, directory: bool) -> core::result::Result<(Fd, bo
 /// Makes one component; `false` if somebody else was faster.
 fn create(dir: i32, name: &CStr, directory: bool) -> Result<bool> {
     let result = if directory {
-        // A set-group-ID parent gives its bit and group to what is made in it: the kernel sees to that.
+        // A set-group-ID parent gives its bit and group to what is made in it: the kernel sees to
+        // that.
         sys::mkdirat(dir, name, 0o755)
     } else {
         sys::openat(dir, name, O_CREAT | O_EXCL | O_NOFOLLOW | O_WRONLY, 0o644).map(drop)
@@ -310,7 +317,8 @@ fn component(path: &[u8], at: usize) -> Option<(usize, usize)> {
     Some((start, end))
 }
 
-/// The walked path once more, now by the kernel: what was renamed or exchanged meanwhile cannot lead out.
+/// The walked path once more, now by the kernel: what was renamed or exchanged meanwhile cannot
+/// lead out.
 fn reopen<const N: usize>(root: i32, done: &Text<N>) -> Result<Fd> {
     let path = if done.get().is_empty() {
         c"."
@@ -378,8 +386,8 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
 
-        /// Whatever the links say: what was made is what the kernel finds below the root under that path afterwards, and nothing was
-        /// made outside.
+        /// Whatever the links say: what was made is what the kernel finds below the root under that
+        /// path afterwards, and nothing was made outside.
         #[test]
         fn what_is_made_is_what_the_kernel_resolves(
             links in prop::collection::vec(path(), 3),

@@ -6,8 +6,9 @@ use super::Init;
 use super::sys::{self, CWD, Errno, Result};
 use super::wire::{Record, u32_at};
 
-/// Gives every signal its default action and blocks none. A host may ignore `SIGPIPE` or `SIGHUP`, and that is inherited by
-/// programs; handlers are not. What is ignored stands in procfs; where that cannot be read, it may be all of them.
+/// Gives every signal its default action and blocks none. A host may ignore `SIGPIPE` or `SIGHUP`,
+/// and that is inherited by programs; handlers are not. What is ignored stands in procfs; where
+/// that cannot be read, it may be all of them.
 pub(super) fn reset_signals() -> Result<()> {
     sys::reset_signals(ignored_signals().unwrap_or(u64::MAX))
 }
@@ -27,7 +28,8 @@ fn ignored(status: &[u8]) -> Option<u64> {
     u64::from_str_radix(mask, 16).ok()
 }
 
-/// All CPUs: the kernel takes as many bits as it knows CPUs (`CONFIG_NR_CPUS` is at most 8192) and clamps them to the cpuset.
+/// All CPUs: the kernel takes as many bits as it knows CPUs (`CONFIG_NR_CPUS` is at most 8192) and
+/// clamps them to the cpuset.
 pub(super) fn affinity(mask: Option<&[u8]>) -> Result<()> {
     match mask {
         Some(mask) => sys::set_affinity(mask),
@@ -90,7 +92,8 @@ pub(super) fn described_permissions(text: &[u8]) -> Option<u32> {
     u32::from_str_radix(digits, 16).ok()
 }
 
-/// The working directory must have a path below the root: the kernel says `(unreachable)…` or `ENOENT` if it has not.
+/// The working directory must have a path below the root: the kernel says `(unreachable)…` or
+/// `ENOENT` if it has not.
 pub(super) fn verify_directory() -> Result<()> {
     let mut buffer = [0; 4096];
     sys::getcwd(&mut buffer)?;

@@ -1,7 +1,7 @@
 //! This process' own descriptors by name: for the calls that take no descriptor.
 //!
-//! After the change of root `/proc` is whatever an image made of it. So it is only used if it is a procfs, from its root,
-//! and without crossing into anything that is mounted inside.
+//! After the change of root `/proc` is whatever an image made of it. So it is only used if it is a
+//! procfs, from its root, and without crossing into anything that is mounted inside.
 
 use super::sys::{
     self, CWD, Errno, Fd, O_DIRECTORY, O_PATH, RESOLVE_BENEATH, RESOLVE_NO_MAGICLINKS,
@@ -41,7 +41,8 @@ pub(super) fn inside<T>(directory: i32, action: impl FnOnce() -> Result<T>) -> R
     result
 }
 
-/// Changes the mode of what a descriptor refers to, also an `O_PATH` one: by descriptor from Linux 6.6 on.
+/// Changes the mode of what a descriptor refers to, also an `O_PATH` one: by descriptor from Linux
+/// 6.6 on.
 pub(super) fn chmod(fd: i32, mode: u32) -> Result<()> {
     match sys::fchmodat2(fd, mode) {
         // EPERM is what filters say that do not know the call.

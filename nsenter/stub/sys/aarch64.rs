@@ -9,7 +9,8 @@ use core::arch::asm;
 pub(crate) unsafe fn syscall(number: usize, args: [usize; 6]) -> isize {
     let result: isize;
     let [a, b, c, d, e, f] = args;
-    // SAFETY: the kernel's calling convention: it changes x0 and nothing else; the caller answers for the arguments.
+    // SAFETY: the kernel's calling convention: it changes x0 and nothing else; the caller answers
+    // for the arguments.
     unsafe {
         asm!(
             "svc 0",
@@ -25,8 +26,9 @@ pub(crate) unsafe fn syscall(number: usize, args: [usize; 6]) -> isize {
 /// `clone3(2)` with a stack: the child calls `child(argument)` on it and never returns.
 ///
 /// # Safety
-/// `args` and `size` describe a valid `struct clone_args` whose stack is writable, unused and large enough for `child`;
-/// `child` does not return, and does nothing that a process sharing its parent's memory must not do.
+/// `args` and `size` describe a valid `struct clone_args` whose stack is writable, unused and large
+/// enough for `child`; `child` does not return, and does nothing that a process sharing its
+/// parent's memory must not do.
 pub(crate) unsafe fn clone3(
     args: usize,
     size: usize,
@@ -34,8 +36,8 @@ pub(crate) unsafe fn clone3(
     argument: usize,
 ) -> isize {
     let result: isize;
-    // SAFETY: in the parent as in `syscall`. The child starts with the same registers, x0 0, and the new stack, whose top
-    // is aligned to 16.
+    // SAFETY: in the parent as in `syscall`. The child starts with the same registers, x0 0, and
+    // the new stack, whose top is aligned to 16.
     unsafe {
         asm!(
             "svc 0",
@@ -85,7 +87,8 @@ pub(crate) unsafe fn clone(
     result
 }
 
-/// The arguments of a `clone(2)` that behaves like `fork(2)`: the parent's word, for a pidfd or a process id, comes third.
+/// The arguments of a `clone(2)` that behaves like `fork(2)`: the parent's word, for a pidfd or a
+/// process id, comes third.
 pub(crate) fn fork_args(flags: usize, word: usize) -> [usize; 6] {
     [flags, 0, word, 0, 0, 0]
 }

@@ -21,7 +21,8 @@ pub(crate) enum Forked {
     Child,
 }
 
-/// A child with its own copy of the memory, and a pidfd: `clone3(2)`, or `clone(2)` where a filter refuses that.
+/// A child with its own copy of the memory, and a pidfd: `clone3(2)`, or `clone(2)` where a filter
+/// refuses that.
 pub(crate) fn fork(flags: u64) -> Result<Forked> {
     let mut pidfd: i32 = -1;
     // flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls.
@@ -29,7 +30,8 @@ pub(crate) fn fork(flags: u64) -> Result<Forked> {
     args[0] = flags | CLONE_PIDFD;
     args[1] = (&raw mut pidfd) as u64;
     args[4] = SIGCHLD;
-    // SAFETY: a struct clone_args of that size. No memory is shared, so the child may return from here.
+    // SAFETY: a struct clone_args of that size. No memory is shared, so the child may return from
+    // here.
     let mut result = unsafe { call!(CLONE3, args.as_mut_ptr(), size_of::<[u64; 8]>()) };
     if matches!(result, Err(Errno::ENOSYS | Errno::EPERM)) {
         let flags = (flags | CLONE_PIDFD | SIGCHLD) as usize;
@@ -49,14 +51,15 @@ pub(crate) fn fork(flags: u64) -> Result<Forked> {
 
 /// A sibling: a copy of this process whose parent is this process' parent. `true` in the sibling.
 ///
-/// The kernel stores its process id before the sibling runs, and before this process can end, even if it is killed meanwhile:
-/// a sibling that the parent cannot know of does not exist.
+/// The kernel stores its process id before the sibling runs, and before this process can end, even
+/// if it is killed meanwhile: a sibling that the parent cannot know of does not exist.
 pub(crate) fn fork_sibling(pid: &SharedPid) -> Result<bool> {
     let flags = CLONE_PARENT | CLONE_PARENT_SETTID;
-    // flags, pidfd, child_tid, parent_tid, exit_signal (the parent's is taken), stack, stack_size, tls.
+    // flags, pidfd, child_tid, parent_tid, exit_signal (the parent's is taken), stack, stack_size,
+    // tls.
     let args = [flags, 0, 0, pid.address() as u64, 0, 0, 0, 0];
-    // SAFETY: a struct clone_args of that size; the word stays mapped. No memory that this process writes is shared, so the
-    // sibling may return from here.
+    // SAFETY: a struct clone_args of that size; the word stays mapped. No memory that this process
+    // writes is shared, so the sibling may return from here.
     let mut result = unsafe { call!(CLONE3, args.as_ptr(), size_of::<[u64; 8]>()) };
     if matches!(result, Err(Errno::ENOSYS | Errno::EPERM)) {
         let args = arch::fork_args(flags as usize, pid.address() as usize);

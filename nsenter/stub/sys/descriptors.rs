@@ -92,7 +92,8 @@ pub(crate) fn openat(dir: i32, path: &CStr, flags: u32, mode: u32) -> Result<Fd>
     unsafe { call!(OPENAT, dir, path.as_ptr(), flags | O_CLOEXEC, mode) }.map(Fd::new)
 }
 
-/// `openat2(2)` with `O_CLOEXEC`; a rename that raced (`EAGAIN`) is tried again a bounded number of times.
+/// `openat2(2)` with `O_CLOEXEC`; a rename that raced (`EAGAIN`) is tried again a bounded number of
+/// times.
 pub(crate) fn openat2(dir: i32, path: &CStr, flags: u32, mode: u32, resolve: u64) -> Result<Fd> {
     let how: [u64; 3] = [u64::from(flags | O_CLOEXEC), u64::from(mode), resolve];
     for _ in 0..128 {
@@ -143,7 +144,8 @@ pub(crate) fn close_on_exec(fd: i32) -> Result<()> {
     unsafe { call!(FCNTL, fd, 2, 1) }.map(drop)
 }
 
-/// The highest number of descriptors this process could ever have had, as far as its hard limit says.
+/// The highest number of descriptors this process could ever have had, as far as its hard limit
+/// says.
 pub(crate) fn descriptor_limit() -> u32 {
     let mut limit = [0_u64; 2];
     // SAFETY: RLIMIT_NOFILE is 7; the kernel fills a struct rlimit64.

@@ -101,7 +101,8 @@ pub(crate) fn stat(dir: i32, path: &CStr, follow: bool) -> Result<Stat> {
 
 /// `fstatfs(2)`: the magic number of the file system, and the flags of the mount.
 pub(crate) fn fstatfs(fd: i32) -> Result<(u64, u64)> {
-    // f_type, f_bsize, f_blocks, f_bfree, f_bavail, f_files, f_ffree, f_fsid, f_namelen, f_frsize, f_flags, f_spare[4].
+    // f_type, f_bsize, f_blocks, f_bfree, f_bavail, f_files, f_ffree, f_fsid, f_namelen, f_frsize,
+    // f_flags, f_spare[4].
     let mut raw = [0_u64; 15];
     // SAFETY: struct statfs of 64-bit architectures has 120 bytes.
     unsafe { call!(FSTATFS, fd, raw.as_mut_ptr()) }?;

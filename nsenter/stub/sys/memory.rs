@@ -19,7 +19,8 @@ impl SharedWord {
 
     /// Stores.
     pub(crate) fn set(&self, value: i32) {
-        // SAFETY: the page is mapped and aligned. Only one of the two processes runs at a time (CLONE_VFORK).
+        // SAFETY: the page is mapped and aligned. Only one of the two processes runs at a time
+        // (CLONE_VFORK).
         unsafe { self.0.write_volatile(value) }
     }
 
@@ -30,7 +31,8 @@ impl SharedWord {
     }
 }
 
-/// Maps the plan: a file whose size and content are sealed, so that neither can change under the slice.
+/// Maps the plan: a file whose size and content are sealed, so that neither can change under the
+/// slice.
 pub(crate) fn map_sealed(fd: i32) -> Result<&'static [u8]> {
     // F_SEAL_SHRINK 2, F_SEAL_GROW 4, F_SEAL_WRITE 8.
     if seals(fd)? & 0xe != 0xe {
@@ -90,7 +92,8 @@ impl SharedPid {
         if seals(fd)? & 2 == 0 || (fstat(fd)?.size as usize) < size_of::<i32>() {
             return Err(Errno::EBADMSG);
         }
-        // SAFETY: a shared mapping, with its page in place. PROT_READ | PROT_WRITE 3, MAP_SHARED | MAP_POPULATE 0x8001.
+        // SAFETY: a shared mapping, with its page in place. PROT_READ | PROT_WRITE 3, MAP_SHARED |
+        // MAP_POPULATE 0x8001.
         let at = unsafe { call!(MMAP, 0, size_of::<i32>(), 3, 0x8001, fd, 0) }?;
         // SAFETY: the mapping made above, which stays. MADV_DONTFORK 10.
         unsafe { call!(MADVISE, at, size_of::<i32>(), 10) }?;

@@ -1,4 +1,5 @@
-//! The system calls of the stub: the only unsafe code in it. Every function here is safe to call with any arguments.
+//! The system calls of the stub: the only unsafe code in it. Every function here is safe to call
+//! with any arguments.
 
 #![allow(unsafe_code, reason = "system calls without a C library")]
 #![allow(

@@ -9,7 +9,8 @@ pub(crate) const CLONE_NEWUSER: u32 = 0x1000_0000;
 
 /// `prctl(2)` with numbers. Options that take an address are refused.
 pub(crate) fn prctl(option: u32, a: usize, b: usize) -> Result<usize> {
-    // PDEATHSIG 1, DUMPABLE 4, KEEPCAPS 8, CAPBSET_READ 23, CAPBSET_DROP 24, NO_NEW_PRIVS 38, CAP_AMBIENT 47.
+    // PDEATHSIG 1, DUMPABLE 4, KEEPCAPS 8, CAPBSET_READ 23, CAPBSET_DROP 24, NO_NEW_PRIVS 38,
+    // CAP_AMBIENT 47.
     if !matches!(option, 1 | 4 | 8 | 23 | 24 | 38 | 47) {
         return Err(Errno::EINVAL);
     }
@@ -65,7 +66,8 @@ pub(crate) fn set_affinity(mask: &[u8]) -> Result<()> {
     unsafe { call!(SCHED_SETAFFINITY, 0, mask.len(), mask.as_ptr()) }.map(drop)
 }
 
-/// `sched_setattr(2)` of this thread. The struct says its own size, which must be that of the slice.
+/// `sched_setattr(2)` of this thread. The struct says its own size, which must be that of the
+/// slice.
 pub(crate) fn set_scheduler(attributes: &[u8]) -> Result<()> {
     if attributes.len() < 48
         || super::super::wire::u32_at(attributes, 0) != u32::try_from(attributes.len()).ok()
@@ -175,7 +177,8 @@ pub(crate) fn setdomainname(name: &[u8]) -> Result<()> {
 
 /// `unshare(2)`.
 pub(crate) fn unshare(flags: u32) -> Result<()> {
-    // SAFETY: no pointer. CLONE_FILES, CLONE_FS and namespaces harm nobody in a process of one thread.
+    // SAFETY: no pointer. CLONE_FILES, CLONE_FS and namespaces harm nobody in a process of one
+    // thread.
     unsafe { call!(UNSHARE, flags) }.map(drop)
 }
 

@@ -34,8 +34,9 @@ extern "C" fn ended_by(signal: i32) {
     exit(128 + signal)
 }
 
-/// Lets `SIGTERM`, `SIGINT`, `SIGHUP` and `SIGQUIT` end this process even if it is the first of its pid namespace, where
-/// the kernel would ignore signals without a handler. A filter that is loaded by now may forbid that: then only `SIGKILL` ends it.
+/// Lets `SIGTERM`, `SIGINT`, `SIGHUP` and `SIGQUIT` end this process even if it is the first of its
+/// pid namespace, where the kernel would ignore signals without a handler. A filter that is loaded
+/// by now may forbid that: then only `SIGKILL` ends it.
 pub(crate) fn exit_on_signals() {
     let handler = ended_by as extern "C" fn(i32) as usize;
     // SA_RESTORER: x86_64 wants one; the handler never returns to it.

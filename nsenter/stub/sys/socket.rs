@@ -77,7 +77,8 @@ pub(crate) fn send(socket: i32, head: &[u8], body: &[u8], fds: &[i32]) -> Result
         flags: 0,
     };
     loop {
-        // SAFETY: the header points to two slices and to a control message that live until the call is over.
+        // SAFETY: the header points to two slices and to a control message that live until the call
+        // is over.
         match unsafe { call!(SENDMSG, socket, &raw const message, 0) } {
             Err(Errno::EINTR) => {}
             result => return result.map(drop),
@@ -85,7 +86,8 @@ pub(crate) fn send(socket: i32, head: &[u8], body: &[u8], fds: &[i32]) -> Result
     }
 }
 
-/// `recvmsg(MSG_CMSG_CLOEXEC)` of one packet and at most one descriptor. A packet that was cut off is `EPROTO`.
+/// `recvmsg(MSG_CMSG_CLOEXEC)` of one packet and at most one descriptor. A packet that was cut off
+/// is `EPROTO`.
 pub(crate) fn receive(socket: i32, buffer: &mut [u8]) -> Result<(usize, Option<Fd>)> {
     let piece = IoVec {
         base: buffer.as_mut_ptr() as usize,
@@ -107,7 +109,8 @@ pub(crate) fn receive(socket: i32, buffer: &mut [u8]) -> Result<(usize, Option<F
         flags: 0,
     };
     let count = loop {
-        // SAFETY: as in `send`; the kernel writes within the slice and within the space for one descriptor.
+        // SAFETY: as in `send`; the kernel writes within the slice and within the space for one
+        // descriptor.
         match unsafe { call!(RECVMSG, socket, &raw mut message, 0x4000_0000) } {
             Err(Errno::EINTR) => {}
             result => break result?,

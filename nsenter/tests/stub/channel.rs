@@ -254,7 +254,8 @@ fn a_hook_that_cannot_be_executed_is_a_failed_step() {
     );
 }
 
-/// A stub that hangs (here: a read of an empty pipe, in a step that asks nothing) is killed when the deadline is over.
+/// A stub that hangs (here: a read of an empty pipe, in a step that asks nothing) is killed when
+/// the deadline is over.
 #[test]
 fn a_stub_without_progress_is_killed() {
     let directory = tempfile::tempdir().unwrap();
@@ -385,7 +386,8 @@ fn a_listener_reaches_the_parent() {
     assert_eq!(text, "Seccomp:\t2\n4\n");
 }
 
-/// The parent of the stub is a process that goes away in the middle of the conversation: here a thread.
+/// The parent of the stub is a process that goes away in the middle of the conversation: here a
+/// thread.
 #[test]
 fn a_stub_whose_parent_is_gone_ends() {
     let mut plan = PlanBuilder::new();

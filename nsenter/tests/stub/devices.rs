@@ -125,7 +125,8 @@ fn pty(plan: &mut PlanBuilder, devpts: Slot) -> [Slot; 2] {
     [master, slave]
 }
 
-/// A terminal in the container: made there, its other end becomes the standard streams and the controlling terminal.
+/// A terminal in the container: made there, its other end becomes the standard streams and the
+/// controlling terminal.
 #[test]
 fn a_terminal_is_made_and_becomes_the_controlling_one() {
     if !root() {

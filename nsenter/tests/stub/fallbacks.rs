@@ -1,4 +1,5 @@
-//! Older kernels and stricter hosts, played by a filter that answers `ENOSYS`: this test executes itself under one.
+//! Older kernels and stricter hosts, played by a filter that answers `ENOSYS`: this test executes
+//! itself under one.
 
 use std::os::unix::fs::PermissionsExt;
 
@@ -286,7 +287,8 @@ fn descriptors_of_the_host_are_closed_before_the_first_step() {
     drop(leaks);
 }
 
-/// `/proc` of the new root is a link of the image: what needs a real one fails, and touches nothing else.
+/// `/proc` of the new root is a link of the image: what needs a real one fails, and touches nothing
+/// else.
 fn a_procfs_made_by_an_image_is_not_used() {
     let directory = rootfs::directory();
     std::fs::create_dir_all(rootfs::inside(&directory, "fake/self/fd")).unwrap();

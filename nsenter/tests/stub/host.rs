@@ -199,7 +199,8 @@ fn a_refused_clone_is_an_error_of_the_system() {
     );
 }
 
-/// A new v2 cgroup below the one of this process; if there cannot be one, says that the test is skipped.
+/// A new v2 cgroup below the one of this process; if there cannot be one, says that the test is
+/// skipped.
 pub(crate) fn child_of_the_cgroup(name: &str) -> Option<std::path::PathBuf> {
     let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap();
     let Some(hierarchy) = mounts

@@ -9,7 +9,8 @@ use cofferdam_nsenter::plan::{Dir, FsOption, Leaf, Op, PlanBuilder};
 use crate::rootfs::{self, NODEV, NOEXEC, NOSUID, RDONLY, bind, inside, mount, pivot, usual};
 use crate::support::{c, open_directory, root, run, run_with, shell};
 
-/// An explicit option wins over the mode of the directory, and a directory that was made has none to give.
+/// An explicit option wins over the mode of the directory, and a directory that was made has none
+/// to give.
 #[test]
 fn a_tmpfs_takes_the_mode_of_its_mount_point() {
     if !root() {

@@ -1,4 +1,5 @@
-//! Namespaces: made by the clone, by the stub, by the second stage; joined by descriptor and by process.
+//! Namespaces: made by the clone, by the stub, by the second stage; joined by descriptor and by
+//! process.
 
 use std::os::fd::AsFd;
 
@@ -29,7 +30,8 @@ fn the_clone_makes_namespaces() {
     plan.clone_namespaces(kinds.iter().map(|kind| kind.flag()).sum());
     plan.push("host name", Op::HostName(b"stub".to_vec()));
     plan.push("domain name", Op::DomainName(b"example.org".to_vec()));
-    // The shell that runs in the new pid namespace still sees the old procfs: its names there are right.
+    // The shell that runs in the new pid namespace still sees the old procfs: its names there are
+    // right.
     shell(
         &mut plan,
         &format!("echo $$; cat /proc/sys/kernel/hostname /proc/sys/kernel/domainname; {READ_ALL}"),

@@ -103,8 +103,9 @@ fn the_stub_has_its_name_and_is_not_dumpable() {
             p: &cofferdam_nsenter::ProcessRef<'_>,
         ) -> Result<(), cofferdam_nsenter::Refusal> {
             self.0 = std::fs::read_to_string(format!("/proc/{}/comm", p.pid()))?;
-            // The owner of a non-dumpable process' files is the root of the machine; its capabilities stay unreachable
-            // for others of the same user. Visible here: `auxv` is only for tracers.
+            // The owner of a non-dumpable process' files is the root of the machine; its
+            // capabilities stay unreachable for others of the same user. Visible here:
+            // `auxv` is only for tracers.
             self.1 = std::fs::metadata(format!("/proc/{}/environ", p.pid())).is_ok();
             Ok(())
         }
@@ -206,7 +207,8 @@ fn cpus_are_set_and_reset() {
         status_field(&status, "Cpus_allowed_list"),
         first.to_string()
     );
-    // Back to everything that the cpuset allows, which is what a process without a mask of its own has.
+    // Back to everything that the cpuset allows, which is what a process without a mask of its own
+    // has.
     let status = status_after(vec![one, ("all CPUs", Op::Affinity(None))]);
     assert_eq!(status_field(&status, "Cpus_allowed_list"), all);
 }

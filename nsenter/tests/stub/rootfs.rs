@@ -1,4 +1,5 @@
-//! A root file system of a container, made by a plan: bind mounts, proc, tmpfs, devices, pivot, masks.
+//! A root file system of a container, made by a plan: bind mounts, proc, tmpfs, devices, pivot,
+//! masks.
 
 use std::path::Path;
 
@@ -23,7 +24,8 @@ pub(crate) fn directory() -> tempfile::TempDir {
     directory
 }
 
-/// Namespaces, private propagation, and the root as a mount: what every container's plan begins with.
+/// Namespaces, private propagation, and the root as a mount: what every container's plan begins
+/// with.
 pub(crate) fn begin(plan: &mut PlanBuilder, directory: &Path) -> Slot {
     plan.clone_namespaces(Kind::Mount.flag() | Kind::Pid.flag());
     plan.push(

@@ -1,4 +1,5 @@
-//! The second stage: it has an owner from its first moment, and it starts where a limit leaves no room.
+//! The second stage: it has an owner from its first moment, and it starts where a limit leaves no
+//! room.
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
@@ -38,7 +39,8 @@ fn children() -> Vec<String> {
     };
     loop {
         match of_threads() {
-            // A thread that has just ended: its children belong to another one, which may have been read before.
+            // A thread that has just ended: its children belong to another one, which may have been
+            // read before.
             Err(error) if matches!(error.raw_os_error(), Some(libc::ENOENT | libc::ESRCH)) => {}
             texts => {
                 let all = texts.unwrap().join(" ");
@@ -97,12 +99,14 @@ fn killed_after(plan: &Plan, delay: Duration) -> Result<(), Error> {
     served.map(drop)
 }
 
-/// Killed before, while and after it makes the second stage: nothing stays, whether the parent has heard of that or not.
+/// Killed before, while and after it makes the second stage: nothing stays, whether the parent has
+/// heard of that or not.
 pub(crate) fn kill_at_every_moment(times: u64) {
     let plan = two_stages();
     let mut failed = 0;
     for round in 0..times {
-        // Some hundred microseconds are from the gate to the message; all of them are tried, in no order.
+        // Some hundred microseconds are from the gate to the message; all of them are tried, in no
+        // order.
         let delay = Duration::from_nanos(round.wrapping_mul(7919) % 400 * 1000);
         failed += u64::from(killed_after(&plan, delay).is_err());
         assert_eq!(children(), [""; 0], "after {delay:?}");

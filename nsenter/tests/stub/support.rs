@@ -185,7 +185,8 @@ fn start_with(
     spawn.start().unwrap()
 }
 
-/// Starts the program of a plan; it stays as long as it reads its input and the writing end of that is open.
+/// Starts the program of a plan; it stays as long as it reads its input and the writing end of that
+/// is open.
 pub(crate) fn resident(plan: PlanBuilder, answers: &mut dyn Answers) -> (Init, PipeWriter) {
     let null = null();
     let (read, write) = std::io::pipe().unwrap();

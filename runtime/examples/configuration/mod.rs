@@ -1,4 +1,5 @@
-//! The bundle that the examples run: what `cofferdam spec` writes, for a root file system named on the command line.
+//! The bundle that the examples run: what `cofferdam spec` writes, for a root file system named on
+//! the command line.
 //!
 //! That has few capabilities, `no_new_privs`, masked paths and namespaces of its own.
 

@@ -5,8 +5,9 @@
 
 use std::ffi::{c_char, c_int};
 
-/// The C library calls this. A Rust `main` would come after the standard library has looked for its stack in
-/// `/proc/self/maps` and installed handlers that tell of an overflow, which takes as long as a short command.
+/// The C library calls this. A Rust `main` would come after the standard library has looked for its
+/// stack in `/proc/self/maps` and installed handlers that tell of an overflow, which takes as long
+/// as a short command.
 // SAFETY: no other symbol of this program has this name.
 #[unsafe(no_mangle)]
 extern "C" fn main(_: c_int, _: *const *const c_char) -> c_int {

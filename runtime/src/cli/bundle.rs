@@ -6,7 +6,8 @@ use super::command::Invocation;
 use super::failure::Failure;
 use crate::bundle::Bundle;
 
-/// Goes to the bundle that `--bundle` names. Relative paths in the configuration, and hooks, start there.
+/// Goes to the bundle that `--bundle` names. Relative paths in the configuration, and hooks, start
+/// there.
 pub(crate) fn enter(invocation: &Invocation<'_>) -> Result<(), Failure> {
     match invocation.parsed.text("bundle") {
         None => Ok(()),

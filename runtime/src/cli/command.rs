@@ -59,7 +59,8 @@ pub(crate) struct Command {
 }
 
 impl Command {
-    /// The complaint about the number of positional arguments, worded for the user, if there is one.
+    /// The complaint about the number of positional arguments, worded for the user, if there is
+    /// one.
     pub(crate) fn miscounted(&self, argv0: &str, given: usize) -> Option<String> {
         self.count
             .complaint(given)
@@ -91,7 +92,8 @@ pub(crate) struct Invocation<'a> {
     pub(crate) parsed: &'a Parsed,
     /// Where warnings go.
     pub(crate) log: &'a Log,
-    /// The descriptors this process was started with; looked at only when some are to be passed on.
+    /// The descriptors this process was started with; looked at only when some are to be passed
+    /// on.
     pub(crate) inherited: Option<&'a InheritedDescriptors>,
 }
 

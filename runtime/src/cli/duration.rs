@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-/// Parses a duration. A negative one comes as zero, because every use asks only whether it is more than that.
+/// Parses a duration. A negative one comes as zero, because every use asks only whether it is more
+/// than that.
 ///
 /// # Errors
 ///

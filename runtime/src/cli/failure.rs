@@ -66,8 +66,9 @@ impl From<Error> for Failure {
 
 /// The messages of an error and all its sources, joined by `: `.
 ///
-/// System errors read as the kernel's error names do in other runtimes: lower case and without the number. Engines look for
-/// `no such file or directory` and `permission denied` to tell a missing program from one that may not run.
+/// System errors read as the kernel's error names do in other runtimes: lower case and without the
+/// number. Engines look for `no such file or directory` and `permission denied` to tell a missing
+/// program from one that may not run.
 pub(crate) fn describe(error: &(dyn StdError + 'static)) -> String {
     let mut text = one(error);
     let mut next = error.source();

@@ -1,7 +1,8 @@
 //! Flags as data, and the parser that reads them from an argument list.
 //!
-//! The syntax is that of Go's `flag` package, which every caller of an OCI runtime speaks: one dash or two, `-flag value`,
-//! `-flag=value`, switches that take `=true` or `=false`, and `--` to end the flags.
+//! The syntax is that of Go's `flag` package, which every caller of an OCI runtime speaks: one dash
+//! or two, `-flag value`, `-flag=value`, switches that take `=true` or `=false`, and `--` to end
+//! the flags.
 
 use std::ffi::OsString;
 use std::time::Duration;
@@ -124,7 +125,8 @@ pub(crate) struct Parsed {
 impl Parsed {
     /// Reads `arguments` against `table`.
     ///
-    /// Values are checked here against what their flag takes, so that reading them later cannot fail.
+    /// Values are checked here against what their flag takes, so that reading them later cannot
+    /// fail.
     ///
     /// # Errors
     ///
@@ -158,7 +160,8 @@ impl Parsed {
                 if parsed.positional.is_empty() {
                     return Err(format!("flag provided but not defined: -{name}"));
                 }
-                // After a positional argument, what is no flag of ours is the next one: `kill ID -9`.
+                // After a positional argument, what is no flag of ours is the next one: `kill ID
+                // -9`.
                 parsed.positional.push(argument);
                 continue;
             };
@@ -196,12 +199,14 @@ impl Parsed {
             .unwrap_or(false)
     }
 
-    /// The value of a flag that takes a text, the last one given. An empty value counts as not given.
+    /// The value of a flag that takes a text, the last one given. An empty value counts as not
+    /// given.
     pub(crate) fn text(&self, name: &str) -> Option<&OsString> {
         self.last(name).filter(|value| !value.is_empty())
     }
 
-    /// The value of a flag that takes a text, as UTF-8; what is no UTF-8 is shown with replacement characters.
+    /// The value of a flag that takes a text, as UTF-8; what is no UTF-8 is shown with replacement
+    /// characters.
     pub(crate) fn string(&self, name: &str) -> Option<String> {
         self.text(name)
             .map(|value| value.to_string_lossy().into_owned())
@@ -222,7 +227,8 @@ impl Parsed {
             .and_then(parse_integer)
     }
 
-    /// The value of a flag that takes a duration; `None` when not given. Negative durations come as zero.
+    /// The value of a flag that takes a duration; `None` when not given. Negative durations come as
+    /// zero.
     pub(crate) fn duration(&self, name: &str) -> Option<Duration> {
         self.last(name)
             .and_then(|value| value.to_str())

@@ -88,8 +88,8 @@ impl Log {
         }
     }
 
-    /// Opens the log file, created with mode 0644 and only ever appended to, or standard error when there is none. A FIFO needs
-    /// a reader: this does not wait for one.
+    /// Opens the log file, created with mode 0644 and only ever appended to, or standard error when
+    /// there is none. A FIFO needs a reader: this does not wait for one.
     pub(crate) fn open(path: Option<&Path>, format: Format, debug: bool) -> Result<Self, Failure> {
         let file = match path {
             None => None,
@@ -112,7 +112,8 @@ impl Log {
         })
     }
 
-    /// Makes this the log of the libraries as well. They speak at debug level only, so nothing is set up without `--debug`.
+    /// Makes this the log of the libraries as well. They speak at debug level only, so nothing is
+    /// set up without `--debug`.
     pub(crate) fn install(self) -> &'static Self {
         static LOG: OnceLock<Log> = OnceLock::new();
         let log = LOG.get_or_init(|| self);
@@ -122,8 +123,8 @@ impl Log {
         log
     }
 
-    /// Tells why the command failed: in the log, and on standard error too when that is not the log, because engines show
-    /// what they find there.
+    /// Tells why the command failed: in the log, and on standard error too when that is not the
+    /// log, because engines show what they find there.
     #[track_caller]
     pub(crate) fn fatal(&self, message: &str) {
         self.error(message);
@@ -168,7 +169,8 @@ impl Log {
             Format::Json => json_line(line, &now),
         };
         text.push('\n');
-        // One write a line, so that lines of several processes do not mix. A log that cannot be written is no reason to fail.
+        // One write a line, so that lines of several processes do not mix. A log that cannot be
+        // written is no reason to fail.
         let _ = match &self.file {
             Some(file) => self.append(file, text.as_bytes()),
             None => io::stderr().write_all(text.as_bytes()),
@@ -177,7 +179,8 @@ impl Log {
 }
 
 impl Log {
-    /// Writes to the file, which does not block. A reader that takes nothing for a while loses what follows.
+    /// Writes to the file, which does not block. A reader that takes nothing for a while loses what
+    /// follows.
     fn append(&self, file: &File, mut text: &[u8]) -> io::Result<()> {
         let mut to = file;
         while !text.is_empty() && !self.stuck.load(Ordering::Relaxed) {

@@ -1,4 +1,5 @@
-//! The command line: the commands, flags, outputs and exit codes of runc 1.5, over the library of this crate.
+//! The command line: the commands, flags, outputs and exit codes of runc 1.5, over the library of
+//! this crate.
 //!
 //! [`run`] is all that a `main` needs:
 //!
@@ -8,10 +9,11 @@
 //! }
 //! ```
 //!
-//! Flags and commands are tables ([`flag`], [`command`]) from which both the parser and the help are made. Two passes
-//! turn what was typed into what is meant: [`flag::Parsed`] checks syntax, [`command::Invocation`] and the commands
-//! themselves give it a meaning. Nothing is set up that the command at hand does not need: no thread, no terminal, no
-//! library initialisation before the arguments are known.
+//! Flags and commands are tables ([`flag`], [`command`]) from which both the parser and the help
+//! are made. Two passes turn what was typed into what is meant: [`flag::Parsed`] checks syntax,
+//! [`command::Invocation`] and the commands themselves give it a meaning. Nothing is set up that
+//! the command at hand does not need: no thread, no terminal, no library initialisation before the
+//! arguments are known.
 
 mod bundle;
 mod command;
@@ -89,8 +91,8 @@ static COMMANDS: &[&Command] = &[
 
 /// Runs one command line, `argv[0]` first, and returns the exit code of the process.
 ///
-/// The base name of `argv[0]` is how the program calls itself in help, version and messages, so a link with another name
-/// behaves as a program of that name.
+/// The base name of `argv[0]` is how the program calls itself in help, version and messages, so a
+/// link with another name behaves as a program of that name.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     run_to_code(arguments).into()
 }
@@ -110,10 +112,11 @@ fn run_to_code(arguments: impl IntoIterator<Item = OsString>) -> u8 {
     line.run(arguments)
 }
 
-/// As [`run`], for a program without a `main` of the Rust standard library, which would have done two things before: a
-/// standard stream that is closed is opened as `/dev/null`, so that no file that is opened later takes its place, and
-/// `SIGPIPE` is ignored, so that a reader that goes away is an error and not the end. So is `SIGXFSZ`: a file beyond
-/// `RLIMIT_FSIZE` is an error of the write. `SIGXCPU`, which ends the program, says so first. If the caller ignores `SIGCHLD`,
+/// As [`run`], for a program without a `main` of the Rust standard library, which would have done
+/// two things before: a standard stream that is closed is opened as `/dev/null`, so that no file
+/// that is opened later takes its place, and `SIGPIPE` is ignored, so that a reader that goes away
+/// is an error and not the end. So is `SIGXFSZ`: a file beyond `RLIMIT_FSIZE` is an error of the
+/// write. `SIGXCPU`, which ends the program, says so first. If the caller ignores `SIGCHLD`,
 /// that ends here: hooks and helpers would leave no exit status. Does not return.
 #[allow(
     clippy::exit,
@@ -184,7 +187,8 @@ impl CommandLine {
             let engine_asks = parsed.long_help && commands::checkpoint::is_refused(command);
             return if engine_asks { failure::FAILED } else { 0 };
         }
-        // Before anything is opened: what this process opens itself must not be taken for something passed on purpose.
+        // Before anything is opened: what this process opens itself must not be taken for something
+        // passed on purpose.
         let inherited = match process_flags::inherited(&parsed) {
             Ok(inherited) => inherited,
             Err(failure) => return fail(&Log::stderr(), &failure),

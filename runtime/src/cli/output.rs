@@ -31,7 +31,8 @@ pub(crate) fn compact(value: &impl Serialize) -> Result<String, Failure> {
     serde_json::to_string(value).map_err(|error| failed(&error))
 }
 
-/// An array on one line; an empty one is written as `null`, which is what readers of `list` and `ps` were made for.
+/// An array on one line; an empty one is written as `null`, which is what readers of `list` and
+/// `ps` were made for.
 pub(crate) fn array_or_null<T: Serialize>(values: &[T]) -> Result<String, Failure> {
     if values.is_empty() {
         Ok("null".to_owned())

@@ -1,4 +1,5 @@
-//! The flags that say how a process is connected with its caller: shared by `create`, `run` and `exec`.
+//! The flags that say how a process is connected with its caller: shared by `create`, `run` and
+//! `exec`.
 
 use std::ffi::OsStr;
 use std::io;
@@ -59,7 +60,8 @@ pub(crate) enum Presence {
     Detached,
 }
 
-/// The descriptors that systemd passed for socket activation: how many, or none if they are meant for another process.
+/// The descriptors that systemd passed for socket activation: how many, or none if they are meant
+/// for another process.
 pub(crate) fn listen_descriptors() -> u32 {
     let number = |name| std::env::var(name).ok()?.parse::<u32>().ok();
     match (number("LISTEN_PID"), number("LISTEN_FDS")) {
@@ -68,8 +70,9 @@ pub(crate) fn listen_descriptors() -> u32 {
     }
 }
 
-/// The descriptors this process was started with, if the flags or the environment ask for some to be passed on. In any
-/// case none of them gets into a hook, or another program that is started, by itself.
+/// The descriptors this process was started with, if the flags or the environment ask for some to
+/// be passed on. In any case none of them gets into a hook, or another program that is started, by
+/// itself.
 pub(crate) fn inherited(parsed: &Parsed) -> Result<Option<InheritedDescriptors>, Failure> {
     let asked = parsed
         .integer(PRESERVE_FDS.name)
@@ -82,15 +85,16 @@ pub(crate) fn inherited(parsed: &Parsed) -> Result<Option<InheritedDescriptors>,
     Ok(None)
 }
 
-/// The socket of the service manager that waits for the container (`sd_notify(3)`), as the environment names it. An empty
-/// variable counts as one that is not set.
+/// The socket of the service manager that waits for the container (`sd_notify(3)`), as the
+/// environment names it. An empty variable counts as one that is not set.
 pub(crate) fn notify_socket() -> Option<PathBuf> {
     std::env::var_os("NOTIFY_SOCKET")
         .filter(|path| !path.is_empty())
         .map(PathBuf::from)
 }
 
-/// Connects `process` with its caller as the flags say: terminal or standard streams, descriptors, pidfd socket.
+/// Connects `process` with its caller as the flags say: terminal or standard streams, descriptors,
+/// pidfd socket.
 ///
 /// `listening` descriptors of the caller come before the preserved ones.
 pub(crate) fn connect(
@@ -109,7 +113,8 @@ pub(crate) fn connect(
         (true, Some(path)) => Some(Terminal::Socket(path)),
     });
     if presence == Presence::Foreground && !terminal {
-        // Pipes of its own, so that the process cannot reach the terminal of its caller through its streams.
+        // Pipes of its own, so that the process cannot reach the terminal of its caller through its
+        // streams.
         process
             .stdin(Stdio::Pipe)
             .stdout(Stdio::Pipe)
@@ -133,7 +138,8 @@ pub(crate) fn connect(
     Ok(())
 }
 
-/// A terminal needs somebody to hold its master side, and a console socket needs a terminal that nobody here holds.
+/// A terminal needs somebody to hold its master side, and a console socket needs a terminal that
+/// nobody here holds.
 fn check_terminal(terminal: bool, presence: Presence, socket: bool) -> Result<(), Failure> {
     let detached_terminal = terminal && presence == Presence::Detached;
     match (detached_terminal, socket) {
@@ -147,8 +153,8 @@ fn check_terminal(terminal: bool, presence: Presence, socket: bool) -> Result<()
     }
 }
 
-/// Refuses standard streams that are directories: nothing can be copied from them, and from one that is given away a process
-/// in a container would find the host around it.
+/// Refuses standard streams that are directories: nothing can be copied from them, and from one
+/// that is given away a process in a container would find the host around it.
 fn check_standard_streams() -> Result<(), Error> {
     let (input, output, error) = (io::stdin(), io::stdout(), io::stderr());
     for (name, stream) in [

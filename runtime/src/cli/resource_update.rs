@@ -6,10 +6,11 @@ use configs::specconv::cpu_weight;
 
 /// Merges `wanted` into the stored limits.
 ///
-/// Most limits change only when given. Some cannot be told apart from "not given" by the callers of this command and have
-/// always been taken as they come: the CPU and memory sets, burst, idle, the number of processes and the `unified` map.
-/// Not given, they are forgotten, which leaves the kernel's value alone. Period and quota belong together: one alone keeps
-/// the other, neither forgets both.
+/// Most limits change only when given. Some cannot be told apart from "not given" by the callers of
+/// this command and have always been taken as they come: the CPU and memory sets, burst, idle, the
+/// number of processes and the `unified` map. Not given, they are forgotten, which leaves the
+/// kernel's value alone. Period and quota belong together: one alone keeps the other, neither
+/// forgets both.
 pub(crate) fn apply(stored: &mut Resources, wanted: &oci::Resources) {
     // Device rules stay as they are, in the kernel too.
     stored.skip_devices = true;
@@ -59,7 +60,8 @@ fn memory(stored: &mut Resources, wanted: &oci::Memory) {
     if let Some(limit) = wanted.limit {
         stored.memory = limit;
         if limit == -1 && wanted.swap.is_none() {
-            // No limit for memory: none for memory and swap together either, which is what unset becomes.
+            // No limit for memory: none for memory and swap together either, which is what unset
+            // becomes.
             stored.memory_swap = 0;
         }
     }
@@ -108,8 +110,8 @@ fn block_devices(stored: &mut Resources, wanted: &oci::BlockIo) {
     );
 }
 
-/// Sets the limits of devices. A device may stand in either list more than once: the last of what is wanted counts, and
-/// nothing stored for that device stays.
+/// Sets the limits of devices. A device may stand in either list more than once: the last of what
+/// is wanted counts, and nothing stored for that device stays.
 fn throttle(stored: &mut Vec<ThrottleDevice>, wanted: &[ThrottleDevice]) {
     for &device in wanted {
         stored.retain(|old| (old.major, old.minor) != (device.major, device.minor));

@@ -16,8 +16,8 @@ pub(crate) fn choose(program: &str, global: &Parsed) -> Result<(PathBuf, bool), 
         let typed = global.text("root").map(PathBuf::from).unwrap_or_default();
         return Ok((explicit(&typed)?, true));
     }
-    // A link named like another runtime keeps that runtime's containers apart from ours, and finds them where their
-    // readers look for them.
+    // A link named like another runtime keeps that runtime's containers apart from ours, and finds
+    // them where their readers look for them.
     let name = if program == "runc" {
         "runc"
     } else {
@@ -31,7 +31,8 @@ pub(crate) fn choose(program: &str, global: &Parsed) -> Result<(PathBuf, bool), 
     }
 }
 
-/// A root that was typed: absolute, and not the root of the file system, which `delete` would take apart.
+/// A root that was typed: absolute, and not the root of the file system, which `delete` would take
+/// apart.
 fn explicit(typed: &Path) -> Result<PathBuf, Failure> {
     let refused = || Failure::new("Option --root argument should not be set to /");
     if typed.as_os_str().is_empty() {
@@ -63,7 +64,8 @@ fn lexically_root(path: &Path) -> bool {
     depth == 0
 }
 
-/// Whether the default root is the one below `$XDG_RUNTIME_DIR`: not root, or root only in a user namespace.
+/// Whether the default root is the one below `$XDG_RUNTIME_DIR`: not root, or root only in a user
+/// namespace.
 fn for_a_user() -> bool {
     if !rustix::process::geteuid().is_root() {
         return true;

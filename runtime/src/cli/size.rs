@@ -1,7 +1,8 @@
 //! Sizes in bytes as they are typed: `64m`, `1.5GiB`, `-1`.
 
-/// Parses a size. Suffixes `b`, `k`, `m`, `g`, `t`, `p` count in powers of 1024, in either case, with an optional `b` or
-/// `iB` after them; fractions are allowed and rounded down. `-1` means unlimited.
+/// Parses a size. Suffixes `b`, `k`, `m`, `g`, `t`, `p` count in powers of 1024, in either case,
+/// with an optional `b` or `iB` after them; fractions are allowed and rounded down. `-1` means
+/// unlimited.
 pub(crate) fn parse(text: &str) -> Option<i64> {
     if text == "-1" {
         return Some(-1);
@@ -27,7 +28,8 @@ pub(crate) fn parse(text: &str) -> Option<i64> {
     if let Ok(whole) = number.parse::<i64>() {
         return whole.checked_mul(unit);
     }
-    // A fraction: the part before the point exactly, the part after it to the precision of a double.
+    // A fraction: the part before the point exactly, the part after it to the precision of a
+    // double.
     let (whole, fraction) = number.split_once('.')?;
     if fraction.contains('.') || (whole.is_empty() && fraction.is_empty()) {
         return None;

@@ -2,7 +2,8 @@
 
 use super::failure::Failure;
 
-/// Reads the values. On v2 there is one path and no controller (`""`); on v1 a path may be for some controllers only.
+/// Reads the values. On v2 there is one path and no controller (`""`); on v1 a path may be for some
+/// controllers only.
 pub(crate) fn read(
     values: impl Iterator<Item = impl AsRef<str>>,
 ) -> Result<Vec<(String, String)>, Failure> {

@@ -6,13 +6,15 @@ pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// The version of runc whose command line and behaviour this program has.
 pub(crate) const RUNC: &str = "1.5.0";
 
-/// The commit this program was built from, as the build said in the environment variable `COFFERDAM_COMMIT`.
+/// The commit this program was built from, as the build said in the environment variable
+/// `COFFERDAM_COMMIT`.
 pub(crate) const COMMIT: &str = match option_env!("COFFERDAM_COMMIT") {
     Some(commit) => commit,
     None => "unknown",
 };
 
-/// What follows the words `NAME version `: the number, then a line for each thing engines and bug reports ask for.
+/// What follows the words `NAME version `: the number, then a line for each thing engines and bug
+/// reports ask for.
 pub(crate) fn lines() -> String {
     let mut text = format!("{VERSION}\n");
     text.push_str(&format!("commit: {COMMIT}\n"));

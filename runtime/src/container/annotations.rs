@@ -1,10 +1,11 @@
 //! Annotations that another runtime acts on.
 
-/// crun's: some of them take protections away, and annotations reach a configuration from images and from users of an
-/// engine. So none has an effect here, and whoever set one is told.
+/// crun's: some of them take protections away, and annotations reach a configuration from images
+/// and from users of an engine. So none has an effect here, and whoever set one is told.
 const FOREIGN: &str = "run.oci.";
 
-/// The warning about annotations of another runtime in the labels (`key=value`) of a configuration, if there are any.
+/// The warning about annotations of another runtime in the labels (`key=value`) of a configuration,
+/// if there are any.
 pub(super) fn ignored(labels: &[String]) -> Option<String> {
     let keys: Vec<&str> = labels
         .iter()

@@ -1,7 +1,7 @@
 //! The answers to what an init process asks while it prepares itself.
 //!
-//! The process is untrusted from the moment it is inside the container: what it sends is checked, and it is never waited
-//! for by anything but a poll with a deadline.
+//! The process is untrusted from the moment it is inside the container: what it sends is checked,
+//! and it is never waited for by anything but a poll with a deadline.
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
@@ -41,7 +41,8 @@ pub(crate) struct Parent<'a> {
     pub(crate) init: Option<u32>,
     /// The process whose cgroup is joined if this one takes no processes.
     pub(crate) init_group: Option<u32>,
-    /// Limits to write while the process waits at this gate: when it is in its cgroup, or when the mounts are made.
+    /// Limits to write while the process waits at this gate: when it is in its cgroup, or when the
+    /// mounts are made.
     pub(crate) late_limits: Option<(Gate, &'a cgroups::Resources)>,
     /// The settings of the Intel RDT group.
     pub(crate) rdt: Option<&'a intelrdt::Settings>,
@@ -245,8 +246,9 @@ impl Parent<'_> {
         limits::before_second_stage(pid, std::mem::take(&mut self.rlimits))
     }
 
-    /// Takes the process out of the container's cgroup, whose processes or memory are used up: what starts outside can be moved
-    /// in, which no limit refuses. If that fails, the second attempt of the process tells why there is no second stage.
+    /// Takes the process out of the container's cgroup, whose processes or memory are used up: what
+    /// starts outside can be moved in, which no limit refuses. If that fails, the second
+    /// attempt of the process tells why there is no second stage.
     fn take_out(&mut self, pid: u32) {
         if !self.stages.movable || self.stages.outside {
             return;
@@ -288,8 +290,8 @@ pub(super) fn group_of(hierarchy: &Hierarchy, pid: u32) -> Result<Cgroup> {
     Cgroup::of_process(hierarchy, pid).map_err(cgroup::failed("can't open cgroup"))
 }
 
-/// How long a process may go without progress. A quota of a hundredth of a CPU makes milliseconds a second, and it is not
-/// the process' fault if the machine is busy.
+/// How long a process may go without progress. A quota of a hundredth of a CPU makes milliseconds a
+/// second, and it is not the process' fault if the machine is busy.
 pub(super) fn patience() -> Deadline {
     Deadline::without_progress(Duration::from_secs(120))
 }
@@ -301,8 +303,8 @@ pub(crate) const SETNS: &str = "setns";
 
 /// What the stub could not do and is no failure, in words.
 pub(crate) fn words(warnings: &Warnings) -> impl Iterator<Item = String> {
-    // The only reason the kernel has: a capability is not both permitted and inheritable. Engines ask for many that are
-    // not, with every container, so that all of them share a line.
+    // The only reason the kernel has: a capability is not both permitted and inheritable. Engines
+    // ask for many that are not, with every container, so that all of them share a line.
     let refused = |number: &u32| warnings.ambient() >> number & 1 == 1;
     let names: Vec<String> = (0..64).filter(refused).map(capability_name).collect();
     let plural = if names.len() > 1 { "ies" } else { "y" };
@@ -341,7 +343,8 @@ impl Answers for Parent<'_> {
         if std::mem::take(&mut self.stages.outside) {
             self.place(process.pid()).map_err(refuse)?;
         }
-        // A process that joins is born only now; that of an init plan goes on preparing, and is ready later.
+        // A process that joins is born only now; that of an init plan goes on preparing, and is
+        // ready later.
         if self.pidfd_name != SETNS {
             return Ok(());
         }

@@ -29,7 +29,8 @@ pub(crate) fn spec(from: &config::Cgroup, rootless: bool) -> CgroupSpec {
     }
 }
 
-/// What the record says of the cgroup of an existing container: enough to find the unit of systemd that it is.
+/// What the record says of the cgroup of an existing container: enough to find the unit of systemd
+/// that it is.
 pub(crate) fn recorded(config: &ConfigRecord) -> CgroupSpec {
     let rootless = config.rootless_cgroups;
     let cgroup = &config.cgroups;
@@ -200,8 +201,9 @@ pub(crate) fn oom_kills(cgroup: &Cgroup) -> u64 {
     cgroup.oom_kill_count().unwrap_or(0)
 }
 
-/// Whether a process can be started in the cgroup's v2 directory. Without one, although the cgroup has such a path, it
-/// would stay in the cgroup of the caller: only a container that may do without (`optional`) goes on then.
+/// Whether a process can be started in the cgroup's v2 directory. Without one, although the cgroup
+/// has such a path, it would stay in the cgroup of the caller: only a container that may do without
+/// (`optional`) goes on then.
 pub(crate) fn unified_directory(group: &Cgroup, optional: bool) -> Result<bool> {
     if group.path("").is_none() || group.needs_first_process() {
         return Ok(false);
@@ -234,7 +236,8 @@ pub(crate) fn joined_controllers(group: &Cgroup) -> Vec<String> {
         .collect()
 }
 
-/// Everything but the limit on the number of processes, and that alone if there is one: it would count a first stage, too.
+/// Everything but the limit on the number of processes, and that alone if there is one: it would
+/// count a first stage, too.
 pub(crate) fn split_process_limit(from: &Resources) -> (Resources, Option<Resources>) {
     let mut others = from.clone();
     let processes = Resources {

@@ -1,8 +1,9 @@
 //! Making a container.
 //!
-//! The order is what makes a failure at any point harmless: the directory is claimed and locked, the intent is recorded before
-//! the first object exists, and [`Unwind`] removes what was made unless the end is reached. A process that is killed in the
-//! middle leaves the record; its children die with it.
+//! The order is what makes a failure at any point harmless: the directory is claimed and locked,
+//! the intent is recorded before the first object exists, and [`Unwind`] removes what was made
+//! unless the end is reached. A process that is killed in the middle leaves the record; its
+//! children die with it.
 
 use std::os::fd::AsFd;
 use std::path::PathBuf;
@@ -84,7 +85,8 @@ pub(crate) fn create(
     }
 }
 
-/// Makes a container of a configuration that has been checked. What is told on the way is in `warnings`, however it ends.
+/// Makes a container of a configuration that has been checked. What is told on the way is in
+/// `warnings`, however it ends.
 fn make(
     runtime: &Runtime,
     id: &ContainerId,
@@ -157,7 +159,8 @@ fn make(
     let group = making.unwind.group()?;
     let config_is_rootless = making.state.config.rootless_cgroups;
     cgroup::require_thawed(group)?;
-    // By name where that is safe, and where no hierarchy may be left out: it takes far fewer descriptors.
+    // By name where that is safe, and where no hierarchy may be left out: it takes far fewer
+    // descriptors.
     let by_name = group.is_new() && !config_is_rootless;
     let tasks = if needs_first_process || by_name {
         Vec::new()
@@ -414,8 +417,8 @@ fn host_facts(system: &System, config: &Config) -> Result<HostFacts> {
     Ok(host)
 }
 
-/// Whether limits are better written when the mounts are made: a second stage is one process more, and a limit of one
-/// process would forbid it.
+/// Whether limits are better written when the mounts are made: a second stage is one process more,
+/// and a limit of one process would forbid it.
 fn needs_late_limits(config: &Config) -> bool {
     let namespaces = &config.namespaces;
     let two_stages = namespaces.contains(NamespaceType::User)
@@ -474,7 +477,8 @@ fn cgroup_view(group: &Cgroup) -> CgroupView {
     CgroupView::Legacy(mounts.into_iter().map(convert).collect())
 }
 
-/// Mounts the directory of the notification socket into the container and tells the process where it is.
+/// Mounts the directory of the notification socket into the container and tells the process where
+/// it is.
 fn add_notify_socket(config: &mut Config, process: &mut Process, directory: PathBuf) -> Result<()> {
     let source = directory
         .join(notify_socket::DIRECTORY)

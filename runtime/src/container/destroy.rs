@@ -21,8 +21,9 @@ use crate::state::{Record, State};
 /// How long a killed init process may take to end.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// How long the processes of a container have to end, once its init process was killed, before each is looked for: those
-/// that are frozen do not end by themselves, nor do those that did not get into its pid namespace.
+/// How long the processes of a container have to end, once its init process was killed, before each
+/// is looked for: those that are frozen do not end by themselves, nor do those that did not get
+/// into its pid namespace.
 const GRACE: Duration = Duration::from_millis(100);
 
 /// How long a command that makes the container has to notice that its init process was killed.
@@ -41,17 +42,20 @@ enum Rest {
 }
 
 impl Container {
-    /// Removes everything the container consists of. A created container is killed first, and so is what is left of a
-    /// stopped one without a pid namespace of its own. What another process removes at the same time is no error, and a
-    /// container whose creator died in the middle can be destroyed, too. Another process that works on the container is
-    /// waited for, at most ten seconds.
+    /// Removes everything the container consists of. A created container is killed first, and so is
+    /// what is left of a stopped one without a pid namespace of its own. What another process
+    /// removes at the same time is no error, and a container whose creator died in the middle
+    /// can be destroyed, too. Another process that works on the container is waited for, at
+    /// most ten seconds.
     ///
-    /// A failure leaves the record, so that the call can be repeated. [`Runtime::force_delete`] ends the container first.
+    /// A failure leaves the record, so that the call can be repeated. [`Runtime::force_delete`]
+    /// ends the container first.
     ///
     /// # Errors
-    /// [`ErrorKind::StillRunning`], [`ErrorKind::Paused`] if its init process is alive; [`ErrorKind::InvalidState`] if it
-    /// is being made; [`ErrorKind::NotFound`] if it is gone already; [`ErrorKind::Timeout`] if another process keeps its
-    /// lock, which is named; [`ErrorKind::Hook`] if a poststop hook failed, with everything else removed;
+    /// [`ErrorKind::StillRunning`], [`ErrorKind::Paused`] if its init process is alive;
+    /// [`ErrorKind::InvalidState`] if it is being made; [`ErrorKind::NotFound`] if it is gone
+    /// already; [`ErrorKind::Timeout`] if another process keeps its lock, which is named;
+    /// [`ErrorKind::Hook`] if a poststop hook failed, with everything else removed;
     /// [`ErrorKind::System`].
     pub fn destroy(&self) -> Result<()> {
         self.destroy_if_ended().map_err(unable_to_destroy)
@@ -64,8 +68,8 @@ impl Container {
             return Err(being_created());
         }
         let lock = self.directory.lock(self.runtime.root()?, &self.id)?;
-        // Looked at under the lock: what was loaded before may know less of a container that was being made, and may take
-        // for stopped what has started since.
+        // Looked at under the lock: what was loaded before may know less of a container that was
+        // being made, and may take for stopped what has started since.
         if over && self.record.creator.is_none() {
             return self.remove_everything(&lock, Rest::Wait);
         }
@@ -136,7 +140,8 @@ impl Container {
         }
     }
 
-    /// Kills what is in the cgroup on record. What that cannot do is found out when the cgroup is removed.
+    /// Kills what is in the cgroup on record. What that cannot do is found out when the cgroup is
+    /// removed.
     fn kill_cgroup(&self) {
         if self.record.cgroup_paths.is_empty() {
             return;
@@ -184,7 +189,8 @@ impl Container {
         }
         let deleted = match rest {
             Rest::Wait => group.delete(CGROUP_BUDGET),
-            // Processes that were on their way into the pid namespace, and those that are frozen, are still there.
+            // Processes that were on their way into the pid namespace, and those that are frozen,
+            // are still there.
             Rest::Kill => group.delete(GRACE).or_else(|error| {
                 log::debug!("kill what is left of container {}: {error}", self.id);
                 self.kill_cgroup();
@@ -199,8 +205,8 @@ impl Container {
         }
     }
 
-    /// A creator that died just after it made the cgroup has not recorded where it is. The configuration tells: making it
-    /// once more leads to the same place.
+    /// A creator that died just after it made the cgroup has not recorded where it is. The
+    /// configuration tells: making it once more leads to the same place.
     fn remove_unrecorded_cgroup(&self) -> Result<()> {
         let config = self.directory.read_either::<State>()?.config;
         let spec = cgroup::spec(&config.cgroups, config.rootless_cgroups);
@@ -261,9 +267,10 @@ pub(crate) fn force_delete(runtime: &Runtime, id: &ContainerId) -> Result<bool> 
     }
 }
 
-/// Takes the lock. The process that has it may be waiting for one of the container's, or is going to leave one behind when
-/// it is killed: until it gives the lock up, all processes of the container are killed again and again. A command that goes
-/// on making the container for all that, because it is stopped or because a hook of its own does not end, is killed itself.
+/// Takes the lock. The process that has it may be waiting for one of the container's, or is going
+/// to leave one behind when it is killed: until it gives the lock up, all processes of the
+/// container are killed again and again. A command that goes on making the container for all that,
+/// because it is stopped or because a hook of its own does not end, is killed itself.
 fn lock_by_force(runtime: &Runtime, id: &ContainerId, directory: &StateDirectory) -> Result<Lock> {
     let root = runtime.root()?;
     let lock = directory.unheld_lock()?;
@@ -288,8 +295,8 @@ fn lock_by_force(runtime: &Runtime, id: &ContainerId, directory: &StateDirectory
 
 /// Kills the processes of a container that another process works on.
 ///
-/// A cgroup is removed before the directory of its container is: if that is still there after the cgroup was opened, it is
-/// this container's.
+/// A cgroup is removed before the directory of its container is: if that is still there after the
+/// cgroup was opened, it is this container's.
 fn kill_unlocked(
     runtime: &Runtime,
     id: &ContainerId,

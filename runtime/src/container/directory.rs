@@ -1,10 +1,12 @@
 //! The directory of one container below the state root, and the files in it.
 //!
-//! A creation claims the id in two steps. `mkdir` makes the directory, searchable by its owner only; the first state file,
-//! which is never put over another one, makes it a container, and only then the directory gets its final mode. So a
-//! directory that has the first mode and no state file holds nothing, and belongs to nothing, whatever interrupted whom.
-//! What was made by name is looked up by name again to open it; between the two it can be removed and made by others.
-//! That does not matter: of all that have the same directory open, one takes the lock and writes the first state file.
+//! A creation claims the id in two steps. `mkdir` makes the directory, searchable by its owner
+//! only; the first state file, which is never put over another one, makes it a container, and only
+//! then the directory gets its final mode. So a directory that has the first mode and no state file
+//! holds nothing, and belongs to nothing, whatever interrupted whom. What was made by name is
+//! looked up by name again to open it; between the two it can be removed and made by others.
+//! That does not matter: of all that have the same directory open, one takes the lock and writes
+//! the first state file.
 
 use std::ffi::OsStr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -21,19 +23,22 @@ use crate::id::ContainerId;
 use crate::state::State;
 
 pub(super) const STATE: &str = "state.json";
-/// The state file as it was before the container was created: all that is known of a container whose state file is lost.
+/// The state file as it was before the container was created: all that is known of a container
+/// whose state file is lost.
 pub(super) const EARLIER: &str = "state.earlier.json";
 
-/// The mode of a directory that no container was recorded in yet, or from which everything is removed.
+/// The mode of a directory that no container was recorded in yet, or from which everything is
+/// removed.
 const UNUSED: Mode = Mode::RWXU;
-/// The mode of a container's directory: the root user of a user namespace must be able to reach what is mounted from
-/// below.
+/// The mode of a container's directory: the root user of a user namespace must be able to reach
+/// what is mounted from below.
 const USED: Mode = Mode::RWXU.union(Mode::XGRP).union(Mode::XOTH);
 
 /// How deep below the directory of a container its files may lie.
 const MAX_DEPTH: u32 = 32;
 
-/// The directory of a container, open. Its files are reached through the descriptor, never again by path.
+/// The directory of a container, open. Its files are reached through the descriptor, never again by
+/// path.
 #[derive(Debug)]
 pub(crate) struct StateDirectory {
     pub(super) directory: OwnedFd,
@@ -46,9 +51,11 @@ const OPEN: OFlags = OFlags::RDONLY
     .union(OFlags::CLOEXEC);
 
 impl StateDirectory {
-    /// Makes the directory and locks it. Of several processes that try, exactly one gets to [`claim`](Self::claim) it.
+    /// Makes the directory and locks it. Of several processes that try, exactly one gets to
+    /// [`claim`](Self::claim) it.
     ///
-    /// Killed in between, it leaves an empty directory, which is not taken for a container and can be deleted.
+    /// Killed in between, it leaves an empty directory, which is not taken for a container and can
+    /// be deleted.
     pub(crate) fn make(
         root: impl AsFd,
         root_path: &Path,
@@ -84,8 +91,9 @@ impl StateDirectory {
         }
     }
 
-    /// Writes the first state file into a directory that was [made](Self::make): from here on there is a container. Fails
-    /// with [`ErrorKind::AlreadyExists`], and has changed nothing, if there is one.
+    /// Writes the first state file into a directory that was [made](Self::make): from here on there
+    /// is a container. Fails with [`ErrorKind::AlreadyExists`], and has changed nothing, if
+    /// there is one.
     pub(crate) fn claim(
         &self,
         lock: &Lock,
@@ -131,9 +139,9 @@ impl StateDirectory {
 
     /// Keeps other destroyers and changers out until the result is dropped.
     ///
-    /// Fails with [`ErrorKind::NotFound`] if the directory is not the one at its path any more: another process destroyed
-    /// the container, and perhaps a new one has its id by now. Fails with [`ErrorKind::Timeout`] if another process keeps
-    /// the lock.
+    /// Fails with [`ErrorKind::NotFound`] if the directory is not the one at its path any more:
+    /// another process destroyed the container, and perhaps a new one has its id by now. Fails
+    /// with [`ErrorKind::Timeout`] if another process keeps the lock.
     pub(crate) fn lock(&self, root: impl AsFd, id: &ContainerId) -> Result<Lock> {
         let lock = self.unheld_lock()?;
         lock.take(root, id)?;
@@ -155,8 +163,8 @@ impl StateDirectory {
         Ok(stat.st_uid)
     }
 
-    /// Whether no container was recorded here yet, or everything of it was removed. That is known of what has the mode for
-    /// it, and of an empty directory that other hands have made.
+    /// Whether no container was recorded here yet, or everything of it was removed. That is known
+    /// of what has the mode for it, and of an empty directory that other hands have made.
     pub(super) fn holds_nothing(&self) -> Result<bool> {
         let stat = self.stat()?;
         if stat.st_mode & 0o777 & !UNUSED.bits() == 0 {
@@ -175,8 +183,8 @@ impl StateDirectory {
             .map_err(|errno| Error::system(format!("look at {}", self.path.display()), errno))
     }
 
-    /// Whether this looks like a directory that a process is just making or removing: no record, the mode of one without,
-    /// and a change within the last seconds.
+    /// Whether this looks like a directory that a process is just making or removing: no record,
+    /// the mode of one without, and a change within the last seconds.
     pub(crate) fn is_in_passing(&self) -> Result<bool> {
         const MOMENT: i64 = 10;
         let stat = self.stat()?;
@@ -204,7 +212,8 @@ impl StateDirectory {
 }
 
 impl Lock {
-    /// Removes the directory, which must be held, with everything in it. `false` if it is gone already.
+    /// Removes the directory, which must be held, with everything in it. `false` if it is gone
+    /// already.
     ///
     /// Interrupted, it leaves what an interrupted creation leaves.
     pub(crate) fn remove(&self, root: impl AsFd, id: &ContainerId) -> Result<bool> {
@@ -266,7 +275,8 @@ pub(super) fn exists() -> Error {
     )
 }
 
-/// Not locked yet, it looked like one that a killed process has left. What is there now is not ours.
+/// Not locked yet, it looked like one that a killed process has left. What is there now is not
+/// ours.
 fn deleted_meanwhile(id: &ContainerId) -> Error {
     Error::new(
         ErrorKind::NotFound,
@@ -312,8 +322,8 @@ mod tests {
     fn a_creation_that_finds_another_ones_directory_changes_nothing_in_it() {
         let (dir, fd) = root();
         let id = id("x");
-        // As after: the first one makes the directory, it is taken for stale and removed, a second one makes it again and
-        // the first one opens that.
+        // As after: the first one makes the directory, it is taken for stale and removed, a second
+        // one makes it again and the first one opens that.
         let (winner, lock) = StateDirectory::make(&fd, dir.path(), &id).unwrap();
         let loser = StateDirectory::open(&fd, dir.path(), &id).unwrap();
         let others = loser.unheld_lock().unwrap();
@@ -332,7 +342,8 @@ mod tests {
         assert_eq!(std::fs::read_dir(winner.path()).unwrap().count(), 1);
     }
 
-    /// Creations and removals of one id by many threads: a creation that succeeded finds its own record until it removes it.
+    /// Creations and removals of one id by many threads: a creation that succeeded finds its own
+    /// record until it removes it.
     #[test]
     fn of_many_that_make_and_remove_no_one_loses_its_record() {
         let (dir, fd) = root();

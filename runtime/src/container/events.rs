@@ -12,8 +12,9 @@ impl Container {
     /// Out-of-memory events and, with an interval, statistics.
     ///
     /// # Errors
-    /// [`ErrorKind::NotRunning`] if the container is stopped, [`ErrorKind::InvalidConfig`] for an interval of 0,
-    /// [`ErrorKind::System`] if the kernel does not tell such events (there is no memory controller).
+    /// [`ErrorKind::NotRunning`] if the container is stopped, [`ErrorKind::InvalidConfig`] for an
+    /// interval of 0, [`ErrorKind::System`] if the kernel does not tell such events (there is
+    /// no memory controller).
     pub fn events(&self, interval: Option<Duration>) -> Result<Events> {
         if interval.is_some_and(|interval| interval.is_zero()) {
             return Err(Error::config("duration interval must be greater than 0"));
@@ -39,12 +40,13 @@ impl Container {
         ))
     }
 
-    /// Events of memory pressure: readable (`poll(2)`) when the memory of the container has come under the pressure of
-    /// this level again. On cgroup v2 the level stands for a share of time lost, see
-    /// [`PressureTrigger`](cgroups::events::PressureTrigger).
+    /// Events of memory pressure: readable (`poll(2)`) when the memory of the container has come
+    /// under the pressure of this level again. On cgroup v2 the level stands for a share of
+    /// time lost, see [`PressureTrigger`](cgroups::events::PressureTrigger).
     ///
     /// # Errors
-    /// [`ErrorKind::NotRunning`], [`ErrorKind::Unsupported`] if the kernel does not tell pressure, [`ErrorKind::System`].
+    /// [`ErrorKind::NotRunning`], [`ErrorKind::Unsupported`] if the kernel does not tell pressure,
+    /// [`ErrorKind::System`].
     pub fn pressure_events(
         &self,
         level: cgroups::events::PressureLevel,

@@ -22,17 +22,18 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::plan::{self, HostFacts, ProcessRequest};
 use crate::process::Process;
 
-/// How long a process that joins a paused container may take: it stands still until somebody resumes that.
+/// How long a process that joins a paused container may take: it stands still until somebody
+/// resumes that.
 const WHILE_PAUSED: Duration = Duration::from_secs(24 * 60 * 60);
 
 impl Container {
-    /// Runs another process in the container: in its namespaces and its cgroup, with its filter and, where `process` does
-    /// not say otherwise, its attributes.
+    /// Runs another process in the container: in its namespaces and its cgroup, with its filter
+    /// and, where `process` does not say otherwise, its attributes.
     ///
     /// # Errors
     /// [`ErrorKind::NotRunning`] if the container is stopped, [`ErrorKind::Paused`] unless
-    /// [`Process::ignore_paused`] is set, [`ErrorKind::InvalidConfig`], [`ErrorKind::Init`] for a step inside the
-    /// container.
+    /// [`Process::ignore_paused`] is set, [`ErrorKind::InvalidConfig`], [`ErrorKind::Init`] for a
+    /// step inside the container.
     pub fn exec(&self, mut process: Process) -> Result<Child> {
         let mut warnings = std::mem::take(&mut process.warnings);
         match self.join(&mut process, &mut warnings) {
@@ -84,7 +85,8 @@ impl Container {
         }
         placement.outside = paused;
         if !config.rootless_cgroups && !gate {
-            // They are there, and of cgroupfs. The process opens them by name, which takes fewer descriptors.
+            // They are there, and of cgroupfs. The process opens them by name, which takes fewer
+            // descriptors.
             tasks.clear();
             placement.tasks.clear();
             placement.task_paths = group.self_join_paths();
@@ -130,8 +132,8 @@ impl Container {
             );
         }
         let ooms = cgroup::oom_kills(&group);
-        // A cgroup that hands controllers to children of its own takes no processes. Then the init process, too, has
-        // gone to one of these.
+        // A cgroup that hands controllers to children of its own takes no processes. Then the init
+        // process, too, has gone to one of these.
         let init_pid = u32::try_from(self.current()?.init_process_pid).ok();
         let init_group = init_pid.filter(|_| process.sub_cgroups.is_empty());
         let started = spawn(Some(&group))?;
@@ -149,7 +151,8 @@ impl Container {
                 };
                 spawn(Some(&answers::group_of(group.hierarchy(), pid)?))?
             }
-            // Its processes or its memory are used up. What starts outside is moved in, which no limit refuses.
+            // Its processes or its memory are used up. What starts outside is moved in, which no
+            // limit refuses.
             (Err(_), Some(libc::EAGAIN | libc::ENOMEM)) => {
                 outside = true;
                 spawn(None)?

@@ -1,8 +1,9 @@
 //! The fifo of a created container.
 //!
-//! Our init process has both ends open while it waits, and reads one byte. That of runc waits in open(2) for a reader, to
-//! write one byte. Who opens the fifo for reading without waiting lets it go on: so whether one waits cannot be found out
-//! by opening. The name of the process tells, which procfs shows beside its start time.
+//! Our init process has both ends open while it waits, and reads one byte. That of runc waits in
+//! open(2) for a reader, to write one byte. Who opens the fifo for reading without waiting lets it
+//! go on: so whether one waits cannot be found out by opening. The name of the process tells, which
+//! procfs shows beside its start time.
 
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
@@ -14,7 +15,8 @@ use rustix::io::Errno;
 use super::directory::StateDirectory;
 use crate::error::{Error, ErrorKind, Result};
 
-/// What an init process waits at before it runs the user's program: until `start`, the container is created.
+/// What an init process waits at before it runs the user's program: until `start`, the container is
+/// created.
 pub(crate) const FIFO: &str = "exec.fifo";
 
 /// How long the init process of runc may take to write its byte.
@@ -32,8 +34,8 @@ pub(super) enum OtherEnd {
 }
 
 impl StateDirectory {
-    /// Makes the fifo and opens its both ends: whoever holds the descriptor is a writer himself and never reads an end of
-    /// file. `owner` is the root user of the container.
+    /// Makes the fifo and opens its both ends: whoever holds the descriptor is a writer himself and
+    /// never reads an end of file. `owner` is the root user of the container.
     pub(crate) fn make_fifo(&self, owner: (u32, u32)) -> Result<OwnedFd> {
         let make = || -> rustix::io::Result<OwnedFd> {
             rustix::fs::mknodat(
@@ -74,7 +76,8 @@ impl StateDirectory {
         }
     }
 
-    /// Whether an init process of this runtime waits at the fifo. `None`: there is one, and nothing reads it.
+    /// Whether an init process of this runtime waits at the fifo. `None`: there is one, and nothing
+    /// reads it.
     pub(super) fn has_reader(&self) -> Result<Option<bool>> {
         match self.open_fifo(OFlags::WRONLY | OFlags::NONBLOCK) {
             Ok(_) => Ok(Some(true)),

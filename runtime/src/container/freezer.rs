@@ -10,7 +10,8 @@ impl Container {
     /// Freezes all processes and waits until they stand.
     ///
     /// # Errors
-    /// [`ErrorKind::NotRunning`] unless the container is running or created; pausing twice is an error, too.
+    /// [`ErrorKind::NotRunning`] unless the container is running or created; pausing twice is an
+    /// error, too.
     pub fn pause(&self) -> Result<()> {
         match self.status()? {
             Status::Running | Status::Created => {}

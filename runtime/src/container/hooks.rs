@@ -1,5 +1,5 @@
-//! Hooks that run in the runtime's own namespaces: `prestart`, `createRuntime`, `poststart` and `poststop`.
-//! (`createContainer` and `startContainer` hooks are steps of the plan.)
+//! Hooks that run in the runtime's own namespaces: `prestart`, `createRuntime`, `poststart` and
+//! `poststop`. (`createContainer` and `startContainer` hooks are steps of the plan.)
 
 use std::ffi::CString;
 use std::io;
@@ -14,7 +14,8 @@ use rustix::io::Errno;
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::ContainerId;
 
-/// The state of a container in the words of the specification; `labels` hold the annotations and the bundle.
+/// The state of a container in the words of the specification; `labels` hold the annotations and
+/// the bundle.
 pub(crate) fn oci_state(
     id: &ContainerId,
     labels: &[String],
@@ -39,9 +40,9 @@ pub(crate) fn oci_state(
     }
 }
 
-/// Runs the hooks of one point in their order. The first that fails ends it, except for `poststop` hooks: these clean up, so
-/// all of them run, and the error names all that failed. A hook does not outlive `init`, the pidfd of the init process, where
-/// it prepares something for that.
+/// Runs the hooks of one point in their order. The first that fails ends it, except for `poststop`
+/// hooks: these clean up, so all of them run, and the error names all that failed. A hook does not
+/// outlive `init`, the pidfd of the init process, where it prepares something for that.
 pub(crate) fn run(
     hooks: &Hooks,
     point: HookPoint,
@@ -115,7 +116,8 @@ fn c_strings<T: AsRef<str>>(field: &str, texts: &[T]) -> Result<Vec<CString>, St
     texts.map(|text| c_string(field, text.as_ref())).collect()
 }
 
-/// Of several variables with one name the last one counts; which of them a program would find is its C library's choice.
+/// Of several variables with one name the last one counts; which of them a program would find is
+/// its C library's choice.
 fn last_of_each_name(env: &[String]) -> Vec<&str> {
     let name = |entry: &str| entry.split_once('=').map(|(name, _)| name.to_owned());
     let mut kept: Vec<&str> = Vec::with_capacity(env.len());

@@ -1,13 +1,15 @@
-//! Mounts of a container that has no mount namespace of its own: they are made in that of the host, and stay there until
-//! somebody unmounts them.
+//! Mounts of a container that has no mount namespace of its own: they are made in that of the host,
+//! and stay there until somebody unmounts them.
 //!
-//! A path alone does not tell whose mount that is. The image decides by its symbolic links where a destination leads, so
-//! it is resolved below the root file system, like when the mount was made. And engines mount volumes there before, and
-//! administrators whatever they like afterwards, so mounts are told apart by their ids:
+//! A path alone does not tell whose mount that is. The image decides by its symbolic links where a
+//! destination leads, so it is resolved below the root file system, like when the mount was made.
+//! And engines mount volumes there before, and administrators whatever they like afterwards, so
+//! mounts are told apart by their ids:
 //!
-//! * Before the first mount is made, the mount that each destination leads to by then is recorded. Killed from here on, what
-//!   is found in place of that is the container's.
-//! * When all are made, each one's own id is recorded, together with the init process. From here on only these count.
+//! * Before the first mount is made, the mount that each destination leads to by then is recorded.
+//!   Killed from here on, what is found in place of that is the container's.
+//! * When all are made, each one's own id is recorded, together with the init process. From here on
+//!   only these count.
 //!
 //! Unmounting repeats itself without harm: what it has unmounted is not found again.
 
@@ -21,8 +23,8 @@ use rustix::mount::{UnmountFlags, unmount as umount};
 use crate::error::{Error, Result};
 use crate::state::HostMount;
 
-/// `STATX_MNT_ID_UNIQUE` (Linux 6.8): an id that no other mount gets later. Older kernels give the one of `mountinfo`,
-/// which is used again.
+/// `STATX_MNT_ID_UNIQUE` (Linux 6.8): an id that no other mount gets later. Older kernels give the
+/// one of `mountinfo`, which is used again.
 const MNT_ID_UNIQUE: StatxFlags = StatxFlags::from_bits_retain(0x4000);
 
 /// How often a path is resolved again because something was renamed meanwhile.
@@ -63,8 +65,8 @@ pub(super) fn made(rootfs: &str, mounts: &mut [HostMount]) {
     }
 }
 
-/// Unmounts what the container has mounted, the last one first. What is not there any more is no error; after one that
-/// cannot be unmounted the others still are.
+/// Unmounts what the container has mounted, the last one first. What is not there any more is no
+/// error; after one that cannot be unmounted the others still are.
 pub(super) fn unmount(rootfs: &str, mounts: &[HostMount]) -> Result<()> {
     let mut first = Ok(());
     for mount in mounts.iter().rev() {

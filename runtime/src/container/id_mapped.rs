@@ -1,7 +1,7 @@
 //! Id-mapped mounts (`mount_setattr(2)` with `MOUNT_ATTR_IDMAP`, Linux 5.12).
 //!
-//! The kernel takes the mapping of a user namespace. If no existing one has it, one is made: a stub unshares its user
-//! namespace, gets the maps, and is ended as soon as the namespace is open.
+//! The kernel takes the mapping of a user namespace. If no existing one has it, one is made: a stub
+//! unshares its user namespace, gets the maps, and is ended as soon as the namespace is open.
 
 use std::ffi::CString;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};

@@ -1,5 +1,5 @@
-//! Resource limits, set from outside: raising one above the caller's own takes the privilege of the runtime, which the
-//! process inside does not have.
+//! Resource limits, set from outside: raising one above the caller's own takes the privilege of the
+//! runtime, which the process inside does not have.
 
 use configs::config::{Rlimit, RlimitType};
 use rustix::io::Errno;
@@ -7,7 +7,8 @@ use rustix::process::{Pid, Resource, Rlimit as Limit, getrlimit, prlimit};
 
 use crate::error::{Error, Result};
 
-/// Sets the limits of a process that waits, so that its pid is its own. `RLIMIT_NPROC` comes last: it counts from then on.
+/// Sets the limits of a process that waits, so that its pid is its own. `RLIMIT_NPROC` comes last:
+/// it counts from then on.
 pub(crate) fn set(pid: u32, limits: &[Rlimit]) -> Result<()> {
     let process = waiting(pid)?;
     let (last, first) = by_what_is_counted(limits);
@@ -17,10 +18,11 @@ pub(crate) fn set(pid: u32, limits: &[Rlimit]) -> Result<()> {
     Ok(())
 }
 
-/// The same for the first stage, while it has the identity of the runtime: the second stage inherits the limits.
+/// The same for the first stage, while it has the identity of the runtime: the second stage
+/// inherits the limits.
 ///
-/// Of `RLIMIT_NPROC` as much is allowed as can be: both stages are there for a moment, and the user may have other processes.
-/// The limit itself is a step of the second stage.
+/// Of `RLIMIT_NPROC` as much is allowed as can be: both stages are there for a moment, and the user
+/// may have other processes. The limit itself is a step of the second stage.
 pub(crate) fn before_second_stage(pid: u32, limits: &[Rlimit]) -> Result<()> {
     let process = waiting(pid)?;
     let (last, first) = by_what_is_counted(limits);
@@ -40,7 +42,8 @@ fn lift_process_limit(process: Pid, limit: &Rlimit) -> rustix::io::Result<()> {
         maximum: value,
     };
     match prlimit(Some(process), Resource::Nproc, to(None)) {
-        // Without CAP_SYS_RESOURCE up to what there was: the process has inherited it from this one.
+        // Without CAP_SYS_RESOURCE up to what there was: the process has inherited it from this
+        // one.
         Err(Errno::PERM) => {
             let most = getrlimit(Resource::Nproc).maximum;
             let wanted = finite(limit.hard);

@@ -19,10 +19,11 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 const FIRST_PAUSE: Duration = Duration::from_micros(500);
 const LONGEST_PAUSE: Duration = Duration::from_millis(20);
 
-/// Keeps other makers, destroyers and changers out of one container's directory, until it is dropped.
+/// Keeps other makers, destroyers and changers out of one container's directory, until it is
+/// dropped.
 ///
-/// Every process that removes the directory holds it, so what is at its path while it is held is what was there when it
-/// was taken.
+/// Every process that removes the directory holds it, so what is at its path while it is held is
+/// what was there when it was taken.
 #[derive(Debug)]
 pub(crate) struct Lock {
     /// A description of its own: the lock must not depend on duplicates of another one.
@@ -44,8 +45,8 @@ impl Lock {
 
     /// Takes the lock; nothing happens if it is held. The directory must be the one at its path.
     ///
-    /// Fails with [`ErrorKind::NotFound`] if it is not, and with [`ErrorKind::Timeout`] if another process keeps the lock
-    /// for longer than [`PATIENCE`]; that error names the process.
+    /// Fails with [`ErrorKind::NotFound`] if it is not, and with [`ErrorKind::Timeout`] if another
+    /// process keeps the lock for longer than [`PATIENCE`]; that error names the process.
     pub(crate) fn take(&self, root: impl AsFd, id: &ContainerId) -> Result<()> {
         let deadline = Instant::now() + PATIENCE;
         let mut pauses = Pauses::default();
@@ -57,7 +58,8 @@ impl Lock {
         Ok(())
     }
 
-    /// The same without waiting; `false` if another process holds the lock. A file system without locks goes without.
+    /// The same without waiting; `false` if another process holds the lock. A file system without
+    /// locks goes without.
     pub(crate) fn try_take(&self, root: impl AsFd, id: &ContainerId) -> Result<bool> {
         let own = &self.directory;
         match rustix::io::retry_on_intr(|| {
@@ -135,7 +137,8 @@ impl Pauses {
     }
 }
 
-/// The processes that hold a lock on this file, by `/proc/locks`, as far as this pid namespace shows them.
+/// The processes that hold a lock on this file, by `/proc/locks`, as far as this pid namespace
+/// shows them.
 fn holders(device: u64, inode: u64) -> Vec<u32> {
     let file = format!(
         "{:02x}:{:02x}:{inode}",

@@ -44,8 +44,9 @@ impl Making<'_> {
         self.directory.write_state(&self.state)
     }
 
-    /// Makes the cgroup, and records it only then: one that somebody else uses is not ours to remove, not even after a
-    /// crash. What was made beside it, in other hierarchies of cgroup v1, is.
+    /// Makes the cgroup, and records it only then: one that somebody else uses is not ours to
+    /// remove, not even after a crash. What was made beside it, in other hierarchies of cgroup
+    /// v1, is.
     pub(super) fn make_cgroup(&mut self, spec: &CgroupSpec, resources: &Resources) -> Result<()> {
         let group = Cgroup::prepare(self.system.hierarchy()?, spec, resources)
             .map_err(cgroup::failed(wording::APPLY_CGROUP))
@@ -73,7 +74,8 @@ impl Making<'_> {
         Ok(())
     }
 
-    /// Makes the groups of Intel RDT. They are called like the container, so that they are found again even unrecorded.
+    /// Makes the groups of Intel RDT. They are called like the container, so that they are found
+    /// again even unrecorded.
     pub(super) fn make_rdt_groups(&mut self, settings: &intelrdt::Settings) -> Result<()> {
         self.unwind.rdt = Some(settings.clone());
         let paths = rdt::create(self.system, settings, self.id).map_err(|error| {
@@ -84,11 +86,13 @@ impl Making<'_> {
         self.record()
     }
 
-    /// Lets the init process, which waits at `fifo`, go on to the program, and runs the `poststart` hooks when that has begun.
+    /// Lets the init process, which waits at `fifo`, go on to the program, and runs the `poststart`
+    /// hooks when that has begun.
     ///
-    /// The lock is given back before all hooks: they may change the container, or destroy it, by commands that take the
-    /// lock, and nothing is written here any more that could undo that. If this process is killed, it leaves a running
-    /// container. If a hook fails, undoing takes the lock again, and does nothing if the container is not there any more.
+    /// The lock is given back before all hooks: they may change the container, or destroy it, by
+    /// commands that take the lock, and nothing is written here any more that could undo that.
+    /// If this process is killed, it leaves a running container. If a hook fails, undoing takes
+    /// the lock again, and does nothing if the container is not there any more.
     pub(super) fn start(&self, fifo: OwnedFd, init: BorrowedFd<'_>) -> Result<()> {
         let OtherEnd::Reads(begun) = self.directory.other_end()? else {
             return Err(start::already_dead());

@@ -60,8 +60,8 @@ use crate::timings::{Timings, Watch};
 /// A container: made by [`Runtime::create`](crate::Runtime::create) or found again by
 /// [`Runtime::load`](crate::Runtime::load).
 ///
-/// Another process may change or destroy the container at any time; every method looks at the state of the system, not
-/// at a remembered one. Dropping a `Container` leaves the container alone.
+/// Another process may change or destroy the container at any time; every method looks at the state
+/// of the system, not at a remembered one. Dropping a `Container` leaves the container alone.
 #[derive(Debug)]
 pub struct Container {
     id: ContainerId,
@@ -161,19 +161,21 @@ impl Container {
     /// The configuration the container was made with, and changed by [`set`](Self::set).
     ///
     /// # Errors
-    /// [`ErrorKind::NotFound`](crate::ErrorKind::NotFound), [`ErrorKind::CorruptState`](crate::ErrorKind::CorruptState).
+    /// [`ErrorKind::NotFound`](crate::ErrorKind::NotFound),
+    /// [`ErrorKind::CorruptState`](crate::ErrorKind::CorruptState).
     pub fn config(&self) -> Result<Config> {
         self.state().map(|state| state.config)
     }
 
-    /// What is not an error but should be told: found by [`Runtime::create`](crate::Runtime::create).
+    /// What is not an error but should be told: found by
+    /// [`Runtime::create`](crate::Runtime::create).
     #[must_use]
     pub fn warnings(&self) -> &[String] {
         &self.warnings
     }
 
-    /// What took how long, if [`Process::timings`](crate::Process::timings) asked for it. Given once: the steps of the init
-    /// process are those that it has taken by now.
+    /// What took how long, if [`Process::timings`](crate::Process::timings) asked for it. Given
+    /// once: the steps of the init process are those that it has taken by now.
     ///
     /// # Errors
     /// [`ErrorKind::System`](crate::ErrorKind::System).
@@ -188,7 +190,8 @@ impl Container {
     /// What `state.json` says.
     ///
     /// # Errors
-    /// [`ErrorKind::NotFound`](crate::ErrorKind::NotFound), [`ErrorKind::CorruptState`](crate::ErrorKind::CorruptState).
+    /// [`ErrorKind::NotFound`](crate::ErrorKind::NotFound),
+    /// [`ErrorKind::CorruptState`](crate::ErrorKind::CorruptState).
     pub fn state(&self) -> Result<State> {
         self.directory.read_state()
     }
@@ -242,7 +245,8 @@ impl Container {
         Ok(ExitStatus::Unknown)
     }
 
-    /// Whether the kernel has killed a process of the container for lack of memory, as far as that can be told.
+    /// Whether the kernel has killed a process of the container for lack of memory, as far as that
+    /// can be told.
     pub(crate) fn ran_out_of_memory(&self) -> bool {
         self.cgroup()
             .is_ok_and(|group| cgroup::oom_kills(&group) > 0)
@@ -261,7 +265,8 @@ impl Container {
         }
     }
 
-    /// A pidfd of the init process, if it is alive. The start time is compared after opening, so it is that very process.
+    /// A pidfd of the init process, if it is alive. The start time is compared after opening, so it
+    /// is that very process.
     pub(crate) fn init_pidfd(&self) -> Result<Option<OwnedFd>> {
         let record = self.current()?;
         let Some(pid) = u32::try_from(record.init_process_pid)
@@ -294,7 +299,8 @@ impl Container {
             .map_err(cgroup::failed("load the container's cgroup"))
     }
 
-    /// Whether a pid namespace was made for the container: then the end of its init process is the end of all.
+    /// Whether a pid namespace was made for the container: then the end of its init process is the
+    /// end of all.
     fn has_own_pids(&self) -> bool {
         self.record
             .config
@@ -302,8 +308,8 @@ impl Container {
             .is_private(configs::config::NamespaceType::Pid)
     }
 
-    /// What is on record now. Everything that changes while a container is made has to be taken from here: the pid, the
-    /// cgroup, the mounts.
+    /// What is on record now. Everything that changes while a container is made has to be taken
+    /// from here: the pid, the cgroup, the mounts.
     fn current(&self) -> Result<std::borrow::Cow<'_, Record>> {
         // As soon as it is created, these stay.
         if self.settled || self.record.creator.is_none() {

@@ -1,7 +1,7 @@
 //! The parent's part of the container's network: devices moved in, veth pairs, addresses, routes.
 //!
-//! The init process opens a route socket in its network namespace and lends it. Everything is done with that socket and
-//! one of the host: no thread enters the namespace.
+//! The init process opens a route socket in its network namespace and lends it. Everything is done
+//! with that socket and one of the host: no thread enters the namespace.
 
 use std::net::IpAddr;
 use std::os::fd::{AsFd, OwnedFd};
@@ -107,10 +107,12 @@ pub(crate) fn statistics(networks: &[Network]) -> Result<Option<Vec<NetworkInter
     veths.map(read).collect::<Result<_>>().map(Some)
 }
 
-/// Deletes the host's ends of the veth pairs that were made for this container, and with them the other ends. The kernel
-/// would do so some time after the end of the container's network namespace, or never, where that is one that it joined.
+/// Deletes the host's ends of the veth pairs that were made for this container, and with them the
+/// other ends. The kernel would do so some time after the end of the container's network namespace,
+/// or never, where that is one that it joined.
 ///
-/// A device of the same name that somebody else made is left alone: ours have the id of the container as their alias.
+/// A device of the same name that somebody else made is left alone: ours have the id of the
+/// container as their alias.
 pub(crate) fn remove(id: &ContainerId, networks: &[Network]) -> Result<()> {
     let mut names = networks
         .iter()
@@ -133,7 +135,8 @@ pub(crate) fn remove(id: &ContainerId, networks: &[Network]) -> Result<()> {
     Ok(())
 }
 
-/// What marks a device as one of this container: its id, as far as the kernel takes it. Ids are ASCII.
+/// What marks a device as one of this container: its id, as far as the kernel takes it. Ids are
+/// ASCII.
 fn alias(id: &ContainerId) -> &str {
     let id = id.as_str();
     id.get(..254).unwrap_or(id)

@@ -79,8 +79,9 @@ pub(crate) fn join_first(
         .map_err(|error| Error::system("set the Intel RDT schemata", error))
 }
 
-/// Puts a process that joins the container into the group. With a group that was removed, the kernel has moved the
-/// container's own processes to the default class, where this one is as well: that is told, and no error.
+/// Puts a process that joins the container into the group. With a group that was removed, the
+/// kernel has moved the container's own processes to the default class, where this one is as well:
+/// that is told, and no error.
 pub(crate) fn join(
     system: &System,
     settings: &Settings,
@@ -101,8 +102,8 @@ pub(crate) fn join(
     }
 }
 
-/// Removes what belongs to the container alone. Where resctrl is not mounted any more there is nothing: the kernel removes
-/// all groups with the mount.
+/// Removes what belongs to the container alone. Where resctrl is not mounted any more there is
+/// nothing: the kernel removes all groups with the mount.
 pub(crate) fn delete(system: &System, settings: &Settings, id: &ContainerId) -> Result<()> {
     match system.resctrl()? {
         Some(root) => Group::delete(root, settings, id.as_str())
@@ -414,7 +415,8 @@ mod tests {
     fn a_container_is_removed_with_its_class_or_without_resctrl() {
         for unmounted in [false, true] {
             let machine = Rdt::new();
-            // It has ended, and its cgroup is gone. A class of plain files can only be removed when it is empty.
+            // It has ended, and its cgroup is gone. A class of plain files can only be removed when
+            // it is empty.
             fs::remove_dir_all(machine.0.path("proc/42")).unwrap();
             fs::remove_dir_all(machine.0.path("cgroup/x")).unwrap();
             fs::remove_dir_all(machine.0.path("resctrl/x")).unwrap();

@@ -1,4 +1,5 @@
-//! The system call filter: from the configuration to a program, and its notification descriptor to the agent.
+//! The system call filter: from the configuration to a program, and its notification descriptor to
+//! the agent.
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
@@ -20,11 +21,13 @@ pub(crate) fn compile(config: &Config, warnings: &mut Vec<String>) -> Result<Opt
     let invalid = |error| Error::with(ErrorKind::InvalidConfig, "linux.seccomp", error);
     let profile = profile(from);
     let compiled = seccomp::compile(&profile, Backend::Native).map_err(invalid)?;
-    // Refused here, because a socket address with an empty name is one that any user may have bound.
+    // Refused here, because a socket address with an empty name is one that any user may have
+    // bound.
     profile.listener_for(&compiled.program).map_err(invalid)?;
     for warning in &compiled.warnings {
         match warning {
-            // Profiles name the calls of all kernels and architectures: nobody wants to hear of each.
+            // Profiles name the calls of all kernels and architectures: nobody wants to hear of
+            // each.
             seccomp::Warning::UnknownSyscall(_) => log::debug!("{warning}"),
             _ => warnings.push(format!("linux.seccomp: {warning}")),
         }

@@ -7,8 +7,8 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::signal::Signal;
 
 impl Container {
-    /// Sends a signal to the init process. `SIGKILL` goes to all processes if the container has no pid namespace of its
-    /// own, also when its init process is gone already.
+    /// Sends a signal to the init process. `SIGKILL` goes to all processes if the container has no
+    /// pid namespace of its own, also when its init process is gone already.
     ///
     /// # Errors
     /// [`ErrorKind::NotRunning`].
@@ -26,8 +26,9 @@ impl Container {
         }
         let record = self.current()?;
         if signal == Signal::KILL && !record.cgroup_paths.is_empty() {
-            // A frozen process of cgroup v1 does not die before it is thawed, nor does an init process before those of its
-            // namespace have; on v2 this changes nothing but the status.
+            // A frozen process of cgroup v1 does not die before it is thawed, nor does an init
+            // process before those of its namespace have; on v2 this changes nothing
+            // but the status.
             self.cgroup_of(&record)?
                 .thaw_tree()
                 .map_err(cgroup::failed("thaw the container's cgroup"))?;
@@ -86,8 +87,9 @@ impl Container {
             .and(first)
     }
 
-    /// Pids of all processes of the container, as the caller's pid namespace sees them. Without a cgroup, or with one that does
-    /// not exist, the init process is the one that is known. Empty when the container has ended.
+    /// Pids of all processes of the container, as the caller's pid namespace sees them. Without a
+    /// cgroup, or with one that does not exist, the init process is the one that is known.
+    /// Empty when the container has ended.
     ///
     /// # Errors
     /// [`ErrorKind::System`].

@@ -1,12 +1,14 @@
 //! Releasing a created container.
 //!
-//! Its init process reads one byte from `exec.fifo`. It holds both ends itself until it runs the program, so it never reads
-//! an end of file, and a fifo that cannot be opened for writing means that it has gone on or is gone.
+//! Its init process reads one byte from `exec.fifo`. It holds both ends itself until it runs the
+//! program, so it never reads an end of file, and a fifo that cannot be opened for writing means
+//! that it has gone on or is gone.
 //!
-//! The byte is written first, and then the fifo is removed: that is the claim, of several that start one container exactly
-//! one succeeds. (Nobody reads a second byte.) Whoever is killed in between has started it: the fifo that stays has no
-//! reader when the program runs, and tells nobody that the container waits. The other way round it would leave a container
-//! that counts as running, whose program never runs.
+//! The byte is written first, and then the fifo is removed: that is the claim, of several that
+//! start one container exactly one succeeds. (Nobody reads a second byte.) Whoever is killed in
+//! between has started it: the fifo that stays has no reader when the program runs, and tells
+//! nobody that the container waits. The other way round it would leave a container that counts as
+//! running, whose program never runs.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
@@ -22,12 +24,13 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::id::ContainerId;
 
 impl Container {
-    /// Lets a created container run the user's program, and runs the `poststart` hooks of its configuration when that has
-    /// begun. If one of them fails, the init process is killed; the container is stopped then and can be destroyed.
+    /// Lets a created container run the user's program, and runs the `poststart` hooks of its
+    /// configuration when that has begun. If one of them fails, the init process is killed; the
+    /// container is stopped then and can be destroyed.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidState`] if it is not in the created state, [`ErrorKind::NotRunning`] if its init process ended
-    /// meanwhile, [`ErrorKind::Hook`] if a hook failed.
+    /// [`ErrorKind::InvalidState`] if it is not in the created state, [`ErrorKind::NotRunning`] if
+    /// its init process ended meanwhile, [`ErrorKind::Hook`] if a hook failed.
     pub fn start(&self) -> Result<()> {
         let status = self.status()?;
         if matches!(status, Status::Created | Status::Running) {
@@ -75,7 +78,8 @@ impl Container {
 }
 
 impl Container {
-    /// What remains to be done when the init process was let go: `fifo` is the writing end of what it waited at.
+    /// What remains to be done when the init process was let go: `fifo` is the writing end of what
+    /// it waited at.
     fn after_start(&self, fifo: &OwnedFd) -> Result<()> {
         if self.record.config.hooks.poststart.is_empty() {
             return Ok(());
@@ -112,9 +116,10 @@ pub(super) fn run_poststart_hooks(
     run(hooks, HookPoint::Poststart, &state, None)
 }
 
-/// Waits until the kernel has executed the program, or until the init process has ended: it closes its ends of the fifo
-/// then. `fifo` is a writing end, and this process has no reading one. `startContainer` hooks come before and may take their
-/// time; it is bounded by the life of the process.
+/// Waits until the kernel has executed the program, or until the init process has ended: it closes
+/// its ends of the fifo then. `fifo` is a writing end, and this process has no reading one.
+/// `startContainer` hooks come before and may take their time; it is bounded by the life of the
+/// process.
 pub(super) fn wait_for_program(fifo: &OwnedFd, init: Option<BorrowedFd<'_>>) -> Result<()> {
     // POLLERR, which need not be asked for.
     let mut watched = vec![PollFd::new(fifo, PollFlags::empty())];

@@ -146,7 +146,8 @@ impl StateDirectory {
         self.put(state, Placing::Over)
     }
 
-    /// The same for the state of a container that is created. The one before, which says what was made, stays beside it.
+    /// The same for the state of a container that is created. The one before, which says what was
+    /// made, stays beside it.
     pub(crate) fn write_created(&self, state: &State) -> Result<()> {
         self.put(state, Placing::KeepingEarlier)
     }
@@ -202,8 +203,8 @@ impl StateDirectory {
         let fixed = !name.is_empty();
         for _ in 0..ATTEMPTS {
             if !fixed {
-                // Unique among all threads; a process of the same pid, long gone or in another pid namespace, may have
-                // left a file.
+                // Unique among all threads; a process of the same pid, long gone or in another pid
+                // namespace, may have left a file.
                 let number = NUMBER.fetch_add(1, Ordering::Relaxed);
                 name = format!("state-{}-{number}", std::process::id());
             }

@@ -9,10 +9,12 @@ use crate::state::ConfigRecord;
 use crate::stats::Stats;
 
 impl Container {
-    /// Statistics of the cgroup, of the Intel RDT group, and of the network interfaces that the runtime made.
+    /// Statistics of the cgroup, of the Intel RDT group, and of the network interfaces that the
+    /// runtime made.
     ///
     /// # Errors
-    /// [`ErrorKind::CgroupNotFound`](crate::ErrorKind::CgroupNotFound), [`ErrorKind::System`](crate::ErrorKind::System).
+    /// [`ErrorKind::CgroupNotFound`](crate::ErrorKind::CgroupNotFound),
+    /// [`ErrorKind::System`](crate::ErrorKind::System).
     pub fn stats(&self) -> Result<Stats> {
         read_stats(
             self.system(),

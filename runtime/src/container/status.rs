@@ -7,8 +7,9 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::state::Record;
 
 impl Container {
-    /// The status now, in this order: *creating* while its creator is alive, *paused* if its cgroup is frozen, *stopped*
-    /// if its init process is gone, *created* while nobody has started it, else *running*.
+    /// The status now, in this order: *creating* while its creator is alive, *paused* if its cgroup
+    /// is frozen, *stopped* if its init process is gone, *created* while nobody has started it,
+    /// else *running*.
     ///
     /// # Errors
     /// [`ErrorKind::System`] if procfs or the cgroup cannot be read.
@@ -27,7 +28,8 @@ impl Container {
         match self.is_frozen_by(&record) {
             Ok(true) => return Ok(Status::Paused),
             Ok(false) => {}
-            // The cgroup hierarchies are not mounted where the caller is: pid and fifo still tell the rest.
+            // The cgroup hierarchies are not mounted where the caller is: pid and fifo still tell
+            // the rest.
             Err(error) if error.kind() == ErrorKind::Unsupported => {
                 log::warn!("whether container {} is paused: {}", self.id, error.chain());
             }

@@ -20,8 +20,9 @@ pub(crate) struct Streams {
 }
 
 impl Streams {
-    /// Opens what the process asks for. Pipes belong to `owner`, the root user of the container: it may reopen them
-    /// through `/dev/stdout`. A process with a terminal gets that inside; until then its streams are `/dev/null`.
+    /// Opens what the process asks for. Pipes belong to `owner`, the root user of the container: it
+    /// may reopen them through `/dev/stdout`. A process with a terminal gets that inside; until
+    /// then its streams are `/dev/null`.
     pub(crate) fn open(process: &mut Process, owner: (u32, u32)) -> Result<Self> {
         let mut ours = Pipes::default();
         let terminal = process.terminal.is_some();
@@ -99,8 +100,8 @@ fn shown(stream: &OwnedFd, is_pipe: bool) -> std::io::Result<String> {
     Ok(link.to_string_lossy().into_owned())
 }
 
-/// Where the console and the pidfd of a process go. Connected before anything is made, so that a missing receiver costs
-/// nothing.
+/// Where the console and the pidfd of a process go. Connected before anything is made, so that a
+/// missing receiver costs nothing.
 #[derive(Debug)]
 pub(crate) struct Receivers {
     /// The console is sent here; without it, it is kept.

@@ -9,7 +9,8 @@ use nsenter::Procfs;
 use crate::error::{Error, Result};
 use crate::family::Family;
 
-/// procfs, the cgroup hierarchies and resctrl, those of the machine or a test's, and the children of this process.
+/// procfs, the cgroup hierarchies and resctrl, those of the machine or a test's, and the children
+/// of this process.
 #[derive(Debug, Default)]
 pub(crate) struct System {
     procfs: OnceLock<Procfs>,

@@ -1,7 +1,7 @@
 //! Undoing what was made for a container that will not be.
 //!
-//! Everything is found by name, and names are given anew. So it is done only with the lock of the directory that this
-//! container was made with, and only as long as that is the one of its name.
+//! Everything is found by name, and names are given anew. So it is done only with the lock of the
+//! directory that this container was made with, and only as long as that is the one of its name.
 
 use std::sync::OnceLock;
 
@@ -21,8 +21,8 @@ use crate::state::HostMount;
 /// Why something could not be undone, for the error of the creation that failed.
 pub(super) type Left = OnceLock<Error>;
 
-/// Removes what was made for a container that will not be, once its init process is gone. If that fails, the record stays,
-/// so that it can be destroyed.
+/// Removes what was made for a container that will not be, once its init process is gone. If that
+/// fails, the record stays, so that it can be destroyed.
 pub(super) struct Unwind<'a> {
     runtime: &'a Runtime,
     id: &'a ContainerId,
@@ -41,8 +41,8 @@ pub(super) struct Unwind<'a> {
 }
 
 impl<'a> Unwind<'a> {
-    /// `lock` is that of the container's directory, which nothing but the record has been made in yet. `left` gets what
-    /// cannot be undone.
+    /// `lock` is that of the container's directory, which nothing but the record has been made in
+    /// yet. `left` gets what cannot be undone.
     pub(super) fn new(
         runtime: &'a Runtime,
         id: &'a ContainerId,
@@ -83,7 +83,8 @@ impl<'a> Unwind<'a> {
 
     fn undo(&mut self) -> Result<()> {
         let root = self.runtime.root()?;
-        // Gone, or replaced: the process that took it away has removed the rest, or it is not ours to remove.
+        // Gone, or replaced: the process that took it away has removed the rest, or it is not ours
+        // to remove.
         match self.lock.take(&root, self.id) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
             locked => locked?,
@@ -106,7 +107,8 @@ impl<'a> Unwind<'a> {
     }
 
     fn remove_cgroup(&mut self) -> Result<()> {
-        // A unit that this process has not started is another's of the same name, or does not exist.
+        // A unit that this process has not started is another's of the same name, or does not
+        // exist.
         let made = |group: &&mut Cgroup| !group.needs_first_process();
         let Some(group) = self.cgroup.as_mut().filter(made) else {
             return Ok(());

@@ -7,21 +7,24 @@ use super::{Container, cgroup, rdt};
 use crate::error::{Error, Result};
 
 impl Container {
-    /// Changes the limits of a running container to those of `config.cgroups.resources` (and `config.intel_rdt`) and
-    /// records them; nothing else of `config` is looked at. Take the one of [`config`](Self::config) and change it. A
-    /// paused container stays paused, and device rules stay as they are.
+    /// Changes the limits of a running container to those of `config.cgroups.resources` (and
+    /// `config.intel_rdt`) and records them; nothing else of `config` is looked at. Take the
+    /// one of [`config`](Self::config) and change it. A paused container stays paused, and
+    /// device rules stay as they are.
     ///
-    /// Whatever fails, the kernel's refusal of a limit, Intel RDT, or writing the record, the limits are those from before
-    /// the call, and so is the record. Limits that there were none of are none again.
+    /// Whatever fails, the kernel's refusal of a limit, Intel RDT, or writing the record, the
+    /// limits are those from before the call, and so is the record. Limits that there were none
+    /// of are none again.
     ///
     /// Returns what was asked for and is not in force.
     ///
     /// # Errors
     /// [`ErrorKind::NotRunning`](crate::ErrorKind::NotRunning);
     /// [`ErrorKind::InvalidConfig`](crate::ErrorKind::InvalidConfig),
-    /// [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported) for Intel RDT settings that the container or the machine
-    /// cannot have; [`ErrorKind::System`](crate::ErrorKind::System) if the kernel refuses a limit, or the record cannot be
-    /// written. The message says so if the former limits could not be restored.
+    /// [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported) for Intel RDT settings that the
+    /// container or the machine cannot have; [`ErrorKind::System`](crate::ErrorKind::System) if
+    /// the kernel refuses a limit, or the record cannot be written. The message says so if the
+    /// former limits could not be restored.
     pub fn set(&self, config: &Config) -> Result<Vec<String>> {
         self.require_running()?;
         let _lock = self.directory.lock(self.runtime.root()?, &self.id)?;

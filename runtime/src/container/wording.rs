@@ -8,7 +8,8 @@ use super::mount_steps;
 use crate::error::{Error, ErrorKind};
 use crate::plan::{APPARMOR_STEP, OOM_SCORE_STEP};
 
-/// What failed when a process was started: our own refusal as it was, a step by its name, anything else as it came.
+/// What failed when a process was started: our own refusal as it was, a step by its name, anything
+/// else as it came.
 pub(crate) fn init_error(error: nsenter::Error, args: &[String], config: &Config) -> Error {
     if error.kind() == nsenter::ErrorKind::Refused {
         return match error.into_source().map(|source| source.downcast::<Error>()) {
@@ -56,7 +57,8 @@ fn step(failure: &Failure, args: &[String]) -> Error {
             };
             return Error::with(ErrorKind::Init, text, cause);
         }
-        // The kernel has no path for it, or one that does not begin at the root. Any other errno says nothing of the kind.
+        // The kernel has no path for it, or one that does not begin at the root. Any other errno
+        // says nothing of the kind.
         Op::VerifyDirectory if errno == libc::ENOENT => {
             return Error::new(
                 ErrorKind::Init,
@@ -110,8 +112,8 @@ fn step(failure: &Failure, args: &[String]) -> Error {
     }
 }
 
-/// What runc says in front of the failure of a step: the words that readers of messages look for. Other steps have their
-/// own name alone.
+/// What runc says in front of the failure of a step: the words that readers of messages look for.
+/// Other steps have their own name alone.
 fn heading(op: &Op) -> Option<&'static str> {
     Some(match op {
         Op::BoundingSet { .. } => "unable to apply bounding set",

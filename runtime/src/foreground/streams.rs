@@ -71,7 +71,8 @@ impl Streams {
         Ok(())
     }
 
-    /// What the copies wait for at this time: their indices and, in the same order, the descriptors.
+    /// What the copies wait for at this time: their indices and, in the same order, the
+    /// descriptors.
     pub(super) fn interests(&self, now: Instant) -> (Vec<usize>, Vec<PollFd<'_>>) {
         let interests = self.copies.iter().enumerate();
         interests
@@ -100,7 +101,8 @@ impl Streams {
         }
     }
 
-    /// The child has ended: nothing goes to it any more, and what it wrote is in the buffers of the kernel.
+    /// The child has ended: nothing goes to it any more, and what it wrote is in the buffers of the
+    /// kernel.
     pub(super) fn child_has_ended(&mut self) {
         let input = self.input.take();
         if let Some(copy) = input.and_then(|index| self.copies.get_mut(index)) {

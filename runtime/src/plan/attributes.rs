@@ -9,8 +9,8 @@ use super::requested::Requested;
 use super::steps::Steps;
 use crate::{Error, Result};
 
-/// Whether a child would not have the scheduling policy, or could not even be made with it (`sched(7)`): a second stage
-/// that is born later has to set it itself.
+/// Whether a child would not have the scheduling policy, or could not even be made with it
+/// (`sched(7)`): a second stage that is born later has to set it itself.
 pub(super) fn schedules_itself(requested: &Requested<'_>, birth: Birth) -> bool {
     let lost = |scheduler: &oci::Scheduler| {
         let resets = SchedulerFlag::ResetOnFork.name();
@@ -31,7 +31,8 @@ pub(super) fn schedule(steps: &mut Steps, requested: &Requested<'_>) -> Result<(
         steps.push(context, op);
         return Ok(());
     }
-    // The kernel only says EPERM to a deadline task that may not run everywhere. Trying again gives that its name.
+    // The kernel only says EPERM to a deadline task that may not run everywhere. Trying again gives
+    // that its name.
     let (refused, done) = (steps.label(), steps.label());
     steps.push_or(context, op.clone(), &[libc::EPERM], refused);
     steps.jump(done);

@@ -18,8 +18,9 @@ pub struct BuiltPlan {
     /// The process that runs the user's program is born in a second clone; the parent is told by
     /// [`Answers::second_stage`](nsenter::Answers::second_stage).
     pub two_stages: bool,
-    /// Where the plan mounts something in the mount namespace of the host, in order, because the container has none of its
-    /// own: as seen from inside the root file system. Whoever deletes the container unmounts them in reverse.
+    /// Where the plan mounts something in the mount namespace of the host, in order, because the
+    /// container has none of its own: as seen from inside the root file system. Whoever
+    /// deletes the container unmounts them in reverse.
     pub host_mounts: Vec<PathBuf>,
     /// What is no error but must be told.
     pub warnings: Vec<String>,
@@ -29,9 +30,11 @@ pub struct BuiltPlan {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Input {
-    /// The container's `exec.fifo`, `O_RDWR`: the process then is a writer itself and never reads an end of file.
+    /// The container's `exec.fifo`, `O_RDWR`: the process then is a writer itself and never reads
+    /// an end of file.
     ExecFifo,
-    /// The `tasks` file of the container's cgroup in the hierarchy of this v1 controller, `O_WRONLY`.
+    /// The `tasks` file of the container's cgroup in the hierarchy of this v1 controller,
+    /// `O_WRONLY`.
     CgroupTasks(String),
     /// The directory below which the cgroup v1 hierarchies are mounted.
     CgroupRoot,
@@ -58,15 +61,19 @@ impl fmt::Display for Input {
     }
 }
 
-/// Where the process waits for the parent to do something ([`Op::AskGate`](nsenter::plan::Op::AskGate)).
+/// Where the process waits for the parent to do something
+/// ([`Op::AskGate`](nsenter::plan::Op::AskGate)).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Gate {
-    /// The process is to be placed in its cgroup: systemd makes a scope of it, or it must not be born inside.
+    /// The process is to be placed in its cgroup: systemd makes a scope of it, or it must not be
+    /// born inside.
     Cgroup,
-    /// Mounts and devices are made, the root is not yet switched: limits, RDT, `prestart` and `createRuntime` hooks.
+    /// Mounts and devices are made, the root is not yet switched: limits, RDT, `prestart` and
+    /// `createRuntime` hooks.
     Hooks,
-    /// The process still has the runtime's identity, and the second stage will inherit its resource limits.
+    /// The process still has the runtime's identity, and the second stage will inherit its resource
+    /// limits.
     ResourceLimits,
 }
 
@@ -97,25 +104,26 @@ impl Gate {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Tag {
-    /// Sent by the process: its root directory (`O_PATH`). The parent keeps it and resolves later [`Tag::Source`]
-    /// questions below it (`openat2(2)` with `RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS`), with its own rights.
+    /// Sent by the process: its root directory (`O_PATH`). The parent keeps it and resolves later
+    /// [`Tag::Source`] questions below it (`openat2(2)` with `RESOLVE_IN_ROOT |
+    /// RESOLVE_NO_MAGICLINKS`), with its own rights.
     Root,
-    /// Lent by the process: a `NETLINK_ROUTE` socket of the container's network namespace. The parent moves
-    /// `netDevices`, makes veth pairs, sets addresses and routes.
+    /// Lent by the process: a `NETLINK_ROUTE` socket of the container's network namespace. The
+    /// parent moves `netDevices`, makes veth pairs, sets addresses and routes.
     RouteSocket,
     /// Asked for by the process: the root of a detached tmpfs, made in the user namespace of the
     /// parent, with those nodes of `linux.devices` that the process cannot make itself. Each has
     /// its index as name. The parent leaves out what it may not make either.
     Devices,
-    /// Asked for by the process: the source of the mount with this index in the configuration, `O_PATH`, resolved below
-    /// [`Tag::Root`]. Asked only if the process itself was refused.
+    /// Asked for by the process: the source of the mount with this index in the configuration,
+    /// `O_PATH`, resolved below [`Tag::Root`]. Asked only if the process itself was refused.
     Source(u32),
     /// Asked for by the process: a detached tree of the source of the mount with this index,
     /// without the mounts below, cloned in the mount namespace of the parent. Asked only if the
     /// kernel does not clone it in that of the process.
     Tree(u32),
-    /// Lent by the process: the detached tree of the mount with this index. The parent sets its id mapping
-    /// (`mount_setattr(2)` with `MOUNT_ATTR_IDMAP`).
+    /// Lent by the process: the detached tree of the mount with this index. The parent sets its id
+    /// mapping (`mount_setattr(2)` with `MOUNT_ATTR_IDMAP`).
     IdMap(u32),
 }
 

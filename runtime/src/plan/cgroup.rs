@@ -16,8 +16,8 @@ pub(super) fn born_inside(requested: &Requested<'_>) -> bool {
     requested.cgroup.unified && !starts_outside(requested)
 }
 
-/// Whether the process must start outside of its cgroup: the cgroup may be frozen, which would block the caller, or the
-/// affinity asked for may not be in its cpuset.
+/// Whether the process must start outside of its cgroup: the cgroup may be frozen, which would
+/// block the caller, or the affinity asked for may not be in its cpuset.
 fn starts_outside(requested: &Requested<'_>) -> bool {
     requested.exec && (requested.cgroup.outside || requested.initial_cpus().is_some())
 }
@@ -46,8 +46,8 @@ pub(super) fn place(steps: &mut Steps, requested: &Requested<'_>) -> Result<()> 
         steps.close(tasks);
     }
     open_and_join(steps, requested)?;
-    // Not by a birth inside later on: from within the container's cgroup namespace the kernel lets nobody in who is not
-    // in there already (mount option nsdelegate).
+    // Not by a birth inside later on: from within the container's cgroup namespace the kernel lets
+    // nobody in who is not in there already (mount option nsdelegate).
     if requested.cgroup.gate || (requested.cgroup.unified && starts_outside(requested)) {
         steps.push(
             "wait for the placement in the cgroup",
@@ -58,8 +58,8 @@ pub(super) fn place(steps: &mut Steps, requested: &Requested<'_>) -> Result<()> 
     Ok(())
 }
 
-/// Joins cgroup v1 hierarchies by the names of their `tasks` files: one descriptor for all of them, where each descriptor of
-/// the parent takes two places of its limit until the process has it.
+/// Joins cgroup v1 hierarchies by the names of their `tasks` files: one descriptor for all of them,
+/// where each descriptor of the parent takes two places of its limit until the process has it.
 fn open_and_join(steps: &mut Steps, requested: &Requested<'_>) -> Result<()> {
     if requested.cgroup.task_paths.is_empty() {
         return Ok(());
@@ -105,8 +105,8 @@ fn open_and_join(steps: &mut Steps, requested: &Requested<'_>) -> Result<()> {
     Ok(())
 }
 
-/// The affinity once the process is in its cgroup: the final one, or all CPUs of the cgroup instead of what was inherited
-/// from the caller.
+/// The affinity once the process is in its cgroup: the final one, or all CPUs of the cgroup instead
+/// of what was inherited from the caller.
 fn settle_affinity(steps: &mut Steps, requested: &Requested<'_>) {
     match (requested.initial_cpus(), requested.final_cpus()) {
         (_, Some(cpus)) => steps.push("set the final CPU affinity", Op::Affinity(Some(mask(cpus)))),

@@ -34,8 +34,9 @@ pub(super) fn mount(
     }
 }
 
-/// cgroup v2. With a cgroup namespace a new mount, whose root is the container's cgroup. Without one, a clone of the
-/// host's mount: it shows the same, and making a new mount of a live cgroup2 costs milliseconds.
+/// cgroup v2. With a cgroup namespace a new mount, whose root is the container's cgroup. Without
+/// one, a clone of the host's mount: it shows the same, and making a new mount of a live cgroup2
+/// costs milliseconds.
 fn unified(
     steps: &mut Steps,
     requested: &Requested<'_>,
@@ -179,7 +180,8 @@ fn restrict(
     }
 }
 
-/// cgroup v1: a small tmpfs with one directory a hierarchy, and links for the controllers that share one.
+/// cgroup v1: a small tmpfs with one directory a hierarchy, and links for the controllers that
+/// share one.
 fn legacy(
     steps: &mut Steps,
     requested: &Requested<'_>,

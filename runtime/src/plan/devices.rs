@@ -1,5 +1,5 @@
-//! Device nodes and the links beside them. Everything is made below the handle of the container's own `/dev`: a symbolic
-//! link in the image leads nowhere else.
+//! Device nodes and the links beside them. Everything is made below the handle of the container's
+//! own `/dev`: a symbolic link in the image leads nowhere else.
 
 use configs::Config;
 use configs::config::{Device, DeviceType, IdMap, NamespaceType};
@@ -31,7 +31,8 @@ pub(super) fn make(steps: &mut Steps, requested: &Requested<'_>, root: &mut Root
         Some(dev) => dev,
         None => {
             let into = steps.slot();
-            // Without a mount of its own it is the image's: that may not lead anywhere else, even inside.
+            // Without a mount of its own it is the image's: that may not lead anywhere else, even
+            // inside.
             steps.push(
                 "/dev must be an ordinary directory",
                 Op::MakePlainDirectory {
@@ -146,7 +147,8 @@ impl<'a> Node<'a> {
     }
 }
 
-/// Makes the nodes; where that is not permitted, the host's nodes are bound over empty files instead.
+/// Makes the nodes; where that is not permitted, the host's nodes are bound over empty files
+/// instead.
 fn nodes(
     steps: &mut Steps,
     requested: &Requested<'_>,

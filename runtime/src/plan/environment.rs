@@ -16,7 +16,8 @@ pub(super) struct Environment {
     path: Option<String>,
 }
 
-/// Of variables with one name the last counts, and stands where it stood last. An empty `HOME` counts as none.
+/// Of variables with one name the last counts, and stands where it stood last. An empty `HOME`
+/// counts as none.
 ///
 /// # Errors
 /// An entry has no name, no `=`, or a null byte.
@@ -64,9 +65,9 @@ pub(super) fn prepare(list: Option<&[String]>) -> Result<Environment> {
 }
 
 impl Environment {
-    /// Where a program may be: the name itself if it has a slash (relative to the working directory), else in each
-    /// directory of `PATH`. A relative directory there is never searched: what lies in the working directory must be
-    /// named.
+    /// Where a program may be: the name itself if it has a slash (relative to the working
+    /// directory), else in each directory of `PATH`. A relative directory there is never
+    /// searched: what lies in the working directory must be named.
     pub(super) fn candidates(&self, name: &str) -> Result<Vec<CString>> {
         if name.contains('/') {
             return Ok(vec![c_string("process.args", name)?]);

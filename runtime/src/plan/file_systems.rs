@@ -28,7 +28,8 @@ pub(super) fn kernel_view(
     if kind == "proc"
         && let Some(namespace) = root.pid_namespace
     {
-        // A new procfs shows the namespace of the process that makes it, unless it is told another one (Linux 6.17).
+        // A new procfs shows the namespace of the process that makes it, unless it is told another
+        // one (Linux 6.17).
         options.push(FsOption::Descriptor(c"pidns".to_owned(), namespace));
     }
     let into = steps.slot();
@@ -131,7 +132,8 @@ pub(super) fn file_system(
         ));
     }
     let target = target(steps, root, entry, Leaf::Directory)?;
-    // A directory that exists gives its mode to a tmpfs over it, and one that was made for it does not: the stub knows.
+    // A directory that exists gives its mode to a tmpfs over it, and one that was made for it does
+    // not: the stub knows.
     let mode_of = (kind == "tmpfs" && !names_mode(&options)).then_some(target);
     let tree = steps.slot();
     steps.push(

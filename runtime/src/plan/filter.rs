@@ -12,7 +12,8 @@ pub(super) fn load(steps: &mut Steps, requested: &Requested<'_>) {
     let Some(filter) = requested.filter else {
         return;
     };
-    // The parent takes the notification descriptor out of the process, which another user may only do if that is dumpable.
+    // The parent takes the notification descriptor out of the process, which another user may only
+    // do if that is dumpable.
     let opens = filter.listener && requested.host.effective_uid != 0;
     if opens {
         steps.push("become dumpable", Op::Dumpable(true));
@@ -35,8 +36,8 @@ const CLONE_PARENT_SETTID: u64 = 0x10_0000;
 const PR_SET_NAME: u64 = 15;
 const RLIMIT_NPROC: u64 = 6;
 
-/// Whether a process with this filter on can no longer go to a directory or ask where it is. The filter then comes after
-/// both; a filter that cannot be asked is one that forbids them.
+/// Whether a process with this filter on can no longer go to a directory or ask where it is. The
+/// filter then comes after both; a filter that cannot be asked is one that forbids them.
 pub(super) fn hides_directory(filter: &Filter) -> bool {
     let Some(native) = Architecture::native() else {
         return true;
@@ -63,12 +64,13 @@ pub(super) struct Later {
     pub(super) schedule: bool,
 }
 
-/// Whether a process with this filter on can still give birth to the second stage, and that one do what is left of its
-/// plan.
+/// Whether a process with this filter on can still give birth to the second stage, and that one do
+/// what is left of its plan.
 ///
-/// Asked are the calls that both stages make between an early filter and a late one, and that a program without stages
-/// could do without. What is not asked comes after a late filter as well (`write` for the last words, `close`, `execve`),
-/// has another way in the stub, or belongs to the change of identity: a filter that forbids that one lets no runtime in.
+/// Asked are the calls that both stages make between an early filter and a late one, and that a
+/// program without stages could do without. What is not asked comes after a late filter as well
+/// (`write` for the last words, `close`, `execve`), has another way in the stub, or belongs to the
+/// change of identity: a filter that forbids that one lets no runtime in.
 pub(super) fn lets_second_stage_start(filter: &Filter, later: &Later) -> bool {
     let Some(native) = Architecture::native() else {
         return false;
@@ -94,7 +96,8 @@ pub(super) fn lets_second_stage_start(filter: &Filter, later: &Later) -> bool {
     };
     // The first stage says that there is a second one, and ends.
     let leaves = allowed(libc::SYS_exit_group, [0; 6]) || allowed(libc::SYS_exit, [0; 6]);
-    // The second waits for the parent's word, names itself, and takes what it would not have inherited.
+    // The second waits for the parent's word, names itself, and takes what it would not have
+    // inherited.
     let goes_on = allowed(libc::SYS_read, [3, 0, 16, 0, 0, 0])
         && allowed(libc::SYS_prctl, [PR_SET_NAME, 0, 0, 0, 0, 0])
         && allowed(libc::SYS_setsid, [0; 6])

@@ -10,7 +10,8 @@ use super::rootfs::Rootfs;
 use super::steps::{Steps, c_string};
 use crate::{Error, ErrorKind, Result};
 
-/// Once the mounts are made: what the parent has to do, then the `createContainer` hooks, in the new root directory.
+/// Once the mounts are made: what the parent has to do, then the `createContainer` hooks, in the
+/// new root directory.
 pub(super) fn before_the_switch(
     steps: &mut Steps,
     requested: &Requested<'_>,

@@ -12,13 +12,15 @@ use rustix::thread::CapabilitySet;
 
 use crate::{Error, Result};
 
-/// Plain data about the machine and the calling process. Plans are made from it and touch no system.
+/// Plain data about the machine and the calling process. Plans are made from it and touch no
+/// system.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HostFacts {
     /// Number of the highest capability of the running kernel (`capabilities(7)`).
     pub last_capability: u32,
-    /// Capabilities, one bit each, that a process started by this one can have in the same user namespace: those that are
-    /// permitted to it, and for root those in its bounding set (`capabilities(7)`).
+    /// Capabilities, one bit each, that a process started by this one can have in the same user
+    /// namespace: those that are permitted to it, and for root those in its bounding set
+    /// (`capabilities(7)`).
     pub grantable_capabilities: u64,
     /// Effective user id of the calling process.
     pub effective_uid: u32,
@@ -26,24 +28,28 @@ pub struct HostFacts {
     pub effective_gid: u32,
     /// The calling process is in a user namespace that does not map every id to itself.
     pub in_user_namespace: bool,
-    /// `setgroups(2)` is switched off in the user namespace of the calling process (`/proc/self/setgroups`).
+    /// `setgroups(2)` is switched off in the user namespace of the calling process
+    /// (`/proc/self/setgroups`).
     pub setgroups_denied: bool,
     /// `/proc/kcore` exists, and with it the link `/dev/core`.
     pub kcore: bool,
-    /// procfs takes the option `pidns` (Linux 6.17): it can be mounted for a pid namespace from outside.
+    /// procfs takes the option `pidns` (Linux 6.17): it can be mounted for a pid namespace from
+    /// outside.
     pub procfs_pidns: bool,
     /// `mount_setattr(2)` knows `MOUNT_ATTR_NOSYMFOLLOW` (Linux 5.14).
     pub nosymfollow: bool,
-    /// The file mode creation mask of the calling process, which processes added by exec and `createContainer` hooks have. See
-    /// [`HostFacts::read_umask`].
+    /// The file mode creation mask of the calling process, which processes added by exec and
+    /// `createContainer` hooks have. See [`HostFacts::read_umask`].
     pub umask: Option<u32>,
-    /// For containers without `pivot_root(2)` only: mount points of whole procfs and sysfs instances outside the root file
-    /// system, which must not stay reachable. See [`HostFacts::read_full_proc_mounts`].
+    /// For containers without `pivot_root(2)` only: mount points of whole procfs and sysfs
+    /// instances outside the root file system, which must not stay reachable. See
+    /// [`HostFacts::read_full_proc_mounts`].
     pub full_proc_mounts: Vec<PathBuf>,
 }
 
 impl HostFacts {
-    /// Looks at the running system: a handful of system calls, none of which depends on the number of mounts.
+    /// Looks at the running system: a handful of system calls, none of which depends on the number
+    /// of mounts.
     ///
     /// # Errors
     /// [`ErrorKind::System`](crate::ErrorKind::System) if `/proc` cannot be read.
@@ -87,8 +93,9 @@ impl HostFacts {
         })
     }
 
-    /// Fills [`umask`](Self::umask) from `/proc/thread-self/status` (Linux 4.7). A process added to a container inherits the
-    /// mask, and so do `createContainer` hooks; the init of a container does not, and mostly does without this.
+    /// Fills [`umask`](Self::umask) from `/proc/thread-self/status` (Linux 4.7). A process added to
+    /// a container inherits the mask, and so do `createContainer` hooks; the init of a
+    /// container does not, and mostly does without this.
     ///
     /// # Errors
     /// [`ErrorKind::System`](crate::ErrorKind::System) if the file cannot be read.
@@ -103,8 +110,8 @@ impl HostFacts {
         Ok(())
     }
 
-    /// Fills [`full_proc_mounts`](Self::full_proc_mounts) for a root file system. Reads `/proc/self/mountinfo`, so call it
-    /// only when `no_pivot_root` is set.
+    /// Fills [`full_proc_mounts`](Self::full_proc_mounts) for a root file system. Reads
+    /// `/proc/self/mountinfo`, so call it only when `no_pivot_root` is set.
     ///
     /// # Errors
     /// [`ErrorKind::System`](crate::ErrorKind::System) if the file cannot be read.
@@ -139,8 +146,8 @@ fn text(proc: BorrowedFd<'_>, path: &str) -> Result<Option<String>> {
     }
 }
 
-/// Whether a `uid_map` is that of a user namespace other than the initial one. An empty map is one, too; what cannot be
-/// understood is none.
+/// Whether a `uid_map` is that of a user namespace other than the initial one. An empty map is one,
+/// too; what cannot be understood is none.
 fn maps_ids(map: &str) -> bool {
     let Some(line) = map.lines().next() else {
         return true;
@@ -166,7 +173,8 @@ fn umask(status: &str) -> Option<u32> {
     u32::from_str_radix(value.trim(), 8).ok()
 }
 
-/// Asks the kernel about one capability after the other from the highest that existed when this was written.
+/// Asks the kernel about one capability after the other from the highest that existed when this was
+/// written.
 fn last_capability() -> u32 {
     last_known(|number| {
         let capability = CapabilitySet::from_bits_retain(1u64 << number);
@@ -174,7 +182,8 @@ fn last_capability() -> u32 {
     })
 }
 
-/// See [`HostFacts::grantable_capabilities`]. Only what root does not have permitted is looked up one by one.
+/// See [`HostFacts::grantable_capabilities`]. Only what root does not have permitted is looked up
+/// one by one.
 fn grantable(last: u32) -> Result<u64> {
     let sets = rustix::thread::capabilities(None)
         .map_err(|errno| Error::system("read the capabilities of this process", errno))?;
@@ -192,9 +201,9 @@ fn grantable(last: u32) -> Result<u64> {
     Ok(all)
 }
 
-/// The highest capability that the kernel does not deny to know. Only `EINVAL` is that denial (prctl(2),
-/// `PR_CAPBSET_READ`): where the question itself is refused, by a filter for example, every capability counts as known, and
-/// none is left in a bounding set that should not have it.
+/// The highest capability that the kernel does not deny to know. Only `EINVAL` is that denial
+/// (prctl(2), `PR_CAPBSET_READ`): where the question itself is refused, by a filter for example,
+/// every capability counts as known, and none is left in a bounding set that should not have it.
 fn last_known(ask: impl Fn(u32) -> rustix::io::Result<()>) -> u32 {
     let known = |number: u32| ask(number) != Err(Errno::INVAL);
     let mut last = 40;
@@ -218,8 +227,8 @@ fn release_at_least(release: &str, wanted: (u32, u32)) -> bool {
     }
 }
 
-/// The mount points of procfs and sysfs mounts that show the root of the file system and are not below `rootfs`, deepest
-/// first so that each can be unmounted.
+/// The mount points of procfs and sysfs mounts that show the root of the file system and are not
+/// below `rootfs`, deepest first so that each can be unmounted.
 fn full_proc_mounts(mountinfo: &[u8], rootfs: &Path) -> Vec<PathBuf> {
     let mut found: Vec<PathBuf> = mountinfo
         .split(|byte| *byte == b'\n')

@@ -8,7 +8,8 @@ use super::requested::Requested;
 use super::steps::{Steps, c_string, clean};
 use crate::{Error, Result};
 
-/// From the identity that prepared the container to the one of the user's program. Afterwards nothing privileged is left.
+/// From the identity that prepared the container to the one of the user's program. Afterwards
+/// nothing privileged is left.
 ///
 /// The capabilities in `kept` stay for the moment; what is given back takes them away.
 pub(super) fn assume(
@@ -105,8 +106,9 @@ pub(super) enum Directory {
     Entered,
 }
 
-/// Goes to the working directory, and verifies where that is, with the rights of the runtime alone: for a filter that forbids
-/// either. What only the user may enter cannot be verified then, and is an error.
+/// Goes to the working directory, and verifies where that is, with the rights of the runtime alone:
+/// for a filter that forbids either. What only the user may enter cannot be verified then, and is
+/// an error.
 pub(super) fn enter_directory(steps: &mut Steps, requested: &Requested<'_>) -> Result<()> {
     let cwd = requested.process.cwd.as_str();
     if clean(cwd) != "/" {
@@ -127,7 +129,8 @@ pub(super) const SYS_ADMIN: u64 = 1 << 21;
 /// `CAP_SYS_NICE`: sets a scheduling policy.
 pub(super) const SYS_NICE: u64 = 1 << 23;
 
-/// The user and the group must have ids in the container's user namespace, as far as its maps are known.
+/// The user and the group must have ids in the container's user namespace, as far as its maps are
+/// known.
 fn mapped(requested: &Requested<'_>) -> Result<()> {
     let (config, process) = (requested.config, requested.process);
     for (kind, id, on_host) in [
@@ -143,7 +146,8 @@ fn mapped(requested: &Requested<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Supplementary groups: always set, so that none of the caller's survive, except where the kernel has that switched off.
+/// Supplementary groups: always set, so that none of the caller's survive, except where the kernel
+/// has that switched off.
 fn groups(steps: &mut Steps, requested: &Requested<'_>) -> Result<()> {
     let gids = &requested.process.additional_gids;
     if requested.config.rootless_euid && !gids.is_empty() {
@@ -208,8 +212,9 @@ impl Sets {
         self.effective | self.permitted | self.inheritable != 0
     }
 
-    /// The sets, without what the kernel would refuse because this process does not have it itself; that is told once. Who
-    /// is root of a user namespace of its own has every capability there.
+    /// The sets, without what the kernel would refuse because this process does not have it itself;
+    /// that is told once. Who is root of a user namespace of its own has every capability
+    /// there.
     fn granted(self, requested: &Requested<'_>, steps: &mut Steps) -> Self {
         if requested.has(NamespaceType::User) {
             return self;

@@ -12,7 +12,8 @@ use crate::{Error, ErrorKind, Result};
 pub(super) struct ProcSelf(Option<Slot>);
 
 impl ProcSelf {
-    /// Opens `/proc` and checks that it is one, when labels are to be written or `wanted` for another reason.
+    /// Opens `/proc` and checks that it is one, when labels are to be written or `wanted` for
+    /// another reason.
     pub(super) fn open(steps: &mut Steps, requested: &Requested<'_>, wanted: bool) -> Self {
         if !wanted && requested.apparmor_profile().is_none() && requested.selinux_label().is_none()
         {
@@ -54,7 +55,8 @@ impl ProcSelf {
         }
     }
 
-    /// Opens a file of `/proc/self/attr` for writing. Which task may write to it is decided by who opened it.
+    /// Opens a file of `/proc/self/attr` for writing. Which task may write to it is decided by who
+    /// opened it.
     fn attribute(&self, steps: &mut Steps, name: &str) -> Result<Option<Slot>> {
         let Some(proc) = self.0 else { return Ok(None) };
         let into = steps.slot();
@@ -77,7 +79,8 @@ fn open_attribute(proc: Slot, name: &str, into: Slot) -> Result<Op> {
     })
 }
 
-/// The file that takes the label of new keys, opened twice: the kernel takes one write an open file.
+/// The file that takes the label of new keys, opened twice: the kernel takes one write an open
+/// file.
 #[derive(Debug)]
 pub(super) struct KeyLabel {
     set: Slot,
@@ -104,8 +107,8 @@ pub(super) fn keyring(
     requested: &Requested<'_>,
     keycreate: Option<KeyLabel>,
 ) -> Result<()> {
-    // The owner may search it: a process that is added later finds it by name, as the same user. Whoever else found it
-    // could join it and have all of its keys.
+    // The owner may search it: a process that is added later finds it by name, as the same user.
+    // Whoever else found it could join it and have all of its keys.
     const USER_SEARCH: u32 = 0x8_0000;
     if requested.config.no_new_keyring {
         return Ok(());

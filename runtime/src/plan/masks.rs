@@ -23,7 +23,8 @@ pub(super) fn apply(steps: &mut Steps, requested: &Requested<'_>, root: &Rootfs)
     }
     let null = steps.slot();
     let place = root.mounts.place(root.slot, "/dev/null");
-    // A container that supplies its own /dev may have put anything there: the step looks at what it is.
+    // A container that supplies its own /dev may have put anything there: the step looks at what it
+    // is.
     steps.push(
         "open /dev/null for masking",
         Op::Open {

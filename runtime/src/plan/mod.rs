@@ -1,15 +1,18 @@
-//! From a configuration to a plan: every decision about what the init process does is taken here, by pure functions.
+//! From a configuration to a plan: every decision about what the init process does is taken here,
+//! by pure functions.
 //!
-//! [`init`] and [`exec`] turn a request into a [`BuiltPlan`]: the list of steps that the stub of `nsenter` executes, and
-//! the descriptors that the parent has to open for it. Nothing here reads or changes the system, except
-//! [`HostFacts::read`], whose result is part of a request. The same request gives the same plan, byte for byte.
+//! [`init`] and [`exec`] turn a request into a [`BuiltPlan`]: the list of steps that the stub of
+//! `nsenter` executes, and the descriptors that the parent has to open for it. Nothing here reads
+//! or changes the system, except [`HostFacts::read`], whose result is part of a request. The same
+//! request gives the same plan, byte for byte.
 //!
 //! The order of the steps is what keeps a container closed. One file a subject:
 //!
 //! * `namespaces`, `cgroup`: where the process is, and which of the two processes does what;
-//! * `rootfs`, `mounts`, `mounted`, `binds`, `sources`, `remounts`, `file_systems`, `cgroup_mounts`, `mount_options`,
-//!   `devices`, `masks`, `sysctl`: what it sees;
-//! * `terminal`, `network`, `labels`, `attributes`, `environment`, `identity`, `filter`: what it is;
+//! * `rootfs`, `mounts`, `mounted`, `binds`, `sources`, `remounts`, `file_systems`,
+//!   `cgroup_mounts`, `mount_options`, `devices`, `masks`, `sysctl`: what it sees;
+//! * `terminal`, `network`, `labels`, `attributes`, `environment`, `identity`, `filter`: what it
+//!   is;
 //! * `hooks`, `tail`: how it goes over to the user's program.
 
 mod attributes;
@@ -68,8 +71,9 @@ use crate::Result;
 /// The plan of a container's init process.
 ///
 /// # Errors
-/// [`ErrorKind::InvalidConfig`](crate::ErrorKind::InvalidConfig) names the field that cannot be used,
-/// [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported) what this version does not offer.
+/// [`ErrorKind::InvalidConfig`](crate::ErrorKind::InvalidConfig) names the field that cannot be
+/// used, [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported) what this version does not
+/// offer.
 pub fn init(request: &InitRequest<'_>) -> Result<BuiltPlan> {
     let requested = Requested::of_init(request);
     namespaces::refuse(&requested)?;
@@ -134,8 +138,8 @@ pub fn init(request: &InitRequest<'_>) -> Result<BuiltPlan> {
 
 /// The plan of a process added to a running container.
 ///
-/// Always two processes: the first does everything that needs privileges while nobody in the container can see it, and the
-/// second is born with the credentials of the user's program.
+/// Always two processes: the first does everything that needs privileges while nobody in the
+/// container can see it, and the second is born with the credentials of the user's program.
 ///
 /// # Errors
 /// As [`init`].
@@ -174,7 +178,8 @@ pub fn exec(request: &ProcessRequest<'_>) -> Result<BuiltPlan> {
     steps.build(cgroup::born_inside(&requested), true)
 }
 
-/// A container without a mount namespace has its root by `chroot(2)` alone; joining namespaces does not lead there.
+/// A container without a mount namespace has its root by `chroot(2)` alone; joining namespaces does
+/// not lead there.
 fn enter_root(steps: &mut Steps, requested: &Requested<'_>) -> Result<()> {
     if requested.has(configs::config::NamespaceType::Mount) {
         return Ok(());

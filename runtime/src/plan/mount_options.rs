@@ -1,5 +1,5 @@
-//! Mount flags of the old interface (`mount(2)`) as attributes and options of the new one (`mount_setattr(2)`,
-//! `fsconfig(2)`).
+//! Mount flags of the old interface (`mount(2)`) as attributes and options of the new one
+//! (`mount_setattr(2)`, `fsconfig(2)`).
 
 use std::ffi::{CStr, CString};
 
@@ -97,10 +97,11 @@ pub(super) struct BindChange {
     pub(super) rest: Change,
 }
 
-/// The change for a bind mount; nothing if no flag was mentioned, for then the mount keeps those of its source.
+/// The change for a bind mount; nothing if no flag was mentioned, for then the mount keeps those of
+/// its source.
 ///
-/// Access time modes are left alone unless one is asked for, as `mount(2)` does on a remount. Without `nosymfollow` the
-/// kernel does not know that attribute, so it is not cleared either.
+/// Access time modes are left alone unless one is asked for, as `mount(2)` does on a remount.
+/// Without `nosymfollow` the kernel does not know that attribute, so it is not cleared either.
 pub(super) fn bind_change(mount: &Mount, nosymfollow: bool) -> BindChange {
     let structural = MountFlags::BIND | MountFlags::REC;
     if mount.flags.difference(structural).is_empty() && mount.cleared_flags.is_empty() {

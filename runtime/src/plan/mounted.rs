@@ -1,7 +1,8 @@
 //! The mounts made so far, and by which handle a path below one is reached.
 //!
-//! Names of the root file system may be exchanged by somebody else while the steps run: another container on the same
-//! directory, say. What lies on a mount that was just made is therefore reached from that mount, and not by its path.
+//! Names of the root file system may be exchanged by somebody else while the steps run: another
+//! container on the same directory, say. What lies on a mount that was just made is therefore
+//! reached from that mount, and not by its path.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -98,7 +99,8 @@ impl MountTable {
         }
     }
 
-    /// Enters a mount that was attached. It stays open if something will be looked up on it, else it is closed.
+    /// Enters a mount that was attached. It stays open if something will be looked up on it, else
+    /// it is closed.
     pub(super) fn enter(
         &mut self,
         steps: &mut Steps,
@@ -153,8 +155,8 @@ impl MountTable {
         self.nearest(root, path, |_, _| true)
     }
 
-    /// How a mount point is reached: from a mount above it. Not from a procfs, below which the path as written decides
-    /// what may be mounted.
+    /// How a mount point is reached: from a mount above it. Not from a procfs, below which the path
+    /// as written decides what may be mounted.
     pub(super) fn place_of_mount_point(&self, root: Slot, point: &str) -> Place {
         self.nearest(root, point, |at, mounted| at != point && !mounted.proc)
     }
@@ -199,8 +201,8 @@ impl MountTable {
     }
 }
 
-/// Whether paths on the mount may be resolved with the mount as root: it has no symbolic links, or none that were made by
-/// somebody who took the container's root for the root.
+/// Whether paths on the mount may be resolved with the mount as root: it has no symbolic links, or
+/// none that were made by somebody who took the container's root for the root.
 fn has_no_foreign_links(entry: &Entry<'_>) -> bool {
     let mount = entry.mount;
     if mount.is_bind() {

@@ -1,5 +1,5 @@
-//! The mounts of the configuration, in its order. Each is made detached, gets its attributes, and is then attached to a
-//! target that was resolved once, inside the root.
+//! The mounts of the configuration, in its order. Each is made detached, gets its attributes, and
+//! is then attached to a target that was resolved once, inside the root.
 
 use configs::config::{Mount, MountAttr, MountFlags};
 use nsenter::plan::{Dir, Expect, Leaf, Op, Slot};
@@ -20,7 +20,8 @@ pub(super) const PROC_ROOT_INODE: u64 = 1;
 /// tag has 16 bits.
 const MOST: u32 = 10_000;
 
-/// Files of a procfs that may be replaced: those that lxcfs provides, and two that container managers set.
+/// Files of a procfs that may be replaced: those that lxcfs provides, and two that container
+/// managers set.
 const PROC_FILES: [&str; 10] = [
     "/proc/cpuinfo",
     "/proc/diskstats",
@@ -91,9 +92,9 @@ pub(super) fn all(
     check_proc(steps, requested, root)
 }
 
-/// Looks whether `/proc` ended up as what the configuration says: a mount that was made before it, through a symbolic link
-/// of the image, may have come to lie there. After the procfs nothing can: no path that is not written as one below
-/// `/proc` may lead onto a procfs.
+/// Looks whether `/proc` ended up as what the configuration says: a mount that was made before it,
+/// through a symbolic link of the image, may have come to lie there. After the procfs nothing can:
+/// no path that is not written as one below `/proc` may lead onto a procfs.
 fn check_proc(steps: &mut Steps, requested: &Requested<'_>, root: &Rootfs) -> Result<()> {
     let is_proc = |mount: &Mount| {
         inside(&requested.config.rootfs, &mount.destination) == "/proc" && !is_remount(mount)
@@ -157,8 +158,9 @@ pub(super) fn is_remount(mount: &Mount) -> bool {
     mount.flags.contains(MountFlags::REMOUNT)
 }
 
-/// The destination, cleaned, as seen from inside. One that is given as a path on the host below the root file system
-/// means the place there, not one of that name further down: bundles are written like that.
+/// The destination, cleaned, as seen from inside. One that is given as a path on the host below the
+/// root file system means the place there, not one of that name further down: bundles are written
+/// like that.
 pub(super) fn inside(rootfs: &str, destination: &str) -> String {
     let (rootfs, point) = (clean(rootfs), clean(destination));
     match seen_from(&rootfs, &point) {
@@ -283,8 +285,9 @@ pub(super) fn isolate(steps: &mut Steps, root: &Rootfs, entry: &Entry<'_>, tree:
 
 /// Attaches the mount with its propagation.
 ///
-/// What is attached below a shared mount becomes shared, so the propagation comes after the attachment, unless nothing
-/// made so far can be shared: then it is set before, in one call with the attributes where that means the same.
+/// What is attached below a shared mount becomes shared, so the propagation comes after the
+/// attachment, unless nothing made so far can be shared: then it is set before, in one call with
+/// the attributes where that means the same.
 pub(super) fn attach(
     steps: &mut Steps,
     root: &mut Rootfs,
@@ -392,7 +395,8 @@ impl Propagation {
     }
 }
 
-/// Whether the mount is made writable now and read-only at the end: later mounts and nodes go into it.
+/// Whether the mount is made writable now and read-only at the end: later mounts and nodes go into
+/// it.
 pub(super) fn becomes_readonly_later(entry: &Entry<'_>) -> bool {
     let mount = entry.mount;
     let recursive = mount.rec_attr.unwrap_or_default();

@@ -17,8 +17,8 @@ pub(super) enum Birth {
     None,
     /// As soon as the namespaces stand.
     Early,
-    /// At the very end, with the container's credentials on: others live in the pid namespace and could look into a
-    /// process that still holds something of the host.
+    /// At the very end, with the container's credentials on: others live in the pid namespace and
+    /// could look into a process that still holds something of the host.
     Late,
 }
 
@@ -53,15 +53,17 @@ impl<'a> Layout<'a> {
             .iter()
             .filter(|ns| ns.path.is_empty() && ns.kind != NamespaceType::User)
             .fold(0, |flags, ns| flags | flag(ns.kind));
-        // A user namespace and a time namespace with offsets cannot be made by a clone that is followed by an exec, and
-        // an existing pid or user namespace must not see a process that shares the host program's memory.
+        // A user namespace and a time namespace with offsets cannot be made by a clone that is
+        // followed by an exec, and an existing pid or user namespace must not see a process
+        // that shares the host program's memory.
         let two_stages = namespaces.contains(NamespaceType::User)
             || namespaces.path_of(NamespaceType::Pid).is_some()
             || namespaces.is_private(NamespaceType::Time);
         let host_clone = if two_stages {
             0
         } else {
-            // The cgroup namespace takes its root from the cgroup the process is in, so it comes after the placement.
+            // The cgroup namespace takes its root from the cgroup the process is in, so it comes
+            // after the placement.
             made & !flag(NamespaceType::Cgroup)
         };
         let birth = match (two_stages, late_birth(requested)) {
@@ -79,8 +81,9 @@ impl<'a> Layout<'a> {
     }
 }
 
-/// Whether the process that joins a populated pid namespace can do all its work outside of it: unless it has to mount a
-/// procfs that shows the joined namespace, and the kernel has no option for that.
+/// Whether the process that joins a populated pid namespace can do all its work outside of it:
+/// unless it has to mount a procfs that shows the joined namespace, and the kernel has no option
+/// for that.
 fn late_birth(requested: &Requested<'_>) -> bool {
     joins_pid_namespace(requested) && (requested.host.procfs_pidns || !mounts_procfs(requested))
 }
@@ -97,7 +100,8 @@ fn mounts_procfs(requested: &Requested<'_>) -> bool {
         .any(|mount| !mount.is_bind() && mount.device == "proc")
 }
 
-/// From the first step to the point where all namespaces stand and the process of an early birth lives.
+/// From the first step to the point where all namespaces stand and the process of an early birth
+/// lives.
 ///
 /// Gives back the joined pid namespace if a procfs for it is mounted from outside.
 pub(super) fn enter(
@@ -175,7 +179,8 @@ fn new_user_namespace(steps: &mut Steps, requested: &Requested<'_>) {
         "make user namespace",
         Op::Unshare(flag(NamespaceType::User)),
     );
-    // The maps are files in this process' /proc directory, which only belong to it while it is dumpable.
+    // The maps are files in this process' /proc directory, which only belong to it while it is
+    // dumpable.
     steps.push("let the parent write the id maps", Op::Dumpable(true));
     steps.push("write id maps", Op::AskIdMaps);
     steps.push("stop being dumpable", Op::Dumpable(false));
@@ -229,8 +234,8 @@ pub(super) fn join_container(steps: &mut Steps, requested: &Requested<'_>) {
 /// The step that writes `oom_score_adj`, by which its failure is known.
 pub(crate) const OOM_SCORE_STEP: &str = "set oom_score_adj";
 
-/// Writes `oom_score_adj` while the process is still in the host's namespaces: lowering it later would need a
-/// capability of the initial user namespace.
+/// Writes `oom_score_adj` while the process is still in the host's namespaces: lowering it later
+/// would need a capability of the initial user namespace.
 pub(super) fn oom_score_adj(steps: &mut Steps, requested: &Requested<'_>) -> Result<()> {
     let Some(value) = requested.config.oom_score_adj else {
         return Ok(());
@@ -261,12 +266,14 @@ fn open_time_offsets(steps: &mut Steps, requested: &Requested<'_>) -> Result<Opt
             "time namespace offsets specified, but time namespace isn't enabled in the config",
         ));
     }
-    // Opened now, for later: whether the offsets may be written is decided by the credentials of this open.
+    // Opened now, for later: whether the offsets may be written is decided by the credentials of
+    // this open.
     open_own(steps, requested, "timens_offsets").map(Some)
 }
 
-/// Opens a file in this process' `/proc` directory for writing. The directory of a process that is not dumpable belongs to
-/// root, so another user becomes dumpable for the moment; nobody in the container can see the process yet.
+/// Opens a file in this process' `/proc` directory for writing. The directory of a process that is
+/// not dumpable belongs to root, so another user becomes dumpable for the moment; nobody in the
+/// container can see the process yet.
 fn open_own(steps: &mut Steps, requested: &Requested<'_>, name: &str) -> Result<Slot> {
     let unprivileged = requested.host.effective_uid != 0;
     let into = steps.slot();

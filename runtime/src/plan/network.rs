@@ -1,4 +1,5 @@
-//! The network namespace: loopback up; everything else is done by the parent over a socket opened in there.
+//! The network namespace: loopback up; everything else is done by the parent over a socket opened
+//! in there.
 
 use configs::config::NamespaceType;
 use nsenter::plan::Op;

@@ -7,8 +7,8 @@ use configs::Config;
 use super::HostFacts;
 use crate::Process;
 
-/// Everything the plan of a process added to a running container depends on, and most of what that of an init process
-/// does. The same request always gives the same plan, byte for byte.
+/// Everything the plan of a process added to a running container depends on, and most of what that
+/// of an init process does. The same request always gives the same plan, byte for byte.
 #[derive(Debug)]
 pub struct ProcessRequest<'a> {
     /// Id of the container: names its session keyring and stands in the state that hooks get.
@@ -32,11 +32,12 @@ pub struct InitRequest<'a> {
     pub request: ProcessRequest<'a>,
     /// What a mount of type `cgroup` shows.
     pub cgroup_view: &'a CgroupView,
-    /// The parent has something to do once the mounts are made, besides `prestart` and `createRuntime` hooks: limits to
-    /// set, an RDT group to fill. Asked as [`Gate::Hooks`](super::Gate::Hooks).
+    /// The parent has something to do once the mounts are made, besides `prestart` and
+    /// `createRuntime` hooks: limits to set, an RDT group to fill. Asked as
+    /// [`Gate::Hooks`](super::Gate::Hooks).
     pub late_limits: bool,
-    /// The process waits on [`Input::ExecFifo`](super::Input::ExecFifo) before it runs the user's program, and its
-    /// `startContainer` hooks.
+    /// The process waits on [`Input::ExecFifo`](super::Input::ExecFifo) before it runs the user's
+    /// program, and its `startContainer` hooks.
     pub waits_for_start: bool,
 }
 
@@ -44,30 +45,33 @@ pub struct InitRequest<'a> {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CgroupPlacement {
     /// There is a cgroup v2 directory to be born in: the host's clone carries `CLONE_INTO_CGROUP`
-    /// ([`BuiltPlan::spawn_into_cgroup`](super::BuiltPlan::spawn_into_cgroup)). An exec that must start outside is placed
-    /// at [`Gate::Cgroup`](super::Gate::Cgroup) instead.
+    /// ([`BuiltPlan::spawn_into_cgroup`](super::BuiltPlan::spawn_into_cgroup)). An exec that must
+    /// start outside is placed at [`Gate::Cgroup`](super::Gate::Cgroup) instead.
     pub unified: bool,
     /// v1 controllers whose `tasks` file the process writes `0` to; each becomes an input
     /// [`Input::CgroupTasks`](super::Input::CgroupTasks).
     pub tasks: Vec<String>,
-    /// v1 controllers with the path of their `tasks` file below the directory of the hierarchies: the process opens them by
-    /// itself and writes `0`. The directory is the one input [`Input::CgroupRoot`](super::Input::CgroupRoot), where `tasks`
-    /// takes an input each.
+    /// v1 controllers with the path of their `tasks` file below the directory of the hierarchies:
+    /// the process opens them by itself and writes `0`. The directory is the one input
+    /// [`Input::CgroupRoot`](super::Input::CgroupRoot), where `tasks` takes an input each.
     pub task_paths: Vec<(String, PathBuf)>,
-    /// The parent places the process itself while it waits at [`Gate::Cgroup`](super::Gate::Cgroup): the systemd driver,
-    /// or a directory that `CLONE_INTO_CGROUP` refused.
+    /// The parent places the process itself while it waits at
+    /// [`Gate::Cgroup`](super::Gate::Cgroup): the systemd driver, or a directory that
+    /// `CLONE_INTO_CGROUP` refused.
     pub gate: bool,
-    /// Exec only: do not be born in the cgroup by the host's clone, which would block while the cgroup is frozen.
+    /// Exec only: do not be born in the cgroup by the host's clone, which would block while the
+    /// cgroup is frozen.
     pub outside: bool,
 }
 
-/// The cgroup file systems of the machine and the container's place in them, for mounts of type `cgroup`.
+/// The cgroup file systems of the machine and the container's place in them, for mounts of type
+/// `cgroup`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CgroupView {
     /// cgroup v2 at `/sys/fs/cgroup`.
     Unified {
-        /// The container's own directory on the host; empty if it has none, which shows an empty directory where it
-        /// would have been bound.
+        /// The container's own directory on the host; empty if it has none, which shows an empty
+        /// directory where it would have been bound.
         directory: PathBuf,
     },
     /// cgroup v1, or both: one entry a v1 hierarchy.

@@ -55,7 +55,8 @@ impl<'a> Requested<'a> {
         self.config.namespaces.contains(kind)
     }
 
-    /// Whether the container's processes live in a user namespace, its own or the one of the runtime.
+    /// Whether the container's processes live in a user namespace, its own or the one of the
+    /// runtime.
     pub(super) fn in_user_namespace(&self) -> bool {
         self.has(NamespaceType::User) || self.host.in_user_namespace
     }

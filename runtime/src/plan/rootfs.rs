@@ -58,8 +58,8 @@ pub(super) fn prepare(
     let may_be_shared = !propagation.contains(MountFlags::REC)
         || !propagation
             .intersects(MountFlags::SLAVE | MountFlags::PRIVATE | MountFlags::UNBINDABLE);
-    // The mount below the root file system: the kernel neither pivots on a shared one nor clones an unbindable one, and what
-    // is mounted on a shared one shows up outside.
+    // The mount below the root file system: the kernel neither pivots on a shared one nor clones an
+    // unbindable one, and what is mounted on a shared one shows up outside.
     let holder_must_change = may_be_shared || propagation.intersects(MountFlags::UNBINDABLE);
     if mount_namespace {
         steps.push(
@@ -172,8 +172,8 @@ pub(super) fn switch(steps: &mut Steps, requested: &Requested<'_>, root: &Rootfs
     Ok(())
 }
 
-/// Takes away a procfs or sysfs of the host that would stay reachable below a moved root: unmounts it, or covers it if it
-/// is locked.
+/// Takes away a procfs or sysfs of the host that would stay reachable below a moved root: unmounts
+/// it, or covers it if it is locked.
 fn uncover(steps: &mut Steps, point: &Path) -> Result<()> {
     let path = c_path("mount point", point)?;
     let shown = point.display();

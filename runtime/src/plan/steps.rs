@@ -139,8 +139,8 @@ pub(super) fn c_path(field: &str, path: &Path) -> Result<CString> {
     c_string(field, path.as_os_str().as_bytes())
 }
 
-/// The path without `.`, `..` and doubled slashes, as the kernel would see it below a root without symbolic links:
-/// absolute, never above the root.
+/// The path without `.`, `..` and doubled slashes, as the kernel would see it below a root without
+/// symbolic links: absolute, never above the root.
 pub(super) fn clean(path: &str) -> String {
     let mut cleaned = String::with_capacity(path.len() + 1);
     for part in path.split('/') {
@@ -159,7 +159,8 @@ pub(super) fn clean(path: &str) -> String {
     cleaned
 }
 
-/// What a clean path is called from another one that it lies on or below: `/b` is `/a/b` from `/a`, and `/` is `/a` itself.
+/// What a clean path is called from another one that it lies on or below: `/b` is `/a/b` from `/a`,
+/// and `/` is `/a` itself.
 pub(super) fn seen_from<'a>(point: &str, path: &'a str) -> Option<&'a str> {
     match path.strip_prefix(point.trim_end_matches('/'))? {
         "" => Some("/"),

@@ -10,7 +10,8 @@ use super::rootfs::Rootfs;
 use super::steps::{Steps, c_string, clean};
 use crate::{Error, Result};
 
-/// Whether the host's procfs may be needed: no mount of the configuration is one that parameters can be written through.
+/// Whether the host's procfs may be needed: no mount of the configuration is one that parameters
+/// can be written through.
 pub(super) fn needs_host(requested: &Requested<'_>) -> bool {
     !requested.config.sysctl.is_empty() && !serving(requested)
 }
@@ -32,8 +33,9 @@ pub(super) fn serves(mount: &Mount) -> bool {
         && !mount.data.contains("subset")
 }
 
-/// A procfs of the process' own for the parameters, if the container's mount cannot serve. It has to be made before the
-/// root is switched: in a user namespace procfs can be mounted only while another one is in sight.
+/// A procfs of the process' own for the parameters, if the container's mount cannot serve. It has
+/// to be made before the root is switched: in a user namespace procfs can be mounted only while
+/// another one is in sight.
 pub(super) fn prepare(
     steps: &mut Steps,
     requested: &Requested<'_>,
@@ -112,8 +114,8 @@ pub(super) fn write(
     Ok(())
 }
 
-/// The path of a parameter below a procfs, `sysctl.d(5)`: if the first separator of the name is a slash, dots are part of
-/// the names; else slashes are.
+/// The path of a parameter below a procfs, `sysctl.d(5)`: if the first separator of the name is a
+/// slash, dots are part of the names; else slashes are.
 fn path_of(name: &str) -> Result<String> {
     let swapped: String = if name
         .find(['.', '/'])

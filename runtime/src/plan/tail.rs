@@ -38,12 +38,14 @@ pub(super) fn finish(
         .ok_or_else(|| Error::config("args must not be empty"))?;
     let candidates = environment.candidates(name)?;
     let restricted = requested.no_new_privileges();
-    // An init that is born late is known to nobody before its birth, so it says itself that it is ready.
+    // An init that is born late is known to nobody before its birth, so it says itself that it is
+    // ready.
     let ready_late = birth == Birth::Late && !requested.exec;
     if !ready_late {
         steps.push("ready", Op::AskReady);
     } else if !requested.resource_limits().is_empty() {
-        // While it has the identity of the runtime, which may then lower its limits without a privilege.
+        // While it has the identity of the runtime, which may then lower its limits without a
+        // privilege.
         steps.push(
             "set the resource limits",
             Op::AskGate(Gate::ResourceLimits.number()),
@@ -53,9 +55,10 @@ pub(super) fn finish(
     let schedules = attributes::schedules_itself(requested, birth);
     // It counts the first stage, too, so it comes when that has ended.
     let process_limit = requested.process_limit().filter(|_| birth == Birth::Late);
-    // Without no_new_privs a capability is needed to load the filter, so it is on before the capabilities go. A filter
-    // that would not let the second stage start, would be on before that is ready, or whose agent is told which process it
-    // is for, is left to the second stage, which then is born with this one capability.
+    // Without no_new_privs a capability is needed to load the filter, so it is on before the
+    // capabilities go. A filter that would not let the second stage start, would be on before
+    // that is ready, or whose agent is told which process it is for, is left to the second
+    // stage, which then is born with this one capability.
     let postponed = !restricted
         && birth == Birth::Late
         && requested.filter.is_some_and(|filter| {
@@ -110,7 +113,8 @@ pub(super) fn finish(
     if schedules {
         attributes::schedule(steps, requested)?;
     }
-    // The stub itself dies with the parent until it is ready; afterwards only if that was asked for.
+    // The stub itself dies with the parent until it is ready; afterwards only if that was asked
+    // for.
     death_signal(steps, requested)?;
     if restricted || postponed {
         filter::load(steps, requested);
@@ -144,9 +148,10 @@ pub(super) fn finish(
     Ok(())
 }
 
-/// Processes are added to a container through its init process, also before that runs the program. Joining its namespaces
-/// takes the right to look into it, which an ordinary user has if it is dumpable. It has nothing any more that the program
-/// will not have. A filter that forbids it costs no more than that right.
+/// Processes are added to a container through its init process, also before that runs the program.
+/// Joining its namespaces takes the right to look into it, which an ordinary user has if it is
+/// dumpable. It has nothing any more that the program will not have. A filter that forbids it costs
+/// no more than that right.
 fn joinable(steps: &mut Steps, requested: &Requested<'_>) {
     if !requested.exec && requested.host.effective_uid != 0 {
         steps.push_tolerating(

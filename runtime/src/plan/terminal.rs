@@ -6,7 +6,8 @@ use super::requested::Requested;
 use super::rootfs::Rootfs;
 use super::steps::Steps;
 
-/// Makes a pair, sends the master away, puts the other end on the standard streams and, for an init, on `/dev/console`.
+/// Makes a pair, sends the master away, puts the other end on the standard streams and, for an
+/// init, on `/dev/console`.
 ///
 /// Gives back the open end, which later becomes the controlling terminal.
 pub(super) fn open(

@@ -1,4 +1,5 @@
-//! A root file system, a configuration, a state root: everything one test needs, and removed after it.
+//! A root file system, a configuration, a state root: everything one test needs, and removed after
+//! it.
 
 use std::fs::{self, File};
 use std::io::Read;
@@ -43,8 +44,9 @@ impl Bundle {
         for inside in ["bin", "proc", "sys", "dev", "tmp", "etc"] {
             fs::create_dir_all(rootfs.join(inside)).unwrap();
         }
-        // By another process: what one thread has open for writing, another thread's new process holds for a moment,
-        // and the kernel executes no file that somebody may write (ETXTBSY).
+        // By another process: what one thread has open for writing, another thread's new process
+        // holds for a moment, and the kernel executes no file that somebody may write
+        // (ETXTBSY).
         let copied = Command::new(BUSYBOX)
             .args(["cp", BUSYBOX])
             .arg(rootfs.join("bin/busybox"))

@@ -87,7 +87,8 @@ fn a_created_container_can_be_destroyed() {
     bundle.assert_nothing_left();
 }
 
-/// Somebody looks at a container just after its directory was made, and destroys it when it is complete.
+/// Somebody looks at a container just after its directory was made, and destroys it when it is
+/// complete.
 #[test]
 fn a_container_is_destroyed_as_it_is_not_as_it_was_loaded() {
     let Some(bundle) = Bundle::new() else { return };

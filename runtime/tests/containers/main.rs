@@ -1,5 +1,5 @@
-//! Containers on the running kernel. Needs root and `/bin/busybox` (Debian package busybox-static); without them each test
-//! prints one line and does nothing.
+//! Containers on the running kernel. Needs root and `/bin/busybox` (Debian package busybox-static);
+//! without them each test prints one line and does nothing.
 
 #![allow(
     clippy::unwrap_used,

@@ -16,7 +16,8 @@ fn name(text: &str) -> InterfaceName {
     text.parse().unwrap()
 }
 
-/// Shows the interfaces with their addresses; the files of sysfs are those of the namespace that mounted it.
+/// Shows the interfaces with their addresses; the files of sysfs are those of the namespace that
+/// mounted it.
 const SHOW: &str = "ls /sys/class/net; cat /sys/class/net/eth0/operstate /sys/class/net/eth0/mtu /proc/net/fib_trie";
 
 /// A bundle with a pair whose ends are `outside` and `eth0`.
@@ -150,8 +151,8 @@ impl Holder {
     }
 }
 
-/// In a namespace that outlives the container nothing would ever remove the pair. This one is entered by the thread of the
-/// caller, whose sysfs goes on showing the first one.
+/// In a namespace that outlives the container nothing would ever remove the pair. This one is
+/// entered by the thread of the caller, whose sysfs goes on showing the first one.
 #[test]
 fn a_caller_in_another_network_namespace_counts_and_removes_its_pairs() {
     let outside = format!("cfn{}", std::process::id() % 1_000_000);

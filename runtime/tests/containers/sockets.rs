@@ -157,7 +157,8 @@ fn readiness_reaches_the_service_manager() {
     let socket = NotifySocket::bind(&container, &host).unwrap().unwrap();
     container.start().unwrap();
     let forwarder = std::thread::spawn(move || socket.forward());
-    // busybox has no datagram client: what the program would do, through its own view of the socket.
+    // busybox has no datagram client: what the program would do, through its own view of the
+    // socket.
     let inside = format!(
         "/proc/{}/root/run/notify/notify.sock",
         container.pid().unwrap()

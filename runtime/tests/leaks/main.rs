@@ -1,4 +1,5 @@
-//! What a program that makes many containers has open. A program of its own: the descriptors of other tests would count.
+//! What a program that makes many containers has open. A program of its own: the descriptors of
+//! other tests would count.
 #![allow(
     clippy::unwrap_used,
     clippy::print_stderr,

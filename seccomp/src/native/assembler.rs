@@ -1,8 +1,9 @@
 //! Writes a program from its end to its start.
 //!
-//! BPF jumps only forward, and a conditional jump over at most 255 instructions. Written from the end, every target
-//! is there already when a jump to it is written, its distance is known, and where it is too far one more
-//! instruction (a repeated return, or an unconditional jump, whose distance has 32 bits) makes it near.
+//! BPF jumps only forward, and a conditional jump over at most 255 instructions. Written from the
+//! end, every target is there already when a jump to it is written, its distance is known, and
+//! where it is too far one more instruction (a repeated return, or an unconditional jump, whose
+//! distance has 32 bits) makes it near.
 
 use crate::bpf;
 use crate::program::Instruction;
@@ -20,8 +21,8 @@ pub(super) enum Destination {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Label(usize);
 
-/// The distance a conditional jump to a resolved target may have at most: one less than its 8 bits can say, because
-/// making the other target near may add an instruction in between.
+/// The distance a conditional jump to a resolved target may have at most: one less than its 8 bits
+/// can say, because making the other target near may add an instruction in between.
 const NEAR: usize = 254;
 
 /// A program under construction.
@@ -139,7 +140,8 @@ mod tests {
     use super::*;
     use crate::{Architecture, FilterFlags, Program, evaluate};
 
-    /// For every number below `count` a test of its own that returns the number: every second one far from its start.
+    /// For every number below `count` a test of its own that returns the number: every second one
+    /// far from its start.
     #[test]
     fn jumps_reach_any_distance() {
         let count = 1000;

@@ -1,7 +1,7 @@
 //! Checks of arguments.
 //!
-//! An argument has 64 bits and BPF's accumulator 32, so that a comparison takes two steps: the high half decides, or,
-//! if it is equal, the low half. A 32-bit ABI has only the low half.
+//! An argument has 64 bits and BPF's accumulator 32, so that a comparison takes two steps: the high
+//! half decides, or, if it is equal, the low half. A 32-bit ABI has only the low half.
 
 use std::collections::BTreeMap;
 
@@ -54,7 +54,8 @@ impl Checks {
     /// Where a check's code starts; it is written if it is not there yet.
     pub(super) fn destination(&mut self, id: CheckId, assembler: &mut Assembler) -> Destination {
         let Some((check, destination)) = self.checks.get_mut(id.0) else {
-            // Ids are only made by `add`; a filter never answers less strictly than this for a wrong one.
+            // Ids are only made by `add`; a filter never answers less strictly than this for a
+            // wrong one.
             return Destination::Return(super::UNKNOWN_ARCHITECTURE.return_value());
         };
         *destination.get_or_insert_with(|| write_check(check, assembler))
@@ -137,8 +138,8 @@ fn write_check(check: &Check, assembler: &mut Assembler) -> Destination {
     write_parts(&parts, all, otherwise, assembler)
 }
 
-/// Writes parts of clauses, in order of precedence; `tail` is where calls go for which none holds. `all` has the bits of an
-/// argument.
+/// Writes parts of clauses, in order of precedence; `tail` is where calls go for which none holds.
+/// `all` has the bits of an argument.
 fn write_parts(
     parts: &[Part<'_>],
     all: u64,

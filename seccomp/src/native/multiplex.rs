@@ -1,9 +1,9 @@
 //! Calls that 32-bit x86 enters through one of two system calls: socketcall(2) and ipc(2).
 //!
-//! The first argument of those says which call is meant, the second points to its arguments. Linux 4.3 and 5.1 gave
-//! most of the calls numbers of their own, and programs use both ways, so a rule applies to both. libseccomp does
-//! the same, and this follows it: of a rule's conditions, one on the first argument gives way to the one that selects
-//! the call.
+//! The first argument of those says which call is meant, the second points to its arguments. Linux
+//! 4.3 and 5.1 gave most of the calls numbers of their own, and programs use both ways, so a rule
+//! applies to both. libseccomp does the same, and this follows it: of a rule's conditions, one on
+//! the first argument gives way to the one that selects the call.
 
 /// How a call is entered the old way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

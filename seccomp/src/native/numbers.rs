@@ -75,7 +75,8 @@ impl Numbers {
         self.max_nr.is_some()
     }
 
-    /// Adds a rule without conditions. It takes the place of rules with conditions; of several, the first counts.
+    /// Adds a rule without conditions. It takes the place of rules with conditions; of several, the
+    /// first counts.
     pub(super) fn add_always(&mut self, nr: u32, answer: u32) {
         if let Some(slot) = self.slot(nr)
             && !matches!(slot, Slot::Always(_))
@@ -84,7 +85,8 @@ impl Numbers {
         }
     }
 
-    /// Adds a rule with conditions. Of several that match a call, the one with the strictest action counts.
+    /// Adds a rule with conditions. Of several that match a call, the one with the strictest action
+    /// counts.
     pub(super) fn add_clause(&mut self, nr: u32, mut conditions: Vec<Condition>, answer: u32) {
         let wide = self.wide();
         conditions.retain(|condition| !condition.always_holds(wide));

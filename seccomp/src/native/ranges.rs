@@ -39,8 +39,8 @@ impl Ranges {
         }
     }
 
-    /// The numbers in order, as pieces: a range of one number between two of the same answer costs one test for
-    /// equality instead of two for order.
+    /// The numbers in order, as pieces: a range of one number between two of the same answer costs
+    /// one test for equality instead of two for order.
     pub(super) fn pieces(&self) -> Vec<Piece> {
         let mut pieces = Vec::with_capacity(self.ranges.len());
         let mut rest = self.ranges.as_slice();

@@ -1,8 +1,9 @@
 //! The search for an argument's value among the values that clauses compare it with.
 //!
-//! One clause after the other needs four instructions for each: two loads and two comparisons. Clauses that look at the same
-//! argument share the loads, and neighbouring values with one answer a comparison, so that as many conditions fit into a
-//! program as the kernel takes instructions, nearly.
+//! One clause after the other needs four instructions for each: two loads and two comparisons.
+//! Clauses that look at the same argument share the loads, and neighbouring values with one answer
+//! a comparison, so that as many conditions fit into a program as the kernel takes instructions,
+//! nearly.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,7 +13,8 @@ use crate::rules::Condition;
 
 use super::assembler::{Assembler, Destination};
 
-/// How many values a leaf of the search tests for equality, one after the other. A leaf costs one comparison more.
+/// How many values a leaf of the search tests for equality, one after the other. A leaf costs one
+/// comparison more.
 const LEAF: usize = 8;
 
 /// Which bits of which argument are looked at.
@@ -24,7 +26,8 @@ pub(super) struct Field {
     pub(super) mask: u64,
 }
 
-/// What happens for which value: each entry holds up to the start of the next. The first starts at 0.
+/// What happens for which value: each entry holds up to the start of the next. The first starts at
+/// 0.
 #[derive(Debug, Default)]
 pub(super) struct Segments(Vec<(u64, Destination)>);
 
@@ -41,8 +44,8 @@ impl Segments {
         segments
     }
 
-    /// Where conditions without masks on one argument lead: each value to the destination of the first that holds, or to
-    /// `tail`. The conditions see the bits of `mask`, all low ones.
+    /// Where conditions without masks on one argument lead: each value to the destination of the
+    /// first that holds, or to `tail`. The conditions see the bits of `mask`, all low ones.
     pub(super) fn intervals(
         conditions: &[(Condition, Destination)],
         mask: u64,
@@ -130,7 +133,8 @@ impl Segments {
     }
 }
 
-/// The values for which a condition holds, as up to two intervals: the start, and the end that is not part of it any more.
+/// The values for which a condition holds, as up to two intervals: the start, and the end that is
+/// not part of it any more.
 fn holds(condition: &Condition, mask: u64) -> Vec<(u64, Option<u64>)> {
     let value = condition.value & mask;
     let after = value.checked_add(1).filter(|after| *after <= mask);

@@ -1,4 +1,5 @@
-//! The native compiler against the meaning of a profile, written down without ranges, trees and halves.
+//! The native compiler against the meaning of a profile, written down without ranges, trees and
+//! halves.
 
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
@@ -103,7 +104,8 @@ const VALUES: [u64; 10] = [
     u64::MAX,
 ];
 
-/// Few names, so that rules overlap: plain ones, multiplexed ones, a private one of ARM, an unknown one.
+/// Few names, so that rules overlap: plain ones, multiplexed ones, a private one of ARM, an unknown
+/// one.
 const NAMES: [&str; 14] = [
     "read",
     "write",

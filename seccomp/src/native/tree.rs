@@ -6,7 +6,8 @@ use super::assembler::{Assembler, Destination};
 use super::conditions::Checks;
 use super::ranges::{Answer, Piece};
 
-/// Writes the search over `pieces`, which are in order; the accumulator holds the number when it is entered.
+/// Writes the search over `pieces`, which are in order; the accumulator holds the number when it is
+/// entered.
 ///
 /// Every comparison halves the pieces, so that the depth is the logarithm of their count.
 pub(super) fn write(

@@ -1,5 +1,5 @@
-//! The native compiler against libseccomp: for every architecture and system call number both filters must answer
-//! the same.
+//! The native compiler against libseccomp: for every architecture and system call number both
+//! filters must answer the same.
 //!
 //! The random tests run few cases by default; `PROPTEST_CASES=500` makes them thorough.
 //!
@@ -23,7 +23,8 @@ const ARCHITECTURES: [Architecture; 6] = [
     Architecture::Riscv64,
 ];
 
-/// Numbers to compare: every plain and x32 number in use and beyond, ARM's private ones, and the edges.
+/// Numbers to compare: every plain and x32 number in use and beyond, ARM's private ones, and the
+/// edges.
 fn numbers() -> impl Iterator<Item = u32> {
     (0..700)
         .chain(0x4000_0000..0x4000_02c0)
@@ -42,11 +43,12 @@ fn numbers() -> impl Iterator<Item = u32> {
 /// Calls that the kernel's headers give to more ABIs than libseccomp 2.5 does.
 const NUMBERED_DIFFERENTLY: [&str; 2] = ["map_shadow_stack", "sync_file_range2"];
 
-/// Calls that 32-bit x86 only enters through socketcall(2) or ipc(2). libseccomp 2.5 makes no rule for them there.
+/// Calls that 32-bit x86 only enters through socketcall(2) or ipc(2). libseccomp 2.5 makes no rule
+/// for them there.
 const ONLY_MULTIPLEXED: [&str; 5] = ["accept", "send", "recv", "semop", "semtimedop"];
 
-/// A profile without the names that are too new for the installed libseccomp: they raise the ENOSYS threshold of the
-/// native filter alone.
+/// A profile without the names that are too new for the installed libseccomp: they raise the ENOSYS
+/// threshold of the native filter alone.
 fn without_unknown(mut profile: Profile) -> Profile {
     for rule in &mut profile.syscalls {
         rule.names.retain(|name| {
@@ -106,8 +108,8 @@ fn docker_like_profile() {
     assert_same(&native, &libseccomp, &args).unwrap();
 }
 
-/// Names for random profiles: those of the Docker-like profile, some that it leaves out, some of single
-/// architectures, and one that does not exist.
+/// Names for random profiles: those of the Docker-like profile, some that it leaves out, some of
+/// single architectures, and one that does not exist.
 fn names() -> Vec<String> {
     let more = "mount bpf setns kexec_load open_by_handle_at acct init_module quotactl uselib ustat vm86 set_tls \
                 cacheflush breakpoint arm_fadvise64_64 sync_file_range2 riscv_flush_icache riscv_hwprobe pivot_root \
@@ -242,8 +244,8 @@ const MULTIPLEXED: [&str; 27] = [
     "socketcall",
 ];
 
-/// Leaves only rules for which libseccomp's answer is the documented one. On 32-bit x86 every rule for a socket call is a
-/// condition on socketcall(2).
+/// Leaves only rules for which libseccomp's answer is the documented one. On 32-bit x86 every rule
+/// for a socket call is a condition on socketcall(2).
 fn without_overlap(mut profile: Profile) -> Profile {
     if profile
         .architectures

@@ -10,7 +10,8 @@ fn label() -> Label {
         .unwrap()
 }
 
-/// A tree of three directories, a file and a link that leads out, or `None` where labels cannot be written.
+/// A tree of three directories, a file and a link that leads out, or `None` where labels cannot be
+/// written.
 fn tree() -> Option<(tempfile::TempDir, tempfile::TempDir)> {
     let outside = tempfile::tempdir().unwrap();
     fs::write(outside.path().join("victim"), "").unwrap();

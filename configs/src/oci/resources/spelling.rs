@@ -8,7 +8,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::{Cpu, Resources};
 
-/// The keys of the object, by which others that differ only in case are known. The capital one is kept apart from the usual one.
+/// The keys of the object, by which others that differ only in case are known. The capital one is
+/// kept apart from the usual one.
 const FIELDS: &[&str] = &[
     "devices",
     "memory",

@@ -119,7 +119,8 @@ fn attributes_for_the_whole_tree_of_which_the_last_counts() {
         (&["rnodiratime"], 0x80, 0),
         (&["rnosymfollow"], 0x20_0000, 0),
         (&["rsymfollow"], 0, 0x20_0000),
-        // The access time modes are one field, and any of them clears it; relatime is its zero value.
+        // The access time modes are one field, and any of them clears it; relatime is its zero
+        // value.
         (&["rnoatime"], 0x10, 0x70),
         (&["rstrictatime"], 0x20, 0x70),
         (&["rrelatime"], 0, 0x70),

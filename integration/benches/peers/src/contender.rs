@@ -27,7 +27,8 @@ fn wanted() -> Controllers {
 pub(crate) enum Way {
     /// Through what was made for each of them before.
     Known,
-    /// As often as a monitor does it: `cofferdam-cgroups` keeps files open for that, as far as descriptors go.
+    /// As often as a monitor does it: `cofferdam-cgroups` keeps files open for that, as far as
+    /// descriptors go.
     Watched,
     /// Each of them found anew by its path.
     Found,

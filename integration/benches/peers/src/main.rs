@@ -1,5 +1,5 @@
-//! Microseconds of processor time per full statistics read of one, a hundred and a thousand cgroups: `cofferdam-cgroups` beside youki's
-//! `libcgroups`, alternating in one process.
+//! Microseconds of processor time per full statistics read of one, a hundred and a thousand
+//! cgroups: `cofferdam-cgroups` beside youki's `libcgroups`, alternating in one process.
 //!
 //! `./x bench stats [--rounds N] [--layout v1|unified]`; needs root.
 
@@ -23,8 +23,8 @@ use series::Series;
 const SIZES: [usize; 3] = [1, 100, 1000];
 /// Cofferdam is to need at most this of the time of its peer.
 const TARGET: f64 = 0.5;
-/// A cgroup among a thousand may cost at most this much more than one alone: its files are no longer in the caches of the
-/// processor.
+/// A cgroup among a thousand may cost at most this much more than one alone: its files are no
+/// longer in the caches of the processor.
 const GROWTH: f64 = 1.5;
 
 struct Request {

@@ -1,11 +1,12 @@
-//! Paired rounds of two contenders, in processor time: reading statistics waits for nothing, and what else the machine
-//! does is not counted in.
+//! Paired rounds of two contenders, in processor time: reading statistics waits for nothing, and
+//! what else the machine does is not counted in.
 
 use std::error::Error;
 
 use rustix::time::{ClockId, clock_gettime};
 
-/// A measurement that is shorter than this many cgroups is repeated until it is not: one read is too short for a clock.
+/// A measurement that is shorter than this many cgroups is repeated until it is not: one read is
+/// too short for a clock.
 const LEAST: usize = 100;
 
 /// Microseconds per cgroup: one pair a round.

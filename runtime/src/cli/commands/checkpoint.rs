@@ -1,7 +1,8 @@
-//! `checkpoint` and `restore`: known by name and flags, so that a command line that is right gets a clear refusal.
+//! `checkpoint` and `restore`: known by name and flags, so that a command line that is right gets a
+//! clear refusal.
 //!
-//! Engines ask `checkpoint --help` and take exit code 0 for "can do checkpoints", so that fails, too. `-h` and `help
-//! checkpoint`, which people type, explain.
+//! Engines ask `checkpoint --help` and take exit code 0 for "can do checkpoints", so that fails,
+//! too. `-h` and `help checkpoint`, which people type, explain.
 
 use crate::cli::command::{Command, Count, Invocation};
 use crate::cli::failure::Failure;

@@ -25,7 +25,8 @@ fn run(invocation: &Invocation<'_>) -> Result<u8, Failure> {
     let runtime = super::runtime(invocation)?;
     let id = invocation.id()?;
     if force {
-        // One that is not there, or that another process removes meanwhile, is gone: that is what was asked for.
+        // One that is not there, or that another process removes meanwhile, is gone: that is what
+        // was asked for.
         runtime.force_delete(&id)?;
         return Ok(0);
     }
@@ -42,8 +43,8 @@ fn run(invocation: &Invocation<'_>) -> Result<u8, Failure> {
     Ok(0)
 }
 
-/// The container. If there is none, what an interrupted command may have left of it is removed; whether that works does not
-/// change the answer.
+/// The container. If there is none, what an interrupted command may have left of it is removed;
+/// whether that works does not change the answer.
 fn load(invocation: &Invocation<'_>, runtime: &Runtime, id: &ContainerId) -> Result<Container> {
     let absent = match runtime.load(id) {
         Err(error) if error.kind() == ErrorKind::NotFound => error,

@@ -106,7 +106,8 @@ fn exec(invocation: &Invocation<'_>) -> Result<u8, Failure> {
         Some(foreground) => {
             let waited = foreground.wait(&mut child);
             if waited.is_err() {
-                // As for run: without its streams the process is of no use. The error is what is told.
+                // As for run: without its streams the process is of no use. The error is what is
+                // told.
                 let _ = child.signal(crate::signal::Signal::KILL);
             }
             let status = waited?;
@@ -185,8 +186,9 @@ fn read_id(what: &str, text: &str) -> Result<u32, Failure> {
         .map_err(|error| Failure::new(format!("parsing {text} as int for {what} failed: {error}")))
 }
 
-/// Adds capabilities to the bounding, effective and permitted sets; to the ambient set only of a process that has an
-/// inheritable one, because the kernel takes them nowhere else. The inheritable set itself is never touched.
+/// Adds capabilities to the bounding, effective and permitted sets; to the ambient set only of a
+/// process that has an inheritable one, because the kernel takes them nowhere else. The inheritable
+/// set itself is never touched.
 fn add_capabilities(process: &mut oci::Process, names: impl Iterator<Item = String>) {
     for name in names {
         let sets = process.capabilities.get_or_insert_default();

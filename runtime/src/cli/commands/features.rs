@@ -39,7 +39,8 @@ fn features() -> Features {
             "io.cofferdam.version".to_owned(),
             version::VERSION.to_owned(),
         ),
-        // What readers that know runc look for: the version whose behaviour this is, with whose it is added.
+        // What readers that know runc look for: the version whose behaviour this is, with whose it
+        // is added.
         (
             "org.opencontainers.runc.version".to_owned(),
             format!("{}+cofferdam.{}", version::RUNC, version::VERSION),
@@ -82,7 +83,8 @@ fn features() -> Features {
     }
 }
 
-/// The mount options with a meaning of their own, sorted; those for id-mapped mounts are told as an extension.
+/// The mount options with a meaning of their own, sorted; those for id-mapped mounts are told as an
+/// extension.
 fn mount_options() -> Vec<String> {
     let mut known: Vec<String> = specconv::known_mount_options().map(str::to_owned).collect();
     known.sort_unstable();

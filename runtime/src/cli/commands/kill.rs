@@ -12,7 +12,8 @@ pub(crate) static COMMAND: Command = Command {
     arguments: "<container-id> [signal]",
     description: "The signal is a number or a name, with or without SIG: KILL, SIGKILL and 9 are the same. SIGKILL to a\n\
                   container without a pid namespace of its own kills all its processes.",
-    // Since SIGKILL reaches all processes by itself, --all only makes a container that is gone no failure.
+    // Since SIGKILL reaches all processes by itself, --all only makes a container that is gone no
+    // failure.
     flags: &[
         Flag::switch("all", "succeed also if the container is not running")
             .letter("a")

@@ -92,7 +92,8 @@ fn as_table(shown: &[Shown]) -> String {
     table::layout(&std::iter::once(head).chain(rows).collect::<Vec<_>>())
 }
 
-/// Names of users. The user database is read only when a container belongs to somebody else than root.
+/// Names of users. The user database is read only when a container belongs to somebody else than
+/// root.
 #[derive(Debug, Default)]
 struct Owners(Option<user::UserDb>);
 

@@ -36,7 +36,8 @@ fn abandon(container: &Container) {
     let removed = match container.signal(Signal::KILL) {
         // It may have ended by itself.
         Err(error) if error.kind() != ErrorKind::NotRunning => Err(error),
-        // One in a frozen cgroup does not end: then it is left to `delete --force`, which says why that fails.
+        // One in a frozen cgroup does not end: then it is left to `delete --force`, which says why
+        // that fails.
         _ => container
             .wait_timeout(END_AFTER_KILL)
             .and_then(|_| container.destroy()),

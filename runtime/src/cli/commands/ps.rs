@@ -73,9 +73,11 @@ struct Listed {
     stderr: Vec<u8>,
 }
 
-/// Runs a program to its end. `Command::output` panics if the kernel does not let the pipes be read.
+/// Runs a program to its end. `Command::output` panics if the kernel does not let the pipes be
+/// read.
 fn listed(program: &mut Program) -> io::Result<Listed> {
-    // A memory file, so that there is one pipe to read, and no program that waits for the other one to be read.
+    // A memory file, so that there is one pipe to read, and no program that waits for the other one
+    // to be read.
     let mut said = File::from(memfd_create(c"stderr", MemfdFlags::CLOEXEC)?);
     let mut child = program
         .stdin(Stdio::null())

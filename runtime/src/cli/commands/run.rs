@@ -72,7 +72,8 @@ fn foreground(invocation: &Invocation<'_>) -> Result<u8, Failure> {
     let mut foreground = Foreground::prepare(!invocation.parsed.switch("no-subreaper"))?;
     let mut container = from_bundle(invocation, Presence::Foreground, when_ready())?;
     if let Some(mut socket) = start(&container, pid_file.as_deref())? {
-        // This process stays, ends as the container does, and is the one that the service manager has started.
+        // This process stays, ends as the container does, and is the one that the service manager
+        // has started.
         socket.main_pid(rustix::process::getpid().as_raw_nonzero().get());
         foreground.notify(socket);
     }
@@ -94,7 +95,8 @@ fn foreground(invocation: &Invocation<'_>) -> Result<u8, Failure> {
         invocation.log.warn(OUT_OF_MEMORY);
     }
     if !invocation.parsed.switch("keep") {
-        // The program has ended and its exit code is what counts now. Somebody else may have removed the container.
+        // The program has ended and its exit code is what counts now. Somebody else may have
+        // removed the container.
         match container.destroy() {
             Err(error) if error.kind() != ErrorKind::NotFound => {
                 invocation.log.warn(&Failure::from(error).message);
@@ -127,7 +129,8 @@ fn when_ready() -> WhenReady {
     }
 }
 
-/// Lets the program run, if it does not already, and records its pid; a container for which that fails is removed.
+/// Lets the program run, if it does not already, and records its pid; a container for which that
+/// fails is removed.
 fn start(container: &Container, pid_file: Option<&Path>) -> Result<Option<NotifySocket>, Failure> {
     let started = || {
         let mut socket = None;

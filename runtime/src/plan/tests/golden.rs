@@ -1,5 +1,6 @@
-//! The plans of representative containers, as they are printed. A change of one of these files is a change of what runs
-//! inside of containers: read it line by line. `COFFERDAM_BLESS=1` rewrites the files.
+//! The plans of representative containers, as they are printed. A change of one of these files is a
+//! change of what runs inside of containers: read it line by line. `COFFERDAM_BLESS=1` rewrites the
+//! files.
 
 use configs::config::NamespaceType;
 

@@ -71,7 +71,8 @@ impl Case {
         }
     }
 
-    /// What the `spec` command writes: the mounts, masks and capabilities that nearly every engine starts from.
+    /// What the `spec` command writes: the mounts, masks and capabilities that nearly every engine
+    /// starts from.
     pub(super) fn standard() -> Self {
         let mut case = Self::bare();
         let config = &mut case.config;
@@ -113,7 +114,8 @@ impl Case {
         case
     }
 
-    /// What an engine adds to that: volumes, another user, a filter without `no_new_privs`, sysctls, hooks.
+    /// What an engine adds to that: volumes, another user, a filter without `no_new_privs`,
+    /// sysctls, hooks.
     pub(super) fn engine() -> Self {
         let mut case = Self::standard();
         let config = &mut case.config;

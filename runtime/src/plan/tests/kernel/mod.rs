@@ -1,4 +1,5 @@
-//! Plans executed: the stub runs them on this kernel. Needs root and a static busybox; without, the tests say so and pass.
+//! Plans executed: the stub runs them on this kernel. Needs root and a static busybox; without, the
+//! tests say so and pass.
 
 mod namespaces;
 mod process;

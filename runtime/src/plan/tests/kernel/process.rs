@@ -253,7 +253,8 @@ fn a_filter_may_forbid_any_call_that_only_the_birth_of_an_added_process_takes() 
         .create()
         .unwrap_or_else(|error| panic!("{}", told(&error)));
     first.start();
-    // With no_new_privs the filter is loaded after all of this. Sorting the capabilities takes prctl(2) in any case.
+    // With no_new_privs the filter is loaded after all of this. Sorting the capabilities takes
+    // prctl(2) in any case.
     bundle.case.config.no_new_privileges = false;
     bundle.case.process = Process::new(["/bin/echo", "here"]);
     for calls in [

@@ -87,8 +87,9 @@ pub(super) fn namespaces_are_made_in_order(case: &Case, plan: &Plan) -> Result<(
     Ok(())
 }
 
-/// I3: dumpable only around the id maps, around opening a file of the process' own directory, while an ordinary user's parent
-/// takes the notification descriptor, and at the end, when nothing is left that the program has not.
+/// I3: dumpable only around the id maps, around opening a file of the process' own directory, while
+/// an ordinary user's parent takes the notification descriptor, and at the end, when nothing is
+/// left that the program has not.
 pub(super) fn dumpable_only_for_a_moment(plan: &Plan) -> Result<(), TestCaseError> {
     let ops = ops(plan);
     for on in all(plan, |op| matches!(op, Op::Dumpable(true))) {
@@ -114,7 +115,8 @@ pub(super) fn late_births_are_powerless(plan: &Plan) -> Result<(), TestCaseError
     let mut filtered = false;
     for op in &ops(plan)[born + 1..] {
         filtered |= matches!(op, Op::Seccomp { .. });
-        // The capability that loading the filter or a scheduling policy takes is dropped right after it.
+        // The capability that loading the filter or a scheduling policy takes is dropped right
+        // after it.
         filtered |= matches!(op, Op::Scheduler(_));
         let drops = filtered
             && matches!(
@@ -263,7 +265,8 @@ pub(super) fn mounts_are_in_order(case: &Case, plan: &Plan) -> Result<(), TestCa
         let Op::Attach { mount: tree, .. } = plan.steps()[attached].op() else {
             panic!("{context} attaches nothing")
         };
-        // Until its slot is closed only the propagation of the mount changes, and read-only is added.
+        // Until its slot is closed only the propagation of the mount changes, and read-only is
+        // added.
         for step in plan.steps().iter().skip(attached + 1) {
             match step.op() {
                 Op::Close(slot) if slot == tree => break,

@@ -1,7 +1,7 @@
 //! What must hold for the plan of every configuration, checked on generated ones.
 //!
-//! The plan is also *walked*, the way the stub goes through it: once with every step succeeding, and once for each step
-//! that has an alternative, with that step failing.
+//! The plan is also *walked*, the way the stub goes through it: once with every step succeeding,
+//! and once for each step that has an alternative, with that step failing.
 
 mod configurations;
 mod invariants;

@@ -26,7 +26,8 @@ pub(super) fn with_mounts(mounts: Vec<Mount>) -> Case {
     case
 }
 
-/// The attributes given to the detached tree of the only bind mount: set, clear, propagation, recursive, keep locked.
+/// The attributes given to the detached tree of the only bind mount: set, clear, propagation,
+/// recursive, keep locked.
 pub(super) fn changes(plan: &Plan) -> Vec<(u64, u64, u64, bool, bool)> {
     // After those of the root file system.
     ops(plan)

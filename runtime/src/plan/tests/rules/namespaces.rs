@@ -33,7 +33,8 @@ fn a_joined_pid_namespace_sees_only_the_finished_process_where_the_kernel_allows
     let pidns = FsOption::Descriptor(c"pidns".to_owned(), input.unwrap().0);
     let given = |op: &Op| matches!(op, Op::NewMount { options, .. } if options.contains(&pidns));
     assert_eq!(count(&whole.plan, given), 1);
-    // A filter that takes a capability to load is loaded inside, with that one capability and after the parent knows.
+    // A filter that takes a capability to load is loaded inside, with that one capability and after
+    // the parent knows.
     case.config.no_new_privileges = false;
     case.filter = Some(allowing());
     assert!(birth(&case) > pivot(&case));
@@ -52,7 +53,8 @@ fn a_joined_pid_namespace_sees_only_the_finished_process_where_the_kernel_allows
     let wanted = 1 << 29 | 1 << 10 | 1 << 5;
     assert!(matches!(sets[..], [(before, kept), (after, last)]
         if before < birth(&case) && kept == wanted | 1 << 21 && filter < after && last == wanted));
-    // Resource limits are set while the identity is the runtime's. That on processes counts once the first stage has ended.
+    // Resource limits are set while the identity is the runtime's. That on processes counts once
+    // the first stage has ended.
     let gate = |case: &Case| {
         let number = Gate::ResourceLimits.number();
         position(&built(case), |op| *op == Op::AskGate(number))

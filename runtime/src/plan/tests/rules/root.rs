@@ -6,8 +6,8 @@ use nsenter::plan::Op;
 use super::super::{Case, count, named, position};
 use super::{PRIVATE, SHARED, built};
 
-/// By descriptor, before it is attached; where the mount below could be shared with the host, or not be cloned, that one is made
-/// private before.
+/// By descriptor, before it is attached; where the mount below could be shared with the host, or
+/// not be cloned, that one is made private before.
 #[test]
 fn the_root_is_private_from_the_start() {
     use MountFlags as M;
