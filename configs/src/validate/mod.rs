@@ -10,9 +10,9 @@
 //! ```
 //! use cofferdam_configs::{Config, HostInfo, RootfsFact, validate};
 //!
-//! let rootfs = std::path::PathBuf::from("/srv/web/rootfs");
-//! let config = Config { rootfs: rootfs.clone(), hostname: "web".into(), ..Config::default() };
-//! let host = HostInfo { rootfs: RootfsFact::Resolved(rootfs), ..HostInfo::default() };
+//! let rootfs = "/srv/web/rootfs";
+//! let config = Config { rootfs: rootfs.into(), hostname: "web".into(), ..Config::default() };
+//! let host = HostInfo { rootfs: RootfsFact::Resolved(rootfs.into()), ..HostInfo::default() };
 //! let error = validate::validate(&config, &host).unwrap_err();
 //! assert_eq!(error.to_string(), "unable to set hostname without a private UTS namespace");
 //! ```
