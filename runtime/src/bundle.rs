@@ -9,11 +9,11 @@ use configs::oci::{self, Spec};
 use configs::specconv::{self, Options};
 
 use crate::checked::{Checked, refused};
-use crate::container::System;
 use crate::error::{Error, Result};
 use crate::host_info;
 use crate::id::ContainerId;
 use crate::process::Process;
+use crate::system::System;
 
 /// An OCI bundle: a directory with a `config.json` that describes a root file system and a process.
 ///

@@ -3,10 +3,10 @@
 
 use configs::{Config, HostInfo, validate};
 
-use crate::container::System;
 use crate::error::{Error, ErrorKind, Result};
 use crate::host_info;
 use crate::process::{Process, check_label};
+use crate::system::System;
 
 /// A configuration that has been validated. There is no other way to one than the functions below.
 #[derive(Debug)]

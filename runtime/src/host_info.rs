@@ -14,8 +14,8 @@ use configs::{
 use rustix::fs::{AtFlags, statat};
 use rustix::io::Errno;
 
-use crate::container::System;
 use crate::error::{Error, ErrorKind, Result};
+use crate::system::System;
 
 /// `CGROUP2_SUPER_MAGIC` of `linux/magic.h`.
 const CGROUP2: i64 = 0x6367_7270;

@@ -1,5 +1,16 @@
 //! What to run in a container: the init process of a new one, or another one in a running one.
 
+pub(crate) mod child;
+pub(crate) mod child_registry;
+pub(crate) mod console;
+pub(crate) mod exit_status;
+pub(crate) mod foreground;
+pub(crate) mod inherited_descriptors;
+pub(crate) mod notify_socket;
+pub(crate) mod relay;
+pub(crate) mod signal;
+mod stream_end;
+
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 

@@ -6,9 +6,9 @@ use std::path::PathBuf;
 use super::failure::{Failure, describe};
 use super::flag::{Flag, Order, Parsed};
 use super::logging::Log;
-use crate::descriptors::InheritedDescriptors;
 use crate::error::Error;
 use crate::id::ContainerId;
+use crate::process::inherited_descriptors::InheritedDescriptors;
 
 /// How many positional arguments a command takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

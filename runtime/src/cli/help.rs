@@ -116,8 +116,8 @@ fn columns(text: &mut String, entries: &[(String, impl AsRef<str>)]) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{COMMANDS, GLOBAL_FLAGS};
     use super::*;
+    use crate::cli::{COMMANDS, GLOBAL_FLAGS};
 
     #[test]
     fn every_command_and_every_shown_flag_is_in_the_help() {

@@ -12,11 +12,11 @@ use rustix::termios::tcgetwinsize;
 use super::command::Invocation;
 use super::failure::Failure;
 use super::flag::{Flag, Parsed};
-use crate::console::own_terminal;
-use crate::descriptors::InheritedDescriptors;
 use crate::error::{Error, ErrorKind};
-use crate::pid_file::write_pid_file;
+use crate::process::console::own_terminal;
+use crate::process::inherited_descriptors::InheritedDescriptors;
 use crate::process::{Process, Stdio, Terminal};
+use crate::state::pid_file::write_pid_file;
 
 pub(crate) const BUNDLE: Flag = Flag::text(
     "bundle",

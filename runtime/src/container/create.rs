@@ -15,28 +15,34 @@ use configs::config::{FreezerState, Mount, MountFlags, NamespaceType};
 use configs::oci::ContainerStatus as Status;
 use nsenter::Spawn;
 
-use super::answers::{Parent, STANDARD, Stages};
-use super::directory::StateDirectory;
-use super::inputs::{Inputs, Sources};
-use super::making::{self, Making};
 use super::publish::Publish;
-use super::seccomp::Agent;
-use super::streams::{Receivers, Streams};
-use super::unwind::{Left, Unwind};
-use super::{Container, System, annotations, answers, cgroup, network, rdt, seccomp, wording};
-use crate::checked::{self, Checked};
-use crate::child::Child;
+use super::rollback::{Left, Unwind};
+use super::transaction;
+use super::transaction::Making;
+use super::{Container, annotations};
+use crate::checked;
+use crate::checked::Checked;
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::ContainerId;
-use crate::notify_socket;
+use crate::launch::inputs::{Inputs, Sources};
+use crate::launch::seccomp::Agent;
+use crate::launch::streams::{Receivers, Streams};
+use crate::launch::supervisor::{Parent, STANDARD, Stages};
+use crate::launch::{error_messages, network, seccomp, supervisor};
+use crate::plan;
 use crate::plan::{
-    self, BuiltPlan, CgroupPlacement, CgroupView, Gate, HostFacts, InitRequest, LegacyHierarchy,
+    BuiltPlan, CgroupPlacement, CgroupView, Gate, HostFacts, InitRequest, LegacyHierarchy,
     ProcessRequest,
 };
+use crate::process::child::Child;
+use crate::process::notify_socket;
 use crate::process::{Process, check_label};
-use crate::root::Runtime;
-use crate::state::Record;
+use crate::runtime::Runtime;
+use crate::state::directory::StateDirectory;
+use crate::state::record::Record;
+use crate::system::System;
 use crate::timings::Watch;
+use crate::{cgroup, rdt};
 
 /// How long a cgroup may take to become empty.
 pub(super) const CGROUP_BUDGET: Duration = Duration::from_secs(10);
@@ -123,7 +129,7 @@ fn make(
     let waits_for_start = when_ready == WhenReady::Wait || !config.hooks.poststart.is_empty();
     let system = runtime.system();
     let host = host_facts(system, &config)?;
-    let state = making::intent(id, config, &streams, runtime)?;
+    let state = transaction::intent(id, config, &streams, runtime)?;
     runtime.make_root()?;
     let root = runtime.root()?;
     let (directory, lock) = StateDirectory::make(&root, runtime.path(), id)?;
@@ -167,8 +173,8 @@ fn make(
     } else {
         group
             .self_join_files()
-            .map_err(cgroup::failed(wording::APPLY_CGROUP))
-            .map_err(wording::not_started)?
+            .map_err(cgroup::failed(error_messages::APPLY_CGROUP))
+            .map_err(error_messages::not_started)?
     };
     let mut placement = placement(group, &tasks, config_is_rootless)?;
     if by_name && !needs_first_process {
@@ -187,7 +193,7 @@ fn make(
         late_limits: late_limits || rdt.is_some(),
         waits_for_start,
     })
-    .map_err(wording::during_init)?;
+    .map_err(error_messages::during_init)?;
     making.mark("build the plan");
 
     making.warnings.extend_from_slice(&built.warnings);
@@ -273,7 +279,7 @@ fn make(
         },
         console: None,
         root: None,
-        mapped: super::id_mapped::Made::default(),
+        mapped: crate::launch::id_mapped_mounts::Made::default(),
         warnings: Vec::new(),
         stages: Stages {
             second_to_come: built.two_stages,
@@ -282,17 +288,17 @@ fn make(
             outside: false,
         },
     };
-    let served = init.serve(&mut parent, answers::patience());
+    let served = init.serve(&mut parent, supervisor::patience());
     let (console, told) = (parent.console.take(), std::mem::take(&mut parent.warnings));
     making.warnings.extend(told);
     let served = served.map_err(|error| {
         // It is gone already, and the cgroup still counts what killed it.
         explain(
-            wording::init_error(error, &process.args, parent.config),
+            error_messages::init_error(error, &process.args, parent.config),
             parent.cgroup,
         )
     })?;
-    making.warnings.extend(answers::words(served.warnings()));
+    making.warnings.extend(supervisor::words(served.warnings()));
     log::debug!("init: closing the pipe to signal completion");
     making.mark("serve the init process");
     // With their own ids by now.
@@ -517,8 +523,8 @@ fn explain(error: Error, group: &Cgroup) -> Error {
         log::debug!("{}", error.chain());
         return oom_killed();
     }
-    if error.to_string() == wording::APPLY_CGROUP {
-        return wording::not_started(error);
+    if error.to_string() == error_messages::APPLY_CGROUP {
+        return error_messages::not_started(error);
     }
-    wording::during_init(cgroup::explain_standstill(error, group))
+    error_messages::during_init(cgroup::explain_standstill(error, group))
 }

@@ -7,16 +7,19 @@ use cgroups::Cgroup;
 use configs::config::HookPoint;
 use configs::oci::ContainerStatus as Status;
 
+use super::Container;
 use super::create::CGROUP_BUDGET;
-use super::directory::StateDirectory;
-use super::lock::{self, Lock, Pauses};
-use super::state_file::Remains;
-use super::{Container, cgroup, hooks, host_mounts, network, rdt};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::ContainerId;
-use crate::root::Runtime;
-use crate::signal::Signal;
-use crate::state::{Record, State};
+use crate::launch::{hooks, host_mounts, network};
+use crate::process::signal::Signal;
+use crate::runtime::Runtime;
+use crate::state::directory::StateDirectory;
+use crate::state::file::Remains;
+use crate::state::lock;
+use crate::state::lock::{Lock, Pauses};
+use crate::state::record::{Record, State};
+use crate::{cgroup, rdt};
 
 /// How long a killed init process may take to end.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -91,7 +94,7 @@ impl Container {
 
     /// The init process was our child and has been waited for, and nobody outlives it.
     fn is_known_to_be_over(&self) -> bool {
-        let ended = |child: &crate::child::Child| matches!(child.try_wait(), Ok(Some(_)));
+        let ended = |child: &crate::process::child::Child| matches!(child.try_wait(), Ok(Some(_)));
         self.has_own_pids() && self.child.as_ref().is_some_and(ended)
     }
 
@@ -118,7 +121,7 @@ impl Container {
         let Some(pidfd) = self.init_pidfd()? else {
             return Ok(());
         };
-        match crate::child::send(pidfd.as_fd(), Signal::KILL) {
+        match crate::process::child::send(pidfd.as_fd(), Signal::KILL) {
             Err(error) if error.kind() != ErrorKind::NotRunning => return Err(error),
             _ => {}
         }
@@ -327,7 +330,7 @@ fn kill_unlocked(
         None => None,
     };
     for pidfd in creator.into_iter().chain(container.init_pidfd()?) {
-        match crate::child::send(pidfd.as_fd(), Signal::KILL) {
+        match crate::process::child::send(pidfd.as_fd(), Signal::KILL) {
             Err(error) if error.kind() != ErrorKind::NotRunning => return Err(error),
             _ => {}
         }

@@ -10,17 +10,21 @@ use configs::Config;
 use configs::oci::ContainerStatus as Status;
 use nsenter::{Deadline, Spawn};
 
-use super::answers::{Parent, Ready, SETNS, Stages};
+use super::Container;
 use super::create::{placement, root_user};
-use super::inputs::{Inputs, Sources};
-use super::seccomp::{self, Agent};
-use super::streams::{Receivers, Streams};
-use super::{Container, answers, cgroup, rdt, wording};
 use crate::checked;
-use crate::child::Child;
 use crate::error::{Error, ErrorKind, Result};
-use crate::plan::{self, HostFacts, ProcessRequest};
+use crate::launch::inputs::{Inputs, Sources};
+use crate::launch::seccomp;
+use crate::launch::seccomp::Agent;
+use crate::launch::streams::{Receivers, Streams};
+use crate::launch::supervisor::{Parent, Ready, SETNS, Stages};
+use crate::launch::{error_messages, supervisor};
+use crate::plan;
+use crate::plan::{HostFacts, ProcessRequest};
 use crate::process::Process;
+use crate::process::child::Child;
+use crate::{cgroup, rdt};
 
 /// How long a process that joins a paused container may take: it stands still until somebody
 /// resumes that.
@@ -55,7 +59,9 @@ impl Container {
             return Err(stopped());
         };
 
-        let group = self.group_to_join(process).map_err(wording::not_started)?;
+        let group = self
+            .group_to_join(process)
+            .map_err(error_messages::not_started)?;
         if !paused && is_frozen(&group)? {
             if !process.ignore_paused {
                 return Err(Error::new(ErrorKind::Paused, FROZEN_FROM_ABOVE));
@@ -74,11 +80,11 @@ impl Container {
             }
             other => other
                 .map_err(cgroup::failed(cannot_join(&group)))
-                .map_err(wording::not_started)?,
+                .map_err(error_messages::not_started)?,
         };
         let needed = !config.rootless_cgroups || !process.sub_cgroups.is_empty();
         let mut placement =
-            placement(&group, &tasks, !needed || gate).map_err(wording::not_started)?;
+            placement(&group, &tasks, !needed || gate).map_err(error_messages::not_started)?;
         if gate {
             placement.unified = false;
             placement.gate = true;
@@ -101,7 +107,7 @@ impl Container {
             cgroup: placement,
             seccomp: filter,
         };
-        let built = plan::exec(&request).map_err(wording::not_started)?;
+        let built = plan::exec(&request).map_err(error_messages::not_started)?;
         warnings.extend_from_slice(&built.warnings);
         let sources = Sources {
             fifo: None,
@@ -147,9 +153,9 @@ impl Container {
         let started = match (started, refused) {
             (Err(error), Some(libc::EBUSY)) => {
                 let Some(pid) = init_group else {
-                    return Err(wording::not_started(Error::system(NO_ROOM, error)));
+                    return Err(error_messages::not_started(Error::system(NO_ROOM, error)));
                 };
-                spawn(Some(&answers::group_of(group.hierarchy(), pid)?))?
+                spawn(Some(&supervisor::group_of(group.hierarchy(), pid)?))?
             }
             // Its processes or its memory are used up. What starts outside is moved in, which no
             // limit refuses.
@@ -192,7 +198,7 @@ impl Container {
             ready: &mut nothing,
             console: None,
             root: None,
-            mapped: super::id_mapped::Made::default(),
+            mapped: crate::launch::id_mapped_mounts::Made::default(),
             warnings: Vec::new(),
             stages: Stages {
                 second_to_come: true,
@@ -203,7 +209,7 @@ impl Container {
         let deadline = if paused {
             Deadline::without_progress(WHILE_PAUSED)
         } else {
-            answers::patience()
+            supervisor::patience()
         };
         let served = stub.serve(&mut parent, deadline);
         let Parent {
@@ -215,7 +221,7 @@ impl Container {
         let served = match served {
             Ok(served) => served,
             Err(error) => {
-                let error = wording::init_error(error, &process.args, &config);
+                let error = error_messages::init_error(error, &process.args, &config);
                 let error = cgroup::explain_standstill(error, &group);
                 let killed = cgroup::oom_kills(&group) > ooms;
                 let what = if killed {
@@ -226,7 +232,7 @@ impl Container {
                 return Err(error.context(what));
             }
         };
-        warnings.extend(answers::words(served.warnings()));
+        warnings.extend(supervisor::words(served.warnings()));
         log::debug!("setns_init: about to exec");
         let pid = i32::try_from(stub.pid()).unwrap_or_default();
         let child = Child::new(pid, stub.detach(), &self.id, self.system().family());
@@ -272,7 +278,7 @@ impl Container {
             .and_then(|pid| u32::try_from(pid).ok())
             .ok_or_else(stopped)?;
         if own.hierarchy().mode() == Mode::V2 {
-            return answers::group_of(own.hierarchy(), pid);
+            return supervisor::group_of(own.hierarchy(), pid);
         }
         Ok(own)
     }

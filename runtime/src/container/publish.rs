@@ -5,11 +5,12 @@ use std::time::SystemTime;
 use configs::config::{Namespace, NamespaceType};
 use nsenter::namespaces::Kind;
 
-use super::answers::Ready;
-use super::directory::StateDirectory;
-use super::{System, host_mounts};
 use crate::error::{Error, Result};
-use crate::state::State;
+use crate::launch::host_mounts;
+use crate::launch::supervisor::Ready;
+use crate::state::directory::StateDirectory;
+use crate::state::record::State;
+use crate::system::System;
 use crate::timestamp::rfc3339;
 
 /// Records the container as created once its init process is ready.

@@ -17,11 +17,11 @@ use configs::oci::ContainerStatus as Status;
 use rustix::event::{PollFd, PollFlags, poll};
 
 use super::Container;
-use super::directory::StateDirectory;
-use super::fifo::OtherEnd;
-use super::hooks::{oci_state, run};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::ContainerId;
+use crate::launch::hooks::{oci_state, run};
+use crate::state::directory::StateDirectory;
+use crate::state::exec_fifo::OtherEnd;
 
 impl Container {
     /// Lets a created container run the user's program, and runs the `poststart` hooks of its

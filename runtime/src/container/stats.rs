@@ -1,12 +1,56 @@
-//! Reading statistics.
+//! Statistics of a container.
 
 use cgroups::Cgroup;
+use serde::Serialize;
 
-use super::{Container, System, cgroup, network, rdt};
+use super::Container;
 use crate::error::Result;
 use crate::id::ContainerId;
-use crate::state::ConfigRecord;
-use crate::stats::Stats;
+use crate::launch::network;
+use crate::state::record::ConfigRecord;
+use crate::system::System;
+use crate::{cgroup, rdt};
+
+/// What [`Container::stats`](crate::Container::stats) returns. Its JSON is the `data` of an
+/// `events` line.
+#[derive(Clone, Debug, Default, Serialize)]
+#[non_exhaustive]
+pub struct Stats {
+    /// What the cgroup counts.
+    #[serde(flatten)]
+    pub cgroup: cgroups::Stats,
+    /// Cache and memory bandwidth (Intel RDT); empty without an RDT group.
+    pub intel_rdt: intelrdt::Stats,
+    /// The host's ends of the container's network interfaces; `None` if it has none that the
+    /// runtime made.
+    pub network_interfaces: Option<Vec<NetworkInterface>>,
+}
+
+/// Counters of a network interface (`IFLA_STATS64` of `rtnetlink(7)`), as the container sees them:
+/// what it receives the host's end has sent.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "PascalCase")]
+#[non_exhaustive]
+pub struct NetworkInterface {
+    /// Name on the host.
+    pub name: String,
+    /// Bytes received.
+    pub rx_bytes: u64,
+    /// Packets received.
+    pub rx_packets: u64,
+    /// Failed receptions.
+    pub rx_errors: u64,
+    /// Packets dropped on receive.
+    pub rx_dropped: u64,
+    /// Bytes sent.
+    pub tx_bytes: u64,
+    /// Packets sent.
+    pub tx_packets: u64,
+    /// Failed transmissions.
+    pub tx_errors: u64,
+    /// Packets dropped on transmit.
+    pub tx_dropped: u64,
+}
 
 impl Container {
     /// Statistics of the cgroup, of the Intel RDT group, and of the network interfaces that the
@@ -38,4 +82,35 @@ pub(crate) fn read_stats(
         intel_rdt: rdt::stats(system, config.intel_rdt.as_ref(), id)?,
         network_interfaces: network::statistics(&config.networks)?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_json_has_the_keys_of_an_events_line() {
+        let json = serde_json::to_value(Stats::default()).unwrap();
+        let keys: Vec<&str> = json
+            .as_object()
+            .unwrap()
+            .keys()
+            .map(String::as_str)
+            .collect();
+        for key in [
+            "cpu",
+            "cpuset",
+            "memory",
+            "pids",
+            "blkio",
+            "hugetlb",
+            "intel_rdt",
+            "network_interfaces",
+        ] {
+            assert!(keys.contains(&key), "{key} is not in {keys:?}");
+        }
+        assert!(json["network_interfaces"].is_null());
+        let interface = serde_json::to_value(NetworkInterface::default()).unwrap();
+        assert!(interface.get("RxBytes").is_some() && interface.get("Name").is_some());
+    }
 }

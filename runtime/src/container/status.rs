@@ -4,7 +4,7 @@ use configs::oci::ContainerStatus as Status;
 
 use super::Container;
 use crate::error::{Error, ErrorKind, Result};
-use crate::state::Record;
+use crate::state::record::Record;
 
 impl Container {
     /// The status now, in this order: *creating* while its creator is alive, *paused* if its cgroup
@@ -109,7 +109,7 @@ pub(super) fn not_running() -> Error {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(crate) mod tests {
     use std::fs;
     use std::os::fd::OwnedFd;
     use std::path::Path;
@@ -118,16 +118,16 @@ pub(super) mod tests {
 
     use super::*;
     use crate::ContainerId;
-    use crate::container::System;
-    use crate::root::Runtime;
+    use crate::runtime::Runtime;
+    use crate::system::System;
 
     /// A machine with cgroup v2, a procfs and one container, all made up.
-    pub(in crate::container) struct Machine {
+    pub(crate) struct Machine {
         dir: tempfile::TempDir,
     }
 
     impl Machine {
-        pub(in crate::container) fn new() -> Self {
+        pub(crate) fn new() -> Self {
             let this = Self {
                 dir: tempfile::tempdir().unwrap(),
             };
@@ -146,7 +146,7 @@ pub(super) mod tests {
             this
         }
 
-        pub(in crate::container) fn path(&self, name: &str) -> std::path::PathBuf {
+        pub(crate) fn path(&self, name: &str) -> std::path::PathBuf {
             self.dir.path().join(name)
         }
 
@@ -156,7 +156,7 @@ pub(super) mod tests {
             self.record_with(&cgroup, more);
         }
 
-        pub(in crate::container) fn record_with(&self, cgroup: &str, more: &str) {
+        pub(crate) fn record_with(&self, cgroup: &str, more: &str) {
             let text = format!(
                 r#"{{"id":"x","init_process_pid":42,"init_process_start":1000,"created":"","config":{{}}{cgroup}{more}}}"#
             );
@@ -176,7 +176,7 @@ pub(super) mod tests {
                 .unwrap()
         }
 
-        pub(in crate::container) fn process(&self, pid: u32, state: char, start: u64) {
+        pub(crate) fn process(&self, pid: u32, state: char, start: u64) {
             self.named_process(pid, "a) b", state, start);
         }
 
@@ -205,10 +205,7 @@ pub(super) mod tests {
         }
 
         /// The same with other file systems, too.
-        pub(in crate::container) fn container_with(
-            &self,
-            more: impl FnOnce(System) -> System,
-        ) -> Container {
+        pub(crate) fn container_with(&self, more: impl FnOnce(System) -> System) -> Container {
             let open = |path: &Path| OwnedFd::from(fs::File::open(path).unwrap());
             let proc = Procfs::open_at(open(&self.path("proc"))).unwrap();
             let cgroup = self.path("cgroup");

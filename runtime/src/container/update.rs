@@ -3,8 +3,9 @@
 use cgroups::{Cgroup, Resources, Snapshot};
 use configs::Config;
 
-use super::{Container, cgroup, rdt};
+use super::Container;
 use crate::error::{Error, Result};
+use crate::{cgroup, rdt};
 
 impl Container {
     /// Changes the limits of a running container to those of `config.cgroups.resources` (and

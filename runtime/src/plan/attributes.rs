@@ -4,9 +4,9 @@ use configs::config::{IoPriorityClass, SchedulerFlag, SchedulerPolicy};
 use configs::oci;
 use nsenter::plan::Op;
 
+use super::builder::Steps;
 use super::namespaces::Birth;
-use super::requested::Requested;
-use super::steps::Steps;
+use super::params::Requested;
 use crate::{Error, Result};
 
 /// Whether a child would not have the scheduling policy, or could not even be made with it

@@ -3,8 +3,8 @@
 use configs::config::CpuSet;
 use nsenter::plan::{Dir, Expect, Op};
 
-use super::requested::Requested;
-use super::steps::{Steps, c_path};
+use super::builder::{Steps, c_path};
+use super::params::Requested;
 use super::{Gate, Input};
 use crate::Result;
 

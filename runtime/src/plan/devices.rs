@@ -6,9 +6,9 @@ use configs::config::{Device, DeviceType, IdMap, NamespaceType};
 use nsenter::plan::{Dir, Expect, Leaf, Op, Slot};
 
 use super::Tag;
-use super::requested::Requested;
+use super::builder::{Steps, c_string, clean};
+use super::params::Requested;
 use super::rootfs::Rootfs;
-use super::steps::{Steps, c_string, clean};
 use crate::{Error, Result};
 
 const DEV: &str = "/dev";

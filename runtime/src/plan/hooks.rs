@@ -5,9 +5,9 @@ use configs::oci::{ContainerStatus, State};
 use nsenter::plan::{HookCommand, Op};
 
 use super::Gate;
-use super::requested::{DEFAULT_UMASK, Requested};
+use super::builder::{Steps, c_string};
+use super::params::{DEFAULT_UMASK, Requested};
 use super::rootfs::Rootfs;
-use super::steps::{Steps, c_string};
 use crate::{Error, ErrorKind, Result};
 
 /// Once the mounts are made: what the parent has to do, then the `createContainer` hooks, in the

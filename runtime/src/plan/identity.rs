@@ -3,9 +3,9 @@
 use configs::config::{Capabilities, IdMapError, NamespaceType};
 use nsenter::plan::Op;
 
+use super::builder::{Steps, c_string, clean};
 use super::namespaces::setgroups_denied;
-use super::requested::Requested;
-use super::steps::{Steps, c_string, clean};
+use super::params::Requested;
 use crate::{Error, Result};
 
 /// From the identity that prepared the container to the one of the user's program. Afterwards

@@ -5,9 +5,9 @@ use std::ffi::CString;
 
 use nsenter::plan::{Dir, Op, Slot};
 
-use super::requested::Requested;
+use super::builder::{Steps, c_string, clean};
+use super::params::Requested;
 use super::rootfs::Rootfs;
-use super::steps::{Steps, c_string, clean};
 use crate::Result;
 
 /// `readonlyPaths`, then `maskedPaths`: a path in both ends up hidden.

@@ -1,14 +1,22 @@
 //! The mounts of the configuration, in its order. Each is made detached, gets its attributes, and
 //! is then attached to a target that was resolved once, inside the root.
 
+pub(in crate::plan) mod bind;
+pub(in crate::plan) mod cgroup;
+pub(in crate::plan) mod file_system;
+pub(in crate::plan) mod options;
+pub(in crate::plan) mod remount;
+pub(in crate::plan) mod source;
+pub(in crate::plan) mod table;
+
 use configs::config::{Mount, MountAttr, MountFlags};
 use nsenter::plan::{Dir, Expect, Leaf, Op, Slot};
 
-use super::mount_options::{Change, attributes_of};
-use super::requested::Requested;
+use super::builder::{Steps, c_string, clean, seen_from};
+use super::mounts::options::{Change, attributes_of};
+use super::params::Requested;
 use super::rootfs::Rootfs;
-use super::steps::{Steps, c_string, clean, seen_from};
-use super::{CgroupView, binds, cgroup_mounts, file_systems, remounts, sysctl};
+use super::{CgroupView, sysctl};
 use crate::{Error, Result};
 
 /// `PROC_SUPER_MAGIC` of `statfs(2)`.
@@ -81,7 +89,7 @@ pub(super) fn all(
         };
         check_destination(&entry)?;
         if is_remount(mount) {
-            remounts::remount(steps, requested, view, root, &entry)?;
+            remount::remount(steps, requested, view, root, &entry)?;
             continue;
         }
         one(steps, requested, view, root, &entry)?;
@@ -138,7 +146,7 @@ fn one(
     entry: &Entry<'_>,
 ) -> Result<()> {
     if entry.mount.is_bind() {
-        return binds::bind(steps, requested, root, entry);
+        return bind::bind(steps, requested, root, entry);
     }
     if entry.mount.id_mapping.is_some() {
         return Err(Error::config(format!(
@@ -147,9 +155,9 @@ fn one(
         )));
     }
     match entry.mount.device.as_str() {
-        "proc" | "sysfs" => file_systems::kernel_view(steps, requested, root, entry),
-        "cgroup" => cgroup_mounts::mount(steps, requested, view, root, entry),
-        _ => file_systems::file_system(steps, requested, root, entry),
+        "proc" | "sysfs" => file_system::kernel_view(steps, requested, root, entry),
+        "cgroup" => cgroup::mount(steps, requested, view, root, entry),
+        _ => file_system::file_system(steps, requested, root, entry),
     }
 }
 

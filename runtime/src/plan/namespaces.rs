@@ -5,8 +5,8 @@ use std::ffi::CStr;
 use configs::config::{Namespace, NamespaceType};
 use nsenter::plan::{Dir, Op, Slot};
 
-use super::requested::Requested;
-use super::steps::{Steps, c_string};
+use super::builder::{Steps, c_string};
+use super::params::Requested;
 use super::{Input, cgroup};
 use crate::{Error, ErrorKind, Result};
 

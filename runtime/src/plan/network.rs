@@ -5,8 +5,8 @@ use configs::config::NamespaceType;
 use nsenter::plan::Op;
 
 use super::Tag;
-use super::requested::Requested;
-use super::steps::Steps;
+use super::builder::Steps;
+use super::params::Requested;
 
 const AF_NETLINK: u32 = 16;
 const SOCK_RAW: u32 = 3;

@@ -5,9 +5,9 @@ use std::path::Path;
 use configs::config::{MountAttr, MountFlags, NamespaceType};
 use nsenter::plan::{Dir, Op, Slot};
 
-use super::mounted::MountTable;
-use super::requested::Requested;
-use super::steps::{Steps, c_path, c_string};
+use super::builder::{Steps, c_path, c_string};
+use super::mounts::table::MountTable;
+use super::params::Requested;
 use crate::{Error, ErrorKind, Result};
 
 const DIRECTORY: u32 = (libc::O_PATH | libc::O_DIRECTORY).cast_unsigned();

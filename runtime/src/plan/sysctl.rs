@@ -3,11 +3,11 @@
 use configs::config::{Mount, MountAttr, MountFlags};
 use nsenter::plan::{Dir, Op};
 
-use super::labels::ProcSelf;
+use super::builder::{Steps, c_string, clean};
+use super::lsm::ProcSelf;
 use super::mounts::is_remount;
-use super::requested::Requested;
+use super::params::Requested;
 use super::rootfs::Rootfs;
-use super::steps::{Steps, c_string, clean};
 use crate::{Error, Result};
 
 /// Whether the host's procfs may be needed: no mount of the configuration is one that parameters

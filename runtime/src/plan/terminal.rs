@@ -2,9 +2,9 @@
 
 use nsenter::plan::{Dir, Leaf, Op, Slot};
 
-use super::requested::Requested;
+use super::builder::Steps;
+use super::params::Requested;
 use super::rootfs::Rootfs;
-use super::steps::Steps;
 
 /// Makes a pair, sends the master away, puts the other end on the standard streams and, for an
 /// init, on `/dev/console`.

@@ -7,7 +7,7 @@ use crate::cli::flag::{Flag, Order};
 use crate::container::Container;
 use crate::error::{ErrorKind, Result};
 use crate::id::ContainerId;
-use crate::root::Runtime;
+use crate::runtime::Runtime;
 
 pub(crate) static COMMAND: Command = Command {
     name: "delete",

@@ -9,8 +9,8 @@ use crate::cli::command::{Command, Count, Invocation};
 use crate::cli::failure::{Failure, describe};
 use crate::cli::flag::{Flag, Order};
 use crate::cli::output;
-use crate::events::Event;
-use crate::stats::Stats;
+use crate::container::events::Event;
+use crate::container::stats::Stats;
 
 pub(crate) static COMMAND: Command = Command {
     name: "events",

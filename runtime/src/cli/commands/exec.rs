@@ -12,8 +12,8 @@ use crate::cli::flag::{Flag, Order};
 use crate::cli::process_flags::{self as flags, Presence};
 use crate::cli::sub_cgroup;
 use crate::container::Container;
-use crate::foreground::Foreground;
 use crate::process::Process;
+use crate::process::foreground::Foreground;
 
 pub(crate) static COMMAND: Command = Command {
     name: "exec",
@@ -98,7 +98,7 @@ fn exec(invocation: &Invocation<'_>) -> Result<u8, Failure> {
         invocation.log.warn(warning);
     }
     if let Err(failure) = flags::record_pid(pid_file.as_deref(), child.pid()) {
-        let _ = child.signal(crate::signal::Signal::KILL);
+        let _ = child.signal(crate::process::signal::Signal::KILL);
         child.wait_after_kill();
         return Err(failure);
     }
@@ -108,7 +108,7 @@ fn exec(invocation: &Invocation<'_>) -> Result<u8, Failure> {
             if waited.is_err() {
                 // As for run: without its streams the process is of no use. The error is what is
                 // told.
-                let _ = child.signal(crate::signal::Signal::KILL);
+                let _ = child.signal(crate::process::signal::Signal::KILL);
             }
             let status = waited?;
             invocation.warn_of(foreground.warnings());

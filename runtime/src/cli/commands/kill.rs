@@ -4,7 +4,7 @@ use crate::cli::command::{Command, Count, Invocation};
 use crate::cli::failure::Failure;
 use crate::cli::flag::{Flag, Order};
 use crate::error::ErrorKind;
-use crate::signal::Signal;
+use crate::process::signal::Signal;
 
 pub(crate) static COMMAND: Command = Command {
     name: "kill",

@@ -5,17 +5,17 @@ use std::path::Path;
 
 use super::abandon;
 use super::create::from_bundle;
-use crate::child::Child;
 use crate::cli::command::{Command, Count, Invocation};
 use crate::cli::failure::Failure;
 use crate::cli::flag::{Flag, Order};
 use crate::cli::process_flags::{self as flags, Presence};
 use crate::container::{Container, WhenReady};
 use crate::error::ErrorKind;
-use crate::exit_status::ExitStatus;
-use crate::foreground::Foreground;
-use crate::notify_socket::NotifySocket;
-use crate::signal::Signal;
+use crate::process::child::Child;
+use crate::process::exit_status::ExitStatus;
+use crate::process::foreground::Foreground;
+use crate::process::notify_socket::NotifySocket;
+use crate::process::signal::Signal;
 use crate::timings::Timings;
 
 pub(crate) static COMMAND: Command = Command {

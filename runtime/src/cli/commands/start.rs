@@ -4,7 +4,7 @@ use crate::cli::command::{Command, Count, Invocation};
 use crate::cli::failure::Failure;
 use crate::cli::flag::Order;
 use crate::cli::process_flags;
-use crate::notify_socket::NotifySocket;
+use crate::process::notify_socket::NotifySocket;
 
 pub(crate) static COMMAND: Command = Command {
     name: "start",

@@ -3,9 +3,9 @@
 use configs::config::{MountAttr, MountFlags, NamespaceType};
 use nsenter::plan::{FsOption, Op};
 
-use super::super::super::CgroupView;
-use super::super::{Case, count, hierarchies, mount, named, ops, position};
 use super::{built, new_mounts, with_mounts};
+use crate::plan::CgroupView;
+use crate::plan::tests::{Case, count, hierarchies, mount, named, ops, position};
 
 #[test]
 fn a_cgroup2_mount_is_new_with_a_namespace_and_a_clone_without() {

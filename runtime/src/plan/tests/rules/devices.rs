@@ -3,9 +3,9 @@
 use configs::config::{Device, DeviceType, MountFlags};
 use nsenter::plan::Op;
 
-use super::super::super::{Tag, is_made_by_parent};
-use super::super::{Case, count, named, ops, volume};
 use super::built;
+use crate::plan::tests::{Case, count, named, ops, volume};
+use crate::plan::{Tag, is_made_by_parent};
 
 fn device(path: &str, kind: DeviceType, major: i64, minor: i64) -> Device {
     Device {

@@ -3,9 +3,9 @@
 use configs::config::{Mount, MountAttr, MountFlags, MountIdMapping};
 use nsenter::plan::{Dir, FsOption, Leaf, Op};
 
-use super::super::super::Tag;
-use super::super::{Case, count, mount, named, ops, position, volume};
 use super::{OTHERS, PRIVATE, built, changes, new_mounts, with_mounts};
+use crate::plan::Tag;
+use crate::plan::tests::{Case, count, mount, named, ops, position, volume};
 
 #[test]
 fn destinations_inside_proc_are_refused_but_for_the_known_files() {

@@ -3,9 +3,9 @@
 use configs::config::{MountFlags, NamespaceType, Network};
 use nsenter::plan::{FsOption, Op, Plan};
 
-use super::super::super::{Filter, Gate, Input, Tag};
-use super::super::{Case, allowing, count, named, ops, position};
 use super::built;
+use crate::plan::tests::{Case, allowing, count, named, ops, position};
+use crate::plan::{Filter, Gate, Input, Tag};
 
 #[test]
 fn a_joined_pid_namespace_sees_only_the_finished_process_where_the_kernel_allows() {

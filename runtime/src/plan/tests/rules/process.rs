@@ -3,9 +3,9 @@
 use configs::config::{Capabilities, IdMap, MountFlags, NamespaceType, Rlimit, RlimitType};
 use nsenter::plan::{Dir, Op, Plan};
 
-use super::super::super::{CgroupView, Gate, Tag};
-use super::super::{Case, command, count, mount, named, ops, position, private, refusing};
 use super::{built, with_mounts};
+use crate::plan::tests::{Case, command, count, mount, named, ops, position, private, refusing};
+use crate::plan::{CgroupView, Gate, Tag};
 use crate::{ErrorKind, Terminal};
 
 #[test]

@@ -5,8 +5,8 @@ use std::ffi::CString;
 use configs::config::MountFlags;
 use nsenter::plan::{Dir, Op, Plan, Slot};
 
-use super::super::{Case, count, named, ops, position};
 use super::built;
+use crate::plan::tests::{Case, count, named, ops, position};
 
 #[test]
 fn masked_paths_are_cleaned_and_masked_once_from_the_mount_they_are_on() {

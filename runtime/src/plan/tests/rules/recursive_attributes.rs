@@ -3,8 +3,8 @@
 use configs::config::{Mount, MountAttr, MountFlags, NamespaceType};
 use nsenter::plan::{Op, Plan};
 
-use super::super::{Case, count, hierarchies, mount, ops};
 use super::{built, new_mounts, with_mounts};
+use crate::plan::tests::{Case, count, hierarchies, mount, ops};
 
 fn all(mut mount: Mount, set: u64, clear: u64) -> Mount {
     mount.rec_attr = Some(MountAttr {

@@ -3,9 +3,9 @@
 use configs::config::{Mount, MountAttr, MountFlags};
 use nsenter::plan::{FsOption, Op, Slot};
 
-use super::super::super::CgroupView;
-use super::super::{Case, count, mount, named, ops, position, volume};
 use super::{OTHERS, SHARED, built, with_mounts};
+use crate::plan::CgroupView;
+use crate::plan::tests::{Case, count, mount, named, ops, position, volume};
 
 fn remount(kind: &str, point: &str, flags: MountFlags, data: &str) -> Mount {
     mount(kind, point, flags | MountFlags::REMOUNT, data)

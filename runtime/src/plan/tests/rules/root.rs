@@ -3,8 +3,8 @@
 use configs::config::MountFlags;
 use nsenter::plan::Op;
 
-use super::super::{Case, count, named, position};
 use super::{PRIVATE, SHARED, built};
+use crate::plan::tests::{Case, count, named, position};
 
 /// By descriptor, before it is attached; where the mount below could be shared with the host, or
 /// not be cloned, that one is made private before.

@@ -1,0 +1,53 @@
+//! The commands, one a file.
+
+pub(crate) mod checkpoint;
+pub(crate) mod create;
+pub(crate) mod delete;
+pub(crate) mod events;
+pub(crate) mod exec;
+pub(crate) mod features;
+pub(crate) mod kill;
+pub(crate) mod list;
+pub(crate) mod pause;
+pub(crate) mod plan;
+pub(crate) mod ps;
+pub(crate) mod resume;
+pub(crate) mod run;
+pub(crate) mod spec;
+pub(crate) mod start;
+pub(crate) mod state;
+pub(crate) mod update;
+
+use super::command::Invocation;
+use super::failure::Failure;
+use crate::container::Container;
+use crate::error::ErrorKind;
+use crate::process::child::END_AFTER_KILL;
+use crate::process::signal::Signal;
+use crate::runtime::Runtime;
+
+/// The containers below the state root of this invocation.
+fn runtime(invocation: &Invocation<'_>) -> Result<Runtime, Failure> {
+    Ok(Runtime::new(&invocation.globals.root)?.of_command())
+}
+
+/// Kills and removes a container that a command has made and cannot hand over.
+fn abandon(container: &Container) {
+    let removed = match container.signal(Signal::KILL) {
+        // It may have ended by itself.
+        Err(error) if error.kind() != ErrorKind::NotRunning => Err(error),
+        // One in a frozen cgroup does not end: then it is left to `delete --force`, which says why
+        // that fails.
+        _ => container
+            .wait_timeout(END_AFTER_KILL)
+            .and_then(|_| container.destroy()),
+    };
+    if let Err(error) = removed {
+        log::debug!("{}", error.chain());
+    }
+}
+
+/// The container that the first argument names.
+fn container(invocation: &Invocation<'_>) -> Result<Container, Failure> {
+    Ok(runtime(invocation)?.load(&invocation.id()?)?)
+}

@@ -1,0 +1,154 @@
+//! From a failure of the init process to an error that says what could not be done.
+
+use configs::Config;
+use nsenter::Failure;
+use nsenter::plan::Op;
+
+use super::mount_messages;
+use crate::error::{Error, ErrorKind};
+use crate::plan::{APPARMOR_STEP, OOM_SCORE_STEP};
+
+/// What failed when a process was started: our own refusal as it was, a step by its name, anything
+/// else as it came.
+pub(crate) fn init_error(error: nsenter::Error, args: &[String], config: &Config) -> Error {
+    if error.kind() == nsenter::ErrorKind::Refused {
+        return match error.into_source().map(|source| source.downcast::<Error>()) {
+            Some(Ok(own)) => *own,
+            Some(Err(other)) => Error::with(
+                ErrorKind::Init,
+                "the init process was refused an answer",
+                other,
+            ),
+            None => Error::new(ErrorKind::Init, "the init process was refused an answer"),
+        };
+    }
+    if let Some(failure) = error.failure() {
+        return mount_messages::error(failure, config).unwrap_or_else(|| step(failure, args));
+    }
+    let kind = match error.kind() {
+        nsenter::ErrorKind::Timeout => ErrorKind::Timeout,
+        nsenter::ErrorKind::System => ErrorKind::System,
+        _ => ErrorKind::Init,
+    };
+    Error::with(kind, "start the init process", error)
+}
+
+/// A failed step. Programs and engines match on some of these texts.
+fn step(failure: &Failure, args: &[String]) -> Error {
+    let errno = failure.errno();
+    let cause = std::io::Error::from_raw_os_error(errno);
+    let program = args.first().map(String::as_str).unwrap_or_default();
+    let message = match failure.op() {
+        Op::Lookup(_) => {
+            let text = match errno {
+                // What stat(2) says of a path, and not access(2) of a file.
+                libc::ENOENT | libc::ENOTDIR | libc::ELOOP | libc::ENAMETOOLONG
+                    if program.contains('/') =>
+                {
+                    format!("exec: {program:?}: stat {program}")
+                }
+                libc::ENOENT | libc::ENOTDIR => {
+                    return Error::new(
+                        ErrorKind::Init,
+                        format!("exec: {program:?}: executable file not found in $PATH"),
+                    );
+                }
+                _ => format!("exec: {program:?}"),
+            };
+            return Error::with(ErrorKind::Init, text, cause);
+        }
+        // The kernel has no path for it, or one that does not begin at the root. Any other errno
+        // says nothing of the kind.
+        Op::VerifyDirectory if errno == libc::ENOENT => {
+            return Error::new(
+                ErrorKind::Init,
+                "current working directory is outside of container mount namespace root -- possible container breakout detected",
+            );
+        }
+        Op::VerifyDirectory => "failed to verify if current working directory is safe".to_owned(),
+        Op::ChangeDirectory { path, .. } | Op::RetryDirectory(path) => {
+            format!(
+                "chdir to cwd ({:?}) set in config.json failed",
+                path.to_string_lossy()
+            )
+        }
+        Op::Sysctl { path, value, .. } => {
+            let path = path.to_string_lossy();
+            let key = path.strip_prefix("sys/").unwrap_or(&path).replace('/', ".");
+            if failure.detail() == b"open" {
+                format!("open sysctl {key} file")
+            } else {
+                format!(
+                    "failed to write sysctl {key} = {:?}",
+                    String::from_utf8_lossy(value)
+                )
+            }
+        }
+        // Without AppArmor the file takes no such text, or is not there.
+        _ if failure.context().starts_with(APPARMOR_STEP) && !apparmor_is_enabled() => {
+            return Error::new(
+                ErrorKind::Init,
+                format!("{APPARMOR_STEP}: AppArmor is not enabled on this host"),
+            );
+        }
+        // Engines take "permission denied" for something that is wrong with the program.
+        _ if failure.context() == OOM_SCORE_STEP && errno == libc::EACCES => {
+            return Error::new(
+                ErrorKind::Init,
+                format!("{OOM_SCORE_STEP}: lowering it needs CAP_SYS_RESOURCE"),
+            );
+        }
+        // The step's own name, and what the kernel's or the stub's log adds to it.
+        _ => failure.to_string(),
+    };
+    let error = if errno == 0 {
+        Error::new(ErrorKind::Init, message)
+    } else {
+        Error::with(ErrorKind::Init, message, cause)
+    };
+    match heading(failure.op()) {
+        Some(heading) => error.context(heading),
+        None => error,
+    }
+}
+
+/// What runc says in front of the failure of a step: the words that readers of messages look for.
+/// Other steps have their own name alone.
+fn heading(op: &Op) -> Option<&'static str> {
+    Some(match op {
+        Op::BoundingSet { .. } => "unable to apply bounding set",
+        Op::KeepCapabilities(true) => "unable to set keep caps",
+        Op::KeepCapabilities(false) => "unable to clear keep caps",
+        Op::StdioOwner(_) | Op::SetGroups(_) | Op::SetGid(_) | Op::SetUid(_) => {
+            "unable to setup user"
+        }
+        Op::Capabilities { .. } | Op::AmbientSet(_) => "unable to apply caps",
+        Op::Seccomp { .. } => "unable to init seccomp",
+        Op::Scheduler(_) => "error setting scheduler",
+        Op::IoPriority(_) => "failed to set io priority",
+        Op::ResourceLimit { .. } => "error setting rlimits for ready process",
+        Op::DeathSignal(_) => "can't restore pdeath signal",
+        Op::ReopenNull => "error reopening /dev/null inside container",
+        Op::PivotRoot(_) | Op::MoveRoot(_) | Op::Chroot(_) => "error jailing process inside rootfs",
+        _ => return None,
+    })
+}
+
+/// A failure before the process of a container or of `exec` went its own way.
+pub(crate) fn not_started(error: Error) -> Error {
+    error.context("unable to start container process")
+}
+
+/// A failure of what is done for an init process.
+pub(crate) fn during_init(error: Error) -> Error {
+    not_started(error.context("error during container init"))
+}
+
+/// What a cgroup that cannot be made or joined is a failure of, for an init process.
+pub(crate) const APPLY_CGROUP: &str = "unable to apply cgroup configuration";
+/// What limits that cannot be set are a failure of.
+pub(crate) const SET_LIMITS: &str = "error setting cgroup config for procHooks process";
+
+fn apparmor_is_enabled() -> bool {
+    apparmor::AppArmor::system().is_ok_and(|apparmor| apparmor.is_enabled())
+}

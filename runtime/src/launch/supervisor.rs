@@ -1,0 +1,440 @@
+//! The answers to what an init process asks while it prepares itself.
+//!
+//! The process is untrusted from the moment it is inside the container: what it sends is checked,
+//! and it is never waited for by anything but a poll with a deadline.
+
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use cgroups::{Cgroup, Hierarchy};
+use configs::Config;
+use configs::config::{HookPoint, Mount, Rlimit};
+use configs::oci::{self, ContainerStatus as Status};
+use nsenter::{Answers, Deadline, HookOutcome, ProcessRef, Refusal, Warnings};
+use user::Uid;
+
+use super::seccomp::Agent;
+use super::streams::Receivers;
+use super::{
+    device_nodes, error_messages, hooks, id_mapped_mounts, id_maps, mount_sources, rlimits,
+};
+use crate::error::{Error, ErrorKind, Result};
+use crate::id::ContainerId;
+use crate::launch::send_descriptor::send_named;
+use crate::plan::{Gate, Tag, capability_name};
+use crate::process::console::Console;
+use crate::system::System;
+use crate::{cgroup, rdt};
+
+/// What happens when the process has made all its preparations and waits for permission to go on.
+pub(crate) trait Ready {
+    /// `pid` is the process as the runtime sees it.
+    fn ready(&mut self, pid: u32) -> Result<()>;
+}
+
+/// The parent's side of a process that starts.
+pub(crate) struct Parent<'a> {
+    pub(crate) id: &'a ContainerId,
+    pub(crate) config: &'a Config,
+    pub(crate) system: &'a System,
+    pub(crate) cgroup: &'a Cgroup,
+    /// The init process of the container, if it is not the one that starts.
+    pub(crate) init: Option<u32>,
+    /// The process whose cgroup is joined if this one takes no processes.
+    pub(crate) init_group: Option<u32>,
+    /// Limits to write while the process waits at this gate: when it is in its cgroup, or when the
+    /// mounts are made.
+    pub(crate) late_limits: Option<(Gate, &'a cgroups::Resources)>,
+    /// The settings of the Intel RDT group.
+    pub(crate) rdt: Option<&'a intelrdt::Settings>,
+    pub(crate) uid: u32,
+    pub(crate) rlimits: &'a [Rlimit],
+    pub(crate) console_size: Option<(u16, u16)>,
+    pub(crate) receivers: &'a Receivers,
+    pub(crate) agent: Option<&'a Agent>,
+    /// The status that a seccomp agent is told.
+    pub(crate) status: Status,
+    /// `standard`, or `setns` for a process that joins: what the receiver of the pidfd is told.
+    pub(crate) pidfd_name: &'static str,
+    pub(crate) ready: &'a mut dyn Ready,
+    /// The terminal, if it is to be kept.
+    pub(crate) console: Option<Console>,
+    /// The root directory that sources of mounts are resolved below.
+    pub(crate) root: Option<OwnedFd>,
+    /// The user namespaces of id-mapped mounts.
+    pub(crate) mapped: id_mapped_mounts::Made,
+    /// What is no error but should be told.
+    pub(crate) warnings: Vec<String>,
+    /// Where the second stage is, and where it shall be.
+    pub(crate) stages: Stages,
+}
+
+/// The two stages of a process, and the cgroup.
+#[derive(Debug, Default)]
+pub(crate) struct Stages {
+    /// The second stage is still to come.
+    pub(crate) second_to_come: bool,
+    /// The process may be moved between the container's cgroup and the one of this process.
+    pub(crate) movable: bool,
+    /// The process is not in the container's cgroup: the second stage is moved there.
+    pub(crate) outside: bool,
+}
+
+impl Parent<'_> {
+    /// The state of the container while this process starts.
+    fn state(&self, pid: u32) -> oci::State {
+        let init = self.init.unwrap_or(pid);
+        hooks::oci_state(
+            self.id,
+            &self.config.labels,
+            self.status,
+            i32::try_from(init).unwrap_or_default(),
+        )
+    }
+
+    fn pass_gate(&mut self, number: u32, process: &ProcessRef<'_>) -> Result<()> {
+        match Gate::from_number(number) {
+            Some(Gate::Cgroup) => {
+                self.place(process.pid())?;
+                self.set_limits(Gate::Cgroup)
+            }
+            Some(Gate::Hooks) => {
+                self.set_limits(Gate::Hooks)?;
+                if let Some(settings) = self.rdt {
+                    rdt::join_first(self.system, settings, self.id, process.pid())?;
+                }
+                let state = self.state(process.pid());
+                let (hooks, init) = (&self.config.hooks, Some(process.pidfd()));
+                hooks::run(hooks, HookPoint::Prestart, &state, init)?;
+                hooks::run(hooks, HookPoint::CreateRuntime, &state, init)
+            }
+            Some(Gate::ResourceLimits) => self.limit_second_stage(process.pid()),
+            None => Err(Error::new(
+                ErrorKind::Init,
+                format!("the init process waits at an unknown gate ({number})"),
+            )),
+        }
+    }
+
+    fn place(&self, pid: u32) -> Result<()> {
+        let failed = cgroup::failed(if self.init.is_some() {
+            "error adding pid of the new process to cgroups"
+        } else {
+            error_messages::APPLY_CGROUP
+        });
+        match (self.cgroup.add(pid), self.init_group) {
+            (Err(error), Some(init)) if error.errno() == Some(libc::EBUSY) => {
+                let group = group_of(self.cgroup.hierarchy(), init)?;
+                group.add(pid).map_err(failed)
+            }
+            (added, _) => added.map_err(failed),
+        }
+    }
+
+    /// Sets the limits that are set while the process waits at this gate.
+    fn set_limits(&mut self, gate: Gate) -> Result<()> {
+        let Some((_, limits)) = self.late_limits.filter(|(at, _)| *at == gate) else {
+            return Ok(());
+        };
+        if self.stages.second_to_come {
+            return self.apply(&cgroup::split_process_limit(limits).0);
+        }
+        self.late_limits = None;
+        self.apply(limits)
+    }
+
+    /// Sets the limit that had to wait for the second stage.
+    fn set_process_limit(&mut self) -> Result<()> {
+        let Some((_, limits)) = self.late_limits.take() else {
+            return Ok(());
+        };
+        match cgroup::split_process_limit(limits) {
+            (_, Some(limit)) => self.apply(&limit),
+            (_, None) => Ok(()),
+        }
+    }
+
+    fn apply(&mut self, limits: &cgroups::Resources) -> Result<()> {
+        let applied = self
+            .cgroup
+            .set(limits)
+            .map_err(cgroup::failed(error_messages::SET_LIMITS))?;
+        // Without privilege some limits are expected not to be in force.
+        if !self.config.rootless_cgroups {
+            self.warnings.extend(cgroup::warnings(applied));
+        }
+        Ok(())
+    }
+
+    /// The mount that a question about its source is about, and the root the process sent.
+    fn asked_mount(&self, index: u32) -> Result<(&Mount, &OwnedFd)> {
+        let index = usize::try_from(index).ok();
+        let mount = index.and_then(|index| self.config.mounts.get(index));
+        mount
+            .filter(|mount| mount.is_bind())
+            .zip(self.root.as_ref())
+            .ok_or_else(|| {
+                Error::new(
+                    ErrorKind::Init,
+                    "the init process asks for a mount source that it has no mount for",
+                )
+            })
+    }
+
+    /// The source of a mount that only we may reach, below the root the process sent.
+    fn open_source(&self, index: u32) -> Result<OwnedFd> {
+        let (mount, root) = self.asked_mount(index)?;
+        mount_sources::open_below(root.as_fd(), &mount.source)
+    }
+
+    /// The source of a mount without what is mounted below it: only this process has the right to
+    /// see that uncovered.
+    fn clone_source(&self, index: u32) -> Result<OwnedFd> {
+        let (mount, root) = self.asked_mount(index)?;
+        mount_sources::clone_alone(root.as_fd(), &mount.source)
+    }
+
+    fn map_tree(&mut self, index: u32, tree: &OwnedFd, process: &ProcessRef<'_>) -> Result<()> {
+        let mount = usize::try_from(index)
+            .ok()
+            .and_then(|index| self.config.mounts.get(index));
+        let mapping = mount.and_then(|mount| mount.id_mapping.as_ref());
+        let mapping = mapping.ok_or_else(|| {
+            Error::new(
+                ErrorKind::Init,
+                "the init process lends a tree that no mapping is asked for",
+            )
+        })?;
+        id_mapped_mounts::apply(
+            tree.as_fd(),
+            mapping,
+            &mut self.mapped,
+            self.config,
+            self.system,
+            process,
+        )
+    }
+
+    fn take_console(&mut self, master: OwnedFd, pts: u32) -> Result<()> {
+        let console = Console::new(master, pts);
+        if let Some((rows @ 1.., columns @ 1..)) = self.console_size {
+            console.resize(rows, columns)?;
+        }
+        match &self.receivers.console {
+            Some(socket) => {
+                send_named(socket, console.name(), &console)
+                    .map_err(|error| Error::system("send the console", error))?;
+            }
+            None => {
+                // Before the program writes its first line.
+                console.clear_onlcr()?;
+                self.console = Some(console);
+            }
+        }
+        Ok(())
+    }
+
+    fn send_pidfd(&self, process: &ProcessRef<'_>) -> Result<()> {
+        match &self.receivers.pidfd {
+            Some(socket) => send_named(socket, self.pidfd_name, process.pidfd())
+                .map_err(|error| Error::system("send the pidfd", error)),
+            None => Ok(()),
+        }
+    }
+
+    /// Sets the resource limits that the second stage inherits.
+    fn limit_second_stage(&mut self, pid: u32) -> Result<()> {
+        rlimits::before_second_stage(pid, std::mem::take(&mut self.rlimits))
+    }
+
+    /// Takes the process out of the container's cgroup, whose processes or memory are used up: what
+    /// starts outside can be moved in, which no limit refuses. If that fails, the second
+    /// attempt of the process tells why there is no second stage.
+    fn take_out(&mut self, pid: u32) {
+        if !self.stages.movable || self.stages.outside {
+            return;
+        }
+        // Also if it gets out of some hierarchies only.
+        self.stages.outside = true;
+        let moved = group_of(self.cgroup.hierarchy(), std::process::id()).and_then(|own| {
+            let failed = cgroup::failed("move the process out of the container's cgroup");
+            own.add(pid).map_err(failed)
+        });
+        if let Err(error) = moved {
+            log::debug!("{}", error.chain());
+        }
+    }
+
+    fn prepare_ready(&mut self, process: &ProcessRef<'_>) -> Result<()> {
+        log::debug!(
+            "child process in init(): ready as process {}",
+            process.pid()
+        );
+        if self.pidfd_name == STANDARD {
+            self.set_process_limit()?;
+            rlimits::set(process.pid(), self.rlimits)?;
+            self.send_pidfd(process)?;
+            return self.ready.ready(process.pid());
+        }
+        self.limit_second_stage(process.pid())?;
+        if let Some(settings) = self.rdt {
+            // Inherited by the process that is born next.
+            self.warnings
+                .extend(rdt::join(self.system, settings, self.id, process.pid())?);
+        }
+        self.ready.ready(process.pid())
+    }
+}
+
+/// The cgroup in which a process is.
+pub(crate) fn group_of(hierarchy: &Hierarchy, pid: u32) -> Result<Cgroup> {
+    Cgroup::of_process(hierarchy, pid).map_err(cgroup::failed("can't open cgroup"))
+}
+
+/// How long a process may go without progress. A quota of a hundredth of a CPU makes milliseconds a
+/// second, and it is not the process' fault if the machine is busy.
+pub(crate) fn patience() -> Deadline {
+    Deadline::without_progress(Duration::from_secs(120))
+}
+
+/// What the receiver of an init process' pidfd is told.
+pub(crate) const STANDARD: &str = "standard";
+/// The same for a process that joins a container.
+pub(crate) const SETNS: &str = "setns";
+
+/// What the stub could not do and is no failure, in words.
+pub(crate) fn words(warnings: &Warnings) -> impl Iterator<Item = String> {
+    // The only reason the kernel has: a capability is not both permitted and inheritable. Engines
+    // ask for many that are not, with every container, so that all of them share a line.
+    let refused = |number: &u32| warnings.ambient() >> number & 1 == 1;
+    let names: Vec<String> = (0..64).filter(refused).map(capability_name).collect();
+    let plural = if names.len() > 1 { "ies" } else { "y" };
+    (!names.is_empty())
+        .then(|| {
+            format!(
+                "can't raise ambient capabilit{plural} {}: operation not permitted",
+                names.join(", ")
+            )
+        })
+        .into_iter()
+}
+
+fn refuse(error: Error) -> Refusal {
+    Box::new(error)
+}
+
+impl Answers for Parent<'_> {
+    fn gate(&mut self, number: u32, process: &ProcessRef<'_>) -> Result<(), Refusal> {
+        self.pass_gate(number, process).map_err(refuse)
+    }
+
+    fn id_maps(&mut self, process: &ProcessRef<'_>) -> Result<(), Refusal> {
+        let procfs = self.system.procfs().map_err(refuse)?;
+        id_maps::write(self.config, procfs, process.pid()).map_err(refuse)
+    }
+
+    fn no_room(&mut self, process: &ProcessRef<'_>, errno: i32) -> Result<(), Refusal> {
+        log::debug!("no room for the second stage in the container's cgroup (errno {errno})");
+        self.take_out(process.pid());
+        Ok(())
+    }
+
+    fn second_stage(&mut self, process: &ProcessRef<'_>) -> Result<(), Refusal> {
+        self.stages.second_to_come = false;
+        if std::mem::take(&mut self.stages.outside) {
+            self.place(process.pid()).map_err(refuse)?;
+        }
+        // A process that joins is born only now; that of an init plan goes on preparing, and is
+        // ready later.
+        if self.pidfd_name != SETNS {
+            return Ok(());
+        }
+        self.send_pidfd(process).map_err(refuse)
+    }
+
+    fn descriptor(&mut self, tag: u32, descriptor: OwnedFd) -> Result<(), Refusal> {
+        match Tag::from_number(tag) {
+            Some(Tag::Root) => {
+                self.root = Some(descriptor);
+                Ok(())
+            }
+            _ => Err(refuse(Error::new(
+                ErrorKind::Init,
+                "the init process sent a descriptor that nobody wants",
+            ))),
+        }
+    }
+
+    fn ask_descriptor(&mut self, tag: u32) -> Result<OwnedFd, Refusal> {
+        match Tag::from_number(tag) {
+            Some(Tag::Source(index)) => self.open_source(index).map_err(refuse),
+            Some(Tag::Tree(index)) => self.clone_source(index).map_err(refuse),
+            Some(Tag::Devices) => device_nodes::make(self.config).map_err(refuse),
+            _ => Err(refuse(Error::new(
+                ErrorKind::Init,
+                "the init process asks for a descriptor that there is not",
+            ))),
+        }
+    }
+
+    fn lend_descriptor(
+        &mut self,
+        tag: u32,
+        descriptor: OwnedFd,
+        process: &ProcessRef<'_>,
+    ) -> Result<(), Refusal> {
+        match Tag::from_number(tag) {
+            Some(Tag::IdMap(index)) => self.map_tree(index, &descriptor, process).map_err(refuse),
+            Some(Tag::RouteSocket) => {
+                super::network::configure(self.id, self.config, descriptor, process).map_err(refuse)
+            }
+            _ => Err(refuse(Error::new(
+                ErrorKind::Init,
+                "the init process lends a descriptor that nobody wants",
+            ))),
+        }
+    }
+
+    fn console(&mut self, master: OwnedFd, pts: u32) -> Result<(), Refusal> {
+        self.take_console(master, pts).map_err(refuse)
+    }
+
+    fn home(&mut self, passwd: &[u8]) -> Result<Vec<u8>, Refusal> {
+        use std::os::unix::ffi::OsStringExt;
+        let home = Uid::new(self.uid)
+            .and_then(|uid| user::home_of(passwd, uid))
+            .map_or_else(|| PathBuf::from("/"), PathBuf::from);
+        Ok(home.into_os_string().into_vec())
+    }
+
+    fn ready(&mut self, process: &ProcessRef<'_>, _: &Warnings) -> Result<(), Refusal> {
+        self.prepare_ready(process).map_err(refuse)
+    }
+
+    fn hook(&mut self, context: &str, outcome: HookOutcome) -> Result<(), Refusal> {
+        if outcome.success() {
+            return Ok(());
+        }
+        Err(refuse(Error::new(
+            ErrorKind::Hook,
+            format!("error {context}: {outcome}"),
+        )))
+    }
+
+    fn seccomp_listener(
+        &mut self,
+        listener: OwnedFd,
+        process: &ProcessRef<'_>,
+    ) -> Result<(), Refusal> {
+        let agent = self.agent.ok_or_else(|| {
+            refuse(Error::new(
+                ErrorKind::Init,
+                "nobody takes the seccomp notifications",
+            ))
+        })?;
+        agent
+            .send(&listener, process.pid(), self.state(process.pid()))
+            .map_err(refuse)
+    }
+}

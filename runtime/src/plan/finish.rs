@@ -1,0 +1,181 @@
+//! The last steps: from "all is ready" to the execution of the user's program.
+
+use std::ffi::CString;
+
+use nsenter::plan::{Op, Slot};
+
+use super::builder::{Steps, c_string};
+use super::environment::Environment;
+use super::identity::Directory;
+use super::namespaces::{Birth, second_stage};
+use super::params::Requested;
+use super::{Gate, Input, attributes, hooks, identity, lsm, seccomp, terminal};
+use crate::{Error, Result};
+
+/// What was opened before and is used up here.
+#[derive(Debug)]
+pub(super) struct Pending {
+    /// The file that takes the SELinux label.
+    pub(super) selinux: Option<Slot>,
+    /// The file that takes the AppArmor profile, if that is set as late as here.
+    pub(super) apparmor: Option<Slot>,
+    /// The terminal that is not yet the controlling one.
+    pub(super) terminal: Option<Slot>,
+}
+
+/// The steps from ready to the end.
+pub(super) fn finish(
+    steps: &mut Steps,
+    requested: &Requested<'_>,
+    environment: Environment,
+    birth: Birth,
+    pending: Pending,
+) -> Result<()> {
+    let process = requested.process;
+    let name = process
+        .args
+        .first()
+        .ok_or_else(|| Error::config("args must not be empty"))?;
+    let candidates = environment.candidates(name)?;
+    let restricted = requested.no_new_privileges();
+    // An init that is born late is known to nobody before its birth, so it says itself that it is
+    // ready.
+    let ready_late = birth == Birth::Late && !requested.exec;
+    if !ready_late {
+        steps.push("ready", Op::AskReady);
+    } else if !requested.resource_limits().is_empty() {
+        // While it has the identity of the runtime, which may then lower its limits without a
+        // privilege.
+        steps.push(
+            "set the resource limits",
+            Op::AskGate(Gate::ResourceLimits.number()),
+        );
+    }
+    lsm::write_selinux(steps, requested, pending.selinux)?;
+    let schedules = attributes::schedules_itself(requested, birth);
+    // It counts the first stage, too, so it comes when that has ended.
+    let process_limit = requested.process_limit().filter(|_| birth == Birth::Late);
+    // Without no_new_privs a capability is needed to load the filter, so it is on before the
+    // capabilities go. A filter that would not let the second stage start, would be on before
+    // that is ready, or whose agent is told which process it is for, is left to the second
+    // stage, which then is born with this one capability.
+    let postponed = !restricted
+        && birth == Birth::Late
+        && requested.filter.is_some_and(|filter| {
+            ready_late
+                || filter.listener
+                || !seccomp::lets_second_stage_start(
+                    filter,
+                    &seccomp::Later {
+                        terminal: pending.terminal.is_some(),
+                        limit: process_limit.is_some(),
+                        schedule: schedules,
+                    },
+                )
+        });
+    let early = !restricted && !postponed;
+    let mut directory = Directory::Later;
+    if early {
+        if requested.filter.is_some_and(seccomp::hides_directory) {
+            identity::enter_directory(steps, requested)?;
+            directory = Directory::Entered;
+        }
+        seccomp::load(steps, requested);
+    }
+    let mut kept = 0;
+    if postponed {
+        kept |= identity::SYS_ADMIN;
+    }
+    if schedules {
+        kept |= identity::SYS_NICE;
+    }
+    let rest = identity::assume(steps, requested, kept, directory)?;
+    lsm::write_apparmor(steps, requested, pending.apparmor)?;
+    steps.push(format!("exec: {name:?}"), Op::Lookup(candidates));
+    if birth == Birth::Late {
+        second_stage(steps);
+        steps.push("start a session", Op::NewSession);
+        terminal::control(steps, pending.terminal);
+        if let Some(limit) = process_limit {
+            steps.push(
+                "set the limit on the number of processes",
+                Op::ResourceLimit {
+                    resource: limit.kind.to_int(),
+                    soft: limit.soft,
+                    hard: limit.hard,
+                },
+            );
+        }
+        if ready_late {
+            steps.push("ready", Op::AskReady);
+        }
+    }
+    if schedules {
+        attributes::schedule(steps, requested)?;
+    }
+    // The stub itself dies with the parent until it is ready; afterwards only if that was asked
+    // for.
+    death_signal(steps, requested)?;
+    if restricted || postponed {
+        seccomp::load(steps, requested);
+    }
+    if let Some(rest) = rest {
+        rest.apply(steps);
+    }
+    joinable(steps, requested);
+    steps.push("close the control channel", Op::CloseControl);
+    if requested.waits_for_start {
+        let fifo = steps.input(Input::ExecFifo);
+        // It stays open until the program is executed, which is seen from outside by that.
+        steps.push("wait for start", Op::WaitStart(fifo));
+    }
+    if !requested.exec {
+        hooks::late(steps, requested)?;
+    }
+    let args = process
+        .args
+        .iter()
+        .map(|arg| c_string("process.args", arg.as_str()))
+        .collect::<Result<Vec<CString>>>()?;
+    steps.passed_descriptors(process.passed.len())?;
+    steps.push(
+        format!("exec {name}"),
+        Op::Exec {
+            args,
+            env: environment.entries,
+        },
+    );
+    Ok(())
+}
+
+/// Processes are added to a container through its init process, also before that runs the program.
+/// Joining its namespaces takes the right to look into it, which an ordinary user has if it is
+/// dumpable. It has nothing any more that the program will not have. A filter that forbids it costs
+/// no more than that right.
+fn joinable(steps: &mut Steps, requested: &Requested<'_>) {
+    if !requested.exec && requested.host.effective_uid != 0 {
+        steps.push_tolerating(
+            "let the user join the container",
+            Op::Dumpable(true),
+            &[libc::EPERM, libc::EACCES, libc::ENOSYS],
+        );
+    }
+}
+
+/// The signal asked for, in the last process and after its last change of credentials.
+fn death_signal(steps: &mut Steps, requested: &Requested<'_>) -> Result<()> {
+    if requested.exec || requested.config.parent_death_signal == 0 {
+        return Ok(());
+    }
+    let signal = u32::try_from(requested.config.parent_death_signal)
+        .ok()
+        .filter(|signal| *signal <= 64)
+        .ok_or_else(|| {
+            Error::config(format!(
+                "parent_death_signal {} is no signal",
+                requested.config.parent_death_signal
+            ))
+        })?;
+    steps.push("restore the parent death signal", Op::DeathSignal(signal));
+    Ok(())
+}

@@ -1,0 +1,222 @@
+//! Security labels: files in the process' own directory of a verified procfs.
+
+use nsenter::plan::{Dir, Expect, Op, Slot};
+
+use super::builder::{Steps, c_string};
+use super::mounts::{PROC_MAGIC, PROC_ROOT_INODE};
+use super::params::Requested;
+use crate::{Error, ErrorKind, Result};
+
+/// The host's procfs, if some step of the plan needs it.
+#[derive(Debug)]
+pub(super) struct ProcSelf(Option<Slot>);
+
+impl ProcSelf {
+    /// Opens `/proc` and checks that it is one, when labels are to be written or `wanted` for
+    /// another reason.
+    pub(super) fn open(steps: &mut Steps, requested: &Requested<'_>, wanted: bool) -> Self {
+        if !wanted && requested.apparmor_profile().is_none() && requested.selinux_label().is_none()
+        {
+            return Self(None);
+        }
+        let into = steps.slot();
+        steps.push(
+            "open /proc",
+            Op::Open {
+                dir: Dir::Cwd,
+                path: c"/proc".to_owned(),
+                flags: (libc::O_PATH | libc::O_DIRECTORY).cast_unsigned(),
+                mode: 0,
+                resolve: libc::RESOLVE_NO_MAGICLINKS,
+                into,
+            },
+        );
+        steps.push(
+            "check that /proc is a procfs",
+            Op::Verify {
+                fd: into,
+                expect: Expect {
+                    inode: Some(PROC_ROOT_INODE),
+                    magic: Some(PROC_MAGIC),
+                    ..Expect::default()
+                },
+            },
+        );
+        Self(Some(into))
+    }
+
+    pub(super) fn handle(&self) -> Option<Slot> {
+        self.0
+    }
+
+    pub(super) fn close(&mut self, steps: &mut Steps) {
+        if let Some(slot) = self.0.take() {
+            steps.close(slot);
+        }
+    }
+
+    /// Opens a file of `/proc/self/attr` for writing. Which task may write to it is decided by who
+    /// opened it.
+    fn attribute(&self, steps: &mut Steps, name: &str) -> Result<Option<Slot>> {
+        let Some(proc) = self.0 else { return Ok(None) };
+        let into = steps.slot();
+        steps.push(
+            format!("open /proc/self/attr/{name}"),
+            open_attribute(proc, name, into)?,
+        );
+        Ok(Some(into))
+    }
+}
+
+fn open_attribute(proc: Slot, name: &str, into: Slot) -> Result<Op> {
+    Ok(Op::Open {
+        dir: Dir::Slot(proc),
+        path: c_string("attribute", format!("self/attr/{name}"))?,
+        flags: libc::O_WRONLY.cast_unsigned(),
+        mode: 0,
+        resolve: libc::RESOLVE_BENEATH | libc::RESOLVE_NO_XDEV | libc::RESOLVE_NO_MAGICLINKS,
+        into,
+    })
+}
+
+/// The file that takes the label of new keys, opened twice: the kernel takes one write an open
+/// file.
+#[derive(Debug)]
+pub(super) struct KeyLabel {
+    set: Slot,
+    reset: Slot,
+}
+
+/// Opens what [`keyring`] writes, while the procfs is in sight.
+pub(super) fn open_keycreate(
+    steps: &mut Steps,
+    requested: &Requested<'_>,
+    proc: &ProcSelf,
+) -> Result<Option<KeyLabel>> {
+    if requested.config.no_new_keyring || requested.selinux_label().is_none() {
+        return Ok(None);
+    }
+    let set = proc.attribute(steps, "keycreate")?;
+    let reset = proc.attribute(steps, "keycreate")?;
+    Ok(set.zip(reset).map(|(set, reset)| KeyLabel { set, reset }))
+}
+
+/// The session keyring, with the process' label on it.
+pub(super) fn keyring(
+    steps: &mut Steps,
+    requested: &Requested<'_>,
+    keycreate: Option<KeyLabel>,
+) -> Result<()> {
+    // The owner may search it: a process that is added later finds it by name, as the same user.
+    // Whoever else found it could join it and have all of its keys.
+    const USER_SEARCH: u32 = 0x8_0000;
+    if requested.config.no_new_keyring {
+        return Ok(());
+    }
+    if let (Some(files), Some(label)) = (&keycreate, requested.selinux_label()) {
+        let bytes = c_string("process.selinuxLabel", label)?.into_bytes();
+        let fd = files.set;
+        steps.push("set the label of new keys", Op::Write { fd, bytes });
+        steps.close(fd);
+    }
+    let add_permissions = if requested.exec { 0 } else { USER_SEARCH };
+    let name = c_string("container id", keys::session_name(requested.id))?;
+    steps.push_tolerating(
+        "unable to join session keyring",
+        Op::Keyring {
+            name,
+            add_permissions,
+        },
+        &[libc::ENOSYS],
+    );
+    if let Some(files) = keycreate {
+        let (fd, bytes) = (files.reset, b"\0".to_vec());
+        steps.push("reset the label of new keys", Op::Write { fd, bytes });
+        steps.close(fd);
+    }
+    Ok(())
+}
+
+/// How the name of every step that applies an AppArmor profile starts.
+pub(crate) const APPARMOR_STEP: &str = "unable to apply apparmor profile";
+
+/// The open attribute that the AppArmor profile is written to.
+pub(super) fn open_apparmor(
+    steps: &mut Steps,
+    requested: &Requested<'_>,
+    proc: &ProcSelf,
+) -> Result<Option<Slot>> {
+    let (Some(_), Some(handle)) = (requested.apparmor_profile(), proc.handle()) else {
+        return Ok(None);
+    };
+    let into = steps.slot();
+    let (old, opened) = (steps.label(), steps.label());
+    // The own directory of AppArmor exists since Linux 5.8.
+    steps.push_or(
+        format!("{APPARMOR_STEP}: open /proc/self/attr/apparmor/exec"),
+        open_attribute(handle, "apparmor/exec", into)?,
+        &[libc::ENOENT],
+        old,
+    );
+    steps.jump(opened);
+    steps.bind(old);
+    steps.push(
+        format!("{APPARMOR_STEP}: open /proc/self/attr/exec"),
+        open_attribute(handle, "exec", into)?,
+    );
+    steps.bind(opened);
+    Ok(Some(into))
+}
+
+/// Makes the kernel change to the AppArmor profile at the next exec.
+pub(super) fn write_apparmor(
+    steps: &mut Steps,
+    requested: &Requested<'_>,
+    file: Option<Slot>,
+) -> Result<()> {
+    let (Some(profile), Some(file)) = (requested.apparmor_profile(), file) else {
+        return Ok(());
+    };
+    let attribute = apparmor::ExecAttribute::new(profile)
+        .map_err(|error| Error::with(ErrorKind::InvalidConfig, "process.apparmorProfile", error))?;
+    let Some(attribute) = attribute else {
+        return Ok(());
+    };
+    let bytes = attribute.text().to_vec();
+    steps.push(
+        format!("{APPARMOR_STEP}: apparmor failed to apply profile {profile}"),
+        Op::Write { fd: file, bytes },
+    );
+    steps.close(file);
+    Ok(())
+}
+
+/// The open attribute that the SELinux label is written to.
+pub(super) fn open_selinux(
+    steps: &mut Steps,
+    requested: &Requested<'_>,
+    proc: &ProcSelf,
+) -> Result<Option<Slot>> {
+    if requested.selinux_label().is_none() {
+        return Ok(None);
+    }
+    proc.attribute(steps, "exec")
+}
+
+/// Makes the kernel change to the SELinux label at the next exec.
+pub(super) fn write_selinux(
+    steps: &mut Steps,
+    requested: &Requested<'_>,
+    file: Option<Slot>,
+) -> Result<()> {
+    let (Some(label), Some(file)) = (requested.selinux_label(), file) else {
+        return Ok(());
+    };
+    let bytes = c_string("process.selinuxLabel", label)?.into_bytes();
+    steps.push(
+        format!("set the process label {label}"),
+        Op::Write { fd: file, bytes },
+    );
+    steps.close(file);
+    Ok(())
+}

@@ -1,0 +1,323 @@
+//! Mounts of type `cgroup`: the container's view of its control groups.
+
+use std::path::Path;
+
+use configs::config::{MountAttr, MountFlags, NamespaceType};
+use nsenter::plan::{Dir, Expect, FsOption, Leaf, Op, Slot};
+
+use super::bind::attributes_of as attributes_on;
+use super::file_system::empty_directory;
+use super::options::{Change, attributes_of, bind_change, options, recursive_change};
+use super::{Entry, Pending, attach, enter, target};
+use crate::plan::builder::{Steps, c_path, c_string};
+use crate::plan::params::Requested;
+use crate::plan::rootfs::Rootfs;
+use crate::plan::{CgroupView, LegacyHierarchy};
+use crate::{Error, Result};
+
+/// Where the host has its cgroup file systems.
+const HOST: &str = "/sys/fs/cgroup";
+/// `CGROUP2_SUPER_MAGIC` of `statfs(2)`.
+const CGROUP2_MAGIC: u64 = 0x6367_7270;
+
+/// One mount of type `cgroup`.
+pub(in crate::plan) fn mount(
+    steps: &mut Steps,
+    requested: &Requested<'_>,
+    view: &CgroupView,
+    root: &mut Rootfs,
+    entry: &Entry<'_>,
+) -> Result<()> {
+    match view {
+        CgroupView::Unified { directory } => unified(steps, requested, root, entry, directory),
+        CgroupView::Legacy(hierarchies) => legacy(steps, requested, root, entry, hierarchies),
+    }
+}
+
+/// cgroup v2. With a cgroup namespace a new mount, whose root is the container's cgroup. Without
+/// one, a clone of the host's mount: it shows the same, and making a new mount of a live cgroup2
+/// costs milliseconds.
+fn unified(
+    steps: &mut Steps,
+    requested: &Requested<'_>,
+    root: &mut Rootfs,
+    entry: &Entry<'_>,
+    own: &Path,
+) -> Result<()> {
+    let target = target(steps, root, entry, Leaf::Directory)?;
+    let tree = steps.slot();
+    let own_namespace = requested.has(NamespaceType::Cgroup);
+    let given = options(
+        "cgroup2",
+        entry.mount.flags.difference(MountFlags::RDONLY),
+        &entry.mount.data,
+    )?;
+    let shown = if own_namespace { own } else { Path::new(HOST) };
+    // The container's root may own cgroups of the host's user here.
+    let forced = requested.config.rootless_cgroups && !own_namespace;
+    let (bind, done) = (steps.label(), steps.label());
+    if own_namespace {
+        steps.push_or(
+            entry.context("mount"),
+            Op::NewMount {
+                fstype: c"cgroup2".to_owned(),
+                source: Some(c"cgroup".to_owned()),
+                options: given.clone(),
+                mode_of: None,
+                attributes: attributes_of(entry.mount, entry.mount.flags),
+                into: tree,
+            },
+            &[libc::EPERM, libc::EBUSY],
+            bind,
+        );
+        steps.jump(done);
+        steps.bind(bind);
+    } else if !given.is_empty() {
+        // They are settings of the whole host, which a container only may know.
+        steps.push(
+            entry.context("mount"),
+            Op::CheckOptions {
+                fstype: c"cgroup2".to_owned(),
+                options: given,
+            },
+        );
+    }
+    if shown.is_absolute() {
+        bound(steps, requested, entry, forced, shown, tree)?;
+    } else {
+        empty_directory(steps, entry, tree);
+    }
+    steps.bind(done);
+    attach(steps, root, entry, tree, target, Pending::default());
+    enter(steps, requested, root, entry, tree);
+    Ok(())
+}
+
+/// A directory of the host's cgroup v2 mount with the flags of the container's.
+fn bound(
+    steps: &mut Steps,
+    requested: &Requested<'_>,
+    entry: &Entry<'_>,
+    forced: bool,
+    directory: &Path,
+    tree: Slot,
+) -> Result<()> {
+    let clone = Op::CloneTree {
+        dir: Dir::Cwd,
+        path: c_path("cgroup directory", directory)?,
+        recursive: true,
+        into: tree,
+    };
+    let (hide, done) = (steps.label(), steps.label());
+    let context = entry.context("bind the host's cgroup directory");
+    if requested.config.rootless_cgroups {
+        steps.push_or(context, clone, &[libc::ENOENT], hide);
+    } else {
+        steps.push(context, clone);
+    }
+    if directory == Path::new(HOST) {
+        steps.push(
+            format!("check that {HOST} is a cgroup2 file system"),
+            Op::Verify {
+                fd: tree,
+                expect: Expect {
+                    magic: Some(CGROUP2_MAGIC),
+                    ..Expect::default()
+                },
+            },
+        );
+    }
+    restrict(steps, requested, entry, forced, tree);
+    if requested.config.rootless_cgroups {
+        steps.jump(done);
+        steps.bind(hide);
+        empty_directory(steps, entry, tree);
+    }
+    steps.bind(done);
+    Ok(())
+}
+
+/// Gives a bound cgroup directory the flags of the mount, and if `forced` makes it read-only
+/// whatever they are.
+fn restrict(
+    steps: &mut Steps,
+    requested: &Requested<'_>,
+    entry: &Entry<'_>,
+    forced: bool,
+    tree: Slot,
+) {
+    let change = bind_change(entry.mount, requested.host.nosymfollow);
+    let (set, clear) = (change.rest.set, change.rest.clear | change.explicit.clear);
+    let forced = if forced { MountAttr::RDONLY } else { 0 };
+    let (set, clear) = (set | forced, clear & !forced);
+    steps.push(
+        entry.context("set flags"),
+        Op::MountAttributes {
+            mount: tree,
+            set,
+            clear,
+            // The host's mount may be shared; a new one, which this stands for, has no peers.
+            propagation: libc::MS_PRIVATE,
+            recursive: false,
+            keep_locked: requested.in_user_namespace(),
+        },
+    );
+    let all = recursive_change(entry.mount);
+    let clear = all.clear & !forced;
+    if all.set | clear != 0 {
+        let context = entry.context("set recursive attributes");
+        attributes_on(
+            steps,
+            context,
+            tree,
+            Change {
+                set: all.set,
+                clear,
+            },
+            true,
+            false,
+        );
+    }
+}
+
+/// cgroup v1: a small tmpfs with one directory a hierarchy, and links for the controllers that
+/// share one.
+fn legacy(
+    steps: &mut Steps,
+    requested: &Requested<'_>,
+    root: &mut Rootfs,
+    entry: &Entry<'_>,
+    hierarchies: &[LegacyHierarchy],
+) -> Result<()> {
+    if !entry.mount.data.is_empty() {
+        return Err(Error::config(format!(
+            "mounts[{}]: cgroup v1 takes no options of the file system: {:?}",
+            entry.index, entry.mount.data
+        )));
+    }
+    let restricted = MountAttr::NOSUID | MountAttr::NODEV | MountAttr::NOEXEC;
+    let point = target(steps, root, entry, Leaf::Directory)?;
+    let tmpfs = steps.slot();
+    let mut options = vec![FsOption::String(c"mode".to_owned(), c"755".to_owned())];
+    let label = requested.config.mount_label.as_str();
+    if !label.is_empty() {
+        options.push(FsOption::String(
+            c"context".to_owned(),
+            c_string("linux.mountLabel", label)?,
+        ));
+    }
+    steps.push(
+        entry.context("mount a tmpfs"),
+        Op::NewMount {
+            fstype: c"tmpfs".to_owned(),
+            source: Some(c"tmpfs".to_owned()),
+            options,
+            mode_of: None,
+            attributes: restricted,
+            into: tmpfs,
+        },
+    );
+    attach(steps, root, entry, tmpfs, point, Pending::default());
+    for hierarchy in hierarchies {
+        one_hierarchy(steps, requested, entry, tmpfs, hierarchy)?;
+    }
+    for hierarchy in hierarchies {
+        for link in hierarchy
+            .links
+            .iter()
+            .filter(|link| **link != hierarchy.directory)
+        {
+            steps.push(
+                format!("link the {link} cgroup"),
+                Op::Symlink {
+                    dir: tmpfs,
+                    name: c_string("cgroup controller", link.as_str())?,
+                    target: c_string("cgroup hierarchy", hierarchy.directory.as_str())?,
+                },
+            );
+        }
+    }
+    if attributes_of(entry.mount, entry.mount.flags) & MountAttr::RDONLY != 0 {
+        steps.push(
+            entry.context("make the tmpfs read-only"),
+            Op::MountAttributes {
+                mount: tmpfs,
+                set: MountAttr::RDONLY,
+                clear: 0,
+                propagation: 0,
+                recursive: false,
+                keep_locked: false,
+            },
+        );
+    }
+    enter(steps, requested, root, entry, tmpfs);
+    Ok(())
+}
+
+fn one_hierarchy(
+    steps: &mut Steps,
+    requested: &Requested<'_>,
+    entry: &Entry<'_>,
+    tmpfs: Slot,
+    hierarchy: &LegacyHierarchy,
+) -> Result<()> {
+    let name = hierarchy.directory.as_str();
+    let tree = steps.slot();
+    if requested.has(NamespaceType::Cgroup) {
+        let options = hierarchy
+            .data
+            .split(',')
+            .map(|option| match option.split_once('=') {
+                Some((key, value)) => Ok(FsOption::String(
+                    c_string("cgroup hierarchy", key)?,
+                    c_string("cgroup hierarchy", value)?,
+                )),
+                None => Ok(FsOption::Flag(c_string("cgroup hierarchy", option)?)),
+            })
+            .collect::<Result<_>>()?;
+        steps.push(
+            format!("mount the {name} cgroup"),
+            Op::NewMount {
+                fstype: c"cgroup".to_owned(),
+                source: Some(c_string("cgroup hierarchy", hierarchy.source.as_str())?),
+                options,
+                mode_of: None,
+                attributes: attributes_of(entry.mount, entry.mount.flags),
+                into: tree,
+            },
+        );
+    } else if !hierarchy.own.is_absolute() {
+        empty_directory(steps, entry, tree);
+    } else {
+        steps.push(
+            format!("bind the {name} cgroup"),
+            Op::CloneTree {
+                dir: Dir::Cwd,
+                path: c_path("cgroup directory", &hierarchy.own)?,
+                recursive: true,
+                into: tree,
+            },
+        );
+        restrict(steps, requested, entry, hierarchy.of_caller, tree);
+    }
+    let target = steps.slot();
+    steps.push(
+        format!("create the directory of the {name} cgroup"),
+        Op::MakePath {
+            root: tmpfs,
+            path: c_string("cgroup hierarchy", name)?,
+            leaf: Leaf::Directory,
+            into: target,
+        },
+    );
+    steps.push(
+        format!("attach the {name} cgroup"),
+        Op::Attach {
+            mount: tree,
+            target,
+        },
+    );
+    steps.close(target);
+    steps.close(tree);
+    Ok(())
+}

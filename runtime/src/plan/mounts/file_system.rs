@@ -1,0 +1,216 @@
+//! New instances of file systems.
+
+use configs::config::{Mount, MountAttr};
+use nsenter::plan::{Dir, Expect, FsOption, Leaf, Op, Slot};
+
+use super::options::{options, source};
+use super::{Entry, Pending, attach, attributes_now, enter, flags_now, plain_directory, target};
+use crate::plan::builder::{Steps, c_string};
+use crate::plan::params::Requested;
+use crate::plan::rootfs::Rootfs;
+use crate::{Error, Result};
+
+/// `SYSFS_MAGIC` of `statfs(2)`.
+const SYSFS_MAGIC: u64 = 0x6265_6572;
+
+/// A mount of proc or sysfs: only on a directory that no symbolic link led to, and without a label.
+pub(in crate::plan) fn kernel_view(
+    steps: &mut Steps,
+    requested: &Requested<'_>,
+    root: &mut Rootfs,
+    entry: &Entry<'_>,
+) -> Result<()> {
+    let kind = entry.mount.device.as_str();
+    let target = plain_directory(steps, root, entry)?;
+    let mut options = options(kind, flags_now(entry), &entry.mount.data)?;
+    if kind == "proc"
+        && let Some(namespace) = root.pid_namespace
+    {
+        // A new procfs shows the namespace of the process that makes it, unless it is told another
+        // one (Linux 6.17).
+        options.push(FsOption::Descriptor(c"pidns".to_owned(), namespace));
+    }
+    let into = steps.slot();
+    let op = new_mount(entry, options, None, into)?;
+    if kind == "sysfs" && requested.in_user_namespace() {
+        let (refused, done) = (steps.label(), steps.label());
+        steps.push_or(entry.context("mount"), op, &[libc::EPERM], refused);
+        steps.jump(done);
+        steps.bind(refused);
+        host_sysfs(steps, entry, into);
+        steps.bind(done);
+    } else {
+        steps.push(entry.context("mount"), op);
+    }
+    attach(steps, root, entry, into, target, Pending::default());
+    enter(steps, requested, root, entry, into);
+    Ok(())
+}
+
+/// The host's `/sys`, where the kernel mounts no sysfs: it shows the network namespace of the
+/// process, and does so only if that belongs to the process' user namespace. Read-only all through:
+/// what is mounted in it, control groups among that, may belong to the user who starts the
+/// container.
+fn host_sysfs(steps: &mut Steps, entry: &Entry<'_>, into: Slot) {
+    steps.push(
+        entry.context("bind the host's /sys"),
+        Op::CloneTree {
+            dir: Dir::Cwd,
+            path: c"/sys".to_owned(),
+            recursive: true,
+            into,
+        },
+    );
+    steps.push(
+        entry.context("check that the host's /sys is a sysfs"),
+        Op::Verify {
+            fd: into,
+            expect: Expect {
+                magic: Some(SYSFS_MAGIC),
+                ..Expect::default()
+            },
+        },
+    );
+    let kept = MountAttr::NOSUID | MountAttr::NODEV | MountAttr::NOEXEC | MountAttr::NOSYMFOLLOW;
+    steps.push(
+        entry.context("set flags"),
+        Op::MountAttributes {
+            mount: into,
+            set: attributes_now(entry) & kept | MountAttr::RDONLY,
+            clear: 0,
+            propagation: libc::MS_PRIVATE,
+            recursive: true,
+            keep_locked: false,
+        },
+    );
+}
+
+/// `fsopen` to `fsmount` for an entry.
+fn new_mount(
+    entry: &Entry<'_>,
+    options: Vec<FsOption>,
+    mode_of: Option<Slot>,
+    into: Slot,
+) -> Result<Op> {
+    let shown = if entry.mount.source.is_empty() {
+        &entry.mount.device
+    } else {
+        &entry.mount.source
+    };
+    Ok(Op::NewMount {
+        fstype: c_string("mounts.type", entry.mount.device.as_str())?,
+        source: Some(source(entry.index, shown)?),
+        options,
+        mode_of,
+        attributes: attributes_now(entry),
+        into,
+    })
+}
+
+/// A new instance of any other file system.
+pub(in crate::plan) fn file_system(
+    steps: &mut Steps,
+    requested: &Requested<'_>,
+    root: &mut Rootfs,
+    entry: &Entry<'_>,
+) -> Result<()> {
+    let mount = entry.mount;
+    let kind = mount.device.as_str();
+    let data = if kind == "devpts" && has_no_options(mount) {
+        terminals(requested)
+    } else {
+        mount.data.clone()
+    };
+    let mut options = options(kind, flags_now(entry), &data)?;
+    let label = requested.config.mount_label.as_str();
+    if !label.is_empty() && !matches!(kind, "mqueue" | "cgroup2") {
+        options.push(FsOption::String(
+            c"context".to_owned(),
+            c_string("linux.mountLabel", label)?,
+        ));
+    }
+    let target = target(steps, root, entry, Leaf::Directory)?;
+    // A directory that exists gives its mode to a tmpfs over it, and one that was made for it does
+    // not: the stub knows.
+    let mode_of = (kind == "tmpfs" && !names_mode(&options)).then_some(target);
+    let tree = steps.slot();
+    steps.push(
+        entry.context("mount"),
+        new_mount(entry, options, mode_of, tree)?,
+    );
+    if mount.is_copy_up() {
+        if kind != "tmpfs" {
+            return Err(Error::config(format!(
+                "mounts[{}]: tmpcopyup is for tmpfs only",
+                entry.index
+            )));
+        }
+        steps.push(
+            entry.context("copy the content of the mount point"),
+            Op::CopyTree {
+                from: target,
+                to: tree,
+            },
+        );
+    }
+    attach(steps, root, entry, tree, target, Pending::default());
+    if kind == "mqueue" && !label.is_empty() {
+        steps.push(
+            entry.context("label"),
+            Op::SetXattr {
+                fd: tree,
+                name: c"security.selinux".to_owned(),
+                value: label.as_bytes().to_vec(),
+            },
+        );
+    }
+    enter(steps, requested, root, entry, tree);
+    Ok(())
+}
+
+fn has_no_options(mount: &Mount) -> bool {
+    mount.data.is_empty()
+        && mount.flags.is_empty()
+        && mount.cleared_flags.is_empty()
+        && mount.rec_attr.is_none()
+}
+
+/// The options of a devpts for which none are given: users can open terminals. The group of
+/// terminals is 5 everywhere.
+fn terminals(requested: &Requested<'_>) -> String {
+    const TTY: u32 = 5;
+    let group = if requested.in_user_namespace() {
+        let maps = &requested.config.gid_mappings;
+        maps.iter()
+            .any(|map| (map.container_id..map.container_id.saturating_add(map.size)).contains(&TTY))
+    } else {
+        true
+    };
+    let group = if group { ",gid=5" } else { "" };
+    format!("newinstance,ptmxmode=0666,mode=0620{group}")
+}
+
+/// Whether the mode is among the options.
+fn names_mode(options: &[FsOption]) -> bool {
+    options
+        .iter()
+        .any(|option| matches!(option, FsOption::String(name, _) if name.as_bytes() == b"mode"))
+}
+
+/// An empty read-only directory over the target, for what cannot be shown.
+pub(in crate::plan) fn empty_directory(steps: &mut Steps, entry: &Entry<'_>, into: Slot) {
+    steps.push(
+        entry.context("hide"),
+        Op::NewMount {
+            fstype: c"tmpfs".to_owned(),
+            source: Some(c"tmpfs".to_owned()),
+            options: Vec::new(),
+            mode_of: None,
+            attributes: MountAttr::RDONLY
+                | MountAttr::NOSUID
+                | MountAttr::NODEV
+                | MountAttr::NOEXEC,
+            into,
+        },
+    );
+}

@@ -1,0 +1,130 @@
+//! When a system call filter is loaded, and what it lets the stub still do.
+
+use nsenter::plan::Op;
+use seccomp::{Architecture, FilterFlags, Program};
+
+use super::Filter;
+use super::builder::Steps;
+use super::params::Requested;
+
+/// Loads the filter of the request, if there is one.
+pub(super) fn load(steps: &mut Steps, requested: &Requested<'_>) {
+    let Some(filter) = requested.filter else {
+        return;
+    };
+    // The parent takes the notification descriptor out of the process, which another user may only
+    // do if that is dumpable.
+    let opens = filter.listener && requested.host.effective_uid != 0;
+    if opens {
+        steps.push("become dumpable", Op::Dumpable(true));
+    }
+    steps.push(
+        "load the seccomp filter",
+        Op::Seccomp {
+            flags: filter.flags,
+            program: filter.program.clone(),
+            listener: filter.listener,
+        },
+    );
+    if opens {
+        steps.push("stop being dumpable", Op::Dumpable(false));
+    }
+}
+
+const CLONE_PARENT: u64 = 0x8000;
+const CLONE_PARENT_SETTID: u64 = 0x10_0000;
+const PR_SET_NAME: u64 = 15;
+const RLIMIT_NPROC: u64 = 6;
+
+/// Whether a process with this filter on can no longer go to a directory or ask where it is. The
+/// filter then comes after both; a filter that cannot be asked is one that forbids them.
+pub(super) fn hides_directory(filter: &Filter) -> bool {
+    let Some(native) = Architecture::native() else {
+        return true;
+    };
+    let Ok(program) = Program::from_bytes(filter.program.clone(), FilterFlags::empty()) else {
+        return true;
+    };
+    [libc::SYS_chdir, libc::SYS_getcwd].iter().any(|number| {
+        let answer = u32::try_from(*number)
+            .ok()
+            .and_then(|number| seccomp::evaluate(&program, native, number, [0; 6]).ok());
+        answer.map(Answer::of) != Some(Answer::Allowed)
+    })
+}
+
+/// What the second stage of a plan does for itself.
+#[derive(Debug)]
+pub(super) struct Later {
+    /// It takes a controlling terminal.
+    pub(super) terminal: bool,
+    /// It sets the limit on the number of processes.
+    pub(super) limit: bool,
+    /// It sets its scheduling policy.
+    pub(super) schedule: bool,
+}
+
+/// Whether a process with this filter on can still give birth to the second stage, and that one do
+/// what is left of its plan.
+///
+/// Asked are the calls that both stages make between an early filter and a late one, and that a
+/// program without stages could do without. What is not asked comes after a late filter as well
+/// (`write` for the last words, `close`, `execve`), has another way in the stub, or belongs to the
+/// change of identity: a filter that forbids that one lets no runtime in.
+pub(super) fn lets_second_stage_start(filter: &Filter, later: &Later) -> bool {
+    let Some(native) = Architecture::native() else {
+        return false;
+    };
+    let Ok(program) = Program::from_bytes(filter.program.clone(), FilterFlags::empty()) else {
+        return false;
+    };
+    let answer = |number: libc::c_long, args: [u64; 6]| {
+        let number = u32::try_from(number).ok()?;
+        seccomp::evaluate(&program, native, number, args)
+            .ok()
+            .map(Answer::of)
+    };
+    let allowed = |number, args| matches!(answer(number, args), Some(Answer::Allowed));
+    let clones = match answer(libc::SYS_clone3, [0, 88, 0, 0, 0, 0]) {
+        Some(Answer::Allowed) => true,
+        // The stub then tries the older call.
+        Some(Answer::Errno(libc::ENOSYS | libc::EPERM)) => {
+            let flags = CLONE_PARENT | CLONE_PARENT_SETTID;
+            allowed(libc::SYS_clone, [flags, 0, 0, 0, 0, 0])
+        }
+        _ => false,
+    };
+    // The first stage says that there is a second one, and ends.
+    let leaves = allowed(libc::SYS_exit_group, [0; 6]) || allowed(libc::SYS_exit, [0; 6]);
+    // The second waits for the parent's word, names itself, and takes what it would not have
+    // inherited.
+    let goes_on = allowed(libc::SYS_read, [3, 0, 16, 0, 0, 0])
+        && allowed(libc::SYS_prctl, [PR_SET_NAME, 0, 0, 0, 0, 0])
+        && allowed(libc::SYS_setsid, [0; 6])
+        && (!later.terminal || allowed(libc::SYS_ioctl, [3, libc::TIOCSCTTY, 0, 0, 0, 0]))
+        && (!later.limit || allowed(libc::SYS_prlimit64, [0, RLIMIT_NPROC, 0, 0, 0, 0]))
+        && (!later.schedule || allowed(libc::SYS_sched_setattr, [0; 6]));
+    clones && leaves && goes_on
+}
+
+/// What a filter says to a system call.
+#[derive(Debug, PartialEq, Eq)]
+enum Answer {
+    Allowed,
+    Errno(i32),
+    Other,
+}
+
+impl Answer {
+    /// From `SECCOMP_RET_*` with its data, `seccomp(2)`.
+    fn of(value: u32) -> Self {
+        const ERRNO: u32 = 0x0005_0000;
+        const LOG: u32 = 0x7ffc_0000;
+        const ALLOW: u32 = 0x7fff_0000;
+        match value & 0xffff_0000 {
+            ALLOW | LOG => Self::Allowed,
+            ERRNO => i32::try_from(value & 0xffff).map_or(Self::Other, Self::Errno),
+            _ => Self::Other,
+        }
+    }
+}

@@ -1,0 +1,506 @@
+//! The notification socket of a container (`sd_notify(3)`).
+//!
+//! The container sends its notifications to a socket of its own, `/run/notify/notify.sock`; the
+//! only one passed on is that it is ready, followed by `MAINPID=` in the numbers of the host and by
+//! a `BARRIER=1`, which tells when the service manager has seen both.
+
+use std::collections::VecDeque;
+use std::fs::{self, Permissions};
+use std::io::{self, IoSlice};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixDatagram;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
+use rustix::pipe::{PipeFlags, pipe_with};
+
+use crate::container::Container;
+use crate::error::{Error, Result};
+use crate::launch::send_descriptor::SocketAddress;
+
+/// The directory below the container's own one that is mounted into the container.
+pub(crate) const DIRECTORY: &str = "notify";
+/// The socket in it.
+pub(crate) const SOCKET: &str = "notify.sock";
+/// Where the directory is mounted.
+pub(crate) const MOUNT_POINT: &str = "/run/notify";
+
+/// How long the service manager may take to take the notification, and then to see the barrier.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How many datagrams are read at once. It is more than the queue of a socket holds
+/// (`net.unix.max_dgram_qlen`, 10 unless set, 512 by systemd).
+const MOST_DATAGRAMS: usize = 4096;
+
+/// The notification socket of a container, connected to the one of the service manager.
+///
+/// The container was created with [`Process::notify_socket`](crate::Process::notify_socket).
+#[derive(Debug)]
+pub struct NotifySocket {
+    container: UnixDatagram,
+    /// `None` if there is no service manager.
+    host: Option<UnixDatagram>,
+    phase: Phase,
+    pid: Option<i32>,
+    init: Option<OwnedFd>,
+    failure: Option<Error>,
+}
+
+#[derive(Debug)]
+enum Phase {
+    /// The container has not said anything of interest.
+    Waiting,
+    /// It has; these datagrams, the next one first, are not sent yet. The service manager has until
+    /// then to take them.
+    Telling(VecDeque<Vec<u8>>, Instant),
+    /// The other end of this pipe is closed when the service manager has seen the barrier.
+    Barrier(OwnedFd, Instant),
+    Done,
+}
+
+impl NotifySocket {
+    /// Binds the socket inside the container's directory and connects to `host`. `None` if the
+    /// container was made without one.
+    ///
+    /// If there is no socket at `host`, the container still has its own, which its environment
+    /// promises; what it says is read and passed on to nothing.
+    ///
+    /// # Errors
+    /// [`ErrorKind::System`](crate::ErrorKind::System).
+    pub fn bind(container: &Container, host: &Path) -> Result<Option<Self>> {
+        let directory = container.directory().join(DIRECTORY);
+        if !directory.is_dir() {
+            return Ok(None);
+        }
+        let init = container.init_pidfd()?;
+        let mut socket = Self::at(&directory, host)?;
+        socket.pid = container.pid();
+        socket.init = init;
+        Ok(Some(socket))
+    }
+
+    fn at(directory: &Path, host: &Path) -> Result<Self> {
+        let host = match connect(host) {
+            Ok(host) => Some(host),
+            Err(error) => {
+                log::debug!(
+                    "connect to the service manager at {}: {error}",
+                    host.display()
+                );
+                None
+            }
+        };
+        let path: PathBuf = directory.join(SOCKET);
+        let failed = |error| {
+            Error::system(
+                format!("make the notification socket {}", path.display()),
+                error,
+            )
+        };
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
+            _ => {}
+        }
+        let container = bind(&path).map_err(failed)?;
+        // The container's user may be any.
+        fs::set_permissions(&path, Permissions::from_mode(0o777)).map_err(failed)?;
+        container.set_nonblocking(true).map_err(failed)?;
+        if let Some(host) = &host {
+            host.set_nonblocking(true).map_err(failed)?;
+        }
+        let phase = match host {
+            Some(_) => Phase::Waiting,
+            None => Phase::Done,
+        };
+        Ok(Self {
+            container,
+            host,
+            phase,
+            pid: None,
+            init: None,
+            failure: None,
+        })
+    }
+
+    /// Which pid the service manager is told: by default that of the container's init process.
+    pub fn main_pid(&mut self, pid: i32) -> &mut Self {
+        self.pid = Some(pid);
+        self
+    }
+
+    /// Waits until the container says that it is ready, passes that on, and returns; also when the
+    /// container's init process has ended without saying it, or there is no service manager.
+    /// That a service manager does not take it is no reason to trouble the container, and no
+    /// error.
+    ///
+    /// # Errors
+    /// [`ErrorKind::System`](crate::ErrorKind::System).
+    pub fn forward(mut self) -> Result<()> {
+        while !matches!(self.phase, Phase::Done) {
+            let Some(init) = &self.init else {
+                // The process had ended before it was looked for: what it said is here already.
+                self.step();
+                return Ok(());
+            };
+            let (interest, deadline) = self.interest();
+            let mut watched = vec![interest];
+            // Its end is of interest as long as it may say something; later it would let this loop
+            // turn without a pause.
+            if matches!(self.phase, Phase::Waiting) {
+                watched.push(PollFd::from_borrowed_fd(init.as_fd(), PollFlags::IN));
+            }
+            let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+            let limit = left.and_then(|left| Timespec::try_from(left).ok());
+            rustix::io::retry_on_intr(|| poll(&mut watched, limit.as_ref())).map_err(|errno| {
+                Error::system("wait for the notification of the container", errno)
+            })?;
+            let gone = watched
+                .get(1)
+                .is_some_and(|init| !init.revents().is_empty());
+            self.step();
+            // What it sent before its end was read in this step.
+            if gone && matches!(self.phase, Phase::Waiting) {
+                return Ok(());
+            }
+        }
+        if let Some(failure) = &self.failure {
+            log::debug!("{}", failure.chain());
+        }
+        Ok(())
+    }
+
+    /// What to wait for and until when. When all is told it is what the container says from then
+    /// on, which has to be read: a sender waits for room in a queue of a few datagrams.
+    pub(crate) fn interest(&self) -> (PollFd<'_>, Option<Instant>) {
+        let container = PollFd::from_borrowed_fd(self.container.as_fd(), PollFlags::IN);
+        match (&self.phase, &self.host) {
+            (Phase::Telling(_, deadline), Some(host)) => (
+                PollFd::from_borrowed_fd(host.as_fd(), PollFlags::OUT),
+                Some(*deadline),
+            ),
+            (Phase::Barrier(pipe, deadline), _) => (
+                PollFd::from_borrowed_fd(pipe.as_fd(), PollFlags::IN),
+                Some(*deadline),
+            ),
+            _ => (container, None),
+        }
+    }
+
+    /// Does what can be done now without waiting.
+    pub(crate) fn step(&mut self) {
+        if let Err(error) = self.try_step() {
+            let doing = "pass the notification of the container on";
+            self.failure = Some(Error::system(doing, error));
+            self.phase = Phase::Done;
+        }
+    }
+
+    fn try_step(&mut self) -> io::Result<()> {
+        let mut budget = MOST_DATAGRAMS;
+        if matches!(self.phase, Phase::Waiting) {
+            match self.receive(&mut budget)? {
+                Some(datagrams) => self.phase = Phase::Telling(datagrams, end_of_patience()),
+                None => return Ok(()),
+            }
+        }
+        match &mut self.phase {
+            Phase::Telling(datagrams, deadline) => {
+                let full = |deadline: &Instant| {
+                    if Instant::now() >= *deadline {
+                        return Err(io::Error::from(io::ErrorKind::TimedOut));
+                    }
+                    Ok(())
+                };
+                let Some(host) = &self.host else {
+                    self.phase = Phase::Done;
+                    return Ok(());
+                };
+                while let Some(next) = datagrams.front() {
+                    match host.send(next) {
+                        Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                            return full(deadline);
+                        }
+                        sent => sent?,
+                    };
+                    datagrams.pop_front();
+                }
+                match send_barrier(host) {
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => full(deadline)?,
+                    phase => self.phase = phase?,
+                }
+            }
+            Phase::Barrier(pipe, deadline) => {
+                let mut one = [PollFd::from_borrowed_fd(pipe.as_fd(), PollFlags::IN)];
+                let now = Timespec {
+                    tv_sec: 0,
+                    tv_nsec: 0,
+                };
+                if poll(&mut one, Some(&now)).unwrap_or(0) > 0 || Instant::now() >= *deadline {
+                    self.phase = Phase::Done;
+                }
+            }
+            Phase::Waiting | Phase::Done => {
+                // Not for the service manager.
+                while self.receive(&mut budget)?.is_some() {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Why the notification was not passed on, if that failed.
+    pub(crate) fn take_failure(&mut self) -> Option<Error> {
+        self.failure.take()
+    }
+
+    /// Reads what the container has sent, up to its readiness; returns what that is for the service
+    /// manager.
+    ///
+    /// `budget` is how many datagrams it may still read: a container that writes faster than this
+    /// process reads must not keep it here, away from signals and from the container's end.
+    fn receive(&self, budget: &mut usize) -> io::Result<Option<VecDeque<Vec<u8>>>> {
+        let mut datagram = [0_u8; 4096];
+        while *budget > 0 {
+            *budget -= 1;
+            match self.container.recv(&mut datagram) {
+                Ok(length) => {
+                    if let Some(ready) = ready_line(datagram.get(..length).unwrap_or_default()) {
+                        let pid = self.pid.map(|pid| format!("MAINPID={pid}").into_bytes());
+                        return Ok(Some([ready.to_vec()].into_iter().chain(pid).collect()));
+                    }
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(None)
+    }
+}
+
+fn end_of_patience() -> Instant {
+    let now = Instant::now();
+    now.checked_add(PATIENCE).unwrap_or(now)
+}
+
+/// Asks the service manager to tell, by closing a pipe, when it has seen what was sent before.
+fn send_barrier(host: &UnixDatagram) -> io::Result<Phase> {
+    let (ours, theirs) = pipe_with(PipeFlags::CLOEXEC)?;
+    let rights = [theirs.as_fd()];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut control = SendAncillaryBuffer::new(&mut space);
+    control.push(SendAncillaryMessage::ScmRights(&rights));
+    let data = [IoSlice::new(b"BARRIER=1")];
+    sendmsg(host, &data, &mut control, SendFlags::NOSIGNAL)?;
+    Ok(Phase::Barrier(ours, end_of_patience()))
+}
+
+/// Connects a datagram socket; a path starting with `@` names an abstract one.
+fn connect(host: &Path) -> io::Result<UnixDatagram> {
+    let at = SocketAddress::of_existing(host)?;
+    let socket = UnixDatagram::unbound()?;
+    rustix::net::connect(&socket, &at.address)?;
+    Ok(socket)
+}
+
+/// A datagram socket at a path of any length.
+fn bind(path: &Path) -> io::Result<UnixDatagram> {
+    let at = SocketAddress::of_new(path)?;
+    let socket = UnixDatagram::unbound()?;
+    rustix::net::bind(&socket, &at.address)?;
+    Ok(socket)
+}
+
+/// The line of a notification that says that the service is ready, wherever in the datagram it
+/// stands.
+fn ready_line(datagram: &[u8]) -> Option<&[u8]> {
+    datagram
+        .split(|byte| *byte == b'\n')
+        .find(|line| line.starts_with(b"READY="))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Fixture {
+        dir: tempfile::TempDir,
+        manager: UnixDatagram,
+        socket: NotifySocket,
+    }
+
+    fn fixture() -> Fixture {
+        let dir = tempfile::tempdir().unwrap();
+        let host = dir.path().join("manager");
+        let manager = UnixDatagram::bind(&host).unwrap();
+        manager
+            .set_read_timeout(Some(Duration::from_secs(10)))
+            .unwrap();
+        let inner = dir.path().join(DIRECTORY);
+        fs::create_dir(&inner).unwrap();
+        let socket = NotifySocket::at(&inner, &host).unwrap();
+        Fixture {
+            dir,
+            manager,
+            socket,
+        }
+    }
+
+    fn receive(manager: &UnixDatagram) -> String {
+        let mut datagram = [0_u8; 256];
+        let length = manager.recv(&mut datagram).unwrap();
+        String::from_utf8(datagram[..length].to_vec()).unwrap()
+    }
+
+    #[test]
+    fn ready_is_passed_on_with_main_pid_and_barrier() {
+        let mut f = fixture();
+        let client = UnixDatagram::unbound().unwrap();
+        let address = f.dir.path().join(DIRECTORY).join(SOCKET);
+        client.send_to(b"STATUS=soon", &address).unwrap();
+        client
+            .send_to(b"STATUS=now\nREADY=1\nX=y", &address)
+            .unwrap();
+        f.socket.main_pid(42);
+        let forwarder = std::thread::spawn(move || f.socket.forward());
+        assert_eq!(receive(&f.manager), "READY=1");
+        assert_eq!(receive(&f.manager), "MAINPID=42");
+        // Receiving it without taking the descriptor closes that.
+        assert_eq!(receive(&f.manager), "BARRIER=1");
+        forwarder.join().unwrap().unwrap();
+    }
+
+    #[test]
+    fn an_init_that_ends_without_a_word_is_not_waited_for() {
+        let mut f = fixture();
+        let mut child = std::process::Command::new("true").spawn().unwrap();
+        let pid = rustix::process::Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
+        f.socket.init =
+            Some(rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty()).unwrap());
+        f.socket.forward().unwrap();
+        child.wait().unwrap();
+    }
+
+    #[test]
+    fn a_manager_that_is_gone_by_then_is_no_error() {
+        let f = fixture();
+        let client = UnixDatagram::unbound().unwrap();
+        let address = f.dir.path().join(DIRECTORY).join(SOCKET);
+        client.send_to(b"READY=1", &address).unwrap();
+        drop(f.manager);
+        f.socket.forward().unwrap();
+    }
+
+    fn send(address: &Path, datagram: &[u8]) {
+        let client = UnixDatagram::unbound().unwrap();
+        client.set_nonblocking(true).unwrap();
+        client.send_to(datagram, address).unwrap();
+    }
+
+    #[test]
+    fn without_a_service_manager_the_container_has_its_socket_and_can_write_to_it() {
+        let dir = tempfile::tempdir().unwrap();
+        for host in [
+            dir.path().join("none").as_path(),
+            Path::new(""),
+            Path::new("@"),
+        ] {
+            let mut socket = NotifySocket::at(dir.path(), host).unwrap();
+            for _ in 0..100 {
+                send(&dir.path().join(SOCKET), b"READY=1");
+                socket.step();
+            }
+            socket.forward().unwrap();
+        }
+    }
+
+    #[test]
+    fn what_is_said_after_all_is_told_is_still_read() {
+        let mut f = fixture();
+        let address = f.dir.path().join(DIRECTORY).join(SOCKET);
+        send(&address, b"READY=1");
+        f.socket.step();
+        assert_eq!(receive(&f.manager), "READY=1");
+        assert_eq!(receive(&f.manager), "BARRIER=1");
+        f.socket.step();
+        // More than the queue of a socket holds.
+        for _ in 0..1000 {
+            send(&address, b"STATUS=fine");
+            f.socket.step();
+        }
+        assert!(f.socket.take_failure().is_none());
+    }
+
+    #[test]
+    fn no_more_is_read_at_once_than_may_be() {
+        let f = fixture();
+        let address = f.dir.path().join(DIRECTORY).join(SOCKET);
+        for _ in 0..5 {
+            send(&address, b"STATUS=fine");
+        }
+        let mut budget = 3;
+        assert!(f.socket.receive(&mut budget).unwrap().is_none());
+        assert_eq!(budget, 0);
+        let mut datagram = [0_u8; 64];
+        for left in [true, true, false] {
+            assert_eq!(f.socket.container.recv(&mut datagram).is_ok(), left);
+        }
+    }
+
+    /// Also not by an init process that has ended by then.
+    #[test]
+    fn a_service_manager_that_takes_nothing_is_not_waited_for_without_end() {
+        let mut f = fixture();
+        let other = UnixDatagram::unbound().unwrap();
+        other.connect(f.dir.path().join("manager")).unwrap();
+        other.set_nonblocking(true).unwrap();
+        while other.send(b"X=1").is_ok() {}
+        let mut child = std::process::Command::new("true").spawn().unwrap();
+        let pid = rustix::process::Pid::from_child(&child);
+        f.socket.init =
+            Some(rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty()).unwrap());
+        child.wait().unwrap();
+        let soon = Instant::now() + Duration::from_millis(20);
+        let ready = [b"READY=1".to_vec()];
+        f.socket.phase = Phase::Telling(ready.into_iter().collect(), soon);
+        assert_eq!(f.socket.interest().1, Some(soon));
+        f.socket.step();
+        assert!(matches!(f.socket.phase, Phase::Telling(..)));
+        f.socket.forward().unwrap();
+        assert!(Instant::now() >= soon);
+    }
+
+    #[test]
+    fn a_service_manager_that_is_busy_is_told_later() {
+        let mut f = fixture();
+        let address = f.dir.path().join(DIRECTORY).join(SOCKET);
+        // Its queue is full.
+        let other = UnixDatagram::unbound().unwrap();
+        other.connect(f.dir.path().join("manager")).unwrap();
+        other.set_nonblocking(true).unwrap();
+        let mut queued = 0;
+        while other.send(b"X=1").is_ok() {
+            queued += 1;
+        }
+        send(&address, b"READY=1");
+        f.socket.step();
+        assert!(matches!(f.socket.phase, Phase::Telling(..)));
+        for _ in 0..queued {
+            assert_eq!(receive(&f.manager), "X=1");
+        }
+        f.socket.step();
+        assert_eq!(receive(&f.manager), "READY=1");
+        assert_eq!(receive(&f.manager), "BARRIER=1");
+    }
+
+    #[test]
+    fn the_ready_line_is_found_anywhere() {
+        assert_eq!(ready_line(b"READY=1"), Some(&b"READY=1"[..]));
+        assert_eq!(ready_line(b"A=b\nREADY=1\n"), Some(&b"READY=1"[..]));
+        assert_eq!(ready_line(b"A=READY=1\nSTOPPING=1"), None);
+        assert_eq!(ready_line(b""), None);
+    }
+}

@@ -1,0 +1,162 @@
+//! The lock of one container's directory: flock(2) on the directory itself.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use rustix::event::{Timespec, poll};
+use rustix::fs::{AtFlags, FlockOperation};
+use rustix::io::Errno;
+
+use super::directory;
+use crate::error::{Error, ErrorKind, Result};
+use crate::id::ContainerId;
+
+/// How long a lock is waited for. A process that holds one longer is stopped, or runs a slow hook.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Pauses between two attempts: the kernel has no flock(2) with a deadline.
+const FIRST_PAUSE: Duration = Duration::from_micros(500);
+const LONGEST_PAUSE: Duration = Duration::from_millis(20);
+
+/// Keeps other makers, destroyers and changers out of one container's directory, until it is
+/// dropped.
+///
+/// Every process that removes the directory holds it, so what is at its path while it is held is
+/// what was there when it was taken.
+#[derive(Debug)]
+pub(crate) struct Lock {
+    /// A description of its own: the lock must not depend on duplicates of another one.
+    directory: OwnedFd,
+    path: PathBuf,
+}
+
+impl Lock {
+    /// A lock that is not held. `directory` is an open file description that nothing else uses.
+    pub(crate) fn new(directory: OwnedFd, path: PathBuf) -> Self {
+        Self { directory, path }
+    }
+
+    /// Gives the lock back, to [take](Self::take) it again perhaps.
+    pub(crate) fn release(&self) {
+        // What was never locked, for want of locks, cannot be unlocked.
+        let _ = rustix::fs::flock(&self.directory, FlockOperation::Unlock);
+    }
+
+    /// Takes the lock; nothing happens if it is held. The directory must be the one at its path.
+    ///
+    /// Fails with [`ErrorKind::NotFound`] if it is not, and with [`ErrorKind::Timeout`] if another
+    /// process keeps the lock for longer than [`PATIENCE`]; that error names the process.
+    pub(crate) fn take(&self, root: impl AsFd, id: &ContainerId) -> Result<()> {
+        let deadline = Instant::now() + PATIENCE;
+        let mut pauses = Pauses::default();
+        while !self.try_take(&root, id)? {
+            if !pauses.pause(deadline) {
+                return Err(self.is_held());
+            }
+        }
+        Ok(())
+    }
+
+    /// The same without waiting; `false` if another process holds the lock. A file system without
+    /// locks goes without.
+    pub(crate) fn try_take(&self, root: impl AsFd, id: &ContainerId) -> Result<bool> {
+        let own = &self.directory;
+        match rustix::io::retry_on_intr(|| {
+            rustix::fs::flock(own, FlockOperation::NonBlockingLockExclusive)
+        }) {
+            Ok(()) | Err(Errno::NOLCK | Errno::OPNOTSUPP) => {}
+            Err(Errno::WOULDBLOCK) => return Ok(false),
+            Err(errno) => return Err(self.failed(errno)),
+        }
+        if self.is_at_its_path(root, id)? {
+            Ok(true)
+        } else {
+            Err(directory::not_found())
+        }
+    }
+
+    /// Whether the directory is still the one of this container.
+    pub(crate) fn is_at_its_path(&self, root: impl AsFd, id: &ContainerId) -> Result<bool> {
+        // As long as this one is open, no other directory can have its inode number.
+        let mine = rustix::fs::fstat(&self.directory).map_err(|errno| self.failed(errno))?;
+        match rustix::fs::statat(root, id.as_str(), AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(there) => Ok((there.st_dev, there.st_ino) == (mine.st_dev, mine.st_ino)),
+            Err(Errno::NOENT) => Ok(false),
+            Err(errno) => Err(self.failed(errno)),
+        }
+    }
+
+    /// What to say when another process keeps the lock.
+    pub(crate) fn is_held(&self) -> Error {
+        let holders = match rustix::fs::fstat(&self.directory) {
+            Ok(stat) => holders(stat.st_dev, stat.st_ino),
+            Err(_) => Vec::new(),
+        };
+        let by = match holders.first() {
+            Some(pid) => format!("process {pid}{}", name_of(*pid)),
+            None => "another process".to_owned(),
+        };
+        Error::new(
+            ErrorKind::Timeout,
+            format!(
+                "lock {}: {by} has held it for {} seconds",
+                self.path.display(),
+                PATIENCE.as_secs()
+            ),
+        )
+    }
+
+    pub(crate) fn directory(&self) -> BorrowedFd<'_> {
+        self.directory.as_fd()
+    }
+
+    fn failed(&self, errno: Errno) -> Error {
+        Error::system(format!("lock {}", self.path.display()), errno)
+    }
+}
+
+/// Growing pauses of a loop that waits for what nothing tells of.
+#[derive(Debug, Default)]
+pub(crate) struct Pauses(Option<Duration>);
+
+impl Pauses {
+    /// Waits a little longer than the last time; `false` if the deadline has passed.
+    pub(crate) fn pause(&mut self, deadline: Instant) -> bool {
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return false;
+        }
+        let pause = self.0.map_or(FIRST_PAUSE, |last| last * 2);
+        let pause = pause.min(LONGEST_PAUSE);
+        self.0 = Some(pause);
+        let pause = Timespec::try_from(pause.min(left)).unwrap_or_default();
+        // A signal cuts the pause short, no more.
+        let _ = poll(&mut [], Some(&pause));
+        true
+    }
+}
+
+/// The processes that hold a lock on this file, by `/proc/locks`, as far as this pid namespace
+/// shows them.
+fn holders(device: u64, inode: u64) -> Vec<u32> {
+    let file = format!(
+        "{:02x}:{:02x}:{inode}",
+        rustix::fs::major(device),
+        rustix::fs::minor(device)
+    );
+    let locks = std::fs::read_to_string("/proc/locks").unwrap_or_default();
+    let holder = |line: &str| {
+        let mut words = line.split_whitespace().skip(1);
+        let held = words.next() == Some("FLOCK");
+        let pid = words.nth(2)?.parse().ok()?;
+        (held && words.next() == Some(&file) && pid != 0).then_some(pid)
+    };
+    locks.lines().filter_map(holder).collect()
+}
+
+fn name_of(pid: u32) -> String {
+    std::fs::read_to_string(format!("/proc/{pid}/comm"))
+        .map(|name| format!(" ({})", name.trim_end()))
+        .unwrap_or_default()
+}

@@ -1,0 +1,90 @@
+//! The kernel's file systems, opened when first needed.
+
+use std::sync::{Arc, OnceLock};
+
+use cgroups::Hierarchy;
+use intelrdt::Root;
+use nsenter::Procfs;
+
+use crate::error::{Error, Result};
+use crate::process::child_registry::Family;
+
+/// procfs, the cgroup hierarchies and resctrl, those of the machine or a test's, and the children
+/// of this process.
+#[derive(Debug, Default)]
+pub(crate) struct System {
+    procfs: OnceLock<Procfs>,
+    hierarchy: OnceLock<Hierarchy>,
+    /// `None` in a test that has none.
+    resctrl: OnceLock<Option<Root>>,
+    family: Arc<Family>,
+}
+
+impl System {
+    /// Made-up file systems in place of the machine's.
+    #[cfg(test)]
+    pub(crate) fn fake(procfs: Procfs, hierarchy: Hierarchy) -> Self {
+        Self {
+            procfs: procfs.into(),
+            hierarchy: hierarchy.into(),
+            resctrl: None.into(),
+            family: Arc::default(),
+        }
+    }
+
+    /// With a made-up resctrl as well.
+    #[cfg(test)]
+    pub(crate) fn with_resctrl(self, root: Root) -> Self {
+        Self {
+            resctrl: Some(root).into(),
+            ..self
+        }
+    }
+
+    /// The children of this process.
+    pub(crate) fn family(&self) -> &Arc<Family> {
+        &self.family
+    }
+
+    pub(crate) fn procfs(&self) -> Result<&Procfs> {
+        if let Some(procfs) = self.procfs.get() {
+            return Ok(procfs);
+        }
+        let procfs = Procfs::system().map_err(|error| Error::system("open /proc", error))?;
+        Ok(self.procfs.get_or_init(|| procfs))
+    }
+
+    pub(crate) fn hierarchy(&self) -> Result<&Hierarchy> {
+        if let Some(hierarchy) = self.hierarchy.get() {
+            return Ok(hierarchy);
+        }
+        let hierarchy = Hierarchy::system()
+            .map_err(|error| Error::system("find the cgroup hierarchies", error))?;
+        Ok(self.hierarchy.get_or_init(|| hierarchy))
+    }
+
+    /// The resctrl of Intel RDT; `None` if the kernel has none or it is not mounted.
+    pub(crate) fn resctrl(&self) -> Result<Option<&Root>> {
+        if let Some(root) = self.resctrl.get() {
+            return Ok(root.as_ref());
+        }
+        match Root::system() {
+            Ok(root) => Ok(self.resctrl.get_or_init(|| Some(root)).as_ref()),
+            // It may be mounted later.
+            Err(error) if error.kind() == intelrdt::ErrorKind::Unavailable => Ok(None),
+            Err(error) => Err(Error::system("find resctrl", error)),
+        }
+    }
+
+    /// Whether the recorded process is alive, which takes its pid *and* its start time.
+    pub(crate) fn is_alive(&self, pid: i32, start: u64) -> Result<bool> {
+        let Some(pid) = u32::try_from(pid).ok().filter(|pid| *pid != 0) else {
+            return Ok(false);
+        };
+        match self.procfs()?.stat(pid) {
+            Ok(stat) => Ok(stat.start_time() == start && stat.is_alive()),
+            Err(error) if error.kind() == nsenter::ErrorKind::Process => Ok(false),
+            Err(error) => Err(Error::system(format!("look for process {pid}"), error)),
+        }
+    }
+}
