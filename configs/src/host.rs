@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::config::{IdMap, NamespaceType, SeccompFlag};
+use user::IdMapping;
+
+use crate::config::{NamespaceType, SeccompFlag};
 
 /// Facts about the host and about the runtime's own situation.
 ///
@@ -24,7 +26,7 @@ pub struct HostInfo {
     pub intel_rdt: IntelRdtSupport,
     /// Mappings of user namespaces that the bundle joins, by path: see
     /// `specconv::joined_user_namespace`.
-    pub user_namespaces: BTreeMap<String, UserNamespaceMaps>,
+    pub user_namespaces: BTreeMap<String, IdMapping>,
     /// The rootfs, looked at by the caller: see `specconv::rootfs_path`.
     pub rootfs: RootfsFact,
     /// The network namespace the container joins, looked at by the caller.
@@ -63,15 +65,6 @@ pub struct IntelRdtSupport {
     pub cat: bool,
     /// Memory bandwidth allocation (MBA).
     pub mba: bool,
-}
-
-/// The mappings of an existing user namespace, as its `uid_map` and `gid_map` show them.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct UserNamespaceMaps {
-    /// From `uid_map`.
-    pub uid_mappings: Vec<IdMap>,
-    /// From `gid_map`.
-    pub gid_mappings: Vec<IdMap>,
 }
 
 /// What the caller found at the path of the rootfs.

@@ -15,5 +15,6 @@ mod warning;
 
 pub use config::Config;
 pub use error::{Error, ErrorKind, Result};
-pub use host::{HostInfo, IntelRdtSupport, NetworkNamespaceFact, RootfsFact, UserNamespaceMaps};
+pub use host::{HostInfo, IntelRdtSupport, NetworkNamespaceFact, RootfsFact};
+pub use user::IdMapping;
 pub use warning::Warning;

@@ -137,7 +137,7 @@ fn run(tool: &Path, pid: u32, maps: &IdMaps, name: &str) -> Result<()> {
     let numbers = maps
         .ranges()
         .iter()
-        .flat_map(|range| [range.container, range.host, range.size]);
+        .flat_map(|range| [range.container_id, range.host_id, range.size]);
     let mut args = vec![path.clone()];
     for number in [pid].into_iter().chain(numbers) {
         args.push(CString::new(number.to_string()).map_err(impossible)?);

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use rustix::fs::{CWD, Mode, OFlags, openat};
 
-use user::IdMaps;
+use user::{IdMapping, IdMaps};
 
 use crate::answers::{Answers, ProcessRef};
 use crate::error::{Error, ErrorKind, Refusal, Result};
@@ -152,15 +152,6 @@ pub fn kind_of(namespace: impl AsFd) -> Result<Kind> {
         .ok_or_else(none)
 }
 
-/// The id maps of a user namespace.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Maps {
-    /// The uid map.
-    pub uid: IdMaps,
-    /// The gid map.
-    pub gid: IdMaps,
-}
-
 /// The id maps of the user namespace at a path.
 ///
 /// If the path is exactly `/proc/PID/ns/user`, the maps of that process are read. For any other
@@ -170,7 +161,7 @@ pub struct Maps {
 /// # Errors
 /// [`ErrorKind::Namespace`] if the path is no user namespace; the errors of [`Spawn::start`] and
 /// [`Init::serve`](crate::Init::serve) if it cannot be joined.
-pub fn id_maps_of(path: &Path) -> Result<Maps> {
+pub fn id_maps_of(path: &Path) -> Result<IdMapping> {
     let procfs = Procfs::system()?;
     if let Some(pid) = pid_in(path)
         && let Ok(maps) = maps_of_process(&procfs, pid)
@@ -228,7 +219,7 @@ pub fn id_maps_of(path: &Path) -> Result<Maps> {
 /// Reads the maps of the stub that asks, and ends it.
 struct Reader<'a> {
     procfs: &'a Procfs,
-    maps: Option<Result<Maps>>,
+    maps: Option<Result<IdMapping>>,
 }
 
 impl Answers for Reader<'_> {
@@ -246,7 +237,7 @@ fn pid_in(path: &Path) -> Option<u32> {
         .ok()
 }
 
-fn maps_of_process(procfs: &Procfs, pid: u32) -> Result<Maps> {
+fn maps_of_process(procfs: &Procfs, pid: u32) -> Result<IdMapping> {
     let read = |file: &str| {
         let text = procfs.read(&format!("{pid}/{file}"))?;
         IdMaps::parse(&text).map_err(|e| {
@@ -257,9 +248,9 @@ fn maps_of_process(procfs: &Procfs, pid: u32) -> Result<Maps> {
             )
         })
     };
-    Ok(Maps {
-        uid: read("uid_map")?,
-        gid: read("gid_map")?,
+    Ok(IdMapping {
+        uids: read("uid_map")?,
+        gids: read("gid_map")?,
     })
 }
 

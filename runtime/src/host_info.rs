@@ -5,12 +5,10 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use configs::config::{IdMap, NamespaceType, SeccompFlag};
+use configs::config::{NamespaceType, SeccompFlag};
 use configs::oci::Spec;
 use configs::specconv;
-use configs::{
-    Config, HostInfo, IntelRdtSupport, NetworkNamespaceFact, RootfsFact, UserNamespaceMaps,
-};
+use configs::{Config, HostInfo, IntelRdtSupport, NetworkNamespaceFact, RootfsFact};
 use rustix::fs::{AtFlags, statat};
 use rustix::io::Errno;
 
@@ -52,7 +50,8 @@ pub(crate) fn for_spec(system: &System, spec: &Spec, bundle: &str) -> Result<Hos
         host.network_namespace = network_namespace(Path::new(path));
     }
     if let Some(path) = specconv::joined_user_namespace(spec) {
-        let maps = user_namespace(Path::new(path))?;
+        let maps = nsenter::namespaces::id_maps_of(Path::new(path))
+            .map_err(|error| Error::with(ErrorKind::InvalidConfig, error.to_string(), error))?;
         host.user_namespaces.insert(path.to_owned(), maps);
     }
     let labelled = linux.is_some_and(|linux| !linux.mount_label.is_empty())
@@ -89,24 +88,6 @@ pub(crate) fn for_config(system: &System, config: &Config) -> Result<HostInfo> {
         host.intel_rdt = intel_rdt();
     }
     Ok(host)
-}
-
-/// The id maps of the user namespace that a path leads to.
-fn user_namespace(path: &Path) -> Result<UserNamespaceMaps> {
-    let maps = nsenter::namespaces::id_maps_of(path)
-        .map_err(|error| Error::with(ErrorKind::InvalidConfig, error.to_string(), error))?;
-    let convert = |maps: &user::IdMaps| {
-        let one = |map: &user::IdMap| IdMap {
-            container_id: map.container,
-            host_id: map.host,
-            size: map.size,
-        };
-        maps.ranges().iter().map(one).collect()
-    };
-    Ok(UserNamespaceMaps {
-        uid_mappings: convert(&maps.uid),
-        gid_mappings: convert(&maps.gid),
-    })
 }
 
 /// The namespace types that validation asks the kernel about. A kernel without one of the others

@@ -16,32 +16,59 @@ pub const MAX_EXTENTS: usize = 340;
 /// smallest page.
 const MAX_TEXT_BYTES: usize = 4096;
 
-/// One range of a user namespace's id map: `size` ids from `container` on are `size` ids from
-/// `host` on.
+/// One range of a user namespace's id map: `size` ids from `container_id` on are `size` ids from
+/// `host_id` on.
 ///
 /// With feature `serde` it reads and writes the OCI object `{"containerID", "hostID", "size"}`
-/// (runtime-spec, "User namespace mappings"). A range alone may be wrong; see [`IdMaps::validate`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// (runtime-spec, "User namespace mappings"); as for Go, a key that is absent or `null` is 0. A
+/// range alone may be wrong; see [`IdMaps::validate`]. The default is the empty range, which the
+/// kernel refuses.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default))]
 pub struct IdMap {
     /// The first id inside the namespace.
     #[cfg_attr(feature = "serde", serde(rename = "containerID"))]
-    pub container: u32,
+    #[cfg_attr(feature = "serde", serde(deserialize_with = "null_is_zero"))]
+    pub container_id: u32,
     /// The first id outside, in the parent namespace.
     #[cfg_attr(feature = "serde", serde(rename = "hostID"))]
-    pub host: u32,
+    #[cfg_attr(feature = "serde", serde(deserialize_with = "null_is_zero"))]
+    pub host_id: u32,
     /// How many ids.
+    #[cfg_attr(feature = "serde", serde(deserialize_with = "null_is_zero"))]
     pub size: u32,
+}
+
+/// Reads a number as Go's decoder does, for which `null` leaves the zero value alone.
+#[cfg(feature = "serde")]
+fn null_is_zero<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
+    let number = <Option<u32> as serde::Deserialize>::deserialize(deserializer)?;
+    Ok(number.unwrap_or_default())
 }
 
 impl IdMap {
     /// A range of `size` ids.
-    pub const fn new(container: u32, host: u32, size: u32) -> Self {
+    #[must_use]
+    pub const fn new(container_id: u32, host_id: u32, size: u32) -> Self {
         Self {
-            container,
-            host,
+            container_id,
+            host_id,
             size,
         }
+    }
+
+    /// The id outside for an id inside, if the range holds it. It is beyond 32 bits only in a range
+    /// that the kernel would refuse.
+    #[must_use]
+    pub fn host_id_of(&self, container_id: u32) -> Option<u64> {
+        translate(container_id, self.container_id, self.host_id, self.size)
+    }
+
+    /// The id inside for an id outside, if the range holds it; as [`IdMap::host_id_of`].
+    #[must_use]
+    pub fn container_id_of(&self, host_id: u32) -> Option<u64> {
+        translate(host_id, self.host_id, self.container_id, self.size)
     }
 
     /// Like the kernel, refuses the empty range and one that would reach the reserved id
@@ -49,8 +76,8 @@ impl IdMap {
     fn check(&self) -> Result<()> {
         let problem = if self.size == 0 {
             "is empty"
-        } else if self.container.checked_add(self.size).is_none()
-            || self.host.checked_add(self.size).is_none()
+        } else if self.container_id.checked_add(self.size).is_none()
+            || self.host_id.checked_add(self.size).is_none()
         {
             "goes beyond id 4294967294"
         } else {
@@ -68,14 +95,14 @@ impl IdMap {
             u64::from(a) < u64::from(b).saturating_add(other.size.into())
                 && u64::from(b) < u64::from(a).saturating_add(self.size.into())
         };
-        meet(self.container, other.container) || meet(self.host, other.host)
+        meet(self.container_id, other.container_id) || meet(self.host_id, other.host_id)
     }
 }
 
 /// The form of `/proc/PID/uid_map`, without line end: `container host size`.
 impl fmt::Display for IdMap {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {} {}", self.container, self.host, self.size)
+        write!(f, "{} {} {}", self.container_id, self.host_id, self.size)
     }
 }
 
@@ -171,22 +198,26 @@ impl IdMaps {
     }
 
     /// The outside id of an inside id, if it is mapped.
-    pub fn host_id(&self, container: u32) -> Option<u32> {
+    pub fn host_id(&self, container_id: u32) -> Option<u32> {
         self.0
             .iter()
-            .find_map(|range| translate(container, range.container, range.host, range.size))
+            .filter_map(|range| range.host_id_of(container_id))
+            .find_map(|id| u32::try_from(id).ok())
     }
 
     /// The inside id of an outside id, if it is mapped.
-    pub fn container_id(&self, host: u32) -> Option<u32> {
+    pub fn container_id(&self, host_id: u32) -> Option<u32> {
         self.0
             .iter()
-            .find_map(|range| translate(host, range.host, range.container, range.size))
+            .filter_map(|range| range.container_id_of(host_id))
+            .find_map(|id| u32::try_from(id).ok())
     }
 
     /// Whether every mapped id is the same inside and outside.
     pub fn is_identity(&self) -> bool {
-        self.0.iter().all(|range| range.container == range.host)
+        self.0
+            .iter()
+            .all(|range| range.container_id == range.host_id)
     }
 
     /// Whether this is the map of the initial user namespace: all ids, each to itself.
@@ -273,8 +304,8 @@ fn parse_line(line: &[u8]) -> Result<IdMap> {
         numbers.next(),
         numbers.next(),
     ) {
-        (Some(Some(container)), Some(Some(host)), Some(Some(size)), None) => {
-            Ok(IdMap::new(container, host, size))
+        (Some(Some(container_id)), Some(Some(host_id)), Some(Some(size)), None) => {
+            Ok(IdMap::new(container_id, host_id, size))
         }
         _ => Err(Repr::BadMapLine {
             line: String::from_utf8_lossy(line).into_owned(),
@@ -283,13 +314,9 @@ fn parse_line(line: &[u8]) -> Result<IdMap> {
     }
 }
 
-fn translate(id: u32, from: u32, to: u32, size: u32) -> Option<u32> {
+fn translate(id: u32, from: u32, to: u32, size: u32) -> Option<u64> {
     let offset = id.checked_sub(from)?;
-    if offset < size {
-        to.checked_add(offset)
-    } else {
-        None
-    }
+    (offset < size).then(|| u64::from(to) + u64::from(offset))
 }
 
 #[cfg(test)]

@@ -1,42 +1,45 @@
 //! Id mappings of user namespaces and the ids they give.
 
 use serde::{Deserialize, Serialize};
+use user::IdMap;
 
 use super::{Config, NamespaceType};
 use crate::nullable::or_default;
-use crate::oci;
 
-/// A range of ids inside and outside a user namespace.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(default)]
-pub struct IdMap {
-    /// First id inside.
-    #[serde(deserialize_with = "or_default")]
-    pub container_id: u32,
-    /// First id outside.
-    #[serde(deserialize_with = "or_default")]
-    pub host_id: u32,
-    /// Number of ids.
-    #[serde(deserialize_with = "or_default")]
-    pub size: u32,
+/// The form of state.json: the keys of the bundle in another spelling.
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "IdMap")]
+struct StoredIdMap {
+    #[serde(default, deserialize_with = "or_default")]
+    container_id: u32,
+    #[serde(default, deserialize_with = "or_default")]
+    host_id: u32,
+    #[serde(default, deserialize_with = "or_default")]
+    size: u32,
 }
 
-impl IdMap {
-    /// The id outside for an id inside, if the range holds it.
-    #[must_use]
-    pub fn host_id_of(&self, container_id: u32) -> Option<u64> {
-        let offset = container_id.checked_sub(self.container_id)?;
-        (offset < self.size).then(|| u64::from(self.host_id) + u64::from(offset))
+/// Reads and writes lists of maps in the form of state.json, for `#[serde(with)]`.
+pub(super) mod stored {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use super::{IdMap, StoredIdMap};
+
+    #[derive(Serialize, Deserialize)]
+    struct Stored(#[serde(with = "StoredIdMap")] IdMap);
+
+    pub(in crate::config) fn serialize<S: Serializer>(
+        maps: &[IdMap],
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(maps.iter().copied().map(Stored))
     }
-}
 
-impl From<oci::IdMapping> for IdMap {
-    fn from(mapping: oci::IdMapping) -> Self {
-        Self {
-            container_id: mapping.container_id,
-            host_id: mapping.host_id,
-            size: mapping.size,
-        }
+    /// `null` is the empty list.
+    pub(in crate::config) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Vec<IdMap>, D::Error> {
+        let maps = Option::<Vec<Stored>>::deserialize(deserializer)?.unwrap_or_default();
+        Ok(maps.into_iter().map(|Stored(map)| map).collect())
     }
 }
 

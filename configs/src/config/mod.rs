@@ -41,7 +41,7 @@ pub use cgroup::{
 pub use cpu_set::{CpuAffinity, CpuAffinityError, CpuSet, CpuSetError};
 pub use device::{Device, DeviceAccess, DeviceRule, DeviceType, InvalidDeviceAccess};
 pub use hooks::{Command, HookPoint, Hooks};
-pub use id_map::{IdMap, IdMapError};
+pub use id_map::IdMapError;
 pub use memory_policy::{MemoryPolicy, MemoryPolicyFlag, MemoryPolicyMode};
 pub use mount::{Mount, MountAttr, MountFlags, MountIdMapping};
 pub use namespaces::{Namespace, NamespaceType, Namespaces};
@@ -54,6 +54,7 @@ pub use seccomp::{
     Action, Architecture, Operator, Seccomp, SeccompArg, SeccompFlag, SeccompSyscall,
 };
 pub use systemd_property::SystemdProperty;
+pub use user::IdMap;
 
 /// The configuration of a container.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -148,10 +149,10 @@ pub struct Config {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub oom_score_adj: Option<i32>,
     /// Uid mappings of the user namespace; for a joined one, those it has.
-    #[serde(deserialize_with = "or_default", skip_serializing_if = "Vec::is_empty")]
+    #[serde(with = "id_map::stored", skip_serializing_if = "Vec::is_empty")]
     pub uid_mappings: Vec<IdMap>,
     /// Gid mappings of the user namespace; for a joined one, those it has.
-    #[serde(deserialize_with = "or_default", skip_serializing_if = "Vec::is_empty")]
+    #[serde(with = "id_map::stored", skip_serializing_if = "Vec::is_empty")]
     pub gid_mappings: Vec<IdMap>,
     /// Paths made unreadable.
     #[serde(deserialize_with = "or_default", skip_serializing_if = "Vec::is_empty")]

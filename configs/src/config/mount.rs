@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::IdMap;
+use super::{IdMap, id_map};
 use crate::nullable::{is_default, or_default};
 
 /// A mount to make in the container.
@@ -82,10 +82,10 @@ pub struct MountIdMapping {
     )]
     pub userns_path: String,
     /// Uid mappings.
-    #[serde(deserialize_with = "or_default", skip_serializing_if = "Vec::is_empty")]
+    #[serde(with = "id_map::stored", skip_serializing_if = "Vec::is_empty")]
     pub uid_mappings: Vec<IdMap>,
     /// Gid mappings.
-    #[serde(deserialize_with = "or_default", skip_serializing_if = "Vec::is_empty")]
+    #[serde(with = "id_map::stored", skip_serializing_if = "Vec::is_empty")]
     pub gid_mappings: Vec<IdMap>,
 }
 

@@ -9,11 +9,7 @@ fn reread<T: Serialize + serde::de::DeserializeOwned>(value: &T) -> T {
 }
 
 fn map(container_id: u32, host_id: u32, size: u32) -> IdMap {
-    IdMap {
-        container_id,
-        host_id,
-        size,
-    }
+    IdMap::new(container_id, host_id, size)
 }
 
 /// A configuration with every field set.

@@ -1,7 +1,7 @@
 //! The template that the `spec` command writes.
 
 use super::{
-    DeviceCgroup, IdMapping, Linux, LinuxCapabilities, Mount, Namespace, PosixRlimit, Process,
+    DeviceCgroup, IdMap, Linux, LinuxCapabilities, Mount, Namespace, PosixRlimit, Process,
     Resources, Root, Spec, VERSION,
 };
 
@@ -104,12 +104,12 @@ impl Spec {
             .namespaces
             .retain(|ns| ns.kind != "network" && ns.kind != "user");
         linux.namespaces.push(namespace("user"));
-        linux.uid_mappings = vec![IdMapping {
+        linux.uid_mappings = vec![IdMap {
             container_id: 0,
             host_id: euid,
             size: 1,
         }];
-        linux.gid_mappings = vec![IdMapping {
+        linux.gid_mappings = vec![IdMap {
             container_id: 0,
             host_id: egid,
             size: 1,

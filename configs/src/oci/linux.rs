@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use user::IdMap;
 
 use super::{Resources, Seccomp};
 use crate::nullable::{is_default, or_default, unique_map};
@@ -13,10 +14,10 @@ use crate::nullable::{is_default, or_default, unique_map};
 pub struct Linux {
     /// Uid mappings of the user namespace.
     #[serde(deserialize_with = "or_default", skip_serializing_if = "Vec::is_empty")]
-    pub uid_mappings: Vec<IdMapping>,
+    pub uid_mappings: Vec<IdMap>,
     /// Gid mappings of the user namespace.
     #[serde(deserialize_with = "or_default", skip_serializing_if = "Vec::is_empty")]
-    pub gid_mappings: Vec<IdMapping>,
+    pub gid_mappings: Vec<IdMap>,
     /// Kernel parameters to set, by name.
     #[serde(
         deserialize_with = "unique_map",
@@ -95,21 +96,6 @@ pub struct Namespace {
         skip_serializing_if = "String::is_empty"
     )]
     pub path: String,
-}
-
-/// A range of ids as the container sees it and as the host sees it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct IdMapping {
-    /// First id inside.
-    #[serde(rename = "containerID", deserialize_with = "or_default")]
-    pub container_id: u32,
-    /// First id outside.
-    #[serde(rename = "hostID", deserialize_with = "or_default")]
-    pub host_id: u32,
-    /// Number of ids.
-    #[serde(deserialize_with = "or_default")]
-    pub size: u32,
 }
 
 /// A device node.

@@ -29,7 +29,7 @@ pub use features::{
     MemoryPolicyFeatures, MountExtensions, NetDevicesFeatures, SeccompFeatures, SelinuxFeatures,
 };
 pub use linux::{
-    Device, IdMapping, IntelRdt, Linux, MemoryPolicy, Namespace, NetDevice, Personality, TimeOffset,
+    Device, IntelRdt, Linux, MemoryPolicy, Namespace, NetDevice, Personality, TimeOffset,
 };
 pub use load::CONFIG_FILE;
 pub use process::{
@@ -42,6 +42,7 @@ pub use resources::{
 pub use seccomp::{Seccomp, SeccompArg, Syscall};
 pub use spec::{Hook, Hooks, Mount, Root, Spec};
 pub use state::{ContainerProcessState, ContainerStatus, SECCOMP_FD_NAME, State};
+pub use user::IdMap;
 
 /// The version of the specification these types follow, written into `state` and into every stored
 /// configuration.

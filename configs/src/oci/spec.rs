@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{IdMapping, Linux, Process};
+use super::{IdMap, Linux, Process};
 use crate::nullable::{none_or_empty, or_default, unique_map};
 
 /// A whole `config.json`.
@@ -119,14 +119,14 @@ pub struct Mount {
         deserialize_with = "or_default",
         skip_serializing_if = "Vec::is_empty"
     )]
-    pub uid_mappings: Vec<IdMapping>,
+    pub uid_mappings: Vec<IdMap>,
     /// Gid mappings of an id-mapped mount.
     #[serde(
         rename = "gidMappings",
         deserialize_with = "or_default",
         skip_serializing_if = "Vec::is_empty"
     )]
-    pub gid_mappings: Vec<IdMapping>,
+    pub gid_mappings: Vec<IdMap>,
 }
 
 /// Hooks by the point of the container's life at which they run.

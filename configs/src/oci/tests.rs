@@ -122,7 +122,7 @@ fn the_rootless_template_needs_no_privilege() {
     assert_eq!(namespaces, ["pid", "ipc", "uts", "mount", "user"]);
     assert_eq!(
         linux.uid_mappings,
-        [IdMapping {
+        [IdMap {
             container_id: 0,
             host_id: 1000,
             size: 1
@@ -130,7 +130,7 @@ fn the_rootless_template_needs_no_privilege() {
     );
     assert_eq!(
         linux.gid_mappings,
-        [IdMapping {
+        [IdMap {
             container_id: 0,
             host_id: 100,
             size: 1

@@ -38,7 +38,7 @@ pub(super) fn parse(
     Ok(mapping)
 }
 
-fn range(text: &str, inside: &[oci::IdMapping]) -> Result<IdMap, String> {
+fn range(text: &str, inside: &[IdMap]) -> Result<IdMap, String> {
     let (numbers, relative) = match text.strip_prefix('@') {
         Some(numbers) => (numbers, true),
         None => (text, false),
@@ -74,7 +74,7 @@ fn number(text: &str) -> Option<u32> {
 }
 
 /// The host's id for the first of `size` ids inside, which have to lie in one range.
-fn outside(id: u32, size: u32, inside: &[oci::IdMapping]) -> Option<u32> {
+fn outside(id: u32, size: u32, inside: &[IdMap]) -> Option<u32> {
     inside.iter().find_map(|range| {
         let offset = id.checked_sub(range.container_id)?;
         let fits = offset < range.size && size <= range.size - offset;
@@ -102,7 +102,7 @@ mod tests {
 
     #[test]
     fn a_relative_range_is_one_of_the_containers_user_namespace() {
-        let map = |container_id, host_id, size| oci::IdMapping {
+        let map = |container_id, host_id, size| IdMap {
             container_id,
             host_id,
             size,

@@ -39,7 +39,7 @@ pub use cgroup::{cpu_weight, resources};
 pub use mount_options::known_mount_options;
 pub use seccomp::seccomp;
 
-use crate::config::{Capabilities, CpuAffinity, IdMap, MountFlags, NamespaceType, Network};
+use crate::config::{Capabilities, CpuAffinity, MountFlags, NamespaceType, Network};
 use crate::{Config, Error, HostInfo, Result, Warning, lexical, oci};
 
 /// How the runtime was asked to make the container: what is not in the bundle.
@@ -166,9 +166,8 @@ fn set_linux(
         config.networks.push(Network::loopback());
     }
     if config.namespaces.contains(NamespaceType::User) {
-        let converted = |maps: &[oci::IdMapping]| maps.iter().copied().map(IdMap::from).collect();
-        config.uid_mappings = converted(&linux.uid_mappings);
-        config.gid_mappings = converted(&linux.gid_mappings);
+        config.uid_mappings.clone_from(&linux.uid_mappings);
+        config.gid_mappings.clone_from(&linux.gid_mappings);
         namespaces::set_up_user_namespace(host, config, warnings)?;
     } else if !linux.uid_mappings.is_empty() || !linux.gid_mappings.is_empty() {
         warnings.push(Warning::IdMapsWithoutUserNamespace);

@@ -1,7 +1,7 @@
 //! Mounts of the bundle to mounts of the configuration.
 
 use super::mount_options;
-use crate::config::{IdMap, Mount, MountFlags, NamespaceType};
+use crate::config::{Mount, MountFlags, NamespaceType};
 use crate::{Config, Error, ErrorKind, Result, Warning, lexical, oci};
 
 /// Converts one mount.
@@ -48,18 +48,8 @@ pub(super) fn convert(
                 ),
             ));
         }
-        id_mapping.uid_mappings = mount
-            .uid_mappings
-            .iter()
-            .copied()
-            .map(IdMap::from)
-            .collect();
-        id_mapping.gid_mappings = mount
-            .gid_mappings
-            .iter()
-            .copied()
-            .map(IdMap::from)
-            .collect();
+        id_mapping.uid_mappings.clone_from(&mount.uid_mappings);
+        id_mapping.gid_mappings.clone_from(&mount.gid_mappings);
     }
     let fields = [
         &converted.source,

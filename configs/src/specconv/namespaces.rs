@@ -1,7 +1,7 @@
 //! Namespaces and the mappings of the user namespace.
 
 use crate::config::{IdMap, NamespaceType, Namespaces};
-use crate::{Config, Error, HostInfo, Result, UserNamespaceMaps, Warning, oci};
+use crate::{Config, Error, HostInfo, IdMapping, Result, Warning, oci};
 
 /// Converts the list of namespaces.
 pub(super) fn convert(list: &[oci::Namespace]) -> Result<Namespaces> {
@@ -44,8 +44,8 @@ pub(super) fn set_up_user_namespace(
             }
             warnings.push(Warning::UserNamespacePathAndMappings);
         }
-        config.uid_mappings.clone_from(&actual.uid_mappings);
-        config.gid_mappings.clone_from(&actual.gid_mappings);
+        config.uid_mappings = actual.uids.ranges().to_vec();
+        config.gid_mappings = actual.gids.ranges().to_vec();
     }
     // The nodes are made from outside.
     let no_root = "the container's root has no id on the host";
@@ -72,12 +72,12 @@ pub(super) fn set_up_user_namespace(
 }
 
 /// Whether the bundle's mappings are the actual ones, in whatever order.
-fn same_mappings(config: &Config, actual: &UserNamespaceMaps) -> bool {
+fn same_mappings(config: &Config, actual: &IdMapping) -> bool {
     let sorted = |maps: &[IdMap]| {
         let mut maps = maps.to_vec();
-        maps.sort_unstable_by_key(|map| (map.container_id, map.host_id, map.size));
+        maps.sort_unstable();
         maps
     };
-    sorted(&config.uid_mappings) == sorted(&actual.uid_mappings)
-        && sorted(&config.gid_mappings) == sorted(&actual.gid_mappings)
+    sorted(&config.uid_mappings) == sorted(actual.uids.ranges())
+        && sorted(&config.gid_mappings) == sorted(actual.gids.ranges())
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::config::{CpuSet, HookPoint, MemoryPolicyMode, PersonalityDomain};
-use crate::{ErrorKind, RootfsFact, UserNamespaceMaps, validate};
+use crate::{ErrorKind, IdMapping, RootfsFact, validate};
 
 fn spec(json: &str) -> oci::Spec {
     let mut spec = oci::Spec::from_slice(json.as_bytes()).unwrap();
@@ -45,12 +45,8 @@ fn linux(json: &str) -> String {
     format!("{{\"linux\": {json}}}")
 }
 
-fn map(container_id: u32, host_id: u32, size: u32) -> IdMap {
-    IdMap {
-        container_id,
-        host_id,
-        size,
-    }
+fn map(container_id: u32, host_id: u32, size: u32) -> oci::IdMap {
+    oci::IdMap::new(container_id, host_id, size)
 }
 
 #[test]

@@ -337,8 +337,8 @@ fn the_id_maps_of_a_namespace_are_read_by_path_and_by_descriptor() {
     let (init, _write) = resident_with_user_namespace();
     let path = format!("/proc/{}/ns/user", init.pid());
     let maps = namespaces::id_maps_of(path.as_ref()).unwrap();
-    assert_eq!(maps.uid.kernel_text(), "0 100000 1000\n");
-    assert_eq!(maps.gid.kernel_text(), "0 100000 1000\n");
+    assert_eq!(maps.uids.kernel_text(), "0 100000 1000\n");
+    assert_eq!(maps.gids.kernel_text(), "0 100000 1000\n");
     // A name that says nothing about a process: somebody has to go in and look.
     let directory = tempfile::tempdir().unwrap();
     let link = directory.path().join("namespace");

@@ -1,10 +1,9 @@
 //! The id maps of a container's new user namespace.
 
 use configs::Config;
-use configs::config;
 use nsenter::Procfs;
 use nsenter::id_maps::{self, Request, Tools};
-use user::IdMaps;
+use user::{IdMap, IdMaps};
 
 use crate::error::{Error, Result};
 
@@ -12,8 +11,8 @@ use crate::error::{Error, Result};
 pub(crate) fn write(config: &Config, procfs: &Procfs, pid: u32) -> Result<()> {
     let own_gid = rustix::process::getegid().as_raw();
     let request = Request {
-        uid: maps(&config.uid_mappings),
-        gid: maps(&config.gid_mappings),
+        uid: IdMaps::new(config.uid_mappings.as_slice()),
+        gid: IdMaps::new(config.gid_mappings.as_slice()),
         deny_setgroups: config.rootless_euid && is_own_group(&config.gid_mappings, own_gid),
         tools: if config.rootless_euid {
             Tools::find(&std::env::var_os("PATH").unwrap_or_default())
@@ -26,15 +25,10 @@ pub(crate) fn write(config: &Config, procfs: &Procfs, pid: u32) -> Result<()> {
 }
 
 /// Writes maps that have nothing to do with the container's, as root.
-pub(crate) fn write_maps(
-    uid: &[config::IdMap],
-    gid: &[config::IdMap],
-    procfs: &Procfs,
-    pid: u32,
-) -> Result<()> {
+pub(crate) fn write_maps(uid: &[IdMap], gid: &[IdMap], procfs: &Procfs, pid: u32) -> Result<()> {
     let request = Request {
-        uid: maps(uid),
-        gid: maps(gid),
+        uid: IdMaps::new(uid),
+        gid: IdMaps::new(gid),
         deny_setgroups: false,
         tools: Tools::default(),
     };
@@ -43,17 +37,8 @@ pub(crate) fn write_maps(
 }
 
 /// The one map that the kernel takes without any privilege, at the price of `setgroups(2)`.
-fn is_own_group(maps: &[config::IdMap], own_gid: u32) -> bool {
-    matches!(maps, [config::IdMap { container_id: 0, host_id, size: 1 }] if *host_id == own_gid)
-}
-
-fn maps(from: &[config::IdMap]) -> IdMaps {
-    let convert = |map: &config::IdMap| user::IdMap {
-        container: map.container_id,
-        host: map.host_id,
-        size: map.size,
-    };
-    IdMaps::new(from.iter().map(convert).collect::<Vec<_>>())
+fn is_own_group(maps: &[IdMap], own_gid: u32) -> bool {
+    matches!(maps, [IdMap { container_id: 0, host_id, size: 1 }] if *host_id == own_gid)
 }
 
 #[cfg(test)]
@@ -62,7 +47,7 @@ mod tests {
 
     #[test]
     fn only_a_single_map_of_the_own_group_gives_up_setgroups() {
-        let map = |container_id, host_id, size| config::IdMap {
+        let map = |container_id, host_id, size| IdMap {
             container_id,
             host_id,
             size,

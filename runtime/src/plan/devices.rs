@@ -4,6 +4,7 @@
 use configs::Config;
 use configs::config::{Device, DeviceType, IdMap, NamespaceType};
 use nsenter::plan::{Dir, Expect, Leaf, Op, Slot};
+use user::IdMaps;
 
 use super::Tag;
 use super::builder::{Steps, c_string, clean};
@@ -276,11 +277,8 @@ fn in_user_namespace(
 fn fifo(steps: &mut Steps, requested: &Requested<'_>, node: &Node<'_>) -> Result<()> {
     // The configuration has ids of the host, and here they are those of the container.
     let inside = |maps: &[IdMap], id: u32| {
-        let found = maps.iter().find_map(|map| {
-            let offset = id.checked_sub(map.host_id)?;
-            (offset < map.size).then(|| map.container_id.checked_add(offset))?
-        });
-        found
+        IdMaps::new(maps)
+            .container_id(id)
             .filter(|_| requested.has(NamespaceType::User))
             .unwrap_or(id)
     };

@@ -3,7 +3,7 @@
 use std::fs;
 
 use cofferdam::configs::config::{Capabilities, IdMap, Mount, MountFlags, NamespaceType};
-use cofferdam::configs::oci::{IdMapping, IoPriority, Scheduler, Spec, TimeOffset};
+use cofferdam::configs::oci::{IoPriority, Scheduler, Spec, TimeOffset};
 use cofferdam::configs::{Config, json};
 use cofferdam::{ErrorKind, Process, Signal};
 
@@ -298,7 +298,7 @@ fn a_bundle_is_validated_and_its_warnings_survive_a_failure() {
             .get_or_insert_default()
             .push("CAP_TEST".to_owned());
         let linux = spec.linux.get_or_insert_default();
-        linux.uid_mappings = vec![IdMapping::default()];
+        linux.uid_mappings = vec![IdMap::default()];
     });
     let error = bundle
         .runtime

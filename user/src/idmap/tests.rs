@@ -151,6 +151,8 @@ fn oci_names() {
     let map: IdMaps = serde_json::from_str(json).unwrap();
     assert_eq!(map, maps(&[(0, 1000, 10)]));
     assert_eq!(serde_json::to_string(&map).unwrap(), json);
+    let partial: IdMaps = serde_json::from_str(r#"[{"hostID":null,"size":10}]"#).unwrap();
+    assert_eq!(partial, maps(&[(0, 0, 10)]));
     assert!(serde_json::from_str::<crate::Uid>("4294967295").is_err());
     assert!(serde_json::from_str::<crate::Uid>("-1").is_err());
     assert_eq!(serde_json::from_str::<crate::Uid>("7").unwrap().as_raw(), 7);
@@ -198,8 +200,8 @@ proptest! {
         };
         let valid = !map.is_empty()
             && map.ranges().iter().all(|r| r.size > 0)
-            && side(|r| r.container)
-            && side(|r| r.host);
+            && side(|r| r.container_id)
+            && side(|r| r.host_id);
         prop_assert_eq!(map.validate().is_ok(), valid);
     }
 

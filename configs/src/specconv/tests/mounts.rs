@@ -178,9 +178,9 @@ fn id_mapped_mounts() {
     );
     assert_eq!(request(&config, 2), None);
 
-    let maps = UserNamespaceMaps {
-        uid_mappings: vec![map(0, 1, 1)],
-        gid_mappings: vec![map(0, 1, 1)],
+    let maps = IdMapping {
+        uids: vec![map(0, 1, 1)].into(),
+        gids: vec![map(0, 1, 1)].into(),
     };
     let host = HostInfo {
         user_namespaces: [("/proc/7/ns/user".to_owned(), maps)].into(),

@@ -55,9 +55,9 @@ fn a_private_network_namespace_has_a_loopback() {
 }
 
 fn joining(mappings: &str) -> Result<(Config, Vec<Warning>)> {
-    let maps = UserNamespaceMaps {
-        uid_mappings: vec![map(0, 1000, 10), map(10, 3000, 5)],
-        gid_mappings: vec![map(0, 2000, 10)],
+    let maps = IdMapping {
+        uids: vec![map(0, 1000, 10), map(10, 3000, 5)].into(),
+        gids: vec![map(0, 2000, 10)].into(),
     };
     let host = HostInfo {
         user_namespaces: [("/proc/7/ns/user".to_owned(), maps)].into(),
