@@ -1,0 +1,252 @@
+use std::ffi::{OsStr, OsString};
+use std::io;
+use std::os::fd::OwnedFd;
+use std::process::{Child, Command, ExitStatus, Stdio};
+
+use command_fds::{CommandFdExt, FdMapping};
+use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
+
+use crate::connection::Connection;
+use crate::error::{BoxError, Error, Repr, Result};
+use crate::notification::Notification;
+use crate::rpc::{Features, Options, Request, RequestType, Response};
+use crate::version::Version;
+
+/// The descriptor that CRIU finds its socket at.
+const SOCKET: i32 = 3;
+
+/// The descriptors that [`Criu::start`] passes on begin here.
+pub const FIRST_INHERITED: i32 = SOCKET + 1;
+
+/// A CRIU program.
+#[derive(Clone, Debug)]
+pub struct Criu {
+    program: OsString,
+}
+
+impl Default for Criu {
+    /// `criu`, as found in `PATH`.
+    fn default() -> Self {
+        Self::new("criu")
+    }
+}
+
+impl Criu {
+    /// A program by its path, or by its name in `PATH`.
+    #[must_use]
+    pub fn new(program: impl AsRef<OsStr>) -> Self {
+        let program = program.as_ref().to_owned();
+        Self { program }
+    }
+
+    /// Its version.
+    ///
+    /// # Errors
+    /// [`NotFound`](crate::ErrorKind::NotFound); [`Protocol`](crate::ErrorKind::Protocol) if it is
+    /// older than 3.0, which cannot be asked; [`Io`](crate::ErrorKind::Io).
+    pub fn version(&self) -> Result<Version> {
+        let response = self.ask(&Request {
+            r#type: RequestType::Version.into(),
+            ..Request::default()
+        })?;
+        let version = response.version.map(Version::from);
+        version.ok_or_else(|| Error::protocol("ask CRIU for its version", "it did not say"))
+    }
+
+    /// Its version, if that is at least the one that is wanted.
+    ///
+    /// # Errors
+    /// [`TooOld`](crate::ErrorKind::TooOld), and those of [`version`](Self::version).
+    pub fn require(&self, wanted: Version) -> Result<Version> {
+        let found = self.version()?;
+        if found < wanted {
+            return Err(Repr::TooOld { found, wanted }.into());
+        }
+        Ok(found)
+    }
+
+    /// Whether CRIU and the kernel have all the features that are set to `true` here.
+    ///
+    /// # Errors
+    /// [`Unsupported`](crate::ErrorKind::Unsupported) names those that are missing; and those of
+    /// [`version`](Self::version).
+    pub fn require_features(&self, wanted: Features) -> Result<()> {
+        let response = self.ask(&Request {
+            r#type: RequestType::FeatureCheck.into(),
+            features: Some(wanted),
+            ..Request::default()
+        })?;
+        let found = response.features.unwrap_or_default();
+        let table = [
+            ("MemTrack", wanted.mem_track, found.mem_track),
+            ("LazyPages", wanted.lazy_pages, found.lazy_pages),
+            ("PidfdStore", wanted.pidfd_store, found.pidfd_store),
+        ];
+        let missing: Vec<&str> = table
+            .iter()
+            .filter(|(_, wanted, found)| *wanted == Some(true) && *found != Some(true))
+            .map(|(name, ..)| *name)
+            .collect();
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let missing = missing.join(" ");
+        Err(Repr::Unsupported { missing }.into())
+    }
+
+    fn ask(&self, request: &Request) -> Result<Response> {
+        let session = self.start(Vec::new())?;
+        let response = session.call(request, &mut |_| Ok(()));
+        session.finish()?;
+        response
+    }
+
+    /// Starts it (`criu swrk`). The descriptors are its own from number [`FIRST_INHERITED`] on, in
+    /// this order; standard input, output and error are those of the calling process.
+    ///
+    /// # Errors
+    /// [`NotFound`](crate::ErrorKind::NotFound), [`Io`](crate::ErrorKind::Io).
+    pub fn start(&self, inherited: Vec<OwnedFd>) -> Result<Session> {
+        let (own, other) = socketpair(
+            AddressFamily::UNIX,
+            SocketType::SEQPACKET,
+            SocketFlags::CLOEXEC,
+            None,
+        )
+        .map_err(|errno| Error::io("make a socket for CRIU", errno))?;
+        let mappings = std::iter::once(other).chain(inherited).zip(SOCKET..);
+        let mappings = mappings.map(|(parent_fd, child_fd)| FdMapping {
+            parent_fd,
+            child_fd,
+        });
+        let mut command = Command::new(&self.program);
+        command.arg("swrk").arg(SOCKET.to_string());
+        command
+            .fd_mappings(mappings.collect())
+            .map_err(|error| Error::io("pass descriptors to CRIU", io::Error::other(error)))?;
+        let child = command.stdin(Stdio::inherit()).spawn();
+        let child = child.map_err(|source| match source.kind() {
+            io::ErrorKind::NotFound => {
+                let program = self.program.to_string_lossy().into_owned();
+                Repr::NotFound { program, source }.into()
+            }
+            _ => Error::io("start CRIU", source),
+        })?;
+        // The command holds CRIU's end of the socket: as long as it is open here, the end of CRIU
+        // would go unseen.
+        drop(command);
+        Ok(Session {
+            connection: Some(Connection(own)),
+            child,
+        })
+    }
+}
+
+/// A running CRIU. It is killed if this is dropped before a [`dump`](Self::dump),
+/// [`pre_dump`](Self::pre_dump) or [`restore`](Self::restore) has ended; CRIU lets the tree go on
+/// where its dump is not finished.
+#[derive(Debug)]
+pub struct Session {
+    connection: Option<Connection>,
+    child: Child,
+}
+
+impl Session {
+    /// The pid of CRIU.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Dumps the tree of [`Options::pid`]. It is ended then, unless
+    /// [`leave_running`](Options::leave_running) is set.
+    ///
+    /// # Errors
+    /// [`Refused`](crate::ErrorKind::Refused); [`Notification`](crate::ErrorKind::Notification):
+    /// the function's own; [`Protocol`](crate::ErrorKind::Protocol): CRIU ended;
+    /// [`Io`](crate::ErrorKind::Io). The tree goes on then.
+    pub fn dump(
+        self,
+        options: Options,
+        mut handle: impl FnMut(Notification) -> Result<(), BoxError>,
+    ) -> Result<()> {
+        self.call(&request(RequestType::Dump, options), &mut handle)?;
+        self.succeed()
+    }
+
+    /// Dumps the memory of the tree of [`Options::pid`], which goes on, as the first of a chain.
+    ///
+    /// # Errors
+    /// As [`dump`](Self::dump).
+    pub fn pre_dump(
+        self,
+        options: Options,
+        mut handle: impl FnMut(Notification) -> Result<(), BoxError>,
+    ) -> Result<()> {
+        self.call(&request(RequestType::PreDump, options), &mut handle)?;
+        // CRIU waits for the next request of the chain now. That this end is closed is an error to
+        // it, which it exits with.
+        self.finish().map(drop)
+    }
+
+    /// Restores a tree, and returns the pid of its first process as the calling process sees it.
+    ///
+    /// # Errors
+    /// As [`dump`](Self::dump). Nothing is left of the tree then.
+    pub fn restore(
+        self,
+        options: Options,
+        mut handle: impl FnMut(Notification) -> Result<(), BoxError>,
+    ) -> Result<i32> {
+        let response = self.call(&request(RequestType::Restore, options), &mut handle)?;
+        let restored = response.restore.map(|restored| restored.pid);
+        self.succeed()?;
+        restored
+            .filter(|pid| *pid > 0)
+            .ok_or_else(|| Error::protocol("restore", "CRIU did not name the process"))
+    }
+
+    fn call(
+        &self,
+        request: &Request,
+        handle: &mut dyn FnMut(Notification) -> Result<(), BoxError>,
+    ) -> Result<Response> {
+        match &self.connection {
+            Some(connection) => connection.call(request, handle),
+            None => Err(Error::protocol("ask CRIU", "it was let go")),
+        }
+    }
+
+    /// Closes the connection and waits for the end, which must be a good one.
+    fn succeed(self) -> Result<()> {
+        let status = self.finish()?;
+        if status.success() {
+            return Ok(());
+        }
+        Err(Error::protocol("wait for CRIU", status.to_string()))
+    }
+
+    /// Closes the connection and waits for the end.
+    fn finish(mut self) -> Result<ExitStatus> {
+        self.connection = None;
+        let waited = self.child.wait();
+        waited.map_err(|error| Error::io("wait for CRIU", error))
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.connection = None;
+        // Neither signals nor waits again for one that was waited for.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn request(kind: RequestType, options: Options) -> Request {
+    Request {
+        r#type: kind.into(),
+        opts: Some(options),
+        ..Request::default()
+    }
+}

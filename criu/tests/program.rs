@@ -1,0 +1,105 @@
+//! The program: found, started, asked, ended.
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on fails, and says why"
+)]
+
+use std::os::unix::fs::PermissionsExt;
+
+use cofferdam_criu::{Criu, ErrorKind, Features, Options, Version};
+
+fn script(text: &str) -> (tempfile::TempDir, Criu) {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("criu");
+    std::fs::write(&path, format!("#!/bin/sh\n{text}\n")).unwrap();
+    std::fs::set_permissions(&path, PermissionsExt::from_mode(0o755)).unwrap();
+    let criu = Criu::new(&path);
+    (directory, criu)
+}
+
+#[test]
+fn a_program_that_is_not_there_is_named() {
+    for name in ["no-such-criu-in-path", "/no/such/criu"] {
+        let error = Criu::new(name).version().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotFound);
+        assert_eq!(
+            error.to_string(),
+            format!("{name}: CRIU is not installed, or not in PATH")
+        );
+        assert_eq!(error.raw_os_error(), Some(2));
+    }
+}
+
+#[test]
+fn a_program_that_ends_is_an_error() {
+    let (_directory, criu) = script("exit 1");
+    // Before or after the request was sent.
+    let kind = criu.version().unwrap_err().kind();
+    assert!(
+        matches!(kind, ErrorKind::Protocol | ErrorKind::Io),
+        "{kind:?}"
+    );
+}
+
+/// Its descriptors are those that it was given, in order, and no other of this process.
+#[test]
+fn descriptors_are_passed_in_order() {
+    let (directory, criu) = script(
+        "cat <&4 >\"$0.4\"; cat <&5 >\"$0.5\"; echo \"$1 $2\" >\"$0.arguments\"
+         ls /proc/self/fd >\"$0.fds\"; exit 1",
+    );
+    let file = |name: &str, text: &str| {
+        let path = directory.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        std::fs::File::open(path).unwrap()
+    };
+    let _not_passed = file("c", "");
+    let inherited = vec![file("a", "first").into(), file("b", "second").into()];
+    let session = criu.start(inherited).unwrap();
+    let _ = session.restore(Options::default(), |_| Ok(())).unwrap_err();
+    let read = |name: &str| std::fs::read_to_string(directory.path().join(name)).unwrap();
+    assert_eq!(read("criu.4"), "first");
+    assert_eq!(read("criu.5"), "second");
+    assert_eq!(read("criu.arguments"), "swrk 3\n");
+}
+
+#[test]
+fn a_session_that_is_dropped_ends_the_program() {
+    let (_directory, criu) = script("exec sleep 1000");
+    let session = criu.start(Vec::new()).unwrap();
+    let process = format!("/proc/{}", session.pid());
+    assert!(std::fs::exists(&process).unwrap());
+    drop(session);
+    assert!(!std::fs::exists(&process).unwrap());
+}
+
+/// With the CRIU of the machine, if it has one.
+#[test]
+fn a_real_program_says_its_version_and_features() {
+    let criu = Criu::default();
+    let version = match criu.version() {
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            println!("skipped: {error}");
+            return;
+        }
+        version => version.unwrap(),
+    };
+    assert!(version > Version::new(3, 0, 0), "{version}");
+    assert_eq!(criu.require(version).unwrap(), version);
+    let error = criu.require(Version::new(1000, 1, 0)).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::TooOld);
+    assert_eq!(
+        error.to_string(),
+        format!("CRIU version {version} must be 1000.1 or higher")
+    );
+    // A CRIU that is older than the kernel cannot look at it, and says so.
+    if let Err(error) = criu.require_features(Features::default()) {
+        assert_eq!(error.kind(), ErrorKind::Refused);
+        assert!(
+            error
+                .to_string()
+                .starts_with("criu failed: type FEATURE_CHECK errno "),
+            "{error}"
+        );
+    }
+}
