@@ -26,6 +26,7 @@ pub use cgroups;
 pub use configs;
 pub use devices;
 pub use intelrdt;
+pub use nsenter;
 
 pub use bundle::Bundle;
 pub use configs::oci::{ContainerStatus as Status, State as OciState};
