@@ -8,12 +8,12 @@ use configs::Config;
 use configs::oci::{self, Spec};
 use configs::specconv::{self, Options};
 
-use crate::checked::{Checked, refused};
 use crate::error::{Error, Result};
 use crate::host_info;
 use crate::id::ContainerId;
 use crate::process::Process;
 use crate::system::System;
+use crate::validation::{Validated, refused};
 
 /// An OCI bundle: a directory with a `config.json` that describes a root file system and a process.
 ///
@@ -147,7 +147,7 @@ impl Bundle {
     }
 
     /// Converts and validates.
-    pub(crate) fn check(&self, system: &System, id: &ContainerId) -> Result<Checked> {
+    pub(crate) fn check(&self, system: &System, id: &ContainerId) -> Result<Validated> {
         let host = host_info::for_spec(system, &self.spec, &self.directory)?;
         let options = Options {
             id: id.as_str().to_owned(),
@@ -159,7 +159,7 @@ impl Bundle {
             rootless_cgroups: rootless_cgroups(self.rootless_cgroups, self.systemd_cgroup),
         };
         let (config, warnings) = specconv::convert(&self.spec, &host, &options).map_err(refused)?;
-        Checked::against(&host, config, warnings)
+        Validated::against(&host, config, warnings)
     }
 
     pub(crate) fn into_process(self) -> Process {

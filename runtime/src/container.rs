@@ -6,7 +6,6 @@ mod destroy;
 pub(crate) mod events;
 mod exec;
 mod freeze;
-mod publish;
 mod rollback;
 mod signal;
 mod start;
@@ -219,7 +218,9 @@ impl Container {
             return child.wait();
         }
         if let Some(pidfd) = self.init_pidfd()? {
-            self.system().family().wait(&self.id, pidfd.as_fd(), None)?;
+            self.system()
+                .children()
+                .wait(&self.id, pidfd.as_fd(), None)?;
         }
         Ok(ExitStatus::Unknown)
     }
@@ -236,10 +237,10 @@ impl Container {
     /// # Errors
     /// [`ErrorKind::System`](crate::ErrorKind::System).
     pub fn wait_timeout(&self, timeout: std::time::Duration) -> Result<bool> {
-        let family = self.system().family();
+        let children = self.system().children();
         match (&self.child, self.init_pidfd()?) {
-            (Some(child), _) => family.wait(&self.id, child.pidfd(), Some(timeout)),
-            (None, Some(pidfd)) => family.wait(&self.id, pidfd.as_fd(), Some(timeout)),
+            (Some(child), _) => children.wait(&self.id, child.pidfd(), Some(timeout)),
+            (None, Some(pidfd)) => children.wait(&self.id, pidfd.as_fd(), Some(timeout)),
             (None, None) => Ok(true),
         }
     }

@@ -3,7 +3,6 @@
 
 mod bundle;
 mod cgroup;
-mod checked;
 #[cfg(feature = "cli")]
 pub mod cli;
 mod container;
@@ -20,6 +19,7 @@ mod sys;
 mod system;
 mod timestamp;
 mod timings;
+mod validation;
 
 // Their types are in the signatures of this crate: one dependency is enough.
 pub use cgroups;

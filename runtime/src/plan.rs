@@ -16,7 +16,6 @@
 //! * `hooks`, `tail`: how it goes over to the user's program.
 
 mod attributes;
-mod builder;
 mod cgroup;
 mod devices;
 mod environment;
@@ -34,6 +33,7 @@ mod params;
 mod request;
 mod rootfs;
 mod seccomp;
+mod steps;
 mod sysctl;
 mod terminal;
 #[cfg(test)]
@@ -53,12 +53,12 @@ pub(crate) use lsm::APPARMOR_STEP;
 pub(crate) use masks::paths as placed_paths;
 pub(crate) use namespaces::OOM_SCORE_STEP;
 
-use self::builder::{Steps, c_string, clean};
 use self::finish::Pending;
 use self::lsm::ProcSelf;
-use self::namespaces::{Birth, Layout};
-use self::params::Requested;
+use self::namespaces::{Layout, SecondStage};
+use self::params::ProcessParams;
 use self::rootfs::Rootfs;
+use self::steps::{Steps, c_string, clean};
 use crate::Result;
 
 /// The plan of a container's init process.
@@ -68,56 +68,53 @@ use crate::Result;
 /// used, [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported) what this version does not
 /// offer.
 pub fn init(request: &InitRequest<'_>) -> Result<BuiltPlan> {
-    let requested = Requested::of_init(request);
-    namespaces::refuse(&requested)?;
-    rootfs::refuse(&requested)?;
-    let layout = Layout::of(&requested);
-    let environment = environment::prepare(requested.process.env.as_deref())?;
+    let params = ProcessParams::of_init(request);
+    namespaces::refuse(&params)?;
+    rootfs::refuse(&params)?;
+    let layout = Layout::of(&params);
+    let environment = environment::prepare(params.process.env.as_deref())?;
 
     let mut steps = Steps::new();
-    steps.clone_namespaces(layout.host_clone);
+    steps.clone_namespaces(layout.clone_flags);
     // Before any namespace is entered: later another /proc may be in sight.
-    let mut proc = ProcSelf::open(&mut steps, &requested, sysctl::needs_host(&requested));
-    let pid_namespace = namespaces::enter(&mut steps, &requested, &layout)?;
-    if layout.birth != Birth::Late {
+    let mut proc = ProcSelf::open(&mut steps, &params, sysctl::needs_host(&params));
+    let pid_namespace = namespaces::enter(&mut steps, &params, &layout)?;
+    if layout.second_stage != SecondStage::Late {
         steps.push("start a session", Op::NewSession);
     }
-    let keycreate = lsm::open_keycreate(&mut steps, &requested, &proc)?;
-    lsm::keyring(&mut steps, &requested, keycreate)?;
-    network::configure(&mut steps, &requested);
+    let keycreate = lsm::open_keycreate(&mut steps, &params, &proc)?;
+    lsm::keyring(&mut steps, &params, keycreate)?;
+    network::configure(&mut steps, &params);
 
-    let mut root = rootfs::prepare(&mut steps, &requested, pid_namespace)?;
-    mounts::all(&mut steps, &requested, request.cgroup_view, &mut root)?;
+    let mut root = rootfs::prepare(&mut steps, &params, pid_namespace)?;
+    mounts::all(&mut steps, &params, request.cgroup_view, &mut root)?;
     if let Some(namespace) = root.pid_namespace.take() {
         steps.close(namespace);
     }
-    devices::make(&mut steps, &requested, &mut root)?;
-    sysctl::prepare(&mut steps, &requested, &mut root, &proc);
-    hooks::before_the_switch(&mut steps, &requested, &root, request.late_limits)?;
-    let apparmor = lsm::open_apparmor(&mut steps, &requested, &proc)?;
-    let selinux = lsm::open_selinux(&mut steps, &requested, &proc)?;
-    rootfs::switch(&mut steps, &requested, &root)?;
-    if requested.process.terminal.is_none() {
+    devices::make(&mut steps, &params, &mut root)?;
+    sysctl::prepare(&mut steps, &params, &mut root, &proc);
+    hooks::before_the_switch(&mut steps, &params, &root, request.late_limits)?;
+    let apparmor = lsm::open_apparmor(&mut steps, &params, &proc)?;
+    let selinux = lsm::open_selinux(&mut steps, &params, &proc)?;
+    rootfs::switch(&mut steps, &params, &root)?;
+    if params.process.terminal.is_none() {
         steps.push("reopen /dev/null", Op::ReopenNull);
     }
-    working_directory(&mut steps, &requested, &root)?;
+    working_directory(&mut steps, &params, &root)?;
 
-    let mut terminal = terminal::open(&mut steps, &requested, Some(&root));
-    if layout.birth != Birth::Late {
+    let mut terminal = terminal::open(&mut steps, &params, Some(&root));
+    if layout.second_stage != SecondStage::Late {
         terminal::control(&mut steps, terminal.take());
     }
-    rootfs::make_readonly(&mut steps, &requested, &mut root);
-    steps.push(
-        "set the file mode creation mask",
-        Op::Umask(requested.umask()),
-    );
-    names(&mut steps, &requested)?;
-    lsm::write_apparmor(&mut steps, &requested, apparmor)?;
-    sysctl::write(&mut steps, &requested, &root, &proc)?;
+    rootfs::make_readonly(&mut steps, &params, &mut root);
+    steps.push("set the file mode creation mask", Op::Umask(params.umask()));
+    names(&mut steps, &params)?;
+    lsm::write_apparmor(&mut steps, &params, apparmor)?;
+    sysctl::write(&mut steps, &params, &root, &proc)?;
     proc.close(&mut steps);
-    masks::apply(&mut steps, &requested, &root)?;
+    masks::apply(&mut steps, &params, &root)?;
     rootfs::close(&mut steps, root);
-    attributes::set(&mut steps, &requested, layout.birth)?;
+    attributes::set(&mut steps, &params, layout.second_stage)?;
     home(&mut steps, &environment);
 
     let pending = Pending {
@@ -125,8 +122,17 @@ pub fn init(request: &InitRequest<'_>) -> Result<BuiltPlan> {
         apparmor: None,
         terminal,
     };
-    finish::finish(&mut steps, &requested, environment, layout.birth, pending)?;
-    steps.build(cgroup::born_inside(&requested), layout.birth != Birth::None)
+    finish::finish(
+        &mut steps,
+        &params,
+        environment,
+        layout.second_stage,
+        pending,
+    )?;
+    steps.build(
+        cgroup::spawns_inside(&params),
+        layout.second_stage != SecondStage::None,
+    )
 }
 
 /// The plan of a process added to a running container.
@@ -137,29 +143,26 @@ pub fn init(request: &InitRequest<'_>) -> Result<BuiltPlan> {
 /// # Errors
 /// As [`init`].
 pub fn exec(request: &ProcessRequest<'_>) -> Result<BuiltPlan> {
-    let requested = Requested::of_exec(request);
-    let environment = environment::prepare(requested.process.env.as_deref())?;
+    let params = ProcessParams::of_exec(request);
+    let environment = environment::prepare(params.process.env.as_deref())?;
 
     let mut steps = Steps::new();
-    let mut proc = ProcSelf::open(&mut steps, &requested, false);
+    let mut proc = ProcSelf::open(&mut steps, &params, false);
     namespaces::name(&mut steps, namespaces::STAGE_NAME);
-    namespaces::oom_score_adj(&mut steps, &requested)?;
-    cgroup::place(&mut steps, &requested)?;
-    let apparmor = lsm::open_apparmor(&mut steps, &requested, &proc)?;
-    let selinux = lsm::open_selinux(&mut steps, &requested, &proc)?;
-    let keycreate = lsm::open_keycreate(&mut steps, &requested, &proc)?;
+    namespaces::oom_score_adj(&mut steps, &params)?;
+    cgroup::place(&mut steps, &params)?;
+    let apparmor = lsm::open_apparmor(&mut steps, &params, &proc)?;
+    let selinux = lsm::open_selinux(&mut steps, &params, &proc)?;
+    let keycreate = lsm::open_keycreate(&mut steps, &params, &proc)?;
     proc.close(&mut steps);
-    namespaces::join_container(&mut steps, &requested);
+    namespaces::join_container(&mut steps, &params);
     // Keyrings are found by name within a user namespace, so not before the container's.
-    lsm::keyring(&mut steps, &requested, keycreate)?;
-    enter_root(&mut steps, &requested)?;
+    lsm::keyring(&mut steps, &params, keycreate)?;
+    enter_root(&mut steps, &params)?;
 
-    let terminal = terminal::open(&mut steps, &requested, None);
-    steps.push(
-        "set the file mode creation mask",
-        Op::Umask(requested.umask()),
-    );
-    attributes::set(&mut steps, &requested, Birth::Late)?;
+    let terminal = terminal::open(&mut steps, &params, None);
+    steps.push("set the file mode creation mask", Op::Umask(params.umask()));
+    attributes::set(&mut steps, &params, SecondStage::Late)?;
     home(&mut steps, &environment);
 
     let pending = Pending {
@@ -167,14 +170,14 @@ pub fn exec(request: &ProcessRequest<'_>) -> Result<BuiltPlan> {
         apparmor,
         terminal,
     };
-    finish::finish(&mut steps, &requested, environment, Birth::Late, pending)?;
-    steps.build(cgroup::born_inside(&requested), true)
+    finish::finish(&mut steps, &params, environment, SecondStage::Late, pending)?;
+    steps.build(cgroup::spawns_inside(&params), true)
 }
 
 /// A container without a mount namespace has its root by `chroot(2)` alone; joining namespaces does
 /// not lead there.
-fn enter_root(steps: &mut Steps, requested: &Requested<'_>) -> Result<()> {
-    if requested.has(configs::config::NamespaceType::Mount) {
+fn enter_root(steps: &mut Steps, params: &ProcessParams<'_>) -> Result<()> {
+    if params.has(configs::config::NamespaceType::Mount) {
         return Ok(());
     }
     let into = steps.slot();
@@ -182,7 +185,7 @@ fn enter_root(steps: &mut Steps, requested: &Requested<'_>) -> Result<()> {
         "open the root file system",
         Op::Open {
             dir: Dir::Cwd,
-            path: c_string("root.path", requested.config.rootfs.as_str())?,
+            path: c_string("root.path", params.config.rootfs.as_str())?,
             flags: (libc::O_PATH | libc::O_DIRECTORY).cast_unsigned(),
             mode: 0,
             resolve: libc::RESOLVE_NO_SYMLINKS,
@@ -195,8 +198,8 @@ fn enter_root(steps: &mut Steps, requested: &Requested<'_>) -> Result<()> {
 }
 
 /// Makes the working directory if it is missing.
-fn working_directory(steps: &mut Steps, requested: &Requested<'_>, root: &Rootfs) -> Result<()> {
-    let cwd = clean(&requested.process.cwd);
+fn working_directory(steps: &mut Steps, params: &ProcessParams<'_>, root: &Rootfs) -> Result<()> {
+    let cwd = clean(&params.process.cwd);
     if cwd == "/" {
         return Ok(());
     }
@@ -217,13 +220,13 @@ fn working_directory(steps: &mut Steps, requested: &Requested<'_>, root: &Rootfs
 }
 
 /// Host and domain name.
-fn names(steps: &mut Steps, requested: &Requested<'_>) -> Result<()> {
-    let config = requested.config;
+fn names(steps: &mut Steps, params: &ProcessParams<'_>) -> Result<()> {
+    let config = params.config;
     for (field, name) in [
         ("hostname", &config.hostname),
         ("domainname", &config.domainname),
     ] {
-        if !name.is_empty() && !requested.has(configs::config::NamespaceType::Uts) {
+        if !name.is_empty() && !params.has(configs::config::NamespaceType::Uts) {
             return Err(crate::Error::config(format!(
                 "unable to set {field} without a private UTS namespace"
             )));

@@ -9,7 +9,6 @@ use rustix::fs::{FileType, Mode, OFlags};
 use rustix::io::Errno;
 
 use crate::bundle::Bundle;
-use crate::checked::Checked;
 use crate::container::{Container, WhenReady, create, force_delete, preview};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::ContainerId;
@@ -17,6 +16,7 @@ use crate::process::Process;
 use crate::state::directory::StateDirectory;
 use crate::state::file::Remains;
 use crate::system::System;
+use crate::validation::Validated;
 
 /// A set of containers: those whose state is kept below one directory, the *state root*.
 ///
@@ -112,7 +112,7 @@ impl Runtime {
     /// [`ErrorKind::CgroupInUse`], [`ErrorKind::Hook`], [`ErrorKind::OomKilled`],
     /// [`ErrorKind::Init`] for a step inside the container, [`ErrorKind::System`].
     pub fn create(&self, id: &ContainerId, config: Config, process: Process) -> Result<Container> {
-        let checked = Checked::new(&self.system, config)?;
+        let checked = Validated::new(&self.system, config)?;
         create(self, id, checked, process, WhenReady::Wait)
     }
 
@@ -145,7 +145,7 @@ impl Runtime {
     /// # Errors
     /// [`ErrorKind::InvalidConfig`], [`ErrorKind::Unsupported`], [`ErrorKind::System`].
     pub fn plan(&self, id: &ContainerId, config: &Config, process: &Process) -> Result<String> {
-        let checked = Checked::new(&self.system, config.clone())?;
+        let checked = Validated::new(&self.system, config.clone())?;
         preview(self, id, &checked, process).map(|built| built.plan.to_string())
     }
 
@@ -173,7 +173,7 @@ impl Runtime {
     /// # Errors
     /// Those of `create`.
     pub fn run(&self, id: &ContainerId, config: Config, process: Process) -> Result<Container> {
-        let checked = Checked::new(&self.system, config)?;
+        let checked = Validated::new(&self.system, config)?;
         create(self, id, checked, process, WhenReady::Go)
     }
 

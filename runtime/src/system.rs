@@ -7,7 +7,7 @@ use intelrdt::Root;
 use nsenter::Procfs;
 
 use crate::error::{Error, Result};
-use crate::process::child_registry::Family;
+use crate::process::child_registry::ChildRegistry;
 
 /// procfs, the cgroup hierarchies and resctrl, those of the machine or a test's, and the children
 /// of this process.
@@ -17,7 +17,7 @@ pub(crate) struct System {
     hierarchy: OnceLock<Hierarchy>,
     /// `None` in a test that has none.
     resctrl: OnceLock<Option<Root>>,
-    family: Arc<Family>,
+    children: Arc<ChildRegistry>,
 }
 
 impl System {
@@ -28,7 +28,7 @@ impl System {
             procfs: procfs.into(),
             hierarchy: hierarchy.into(),
             resctrl: None.into(),
-            family: Arc::default(),
+            children: Arc::default(),
         }
     }
 
@@ -42,8 +42,8 @@ impl System {
     }
 
     /// The children of this process.
-    pub(crate) fn family(&self) -> &Arc<Family> {
-        &self.family
+    pub(crate) fn children(&self) -> &Arc<ChildRegistry> {
+        &self.children
     }
 
     pub(crate) fn procfs(&self) -> Result<&Procfs> {

@@ -22,7 +22,7 @@ use super::command::Invocation;
 use super::failure::Failure;
 use crate::container::Container;
 use crate::error::ErrorKind;
-use crate::process::child::END_AFTER_KILL;
+use crate::process::child::KILL_TIMEOUT;
 use crate::process::signal::Signal;
 use crate::runtime::Runtime;
 
@@ -39,7 +39,7 @@ fn abandon(container: &Container) {
         // One in a frozen cgroup does not end: then it is left to `delete --force`, which says why
         // that fails.
         _ => container
-            .wait_timeout(END_AFTER_KILL)
+            .wait_timeout(KILL_TIMEOUT)
             .and_then(|_| container.destroy()),
     };
     if let Err(error) = removed {

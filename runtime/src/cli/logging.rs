@@ -16,7 +16,7 @@ use super::failure::Failure;
 use crate::timestamp::rfc3339;
 
 /// How long a reader of a log that is a FIFO may take nothing.
-const PATIENCE: Timespec = Timespec {
+const WRITE_TIMEOUT: Timespec = Timespec {
     tv_sec: 1,
     tv_nsec: 0,
 };
@@ -190,7 +190,7 @@ impl Log {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     let mut room = [PollFd::new(file, PollFlags::OUT)];
-                    if rustix::io::retry_on_intr(|| poll(&mut room, Some(&PATIENCE)))? == 0 {
+                    if rustix::io::retry_on_intr(|| poll(&mut room, Some(&WRITE_TIMEOUT)))? == 0 {
                         self.stuck.store(true, Ordering::Relaxed);
                     }
                 }

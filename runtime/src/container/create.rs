@@ -1,7 +1,7 @@
-//! Making a container.
+//! Creating a container.
 //!
 //! The order is what makes a failure at any point harmless: the directory is claimed and locked,
-//! the intent is recorded before the first object exists, and [`Unwind`] removes what was made
+//! the intent is recorded before the first object exists, and [`Rollback`] removes what was made
 //! unless the end is reached. A process that is killed in the middle leaves the record; its
 //! children die with it.
 
@@ -15,19 +15,15 @@ use configs::config::{FreezerState, Mount, MountFlags, NamespaceType};
 use configs::oci::ContainerStatus as Status;
 use nsenter::Spawn;
 
-use super::publish::Publish;
-use super::rollback::{Left, Unwind};
-use super::transaction;
-use super::transaction::Making;
+use super::rollback::{Left, Rollback};
+use super::transaction::{self, CreateTransaction, RecordCreated};
 use super::{Container, annotations};
-use crate::checked;
-use crate::checked::Checked;
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::ContainerId;
 use crate::launch::inputs::{Inputs, Sources};
 use crate::launch::seccomp::Agent;
 use crate::launch::streams::{Receivers, Streams};
-use crate::launch::supervisor::{Parent, STANDARD, Stages};
+use crate::launch::supervisor::{STANDARD, Stages, Supervisor};
 use crate::launch::{error_messages, network, seccomp, supervisor};
 use crate::plan;
 use crate::plan::{
@@ -42,10 +38,12 @@ use crate::state::directory::StateDirectory;
 use crate::state::record::Record;
 use crate::system::System;
 use crate::timings::Watch;
+use crate::validation;
+use crate::validation::Validated;
 use crate::{cgroup, rdt};
 
 /// How long a cgroup may take to become empty.
-pub(super) const CGROUP_BUDGET: Duration = Duration::from_secs(10);
+pub(super) const CGROUP_EMPTY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What the init process of a new container does when it is ready.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,7 +58,7 @@ pub(crate) enum WhenReady {
 pub(crate) fn create(
     runtime: &Runtime,
     id: &ContainerId,
-    checked: Checked,
+    checked: Validated,
     mut process: Process,
     when_ready: WhenReady,
 ) -> Result<Container> {
@@ -103,7 +101,7 @@ fn make(
     warnings: &mut Vec<String>,
 ) -> Result<Container> {
     // Dropped after everything else here: undoing needs descriptors that the others hold.
-    let mut making;
+    let mut transaction;
     let mut timings = process.timings.take();
     check(&config, process)?;
     warnings.extend(annotations::ignored(&config.labels));
@@ -134,36 +132,36 @@ fn make(
     let root = runtime.root()?;
     let (directory, lock) = StateDirectory::make(&root, runtime.path(), id)?;
     directory.claim(&lock, &root, id, &state)?;
-    making = Making {
+    transaction = CreateTransaction {
         id,
         system,
         directory,
         state,
-        unwind: Unwind::new(runtime, id, lock, left),
+        rollback: Rollback::new(runtime, id, lock, left),
         warnings,
         timings,
     };
     if notify {
-        making
+        transaction
             .directory
             .make_notify_directory(notify_socket::DIRECTORY)?;
     }
-    making.mark("record the intent");
+    transaction.mark("record the intent");
 
-    making.make_cgroup(&spec, &resources)?;
-    making.mark("make the cgroup");
+    transaction.make_cgroup(&spec, &resources)?;
+    transaction.mark("make the cgroup");
     // A scope of systemd is made with its first process: by the parent, at the gate.
-    let needs_first_process = making.unwind.group()?.needs_first_process();
+    let needs_first_process = transaction.rollback.group()?.needs_first_process();
     if !late_limits && !needs_first_process {
-        making.set_limits(&resources)?;
+        transaction.set_limits(&resources)?;
     }
     if let Some(settings) = &rdt {
-        making.make_rdt_groups(settings)?;
+        transaction.make_rdt_groups(settings)?;
     }
-    making.mark("set limits");
+    transaction.mark("set limits");
 
-    let group = making.unwind.group()?;
-    let config_is_rootless = making.state.config.rootless_cgroups;
+    let group = transaction.rollback.group()?;
+    let config_is_rootless = transaction.state.config.rootless_cgroups;
     cgroup::require_thawed(group)?;
     // By name where that is safe, and where no hierarchy may be left out: it takes far fewer
     // descriptors.
@@ -183,7 +181,7 @@ fn make(
     let built = plan::init(&InitRequest {
         request: ProcessRequest {
             container_id: id.as_str(),
-            config: &making.state.config,
+            config: &transaction.state.config,
             process,
             host: &host,
             cgroup: placement,
@@ -194,12 +192,12 @@ fn make(
         waits_for_start,
     })
     .map_err(error_messages::during_init)?;
-    making.mark("build the plan");
+    transaction.mark("build the plan");
 
-    making.warnings.extend_from_slice(&built.warnings);
-    making.record_host_mounts(&built)?;
+    transaction.warnings.extend_from_slice(&built.warnings);
+    transaction.record_host_mounts(&built)?;
     let fifo = if waits_for_start {
-        Some(making.directory.make_fifo(owner)?)
+        Some(transaction.directory.make_fifo(owner)?)
     } else {
         None
     };
@@ -210,15 +208,15 @@ fn make(
         init: None,
     };
     let inputs = Inputs::open(&built.inputs, &sources)?;
-    let watch = making
+    let watch = transaction
         .timings
         .as_ref()
         .map(|timings| Watch::new(timings, &built.plan))
         .transpose()?;
-    let hooks = &making.state.config.hooks;
-    making.unwind.hooks = Some((hooks.clone(), making.state.config.labels.clone()));
-    making.unwind.networks = making.state.config.networks.clone();
-    let group = making.unwind.group()?;
+    let hooks = &transaction.state.config.hooks;
+    transaction.rollback.hooks = Some((hooks.clone(), transaction.state.config.labels.clone()));
+    transaction.rollback.networks = transaction.state.config.networks.clone();
+    let group = transaction.rollback.group()?;
     let spawn = Spawn {
         plan: &built.plan,
         stdio: streams.theirs(),
@@ -245,14 +243,14 @@ fn make(
         init.pid()
     );
     drop(inputs);
-    making.mark("start the init process");
+    transaction.mark("start the init process");
 
-    let config = making.state.config.clone();
-    let mut parent = Parent {
+    let config = transaction.state.config.clone();
+    let mut parent = Supervisor {
         id,
         config: &config,
         system,
-        cgroup: making.unwind.group()?,
+        cgroup: transaction.rollback.group()?,
         init: None,
         init_group: None,
         late_limits: match (late_limits, needs_first_process) {
@@ -272,9 +270,9 @@ fn make(
         agent: agent.as_ref(),
         status: Status::Creating,
         pidfd_name: STANDARD,
-        ready: &mut Publish {
-            directory: &making.directory,
-            state: &mut making.state,
+        ready: &mut RecordCreated {
+            directory: &transaction.directory,
+            state: &mut transaction.state,
             system,
         },
         console: None,
@@ -288,9 +286,9 @@ fn make(
             outside: false,
         },
     };
-    let served = init.serve(&mut parent, supervisor::patience());
+    let served = init.serve(&mut parent, supervisor::start_deadline());
     let (console, told) = (parent.console.take(), std::mem::take(&mut parent.warnings));
-    making.warnings.extend(told);
+    transaction.warnings.extend(told);
     let served = served.map_err(|error| {
         // It is gone already, and the cgroup still counts what killed it.
         explain(
@@ -298,32 +296,34 @@ fn make(
             parent.cgroup,
         )
     })?;
-    making.warnings.extend(supervisor::words(served.warnings()));
+    transaction
+        .warnings
+        .extend(supervisor::warning_texts(served.warnings()));
     log::debug!("init: closing the pipe to signal completion");
-    making.mark("serve the init process");
+    transaction.mark("serve the init process");
     // With their own ids by now.
-    making
-        .unwind
+    transaction
+        .rollback
         .host_mounts
-        .clone_from(&making.state.host_mounts);
+        .clone_from(&transaction.state.host_mounts);
 
     if let Some(fifo) = fifo.filter(|_| when_ready == WhenReady::Go) {
-        making.start(fifo, init.pidfd())?;
-        making.mark("start the program and run poststart hooks");
+        transaction.start(fifo, init.pidfd())?;
+        transaction.mark("start the program and run poststart hooks");
     }
-    making.unwind.finish();
+    transaction.rollback.finish();
     let pid = i32::try_from(init.pid()).unwrap_or_default();
-    let child = Child::new(pid, init.detach(), id, system.family())
+    let child = Child::new(pid, init.detach(), id, system.children())
         .with_streams(console, std::mem::take(&mut streams.ours));
     Ok(Container {
         id: id.clone(),
         runtime: runtime.clone(),
-        directory: making.directory,
-        record: Record::from(making.state),
+        directory: transaction.directory,
+        record: Record::from(transaction.state),
         settled: false,
         child: Some(child),
         warnings: Vec::new(),
-        timings: making.timings.zip(watch),
+        timings: transaction.timings.zip(watch),
     })
 }
 
@@ -331,7 +331,7 @@ fn make(
 pub(crate) fn preview(
     runtime: &Runtime,
     id: &ContainerId,
-    checked: &Checked,
+    checked: &Validated,
     process: &Process,
 ) -> Result<BuiltPlan> {
     let config = &checked.config;
@@ -375,7 +375,7 @@ fn check(config: &Config, process: &Process) -> Result<()> {
     if process.args.is_empty() {
         return Err(Error::config("args must not be empty"));
     }
-    checked::process(process)?;
+    validation::process(process)?;
     if config.rootless_euid && !process.additional_gids.is_empty() {
         return Err(Error::config(
             "process.user.additionalGids: cannot set any additional groups in a rootless container",

@@ -8,7 +8,7 @@ use configs::config::HookPoint;
 use configs::oci::ContainerStatus as Status;
 
 use super::Container;
-use super::create::CGROUP_BUDGET;
+use super::create::CGROUP_EMPTY_TIMEOUT;
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::ContainerId;
 use crate::launch::{hooks, host_mounts, network};
@@ -22,7 +22,7 @@ use crate::state::record::{Record, State};
 use crate::{cgroup, rdt};
 
 /// How long a killed init process may take to end.
-const PATIENCE: Duration = Duration::from_secs(10);
+const INIT_EXIT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long the processes of a container have to end, once its init process was killed, before each
 /// is looked for: those that are frozen do not end by themselves, nor do those that did not get
@@ -125,14 +125,14 @@ impl Container {
             Err(error) if error.kind() != ErrorKind::NotRunning => return Err(error),
             _ => {}
         }
-        let family = self.system().family();
-        let mut ended = family.wait(&self.id, pidfd.as_fd(), Some(GRACE))?;
+        let children = self.system().children();
+        let mut ended = children.wait(&self.id, pidfd.as_fd(), Some(GRACE))?;
         if !ended {
             // Frozen, or waiting for processes of its namespace that are.
             self.kill_cgroup();
-            ended = family.wait(&self.id, pidfd.as_fd(), Some(PATIENCE))?;
+            ended = children.wait(&self.id, pidfd.as_fd(), Some(INIT_EXIT_TIMEOUT))?;
         }
-        family.reap(&self.id);
+        children.reap(&self.id);
         if ended {
             Ok(())
         } else {
@@ -191,13 +191,13 @@ impl Container {
             self.kill_cgroup();
         }
         let deleted = match rest {
-            Rest::Wait => group.delete(CGROUP_BUDGET),
+            Rest::Wait => group.delete(CGROUP_EMPTY_TIMEOUT),
             // Processes that were on their way into the pid namespace, and those that are frozen,
             // are still there.
             Rest::Kill => group.delete(GRACE).or_else(|error| {
                 log::debug!("kill what is left of container {}: {error}", self.id);
                 self.kill_cgroup();
-                group.delete(CGROUP_BUDGET)
+                group.delete(CGROUP_EMPTY_TIMEOUT)
             }),
         };
         match deleted {
@@ -229,7 +229,7 @@ impl Container {
             return Ok(());
         }
         group
-            .delete(CGROUP_BUDGET)
+            .delete(CGROUP_EMPTY_TIMEOUT)
             .map_err(cgroup::failed("unable to remove container's cgroup"))
     }
 }
@@ -278,7 +278,7 @@ fn lock_by_force(runtime: &Runtime, id: &ContainerId, directory: &StateDirectory
     let root = runtime.root()?;
     let lock = directory.unheld_lock()?;
     let started = Instant::now();
-    let deadline = started + lock::PATIENCE;
+    let deadline = started + lock::LOCK_TIMEOUT;
     let mut pauses = Pauses::default();
     let mut next_kill = started;
     while !lock.try_take(&root, id)? {

@@ -12,18 +12,18 @@ use nsenter::{Deadline, Spawn};
 
 use super::Container;
 use super::create::{placement, root_user};
-use crate::checked;
 use crate::error::{Error, ErrorKind, Result};
 use crate::launch::inputs::{Inputs, Sources};
 use crate::launch::seccomp;
 use crate::launch::seccomp::Agent;
 use crate::launch::streams::{Receivers, Streams};
-use crate::launch::supervisor::{Parent, Ready, SETNS, Stages};
+use crate::launch::supervisor::{Ready, SETNS, Stages, Supervisor};
 use crate::launch::{error_messages, supervisor};
 use crate::plan;
 use crate::plan::{HostFacts, ProcessRequest};
 use crate::process::Process;
 use crate::process::child::Child;
+use crate::validation;
 use crate::{cgroup, rdt};
 
 /// How long a process that joins a paused container may take: it stands still until somebody
@@ -175,7 +175,7 @@ impl Container {
             stub.pid()
         );
         let mut nothing = NothingMore;
-        let mut parent = Parent {
+        let mut parent = Supervisor {
             id: &self.id,
             config: &config,
             system: self.system(),
@@ -209,10 +209,10 @@ impl Container {
         let deadline = if paused {
             Deadline::without_progress(WHILE_PAUSED)
         } else {
-            supervisor::patience()
+            supervisor::start_deadline()
         };
         let served = stub.serve(&mut parent, deadline);
-        let Parent {
+        let Supervisor {
             console,
             warnings: told,
             ..
@@ -232,10 +232,10 @@ impl Container {
                 return Err(error.context(what));
             }
         };
-        warnings.extend(supervisor::words(served.warnings()));
+        warnings.extend(supervisor::warning_texts(served.warnings()));
         log::debug!("setns_init: about to exec");
         let pid = i32::try_from(stub.pid()).unwrap_or_default();
-        let child = Child::new(pid, stub.detach(), &self.id, self.system().family());
+        let child = Child::new(pid, stub.detach(), &self.id, self.system().children());
         Ok(child.with_streams(console, std::mem::take(&mut streams.ours)))
     }
 
@@ -331,7 +331,7 @@ fn check(config: &Config, process: &Process) -> Result<()> {
             "cannot set any additional groups in a rootless container",
         ));
     }
-    checked::process(process)?;
+    validation::process(process)?;
     if process.notify_socket.is_some() {
         return Err(Error::config(
             "a notification socket belongs to the init process",

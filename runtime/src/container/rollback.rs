@@ -9,7 +9,7 @@ use cgroups::Cgroup;
 use configs::config::{HookPoint, Network};
 use configs::oci::ContainerStatus as Status;
 
-use super::create::CGROUP_BUDGET;
+use super::create::CGROUP_EMPTY_TIMEOUT;
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::ContainerId;
 use crate::launch::{hooks, host_mounts, network};
@@ -24,7 +24,7 @@ pub(super) type Left = OnceLock<Error>;
 
 /// Removes what was made for a container that will not be, once its init process is gone. If that
 /// fails, the record stays, so that it can be destroyed.
-pub(super) struct Unwind<'a> {
+pub(super) struct Rollback<'a> {
     runtime: &'a Runtime,
     id: &'a ContainerId,
     armed: bool,
@@ -41,7 +41,7 @@ pub(super) struct Unwind<'a> {
     pub(super) hooks: Option<(configs::config::Hooks, Vec<String>)>,
 }
 
-impl<'a> Unwind<'a> {
+impl<'a> Rollback<'a> {
     /// `lock` is that of the container's directory, which nothing but the record has been made in
     /// yet. `left` gets what cannot be undone.
     pub(super) fn new(
@@ -119,7 +119,7 @@ impl<'a> Unwind<'a> {
         if let Err(error) = group.kill() {
             log::debug!("kill what is left of container {}: {error}", self.id);
         }
-        match group.delete(CGROUP_BUDGET) {
+        match group.delete(CGROUP_EMPTY_TIMEOUT) {
             Err(error) if error.kind() != cgroups::ErrorKind::NotFound => {
                 Err(cgroup::failed("unable to remove container's cgroup")(error))
             }
@@ -127,7 +127,7 @@ impl<'a> Unwind<'a> {
         }
     }
 
-    /// This process may live on, but it is not making the container any more.
+    /// This process may live on, but it no longer makes the container.
     fn abandon(&self) {
         let abandoned = self
             .runtime
@@ -140,7 +140,7 @@ impl<'a> Unwind<'a> {
     }
 }
 
-impl Drop for Unwind<'_> {
+impl Drop for Rollback<'_> {
     fn drop(&mut self) {
         if !self.armed {
             return;
@@ -166,18 +166,18 @@ mod tests {
         let make = || StateDirectory::make(root(), runtime.path(), &id).unwrap();
 
         let (own, lock) = make();
-        drop(Unwind::new(&runtime, &id, lock, &Left::new()));
+        drop(Rollback::new(&runtime, &id, lock, &Left::new()));
         assert!(!own.path().exists());
 
         // Somebody deletes the container, and another one gets its id.
         let (old, lock) = make();
         let left = Left::new();
-        let unwind = Unwind::new(&runtime, &id, lock, &left);
+        let rollback = Rollback::new(&runtime, &id, lock, &left);
         std::fs::remove_dir(old.path()).unwrap();
         let (new, lock) = make();
         std::fs::write(new.path().join("state.json"), "{}").unwrap();
         drop(lock);
-        drop(unwind);
+        drop(rollback);
         assert!(new.path().join("state.json").exists());
         assert_eq!(new.lock(root(), &id).err().map(|error| error.kind()), None);
     }

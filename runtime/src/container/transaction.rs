@@ -6,12 +6,15 @@ use std::time::SystemTime;
 
 use cgroups::{Cgroup, CgroupSpec, Resources};
 use configs::Config;
+use configs::config::{Namespace, NamespaceType};
+use nsenter::namespaces::Kind;
 
-use super::rollback::Unwind;
+use super::rollback::Rollback;
 use super::start;
 use crate::error::{Error, Result};
 use crate::id::ContainerId;
 use crate::launch::streams::Streams;
+use crate::launch::supervisor::Ready;
 use crate::launch::{error_messages, host_mounts};
 use crate::plan::BuiltPlan;
 use crate::runtime::Runtime;
@@ -23,18 +26,18 @@ use crate::timestamp::rfc3339;
 use crate::timings::Timings;
 use crate::{cgroup, rdt};
 
-/// What there is so far. Dropping its [`Unwind`] before it is finished removes that again.
-pub(super) struct Making<'a> {
+/// What there is so far. Dropping its [`Rollback`] before it is finished removes that again.
+pub(super) struct CreateTransaction<'a> {
     pub(super) id: &'a ContainerId,
     pub(super) system: &'a System,
     pub(super) directory: StateDirectory,
     pub(super) state: State,
-    pub(super) unwind: Unwind<'a>,
+    pub(super) rollback: Rollback<'a>,
     pub(super) warnings: &'a mut Vec<String>,
     pub(super) timings: Option<Timings>,
 }
 
-impl Making<'_> {
+impl CreateTransaction<'_> {
     /// A phase ends, for those who want to know how long it took.
     pub(super) fn mark(&mut self, what: &str) {
         if let Some(timings) = &mut self.timings {
@@ -59,14 +62,14 @@ impl Making<'_> {
             return Err(cgroup::failed("check the container's cgroup")(error));
         }
         self.state.cgroup_paths = group.paths();
-        self.unwind.cgroup = Some(group);
+        self.rollback.cgroup = Some(group);
         self.record()
     }
 
     /// Puts the limits in force.
     pub(super) fn set_limits(&mut self, resources: &Resources) -> Result<()> {
         let applied = self
-            .unwind
+            .rollback
             .group()?
             .set(resources)
             .map_err(cgroup::failed(error_messages::SET_LIMITS))
@@ -80,7 +83,7 @@ impl Making<'_> {
     /// Makes the groups of Intel RDT. They are called like the container, so that they are found
     /// again even unrecorded.
     pub(super) fn make_rdt_groups(&mut self, settings: &intelrdt::Settings) -> Result<()> {
-        self.unwind.rdt = Some(settings.clone());
+        self.rollback.rdt = Some(settings.clone());
         let paths = rdt::create(self.system, settings, self.id).map_err(|error| {
             error_messages::not_started(error.context("unable to apply Intel RDT configuration"))
         })?;
@@ -103,7 +106,7 @@ impl Making<'_> {
         start::release(&self.directory, &fifo)?;
         // A reading end as well, which would keep the other end from being the last.
         drop(fifo);
-        self.unwind.unlock();
+        self.rollback.unlock();
         start::wait_for_program(&begun, Some(init))?;
         let (config, pid) = (&self.state.config, self.state.init_process_pid);
         start::run_poststart_hooks(self.id, &config.hooks, &config.labels, pid)
@@ -117,8 +120,10 @@ impl Making<'_> {
         let rootfs = &self.state.config.rootfs;
         self.state.host_mounts = host_mounts::intended(rootfs, &built.host_mounts)?;
         self.record()?;
-        self.unwind.rootfs.clone_from(&self.state.config.rootfs);
-        self.unwind.host_mounts.clone_from(&self.state.host_mounts);
+        self.rollback.rootfs.clone_from(&self.state.config.rootfs);
+        self.rollback
+            .host_mounts
+            .clone_from(&self.state.host_mounts);
         Ok(())
     }
 }
@@ -159,4 +164,48 @@ fn creator(runtime: &Runtime) -> Result<Creator> {
         start: stat.start_time(),
         command: runtime.is_command(),
     })
+}
+
+/// Records the container as created once its init process is ready.
+pub(super) struct RecordCreated<'a> {
+    pub(super) directory: &'a StateDirectory,
+    pub(super) state: &'a mut State,
+    pub(super) system: &'a System,
+}
+
+impl Ready for RecordCreated<'_> {
+    fn ready(&mut self, pid: u32) -> Result<()> {
+        let procfs = self.system.procfs()?;
+        let stat = procfs
+            .stat(pid)
+            .map_err(|error| Error::system("read the start time of the init process", error))?;
+        self.state.init_process_pid = i32::try_from(pid)
+            .map_err(|error| Error::system("record the pid of the init process", error))?;
+        self.state.init_process_start = stat.start_time();
+        self.state.created = rfc3339(SystemTime::now());
+        self.state.creator = None;
+        host_mounts::made(&self.state.config.rootfs, &mut self.state.host_mounts);
+        self.state.namespace_paths = Kind::ALL
+            .into_iter()
+            .filter(|kind| {
+                // One that was made or joined is there.
+                let named = |ns: &Namespace| ns.kind.proc_file() == kind.file_name();
+                self.state.config.namespaces.iter().any(named) || kind.is_supported(procfs)
+            })
+            .map(|kind| {
+                (
+                    namespace_key(kind).to_owned(),
+                    format!("/proc/{pid}/ns/{}", kind.file_name()),
+                )
+            })
+            .collect();
+        self.directory.write_created(self.state)
+    }
+}
+
+fn namespace_key(kind: Kind) -> &'static str {
+    let same = NamespaceType::ALL
+        .into_iter()
+        .find(|other| other.proc_file() == kind.file_name());
+    same.map_or("", NamespaceType::name)
 }

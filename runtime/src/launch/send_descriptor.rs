@@ -17,7 +17,7 @@ use rustix::net::{
 };
 
 /// A receiver that does not take a message in this time has lost interest.
-const PATIENCE: Duration = Duration::from_secs(10);
+const SEND_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Longest data part, one more than a path may have.
 const MAX_NAME: usize = 4096;
@@ -26,10 +26,10 @@ const MAX_NAME: usize = 4096;
 /// and an empty one is refused. Waits a bounded time for a receiver that has more callers than it
 /// takes.
 pub(crate) fn connect(path: &Path) -> io::Result<OwnedFd> {
-    connect_within(path, PATIENCE)
+    connect_within(path, SEND_TIMEOUT)
 }
 
-fn connect_within(path: &Path, patience: Duration) -> io::Result<OwnedFd> {
+fn connect_within(path: &Path, start_deadline: Duration) -> io::Result<OwnedFd> {
     let SocketAddress { address, .. } = &SocketAddress::of_existing(path)?;
     let socket = socket_with(
         AddressFamily::UNIX,
@@ -37,7 +37,7 @@ fn connect_within(path: &Path, patience: Duration) -> io::Result<OwnedFd> {
         SocketFlags::CLOEXEC,
         None,
     )?;
-    let deadline = Instant::now().checked_add(patience);
+    let deadline = Instant::now().checked_add(start_deadline);
     loop {
         let left = deadline
             .and_then(|deadline| deadline.checked_duration_since(Instant::now()))
@@ -153,7 +153,7 @@ pub(crate) fn send(
 
 fn wait_for_room(socket: BorrowedFd<'_>) -> io::Result<()> {
     let timeout = Timespec {
-        tv_sec: PATIENCE.as_secs().try_into().unwrap_or(10),
+        tv_sec: SEND_TIMEOUT.as_secs().try_into().unwrap_or(10),
         tv_nsec: 0,
     };
     let mut wait = [PollFd::new(&socket, PollFlags::OUT)];

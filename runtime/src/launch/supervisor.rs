@@ -34,7 +34,7 @@ pub(crate) trait Ready {
 }
 
 /// The parent's side of a process that starts.
-pub(crate) struct Parent<'a> {
+pub(crate) struct Supervisor<'a> {
     pub(crate) id: &'a ContainerId,
     pub(crate) config: &'a Config,
     pub(crate) system: &'a System,
@@ -81,7 +81,7 @@ pub(crate) struct Stages {
     pub(crate) outside: bool,
 }
 
-impl Parent<'_> {
+impl Supervisor<'_> {
     /// The state of the container while this process starts.
     fn state(&self, pid: u32) -> oci::State {
         let init = self.init.unwrap_or(pid);
@@ -294,7 +294,7 @@ pub(crate) fn group_of(hierarchy: &Hierarchy, pid: u32) -> Result<Cgroup> {
 
 /// How long a process may go without progress. A quota of a hundredth of a CPU makes milliseconds a
 /// second, and it is not the process' fault if the machine is busy.
-pub(crate) fn patience() -> Deadline {
+pub(crate) fn start_deadline() -> Deadline {
     Deadline::without_progress(Duration::from_secs(120))
 }
 
@@ -304,7 +304,7 @@ pub(crate) const STANDARD: &str = "standard";
 pub(crate) const SETNS: &str = "setns";
 
 /// What the stub could not do and is no failure, in words.
-pub(crate) fn words(warnings: &Warnings) -> impl Iterator<Item = String> {
+pub(crate) fn warning_texts(warnings: &Warnings) -> impl Iterator<Item = String> {
     // The only reason the kernel has: a capability is not both permitted and inheritable. Engines
     // ask for many that are not, with every container, so that all of them share a line.
     let refused = |number: &u32| warnings.ambient() >> number & 1 == 1;
@@ -324,7 +324,7 @@ fn refuse(error: Error) -> Refusal {
     Box::new(error)
 }
 
-impl Answers for Parent<'_> {
+impl Answers for Supervisor<'_> {
     fn gate(&mut self, number: u32, process: &ProcessRef<'_>) -> Result<(), Refusal> {
         self.pass_gate(number, process).map_err(refuse)
     }

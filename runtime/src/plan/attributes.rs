@@ -4,30 +4,30 @@ use configs::config::{IoPriorityClass, SchedulerFlag, SchedulerPolicy};
 use configs::oci;
 use nsenter::plan::Op;
 
-use super::builder::Steps;
-use super::namespaces::Birth;
-use super::params::Requested;
+use super::namespaces::SecondStage;
+use super::params::ProcessParams;
+use super::steps::Steps;
 use crate::{Error, Result};
 
 /// Whether a child would not have the scheduling policy, or could not even be made with it
 /// (`sched(7)`): a second stage that is born later has to set it itself.
-pub(super) fn schedules_itself(requested: &Requested<'_>, birth: Birth) -> bool {
+pub(super) fn schedules_itself(params: &ProcessParams<'_>, second_stage: SecondStage) -> bool {
     let lost = |scheduler: &oci::Scheduler| {
         let resets = SchedulerFlag::ResetOnFork.name();
         scheduler.policy == SchedulerPolicy::Deadline.name()
             || scheduler.flags.iter().any(|flag| flag == resets)
     };
-    birth == Birth::Late && requested.scheduler().is_some_and(lost)
+    second_stage == SecondStage::Late && params.scheduler().is_some_and(lost)
 }
 
 /// The scheduling policy, if there is one.
-pub(super) fn schedule(steps: &mut Steps, requested: &Requested<'_>) -> Result<()> {
-    let Some(scheduler) = requested.scheduler() else {
+pub(super) fn schedule(steps: &mut Steps, params: &ProcessParams<'_>) -> Result<()> {
+    let Some(scheduler) = params.scheduler() else {
         return Ok(());
     };
     let op = Op::Scheduler(sched_attr(scheduler)?);
     let context = "set the scheduling policy";
-    if requested.config.cgroups.resources.cpuset_cpus.is_empty() {
+    if params.config.cgroups.resources.cpuset_cpus.is_empty() {
         steps.push(context, op);
         return Ok(());
     }
@@ -46,26 +46,30 @@ pub(super) fn schedule(steps: &mut Steps, requested: &Requested<'_>) -> Result<(
 }
 
 /// `no_new_privs`, scheduling, I/O priority, execution domain, memory policy.
-pub(super) fn set(steps: &mut Steps, requested: &Requested<'_>, birth: Birth) -> Result<()> {
-    if requested.no_new_privileges() {
+pub(super) fn set(
+    steps: &mut Steps,
+    params: &ProcessParams<'_>,
+    second_stage: SecondStage,
+) -> Result<()> {
+    if params.no_new_privileges() {
         steps.push("set no_new_privs", Op::NoNewPrivileges);
     }
-    if !schedules_itself(requested, birth) {
-        schedule(steps, requested)?;
+    if !schedules_itself(params, second_stage) {
+        schedule(steps, params)?;
     }
-    if let Some(priority) = requested.io_priority() {
+    if let Some(priority) = params.io_priority() {
         steps.push(
             "set the I/O priority",
             Op::IoPriority(io_priority(priority)?),
         );
     }
-    if let Some(personality) = &requested.config.personality {
+    if let Some(personality) = &params.config.personality {
         steps.push(
             "set the personality",
             Op::Personality(personality.domain.to_int().into()),
         );
     }
-    if let Some(policy) = &requested.config.memory_policy {
+    if let Some(policy) = &params.config.memory_policy {
         let nodes = policy
             .nodes
             .as_ref()

@@ -3,34 +3,34 @@
 use configs::config::CpuSet;
 use nsenter::plan::{Dir, Expect, Op};
 
-use super::builder::{Steps, c_path};
-use super::params::Requested;
+use super::params::ProcessParams;
+use super::steps::{Steps, c_path};
 use super::{Gate, Input};
 use crate::Result;
 
 /// `CGROUP_SUPER_MAGIC`: cgroup v1, `statfs(2)`.
 const CGROUP_MAGIC: u64 = 0x27_e0eb;
 
-/// Whether the host's clone makes the process a member of its v2 cgroup from birth.
-pub(super) fn born_inside(requested: &Requested<'_>) -> bool {
-    requested.cgroup.unified && !starts_outside(requested)
+/// Whether the host's clone places the process in its v2 cgroup (`CLONE_INTO_CGROUP`).
+pub(super) fn spawns_inside(params: &ProcessParams<'_>) -> bool {
+    params.cgroup.unified && !starts_outside(params)
 }
 
 /// Whether the process must start outside of its cgroup: the cgroup may be frozen, which would
 /// block the caller, or the affinity asked for may not be in its cpuset.
-fn starts_outside(requested: &Requested<'_>) -> bool {
-    requested.exec && (requested.cgroup.outside || requested.initial_cpus().is_some())
+fn starts_outside(params: &ProcessParams<'_>) -> bool {
+    params.exec && (params.cgroup.outside || params.initial_cpus().is_some())
 }
 
 /// The steps up to the membership in every hierarchy.
-pub(super) fn place(steps: &mut Steps, requested: &Requested<'_>) -> Result<()> {
-    if let Some(initial) = requested.initial_cpus() {
+pub(super) fn place(steps: &mut Steps, params: &ProcessParams<'_>) -> Result<()> {
+    if let Some(initial) = params.initial_cpus() {
         steps.push(
             "set the initial CPU affinity",
             Op::Affinity(Some(mask(initial))),
         );
     }
-    for controller in &requested.cgroup.tasks {
+    for controller in &params.cgroup.tasks {
         let tasks = steps.input(Input::CgroupTasks(controller.clone()));
         let context = format!("join the {controller} cgroup");
         // "0" is the writing thread itself, whose move needs no global lock in the kernel.
@@ -38,34 +38,34 @@ pub(super) fn place(steps: &mut Steps, requested: &Requested<'_>) -> Result<()> 
             fd: tasks,
             bytes: b"0".to_vec(),
         };
-        if requested.config.rootless_cgroups {
+        if params.config.rootless_cgroups {
             steps.push_tolerating(context, op, &[libc::EPERM, libc::EACCES]);
         } else {
             steps.push(context, op);
         }
         steps.close(tasks);
     }
-    open_and_join(steps, requested)?;
-    // Not by a birth inside later on: from within the container's cgroup namespace the kernel lets
+    open_and_join(steps, params)?;
+    // Not by a clone into it later on: from within the container's cgroup namespace the kernel lets
     // nobody in who is not in there already (mount option nsdelegate).
-    if requested.cgroup.gate || (requested.cgroup.unified && starts_outside(requested)) {
+    if params.cgroup.gate || (params.cgroup.unified && starts_outside(params)) {
         steps.push(
             "wait for the placement in the cgroup",
             Op::AskGate(Gate::Cgroup.number()),
         );
     }
-    settle_affinity(steps, requested);
+    settle_affinity(steps, params);
     Ok(())
 }
 
 /// Joins cgroup v1 hierarchies by the names of their `tasks` files: one descriptor for all of them,
 /// where each descriptor of the parent takes two places of its limit until the process has it.
-fn open_and_join(steps: &mut Steps, requested: &Requested<'_>) -> Result<()> {
-    if requested.cgroup.task_paths.is_empty() {
+fn open_and_join(steps: &mut Steps, params: &ProcessParams<'_>) -> Result<()> {
+    if params.cgroup.task_paths.is_empty() {
         return Ok(());
     }
     let root = steps.input(Input::CgroupRoot);
-    for (controller, path) in &requested.cgroup.task_paths {
+    for (controller, path) in &params.cgroup.task_paths {
         let tasks = steps.slot();
         let context = format!("join the {controller} cgroup");
         steps.push(
@@ -79,7 +79,7 @@ fn open_and_join(steps: &mut Steps, requested: &Requested<'_>) -> Result<()> {
                 into: tasks,
             },
         );
-        if requested.exec {
+        if params.exec {
             // The cgroup has been there for a while: something may have been mounted over it.
             steps.push(
                 context.as_str(),
@@ -107,8 +107,8 @@ fn open_and_join(steps: &mut Steps, requested: &Requested<'_>) -> Result<()> {
 
 /// The affinity once the process is in its cgroup: the final one, or all CPUs of the cgroup instead
 /// of what was inherited from the caller.
-fn settle_affinity(steps: &mut Steps, requested: &Requested<'_>) {
-    match (requested.initial_cpus(), requested.final_cpus()) {
+fn settle_affinity(steps: &mut Steps, params: &ProcessParams<'_>) {
+    match (params.initial_cpus(), params.final_cpus()) {
         (_, Some(cpus)) => steps.push("set the final CPU affinity", Op::Affinity(Some(mask(cpus)))),
         (Some(_), None) => {}
         // Not being able to get rid of an inherited restriction is told, and no more.

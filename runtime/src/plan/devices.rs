@@ -7,9 +7,9 @@ use nsenter::plan::{Dir, Expect, Leaf, Op, Slot};
 use user::IdMaps;
 
 use super::Tag;
-use super::builder::{Steps, c_string, clean};
-use super::params::Requested;
+use super::params::ProcessParams;
 use super::rootfs::Rootfs;
+use super::steps::{Steps, c_string, clean};
 use crate::{Error, Result};
 
 const DEV: &str = "/dev";
@@ -23,7 +23,7 @@ const LINKS: [(&str, &str); 4] = [
 ];
 
 /// Nodes, links and `ptmx`, unless `/dev` is a bind mount.
-pub(super) fn make(steps: &mut Steps, requested: &Requested<'_>, root: &mut Rootfs) -> Result<()> {
+pub(super) fn make(steps: &mut Steps, params: &ProcessParams<'_>, root: &mut Rootfs) -> Result<()> {
     if root.dev_is_bound {
         return Ok(());
     }
@@ -47,7 +47,7 @@ pub(super) fn make(steps: &mut Steps, requested: &Requested<'_>, root: &mut Root
             into
         }
     };
-    let devices = requested
+    let devices = params
         .config
         .devices
         .iter()
@@ -60,9 +60,9 @@ pub(super) fn make(steps: &mut Steps, requested: &Requested<'_>, root: &mut Root
         .filter(|node| node.path != "/dev/ptmx")
         .collect();
     if !devices.is_empty() {
-        nodes(steps, requested, &devices, dev)?;
+        nodes(steps, params, &devices, dev)?;
     }
-    links(steps, requested, dev, fresh)
+    links(steps, params, dev, fresh)
 }
 
 /// A node to make, and where.
@@ -152,12 +152,12 @@ impl<'a> Node<'a> {
 /// instead.
 fn nodes(
     steps: &mut Steps,
-    requested: &Requested<'_>,
+    params: &ProcessParams<'_>,
     devices: &[Node<'_>],
     dev: Slot,
 ) -> Result<()> {
-    if requested.in_user_namespace() {
-        return in_user_namespace(steps, requested, devices, dev);
+    if params.in_user_namespace() {
+        return in_user_namespace(steps, params, devices, dev);
     }
     let (bind, done) = (steps.label(), steps.label());
     for node in devices {
@@ -214,20 +214,20 @@ pub(crate) fn is_made_by_parent(config: &Config, device: &Device) -> bool {
 /// parent makes on a tmpfs of the host's user namespace.
 fn in_user_namespace(
     steps: &mut Steps,
-    requested: &Requested<'_>,
+    params: &ProcessParams<'_>,
     devices: &[Node<'_>],
     dev: Slot,
 ) -> Result<()> {
     // A parent that is itself in a user namespace can make no more of them.
-    let privileged = requested.has(NamespaceType::User)
-        && requested.host.effective_uid == 0
-        && !requested.host.in_user_namespace;
+    let privileged = params.has(NamespaceType::User)
+        && params.host.effective_uid == 0
+        && !params.host.in_user_namespace;
     let (asked, usual): (Vec<_>, Vec<_>) = devices
         .iter()
-        .partition(|node| privileged && is_made_by_parent(requested.config, node.device));
+        .partition(|node| privileged && is_made_by_parent(params.config, node.device));
     for node in usual {
         if node.file_type == libc::S_IFIFO {
-            fifo(steps, requested, node)?;
+            fifo(steps, params, node)?;
         } else {
             bound(steps, node, None)?;
         }
@@ -274,12 +274,12 @@ fn in_user_namespace(
 }
 
 /// A named pipe can be made everywhere.
-fn fifo(steps: &mut Steps, requested: &Requested<'_>, node: &Node<'_>) -> Result<()> {
+fn fifo(steps: &mut Steps, params: &ProcessParams<'_>, node: &Node<'_>) -> Result<()> {
     // The configuration has ids of the host, and here they are those of the container.
     let inside = |maps: &[IdMap], id: u32| {
         IdMaps::new(maps)
             .container_id(id)
-            .filter(|_| requested.has(NamespaceType::User))
+            .filter(|_| params.has(NamespaceType::User))
             .unwrap_or(id)
     };
     let (dir, opened) = node.directory(steps)?;
@@ -290,8 +290,8 @@ fn fifo(steps: &mut Steps, requested: &Requested<'_>, node: &Node<'_>) -> Result
             name: c_string("linux.devices.path", node.name.as_str())?,
             mode: node.file_type | (node.device.file_mode & 0o7777),
             device: (0, 0),
-            uid: inside(&requested.config.uid_mappings, node.device.uid),
-            gid: inside(&requested.config.gid_mappings, node.device.gid),
+            uid: inside(&params.config.uid_mappings, node.device.uid),
+            gid: inside(&params.config.gid_mappings, node.device.gid),
         },
     );
     if opened {
@@ -368,8 +368,8 @@ fn bound(steps: &mut Steps, node: &Node<'_>, made: Option<Slot>) -> Result<()> {
     Ok(())
 }
 
-fn links(steps: &mut Steps, requested: &Requested<'_>, dev: Slot, fresh: bool) -> Result<()> {
-    let core = requested.host.kcore.then_some(("core", "/proc/kcore"));
+fn links(steps: &mut Steps, params: &ProcessParams<'_>, dev: Slot, fresh: bool) -> Result<()> {
+    let core = params.host.kcore.then_some(("core", "/proc/kcore"));
     for (name, target) in LINKS.into_iter().chain(core) {
         steps.push(
             format!("link /dev/{name}"),

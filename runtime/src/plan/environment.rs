@@ -2,7 +2,7 @@
 
 use std::ffi::CString;
 
-use super::builder::c_string;
+use super::steps::c_string;
 use crate::{Error, Result};
 
 /// A prepared environment.

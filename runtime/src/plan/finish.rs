@@ -4,11 +4,11 @@ use std::ffi::CString;
 
 use nsenter::plan::{Op, Slot};
 
-use super::builder::{Steps, c_string};
 use super::environment::Environment;
 use super::identity::Directory;
-use super::namespaces::{Birth, second_stage};
-use super::params::Requested;
+use super::namespaces::{SecondStage, start_second_stage};
+use super::params::ProcessParams;
+use super::steps::{Steps, c_string};
 use super::{Gate, Input, attributes, hooks, identity, lsm, seccomp, terminal};
 use crate::{Error, Result};
 
@@ -26,24 +26,24 @@ pub(super) struct Pending {
 /// The steps from ready to the end.
 pub(super) fn finish(
     steps: &mut Steps,
-    requested: &Requested<'_>,
+    params: &ProcessParams<'_>,
     environment: Environment,
-    birth: Birth,
+    second_stage: SecondStage,
     pending: Pending,
 ) -> Result<()> {
-    let process = requested.process;
+    let process = params.process;
     let name = process
         .args
         .first()
         .ok_or_else(|| Error::config("args must not be empty"))?;
     let candidates = environment.candidates(name)?;
-    let restricted = requested.no_new_privileges();
-    // An init that is born late is known to nobody before its birth, so it says itself that it is
+    let restricted = params.no_new_privileges();
+    // An init that the second clone makes is known to no one before, so it says itself that it is
     // ready.
-    let ready_late = birth == Birth::Late && !requested.exec;
+    let ready_late = second_stage == SecondStage::Late && !params.exec;
     if !ready_late {
         steps.push("ready", Op::AskReady);
-    } else if !requested.resource_limits().is_empty() {
+    } else if !params.resource_limits().is_empty() {
         // While it has the identity of the runtime, which may then lower its limits without a
         // privilege.
         steps.push(
@@ -51,17 +51,19 @@ pub(super) fn finish(
             Op::AskGate(Gate::ResourceLimits.number()),
         );
     }
-    lsm::write_selinux(steps, requested, pending.selinux)?;
-    let schedules = attributes::schedules_itself(requested, birth);
+    lsm::write_selinux(steps, params, pending.selinux)?;
+    let schedules = attributes::schedules_itself(params, second_stage);
     // It counts the first stage, too, so it comes when that has ended.
-    let process_limit = requested.process_limit().filter(|_| birth == Birth::Late);
+    let process_limit = params
+        .process_limit()
+        .filter(|_| second_stage == SecondStage::Late);
     // Without no_new_privs a capability is needed to load the filter, so it is on before the
     // capabilities go. A filter that would not let the second stage start, would be on before
     // that is ready, or whose agent is told which process it is for, is left to the second
     // stage, which then is born with this one capability.
     let postponed = !restricted
-        && birth == Birth::Late
-        && requested.filter.is_some_and(|filter| {
+        && second_stage == SecondStage::Late
+        && params.filter.is_some_and(|filter| {
             ready_late
                 || filter.listener
                 || !seccomp::lets_second_stage_start(
@@ -76,11 +78,11 @@ pub(super) fn finish(
     let early = !restricted && !postponed;
     let mut directory = Directory::Later;
     if early {
-        if requested.filter.is_some_and(seccomp::hides_directory) {
-            identity::enter_directory(steps, requested)?;
+        if params.filter.is_some_and(seccomp::hides_directory) {
+            identity::enter_directory(steps, params)?;
             directory = Directory::Entered;
         }
-        seccomp::load(steps, requested);
+        seccomp::load(steps, params);
     }
     let mut kept = 0;
     if postponed {
@@ -89,11 +91,11 @@ pub(super) fn finish(
     if schedules {
         kept |= identity::SYS_NICE;
     }
-    let rest = identity::assume(steps, requested, kept, directory)?;
-    lsm::write_apparmor(steps, requested, pending.apparmor)?;
+    let rest = identity::assume(steps, params, kept, directory)?;
+    lsm::write_apparmor(steps, params, pending.apparmor)?;
     steps.push(format!("exec: {name:?}"), Op::Lookup(candidates));
-    if birth == Birth::Late {
-        second_stage(steps);
+    if second_stage == SecondStage::Late {
+        start_second_stage(steps);
         steps.push("start a session", Op::NewSession);
         terminal::control(steps, pending.terminal);
         if let Some(limit) = process_limit {
@@ -111,26 +113,26 @@ pub(super) fn finish(
         }
     }
     if schedules {
-        attributes::schedule(steps, requested)?;
+        attributes::schedule(steps, params)?;
     }
     // The stub itself dies with the parent until it is ready; afterwards only if that was asked
     // for.
-    death_signal(steps, requested)?;
+    death_signal(steps, params)?;
     if restricted || postponed {
-        seccomp::load(steps, requested);
+        seccomp::load(steps, params);
     }
     if let Some(rest) = rest {
         rest.apply(steps);
     }
-    joinable(steps, requested);
+    joinable(steps, params);
     steps.push("close the control channel", Op::CloseControl);
-    if requested.waits_for_start {
+    if params.waits_for_start {
         let fifo = steps.input(Input::ExecFifo);
         // It stays open until the program is executed, which is seen from outside by that.
         steps.push("wait for start", Op::WaitStart(fifo));
     }
-    if !requested.exec {
-        hooks::late(steps, requested)?;
+    if !params.exec {
+        hooks::late(steps, params)?;
     }
     let args = process
         .args
@@ -152,8 +154,8 @@ pub(super) fn finish(
 /// Joining its namespaces takes the right to look into it, which an ordinary user has if it is
 /// dumpable. It has nothing any more that the program will not have. A filter that forbids it costs
 /// no more than that right.
-fn joinable(steps: &mut Steps, requested: &Requested<'_>) {
-    if !requested.exec && requested.host.effective_uid != 0 {
+fn joinable(steps: &mut Steps, params: &ProcessParams<'_>) {
+    if !params.exec && params.host.effective_uid != 0 {
         steps.push_tolerating(
             "let the user join the container",
             Op::Dumpable(true),
@@ -163,17 +165,17 @@ fn joinable(steps: &mut Steps, requested: &Requested<'_>) {
 }
 
 /// The signal asked for, in the last process and after its last change of credentials.
-fn death_signal(steps: &mut Steps, requested: &Requested<'_>) -> Result<()> {
-    if requested.exec || requested.config.parent_death_signal == 0 {
+fn death_signal(steps: &mut Steps, params: &ProcessParams<'_>) -> Result<()> {
+    if params.exec || params.config.parent_death_signal == 0 {
         return Ok(());
     }
-    let signal = u32::try_from(requested.config.parent_death_signal)
+    let signal = u32::try_from(params.config.parent_death_signal)
         .ok()
         .filter(|signal| *signal <= 64)
         .ok_or_else(|| {
             Error::config(format!(
                 "parent_death_signal {} is no signal",
-                requested.config.parent_death_signal
+                params.config.parent_death_signal
             ))
         })?;
     steps.push("restore the parent death signal", Op::DeathSignal(signal));

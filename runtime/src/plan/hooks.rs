@@ -5,20 +5,20 @@ use configs::oci::{ContainerStatus, State};
 use nsenter::plan::{HookCommand, Op};
 
 use super::Gate;
-use super::builder::{Steps, c_string};
-use super::params::{DEFAULT_UMASK, Requested};
+use super::params::{DEFAULT_UMASK, ProcessParams};
 use super::rootfs::Rootfs;
+use super::steps::{Steps, c_string};
 use crate::{Error, ErrorKind, Result};
 
 /// Once the mounts are made: what the parent has to do, then the `createContainer` hooks, in the
 /// new root directory.
 pub(super) fn before_the_switch(
     steps: &mut Steps,
-    requested: &Requested<'_>,
+    params: &ProcessParams<'_>,
     root: &Rootfs,
     late_limits: bool,
 ) -> Result<()> {
-    let hooks = &requested.config.hooks;
+    let hooks = &params.config.hooks;
     if late_limits || !hooks.prestart.is_empty() || !hooks.create_runtime.is_empty() {
         steps.push(
             "run prestart and createRuntime hooks",
@@ -33,10 +33,10 @@ pub(super) fn before_the_switch(
         Op::ChangeDirectoryTo(root.slot),
     );
     // Like the hooks that the parent runs; the mounts are made without a mask.
-    let mask = requested.host.umask.unwrap_or(DEFAULT_UMASK);
+    let mask = params.host.umask.unwrap_or(DEFAULT_UMASK);
     steps.push("set the file mode mask for hooks", Op::Umask(mask));
     for (index, command) in hooks.create_container.iter().enumerate() {
-        let hook = hook(requested, HookPoint::CreateContainer, index, command)?;
+        let hook = hook(params, HookPoint::CreateContainer, index, command)?;
         steps.push(
             format!("running createContainer hook #{index}"),
             Op::Hook(hook),
@@ -47,14 +47,14 @@ pub(super) fn before_the_switch(
 }
 
 /// The `startContainer` hooks, after the wait for `start`.
-pub(super) fn late(steps: &mut Steps, requested: &Requested<'_>) -> Result<()> {
-    let commands = requested
+pub(super) fn late(steps: &mut Steps, params: &ProcessParams<'_>) -> Result<()> {
+    let commands = params
         .config
         .hooks
         .start_container
         .iter()
         .enumerate()
-        .map(|(index, command)| hook(requested, HookPoint::StartContainer, index, command))
+        .map(|(index, command)| hook(params, HookPoint::StartContainer, index, command))
         .collect::<Result<Vec<_>>>()?;
     if !commands.is_empty() {
         steps.push("error running startContainer hook", Op::LateHooks(commands));
@@ -63,7 +63,7 @@ pub(super) fn late(steps: &mut Steps, requested: &Requested<'_>) -> Result<()> {
 }
 
 fn hook(
-    requested: &Requested<'_>,
+    params: &ProcessParams<'_>,
     point: HookPoint,
     index: usize,
     command: &Command,
@@ -113,18 +113,18 @@ fn hook(
         path,
         args,
         env,
-        stdin: state(requested, status)?,
+        stdin: state(params, status)?,
         timeout_ms,
     })
 }
 
 /// The state as JSON, in two halves around the process id, which only the stub knows.
-fn state(requested: &Requested<'_>, status: ContainerStatus) -> Result<(Vec<u8>, Vec<u8>)> {
+fn state(params: &ProcessParams<'_>, status: ContainerStatus) -> Result<(Vec<u8>, Vec<u8>)> {
     const PID: &str = "\"pid\":";
-    let config = requested.config;
+    let config = params.config;
     let state = State {
         version: config.version.clone(),
-        id: requested.id.to_owned(),
+        id: params.id.to_owned(),
         status,
         pid: 1,
         bundle: config.bundle().unwrap_or_default().to_owned(),

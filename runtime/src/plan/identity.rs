@@ -3,9 +3,9 @@
 use configs::config::{Capabilities, IdMapError, NamespaceType};
 use nsenter::plan::Op;
 
-use super::builder::{Steps, c_string, clean};
 use super::namespaces::setgroups_denied;
-use super::params::Requested;
+use super::params::ProcessParams;
+use super::steps::{Steps, c_string, clean};
 use crate::{Error, Result};
 
 /// From the identity that prepared the container to the one of the user's program. Afterwards
@@ -14,13 +14,13 @@ use crate::{Error, Result};
 /// The capabilities in `kept` stay for the moment; what is given back takes them away.
 pub(super) fn assume(
     steps: &mut Steps,
-    requested: &Requested<'_>,
+    params: &ProcessParams<'_>,
     kept: u64,
     directory: Directory,
 ) -> Result<Option<Sets>> {
-    let process = requested.process;
-    let last = requested.host.last_capability;
-    let sets = Sets::of(requested.capabilities(), last, steps).granted(requested, steps);
+    let process = params.process;
+    let last = params.host.last_capability;
+    let sets = Sets::of(params.capabilities(), last, steps).granted(params, steps);
     let later = (kept != 0).then_some(sets);
     let cwd = process.cwd.as_str();
     // The process already is in the root directory.
@@ -58,12 +58,12 @@ pub(super) fn assume(
             return Err(Error::config("process.user: 4294967295 is no id"));
         }
     }
-    mapped(requested)?;
+    mapped(params)?;
     steps.push(
         "change the owner of the standard streams",
         Op::StdioOwner(process.uid),
     );
-    groups(steps, requested)?;
+    groups(steps, params)?;
     steps.push(
         format!("setgid to {}", process.gid),
         Op::SetGid(process.gid),
@@ -109,8 +109,8 @@ pub(super) enum Directory {
 /// Goes to the working directory, and verifies where that is, with the rights of the runtime alone:
 /// for a filter that forbids either. What only the user may enter cannot be verified then, and is
 /// an error.
-pub(super) fn enter_directory(steps: &mut Steps, requested: &Requested<'_>) -> Result<()> {
-    let cwd = requested.process.cwd.as_str();
+pub(super) fn enter_directory(steps: &mut Steps, params: &ProcessParams<'_>) -> Result<()> {
+    let cwd = params.process.cwd.as_str();
     if clean(cwd) != "/" {
         steps.push(
             format!("chdir to cwd ({cwd:?}) set in config.json"),
@@ -131,8 +131,8 @@ pub(super) const SYS_NICE: u64 = 1 << 23;
 
 /// The user and the group must have ids in the container's user namespace, as far as its maps are
 /// known.
-fn mapped(requested: &Requested<'_>) -> Result<()> {
-    let (config, process) = (requested.config, requested.process);
+fn mapped(params: &ProcessParams<'_>) -> Result<()> {
+    let (config, process) = (params.config, params.process);
     for (kind, id, on_host) in [
         ("uid", process.uid, config.host_uid(process.uid)),
         ("gid", process.gid, config.host_gid(process.gid)),
@@ -148,19 +148,19 @@ fn mapped(requested: &Requested<'_>) -> Result<()> {
 
 /// Supplementary groups: always set, so that none of the caller's survive, except where the kernel
 /// has that switched off.
-fn groups(steps: &mut Steps, requested: &Requested<'_>) -> Result<()> {
-    let gids = &requested.process.additional_gids;
-    if requested.config.rootless_euid && !gids.is_empty() {
+fn groups(steps: &mut Steps, params: &ProcessParams<'_>) -> Result<()> {
+    let gids = &params.process.additional_gids;
+    if params.config.rootless_euid && !gids.is_empty() {
         return Err(Error::config(
             "cannot set any additional groups in a rootless container",
         ));
     }
-    if setgroups_denied(requested) {
+    if setgroups_denied(params) {
         return Ok(());
     }
     let op = Op::SetGroups(gids.clone());
     if gids.is_empty()
-        && requested
+        && params
             .config
             .namespaces
             .path_of(NamespaceType::User)
@@ -215,11 +215,11 @@ impl Sets {
     /// The sets, without what the kernel would refuse because this process does not have it itself;
     /// that is told once. Who is root of a user namespace of its own has every capability
     /// there.
-    fn granted(self, requested: &Requested<'_>, steps: &mut Steps) -> Self {
-        if requested.has(NamespaceType::User) {
+    fn granted(self, params: &ProcessParams<'_>, steps: &mut Steps) -> Self {
+        if params.has(NamespaceType::User) {
             return self;
         }
-        let grantable = requested.host.grantable_capabilities;
+        let grantable = params.host.grantable_capabilities;
         let asked = self.effective | self.permitted | self.inheritable | self.ambient;
         let missing: Vec<String> = (0..64)
             .filter(|number| asked & !grantable & 1 << number != 0)

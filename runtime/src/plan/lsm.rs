@@ -2,9 +2,9 @@
 
 use nsenter::plan::{Dir, Expect, Op, Slot};
 
-use super::builder::{Steps, c_string};
 use super::mounts::{PROC_MAGIC, PROC_ROOT_INODE};
-use super::params::Requested;
+use super::params::ProcessParams;
+use super::steps::{Steps, c_string};
 use crate::{Error, ErrorKind, Result};
 
 /// The host's procfs, if some step of the plan needs it.
@@ -14,9 +14,8 @@ pub(super) struct ProcSelf(Option<Slot>);
 impl ProcSelf {
     /// Opens `/proc` and checks that it is one, when labels are to be written or `wanted` for
     /// another reason.
-    pub(super) fn open(steps: &mut Steps, requested: &Requested<'_>, wanted: bool) -> Self {
-        if !wanted && requested.apparmor_profile().is_none() && requested.selinux_label().is_none()
-        {
+    pub(super) fn open(steps: &mut Steps, params: &ProcessParams<'_>, wanted: bool) -> Self {
+        if !wanted && params.apparmor_profile().is_none() && params.selinux_label().is_none() {
             return Self(None);
         }
         let into = steps.slot();
@@ -90,10 +89,10 @@ pub(super) struct KeyLabel {
 /// Opens what [`keyring`] writes, while the procfs is in sight.
 pub(super) fn open_keycreate(
     steps: &mut Steps,
-    requested: &Requested<'_>,
+    params: &ProcessParams<'_>,
     proc: &ProcSelf,
 ) -> Result<Option<KeyLabel>> {
-    if requested.config.no_new_keyring || requested.selinux_label().is_none() {
+    if params.config.no_new_keyring || params.selinux_label().is_none() {
         return Ok(None);
     }
     let set = proc.attribute(steps, "keycreate")?;
@@ -104,23 +103,23 @@ pub(super) fn open_keycreate(
 /// The session keyring, with the process' label on it.
 pub(super) fn keyring(
     steps: &mut Steps,
-    requested: &Requested<'_>,
+    params: &ProcessParams<'_>,
     keycreate: Option<KeyLabel>,
 ) -> Result<()> {
     // The owner may search it: a process that is added later finds it by name, as the same user.
     // Whoever else found it could join it and have all of its keys.
     const USER_SEARCH: u32 = 0x8_0000;
-    if requested.config.no_new_keyring {
+    if params.config.no_new_keyring {
         return Ok(());
     }
-    if let (Some(files), Some(label)) = (&keycreate, requested.selinux_label()) {
+    if let (Some(files), Some(label)) = (&keycreate, params.selinux_label()) {
         let bytes = c_string("process.selinuxLabel", label)?.into_bytes();
         let fd = files.set;
         steps.push("set the label of new keys", Op::Write { fd, bytes });
         steps.close(fd);
     }
-    let add_permissions = if requested.exec { 0 } else { USER_SEARCH };
-    let name = c_string("container id", keys::session_name(requested.id))?;
+    let add_permissions = if params.exec { 0 } else { USER_SEARCH };
+    let name = c_string("container id", keys::session_name(params.id))?;
     steps.push_tolerating(
         "unable to join session keyring",
         Op::Keyring {
@@ -143,10 +142,10 @@ pub(crate) const APPARMOR_STEP: &str = "unable to apply apparmor profile";
 /// The open attribute that the AppArmor profile is written to.
 pub(super) fn open_apparmor(
     steps: &mut Steps,
-    requested: &Requested<'_>,
+    params: &ProcessParams<'_>,
     proc: &ProcSelf,
 ) -> Result<Option<Slot>> {
-    let (Some(_), Some(handle)) = (requested.apparmor_profile(), proc.handle()) else {
+    let (Some(_), Some(handle)) = (params.apparmor_profile(), proc.handle()) else {
         return Ok(None);
     };
     let into = steps.slot();
@@ -171,10 +170,10 @@ pub(super) fn open_apparmor(
 /// Makes the kernel change to the AppArmor profile at the next exec.
 pub(super) fn write_apparmor(
     steps: &mut Steps,
-    requested: &Requested<'_>,
+    params: &ProcessParams<'_>,
     file: Option<Slot>,
 ) -> Result<()> {
-    let (Some(profile), Some(file)) = (requested.apparmor_profile(), file) else {
+    let (Some(profile), Some(file)) = (params.apparmor_profile(), file) else {
         return Ok(());
     };
     let attribute = apparmor::ExecAttribute::new(profile)
@@ -194,10 +193,10 @@ pub(super) fn write_apparmor(
 /// The open attribute that the SELinux label is written to.
 pub(super) fn open_selinux(
     steps: &mut Steps,
-    requested: &Requested<'_>,
+    params: &ProcessParams<'_>,
     proc: &ProcSelf,
 ) -> Result<Option<Slot>> {
-    if requested.selinux_label().is_none() {
+    if params.selinux_label().is_none() {
         return Ok(None);
     }
     proc.attribute(steps, "exec")
@@ -206,10 +205,10 @@ pub(super) fn open_selinux(
 /// Makes the kernel change to the SELinux label at the next exec.
 pub(super) fn write_selinux(
     steps: &mut Steps,
-    requested: &Requested<'_>,
+    params: &ProcessParams<'_>,
     file: Option<Slot>,
 ) -> Result<()> {
-    let (Some(label), Some(file)) = (requested.selinux_label(), file) else {
+    let (Some(label), Some(file)) = (params.selinux_label(), file) else {
         return Ok(());
     };
     let bytes = c_string("process.selinuxLabel", label)?.into_bytes();

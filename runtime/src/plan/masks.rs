@@ -5,14 +5,14 @@ use std::ffi::CString;
 
 use nsenter::plan::{Dir, Op, Slot};
 
-use super::builder::{Steps, c_string, clean};
-use super::params::Requested;
+use super::params::ProcessParams;
 use super::rootfs::Rootfs;
+use super::steps::{Steps, c_string, clean};
 use crate::Result;
 
 /// `readonlyPaths`, then `maskedPaths`: a path in both ends up hidden.
-pub(super) fn apply(steps: &mut Steps, requested: &Requested<'_>, root: &Rootfs) -> Result<()> {
-    let config = requested.config;
+pub(super) fn apply(steps: &mut Steps, params: &ProcessParams<'_>, root: &Rootfs) -> Result<()> {
+    let config = params.config;
     let readonly = placed("linux.readonlyPaths", &config.readonly_paths, root)?;
     if !readonly.is_empty() {
         steps.push("make paths read-only", Op::ReadonlyPaths(readonly));
@@ -36,7 +36,7 @@ pub(super) fn apply(steps: &mut Steps, requested: &Requested<'_>, root: &Rootfs)
             into: null,
         },
     );
-    let label = requested.config.mount_label.as_str();
+    let label = params.config.mount_label.as_str();
     let context = if label.is_empty() {
         None
     } else {

@@ -12,10 +12,10 @@ pub(in crate::plan) mod table;
 use configs::config::{Mount, MountAttr, MountFlags};
 use nsenter::plan::{Dir, Expect, Leaf, Op, Slot};
 
-use super::builder::{Steps, c_string, clean, seen_from};
 use super::mounts::options::{Change, attributes_of};
-use super::params::Requested;
+use super::params::ProcessParams;
 use super::rootfs::Rootfs;
+use super::steps::{Steps, c_string, clean, seen_from};
 use super::{CgroupView, sysctl};
 use crate::{Error, Result};
 
@@ -72,12 +72,12 @@ impl Entry<'_> {
 /// The steps of all mounts.
 pub(super) fn all(
     steps: &mut Steps,
-    requested: &Requested<'_>,
+    params: &ProcessParams<'_>,
     view: &CgroupView,
     root: &mut Rootfs,
 ) -> Result<()> {
-    for (index, mount) in requested.config.mounts.iter().enumerate() {
-        let point = inside(&requested.config.rootfs, &mount.destination);
+    for (index, mount) in params.config.mounts.iter().enumerate() {
+        let point = inside(&params.config.rootfs, &mount.destination);
         let index = u32::try_from(index)
             .ok()
             .filter(|index| *index < MOST)
@@ -89,25 +89,25 @@ pub(super) fn all(
         };
         check_destination(&entry)?;
         if is_remount(mount) {
-            remount::remount(steps, requested, view, root, &entry)?;
+            remount::remount(steps, params, view, root, &entry)?;
             continue;
         }
-        one(steps, requested, view, root, &entry)?;
+        one(steps, params, view, root, &entry)?;
         if !root.mount_namespace {
             steps.host_mount(entry.point.into());
         }
     }
-    check_proc(steps, requested, root)
+    check_proc(steps, params, root)
 }
 
 /// Looks whether `/proc` ended up as what the configuration says: a mount that was made before it,
 /// through a symbolic link of the image, may have come to lie there. After the procfs nothing can:
 /// no path that is not written as one below `/proc` may lead onto a procfs.
-fn check_proc(steps: &mut Steps, requested: &Requested<'_>, root: &Rootfs) -> Result<()> {
+fn check_proc(steps: &mut Steps, params: &ProcessParams<'_>, root: &Rootfs) -> Result<()> {
     let is_proc = |mount: &Mount| {
-        inside(&requested.config.rootfs, &mount.destination) == "/proc" && !is_remount(mount)
+        inside(&params.config.rootfs, &mount.destination) == "/proc" && !is_remount(mount)
     };
-    let mounts = &requested.config.mounts;
+    let mounts = &params.config.mounts;
     if !mounts.iter().any(is_proc) || mounts.first().is_some_and(is_proc) {
         return Ok(());
     }
@@ -140,13 +140,13 @@ fn check_proc(steps: &mut Steps, requested: &Requested<'_>, root: &Rootfs) -> Re
 
 fn one(
     steps: &mut Steps,
-    requested: &Requested<'_>,
+    params: &ProcessParams<'_>,
     view: &CgroupView,
     root: &mut Rootfs,
     entry: &Entry<'_>,
 ) -> Result<()> {
     if entry.mount.is_bind() {
-        return bind::bind(steps, requested, root, entry);
+        return bind::bind(steps, params, root, entry);
     }
     if entry.mount.id_mapping.is_some() {
         return Err(Error::config(format!(
@@ -155,9 +155,9 @@ fn one(
         )));
     }
     match entry.mount.device.as_str() {
-        "proc" | "sysfs" => file_system::kernel_view(steps, requested, root, entry),
-        "cgroup" => cgroup::mount(steps, requested, view, root, entry),
-        _ => file_system::file_system(steps, requested, root, entry),
+        "proc" | "sysfs" => file_system::kernel_view(steps, params, root, entry),
+        "cgroup" => cgroup::mount(steps, params, view, root, entry),
+        _ => file_system::file_system(steps, params, root, entry),
     }
 }
 
@@ -436,7 +436,7 @@ pub(super) fn flags_now(entry: &Entry<'_>) -> MountFlags {
 /// Hands an attached mount to whoever needs it later, or closes it.
 pub(super) fn enter(
     steps: &mut Steps,
-    requested: &Requested<'_>,
+    params: &ProcessParams<'_>,
     root: &mut Rootfs,
     entry: &Entry<'_>,
     mount: Slot,
@@ -446,7 +446,7 @@ pub(super) fn enter(
     let parameters = entry.point == "/proc"
         && sysctl::serves(entry.mount)
         && !root.mounts.is_changed_later(entry)
-        && !requested.config.sysctl.is_empty();
+        && !params.config.sysctl.is_empty();
     if entry.point == "/dev" {
         root.dev_is_bound = entry.mount.is_bind();
         root.dev = takes_nodes.then_some(mount);

@@ -1,21 +1,21 @@
-//! Making and joining namespaces, and where the second process is born.
+//! Creating and joining namespaces, and when the second stage starts.
 
 use std::ffi::CStr;
 
 use configs::config::{Namespace, NamespaceType};
 use nsenter::plan::{Dir, Op, Slot};
 
-use super::builder::{Steps, c_string};
-use super::params::Requested;
+use super::params::ProcessParams;
+use super::steps::{Steps, c_string};
 use super::{Input, cgroup};
 use crate::{Error, ErrorKind, Result};
 
 /// When the stub clones itself; the child goes on as the container's process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Birth {
+pub(super) enum SecondStage {
     /// Never: the process of the host's clone becomes the container's.
     None,
-    /// As soon as the namespaces stand.
+    /// As soon as the namespaces exist.
     Early,
     /// At the very end, with the container's credentials on: others live in the pid namespace and
     /// could look into a process that still holds something of the host.
@@ -26,14 +26,14 @@ pub(super) enum Birth {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Layout<'a> {
     /// `CLONE_NEW…` flags of the host's clone.
-    pub(super) host_clone: u32,
+    pub(super) clone_flags: u32,
     /// The stub makes a user namespace.
     pub(super) new_user: bool,
     /// Namespaces that are joined, in canonical order.
     pub(super) joined: Vec<&'a Namespace>,
     /// `CLONE_NEW…` flags of what the stub makes besides the user namespace.
     pub(super) unshare: u32,
-    pub(super) birth: Birth,
+    pub(super) second_stage: SecondStage,
 }
 
 fn flag(kind: NamespaceType) -> u32 {
@@ -43,8 +43,8 @@ fn flag(kind: NamespaceType) -> u32 {
 
 impl<'a> Layout<'a> {
     /// The layout for a container's init.
-    pub(super) fn of(requested: &Requested<'a>) -> Self {
-        let namespaces = &requested.config.namespaces;
+    pub(super) fn of(params: &ProcessParams<'a>) -> Self {
+        let namespaces = &params.config.namespaces;
         let joined: Vec<_> = namespaces
             .iter_canonical()
             .filter(|ns| !ns.path.is_empty())
@@ -59,24 +59,24 @@ impl<'a> Layout<'a> {
         let two_stages = namespaces.contains(NamespaceType::User)
             || namespaces.path_of(NamespaceType::Pid).is_some()
             || namespaces.is_private(NamespaceType::Time);
-        let host_clone = if two_stages {
+        let clone_flags = if two_stages {
             0
         } else {
             // The cgroup namespace takes its root from the cgroup the process is in, so it comes
             // after the placement.
             made & !flag(NamespaceType::Cgroup)
         };
-        let birth = match (two_stages, late_birth(requested)) {
-            (false, _) => Birth::None,
-            (true, false) => Birth::Early,
-            (true, true) => Birth::Late,
+        let second_stage = match (two_stages, starts_late(params)) {
+            (false, _) => SecondStage::None,
+            (true, false) => SecondStage::Early,
+            (true, true) => SecondStage::Late,
         };
         Self {
-            host_clone,
+            clone_flags,
             new_user: namespaces.is_private(NamespaceType::User),
             joined,
-            unshare: made & !host_clone,
-            birth,
+            unshare: made & !clone_flags,
+            second_stage,
         }
     }
 }
@@ -84,17 +84,17 @@ impl<'a> Layout<'a> {
 /// Whether the process that joins a populated pid namespace can do all its work outside of it:
 /// unless it has to mount a procfs that shows the joined namespace, and the kernel has no option
 /// for that.
-fn late_birth(requested: &Requested<'_>) -> bool {
-    joins_pid_namespace(requested) && (requested.host.procfs_pidns || !mounts_procfs(requested))
+fn starts_late(params: &ProcessParams<'_>) -> bool {
+    joins_pid_namespace(params) && (params.host.procfs_pidns || !mounts_procfs(params))
 }
 
-fn joins_pid_namespace(requested: &Requested<'_>) -> bool {
-    let namespaces = &requested.config.namespaces;
+fn joins_pid_namespace(params: &ProcessParams<'_>) -> bool {
+    let namespaces = &params.config.namespaces;
     namespaces.path_of(NamespaceType::Pid).is_some()
 }
 
-fn mounts_procfs(requested: &Requested<'_>) -> bool {
-    let mounts = &requested.config.mounts;
+fn mounts_procfs(params: &ProcessParams<'_>) -> bool {
+    let mounts = &params.config.mounts;
     mounts
         .iter()
         .any(|mount| !mount.is_bind() && mount.device == "proc")
@@ -106,7 +106,7 @@ fn mounts_procfs(requested: &Requested<'_>) -> bool {
 /// Gives back the joined pid namespace if a procfs for it is mounted from outside.
 pub(super) fn enter(
     steps: &mut Steps,
-    requested: &Requested<'_>,
+    params: &ProcessParams<'_>,
     layout: &Layout<'_>,
 ) -> Result<Option<Slot>> {
     let joined: Vec<(Slot, u32)> = layout
@@ -124,21 +124,21 @@ pub(super) fn enter(
         .collect();
     name(
         steps,
-        if layout.birth == Birth::None {
+        if layout.second_stage == SecondStage::None {
             FINAL_NAME
         } else {
             STAGE_NAME
         },
     );
-    oom_score_adj(steps, requested)?;
-    cgroup::place(steps, requested)?;
-    let offsets = open_time_offsets(steps, requested)?;
-    let late = layout.birth == Birth::Late;
+    oom_score_adj(steps, params)?;
+    cgroup::place(steps, params)?;
+    let offsets = open_time_offsets(steps, params)?;
+    let late = layout.second_stage == SecondStage::Late;
     let mut pid_namespace = None;
     if !joined.is_empty() {
         steps.push("join namespaces", Op::Join(joined.clone()));
         for (slot, kind) in &joined {
-            if late && mounts_procfs(requested) && *kind == flag(NamespaceType::Pid) {
+            if late && mounts_procfs(params) && *kind == flag(NamespaceType::Pid) {
                 pid_namespace = Some(*slot);
             } else {
                 steps.close(*slot);
@@ -146,7 +146,7 @@ pub(super) fn enter(
         }
     }
     if layout.new_user {
-        new_user_namespace(steps, requested);
+        new_user_namespace(steps, params);
     }
     if layout.unshare != 0 {
         steps.push("make namespaces", Op::Unshare(layout.unshare));
@@ -156,25 +156,25 @@ pub(super) fn enter(
             "set the clocks of the time namespace",
             Op::Write {
                 fd: offsets,
-                bytes: time_offsets(requested)?,
+                bytes: time_offsets(params)?,
             },
         );
         steps.close(offsets);
     }
-    if layout.birth == Birth::Early {
-        if joins_pid_namespace(requested) {
+    if layout.second_stage == SecondStage::Early {
+        if joins_pid_namespace(params) {
             steps.warn(
                 "joining a pid namespace: before Linux 6.17 its procfs must be mounted from inside, where processes with \
                  CAP_SYS_PTRACE can look into the init process while it prepares the container",
             );
         }
-        second_stage(steps);
+        start_second_stage(steps);
     }
     Ok(pid_namespace)
 }
 
 /// Makes the user namespace: alone, so that everything made afterwards belongs to it.
-fn new_user_namespace(steps: &mut Steps, requested: &Requested<'_>) {
+fn new_user_namespace(steps: &mut Steps, params: &ProcessParams<'_>) {
     steps.push(
         "make user namespace",
         Op::Unshare(flag(NamespaceType::User)),
@@ -184,7 +184,7 @@ fn new_user_namespace(steps: &mut Steps, requested: &Requested<'_>) {
     steps.push("let the parent write the id maps", Op::Dumpable(true));
     steps.push("write id maps", Op::AskIdMaps);
     steps.push("stop being dumpable", Op::Dumpable(false));
-    if !setgroups_denied(requested) {
+    if !setgroups_denied(params) {
         steps.push("drop supplementary groups", Op::SetGroups(Vec::new()));
     }
     steps.push("become root of the user namespace", Op::SetGid(0));
@@ -192,12 +192,12 @@ fn new_user_namespace(steps: &mut Steps, requested: &Requested<'_>) {
 }
 
 /// Whether `setgroups(2)` is known to be refused where the process runs.
-pub(super) fn setgroups_denied(requested: &Requested<'_>) -> bool {
-    requested.config.rootless_euid || requested.host.setgroups_denied
+pub(super) fn setgroups_denied(params: &ProcessParams<'_>) -> bool {
+    params.config.rootless_euid || params.host.setgroups_denied
 }
 
 /// Clones the stub: the child goes on with the next step.
-pub(super) fn second_stage(steps: &mut Steps) {
+pub(super) fn start_second_stage(steps: &mut Steps) {
     // In the cgroup of the first, which is the right one by now.
     steps.push("start the second stage", Op::SecondStage);
     name(steps, FINAL_NAME);
@@ -214,8 +214,8 @@ pub(super) const STAGE_NAME: &CStr = c"runc:[1:CHILD]";
 const FINAL_NAME: &CStr = c"runc:[2:INIT]";
 
 /// Joins the namespaces of a running container's init: those its configuration names, in one call.
-pub(super) fn join_container(steps: &mut Steps, requested: &Requested<'_>) {
-    let flags = requested
+pub(super) fn join_container(steps: &mut Steps, params: &ProcessParams<'_>) {
+    let flags = params
         .config
         .namespaces
         .iter()
@@ -236,8 +236,8 @@ pub(crate) const OOM_SCORE_STEP: &str = "set oom_score_adj";
 
 /// Writes `oom_score_adj` while the process is still in the host's namespaces: lowering it later
 /// would need a capability of the initial user namespace.
-pub(super) fn oom_score_adj(steps: &mut Steps, requested: &Requested<'_>) -> Result<()> {
-    let Some(value) = requested.config.oom_score_adj else {
+pub(super) fn oom_score_adj(steps: &mut Steps, params: &ProcessParams<'_>) -> Result<()> {
+    let Some(value) = params.config.oom_score_adj else {
         return Ok(());
     };
     if !(-1000..=1000).contains(&value) {
@@ -245,7 +245,7 @@ pub(super) fn oom_score_adj(steps: &mut Steps, requested: &Requested<'_>) -> Res
             "process.oomScoreAdj {value} is not within -1000..=1000"
         )));
     }
-    let file = open_own(steps, requested, "oom_score_adj")?;
+    let file = open_own(steps, params, "oom_score_adj")?;
     steps.push(
         OOM_SCORE_STEP,
         Op::Write {
@@ -257,25 +257,25 @@ pub(super) fn oom_score_adj(steps: &mut Steps, requested: &Requested<'_>) -> Res
     Ok(())
 }
 
-fn open_time_offsets(steps: &mut Steps, requested: &Requested<'_>) -> Result<Option<Slot>> {
-    if requested.config.time_offsets.is_empty() {
+fn open_time_offsets(steps: &mut Steps, params: &ProcessParams<'_>) -> Result<Option<Slot>> {
+    if params.config.time_offsets.is_empty() {
         return Ok(None);
     }
-    if !requested.config.namespaces.is_private(NamespaceType::Time) {
+    if !params.config.namespaces.is_private(NamespaceType::Time) {
         return Err(Error::config(
             "time namespace offsets specified, but time namespace isn't enabled in the config",
         ));
     }
     // Opened now, for later: whether the offsets may be written is decided by the credentials of
     // this open.
-    open_own(steps, requested, "timens_offsets").map(Some)
+    open_own(steps, params, "timens_offsets").map(Some)
 }
 
 /// Opens a file in this process' `/proc` directory for writing. The directory of a process that is
 /// not dumpable belongs to root, so another user becomes dumpable for the moment; nobody in the
 /// container can see the process yet.
-fn open_own(steps: &mut Steps, requested: &Requested<'_>, name: &str) -> Result<Slot> {
-    let unprivileged = requested.host.effective_uid != 0;
+fn open_own(steps: &mut Steps, params: &ProcessParams<'_>, name: &str) -> Result<Slot> {
+    let unprivileged = params.host.effective_uid != 0;
     let into = steps.slot();
     if unprivileged {
         steps.push("become dumpable", Op::Dumpable(true));
@@ -298,9 +298,9 @@ fn open_own(steps: &mut Steps, requested: &Requested<'_>, name: &str) -> Result<
 }
 
 /// The content of `timens_offsets`: a line a clock, `time_namespaces(7)`.
-fn time_offsets(requested: &Requested<'_>) -> Result<Vec<u8>> {
+fn time_offsets(params: &ProcessParams<'_>) -> Result<Vec<u8>> {
     let mut text = String::new();
-    for (clock, offset) in &requested.config.time_offsets {
+    for (clock, offset) in &params.config.time_offsets {
         if clock.is_empty()
             || !clock
                 .bytes()
@@ -316,9 +316,9 @@ fn time_offsets(requested: &Requested<'_>) -> Result<Vec<u8>> {
 }
 
 /// What cannot be made of the namespaces of a configuration.
-pub(super) fn refuse(requested: &Requested<'_>) -> Result<()> {
-    let config = requested.config;
-    if requested.exec {
+pub(super) fn refuse(params: &ProcessParams<'_>) -> Result<()> {
+    let config = params.config;
+    if params.exec {
         return Ok(());
     }
     if config.namespaces.is_private(NamespaceType::User)
@@ -328,7 +328,7 @@ pub(super) fn refuse(requested: &Requested<'_>) -> Result<()> {
             "linux.uidMappings and linux.gidMappings are needed by a new user namespace",
         ));
     }
-    if requested.host.effective_uid != 0 && !config.namespaces.contains(NamespaceType::User) {
+    if params.host.effective_uid != 0 && !config.namespaces.contains(NamespaceType::User) {
         return Err(Error::new(
             ErrorKind::InvalidConfig,
             "rootless container requires user namespaces",

@@ -5,17 +5,17 @@ use configs::config::NamespaceType;
 use nsenter::plan::Op;
 
 use super::Tag;
-use super::builder::Steps;
-use super::params::Requested;
+use super::params::ProcessParams;
+use super::steps::Steps;
 
 const AF_NETLINK: u32 = 16;
 const SOCK_RAW: u32 = 3;
 const NETLINK_ROUTE: u32 = 0;
 
 /// The steps that configure the container's network.
-pub(super) fn configure(steps: &mut Steps, requested: &Requested<'_>) {
-    let config = requested.config;
-    if !requested.has(NamespaceType::Network) {
+pub(super) fn configure(steps: &mut Steps, params: &ProcessParams<'_>) {
+    let config = params.config;
+    if !params.has(NamespaceType::Network) {
         return;
     }
     let loopback = config

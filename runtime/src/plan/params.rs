@@ -13,7 +13,7 @@ pub(super) const DEFAULT_UMASK: u32 = 0o022;
 
 /// What is asked for one process, of either kind. The process' own value wins over the container's.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Requested<'a> {
+pub(super) struct ProcessParams<'a> {
     pub(super) id: &'a str,
     pub(super) config: &'a Config,
     pub(super) process: &'a Process,
@@ -26,7 +26,7 @@ pub(super) struct Requested<'a> {
     pub(super) waits_for_start: bool,
 }
 
-impl<'a> Requested<'a> {
+impl<'a> ProcessParams<'a> {
     /// For the init process of a new container.
     pub(super) fn of_init(init: &'a InitRequest<'a>) -> Self {
         Self {

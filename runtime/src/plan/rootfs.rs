@@ -5,9 +5,9 @@ use std::path::Path;
 use configs::config::{MountAttr, MountFlags, NamespaceType};
 use nsenter::plan::{Dir, Op, Slot};
 
-use super::builder::{Steps, c_path, c_string};
 use super::mounts::table::MountTable;
-use super::params::Requested;
+use super::params::ProcessParams;
+use super::steps::{Steps, c_path, c_string};
 use crate::{Error, ErrorKind, Result};
 
 const DIRECTORY: u32 = (libc::O_PATH | libc::O_DIRECTORY).cast_unsigned();
@@ -38,11 +38,11 @@ pub(super) struct Rootfs {
 /// The root mount, private to the container, attached where it is on the host.
 pub(super) fn prepare(
     steps: &mut Steps,
-    requested: &Requested<'_>,
+    params: &ProcessParams<'_>,
     pid_namespace: Option<Slot>,
 ) -> Result<Rootfs> {
-    let config = requested.config;
-    let mount_namespace = requested.has(NamespaceType::Mount);
+    let config = params.config;
+    let mount_namespace = params.has(NamespaceType::Mount);
     if !config.rootfs.starts_with('/') {
         return Err(Error::config(format!(
             "root.path {:?} is not absolute",
@@ -134,7 +134,7 @@ pub(super) fn prepare(
         slot,
         mount_namespace,
         pid_namespace,
-        mounts: MountTable::of(requested),
+        mounts: MountTable::of(params),
         dev: None,
         dev_is_bound: false,
         procfs: None,
@@ -144,14 +144,14 @@ pub(super) fn prepare(
 }
 
 /// Makes the prepared root the root of the process, and of its mount namespace.
-pub(super) fn switch(steps: &mut Steps, requested: &Requested<'_>, root: &Rootfs) -> Result<()> {
-    let config = requested.config;
+pub(super) fn switch(steps: &mut Steps, params: &ProcessParams<'_>, root: &Rootfs) -> Result<()> {
+    let config = params.config;
     if !root.mount_namespace {
         steps.push("change the root", Op::Chroot(root.slot));
         return Ok(());
     }
     if config.no_pivot_root {
-        for point in &requested.host.full_proc_mounts {
+        for point in &params.host.full_proc_mounts {
             uncover(steps, point)?;
         }
         steps.push("move the root mount", Op::MoveRoot(root.slot));
@@ -234,11 +234,11 @@ fn uncover(steps: &mut Steps, point: &Path) -> Result<()> {
 }
 
 /// The read-only mounts that had to be writable so far, and the root itself.
-pub(super) fn make_readonly(steps: &mut Steps, requested: &Requested<'_>, root: &mut Rootfs) {
+pub(super) fn make_readonly(steps: &mut Steps, params: &ProcessParams<'_>, root: &mut Rootfs) {
     for (slot, point) in std::mem::take(&mut root.readonly_later) {
         steps.push(format!("make {point} read-only"), readonly(slot));
     }
-    if requested.config.readonlyfs {
+    if params.config.readonlyfs {
         steps.push("make the root read-only", readonly(root.slot));
     }
 }
@@ -261,9 +261,9 @@ fn readonly(mount: Slot) -> Op {
 }
 
 /// What cannot be made of the root of a configuration.
-pub(super) fn refuse(requested: &Requested<'_>) -> Result<()> {
-    let config = requested.config;
-    if requested.has(NamespaceType::Mount) {
+pub(super) fn refuse(params: &ProcessParams<'_>) -> Result<()> {
+    let config = params.config;
+    if params.has(NamespaceType::Mount) {
         if config.no_pivot_root && config.root_propagation.intersects(MountFlags::PRIVATE) {
             return Err(Error::config(
                 "rootfsPropagation of [r]private is not safe without pivot_root",

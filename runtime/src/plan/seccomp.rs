@@ -4,17 +4,17 @@ use nsenter::plan::Op;
 use seccomp::{Architecture, FilterFlags, Program};
 
 use super::Filter;
-use super::builder::Steps;
-use super::params::Requested;
+use super::params::ProcessParams;
+use super::steps::Steps;
 
 /// Loads the filter of the request, if there is one.
-pub(super) fn load(steps: &mut Steps, requested: &Requested<'_>) {
-    let Some(filter) = requested.filter else {
+pub(super) fn load(steps: &mut Steps, params: &ProcessParams<'_>) {
+    let Some(filter) = params.filter else {
         return;
     };
     // The parent takes the notification descriptor out of the process, which another user may only
     // do if that is dumpable.
-    let opens = filter.listener && requested.host.effective_uid != 0;
+    let opens = filter.listener && params.host.effective_uid != 0;
     if opens {
         steps.push("become dumpable", Op::Dumpable(true));
     }
@@ -64,7 +64,7 @@ pub(super) struct Later {
     pub(super) schedule: bool,
 }
 
-/// Whether a process with this filter on can still give birth to the second stage, and that one do
+/// Whether a process with this filter on can still start the second stage, and that one do
 /// what is left of its plan.
 ///
 /// Asked are the calls that both stages make between an early filter and a late one, and that a

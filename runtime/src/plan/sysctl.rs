@@ -3,23 +3,23 @@
 use configs::config::{Mount, MountAttr, MountFlags};
 use nsenter::plan::{Dir, Op};
 
-use super::builder::{Steps, c_string, clean};
 use super::lsm::ProcSelf;
 use super::mounts::is_remount;
-use super::params::Requested;
+use super::params::ProcessParams;
 use super::rootfs::Rootfs;
+use super::steps::{Steps, c_string, clean};
 use crate::{Error, Result};
 
 /// Whether the host's procfs may be needed: no mount of the configuration is one that parameters
 /// can be written through.
-pub(super) fn needs_host(requested: &Requested<'_>) -> bool {
-    !requested.config.sysctl.is_empty() && !serving(requested)
+pub(super) fn needs_host(params: &ProcessParams<'_>) -> bool {
+    !params.config.sysctl.is_empty() && !serving(params)
 }
 
 /// Whether parameters can be written through the container's own procfs.
-fn serving(requested: &Requested<'_>) -> bool {
+fn serving(params: &ProcessParams<'_>) -> bool {
     let proc = |mount: &&Mount| clean(&mount.destination) == "/proc";
-    let mounts = || requested.config.mounts.iter().filter(proc);
+    let mounts = || params.config.mounts.iter().filter(proc);
     mounts().any(serves) && !mounts().any(is_remount)
 }
 
@@ -38,11 +38,11 @@ pub(super) fn serves(mount: &Mount) -> bool {
 /// another one is in sight.
 pub(super) fn prepare(
     steps: &mut Steps,
-    requested: &Requested<'_>,
+    params: &ProcessParams<'_>,
     root: &mut Rootfs,
     proc: &ProcSelf,
 ) {
-    if requested.config.sysctl.is_empty() || root.procfs.is_some() || !root.mount_namespace {
+    if params.config.sysctl.is_empty() || root.procfs.is_some() || !root.mount_namespace {
         return;
     }
     let Some(host) = proc.handle() else { return };
@@ -83,11 +83,11 @@ pub(super) fn prepare(
 /// Writes every parameter, sorted by name.
 pub(super) fn write(
     steps: &mut Steps,
-    requested: &Requested<'_>,
+    params: &ProcessParams<'_>,
     root: &Rootfs,
     proc: &ProcSelf,
 ) -> Result<()> {
-    if requested.config.sysctl.is_empty() {
+    if params.config.sysctl.is_empty() {
         return Ok(());
     }
     let Some(procfs) = root.procfs.or(proc.handle()) else {
@@ -95,7 +95,7 @@ pub(super) fn write(
             "linux.sysctl: there is no procfs to write to",
         ));
     };
-    for (name, value) in &requested.config.sysctl {
+    for (name, value) in &params.config.sysctl {
         let path = c_string("linux.sysctl", path_of(name)?)?;
         if value.contains('\0') {
             return Err(Error::config(format!(

@@ -2,9 +2,9 @@
 
 use nsenter::plan::{Dir, Leaf, Op, Slot};
 
-use super::builder::Steps;
-use super::params::Requested;
+use super::params::ProcessParams;
 use super::rootfs::Rootfs;
+use super::steps::Steps;
 
 /// Makes a pair, sends the master away, puts the other end on the standard streams and, for an
 /// init, on `/dev/console`.
@@ -12,10 +12,10 @@ use super::rootfs::Rootfs;
 /// Gives back the open end, which later becomes the controlling terminal.
 pub(super) fn open(
     steps: &mut Steps,
-    requested: &Requested<'_>,
+    params: &ProcessParams<'_>,
     root: Option<&Rootfs>,
 ) -> Option<Slot> {
-    requested.process.terminal.as_ref()?;
+    params.process.terminal.as_ref()?;
     let (master, slave) = (steps.slot(), steps.slot());
     let mounted = root.and_then(|root| root.mounts.root_of("/dev/pts"));
     let devpts = match mounted {

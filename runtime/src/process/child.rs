@@ -8,13 +8,13 @@ use nsenter::pidfd;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::ContainerId;
-use crate::process::child_registry::{Family, Member};
+use crate::process::child_registry::{ChildRegistry, RegisteredChild};
 use crate::process::console::Console;
 use crate::process::exit_status::ExitStatus;
 use crate::process::signal::Signal;
 
 /// How long a command waits for a process that it has killed.
-pub(crate) const END_AFTER_KILL: Duration = Duration::from_secs(10);
+pub(crate) const KILL_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A process that [`Runtime::create`](crate::Runtime::create) or
 /// [`Container::exec`](crate::Container::exec) started: a child of the calling process. Dropping it
@@ -23,8 +23,8 @@ pub(crate) const END_AFTER_KILL: Duration = Duration::from_secs(10);
 pub struct Child {
     pid: i32,
     container: ContainerId,
-    member: Arc<Member>,
-    family: Arc<Family>,
+    entry: Arc<RegisteredChild>,
+    registry: Arc<ChildRegistry>,
     console: Option<Console>,
     pipes: Pipes,
     warnings: Vec<String>,
@@ -46,13 +46,13 @@ impl Child {
         pid: i32,
         pidfd: OwnedFd,
         container: &ContainerId,
-        family: &Arc<Family>,
+        registry: &Arc<ChildRegistry>,
     ) -> Self {
         Self {
             pid,
             container: container.clone(),
-            member: family.add(container, pidfd),
-            family: Arc::clone(family),
+            entry: registry.add(container, pidfd),
+            registry: Arc::clone(registry),
             console: None,
             pipes: Pipes::default(),
             warnings: Vec::new(),
@@ -79,7 +79,7 @@ impl Child {
     /// Its pidfd: readable (`poll(2)`) when the process has ended. What an event loop waits for.
     #[must_use]
     pub fn pidfd(&self) -> BorrowedFd<'_> {
-        self.member.pidfd()
+        self.entry.pidfd()
     }
 
     /// The master side of its terminal, if it was to be kept
@@ -114,8 +114,8 @@ impl Child {
     /// [`ErrorKind::System`].
     pub fn wait(&self) -> Result<ExitStatus> {
         loop {
-            self.family
-                .wait(&self.container, self.member.pidfd(), None)?;
+            self.registry
+                .wait(&self.container, self.entry.pidfd(), None)?;
             if let Some(status) = self.try_wait()? {
                 return Ok(status);
             }
@@ -126,8 +126,8 @@ impl Child {
     /// is a limit.
     pub(crate) fn wait_after_kill(&self) {
         let waited = self
-            .family
-            .wait(&self.container, self.member.pidfd(), Some(END_AFTER_KILL));
+            .registry
+            .wait(&self.container, self.entry.pidfd(), Some(KILL_TIMEOUT));
         match waited {
             Ok(true) => {}
             Ok(false) => log::debug!("process {} does not end although it was killed", self.pid),
@@ -140,13 +140,13 @@ impl Child {
     /// # Errors
     /// [`ErrorKind::System`].
     pub fn try_wait(&self) -> Result<Option<ExitStatus>> {
-        self.member.try_wait()
+        self.entry.try_wait()
     }
 
     /// The other children of this process in the same container, which may have to be reaped before
     /// this one can end.
-    pub(crate) fn relatives(&self) -> Vec<Arc<Member>> {
-        self.family.reap(&self.container)
+    pub(crate) fn siblings(&self) -> Vec<Arc<RegisteredChild>> {
+        self.registry.reap(&self.container)
     }
 }
 

@@ -23,13 +23,13 @@ const TICK: Duration = Duration::from_secs(1);
 
 /// A child and, when it has ended, its status.
 #[derive(Debug)]
-pub(crate) struct Member {
+pub(crate) struct RegisteredChild {
     container: ContainerId,
     pidfd: OwnedFd,
     status: Mutex<Option<ExitStatus>>,
 }
 
-impl Member {
+impl RegisteredChild {
     pub(crate) fn pidfd(&self) -> BorrowedFd<'_> {
         self.pidfd.as_fd()
     }
@@ -63,12 +63,12 @@ fn exit_status(exit: Exit) -> ExitStatus {
 
 /// The children of this process that have not been reaped.
 #[derive(Debug, Default)]
-pub(crate) struct Family(Mutex<Vec<Arc<Member>>>);
+pub(crate) struct ChildRegistry(Mutex<Vec<Arc<RegisteredChild>>>);
 
-impl Family {
+impl ChildRegistry {
     /// Adds a new child.
-    pub(crate) fn add(&self, container: &ContainerId, pidfd: OwnedFd) -> Arc<Member> {
-        let member = Arc::new(Member {
+    pub(crate) fn add(&self, container: &ContainerId, pidfd: OwnedFd) -> Arc<RegisteredChild> {
+        let entry = Arc::new(RegisteredChild {
             container: container.clone(),
             pidfd,
             status: Mutex::new(None),
@@ -77,18 +77,18 @@ impl Family {
         self.0
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .push(Arc::clone(&member));
-        member
+            .push(Arc::clone(&entry));
+        entry
     }
 
     /// Reaps the children of a container that have ended; returns the others.
-    pub(crate) fn reap(&self, container: &ContainerId) -> Vec<Arc<Member>> {
+    pub(crate) fn reap(&self, container: &ContainerId) -> Vec<Arc<RegisteredChild>> {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         // An error leaves it for the next time.
-        all.retain(|member| {
-            member.container != *container || !matches!(member.try_wait(), Ok(Some(_)))
+        all.retain(|entry| {
+            entry.container != *container || !matches!(entry.try_wait(), Ok(Some(_)))
         });
-        let of_container = all.iter().filter(|member| member.container == *container);
+        let of_container = all.iter().filter(|entry| entry.container == *container);
         of_container.cloned().collect()
     }
 
@@ -109,7 +109,7 @@ impl Family {
             watched.extend(
                 others
                     .iter()
-                    .map(|member| PollFd::from_borrowed_fd(member.pidfd(), PollFlags::IN)),
+                    .map(|entry| PollFd::from_borrowed_fd(entry.pidfd(), PollFlags::IN)),
             );
             rustix::io::retry_on_intr(|| poll(&mut watched, limit.as_ref())).map_err(waiting)?;
             if watched
@@ -147,29 +147,29 @@ mod tests {
 
     #[test]
     fn waiting_for_one_reaps_the_others_of_the_container_and_keeps_their_status() {
-        let family = Family::default();
-        let target = family.add(&id("a"), start("exec sleep 0.2"));
-        let other = family.add(&id("a"), start("exit 4"));
-        let stranger = family.add(&id("b"), start("exit 5"));
-        assert!(family.wait(&id("a"), target.pidfd(), None).unwrap());
-        assert!(family.reap(&id("a")).is_empty());
+        let registry = ChildRegistry::default();
+        let target = registry.add(&id("a"), start("exec sleep 0.2"));
+        let other = registry.add(&id("a"), start("exit 4"));
+        let stranger = registry.add(&id("b"), start("exit 5"));
+        assert!(registry.wait(&id("a"), target.pidfd(), None).unwrap());
+        assert!(registry.reap(&id("a")).is_empty());
         assert_eq!(
             *other.status.lock().unwrap(),
             Some(ExitStatus::Exited(4)),
             "reaped while waiting for the target"
         );
         assert_eq!(*stranger.status.lock().unwrap(), None);
-        assert!(family.wait(&id("b"), stranger.pidfd(), None).unwrap());
+        assert!(registry.wait(&id("b"), stranger.pidfd(), None).unwrap());
         assert_eq!(stranger.try_wait().unwrap(), Some(ExitStatus::Exited(5)));
     }
 
     #[test]
     fn a_timeout_is_kept() {
-        let family = Family::default();
-        let target = family.add(&id("a"), start("exec sleep 1000"));
+        let registry = ChildRegistry::default();
+        let target = registry.add(&id("a"), start("exec sleep 1000"));
         let limit = Some(Duration::from_millis(10));
-        assert!(!family.wait(&id("a"), target.pidfd(), limit).unwrap());
+        assert!(!registry.wait(&id("a"), target.pidfd(), limit).unwrap());
         pidfd::send_signal(target.pidfd(), 9).unwrap();
-        assert!(family.wait(&id("a"), target.pidfd(), None).unwrap());
+        assert!(registry.wait(&id("a"), target.pidfd(), None).unwrap());
     }
 }

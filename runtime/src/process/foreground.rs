@@ -169,12 +169,12 @@ impl Foreground {
             watched.push(interest);
             watched.len() - 1
         });
-        let relatives = child.relatives();
+        let siblings = child.siblings();
         watched.extend(
-            relatives
+            siblings
                 .iter()
-                .filter(|member| member.pidfd().as_raw_fd() != child.pidfd().as_raw_fd())
-                .map(|member| PollFd::from_borrowed_fd(member.pidfd(), PollFlags::IN)),
+                .filter(|entry| entry.pidfd().as_raw_fd() != child.pidfd().as_raw_fd())
+                .map(|entry| PollFd::from_borrowed_fd(entry.pidfd(), PollFlags::IN)),
         );
         let copies_at = watched.len();
         let (copies, interests) = streams.interests(now);

@@ -30,7 +30,7 @@ pub(crate) const SOCKET: &str = "notify.sock";
 pub(crate) const MOUNT_POINT: &str = "/run/notify";
 
 /// How long the service manager may take to take the notification, and then to see the barrier.
-const PATIENCE: Duration = Duration::from_secs(30);
+const DELIVERY_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How many datagrams are read at once. It is more than the queue of a socket holds
 /// (`net.unix.max_dgram_qlen`, 10 unless set, 512 by systemd).
@@ -203,7 +203,7 @@ impl NotifySocket {
         let mut budget = MOST_DATAGRAMS;
         if matches!(self.phase, Phase::Waiting) {
             match self.receive(&mut budget)? {
-                Some(datagrams) => self.phase = Phase::Telling(datagrams, end_of_patience()),
+                Some(datagrams) => self.phase = Phase::Telling(datagrams, delivery_deadline()),
                 None => return Ok(()),
             }
         }
@@ -281,9 +281,9 @@ impl NotifySocket {
     }
 }
 
-fn end_of_patience() -> Instant {
+fn delivery_deadline() -> Instant {
     let now = Instant::now();
-    now.checked_add(PATIENCE).unwrap_or(now)
+    now.checked_add(DELIVERY_TIMEOUT).unwrap_or(now)
 }
 
 /// Asks the service manager to tell, by closing a pipe, when it has seen what was sent before.
@@ -295,7 +295,7 @@ fn send_barrier(host: &UnixDatagram) -> io::Result<Phase> {
     control.push(SendAncillaryMessage::ScmRights(&rights));
     let data = [IoSlice::new(b"BARRIER=1")];
     sendmsg(host, &data, &mut control, SendFlags::NOSIGNAL)?;
-    Ok(Phase::Barrier(ours, end_of_patience()))
+    Ok(Phase::Barrier(ours, delivery_deadline()))
 }
 
 /// Connects a datagram socket; a path starting with `@` names an abstract one.

@@ -186,9 +186,9 @@ mod tests {
 
     /// Steps those that are ready, or the rest of which is over, until all are finished or nothing
     /// happens for so long.
-    fn drive(relays: &mut [Relay], patience: Duration) {
+    fn drive(relays: &mut [Relay], timeout: Duration) {
         let mut last = Instant::now();
-        while relays.iter().any(|relay| !relay.is_finished()) && last.elapsed() < patience {
+        while relays.iter().any(|relay| !relay.is_finished()) && last.elapsed() < timeout {
             let now = Instant::now();
             for relay in relays.iter_mut() {
                 let ready = relay.interest(now).is_some_and(|interest| {

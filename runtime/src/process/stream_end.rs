@@ -1,4 +1,4 @@
-//! The ends of a [`Relay`](crate::process::relay::Relay): descriptors that are read and written without
+//! The ends of a [`Relay`](super::relay::Relay): descriptors that are read and written without
 //! waiting.
 //!
 //! `poll(2)` alone does not make sure of that. A terminal counts as writable with room for one
@@ -116,7 +116,7 @@ impl StreamEnd {
         }
     }
 
-    /// Writes once, at most [`PIPE_BUF`](crate::process::relay::CHUNK) bytes; `WouldBlock` if there is no
+    /// Writes once, at most [`PIPE_BUF`](super::relay::CHUNK) bytes; `WouldBlock` if there is no
     /// room now.
     pub(crate) fn write(&self, data: &[u8]) -> io::Result<usize> {
         match self.way {

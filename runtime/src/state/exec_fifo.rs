@@ -20,7 +20,7 @@ use crate::error::{Error, ErrorKind, Result};
 pub(crate) const FIFO: &str = "exec.fifo";
 
 /// How long the init process of runc may take to write its byte.
-const PATIENCE: Duration = Duration::from_secs(10);
+const RELEASE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What is at the other end of the fifo.
 #[derive(Debug)]
@@ -117,7 +117,7 @@ impl StateDirectory {
     pub(crate) fn read_fifo(&self, init: &OwnedFd) -> Result<bool> {
         let failed = |errno| Error::system("read the exec fifo", errno);
         let fifo = self.fifo_reader()?;
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + RELEASE_TIMEOUT;
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
             let mut watched = [

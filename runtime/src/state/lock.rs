@@ -13,7 +13,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::id::ContainerId;
 
 /// How long a lock is waited for. A process that holds one longer is stopped, or runs a slow hook.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
+pub(crate) const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Pauses between two attempts: the kernel has no flock(2) with a deadline.
 const FIRST_PAUSE: Duration = Duration::from_micros(500);
@@ -46,9 +46,9 @@ impl Lock {
     /// Takes the lock; nothing happens if it is held. The directory must be the one at its path.
     ///
     /// Fails with [`ErrorKind::NotFound`] if it is not, and with [`ErrorKind::Timeout`] if another
-    /// process keeps the lock for longer than [`PATIENCE`]; that error names the process.
+    /// process keeps the lock for longer than [`LOCK_TIMEOUT`]; that error names the process.
     pub(crate) fn take(&self, root: impl AsFd, id: &ContainerId) -> Result<()> {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + LOCK_TIMEOUT;
         let mut pauses = Pauses::default();
         while !self.try_take(&root, id)? {
             if !pauses.pause(deadline) {
@@ -102,7 +102,7 @@ impl Lock {
             format!(
                 "lock {}: {by} has held it for {} seconds",
                 self.path.display(),
-                PATIENCE.as_secs()
+                LOCK_TIMEOUT.as_secs()
             ),
         )
     }

@@ -9,15 +9,15 @@ use super::{
     Entry, PROC_MAGIC, PROC_ROOT_INODE, Pending, attach, enter, flags_now, isolate, target,
 };
 use crate::plan::Tag;
-use crate::plan::builder::Steps;
-use crate::plan::params::Requested;
+use crate::plan::params::ProcessParams;
 use crate::plan::rootfs::Rootfs;
+use crate::plan::steps::Steps;
 use crate::{Error, Result};
 
 /// A bind mount: of the source as it is at this point, which may be what an earlier mount made.
 pub(in crate::plan) fn bind(
     steps: &mut Steps,
-    requested: &Requested<'_>,
+    params: &ProcessParams<'_>,
     root: &mut Rootfs,
     entry: &Entry<'_>,
 ) -> Result<()> {
@@ -33,7 +33,7 @@ pub(in crate::plan) fn bind(
             entry.index, mount.source
         )));
     }
-    let tree = source(steps, requested, entry)?;
+    let tree = source(steps, params, entry)?;
     if entry.point == "/proc" {
         steps.push(
             entry.context(&format!(
@@ -52,7 +52,7 @@ pub(in crate::plan) fn bind(
     }
     let isolated = isolate(steps, root, entry, tree);
     if mount.id_mapping.is_some() {
-        if requested.config.rootless_euid {
+        if params.config.rootless_euid {
             return Err(Error::config(
                 "id-mapped mounts are not supported for rootless containers",
             ));
@@ -70,10 +70,10 @@ pub(in crate::plan) fn bind(
         flags: flags_now(entry),
         ..mount.clone()
     };
-    let change = bind_change(&wanted, requested.host.nosymfollow);
+    let change = bind_change(&wanted, params.host.nosymfollow);
     let mut pending = Pending {
         isolated,
-        ..explicit_first(steps, requested, entry, tree, change)
+        ..explicit_first(steps, params, entry, tree, change)
     };
     if mount.rec_attr.is_some() {
         // The attributes of the top mount come first: the recursive ones are on top of them.
@@ -85,7 +85,7 @@ pub(in crate::plan) fn bind(
         set_recursive(steps, entry, tree);
     }
     attach(steps, root, entry, tree, target, pending);
-    enter(steps, requested, root, entry, tree);
+    enter(steps, params, root, entry, tree);
     Ok(())
 }
 
@@ -102,12 +102,12 @@ pub(in crate::plan) fn set_recursive(steps: &mut Steps, entry: &Entry<'_>, tree:
 /// that has to work. Gives the rest of the change, which keeps what is locked.
 pub(in crate::plan) fn explicit_first(
     steps: &mut Steps,
-    requested: &Requested<'_>,
+    params: &ProcessParams<'_>,
     entry: &Entry<'_>,
     mount: Slot,
     change: BindChange,
 ) -> Pending {
-    if !requested.in_user_namespace() {
+    if !params.in_user_namespace() {
         // Nothing is locked, so one call does it.
         return Pending {
             change: Change {

@@ -9,9 +9,9 @@ use super::bind::attributes_of as attributes_on;
 use super::file_system::empty_directory;
 use super::options::{Change, attributes_of, bind_change, options, recursive_change};
 use super::{Entry, Pending, attach, enter, target};
-use crate::plan::builder::{Steps, c_path, c_string};
-use crate::plan::params::Requested;
+use crate::plan::params::ProcessParams;
 use crate::plan::rootfs::Rootfs;
+use crate::plan::steps::{Steps, c_path, c_string};
 use crate::plan::{CgroupView, LegacyHierarchy};
 use crate::{Error, Result};
 
@@ -23,14 +23,14 @@ const CGROUP2_MAGIC: u64 = 0x6367_7270;
 /// One mount of type `cgroup`.
 pub(in crate::plan) fn mount(
     steps: &mut Steps,
-    requested: &Requested<'_>,
+    params: &ProcessParams<'_>,
     view: &CgroupView,
     root: &mut Rootfs,
     entry: &Entry<'_>,
 ) -> Result<()> {
     match view {
-        CgroupView::Unified { directory } => unified(steps, requested, root, entry, directory),
-        CgroupView::Legacy(hierarchies) => legacy(steps, requested, root, entry, hierarchies),
+        CgroupView::Unified { directory } => unified(steps, params, root, entry, directory),
+        CgroupView::Legacy(hierarchies) => legacy(steps, params, root, entry, hierarchies),
     }
 }
 
@@ -39,14 +39,14 @@ pub(in crate::plan) fn mount(
 /// costs milliseconds.
 fn unified(
     steps: &mut Steps,
-    requested: &Requested<'_>,
+    params: &ProcessParams<'_>,
     root: &mut Rootfs,
     entry: &Entry<'_>,
     own: &Path,
 ) -> Result<()> {
     let target = target(steps, root, entry, Leaf::Directory)?;
     let tree = steps.slot();
-    let own_namespace = requested.has(NamespaceType::Cgroup);
+    let own_namespace = params.has(NamespaceType::Cgroup);
     let given = options(
         "cgroup2",
         entry.mount.flags.difference(MountFlags::RDONLY),
@@ -54,7 +54,7 @@ fn unified(
     )?;
     let shown = if own_namespace { own } else { Path::new(HOST) };
     // The container's root may own cgroups of the host's user here.
-    let forced = requested.config.rootless_cgroups && !own_namespace;
+    let forced = params.config.rootless_cgroups && !own_namespace;
     let (bind, done) = (steps.label(), steps.label());
     if own_namespace {
         steps.push_or(
@@ -83,20 +83,20 @@ fn unified(
         );
     }
     if shown.is_absolute() {
-        bound(steps, requested, entry, forced, shown, tree)?;
+        bound(steps, params, entry, forced, shown, tree)?;
     } else {
         empty_directory(steps, entry, tree);
     }
     steps.bind(done);
     attach(steps, root, entry, tree, target, Pending::default());
-    enter(steps, requested, root, entry, tree);
+    enter(steps, params, root, entry, tree);
     Ok(())
 }
 
 /// A directory of the host's cgroup v2 mount with the flags of the container's.
 fn bound(
     steps: &mut Steps,
-    requested: &Requested<'_>,
+    params: &ProcessParams<'_>,
     entry: &Entry<'_>,
     forced: bool,
     directory: &Path,
@@ -110,7 +110,7 @@ fn bound(
     };
     let (hide, done) = (steps.label(), steps.label());
     let context = entry.context("bind the host's cgroup directory");
-    if requested.config.rootless_cgroups {
+    if params.config.rootless_cgroups {
         steps.push_or(context, clone, &[libc::ENOENT], hide);
     } else {
         steps.push(context, clone);
@@ -127,8 +127,8 @@ fn bound(
             },
         );
     }
-    restrict(steps, requested, entry, forced, tree);
-    if requested.config.rootless_cgroups {
+    restrict(steps, params, entry, forced, tree);
+    if params.config.rootless_cgroups {
         steps.jump(done);
         steps.bind(hide);
         empty_directory(steps, entry, tree);
@@ -141,12 +141,12 @@ fn bound(
 /// whatever they are.
 fn restrict(
     steps: &mut Steps,
-    requested: &Requested<'_>,
+    params: &ProcessParams<'_>,
     entry: &Entry<'_>,
     forced: bool,
     tree: Slot,
 ) {
-    let change = bind_change(entry.mount, requested.host.nosymfollow);
+    let change = bind_change(entry.mount, params.host.nosymfollow);
     let (set, clear) = (change.rest.set, change.rest.clear | change.explicit.clear);
     let forced = if forced { MountAttr::RDONLY } else { 0 };
     let (set, clear) = (set | forced, clear & !forced);
@@ -159,7 +159,7 @@ fn restrict(
             // The host's mount may be shared; a new one, which this stands for, has no peers.
             propagation: libc::MS_PRIVATE,
             recursive: false,
-            keep_locked: requested.in_user_namespace(),
+            keep_locked: params.in_user_namespace(),
         },
     );
     let all = recursive_change(entry.mount);
@@ -184,7 +184,7 @@ fn restrict(
 /// share one.
 fn legacy(
     steps: &mut Steps,
-    requested: &Requested<'_>,
+    params: &ProcessParams<'_>,
     root: &mut Rootfs,
     entry: &Entry<'_>,
     hierarchies: &[LegacyHierarchy],
@@ -199,7 +199,7 @@ fn legacy(
     let point = target(steps, root, entry, Leaf::Directory)?;
     let tmpfs = steps.slot();
     let mut options = vec![FsOption::String(c"mode".to_owned(), c"755".to_owned())];
-    let label = requested.config.mount_label.as_str();
+    let label = params.config.mount_label.as_str();
     if !label.is_empty() {
         options.push(FsOption::String(
             c"context".to_owned(),
@@ -219,7 +219,7 @@ fn legacy(
     );
     attach(steps, root, entry, tmpfs, point, Pending::default());
     for hierarchy in hierarchies {
-        one_hierarchy(steps, requested, entry, tmpfs, hierarchy)?;
+        one_hierarchy(steps, params, entry, tmpfs, hierarchy)?;
     }
     for hierarchy in hierarchies {
         for link in hierarchy
@@ -250,20 +250,20 @@ fn legacy(
             },
         );
     }
-    enter(steps, requested, root, entry, tmpfs);
+    enter(steps, params, root, entry, tmpfs);
     Ok(())
 }
 
 fn one_hierarchy(
     steps: &mut Steps,
-    requested: &Requested<'_>,
+    params: &ProcessParams<'_>,
     entry: &Entry<'_>,
     tmpfs: Slot,
     hierarchy: &LegacyHierarchy,
 ) -> Result<()> {
     let name = hierarchy.directory.as_str();
     let tree = steps.slot();
-    if requested.has(NamespaceType::Cgroup) {
+    if params.has(NamespaceType::Cgroup) {
         let options = hierarchy
             .data
             .split(',')
@@ -298,7 +298,7 @@ fn one_hierarchy(
                 into: tree,
             },
         );
-        restrict(steps, requested, entry, hierarchy.of_caller, tree);
+        restrict(steps, params, entry, hierarchy.of_caller, tree);
     }
     let target = steps.slot();
     steps.push(

@@ -5,9 +5,9 @@ use nsenter::plan::{Dir, Expect, FsOption, Leaf, Op, Slot};
 
 use super::options::{options, source};
 use super::{Entry, Pending, attach, attributes_now, enter, flags_now, plain_directory, target};
-use crate::plan::builder::{Steps, c_string};
-use crate::plan::params::Requested;
+use crate::plan::params::ProcessParams;
 use crate::plan::rootfs::Rootfs;
+use crate::plan::steps::{Steps, c_string};
 use crate::{Error, Result};
 
 /// `SYSFS_MAGIC` of `statfs(2)`.
@@ -16,7 +16,7 @@ const SYSFS_MAGIC: u64 = 0x6265_6572;
 /// A mount of proc or sysfs: only on a directory that no symbolic link led to, and without a label.
 pub(in crate::plan) fn kernel_view(
     steps: &mut Steps,
-    requested: &Requested<'_>,
+    params: &ProcessParams<'_>,
     root: &mut Rootfs,
     entry: &Entry<'_>,
 ) -> Result<()> {
@@ -32,7 +32,7 @@ pub(in crate::plan) fn kernel_view(
     }
     let into = steps.slot();
     let op = new_mount(entry, options, None, into)?;
-    if kind == "sysfs" && requested.in_user_namespace() {
+    if kind == "sysfs" && params.in_user_namespace() {
         let (refused, done) = (steps.label(), steps.label());
         steps.push_or(entry.context("mount"), op, &[libc::EPERM], refused);
         steps.jump(done);
@@ -43,7 +43,7 @@ pub(in crate::plan) fn kernel_view(
         steps.push(entry.context("mount"), op);
     }
     attach(steps, root, entry, into, target, Pending::default());
-    enter(steps, requested, root, entry, into);
+    enter(steps, params, root, entry, into);
     Ok(())
 }
 
@@ -110,19 +110,19 @@ fn new_mount(
 /// A new instance of any other file system.
 pub(in crate::plan) fn file_system(
     steps: &mut Steps,
-    requested: &Requested<'_>,
+    params: &ProcessParams<'_>,
     root: &mut Rootfs,
     entry: &Entry<'_>,
 ) -> Result<()> {
     let mount = entry.mount;
     let kind = mount.device.as_str();
     let data = if kind == "devpts" && has_no_options(mount) {
-        terminals(requested)
+        terminals(params)
     } else {
         mount.data.clone()
     };
     let mut options = options(kind, flags_now(entry), &data)?;
-    let label = requested.config.mount_label.as_str();
+    let label = params.config.mount_label.as_str();
     if !label.is_empty() && !matches!(kind, "mqueue" | "cgroup2") {
         options.push(FsOption::String(
             c"context".to_owned(),
@@ -164,7 +164,7 @@ pub(in crate::plan) fn file_system(
             },
         );
     }
-    enter(steps, requested, root, entry, tree);
+    enter(steps, params, root, entry, tree);
     Ok(())
 }
 
@@ -177,10 +177,10 @@ fn has_no_options(mount: &Mount) -> bool {
 
 /// The options of a devpts for which none are given: users can open terminals. The group of
 /// terminals is 5 everywhere.
-fn terminals(requested: &Requested<'_>) -> String {
+fn terminals(params: &ProcessParams<'_>) -> String {
     const TTY: u32 = 5;
-    let group = if requested.in_user_namespace() {
-        let maps = &requested.config.gid_mappings;
+    let group = if params.in_user_namespace() {
+        let maps = &params.config.gid_mappings;
         maps.iter()
             .any(|map| (map.container_id..map.container_id.saturating_add(map.size)).contains(&TTY))
     } else {

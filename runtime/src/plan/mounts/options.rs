@@ -6,7 +6,7 @@ use std::ffi::{CStr, CString};
 use configs::config::{Mount, MountAttr, MountFlags};
 use nsenter::plan::FsOption;
 
-use crate::plan::builder::c_string;
+use crate::plan::steps::c_string;
 use crate::{Error, ErrorKind, Result};
 
 const ACCESS_TIME: MountFlags = MountFlags::NOATIME

@@ -12,9 +12,9 @@ use super::{
     Entry, Pending, becomes_readonly_later, flags_now, plain_directory, propagate_attached, target,
 };
 use crate::plan::CgroupView;
-use crate::plan::builder::Steps;
-use crate::plan::params::Requested;
+use crate::plan::params::ProcessParams;
 use crate::plan::rootfs::Rootfs;
+use crate::plan::steps::Steps;
 use crate::{Error, ErrorKind, Result};
 
 /// Changes the mount at the destination.
@@ -24,7 +24,7 @@ use crate::{Error, ErrorKind, Result};
 /// bind is looked up by its path.
 pub(in crate::plan) fn remount(
     steps: &mut Steps,
-    requested: &Requested<'_>,
+    params: &ProcessParams<'_>,
     view: &CgroupView,
     root: &mut Rootfs,
     entry: &Entry<'_>,
@@ -50,12 +50,12 @@ pub(in crate::plan) fn remount(
             },
         );
     }
-    let change = exact_change(&wanted, requested.host.nosymfollow);
+    let change = exact_change(&wanted, params.host.nosymfollow);
     let Pending {
         change,
         keep_locked,
         ..
-    } = explicit_first(steps, requested, entry, changed, change);
+    } = explicit_first(steps, params, entry, changed, change);
     let context = entry.context("set flags");
     attributes_of(steps, context, changed, change, false, keep_locked);
     set_recursive(steps, entry, changed);

@@ -6,8 +6,8 @@ use nsenter::plan::{Dir, Label, Op, Slot};
 use super::Entry;
 use crate::Result;
 use crate::plan::Tag;
-use crate::plan::builder::{Steps, c_string};
-use crate::plan::params::Requested;
+use crate::plan::params::ProcessParams;
+use crate::plan::steps::{Steps, c_string};
 
 /// The detached tree of a bind source.
 ///
@@ -18,7 +18,7 @@ use crate::plan::params::Requested;
 /// host.
 pub(in crate::plan) fn source(
     steps: &mut Steps,
-    requested: &Requested<'_>,
+    params: &ProcessParams<'_>,
     entry: &Entry<'_>,
 ) -> Result<Slot> {
     let recursive = entry.mount.flags.contains(MountFlags::REC);
@@ -30,7 +30,7 @@ pub(in crate::plan) fn source(
         recursive,
         into: tree,
     };
-    if !(requested.has(NamespaceType::User) && requested.host.effective_uid == 0) {
+    if !(params.has(NamespaceType::User) && params.host.effective_uid == 0) {
         steps.push(entry.context("open the source"), own);
         return Ok(tree);
     }

@@ -9,8 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use nsenter::plan::Slot;
 
 use super::{Entry, inside, is_remount};
-use crate::plan::builder::{Steps, clean, seen_from};
-use crate::plan::params::Requested;
+use crate::plan::params::ProcessParams;
+use crate::plan::steps::{Steps, clean, seen_from};
 
 /// One mount.
 #[derive(Debug)]
@@ -52,8 +52,8 @@ struct Wanted {
 }
 
 impl Wanted {
-    fn by(requested: &Requested<'_>) -> Self {
-        let config = requested.config;
+    fn by(params: &ProcessParams<'_>) -> Self {
+        let config = params.config;
         let mut wanted = Self::default();
         for (index, mount) in config.mounts.iter().enumerate() {
             let point = inside(&config.rootfs, &mount.destination);
@@ -64,7 +64,7 @@ impl Wanted {
         }
         let paths = config.mask_paths.iter().chain(&config.readonly_paths);
         wanted.paths.extend(paths.map(|path| clean(path)));
-        if requested.process.terminal.is_some() {
+        if params.process.terminal.is_some() {
             wanted.paths.insert("/dev/pts".to_owned());
         }
         wanted
@@ -92,9 +92,9 @@ fn first_below<'a>(
 
 impl MountTable {
     /// An empty table for what is requested.
-    pub(in crate::plan) fn of(requested: &Requested<'_>) -> Self {
+    pub(in crate::plan) fn of(params: &ProcessParams<'_>) -> Self {
         Self {
-            wanted: Wanted::by(requested),
+            wanted: Wanted::by(params),
             ..Self::default()
         }
     }

@@ -65,7 +65,7 @@ fn joined_namespaces() {
     }
     check("joined_namespaces", case.init().unwrap());
     case.host.procfs_pidns = true;
-    check("joined_namespaces_late_birth", case.init().unwrap());
+    check("joined_namespaces_late_second_stage", case.init().unwrap());
 }
 
 #[test]

@@ -13,7 +13,7 @@ use proptest::prelude::*;
 
 use self::configurations::case;
 use self::invariants::{
-    dumpable_only_for_a_moment, late_births_are_powerless, mounts_are_in_order,
+    dumpable_only_for_a_moment, late_second_stages_are_powerless, mounts_are_in_order,
     namespaces_are_made_in_order, only_trees_are_attached, paths_of_the_host_are_absolute,
     placements_are_made, protections_are_complete, the_tail_is_in_order,
 };
@@ -32,7 +32,7 @@ proptest! {
         namespaces_are_made_in_order(&case, plan)?;
         dumpable_only_for_a_moment(plan)?;
         if built.two_stages {
-            late_births_are_powerless(plan)?;
+            late_second_stages_are_powerless(plan)?;
         }
         the_tail_is_in_order(&case, plan)?;
         only_trees_are_attached(plan)?;
@@ -50,7 +50,7 @@ proptest! {
         prop_assert!(built.two_stages);
         prop_assert_eq!(plan.clone_flags(), 0);
         prop_assert_eq!(count(plan, |op| matches!(op, Op::SecondStage)), 1);
-        late_births_are_powerless(plan)?;
+        late_second_stages_are_powerless(plan)?;
         dumpable_only_for_a_moment(plan)?;
         the_tail_is_in_order(&case, plan)?;
         placements_are_made(&case, &built)?;

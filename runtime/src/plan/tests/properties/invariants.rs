@@ -81,8 +81,8 @@ pub(super) fn namespaces_are_made_in_order(case: &Case, plan: &Plan) -> Result<(
     }
     if let Some(time) = unshare(TIME) {
         let written = named(plan, "set the clocks of the time namespace");
-        let born = position(plan, |op| matches!(op, Op::SecondStage)).unwrap();
-        prop_assert!(time < written && written < born);
+        let second = position(plan, |op| matches!(op, Op::SecondStage)).unwrap();
+        prop_assert!(time < written && written < second);
     }
     Ok(())
 }
@@ -105,15 +105,16 @@ pub(super) fn dumpable_only_for_a_moment(plan: &Plan) -> Result<(), TestCaseErro
     Ok(())
 }
 
-/// I5: what is born late in a populated pid namespace does nothing that needs a capability.
-pub(super) fn late_births_are_powerless(plan: &Plan) -> Result<(), TestCaseError> {
-    let born = position(plan, |op| matches!(op, Op::SecondStage)).unwrap();
+/// I5: a second stage that starts late in a populated pid namespace does nothing that needs a
+/// capability.
+pub(super) fn late_second_stages_are_powerless(plan: &Plan) -> Result<(), TestCaseError> {
+    let second = position(plan, |op| matches!(op, Op::SecondStage)).unwrap();
     let lookup = position(plan, |op| matches!(op, Op::Lookup(_))).unwrap();
-    if born < lookup {
+    if second < lookup {
         return Ok(());
     }
     let mut filtered = false;
-    for op in &ops(plan)[born + 1..] {
+    for op in &ops(plan)[second + 1..] {
         filtered |= matches!(op, Op::Seccomp { .. });
         // The capability that loading the filter or a scheduling policy takes is dropped right
         // after it.
@@ -177,9 +178,9 @@ pub(super) fn the_tail_is_in_order(case: &Case, plan: &Plan) -> Result<(), TestC
             prop_assert!(lookup < filter);
         } else if filter > uid {
             // Left to the second stage, which keeps one capability for it and drops that.
-            let born = last(plan, |op| matches!(op, Op::SecondStage)).unwrap();
-            prop_assert!(lookup < born && born < filter);
-            prop_assert!(born < ready || case.filter == Some(strict()));
+            let second = last(plan, |op| matches!(op, Op::SecondStage)).unwrap();
+            prop_assert!(lookup < second && second < filter);
+            prop_assert!(second < ready || case.filter == Some(strict()));
             let dropped = last(plan, |op| matches!(op, Op::Capabilities { .. }));
             prop_assert!(dropped.unwrap() > filter);
         } else {

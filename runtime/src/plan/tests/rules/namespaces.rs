@@ -13,11 +13,12 @@ fn a_joined_pid_namespace_sees_only_the_finished_process_where_the_kernel_allows
     case.config
         .namespaces
         .set(NamespaceType::Pid, "/proc/7/ns/pid");
-    let birth = |case: &Case| position(&built(case), |op| matches!(op, Op::SecondStage)).unwrap();
+    let second_stage =
+        |case: &Case| position(&built(case), |op| matches!(op, Op::SecondStage)).unwrap();
     let pivot = |case: &Case| position(&built(case), |op| matches!(op, Op::PivotRoot(_))).unwrap();
-    assert!(birth(&case) < pivot(&case));
+    assert!(second_stage(&case) < pivot(&case));
     case.host.procfs_pidns = true;
-    assert!(birth(&case) > pivot(&case));
+    assert!(second_stage(&case) > pivot(&case));
     assert!(case.init().unwrap().warnings.is_empty());
     // The namespace is the one that was opened, whatever its path shows by then.
     let whole = case.init().unwrap();
@@ -37,11 +38,11 @@ fn a_joined_pid_namespace_sees_only_the_finished_process_where_the_kernel_allows
     // the parent knows.
     case.config.no_new_privileges = false;
     case.filter = Some(allowing());
-    assert!(birth(&case) > pivot(&case));
+    assert!(second_stage(&case) > pivot(&case));
     let plan = built(&case);
     let filter = position(&plan, |op| matches!(op, Op::Seccomp { .. })).unwrap();
     let ready = position(&plan, |op| matches!(op, Op::AskReady)).unwrap();
-    assert!(birth(&case) < ready && ready < filter);
+    assert!(second_stage(&case) < ready && ready < filter);
     let sets: Vec<(usize, u64)> = ops(&plan)
         .into_iter()
         .enumerate()
@@ -52,7 +53,7 @@ fn a_joined_pid_namespace_sees_only_the_finished_process_where_the_kernel_allows
         .collect();
     let wanted = 1 << 29 | 1 << 10 | 1 << 5;
     assert!(matches!(sets[..], [(before, kept), (after, last)]
-        if before < birth(&case) && kept == wanted | 1 << 21 && filter < after && last == wanted));
+        if before < second_stage(&case) && kept == wanted | 1 << 21 && filter < after && last == wanted));
     // Resource limits are set while the identity is the runtime's. That on processes counts once
     // the first stage has ended.
     let gate = |case: &Case| {
@@ -74,10 +75,10 @@ fn a_joined_pid_namespace_sees_only_the_finished_process_where_the_kernel_allows
     let processes = position(&built(&case), |op| {
         matches!(op, Op::ResourceLimit { resource: 6, .. })
     });
-    assert!(birth(&case) < processes.unwrap());
+    assert!(second_stage(&case) < processes.unwrap());
     // An older kernel mounts from inside, and that is told.
     case.host.procfs_pidns = false;
-    assert!(birth(&case) < pivot(&case));
+    assert!(second_stage(&case) < pivot(&case));
     assert_eq!(gate(&case), None);
     assert!(case.init().unwrap().warnings[0].contains("CAP_SYS_PTRACE"));
 }

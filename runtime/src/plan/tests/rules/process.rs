@@ -159,7 +159,7 @@ fn an_exec_is_filtered_before_its_birth_unless_the_filter_forbids_the_birth() {
     let order = |case: &Case| {
         let plan = case.exec().unwrap().plan;
         let filter = position(&plan, |op| matches!(op, Op::Seccomp { .. })).unwrap();
-        let born = position(&plan, |op| matches!(op, Op::SecondStage)).unwrap();
+        let second = position(&plan, |op| matches!(op, Op::SecondStage)).unwrap();
         let sets: Vec<u64> = ops(&plan)
             .into_iter()
             .filter_map(|op| match op {
@@ -167,7 +167,7 @@ fn an_exec_is_filtered_before_its_birth_unless_the_filter_forbids_the_birth() {
                 _ => None,
             })
             .collect();
-        (filter < born, sets)
+        (filter < second, sets)
     };
     let wanted = 1 << 29 | 1 << 5 | 1 << 10;
     let admin = 1 << 21;
@@ -206,7 +206,7 @@ fn an_exec_is_filtered_before_its_birth_unless_the_filter_forbids_the_birth() {
     }]);
     assert_eq!(order(&case), (false, vec![wanted | admin, wanted]));
     let plan = case.exec().unwrap().plan;
-    let born = position(&plan, |op| matches!(op, Op::SecondStage)).unwrap();
+    let second = position(&plan, |op| matches!(op, Op::SecondStage)).unwrap();
     let limited = position(&plan, |op| {
         matches!(
             op,
@@ -217,7 +217,7 @@ fn an_exec_is_filtered_before_its_birth_unless_the_filter_forbids_the_birth() {
             }
         )
     });
-    assert!(born < limited.unwrap());
+    assert!(second < limited.unwrap());
     case.filter = Some(refusing(&[(libc::SYS_ioctl, libc::EPERM)]));
     assert_eq!(order(&case), (true, vec![wanted]));
     case.process.terminal(Some(Terminal::Keep));
@@ -241,9 +241,9 @@ fn a_policy_that_no_child_inherits_is_set_by_the_one_born_last() {
     let order = |case: &Case| {
         let plan = case.exec().unwrap().plan;
         let set = position(&plan, |op| matches!(op, Op::Scheduler(_))).unwrap();
-        let born = position(&plan, |op| matches!(op, Op::SecondStage)).unwrap();
+        let second = position(&plan, |op| matches!(op, Op::SecondStage)).unwrap();
         let dropped = plan.steps().iter().rposition(|step| matches!(step.op(), Op::Capabilities { permitted, .. } if permitted & (1 << 23) == 0));
-        (set < born, set < dropped.unwrap())
+        (set < second, set < dropped.unwrap())
     };
     case.process.scheduler(scheduler("SCHED_BATCH", &[]));
     assert_eq!(order(&case), (true, true));

@@ -10,13 +10,13 @@ use crate::system::System;
 
 /// A configuration that has been validated. There is no other way to one than the functions below.
 #[derive(Debug)]
-pub(crate) struct Checked {
+pub(crate) struct Validated {
     pub(crate) config: Config,
     /// What the conversion and the validation found questionable.
     pub(crate) warnings: Vec<String>,
 }
 
-impl Checked {
+impl Validated {
     /// Validates a configuration that a program has made, against this machine.
     pub(crate) fn new(system: &System, mut config: Config) -> Result<Self> {
         // A fact, not a wish.
