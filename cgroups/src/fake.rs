@@ -54,6 +54,11 @@ impl Fake {
         self.directory.path().join("cgroup")
     }
 
+    /// Writes a file of the directory that stands for `/proc/self`.
+    pub(crate) fn process_file(&self, name: &str, content: &str) {
+        fs::write(self.directory.path().join("proc").join(name), content).unwrap();
+    }
+
     /// Takes away what a hierarchy can read about this process.
     pub(crate) fn forget_process(&self) {
         fs::remove_dir_all(self.directory.path().join("proc")).unwrap();

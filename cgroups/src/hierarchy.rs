@@ -163,7 +163,8 @@ impl Hierarchy {
 
     /// The hierarchies below the directory `root`, which is called `path` in messages and in
     /// [`paths`](crate::Cgroup::paths), as seen by the process whose `/proc/PID` directory is
-    /// `proc`. Only the files `cgroup` and `mountinfo` of that directory are read.
+    /// `proc`. Only the files `cgroup`, `mountinfo` and `uid_map` of that directory are read, and
+    /// `../meminfo` for the statistics of the root cgroup.
     ///
     /// The mode is told from the files there: `cgroup.controllers` in the root is cgroup v2,
     /// `unified/cgroup.controllers` is hybrid. File system types are not looked at, so that any
@@ -286,6 +287,11 @@ impl Hierarchy {
         Ok(self.inner.own.get_or_init(|| own))
     }
 
+    /// `/proc/meminfo`.
+    pub(crate) fn meminfo(&self) -> Result<String> {
+        read_self(self.inner.proc.as_ref(), "../meminfo")
+    }
+
     /// The cgroups of the process `pid`, for this machine only.
     pub(crate) fn membership_of(&self, pid: u32) -> Result<Membership> {
         let path = PathBuf::from(format!("/proc/{pid}/cgroup"));
@@ -293,6 +299,13 @@ impl Hierarchy {
         let flags = OFlags::RDONLY | OFlags::CLOEXEC;
         let fd = rustix::fs::open(&path, flags, FileMode::empty()).map_err(failed)?;
         Membership::parse(&read_all(fd).map_err(failed)?)
+    }
+
+    /// Whether the calling process is in a user namespace other than the initial one, which maps
+    /// all ids to themselves. `false` where that cannot be read: only in a user namespace may a
+    /// protection be missing.
+    pub(crate) fn in_user_namespace(&self) -> bool {
+        read_self(self.inner.proc.as_ref(), "uid_map").is_ok_and(|map| maps_ids(&map))
     }
 
     /// The cgroup v2 path of the calling process, as the kernel writes it.
@@ -402,6 +415,17 @@ fn read_self(proc: Option<&OwnedFd>, name: &str) -> Result<String> {
         None => rustix::fs::open(&path, flags, FileMode::empty()),
     };
     read_all(fd.map_err(failed)?).map_err(failed)
+}
+
+/// Whether a `uid_map` is that of a user namespace other than the initial one. Text that is not a
+/// map is not.
+fn maps_ids(map: &str) -> bool {
+    let Some(line) = map.lines().next() else {
+        return true;
+    };
+    let fields: Vec<_> = line.split_whitespace().collect();
+    let is_map = fields.len() == 3 && fields.iter().all(|field| field.parse::<u32>().is_ok());
+    is_map && fields != ["0", "0", "4294967295"]
 }
 
 /// The v1 hierarchies of `own` that are mounted below `root` under one of their usual names.

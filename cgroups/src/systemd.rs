@@ -23,7 +23,10 @@ use zbus::{OwnedObjectPath, Variant};
 
 use self::{
     bus::{Bus, CALL_LIMIT, CallError},
-    manager::{call, is_running, manager_property, property_of, subscribe, version, wait_for_job},
+    manager::{
+        JOB_LIMIT, call, is_running, manager_property, property_of, subscribe, version,
+        wait_for_job,
+    },
     properties::{Property, property},
 };
 use crate::{Applied, CgroupSpec, Error, ErrorKind, Hierarchy, Mode, Resources, Result};
@@ -168,10 +171,21 @@ impl Unit {
     /// Starts the unit, with its first process if it is a scope.
     pub(crate) fn start(&self, pid: Option<u32>, resources: &Resources) -> Result<()> {
         let mut bus = self.connect()?;
-        self.patiently(|| self.start_on(&mut bus, pid, resources))
+        let job = self.patiently(|| self.start_on(&mut bus, pid, resources))?;
+        let Some(job) = job else {
+            return Ok(());
+        };
+        self.patiently(|| self.started_by(&mut bus, &job, JOB_LIMIT, || self.connect()))
     }
 
-    fn start_on(&self, bus: &mut Bus, pid: Option<u32>, resources: &Resources) -> Result<()> {
+    /// Asks systemd to start the unit. Returns the job that does it, `None` if the unit exists and
+    /// that is enough.
+    fn start_on(
+        &self,
+        bus: &mut Bus,
+        pid: Option<u32>,
+        resources: &Resources,
+    ) -> Result<Option<OwnedObjectPath>> {
         let version = version(bus);
         let mut properties = self.start_properties(pid, resources, version)?;
         if self.mode != Mode::V2 {
@@ -198,14 +212,26 @@ impl Unit {
         {
             if pid.is_none() {
                 self.started.store(true, Ordering::Relaxed);
-                return Ok(());
+                return Ok(None);
             }
             // What a container of the same name left behind when it failed.
             self.reset_failed(bus);
             started = call(bus, "StartTransientUnit", &arguments);
         }
         let (job,): (OwnedObjectPath,) = started.map_err(unable)?.body()?;
-        match wait_for_job(bus, job.as_str()) {
+        Ok(Some(job))
+    }
+
+    /// Waits until the job has started the unit. A connection on which nothing came in time is of
+    /// no more use: `reconnect` makes the one for the reset.
+    fn started_by(
+        &self,
+        bus: &mut Bus,
+        job: &OwnedObjectPath,
+        limit: Duration,
+        reconnect: impl FnOnce() -> Result<Bus>,
+    ) -> Result<()> {
+        match wait_for_job(bus, job.as_str(), limit) {
             Ok(result) if result == "done" => {}
             Ok(result) => {
                 self.reset_failed(bus);
@@ -218,7 +244,7 @@ impl Unit {
                 ));
             }
             Err(error) => {
-                if let Ok(mut bus) = self.connect() {
+                if let Ok(mut bus) = reconnect() {
                     self.reset_failed(&mut bus);
                 }
                 return Err(Error::because(
@@ -378,7 +404,7 @@ impl Unit {
         match call(bus, "StopUnit", &(self.unit.as_str(), "replace")) {
             Ok(reply) => {
                 let (job,): (OwnedObjectPath,) = reply.body()?;
-                match wait_for_job(bus, job.as_str()) {
+                match wait_for_job(bus, job.as_str(), JOB_LIMIT) {
                     Ok(result) if result == "done" => {}
                     other => log::debug!("stop {}: {other:?}", self.unit),
                 }

@@ -23,12 +23,20 @@ const WALK_ATTEMPTS: u32 = 100;
 /// Moves a process by writing its number to `cgroup.procs`.
 pub(crate) fn add(dir: &Dir, pid: u32) -> Result<()> {
     let file = dir.open("cgroup.procs", OFlags::WRONLY)?;
+    let number = pid.to_string();
+    retried(pid, ADD_LIMIT, || {
+        dir.write_to(&file, "cgroup.procs", &number)
+    })
+}
+
+/// Calls `write` until the kernel takes the process, for `limit` at most.
+fn retried(pid: u32, limit: Duration, mut write: impl FnMut() -> Result<()>) -> Result<()> {
     let (first, longest) = (Duration::from_millis(1), Duration::from_millis(30));
-    let mut pauses = Pauses::new(first, longest, Instant::now() + ADD_LIMIT);
+    let mut pauses = Pauses::new(first, longest, Instant::now() + limit);
     loop {
-        match dir.write_to(&file, "cgroup.procs", &pid.to_string()) {
-            // The cpu controller does not take a process that is being born and has not run yet;
-            // the first time it runs is not told to anybody.
+        match write() {
+            // The cpu controller refuses a process between fork and its first run (TASK_NEW), and
+            // there is no notification of that run.
             Err(error) if error.errno() == Some(libc::EINVAL) && pauses.pause() => {}
             Err(error) => {
                 return Err(Error::because(
@@ -154,4 +162,48 @@ fn collect(dir: &Dir, pids: &mut Vec<u32>) -> Result<()> {
         pids.push(pid);
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use rustix::io::Errno;
+
+    use super::*;
+
+    /// Adds process 7 where the kernel refuses the first `refusals` attempts; the attempts made.
+    fn added(refusals: u32, errno: Errno, limit: Duration) -> (Result<()>, u32) {
+        let mut attempts = 0;
+        let result = retried(7, limit, || {
+            attempts += 1;
+            if attempts <= refusals {
+                Err(Error::io("write cgroup.procs", "cgroup.procs", errno))
+            } else {
+                Ok(())
+            }
+        });
+        (result, attempts)
+    }
+
+    #[test]
+    fn a_process_that_has_not_run_yet_is_added_again() {
+        let (result, attempts) = added(3, Errno::INVAL, Duration::from_secs(10));
+        result.unwrap();
+        assert_eq!(attempts, 4);
+    }
+
+    #[test]
+    fn adding_ends_with_the_errno_and_the_process() {
+        let (result, attempts) = added(u32::MAX, Errno::INVAL, Duration::from_millis(5));
+        let error = result.unwrap_err();
+        assert!(attempts > 1, "{attempts}");
+        assert_eq!(error.errno(), Some(libc::EINVAL));
+        assert!(
+            error.to_string().starts_with("failed to write 7"),
+            "{error}"
+        );
+
+        let (result, attempts) = added(1, Errno::SRCH, Duration::from_secs(10));
+        assert_eq!(result.unwrap_err().errno(), Some(libc::ESRCH));
+        assert_eq!(attempts, 1);
+    }
 }

@@ -277,6 +277,13 @@ impl Group {
     }
 
     pub(crate) fn add(&self, hierarchy: &Hierarchy, pid: u32, rootless: bool) -> Result<()> {
+        // Where nothing is mounted there is nothing to join.
+        if self.members.is_empty() && !rootless && !hierarchy.v1().is_empty() {
+            return Err(Error::new(
+                ErrorKind::NotFound,
+                "no such directory for cgroup.procs",
+            ));
+        }
         for member in &self.members {
             match tree::add(member.slot.dir(hierarchy)?, pid) {
                 Err(error) if rootless && error.is_permission() => log::debug!("{error}"),
@@ -299,7 +306,7 @@ impl Group {
         if resources.sets_devices() {
             let set = || {
                 let member = self.member("devices").ok_or_else(|| no_cgroup("devices"))?;
-                devices::apply(member.slot.dir(hierarchy)?, &resources.devices)
+                devices::apply(hierarchy, member.slot.dir(hierarchy)?, &resources.devices)
             };
             applied.devices(set(), rootless)?;
         }

@@ -168,7 +168,7 @@ impl Group {
             } else {
                 Attachment::Replace
             };
-        set::set(dir, resources, attachment, rootless)
+        set::set(hierarchy, dir, resources, attachment, rootless)
     }
 
     pub(crate) fn stats(
@@ -181,9 +181,10 @@ impl Group {
             return Ok(Stats::default());
         }
         let is_root = self.slot.relative().as_os_str().is_empty();
+        let root = is_root.then_some(hierarchy);
         let files = self.slot.files(hierarchy)?;
         let files = files.ok_or_else(|| Error::gone(self.slot.path()))?;
-        let stats = stats::read(&files, wanted, is_root, rootless)?;
+        let stats = stats::read(&files, wanted, root, rootless)?;
         files.finish()?;
         Ok(stats)
     }
@@ -265,8 +266,6 @@ pub(crate) fn enable(hierarchy: &Hierarchy, slot: &Slot, dir: &Dir) -> Result<()
     if wanted.is_empty() || has_all(&dir.read("cgroup.controllers")?) {
         return Ok(());
     }
-    let all: Vec<_> = wanted.iter().map(|name| format!("+{name}")).collect();
-    let all = all.join(" ");
     let ancestors: Vec<_> = slot.relative().ancestors().skip(1).collect();
     for ancestor in ancestors.into_iter().rev() {
         let ancestor = hierarchy.root().descend(ancestor, Below::Unified)?;
@@ -276,20 +275,25 @@ pub(crate) fn enable(hierarchy: &Hierarchy, slot: &Slot, dir: &Dir) -> Result<()
         {
             continue;
         }
-        match ancestor.write("cgroup.subtree_control", &all) {
-            Ok(()) => {}
-            Err(_) => {
-                for name in &wanted {
-                    if let Err(error) =
-                        ancestor.write("cgroup.subtree_control", &format!("+{name}"))
-                    {
-                        log::debug!("enable {name}: {error}");
-                    }
-                }
-            }
-        }
+        hand_down(&wanted, |change| {
+            ancestor.write("cgroup.subtree_control", change)
+        });
     }
     Ok(())
+}
+
+/// Enables controllers for the children of a cgroup by writes to its `cgroup.subtree_control`: all
+/// with one write or, as the kernel refuses that as a whole, each one that can be.
+fn hand_down(wanted: &[String], write: impl Fn(&str) -> Result<()>) {
+    let all: Vec<_> = wanted.iter().map(|name| format!("+{name}")).collect();
+    if write(&all.join(" ")).is_ok() {
+        return;
+    }
+    for one in &all {
+        if let Err(error) = write(one) {
+            log::debug!("enable {one}: {error}");
+        }
+    }
 }
 
 /// The files of a cgroup that its owner may write (Linux 4.15).

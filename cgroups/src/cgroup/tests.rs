@@ -184,7 +184,14 @@ fn a_recorded_path_that_no_hierarchy_covers_is_an_error() {
     ];
     assert_eq!(load(&all).unwrap().paths().len(), 5);
     let unset = ("memory".to_owned(), PathBuf::new());
-    assert_eq!(load(&[unset]).unwrap().paths().len(), 0);
+    let mut nowhere = load(&[unset]).unwrap();
+    assert_eq!(nowhere.paths().len(), 0);
+    let error = nowhere.add(1).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound);
+    assert_eq!(error.to_string(), "no such directory for cgroup.procs");
+    // An ordinary user may have none at all.
+    nowhere.set_rootless(true);
+    nowhere.add(1).unwrap();
     let memory = [at("pids", "pids/c"), at("memory", "memory/c")];
     let error = load(&memory).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotMounted);

@@ -19,7 +19,7 @@ const SYSTEMD: [&str; 2] = ["org.freedesktop.systemd1", "/org/freedesktop/system
 const MANAGER: &str = "org.freedesktop.systemd1.Manager";
 
 /// How long systemd may take to start or stop a unit.
-const JOB_LIMIT: Duration = Duration::from_secs(30);
+pub(super) const JOB_LIMIT: Duration = Duration::from_secs(30);
 
 /// Connects to the systemd of the calling user, or of the system, within `limit`.
 pub(super) fn connect(user: bool, limit: Duration) -> Result<Bus> {
@@ -122,9 +122,9 @@ pub(super) fn subscribe(bus: &mut Bus) -> Result<()> {
     }
 }
 
-/// Waits for the end of a job and returns its result.
-pub(super) fn wait_for_job(bus: &mut Bus, job: &str) -> Result<String> {
-    let deadline = Instant::now() + JOB_LIMIT;
+/// Waits for the end of a job, for `limit` at most, and returns its result.
+pub(super) fn wait_for_job(bus: &mut Bus, job: &str, limit: Duration) -> Result<String> {
+    let deadline = Instant::now() + limit;
     loop {
         let signal = bus.signal(deadline)?;
         if signal.member != "JobRemoved" || signal.interface != MANAGER {

@@ -6,6 +6,7 @@ use super::{
     message::Message,
     *,
 };
+use crate::Cgroup;
 
 fn spec() -> CgroupSpec {
     CgroupSpec {
@@ -22,6 +23,14 @@ fn unit() -> Unit {
 
 fn job(number: u32) -> OwnedObjectPath {
     OwnedObjectPath::try_from(format!("/org/freedesktop/systemd1/job/{number}")).unwrap()
+}
+
+/// Starts the unit and waits for it, on one connection.
+fn start(unit: &Unit, bus: &mut Bus, pid: Option<u32>, resources: &Resources) -> Result<()> {
+    match unit.start_on(bus, pid, resources)? {
+        Some(job) => unit.started_by(bus, &job, JOB_LIMIT, || panic!("in time")),
+        None => Ok(()),
+    }
 }
 
 /// Answers calls until one of `method`, which is returned.
@@ -68,7 +77,7 @@ fn a_scope_starts_with_its_process() {
         ..Resources::default()
     };
     assert!(unit.is_scope() && !unit.is_started());
-    unit.start_on(&mut bus, Some(42), &resources).unwrap();
+    start(&unit, &mut bus, Some(42), &resources).unwrap();
     assert!(unit.is_started());
     let (name, mode, properties, aux) = peer.join().unwrap();
     assert_eq!((name.as_str(), mode.as_str()), ("runc-c1.scope", "replace"));
@@ -108,7 +117,7 @@ fn on_v1_a_scope_has_its_device_rules_from_the_start() {
         devices: vec![devices::Rule::everything(false)],
         ..Resources::default()
     };
-    unit.start_on(&mut bus, Some(42), &resources).unwrap();
+    start(&unit, &mut bus, Some(42), &resources).unwrap();
     let (_, _, properties, _) = peer.join().unwrap();
     let place = |wanted: &str| properties.iter().position(|(name, _)| name == wanted);
     assert!(
@@ -136,7 +145,7 @@ fn a_leftover_unit_is_reset_once() {
                 peer.refuse(&call, exists, "it exists");
             }
         });
-        let started = unit().start_on(&mut bus, Some(42), &Resources::default());
+        let started = start(&unit(), &mut bus, Some(42), &Resources::default());
         peer.join().unwrap();
         match started {
             Ok(()) => assert!(second),
@@ -172,8 +181,7 @@ fn a_slice_may_exist() {
         unit.path().unwrap(),
         Path::new("kube.slice/kube-pod1.slice")
     );
-    unit.start_on(&mut bus, None, &Resources::default())
-        .unwrap();
+    start(&unit, &mut bus, None, &Resources::default()).unwrap();
     let names = peer.join().unwrap();
     assert!(names.contains(&"Wants".to_owned()) && names.contains(&"BlockIOAccounting".to_owned()));
     assert!(!names.contains(&"Delegate".to_owned()) && !names.contains(&"PIDs".to_owned()));
@@ -189,15 +197,77 @@ fn a_failed_job_is_an_error_and_is_reset() {
         peer.reply(&reset, &());
     });
     let unit = unit();
-    let error = unit
-        .start_on(&mut bus, Some(42), &Resources::default())
-        .unwrap_err();
+    let error = start(&unit, &mut bus, Some(42), &Resources::default()).unwrap_err();
     assert_eq!(
         error.to_string(),
         "error creating systemd unit `runc-c1.scope`: got `failed`"
     );
     assert!(!unit.is_started());
     peer.join().unwrap();
+}
+
+#[test]
+fn a_job_that_does_not_end_is_an_error_and_is_reset() {
+    let (ended, silent) = std::sync::mpsc::channel::<()>();
+    let (mut bus, peer) = connected(move |peer| {
+        let call = until(peer, "StartTransientUnit");
+        peer.reply(&call, &(job(9),));
+        // The connection stays, without a signal.
+        silent.recv().unwrap_err();
+    });
+    let (again, other_peer) = connected(|peer| {
+        let reset = until(peer, "ResetFailedUnit");
+        peer.reply(&reset, &());
+        reset.body::<(String,)>().unwrap().0
+    });
+    let unit = unit();
+    let job = unit.start_on(&mut bus, Some(42), &Resources::default());
+    let job = job.unwrap().unwrap();
+    let error = unit
+        .started_by(&mut bus, &job, Duration::from_millis(20), || Ok(again))
+        .unwrap_err();
+    drop(ended);
+    assert_eq!(error.kind(), ErrorKind::Timeout);
+    let text = "Timeout waiting for systemd to create runc-c1.scope";
+    assert!(error.to_string().starts_with(text), "{error}");
+    assert!(!unit.is_started());
+    assert_eq!(other_peer.join().unwrap(), "runc-c1.scope");
+    peer.join().unwrap();
+}
+
+#[test]
+fn a_limit_below_the_usage_is_refused_before_systemd_hears_of_it() {
+    let fake = crate::fake::Fake::v2("memory", "/");
+    fake.file("c1/memory.current", "100\n");
+    fake.files("c1", &["memory.max"]);
+    let paths = fake.cgroup("c1").paths();
+    let cgroup = Cgroup::load_as(&fake.hierarchy(), &paths, &spec()).unwrap();
+    let set = |memory, swap, check| {
+        cgroup.set(&Resources {
+            memory,
+            memory_swap: swap,
+            memory_check_before_update: check,
+            ..Resources::default()
+        })
+    };
+    for (memory, swap, text) in [
+        (Some(100), None, "rejecting memory limit 100 <= usage 100"),
+        (
+            Some(101),
+            Some(99),
+            "rejecting memory+swap limit 99 <= usage 100",
+        ),
+    ] {
+        let error = set(memory, swap, true).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::LimitBelowUsage);
+        assert_eq!(error.to_string(), text);
+        // Without the check it is systemd that is asked, which has no such unit.
+        let error = set(memory, Some(200), false).unwrap_err();
+        assert_ne!(error.kind(), ErrorKind::LimitBelowUsage);
+    }
+    let error = set(Some(101), None, true).unwrap_err();
+    assert_ne!(error.kind(), ErrorKind::LimitBelowUsage);
+    assert_eq!(fake.read("c1/memory.max"), "");
 }
 
 #[test]

@@ -3,13 +3,13 @@
 use devices::{Emulator, Rule};
 use rustix::fs::OFlags;
 
-use crate::{Error, ErrorKind, Result, dir::Dir};
+use crate::{Error, ErrorKind, Hierarchy, Result, dir::Dir};
 
 /// Puts the rules in force. An access that both the old and the new rules allow is never
 /// interrupted. `Ok(Some(reason))` where the kernel does not let us.
-pub(super) fn apply(dir: &Dir, rules: &[Rule]) -> Result<Option<String>> {
+pub(super) fn apply(hierarchy: &Hierarchy, dir: &Dir, rules: &[Rule]) -> Result<Option<String>> {
     match put_in_force(dir, rules) {
-        Err(error) if error.is_permission() && crate::devices_v2::in_user_namespace() => Ok(Some(
+        Err(error) if error.is_permission() && hierarchy.in_user_namespace() => Ok(Some(
             "device rules cannot be changed in a user namespace".to_owned(),
         )),
         done => done.map(|()| None),
@@ -89,5 +89,38 @@ mod tests {
         let error = fake.cgroup("c").set(&resources).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Devices);
         assert!(error.to_string().contains("device rules"), "{error}");
+    }
+
+    #[test]
+    fn a_list_that_is_not_the_one_asked_for_is_an_error() {
+        let null = Rule::allow(Kind::Char, Some(1), Some(3), Access::ALL);
+        // The list stays whatever is written to the files beside it.
+        for (list, rules, precise) in [
+            ("a *:* rwm\n", vec![Rule::everything(false)], false),
+            ("c 1:3 rwm\n", vec![Rule::everything(false)], false),
+            ("c 1:3 rwm\n", vec![Rule::everything(true)], false),
+            ("c 1:3 rwm\n", vec![Rule::everything(false), null], true),
+            // What an allow-by-default cgroup denies, the kernel does not list.
+            ("a *:* rwm\n", vec![Rule::everything(true)], true),
+        ] {
+            let fake = Fake::v1("1:devices:/\n");
+            fake.file("devices/c/devices.list", list);
+            fake.files("devices/c", &["devices.allow", "devices.deny"]);
+            let resources = Resources {
+                devices: rules,
+                ..Resources::default()
+            };
+            match fake.cgroup("c").set(&resources) {
+                Ok(applied) => assert!(precise && applied.warnings.is_empty(), "{list}"),
+                Err(error) => {
+                    assert!(!precise, "{list}: {error}");
+                    assert_eq!(error.kind(), ErrorKind::Devices);
+                    assert_eq!(
+                        error.to_string(),
+                        "resulting devices cgroup doesn't precisely match target"
+                    );
+                }
+            }
+        }
     }
 }

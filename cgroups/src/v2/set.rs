@@ -5,7 +5,7 @@ use std::{ffi::OsStr, path::Path};
 use rustix::fs::OFlags;
 
 use crate::{
-    Applied, Error, ErrorKind, Resources, Result,
+    Applied, Error, ErrorKind, Hierarchy, Resources, Result,
     conversion::{cpu_weight, io_weight, limit_text, pids_text, swap_max},
     devices_v2::{self, Attachment},
     dir::{Dir, check_name, read_all},
@@ -17,12 +17,13 @@ use crate::{
 const DEFAULT_PERIOD: u64 = 100_000;
 
 pub(super) fn set(
+    hierarchy: &Hierarchy,
     dir: &Dir,
     resources: &Resources,
     attachment: Attachment,
     rootless: bool,
 ) -> Result<Applied> {
-    put_in_force(dir, resources, attachment, rootless)
+    put_in_force(hierarchy, dir, resources, attachment, rootless)
         .map_err(|error| missing_controller(dir, error))
 }
 
@@ -48,6 +49,7 @@ fn missing_controller(dir: &Dir, error: Error) -> Error {
 }
 
 fn put_in_force(
+    hierarchy: &Hierarchy,
     dir: &Dir,
     resources: &Resources,
     attachment: Attachment,
@@ -62,7 +64,7 @@ fn put_in_force(
     set_io(dir, resources, &mut applied)?;
     set_cpu(dir, resources)?;
     if resources.sets_devices() {
-        let outcome = devices_v2::apply(dir, &resources.devices, attachment);
+        let outcome = devices_v2::apply(hierarchy, dir, &resources.devices, attachment);
         applied.devices(outcome, rootless)?;
     }
     set_cpuset(dir, resources)?;

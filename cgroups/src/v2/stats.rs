@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    Error, Result, Stats, hugepages,
+    Hierarchy, Result, Stats, hugepages,
     stats::{
         Blkio, BlkioEntry, Controllers, Files, Hugetlb, Memory, MemoryEntry, Misc, Pids, Psi,
         PsiLine, Rdma, RdmaEntry,
@@ -11,11 +11,12 @@ use crate::{
 };
 
 /// Reads everything. A controller that is not there counts nothing; of failures the first one is
-/// returned, unless the caller is rootless.
+/// returned, unless the caller is rootless. With `root` it is the root cgroup of that hierarchy,
+/// which has no files for what the whole machine uses.
 pub(crate) fn read(
     files: &Files<'_>,
     wanted: Controllers,
-    is_root: bool,
+    root: Option<&Hierarchy>,
     rootless: bool,
 ) -> Result<Stats> {
     let mut stats = Stats::default();
@@ -30,7 +31,7 @@ pub(crate) fn read(
     };
     keep(Controllers::PIDS, &mut |stats| pids(files, stats));
     keep(Controllers::MEMORY, &mut |stats| {
-        memory(files, is_root, &mut stats.memory)
+        memory(files, root, &mut stats.memory)
     });
     keep(Controllers::IO, &mut |stats| io(files, &mut stats.blkio));
     keep(Controllers::CPU, &mut |stats| cpu(files, stats));
@@ -93,7 +94,7 @@ fn pids(files: &Files<'_>, stats: &mut Stats) -> Result<()> {
     Ok(())
 }
 
-fn memory(files: &Files<'_>, is_root: bool, memory: &mut Memory) -> Result<()> {
+fn memory(files: &Files<'_>, root: Option<&Hierarchy>, memory: &mut Memory) -> Result<()> {
     if !files.table_into("memory.stat", &mut memory.raw)? {
         return Ok(());
     }
@@ -101,16 +102,17 @@ fn memory(files: &Files<'_>, is_root: bool, memory: &mut Memory) -> Result<()> {
     memory.cache = raw("file");
     memory.use_hierarchy = true;
     let Some(usage) = files.number_if_present("memory.current")? else {
-        if !is_root {
+        let Some(root) = root else {
             return Ok(());
-        }
+        };
         let used = raw("anon").saturating_add(raw("file"));
         memory.usage = MemoryEntry {
             usage: used,
             limit: u64::MAX,
             ..MemoryEntry::default()
         };
-        return root_swap(memory, used);
+        root_swap(&root.meminfo()?, memory, used);
+        return Ok(());
     };
     memory.usage = MemoryEntry {
         usage,
@@ -142,12 +144,10 @@ fn memory(files: &Files<'_>, is_root: bool, memory: &mut Memory) -> Result<()> {
 }
 
 /// The root cgroup has no swap files; the machine's numbers are its own.
-fn root_swap(memory: &mut Memory, used: u64) -> Result<()> {
-    const PATH: &str = "/proc/meminfo";
-    let failed = |error| Error::io(format_args!("read {PATH}"), PATH, error);
-    let text = std::fs::read_to_string(PATH).map_err(failed)?;
+fn root_swap(meminfo: &str, memory: &mut Memory, used: u64) {
     let kilobytes = |key: &str| {
-        text.lines()
+        meminfo
+            .lines()
             .find_map(|line| line.strip_prefix(key)?.strip_prefix(':'))
             .and_then(|value| value.trim().strip_suffix("kB"))
             .and_then(|value| value.trim().parse::<u64>().ok())
@@ -166,7 +166,6 @@ fn root_swap(memory: &mut Memory, used: u64) -> Result<()> {
         limit: u64::MAX,
         ..MemoryEntry::default()
     };
-    Ok(())
 }
 
 /// Times are in microseconds, and on cgroup v1, under other names, in nanoseconds.

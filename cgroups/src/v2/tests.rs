@@ -63,6 +63,28 @@ fn controllers_are_handed_down_to_the_parent_only() {
 }
 
 #[test]
+fn controllers_are_enabled_one_by_one_where_not_all_can_be() {
+    let wanted = ["cpu", "memory", "pids"].map(str::to_owned);
+    let written = |refused: &str| {
+        let written = std::cell::RefCell::new(Vec::new());
+        hand_down(&wanted, |change| {
+            written.borrow_mut().push(change.to_owned());
+            if change.contains(refused) {
+                Err(Error::new(ErrorKind::Io, "operation not supported"))
+            } else {
+                Ok(())
+            }
+        });
+        written.into_inner()
+    };
+    assert_eq!(written("none"), ["+cpu +memory +pids"]);
+    let one_by_one = ["+cpu +memory +pids", "+cpu", "+memory", "+pids"];
+    assert_eq!(written("memory"), one_by_one);
+    // Not even one: that is an error when a limit needs it.
+    assert_eq!(written("+"), one_by_one);
+}
+
+#[test]
 fn a_failed_creation_leaves_nothing() {
     // A plain directory has no cgroup.controllers: creation fails after the mkdir.
     let fake = fake();

@@ -1,6 +1,12 @@
 //! Limits, read back from the kernel's files.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    fs,
+    io::{Read as _, Write as _},
+    path::PathBuf,
+    process::{Command, Stdio},
+};
 
 use cofferdam_cgroups::{Cgroup, CgroupSpec, ErrorKind, Rdma, Resources};
 
@@ -191,4 +197,117 @@ fn a_limit_below_what_is_used_is_refused_on_v2() {
     let error = cgroup.set(&update).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::LimitBelowUsage);
     assert_eq!(read(&cgroup, "", "memory.max"), "max");
+}
+
+/// The child of a cgroup with these limits has `before`, and is given `after`.
+fn changed_below(above: &Resources, before: &Resources, after: &Resources, files: [&str; 2]) {
+    let Some(hierarchy) = v1(&["cpu"]) else {
+        return;
+    };
+    let parent = limited(&hierarchy, above);
+    if !parent.path("cpu").unwrap().join(files[0]).exists() {
+        println!("skipped: needs a kernel with {}", files[0]);
+        return;
+    }
+    let place = parent.path("cpu").unwrap().join("child");
+    fs::create_dir(&place).unwrap();
+    let path = BTreeMap::from([("cpu".to_owned(), PathBuf::from("child"))]);
+    let child = parent.sub_cgroup(&path).unwrap();
+    let _ = child.set(before).unwrap();
+    let value = |resources: &Resources, file| match file {
+        "cpu.cfs_period_us" => resources.cpu_period.unwrap().to_string(),
+        "cpu.cfs_burst_us" => resources.cpu_burst.unwrap().to_string(),
+        "cpu.cfs_quota_us" => resources.cpu_quota.unwrap().to_string(),
+        "cpu.rt_period_us" => resources.cpu_rt_period.unwrap().to_string(),
+        _ => resources.cpu_rt_runtime.unwrap().to_string(),
+    };
+    // Alone the first value is refused.
+    let refused = fs::write(place.join(files[0]), value(after, files[0])).unwrap_err();
+    assert_eq!(refused.raw_os_error(), Some(libc::EINVAL));
+    let _ = child.set(after).unwrap();
+    for file in files {
+        assert_eq!(read(&child, "cpu", file), value(after, file), "{file}");
+    }
+    fs::remove_dir(place).unwrap();
+}
+
+#[test]
+fn a_period_that_fits_the_new_quota_only_is_set_after_it_on_v1() {
+    let bandwidth = |quota, period| Resources {
+        cpu_quota: Some(quota),
+        cpu_period: Some(period),
+        ..Resources::default()
+    };
+    let half = bandwidth(50_000, 100_000);
+    let files = ["cpu.cfs_period_us", "cpu.cfs_quota_us"];
+    changed_below(&half, &half, &bandwidth(25_000, 50_000), files);
+}
+
+#[test]
+fn a_burst_that_fits_the_new_quota_only_is_set_after_it_on_v1() {
+    let burst = |quota, burst| Resources {
+        cpu_quota: Some(quota),
+        cpu_burst: Some(burst),
+        ..Resources::default()
+    };
+    let files = ["cpu.cfs_burst_us", "cpu.cfs_quota_us"];
+    let none = Resources::default();
+    changed_below(&none, &burst(10_000, 0), &burst(30_000, 20_000), files);
+}
+
+#[test]
+fn a_real_time_period_that_fits_the_new_runtime_only_is_set_after_it_on_v1() {
+    let budget = |runtime, period| Resources {
+        cpu_rt_runtime: Some(runtime),
+        cpu_rt_period: Some(period),
+        ..Resources::default()
+    };
+    let files = ["cpu.rt_period_us", "cpu.rt_runtime_us"];
+    let above = budget(10_000, 1_000_000);
+    changed_below(&above, &above, &budget(100, 10_000), files);
+}
+
+#[test]
+fn a_memory_limit_below_what_is_used_is_explained_on_v1() {
+    let Some(hierarchy) = v1(&["memory"]) else {
+        return;
+    };
+    if fs::read_to_string("/proc/swaps").unwrap().lines().count() > 1 {
+        println!("skipped: needs a machine without swap");
+        return;
+    }
+    let limit = |memory| Resources {
+        memory: Some(memory),
+        ..Resources::default()
+    };
+    let cgroup = limited(&hierarchy, &limit(64 << 20));
+    // A variable of eight megabytes is memory that cannot be reclaimed.
+    let script = "read go; text=x; \
+                  while [ ${#text} -lt 8388608 ]; do text=$text$text; done; \
+                  echo done; exec 1>&-; read go";
+    let mut child = Command::new("sh");
+    child.args(["-c", script]);
+    child.stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut child = Sleeper(child.spawn().unwrap());
+    cgroup.add(child.pid()).unwrap();
+    child.0.stdin.as_mut().unwrap().write_all(b"go\n").unwrap();
+    let mut said = String::new();
+    let mut stdout = child.0.stdout.take().unwrap();
+    stdout.read_to_string(&mut said).unwrap();
+    assert_eq!(said, "done\n");
+
+    let error = cgroup.set(&limit(1 << 20)).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::LimitBelowUsage);
+    let text = error.to_string();
+    let usage = text
+        .strip_prefix("unable to set memory limit to 1048576 (current usage: ")
+        .and_then(|rest| rest.split_once(", peak usage: "));
+    let (usage, rest) = usage.expect(&text);
+    let (peak, _) = rest.split_once(')').expect(&text);
+    let [usage, peak] = [usage, peak].map(|number| number.parse::<u64>().unwrap());
+    assert!(
+        usage >= 8 << 20 && peak >= usage && peak <= 64 << 20,
+        "{text}"
+    );
+    assert_eq!(read(&cgroup, "memory", "memory.limit_in_bytes"), "67108864");
 }

@@ -2,6 +2,7 @@
 //! removes them; without root, or the hierarchy it is about, it says so and passes.
 
 #![allow(
+    clippy::expect_used,
     clippy::unwrap_used,
     clippy::print_stdout,
     reason = "a test that cannot do its work shall say where"

@@ -1,5 +1,7 @@
 use std::{collections::BTreeMap, path::Path};
 
+use devices::Rule;
+
 use super::*;
 use crate::{HugepageLimit, Rdma, ThrottleDevice, Warning, WeightDevice, v2::tests::fake};
 
@@ -367,4 +369,85 @@ fn lines_of_a_unified_setting_are_written_one_by_one() {
     // A made-up file is overwritten from its beginning by each write to one descriptor in turn.
     let text = "8:0 rbps=1\n8:16 rbps=2\n";
     assert_eq!(set(&["io.max"], &unified("io.max", text)), [text]);
+}
+
+#[test]
+fn limits_are_written_in_the_order_of_their_controllers() {
+    // One limit of each kind. The file of each comes into being after the error that names it, so
+    // that the next one is reached.
+    let resources = Resources {
+        pids_limit: Some(1),
+        memory: Some(1 << 20),
+        blkio_throttle_read_bps_device: vec![ThrottleDevice {
+            major: 8,
+            minor: 0,
+            rate: 1,
+        }],
+        cpu_weight: Some(10),
+        devices: vec![Rule::everything(false)],
+        cpuset_cpus: Some("0".into()),
+        hugetlb_limit: vec![HugepageLimit {
+            page_size: "2MB".into(),
+            limit: 1,
+        }],
+        rdma: BTreeMap::from([("mlx".to_owned(), Rdma::default())]),
+        freezer: Some(crate::FreezerState::Frozen),
+        unified: BTreeMap::from([("misc.max".to_owned(), "1".to_owned())]),
+        ..Resources::default()
+    };
+    let fake = fake();
+    let mut cgroup = fake.cgroup("ctr");
+    let mut order = Vec::new();
+    loop {
+        match cgroup.set(&resources) {
+            Ok(applied) => {
+                let refused: Vec<_> = applied.warnings.iter().map(|w| &w.setting).collect();
+                assert_eq!(refused, ["devices"]);
+                break;
+            }
+            // A plain directory takes no device program; rootless callers go on without.
+            Err(error) if error.kind() == ErrorKind::Devices => {
+                order.push("devices".to_owned());
+                cgroup.set_rootless(true);
+            }
+            Err(error) if error.kind() == ErrorKind::Unsupported => {
+                assert_eq!(error.to_string(), "freezer not supported");
+                fake.files("ctr", &["cgroup.freeze"]);
+                fake.file("ctr/cgroup.events", "populated 1\nfrozen 1\n");
+                order.push("cgroup.freeze".to_owned());
+            }
+            Err(error) => {
+                let text = missing(&error);
+                fake.files("ctr", &[&text]);
+                order.push(text);
+            }
+        }
+    }
+    assert_eq!(
+        order,
+        [
+            "pids.max",
+            "memory.max",
+            "io.max",
+            "cpu.weight",
+            "devices",
+            "cpuset.cpus",
+            "hugetlb.2MB.max",
+            "rdma.max",
+            "cgroup.freeze",
+            "misc.max",
+        ]
+    );
+}
+
+/// The file that an error of the kernel is about.
+fn missing(error: &Error) -> String {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if let Some(path) = error.path() {
+            return path.file_name().unwrap().to_str().unwrap().to_owned();
+        }
+        cause = std::error::Error::source(error).and_then(|source| source.downcast_ref());
+    }
+    panic!("{error}");
 }

@@ -134,3 +134,26 @@ fn malformed_statistics_are_errors_except_for_rootless_callers() {
         cgroup.stats().unwrap();
     }
 }
+
+#[test]
+fn the_root_cgroup_counts_what_the_machine_uses() {
+    let fake = fake();
+    fake.file("memory.stat", "anon 100\nfile 40\n");
+    fake.process_file("../meminfo", "SwapTotal:  30 kB\nSwapFree:   10 kB\n");
+    let memory = fake.cgroup("").stats().unwrap().memory;
+    let unlimited = |usage| MemoryEntry {
+        usage,
+        limit: u64::MAX,
+        ..MemoryEntry::default()
+    };
+    assert_eq!((memory.cache, memory.use_hierarchy), (40, true));
+    assert_eq!(memory.usage, unlimited(140));
+    assert_eq!(memory.swap_only, unlimited(20 << 10));
+    assert_eq!(memory.swap, unlimited((20 << 10) + 140));
+
+    // Any other cgroup without these files has no memory controller.
+    fake.file("ctr/memory.stat", "anon 100\n");
+    let memory = fake.cgroup("ctr").stats().unwrap().memory;
+    assert_eq!(memory.usage, MemoryEntry::default());
+    assert_eq!(memory.swap_only, MemoryEntry::default());
+}
