@@ -34,7 +34,8 @@ impl Default for Deadline {
     }
 }
 
-/// What serving the stub has ended with: its plan has run up to [`Op::CloseControl`].
+/// What serving the stub has ended with: its plan has run up to [`Op::CloseControl`] or
+/// [`Op::Exit`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Served {
     warnings: Warnings,
@@ -89,7 +90,8 @@ impl Init {
         self.process.as_fd()
     }
 
-    /// Answers the stub's questions until its plan has reached [`Op::CloseControl`].
+    /// Answers the stub's questions until its plan has reached [`Op::CloseControl`]
+    /// or [`Op::Exit`].
     ///
     /// Call it on the thread that spawned the stub.
     ///
@@ -328,7 +330,7 @@ impl Serving<'_> {
                     .seccomp_listener(listener, &process)
                     .map_err(refused)?;
             }
-            (Message::Done, Op::CloseControl) => {
+            (Message::Done, Op::CloseControl | Op::Exit) => {
                 return Ok(Some(Served {
                     warnings: decode_warnings(&received)?,
                 }));

@@ -4,11 +4,15 @@ mod answers;
 mod control;
 mod detail;
 mod error;
+#[path = "../stub/fields.rs"]
+mod fields;
 mod hook;
 pub mod id_maps;
 mod image;
 mod init;
 pub mod namespaces;
+#[path = "../stub/operations.rs"]
+mod operations;
 mod output;
 pub mod pidfd;
 pub mod plan;
@@ -25,7 +29,7 @@ mod step_times;
     reason = "compiled here for its unit tests alone"
 )]
 mod stub {
-    use crate::{text, wire};
+    use crate::{fields, operations, text, wire};
 
     #[path = "init/mod.rs"]
     mod init;

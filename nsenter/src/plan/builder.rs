@@ -1,6 +1,5 @@
 use std::collections::BTreeMap;
 
-use super::encode::{self, Area};
 use super::op::{Label, Op, Slot};
 use super::{Input, Plan, Step, check};
 use crate::error::{Error, Result};
@@ -185,33 +184,38 @@ impl PlanBuilder {
             .flat_map(|input| input.slot.0.to_le_bytes())
             .collect();
         let records_at = (HEADER + inputs.len()).next_multiple_of(8);
-        let mut area = Area::new(records_at + self.steps.len() * RECORD);
-        let mut records: Vec<Record> = self
-            .steps
-            .iter()
-            .map(|step| encode::record(&step.op, &mut area))
-            .collect();
-        for (record, step) in records.iter_mut().zip(&self.steps) {
+        let records_end = records_at + self.steps.len() * RECORD;
+        let mut data = Vec::new();
+        let mut records: Vec<Record> = Vec::with_capacity(self.steps.len());
+        for step in &self.steps {
+            let start = data.len();
+            step.op.encode(&mut data);
+            let mut record = Record {
+                operation: step.op.number(),
+                otherwise: step.otherwise.unwrap_or_default(),
+                fields: blob(records_end, start, data.len()),
+                ..Record::default()
+            };
             for (to, from) in record.errnos.iter_mut().zip(&step.errnos) {
                 *to = u16::try_from(*from).unwrap_or_default();
             }
-            record.jump = match step.op {
-                Op::Jump(label) => label.0,
-                _ => step.otherwise.unwrap_or_default(),
-            };
-            record.context = area.bytes(step.context.as_bytes());
+            records.push(record);
         }
-        let mut names = Vec::new();
+        for (record, step) in records.iter_mut().zip(&self.steps) {
+            let start = data.len();
+            data.extend_from_slice(step.context.as_bytes());
+            record.context = blob(records_end, start, data.len());
+        }
+        let names_start = data.len();
         for input in &self.inputs {
             if input.name.contains('\0') {
                 return Err(Error::plan("the name of an input contains a NUL"));
             }
-            names.extend_from_slice(input.name.as_bytes());
-            names.push(0);
+            data.extend_from_slice(input.name.as_bytes());
+            data.push(0);
         }
-        let input_names = area.bytes(&names);
-        let data = area.into_bytes();
-        let size = records_at + self.steps.len() * RECORD + data.len();
+        let input_names = blob(records_end, names_start, data.len());
+        let size = records_end + data.len();
         if size > MAX_PLAN {
             return Err(Error::plan(format!(
                 "the plan has {size} bytes, the limit is {MAX_PLAN}"
@@ -242,5 +246,14 @@ impl PlanBuilder {
         }
         bytes.extend_from_slice(&data);
         Ok(bytes)
+    }
+}
+
+/// A piece of the data after the records. Beyond 4 GiB it saturates, and the plan is refused for its
+/// size.
+fn blob(records_end: usize, start: usize, end: usize) -> Blob {
+    Blob {
+        offset: u32::try_from(records_end + start).unwrap_or(u32::MAX),
+        length: u32::try_from(end - start).unwrap_or(u32::MAX),
     }
 }

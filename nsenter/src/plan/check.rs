@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::op::{Op, Slot};
-use super::{Input, Step, touched};
+use super::op::{Op, Role, Slot};
+use super::{Input, Step};
 use crate::error::{Error, Result};
 
 const PID: u32 = libc::CLONE_NEWPID as u32;
@@ -33,50 +33,34 @@ fn position(steps: &[Step], wanted: impl Fn(&Op) -> bool) -> Option<usize> {
     steps.iter().position(|step| wanted(&step.op))
 }
 
-/// The last step executes the program; nothing else does.
+/// The last step executes the program or ends the process; nothing else does.
 fn ending(steps: &[Step]) -> Result<()> {
-    match position(steps, |op| matches!(op, Op::Exec { .. })) {
+    match position(steps, |op| matches!(op, Op::Exec { .. } | Op::Exit)) {
         Some(at) if at + 1 == steps.len() => Ok(()),
         _ => Err(Error::plan(
-            "the last step, and only the last, must execute the program",
+            "the last step, and only the last, must execute the program or exit",
         )),
     }
 }
 
-/// What a plan asks for to protect somebody: it is done, or the plan fails.
+fn has(op: &Op, role: Role) -> bool {
+    op.roles().contains(&role)
+}
+
+/// What a plan asks for as a protection: it is done, or the plan fails. A namespace may refuse to let
+/// a process drop its groups (`setgroups` is `deny`); to set some is not optional.
 fn protects(op: &Op) -> bool {
-    matches!(
-        op,
-        Op::NoNewPrivileges
-            | Op::BoundingSet { .. }
-            | Op::Capabilities { .. }
-            | Op::AmbientSet(_)
-            | Op::SetUid(_)
-            | Op::SetGid(_)
-            | Op::Seccomp { .. }
-            | Op::Mask { .. }
-            | Op::ReadonlyPaths { .. }
-            | Op::VerifyDirectory
-            | Op::Dumpable(false)
-            | Op::PivotRoot(_)
-            | Op::MoveRoot(_)
-            | Op::Chroot(_)
-            | Op::Unshare(_)
-            | Op::Join(_)
-            | Op::Lookup(_)
-            | Op::CloseControl
-            | Op::Exec { .. }
-    )
+    match op {
+        Op::Dumpable(on) => !on,
+        Op::SetGroups(gids) => !gids.is_empty(),
+        _ => has(op, Role::Protects),
+    }
 }
 
 /// A protection must not be allowed to fail, nor be jumped over.
 fn tolerated(steps: &[Step]) -> Result<()> {
     for (index, step) in steps.iter().enumerate() {
-        let strict = protects(&step.op)
-            || matches!(
-                step.op,
-                Op::Attach { .. } | Op::Verify { .. } | Op::Sysctl { .. }
-            );
+        let strict = protects(&step.op) || has(&step.op, Role::Strict);
         if strict && !step.errnos.is_empty() {
             return Err(wrong(
                 step,
@@ -190,7 +174,10 @@ fn tail(steps: &[Step]) -> Result<()> {
     let filter = position(steps, |op| matches!(op, Op::Seccomp { .. }));
     let ready = position(steps, |op| matches!(op, Op::AskReady));
     let restricted = position(steps, |op| matches!(op, Op::NoNewPrivileges));
-    let (Some(lookup), Some(closed)) = (lookup, closed) else {
+    let exits = position(steps, |op| *op == Op::Exit);
+    // A plan that exits has no program, and closes the channel by its end.
+    let lookup = lookup.or(exits);
+    let (Some(lookup), Some(closed)) = (lookup, closed.or(exits)) else {
         return Err(Error::plan(
             "the program must be looked up, and the control channel closed, before it is executed",
         ));
@@ -201,20 +188,7 @@ fn tail(steps: &[Step]) -> Result<()> {
         ));
     }
     for (index, step) in steps.iter().enumerate() {
-        let asks = matches!(
-            step.op,
-            Op::AskGate(_)
-                | Op::AskIdMaps
-                | Op::SendDescriptor { .. }
-                | Op::AskDescriptor { .. }
-                | Op::LendDescriptor { .. }
-                | Op::AskConsole(_)
-                | Op::AskHome(_)
-                | Op::AskReady
-                | Op::Hook(_)
-                | Op::SecondStage
-                | Op::Seccomp { .. }
-        );
+        let asks = has(&step.op, Role::Asks);
         if asks && index > closed {
             return Err(wrong(
                 step,
@@ -248,32 +222,19 @@ fn tail(steps: &[Step]) -> Result<()> {
     Ok(())
 }
 
-/// What is known about a slot on the ways that lead to a step.
-#[derive(Clone, Copy, Default)]
-struct Fill {
-    possible: bool,
-    by: Option<usize>,
-}
+/// The slots that some way to a step fills, each with the step that did so; `None` is an input.
+type Filled = BTreeMap<Slot, Option<usize>>;
 
-/// Every slot is filled before it is read, none is filled twice, and none but the fifo is open
-/// while the stub waits.
+/// On some way to each step the slots that it reads are filled, no step fills the slot of an input,
+/// every step can be reached, and nothing but the fifo can be open while the stub waits.
+///
+/// This is not a proof that a slot is filled on *every* way: a step whose failure is tolerated fills
+/// nothing, and the builder relies on a later one that tolerates `EBADF`. In the stub an empty slot
+/// is always `EBADF`.
 fn slots(inputs: &[Input], steps: &[Step]) -> Result<()> {
-    let mut now: Option<BTreeMap<Slot, Fill>> = Some(
-        inputs
-            .iter()
-            .map(|input| {
-                (
-                    input.slot,
-                    Fill {
-                        possible: true,
-                        by: None,
-                    },
-                )
-            })
-            .collect(),
-    );
+    let mut now: Option<Filled> = Some(inputs.iter().map(|input| (input.slot, None)).collect());
     // What reaches a step by jumps from further up.
-    let mut later: BTreeMap<usize, BTreeMap<Slot, Fill>> = BTreeMap::new();
+    let mut later: BTreeMap<usize, Filled> = BTreeMap::new();
     for (index, step) in steps.iter().enumerate() {
         if let Some(jumped) = later.remove(&index) {
             now = Some(match now.take() {
@@ -284,25 +245,21 @@ fn slots(inputs: &[Input], steps: &[Step]) -> Result<()> {
         let Some(state) = now.as_mut() else {
             return Err(wrong(step, "is never reached"));
         };
-        let slots = touched::by(&step.op);
-        for slot in &slots.reads {
-            if !state.get(slot).is_some_and(|fill| fill.possible) {
-                return Err(wrong(
-                    step,
-                    &format!("reads slot {}, which is empty", slot.0),
-                ));
-            }
+        let slots = step.op.touched();
+        if let Some(slot) = slots.reads.iter().find(|slot| !state.contains_key(slot)) {
+            return Err(wrong(
+                step,
+                &format!("reads slot {}, which is empty", slot.0),
+            ));
         }
-        if let Op::WaitStart(fifo) = &step.op {
-            for (slot, fill) in state.iter() {
-                if fill.possible && slot != fifo {
-                    let who = name(inputs, steps, *slot, *fill);
-                    return Err(wrong(
-                        step,
-                        &format!("waits while slot {} ({who}) is still open", slot.0),
-                    ));
-                }
-            }
+        if let Op::WaitStart(fifo) = &step.op
+            && let Some((slot, by)) = state.iter().find(|(slot, _)| *slot != fifo)
+        {
+            let name = name(inputs, steps, *slot, *by);
+            return Err(wrong(
+                step,
+                &format!("waits while slot {} ({name}) is still open", slot.0),
+            ));
         }
         // A step that failed with a tolerated errno filled nothing.
         if let Some(target) = step.otherwise {
@@ -312,15 +269,7 @@ fn slots(inputs: &[Input], steps: &[Step]) -> Result<()> {
             state.remove(slot);
         }
         for slot in &slots.fills {
-            if let Some(fill) = state.insert(
-                *slot,
-                Fill {
-                    possible: true,
-                    by: Some(index),
-                },
-            ) && fill.possible
-                && inputs.iter().any(|input| input.slot == *slot)
-            {
+            if state.insert(*slot, Some(index)) == Some(None) {
                 return Err(wrong(
                     step,
                     &format!("fills slot {}, which is an input", slot.0),
@@ -335,11 +284,7 @@ fn slots(inputs: &[Input], steps: &[Step]) -> Result<()> {
     Ok(())
 }
 
-fn jump(
-    later: &mut BTreeMap<usize, BTreeMap<Slot, Fill>>,
-    target: u32,
-    state: &BTreeMap<Slot, Fill>,
-) {
+fn jump(later: &mut BTreeMap<usize, Filled>, target: u32, state: &Filled) {
     let Ok(target) = usize::try_from(target) else {
         return;
     };
@@ -350,24 +295,20 @@ fn jump(
     later.insert(target, merged);
 }
 
-fn merged(mut one: BTreeMap<Slot, Fill>, other: &BTreeMap<Slot, Fill>) -> BTreeMap<Slot, Fill> {
-    for (slot, fill) in other {
-        let entry = one.entry(*slot).or_insert(*fill);
-        entry.possible |= fill.possible;
+fn merged(mut one: Filled, other: &Filled) -> Filled {
+    for (slot, by) in other {
+        one.entry(*slot).or_insert(*by);
     }
     one
 }
 
-fn name(inputs: &[Input], steps: &[Step], slot: Slot, fill: Fill) -> String {
-    let step = fill
-        .by
-        .and_then(|index| steps.get(index))
-        .map(|step| step.context.clone());
-    let input = || {
-        inputs
+/// What is in a slot, for a message.
+fn name<'a>(inputs: &'a [Input], steps: &'a [Step], slot: Slot, by: Option<usize>) -> &'a str {
+    match by.and_then(|index| steps.get(index)) {
+        Some(step) => &step.context,
+        None => inputs
             .iter()
             .find(|input| input.slot == slot)
-            .map(|input| input.name.clone())
-    };
-    step.or_else(input).unwrap_or_default()
+            .map_or("", |input| &input.name),
+    }
 }

@@ -9,11 +9,10 @@ mod builder;
 mod check;
 mod decode;
 mod display;
-mod encode;
+mod kinds;
 mod op;
 #[cfg(test)]
 mod tests;
-mod touched;
 
 use std::sync::Arc;
 
@@ -110,11 +109,8 @@ impl Plan {
     /// [`ErrorKind::Plan`](crate::ErrorKind::Plan) if the bytes are no plan of this version and
     /// architecture.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
-        let malformed = || Error::plan("the encoded plan is malformed");
-        let header = *crate::wire::View::new(bytes)
-            .ok_or_else(malformed)?
-            .header();
-        let (inputs, steps) = decode::plan(bytes).ok_or_else(malformed)?;
+        let (header, inputs, steps) =
+            decode::plan(bytes).ok_or_else(|| Error::plan("the encoded plan is malformed"))?;
         Ok(Self::new(
             bytes.to_vec(),
             inputs,

@@ -22,7 +22,7 @@ fn only(steps: Vec<Op>) -> PlanBuilder {
 
 fn push_all(plan: &mut PlanBuilder, steps: Vec<Op>) {
     for op in steps {
-        plan.push(format!("{:?}", encode::code(&op)), op);
+        plan.push(op.name(), op);
     }
 }
 
@@ -355,7 +355,13 @@ fn protections_may_not_fail() {
     for op in [
         Op::NoNewPrivileges,
         Op::SetUid(1),
+        Op::SetGroups(vec![1]),
+        Op::Dumpable(false),
         Op::PivotRoot(Slot(0)),
+        Op::JoinProcess {
+            pidfd: Slot(0),
+            flags: UTS,
+        },
         Op::VerifyDirectory,
     ] {
         let mut plan = PlanBuilder::new();
@@ -440,6 +446,29 @@ fn a_plan_ends_with_the_program_and_only_there() {
         (
             vec![lookup(), Op::CloseControl, Op::AskGate(1), exec()],
             "step \"AskGate\" needs the control channel and comes after it is closed",
+        ),
+    ] {
+        let refusal = refused(only(steps));
+        assert!(refusal.starts_with(complaint), "{refusal}");
+    }
+}
+
+#[test]
+fn a_helper_exits_with_its_channel_open_and_without_a_program() {
+    assert!(only(vec![Op::AskGate(1), Op::Exit]).build().is_ok());
+    for (steps, complaint) in [
+        (vec![Op::Exit, Op::AskGate(1)], "the last step"),
+        (
+            vec![Op::Exit, Op::Lookup(Vec::new()), Op::CloseControl, exec()],
+            "the last step",
+        ),
+        (
+            vec![Op::Lookup(Vec::new()), Op::CloseControl, Op::Exit],
+            "step \"Exit\" needs the control channel and comes after it is closed",
+        ),
+        (
+            vec![Op::WaitStart(Slot(0)), Op::Exit],
+            "step \"WaitStart\" must come after the control channel is closed",
         ),
     ] {
         let refusal = refused(only(steps));

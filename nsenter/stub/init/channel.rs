@@ -4,10 +4,12 @@
 
 use core::ffi::CStr;
 
+use super::Init;
+use super::fields::Slot;
+use super::operations::Operation;
 use super::sys::{self, Errno, Fd, Result};
-use super::wire::{Code, MAX_HOME, MAX_HOME_FILE, MAX_PAYLOAD, Message, PACKET, Packet, Record};
+use super::wire::{MAX_HOME, MAX_HOME_FILE, MAX_PAYLOAD, Message, PACKET, Packet};
 use super::words::Text;
-use super::{Init, SIGKILL};
 
 impl Init {
     fn head(&self, message: Message, value: u32, extra: usize) -> Result<[u8; PACKET]> {
@@ -75,7 +77,7 @@ impl Init {
         self.ask(Message::Lend, tag, &[fd])
     }
 
-    pub(super) fn ask_descriptor(&mut self, tag: u32, into: u32) -> Result<()> {
+    pub(super) fn ask_descriptor(&mut self, tag: u32, into: Slot) -> Result<()> {
         self.tell(Message::Ask, tag, &[])?;
         self.take_home()?;
         let mut buffer = [0; PACKET];
@@ -138,7 +140,7 @@ impl Init {
         let warnings = self.warnings.encode();
         self.tell(Message::Ready, 0, &warnings)?;
         self.answer(&mut [0; PACKET])?;
-        if self.death_signal == SIGKILL {
+        if self.death_signal == sys::SIGKILL {
             self.death_signal = 0;
             self.arm()?;
         }
@@ -147,16 +149,13 @@ impl Init {
 
     pub(super) fn close_control(&mut self) -> Result<()> {
         self.take_home()?;
-        // Whoever hears of the end of the channel may want to end the process that then waits for
-        // its start, or for hooks.
-        let waits = |next: Record| {
-            next.code == Code::WaitStart as u16 || next.code == Code::LateHooks as u16
-        };
-        if self
-            .plan
-            .record(self.step.saturating_add(1))
-            .is_some_and(waits)
-        {
+        // At the end of the channel the parent may want to end the process that then waits for its
+        // start, or for hooks.
+        let next = self.plan.record(self.step.saturating_add(1));
+        if matches!(
+            next.and_then(|next| self.plan.operation(&next)),
+            Some(Operation::WaitStart { .. } | Operation::LateHooks { .. })
+        ) {
             sys::exit_on_signals();
         }
         let warnings = self.warnings.encode();

@@ -7,18 +7,17 @@ use super::sys::{
     self, Errno, Fd, O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_PATH, O_WRONLY,
     Result, Stat,
 };
-use super::{Init, listing, procfs};
+use super::{listing, procfs};
 
 /// How deep a tree may be: each level takes a few kilobytes of stack and three descriptors.
 const MAX_DEPTH: u32 = 128;
 
-impl Init {
-    pub(super) fn copy_tree(&mut self, from: u32, to: u32) -> Result<()> {
-        // The descriptors of a plan are opened with O_PATH; to read a directory it is opened again.
-        let from = sys::openat(self.fd(from)?, c".", O_DIRECTORY, 0)?;
-        let to = sys::openat(self.fd(to)?, c".", O_DIRECTORY, 0)?;
-        directory(&from, &to, 0)
-    }
+/// Copies the content of one directory into another.
+pub(super) fn tree(from: i32, to: i32) -> Result<()> {
+    // The descriptors of a plan are opened with O_PATH; to read a directory it is opened again.
+    let from = sys::openat(from, c".", O_DIRECTORY, 0)?;
+    let to = sys::openat(to, c".", O_DIRECTORY, 0)?;
+    directory(&from, &to, 0)
 }
 
 fn directory(from: &Fd, to: &Fd, depth: u32) -> Result<()> {
@@ -33,14 +32,14 @@ fn entry(from: &Fd, to: &Fd, name: &CStr, depth: u32) -> Result<()> {
     let handle = sys::openat(from.raw(), name, O_PATH | O_NOFOLLOW, 0)?;
     let stat = sys::fstat(handle.raw())?;
     match stat.file_type() {
-        0o040_000 => {
+        sys::S_IFDIR => {
             let source = sys::openat(handle.raw(), c".", O_DIRECTORY, 0)?;
             sys::mkdirat(to.raw(), name, 0o700)?;
             let target = sys::openat(to.raw(), name, O_DIRECTORY | O_NOFOLLOW, 0)?;
             directory(&source, &target, depth + 1)?;
             finish(&source, &target, &stat)
         }
-        0o100_000 => {
+        sys::S_IFREG => {
             // A file can only be opened by name: it must be the same one, and a FIFO in its place
             // must not block.
             let source = sys::openat(from.raw(), name, O_NOFOLLOW | O_NONBLOCK, 0)?;
@@ -56,7 +55,7 @@ fn entry(from: &Fd, to: &Fd, name: &CStr, depth: u32) -> Result<()> {
             content(&source, &target)?;
             finish(&source, &target, &stat)
         }
-        0o120_000 => {
+        sys::S_IFLNK => {
             let mut text = [0; 4096];
             let length = sys::readlinkat(handle.raw(), c"", &mut text)?;
             // The last byte stays the NUL.
@@ -71,7 +70,7 @@ fn entry(from: &Fd, to: &Fd, name: &CStr, depth: u32) -> Result<()> {
             sys::mknodat(to.raw(), name, stat.mode, stat.device())?;
             let node = sys::openat(to.raw(), name, O_PATH | O_NOFOLLOW, 0)?;
             sys::chown(node.raw(), stat.uid, stat.gid)?;
-            procfs::chmod(node.raw(), stat.mode & 0o7777)?;
+            procfs::chmod(node.raw(), stat.mode & sys::PERMISSIONS)?;
             sys::set_times(to.raw(), name, stat.atime, stat.mtime)
         }
     }
@@ -93,7 +92,7 @@ fn content(from: &Fd, to: &Fd) -> Result<()> {
 fn finish(from: &Fd, to: &Fd, stat: &Stat) -> Result<()> {
     sys::fchown(to.raw(), stat.uid, stat.gid)?;
     extended_attributes(from, to)?;
-    sys::fchmod(to.raw(), stat.mode & 0o7777)?;
+    sys::fchmod(to.raw(), stat.mode & sys::PERMISSIONS)?;
     sys::set_times_of(to.raw(), stat.atime, stat.mtime)
 }
 

@@ -2,27 +2,29 @@
 
 use core::ffi::CStr;
 
+use super::procfs;
 use super::sys::{
     self, CWD, Errno, O_NOCTTY, O_NOFOLLOW, O_PATH, O_RDWR, RESOLVE_BENEATH, RESOLVE_NO_MAGICLINKS,
     RESOLVE_NO_SYMLINKS, RESOLVE_NO_XDEV, Result, Stat,
 };
-use super::wire::Record;
-use super::words::halves;
-use super::{Init, procfs};
 
 const DEVPTS_SUPER_MAGIC: u64 = 0x1cd1;
 const PTMX_INODE: u64 = 2;
 
 /// Makes a node, or accepts one of the right type and number.
-pub(super) fn make_node(dir: i32, name: &CStr, r: &Record) -> Result<()> {
+pub(super) fn make_node(
+    dir: i32,
+    name: &CStr,
+    mode: u32,
+    device: (u32, u32),
+    owner: (u32, u32),
+) -> Result<()> {
     if name.to_bytes().contains(&b'/') {
         return Err(Errno::EINVAL);
     }
-    let (mode, device) = (r.b, (r.c, r.d));
-    let [uid, gid] = halves(r.x);
-    let numbered = matches!(mode & 0o170_000, 0o020_000 | 0o060_000);
+    let numbered = matches!(mode & sys::S_IFMT, sys::S_IFCHR | sys::S_IFBLK);
     let is_right = |stat: &Stat| {
-        stat.file_type() == mode & 0o170_000 && (!numbered || stat.device() == device)
+        stat.file_type() == mode & sys::S_IFMT && (!numbered || stat.device() == device)
     };
     match sys::mknodat(dir, name, mode, device) {
         // As wanted from birth, unless another owner is, or the directory gives its own permissions
@@ -30,8 +32,8 @@ pub(super) fn make_node(dir: i32, name: &CStr, r: &Record) -> Result<()> {
         Ok(()) => {
             let stat = sys::stat(dir, name, false)?;
             if is_right(&stat)
-                && (stat.uid, stat.gid) == (uid, gid)
-                && stat.mode & 0o7777 == mode & 0o7777
+                && (stat.uid, stat.gid) == owner
+                && stat.mode & sys::PERMISSIONS == mode & sys::PERMISSIONS
             {
                 return Ok(());
             }
@@ -44,39 +46,35 @@ pub(super) fn make_node(dir: i32, name: &CStr, r: &Record) -> Result<()> {
     if !is_right(&stat) {
         return Err(Errno::EEXIST);
     }
-    if (stat.uid, stat.gid) != (uid, gid) {
-        sys::chown(node.raw(), uid, gid)?;
+    if (stat.uid, stat.gid) != owner {
+        sys::chown(node.raw(), owner.0, owner.1)?;
     }
     // A change of owner takes the set-ID bits away.
-    if sys::fstat(node.raw())?.mode & 0o7777 != mode & 0o7777 {
-        procfs::chmod(node.raw(), mode & 0o7777)?;
+    if sys::fstat(node.raw())?.mode & sys::PERMISSIONS != mode & sys::PERMISSIONS {
+        procfs::chmod(node.raw(), mode & sys::PERMISSIONS)?;
     }
     Ok(())
 }
 
-impl Init {
-    pub(super) fn pty(&mut self, r: &Record) -> Result<()> {
-        let devpts = self.fd(r.a)?;
-        if sys::fstatfs(devpts)?.0 != DEVPTS_SUPER_MAGIC {
-            return Err(Errno::EBADMSG);
-        }
-        let instance = sys::fstat(devpts)?;
-        let resolve =
-            RESOLVE_BENEATH | RESOLVE_NO_XDEV | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
-        let master = sys::openat2(devpts, c"ptmx", O_RDWR | O_NOCTTY | O_NOFOLLOW, 0, resolve)?;
-        let stat = sys::fstat(master.raw())?;
-        if stat.dev != instance.dev
-            || stat.ino != PTMX_INODE
-            || stat.file_type() != 0o020_000
-            || stat.device() != (5, 2)
-        {
-            return Err(Errno::EBADMSG);
-        }
-        sys::unlock_terminal(master.raw())?;
-        let slave = sys::terminal_peer(master.raw())?;
-        self.fill(r.b, master)?;
-        self.fill(r.c, slave)
+/// A new pair of terminals: the master and its other end.
+pub(super) fn pty(devpts: i32) -> Result<(sys::Fd, sys::Fd)> {
+    if sys::fstatfs(devpts)?.0 != DEVPTS_SUPER_MAGIC {
+        return Err(Errno::EBADMSG);
     }
+    let instance = sys::fstat(devpts)?;
+    let resolve = RESOLVE_BENEATH | RESOLVE_NO_XDEV | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
+    let master = sys::openat2(devpts, c"ptmx", O_RDWR | O_NOCTTY | O_NOFOLLOW, 0, resolve)?;
+    let stat = sys::fstat(master.raw())?;
+    if stat.dev != instance.dev
+        || stat.ino != PTMX_INODE
+        || stat.file_type() != sys::S_IFCHR
+        || stat.device() != (5, 2)
+    {
+        return Err(Errno::EBADMSG);
+    }
+    sys::unlock_terminal(master.raw())?;
+    let slave = sys::terminal_peer(master.raw())?;
+    Ok((master, slave))
 }
 
 pub(super) fn stdio(fd: i32) -> Result<()> {

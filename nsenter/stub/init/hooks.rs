@@ -1,8 +1,10 @@
 //! Hooks: programs that run inside the container's namespaces before the user's program does.
 
+use super::fields::{HookRef, List};
+use super::operations::Operation;
 use super::sys::{self, CLONE_VFORK, Errno, Fd, Forked, Pointers, PollFd, Result, SharedWord};
 use super::text;
-use super::wire::{HookRecord, Message, PACKET, Record};
+use super::wire::{Message, PACKET};
 use super::words::Text;
 use super::{Init, last};
 
@@ -26,13 +28,8 @@ const DUMPED: i32 = 3;
 impl Init {
     /// A hook that the parent supervises: it gets the pidfd, with which it can kill, and the
     /// output.
-    pub(super) fn hook(&mut self, r: &Record) -> Result<()> {
-        let hook = self
-            .plan
-            .hooks(r.p)
-            .and_then(|mut hooks| hooks.next())
-            .ok_or(Errno::EINVAL)?;
-        let running = self.start(&hook)?;
+    pub(super) fn hook(&mut self, hook: &HookRef<'static>) -> Result<()> {
+        let running = self.start(hook)?;
         let fds = [running.pidfd.raw(), running.out.raw(), running.err.raw()];
         let head = super::wire::Packet {
             message: Message::HookStarted,
@@ -48,10 +45,11 @@ impl Init {
     }
 
     /// Hooks without a parent.
-    pub(super) fn late_hooks(&mut self, r: &Record) -> Result<()> {
-        for (index, hook) in (0..).zip(self.plan.hooks(r.p).ok_or(Errno::EINVAL)?) {
+    pub(super) fn late_hooks(&mut self, hooks: List<'static, HookRef<'static>>) -> Result<()> {
+        for (index, hook) in (0..).zip(hooks) {
+            let hook = hook.ok_or(Errno::EINVAL)?;
             let mut line = Text::<8192>::new();
-            line.push_some(self.data(r.context)?);
+            line.push_some(self.context());
             line.push_some(b" #");
             line.push_number(index);
             line.push_some(b": ");
@@ -59,7 +57,7 @@ impl Init {
                 Ok(running) => supervise(running, hook.timeout_ms, &mut line)?,
                 Err(e) => {
                     line.push_some(b"exec ");
-                    line.push_some(self.text(hook.path)?.to_bytes());
+                    line.push_some(hook.path.to_bytes());
                     line.push_some(b": ");
                     last::push_errno(&mut line, e);
                     false
@@ -75,8 +73,8 @@ impl Init {
     }
 
     /// The state, with this process' number in it, ready to be read.
-    fn standard_input(&self, hook: &HookRecord) -> Result<Fd> {
-        let (before, after) = (self.data(hook.before_pid)?, self.data(hook.after_pid)?);
+    fn standard_input(hook: &HookRef<'_>) -> Result<Fd> {
+        let (before, after) = hook.stdin;
         let mut pid = Text::<16>::new();
         pid.push_number(u64::from(sys::getpid()));
         let (read, write) = sys::pipe()?;
@@ -95,23 +93,23 @@ impl Init {
         Ok(file)
     }
 
-    fn start(&self, hook: &HookRecord) -> Result<Running> {
-        let input = self.standard_input(hook)?;
+    fn start(&self, hook: &HookRef<'static>) -> Result<Running> {
+        let input = Self::standard_input(hook)?;
         let (out, out_write) = sys::pipe()?;
         let (err, err_write) = sys::pipe()?;
-        let path = self.text(hook.path)?;
-        let args = self.pointers(hook.args, hook.argc, None)?;
-        let env = if hook.has_env != 0 {
-            self.pointers(hook.env, hook.envc, None)?
-        } else {
+        let args = last::pointers(hook.args, None)?;
+        let env = match hook.env {
+            Some(env) => last::pointers(env, None)?,
             // That of the program: the last step has it.
-            let last = self
+            None => match self
                 .plan
                 .steps()
                 .checked_sub(1)
-                .and_then(|last| self.plan.record(last));
-            let last = last.ok_or(Errno::EINVAL)?;
-            self.pointers(last.q, last.b, self.home)?
+                .and_then(|at| self.operation(at))
+            {
+                Some(Operation::Exec { env, .. }) => last::pointers(env, self.home)?,
+                _ => return Err(Errno::EINVAL),
+            },
         };
         let failure = SharedWord::new()?;
         let (own, end) = (sys::getpid(), self.descriptors_end());
@@ -121,7 +119,7 @@ impl Init {
                     own,
                     &[input.raw(), out_write.raw(), err_write.raw()],
                     end,
-                    path,
+                    hook.path,
                     &args,
                     &env,
                 );
@@ -155,7 +153,7 @@ fn child(
 ) -> Errno {
     let _ = sys::own_process_group();
     // A hook does not outlive the stub, nor the stub its parent.
-    if let Err(e) = sys::prctl(1, 9, 0) {
+    if let Err(e) = sys::prctl(sys::PR_SET_PDEATHSIG, sys::SIGKILL as usize, 0) {
         return e;
     }
     if sys::getppid() != parent {
@@ -244,8 +242,8 @@ fn supervise(running: Running, timeout_ms: u32, line: &mut Text<8192>) -> Result
 
 /// Kills a hook and its whole group: it may have started others that hold its output.
 fn end(running: &Running) -> Ended {
-    let _ = sys::kill(-running.pid, 9);
-    let _ = sys::kill(running.pid, 9);
+    let _ = sys::kill(-running.pid, sys::SIGKILL);
+    let _ = sys::kill(running.pid, sys::SIGKILL);
     sys::wait(running.pid).unwrap_or_default()
 }
 

@@ -2,18 +2,20 @@
 
 use core::ffi::CStr;
 
+use super::fields::Texts;
+use super::operations::Operation;
 use super::sys::{self, CWD, Errno, Pointers, Result};
 use super::text;
-use super::wire::{Blob, Code, FIRST_DESCRIPTOR, Message, PACKET, Record};
+use super::wire::{FIRST_DESCRIPTOR, Message, PACKET};
 use super::words::Text;
 use super::{Init, listing, procfs};
 
 impl Init {
-    pub(super) fn seccomp(&mut self, r: &Record) -> Result<()> {
+    pub(super) fn seccomp(&mut self, flags: u32, program: &[u8], listener: bool) -> Result<()> {
         // The filter need not let the clock be read.
         self.times = None;
-        let fd = sys::seccomp(r.a, self.data(r.p)?)?;
-        if r.b == 0 {
+        let fd = sys::seccomp(flags, program)?;
+        if !listener {
             return Ok(());
         }
         // The number is enough: the parent takes the descriptor out of this process.
@@ -29,10 +31,10 @@ impl Init {
 
     /// The first candidate that can be executed. Of a single one the error is what the kernel says.
     /// Of several it is the first that does not just mean "not there".
-    pub(super) fn lookup(&mut self, r: &Record) -> Result<()> {
+    pub(super) fn lookup(&mut self, candidates: Texts<'static>) -> Result<()> {
         let mut tried = 0;
         let (mut last, mut telling) = (Errno::ENOENT, None);
-        for candidate in self.plan.strings(r.p).ok_or(Errno::EINVAL)? {
+        for candidate in candidates {
             match executable(candidate) {
                 Ok(()) => {
                     self.program = Some(candidate);
@@ -53,22 +55,17 @@ impl Init {
         }
     }
 
-    /// The strings of a list as pointers, and one more.
-    pub(super) fn pointers(
-        &self,
-        list: Blob,
-        count: u32,
-        more: Option<&'static CStr>,
-    ) -> Result<Pointers<'static>> {
-        let count = usize::try_from(count)
-            .ok()
-            .and_then(|count| count.checked_add(1))
-            .ok_or(Errno::E2BIG)?;
-        let mut pointers = Pointers::new(count)?;
-        for text in self.plan.strings(list).ok_or(Errno::EINVAL)?.chain(more) {
-            pointers.push(text)?;
-        }
-        Ok(pointers)
+    /// What a step does.
+    pub(super) fn operation(&self, step: u32) -> Option<Operation<'static>> {
+        self.plan.operation(&self.plan.record(step)?)
+    }
+
+    /// What this step is called.
+    pub(super) fn context(&self) -> &'static [u8] {
+        let record = self.plan.record(self.step);
+        record
+            .and_then(|record| self.plan.bytes(record.context))
+            .unwrap_or(&[])
     }
 
     /// A number that no descriptor of this process reaches: the kernel gives the lowest that is
@@ -79,24 +76,17 @@ impl Init {
             .saturating_add(2048)
     }
 
-    /// One byte of the fifo, of which this process is a writer itself: it never ends.
-    pub(super) fn wait_start(&self, r: &Record) -> Result<()> {
-        if sys::read(self.fd(r.a)?, &mut [0])? == 1 {
-            Ok(())
-        } else {
-            Err(Errno::EPIPE)
-        }
-    }
-
     /// The fifo that the plan waits for, as long as it is open. No wait comes before the control
     /// channel is closed.
     fn start_fifo(&self) -> Option<i32> {
-        let records = (0..self.plan.steps()).rev().map_while(|step| {
-            let record = self.plan.record(step)?;
-            (record.code != Code::CloseControl as u16).then_some(record)
-        });
-        let mut waits = records.filter(|record| record.code == Code::WaitStart as u16);
-        self.fd(waits.next()?.a).ok()
+        for step in (0..self.plan.steps()).rev() {
+            match self.operation(step)? {
+                Operation::CloseControl {} => return None,
+                Operation::WaitStart { fifo } => return self.fd(fifo).ok(),
+                _ => {}
+            }
+        }
+        None
     }
 
     /// Lets the kernel close the fifo when it executes the program. Done before all steps: a filter
@@ -105,10 +95,10 @@ impl Init {
         self.start_fifo().map_or(Ok(()), sys::close_on_exec)
     }
 
-    pub(super) fn exec(&mut self, r: &Record) -> Result<()> {
+    pub(super) fn exec(&mut self, args: Texts<'static>, env: Texts<'static>) -> Result<()> {
         let program = self.program.ok_or(Errno::EINVAL)?;
-        let args = self.pointers(r.p, r.a, None)?;
-        let env = self.pointers(r.q, r.b, self.home)?;
+        let args = pointers(args, None)?;
+        let env = pointers(env, self.home)?;
         let first = FIRST_DESCRIPTOR.saturating_add(self.plan.header().passed);
         match self.start_fifo() {
             // The one thing that the kernel closes: its end tells that the program has begun.
@@ -127,20 +117,34 @@ impl Init {
     /// The one line that can be said when nobody listens any more.
     pub(super) fn complain(&self, errno: Errno) {
         let mut line = Text::<4608>::new();
-        let record = self.plan.record(self.step);
-        match (self.program, &record) {
-            (Some(program), Some(record)) if record.code == Code::Exec as u16 => {
+        match (self.program, self.operation(self.step)) {
+            (Some(program), Some(Operation::Exec { .. })) => {
                 line.push_some(b"exec ");
                 line.push_some(program.to_bytes());
             }
-            (_, Some(record)) => line.push_some(self.plan.bytes(record.context).unwrap_or(&[])),
-            _ => {}
+            _ => line.push_some(self.context()),
         }
         line.push_some(b": ");
         push_errno(&mut line, errno);
         let _ = line.push(b"\n");
         let _ = sys::write_all(2, line.get());
     }
+}
+
+/// The strings of a list as pointers, and one more.
+pub(super) fn pointers(
+    list: Texts<'static>,
+    more: Option<&'static CStr>,
+) -> Result<Pointers<'static>> {
+    let count = usize::try_from(list.announced())
+        .ok()
+        .and_then(|count| count.checked_add(1))
+        .ok_or(Errno::E2BIG)?;
+    let mut pointers = Pointers::new(count)?;
+    for text in list.chain(more) {
+        pointers.push(text)?;
+    }
+    Ok(pointers)
 }
 
 /// `execve(2)`; returns only an error. A program that somebody has open for writing (`ETXTBSY`) is

@@ -3,38 +3,33 @@
 use core::ffi::CStr;
 
 use super::Init;
+use super::fields::{List, Slot};
 use super::mounts::{attach_readonly, make_readonly, move_mount};
 use super::paths::find;
 use super::sys::{self, Errno, Fd, O_PATH, Result};
-use super::wire::Record;
 use super::words::Text;
 
 /// `MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC`.
 const EMPTY_ATTRIBUTES: u64 = 0xf;
 
 impl Init {
-    pub(super) fn mask(&mut self, r: &Record) -> Result<()> {
-        let null = self.fd(r.a)?;
-        let context = if r.c == 0 {
-            None
-        } else {
-            Some(self.text(r.q)?)
-        };
+    pub(super) fn mask(
+        &mut self,
+        paths: List<'static, (Slot, &'static CStr)>,
+        null: Slot,
+        context: Option<&CStr>,
+    ) -> Result<()> {
+        let null = self.fd(null)?;
         if !sys::fstat(null)?.is_null() {
             return Err(Errno::EBADMSG);
         }
         // Attached over the first directory; the others get clones, so that all share one file
         // system.
         let mut empty: Option<Fd> = None;
-        for (index, entry) in self
-            .plan
-            .placed_paths(r.p)
-            .ok_or(Errno::EINVAL)?
-            .enumerate()
-        {
+        for (index, entry) in paths.enumerate() {
             let (root, path) = entry.ok_or(Errno::EINVAL)?;
             self.at_item(index);
-            let root = self.fd(root.into())?;
+            let root = self.fd(root)?;
             let target = match existing(root, path) {
                 Ok(Some(target)) => target,
                 Ok(None) => continue,
@@ -66,16 +61,14 @@ impl Init {
         Ok(())
     }
 
-    pub(super) fn readonly_paths(&mut self, r: &Record) -> Result<()> {
-        for (index, entry) in self
-            .plan
-            .placed_paths(r.p)
-            .ok_or(Errno::EINVAL)?
-            .enumerate()
-        {
+    pub(super) fn readonly_paths(
+        &mut self,
+        paths: List<'static, (Slot, &'static CStr)>,
+    ) -> Result<()> {
+        for (index, entry) in paths.enumerate() {
             let (root, path) = entry.ok_or(Errno::EINVAL)?;
             self.at_item(index);
-            let root = self.fd(root.into())?;
+            let root = self.fd(root)?;
             let target = match existing(root, path) {
                 Ok(Some(target)) => target,
                 Ok(None) => continue,

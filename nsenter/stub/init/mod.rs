@@ -16,12 +16,11 @@ mod words;
 
 use core::ffi::CStr;
 
-use super::{sys, text, wire};
+use super::{fields, operations, sys, text, wire};
+use fields::{Dir, Expect, Slot};
+use operations::Operation;
 use sys::{Errno, Fd, Result, SharedPid, Times};
-use wire::{
-    Blob, Code, FIRST_DESCRIPTOR, MAX_DETAIL, MAX_SLOTS, MAX_TOLERATED, NONE, Record, View,
-    WARNINGS,
-};
+use wire::{FIRST_DESCRIPTOR, MAX_DETAIL, MAX_SLOTS, MAX_TOLERATED, Record, View, WARNINGS};
 
 /// What a failing step can tell beyond its errno.
 struct Detail {
@@ -75,10 +74,9 @@ impl Warnings {
     }
 }
 
-/// Attributes of a mount that can only be set once it is attached (kernels before 5.12).
+/// A change of the attributes of a mount.
 #[derive(Clone, Copy)]
-struct Postponed {
-    slot: u32,
+struct Change {
     set: u64,
     clear: u64,
     propagation: u64,
@@ -108,16 +106,15 @@ struct Init {
     dumpable: bool,
     /// `chdir` was refused and will be tried again.
     directory_refused: bool,
-    /// What [`Code::Exec`] runs.
+    /// What [`Operation::Exec`] runs.
     program: Option<&'static CStr>,
     /// The step that asked for the home directory, until the answer is picked up.
     home_asked: Option<u32>,
     /// `HOME=…`, if it was asked for.
     home: Option<&'static CStr>,
-    postponed: [Option<Postponed>; 8],
+    /// Changes that can only be made once the mount in the slot is attached (kernels before 5.12).
+    postponed: [Option<(Slot, Change)>; 8],
 }
-
-const SIGKILL: u32 = 9;
 
 /// Executes the plan in this descriptor. The next one is the control channel, the inputs follow,
 /// then the memory for the times of the steps if these are timed, then the word for the process id
@@ -132,10 +129,10 @@ pub(crate) fn run(plan_fd: u32, timed: bool, two_stages: bool) -> ! {
     }
 }
 
-/// What comes before every plan: not dumpable (`PR_SET_DUMPABLE` is 4), no signal ignored or
-/// blocked, and modes as they are asked for.
+/// What comes before every plan: not dumpable, no signal ignored or blocked, and modes as they are
+/// asked for.
 fn begin() -> Result<()> {
-    sys::prctl(4, 0, 0)?;
+    sys::prctl(sys::PR_SET_DUMPABLE, 0, 0)?;
     process::reset_signals()?;
     sys::umask(0)
 }
@@ -200,7 +197,7 @@ impl Init {
                 count: 0,
                 list: [(0, 0); MAX_TOLERATED],
             },
-            death_signal: SIGKILL,
+            death_signal: sys::SIGKILL,
             dumpable: false,
             directory_refused: false,
             program: None,
@@ -216,14 +213,14 @@ impl Init {
     /// Asks the kernel for the death signal.
     fn arm(&self) -> Result<()> {
         let signal = usize::try_from(self.death_signal).map_err(|_| Errno::EINVAL)?;
-        sys::prctl(1, signal, 0).map(drop)
+        sys::prctl(sys::PR_SET_PDEATHSIG, signal, 0).map(drop)
     }
 
     /// After a change of credentials: the kernel has forgotten the death signal, and may have made
     /// the process dumpable again (`fs.suid_dumpable`).
     fn rearm(&self) -> Result<()> {
         if !self.dumpable {
-            match sys::prctl(4, 0, 0) {
+            match sys::prctl(sys::PR_SET_DUMPABLE, 0, 0) {
                 // A filter that is loaded by now may forbid it. Whoever could trace this process
                 // has the same filter.
                 Err(_) if self.death_signal == 0 => {}
@@ -243,209 +240,291 @@ impl Init {
                 self.fail(Errno::EINVAL)
             };
             self.detail.length = 0;
-            let mut jumps = record.code == Code::Jump as u16;
-            if let Err(errno) = self.perform(&record) {
+            let Some(operation) = self.plan.operation(&record) else {
+                self.fail(Errno::EINVAL)
+            };
+            let mut target = match operation {
+                Operation::Jump { to } => Some(to.0),
+                _ => None,
+            };
+            if let Err(errno) = self.perform(operation) {
                 if !tolerates(&record, errno) {
                     self.fail(errno);
                 }
                 self.warnings.tolerated(self.step, errno);
-                jumps = record.jump != 0;
+                target = (record.otherwise != 0).then_some(record.otherwise);
             }
             if let Some(times) = &mut self.times {
                 times.set(self.step);
             }
             // Forward only: whatever the plan says, the loop ends.
-            self.step = match record.jump {
-                target if jumps && target > self.step => target,
-                _ if jumps => self.fail(Errno::EINVAL),
-                _ => self.step.saturating_add(1),
+            self.step = match target {
+                Some(target) if target > self.step => target,
+                Some(_) => self.fail(Errno::EINVAL),
+                None => self.step.saturating_add(1),
             };
         }
     }
 
-    #[allow(clippy::too_many_lines, reason = "one line an operation")]
-    fn perform(&mut self, r: &Record) -> Result<()> {
-        match Code::of(r.code).ok_or(Errno::EINVAL)? {
-            Code::Open => {
-                let dir = self.dir(r.a)?;
-                let fd = sys::openat2(dir, self.text(r.p)?, r.c, r.d, r.x)?;
-                self.fill(r.b, fd)
+    /// Executes one operation. What each does is documented in the table (`operations.rs`).
+    #[allow(clippy::too_many_lines, reason = "one arm an operation")]
+    fn perform(&mut self, operation: Operation<'static>) -> Result<()> {
+        use Operation as O;
+        match operation {
+            O::Open {
+                dir,
+                path,
+                flags,
+                mode,
+                resolve,
+                into,
+            } => {
+                let fd = sys::openat2(self.dir(dir)?, path, flags, mode, resolve)?;
+                self.fill(into, fd)
             }
-            Code::Write => {
-                let bytes = self.data(r.p)?;
-                if sys::write(self.fd(r.a)?, bytes)? == bytes.len() {
-                    Ok(())
-                } else {
-                    Err(Errno::EIO)
-                }
-            }
-            Code::Verify => self.verify(r),
-            Code::Close => self.empty(r.a),
-            Code::Jump => Ok(()),
+            O::Write { fd, bytes } => whole(sys::write(self.fd(fd)?, bytes)?, bytes),
+            O::Verify { fd, expect } => verify(self.fd(fd)?, &expect),
+            O::Close { fd } => self.empty(fd),
+            O::Jump { to: _ } => Ok(()),
 
-            Code::Dumpable => {
-                self.dumpable = r.a != 0;
-                sys::prctl(4, usize::from(self.dumpable), 0).map(drop)
+            O::Dumpable { on } => {
+                self.dumpable = on;
+                sys::prctl(sys::PR_SET_DUMPABLE, usize::from(on), 0).map(drop)
             }
-            Code::Name => sys::set_name(self.text(r.p)?),
-            Code::DeathSignal => {
-                self.death_signal = r.a;
+            O::Name { name } => sys::set_name(name),
+            O::DeathSignal { signal } => {
+                self.death_signal = signal;
                 self.arm()
             }
-            Code::NoNewPrivileges => sys::prctl(38, 1, 0).map(drop),
-            Code::KeepCapabilities => sys::prctl(8, usize::from(r.a != 0), 0).map(drop),
-            Code::NewSession => sys::setsid(),
-            Code::ControllingTerminal => sys::controlling_terminal(self.fd(r.a)?),
-            Code::Umask => sys::umask(r.a),
-            Code::Affinity => process::affinity(if r.a == 0 {
-                None
-            } else {
-                Some(self.data(r.p)?)
-            }),
-            Code::Scheduler => sys::set_scheduler(self.data(r.p)?),
-            Code::IoPriority => sys::set_io_priority(r.a),
-            Code::Personality => sys::personality(r.x),
-            Code::ResourceLimit => sys::set_resource_limit(r.a, r.x, r.y),
-            Code::MemoryPolicy => sys::set_memory_policy(r.a, self.data(r.p)?),
-            Code::SetGroups => sys::setgroups(self.data(r.p)?),
-            Code::SetGid => {
-                sys::setresgid(r.a)?;
+            O::NoNewPrivileges {} => sys::prctl(sys::PR_SET_NO_NEW_PRIVS, 1, 0).map(drop),
+            O::KeepCapabilities { on } => {
+                sys::prctl(sys::PR_SET_KEEPCAPS, usize::from(on), 0).map(drop)
+            }
+            O::NewSession {} => sys::setsid(),
+            O::ControllingTerminal { terminal } => sys::controlling_terminal(self.fd(terminal)?),
+            O::Umask { mask } => sys::umask(mask),
+            O::Affinity { mask } => process::affinity(mask),
+            O::Scheduler { attributes } => sys::set_scheduler(attributes),
+            O::IoPriority { value } => sys::set_io_priority(value),
+            O::Personality { domain } => sys::personality(domain),
+            O::ResourceLimit {
+                resource,
+                soft,
+                hard,
+            } => sys::set_resource_limit(resource, soft, hard),
+            O::MemoryPolicy { mode, nodes } => sys::set_memory_policy(mode, nodes),
+            O::SetGroups { gids } => sys::setgroups(gids),
+            O::SetGid { gid } => {
+                sys::setresgid(gid)?;
                 self.rearm()
             }
-            Code::SetUid => {
-                sys::setresuid(r.a)?;
+            O::SetUid { uid } => {
+                sys::setresuid(uid)?;
                 self.rearm()
             }
-            Code::BoundingSet => process::bounding_set(r.x, r.a),
-            Code::Capabilities => {
-                sys::capset(r.x, r.y, r.z)?;
+            O::BoundingSet { keep, last } => process::bounding_set(keep, last),
+            O::Capabilities {
+                effective,
+                permitted,
+                inheritable,
+            } => {
+                sys::capset(effective, permitted, inheritable)?;
                 self.rearm()
             }
-            Code::AmbientSet => {
-                self.warnings.ambient |= process::ambient_set(r.x)?;
+            O::AmbientSet { set } => {
+                self.warnings.ambient |= process::ambient_set(set)?;
                 Ok(())
             }
-            Code::Keyring => process::keyring(self.text(r.p)?, r.a),
+            O::Keyring {
+                name,
+                add_permissions,
+            } => process::keyring(name, add_permissions),
 
-            Code::Unshare => self.unshare(r.a),
-            Code::Join => self.join(self.data(r.p)?),
-            Code::JoinProcess => self.join_process(r.a, r.b),
-            Code::SecondStage => self.second_stage(),
+            O::Unshare { namespaces } => self.unshare(namespaces),
+            O::Join { namespaces } => self.join(namespaces),
+            O::JoinProcess { pidfd, flags } => self.join_process(pidfd, flags),
+            O::SecondStage {} => self.second_stage(),
 
-            Code::MakePath => self.make_path(r),
-            Code::MakePlainDirectory => {
-                let fd = paths::make_plain(self.fd(r.a)?, self.text(r.p)?)?;
-                self.fill(r.b, fd)
+            O::MakePath {
+                root,
+                path,
+                leaf,
+                into,
+            } => self.make_path(root, path, leaf, into),
+            O::MakePlainDirectory { root, path, into } => {
+                let fd = paths::make_plain(self.fd(root)?, path)?;
+                self.fill(into, fd)
             }
-            Code::NewMount => self.new_mount(r),
-            Code::Reconfigure => self.reconfigure(r),
-            Code::CheckOptions => self.check_options(r),
-            Code::CloneTree => {
-                let fd = sys::clone_tree(self.dir(r.a)?, self.text(r.p)?, r.c != 0)?;
-                self.fill(r.b, fd)
+            O::NewMount {
+                fstype,
+                source,
+                mode_of,
+                options,
+                attributes,
+                into,
+            } => {
+                let context = sys::fsopen(fstype)?;
+                let mount = self
+                    .configure(context.raw(), source, mode_of, options)
+                    .and_then(|()| sys::fsmount(context.raw(), attributes));
+                let mount = self.with_log(&context, mount)?;
+                self.fill(into, mount)
             }
-            Code::MountAttributes => self.mount_attributes(r),
-            Code::Attach => self.attach(r.a, r.b),
-            Code::Propagation => sys::mount(None, self.text(r.p)?, r.x),
-            Code::HolderPropagation => mounts::holder_propagation(self.fd(r.a)?, r.x),
-            Code::PivotRoot => mounts::pivot_root(self.fd(r.a)?),
-            Code::MoveRoot => mounts::move_root(self.fd(r.a)?),
-            Code::Chroot => mounts::chroot(self.fd(r.a)?),
-            Code::Unmount => sys::umount(self.text(r.p)?, r.a),
-            Code::Detach => procfs::inside(self.fd(r.a)?, || sys::umount(c".", sys::MNT_DETACH)),
-            Code::MakeNode => devices::make_node(self.fd(r.a)?, self.text(r.p)?, r),
-            Code::Symlink => {
-                match sys::symlinkat(self.text(r.q)?, self.fd(r.a)?, self.text(r.p)?) {
-                    Err(Errno::EEXIST) => Ok(()),
-                    result => result,
-                }
+            O::Reconfigure { mount, options } => self.reconfigure(mount, options),
+            O::CheckOptions { fstype, options } => self.check_options(fstype, options),
+            O::CloneTree {
+                dir,
+                path,
+                recursive,
+                into,
+            } => {
+                let fd = sys::clone_tree(self.dir(dir)?, path, recursive)?;
+                self.fill(into, fd)
             }
-            Code::Remove => match sys::unlinkat(self.fd(r.a)?, self.text(r.p)?) {
+            O::MountAttributes {
+                mount,
+                set,
+                clear,
+                propagation,
+                recursive,
+                keep_locked,
+            } => {
+                let change = Change {
+                    set,
+                    clear,
+                    propagation,
+                    keep_locked,
+                };
+                self.mount_attributes(mount, recursive, change)
+            }
+            O::Attach { mount, target } => self.attach(mount, target),
+            O::Propagation { path, flags } => sys::mount(None, path, flags),
+            O::HolderPropagation { directory, kind } => {
+                mounts::holder_propagation(self.fd(directory)?, kind)
+            }
+            O::PivotRoot { root } => mounts::pivot_root(self.fd(root)?),
+            O::MoveRoot { root } => mounts::move_root(self.fd(root)?),
+            O::Chroot { root } => mounts::chroot(self.fd(root)?),
+            O::Unmount { path, flags } => sys::umount(path, flags),
+            O::Detach { mount } => {
+                procfs::inside(self.fd(mount)?, || sys::umount(c".", sys::MNT_DETACH))
+            }
+            O::MakeNode {
+                dir,
+                name,
+                mode,
+                device,
+                uid,
+                gid,
+            } => devices::make_node(self.fd(dir)?, name, mode, device, (uid, gid)),
+            O::Symlink { dir, name, target } => match sys::symlinkat(target, self.fd(dir)?, name) {
+                Err(Errno::EEXIST) => Ok(()),
+                result => result,
+            },
+            O::Remove { dir, name } => match sys::unlinkat(self.fd(dir)?, name) {
                 Err(Errno::ENOENT) => Ok(()),
                 result => result,
             },
-            Code::Mask => self.mask(r),
-            Code::ReadonlyPaths => self.readonly_paths(r),
-            Code::CopyTree => self.copy_tree(r.a, r.b),
-            Code::SetXattr => procfs::set_xattr(self.fd(r.a)?, self.text(r.p)?, self.data(r.q)?),
-            Code::ChangeDirectoryTo => sys::fchdir(self.fd(r.a)?),
+            O::Mask {
+                paths,
+                null,
+                context,
+            } => self.mask(paths, null, context),
+            O::ReadonlyPaths { paths } => self.readonly_paths(paths),
+            O::CopyTree { from, to } => copy::tree(self.fd(from)?, self.fd(to)?),
+            O::SetXattr { fd, name, value } => procfs::set_xattr(self.fd(fd)?, name, value),
+            O::ChangeDirectoryTo { directory } => sys::fchdir(self.fd(directory)?),
 
-            Code::Pty => self.pty(r),
-            Code::Stdio => devices::stdio(self.fd(r.a)?),
-            Code::ReopenNull => devices::reopen_null(),
-            Code::StdioOwner => devices::stdio_owner(r.a),
-
-            Code::Netlink => process::netlink(self.data(r.p)?),
-            Code::Socket => {
-                let fd = sys::socket(r.a, r.b, r.c)?;
-                self.fill(r.d, fd)
+            O::Pty {
+                devpts,
+                master,
+                slave,
+            } => {
+                let pair = devices::pty(self.fd(devpts)?)?;
+                self.fill(master, pair.0)?;
+                self.fill(slave, pair.1)
             }
-            Code::HostName => sys::sethostname(self.data(r.p)?),
-            Code::DomainName => sys::setdomainname(self.data(r.p)?),
-            Code::Sysctl => self.sysctl(r),
+            O::Stdio { fd } => devices::stdio(self.fd(fd)?),
+            O::ReopenNull {} => devices::reopen_null(),
+            O::StdioOwner { uid } => devices::stdio_owner(uid),
 
-            Code::ChangeDirectory => self.change_directory(self.text(r.p)?, r.a != 0),
-            Code::RetryDirectory => {
-                if self.directory_refused {
-                    sys::chdir(self.text(r.p)?)
-                } else {
-                    Ok(())
-                }
+            O::Netlink { request } => process::netlink(request),
+            O::Socket {
+                family,
+                kind,
+                protocol,
+                into,
+            } => {
+                let fd = sys::socket(family, kind, protocol)?;
+                self.fill(into, fd)
             }
-            Code::VerifyDirectory => process::verify_directory(),
+            O::HostName { name } => sys::sethostname(name),
+            O::DomainName { name } => sys::setdomainname(name),
+            O::Sysctl {
+                procfs,
+                path,
+                value,
+            } => self.sysctl(self.fd(procfs)?, path, value),
 
-            Code::AskGate => self.ask_gate(r.a),
-            Code::AskIdMaps => self.ask_id_maps(),
-            Code::SendDescriptor => self.send_descriptor(r.a, self.fd(r.b)?),
-            Code::AskDescriptor => self.ask_descriptor(r.a, r.b),
-            Code::LendDescriptor => self.lend_descriptor(r.a, self.fd(r.b)?),
-            Code::AskConsole => self.ask_console(self.fd(r.a)?),
-            Code::AskHome => self.ask_home(self.text(r.p)?),
-            Code::AskReady => self.ask_ready(),
-            Code::Hook => self.hook(r),
+            O::ChangeDirectory { path, retry_later } => self.change_directory(path, retry_later),
+            O::RetryDirectory { path } if self.directory_refused => sys::chdir(path),
+            O::RetryDirectory { path: _ } => Ok(()),
+            O::VerifyDirectory {} => process::verify_directory(),
 
-            Code::Seccomp => self.seccomp(r),
-            Code::Lookup => self.lookup(r),
-            Code::CloseControl => self.close_control(),
-            Code::WaitStart => self.wait_start(r),
-            Code::LateHooks => self.late_hooks(r),
-            Code::Exec => self.exec(r),
+            O::AskGate { number } => self.ask_gate(number),
+            O::AskIdMaps {} => self.ask_id_maps(),
+            O::SendDescriptor { tag, fd } => self.send_descriptor(tag, self.fd(fd)?),
+            O::AskDescriptor { tag, into } => self.ask_descriptor(tag, into),
+            O::LendDescriptor { tag, fd } => self.lend_descriptor(tag, self.fd(fd)?),
+            O::AskConsole { master } => self.ask_console(self.fd(master)?),
+            O::AskHome { path } => self.ask_home(path),
+            O::AskReady {} => self.ask_ready(),
+            O::Hook { command } => self.hook(&command),
+
+            O::Seccomp {
+                flags,
+                program,
+                listener,
+            } => self.seccomp(flags, program, listener),
+            O::Lookup { candidates } => self.lookup(candidates),
+            O::CloseControl {} => self.close_control(),
+            O::WaitStart { fifo } => process::wait_start(self.fd(fifo)?),
+            O::LateHooks { hooks } => self.late_hooks(hooks),
+            O::Exec { args, env } => self.exec(args, env),
+            O::Exit {} => {
+                self.close_control()?;
+                sys::exit(0)
+            }
         }
     }
 
     /// The descriptor in a slot.
-    pub(super) fn fd(&self, slot: u32) -> Result<i32> {
-        match usize::try_from(slot)
-            .ok()
-            .and_then(|slot| self.fds.get(slot))
-        {
+    fn fd(&self, slot: Slot) -> Result<i32> {
+        match self.fds.get(usize::from(slot.0)) {
             Some(fd) if *fd >= 0 => Ok(*fd),
             _ => Err(Errno::EBADF),
         }
     }
 
     /// The descriptor a path starts at.
-    fn dir(&self, slot: u32) -> Result<i32> {
-        if slot == NONE {
-            Ok(sys::CWD)
-        } else {
-            self.fd(slot)
+    fn dir(&self, dir: Dir) -> Result<i32> {
+        match dir {
+            Dir::Cwd => Ok(sys::CWD),
+            Dir::Slot(slot) => self.fd(slot),
         }
     }
 
     /// Puts a descriptor into a slot; one that was there is closed.
-    fn fill(&mut self, slot: u32, fd: Fd) -> Result<()> {
+    fn fill(&mut self, slot: Slot, fd: Fd) -> Result<()> {
         self.empty(slot)?;
-        let entry = usize::try_from(slot)
-            .ok()
-            .and_then(|slot| self.fds.get_mut(slot));
+        let entry = self.fds.get_mut(usize::from(slot.0));
         *entry.ok_or(Errno::EINVAL)? = fd.into_raw();
         Ok(())
     }
 
     /// Closes what is in a slot, if anything is.
-    fn empty(&mut self, slot: u32) -> Result<()> {
-        let slot = usize::try_from(slot).map_err(|_| Errno::EINVAL)?;
+    fn empty(&mut self, slot: Slot) -> Result<()> {
+        let slot = usize::from(slot.0);
         let entry = self.fds.get_mut(slot).ok_or(Errno::EINVAL)?;
         if *entry >= 0 {
             sys::close(*entry);
@@ -457,27 +536,8 @@ impl Init {
         Ok(())
     }
 
-    fn text(&self, blob: Blob) -> Result<&'static CStr> {
-        self.plan.string(blob).ok_or(Errno::EINVAL)
-    }
-
-    fn data(&self, blob: Blob) -> Result<&'static [u8]> {
-        self.plan.bytes(blob).ok_or(Errno::EINVAL)
-    }
-
-    /// Compares a descriptor with what it must be.
-    fn verify(&self, r: &Record) -> Result<()> {
-        let fd = self.fd(r.a)?;
-        let stat = sys::fstat(fd)?;
-        let right = (r.b & 1 == 0 || stat.file_type() == r.c)
-            && (r.b & 2 == 0 || stat.device() == (r.d, r.e))
-            && (r.b & 4 == 0 || stat.ino == r.x)
-            && (r.b & 8 == 0 || sys::fstatfs(fd)?.0 == r.y);
-        if right { Ok(()) } else { Err(Errno::EBADMSG) }
-    }
-
-    /// The death of the step: told to the parent, or if that is gone, as one line on standard
-    /// error.
+    /// Reports the failure of the step to the parent, or if the channel is closed, as one line on
+    /// standard error.
     fn fail(&self, errno: Errno) -> ! {
         if self.control >= 0 {
             self.report(errno);
@@ -486,4 +546,26 @@ impl Init {
         }
         sys::exit(255)
     }
+}
+
+/// A short write is an error.
+fn whole(written: usize, bytes: &[u8]) -> Result<()> {
+    if written == bytes.len() {
+        Ok(())
+    } else {
+        Err(Errno::EIO)
+    }
+}
+
+/// Compares a descriptor with what it must be.
+fn verify(fd: i32, expect: &Expect) -> Result<()> {
+    let stat = sys::fstat(fd)?;
+    let right = expect.file_type.is_none_or(|kind| stat.file_type() == kind)
+        && expect.device.is_none_or(|device| stat.device() == device)
+        && expect.inode.is_none_or(|inode| stat.ino == inode);
+    let right = match expect.magic {
+        Some(magic) if right => sys::fstatfs(fd)?.0 == magic,
+        _ => right,
+    };
+    if right { Ok(()) } else { Err(Errno::EBADMSG) }
 }

@@ -2,13 +2,13 @@
 
 use core::ffi::CStr;
 
+use super::fields::{FsOptionRef, List, Slot};
 use super::sys::{
     self, CWD, Errno, MNT_DETACH, MS_BIND, MS_MOVE, MS_REC, MS_REMOUNT, MS_SLAVE, O_DIRECTORY,
     O_PATH, RESOLVE_NO_XDEV, Result,
 };
-use super::wire::{NONE, Record, u16_at};
 use super::words::Text;
-use super::{Init, Postponed, procfs};
+use super::{Change, Init, procfs};
 
 /// `MOUNT_ATTR__ATIME`: one of a class of values, not a set of bits.
 const ATIME: u64 = 0x70;
@@ -20,31 +20,26 @@ const NOSYMFOLLOW: u64 = 0x20_0000;
 /// the time.
 const MAX_DEPTH: u32 = 2048;
 
-impl Init {
-    pub(super) fn new_mount(&mut self, r: &Record) -> Result<()> {
-        let context = sys::fsopen(self.text(r.p)?)?;
-        let result = self.configure(context.raw(), r);
-        let mount = self.with_log(&context, result)?;
-        self.fill(r.a, mount)
-    }
+type Options = List<'static, FsOptionRef<'static>>;
 
-    pub(super) fn reconfigure(&mut self, r: &Record) -> Result<()> {
-        let context = sys::fspick(self.fd(r.a)?)?;
+impl Init {
+    pub(super) fn reconfigure(&mut self, mount: Slot, options: Options) -> Result<()> {
+        let context = sys::fspick(self.fd(mount)?)?;
         let result = self
-            .set_options(context.raw(), r)
+            .set_options(context.raw(), options)
             .and_then(|()| sys::fsconfig_reconfigure(context.raw()));
         self.with_log(&context, result)
     }
 
-    pub(super) fn check_options(&mut self, r: &Record) -> Result<()> {
-        let context = sys::fsopen(self.text(r.p)?)?;
-        let result = self.set_options(context.raw(), r);
+    pub(super) fn check_options(&mut self, fstype: &CStr, options: Options) -> Result<()> {
+        let context = sys::fsopen(fstype)?;
+        let result = self.set_options(context.raw(), options);
         self.with_log(&context, result)
     }
 
-    /// Keeps the file system's own words for a failure, if it has any: "e tmpfs: Bad value for
+    /// Keeps the message of the file system for a failure, if it has any: "e tmpfs: Bad value for
     /// 'size'".
-    fn with_log<T>(&mut self, context: &sys::Fd, result: Result<T>) -> Result<T> {
+    pub(super) fn with_log<T>(&mut self, context: &sys::Fd, result: Result<T>) -> Result<T> {
         if result.is_err() {
             let mut log = [0; 256];
             if let Ok(length) = sys::read(context.raw(), &mut log) {
@@ -55,14 +50,18 @@ impl Init {
         result
     }
 
-    fn configure(&self, context: i32, r: &Record) -> Result<sys::Fd> {
-        let made = usize::try_from(r.b)
-            .ok()
-            .and_then(|slot| self.made.get(slot))
-            .copied();
-        if r.b != NONE
-            && made != Some(true)
-            && let Ok(directory) = self.fd(r.b)
+    /// Everything about a new file system up to its creation.
+    pub(super) fn configure(
+        &self,
+        context: i32,
+        source: Option<&CStr>,
+        mode_of: Option<Slot>,
+        options: Options,
+    ) -> Result<()> {
+        // The mode of a directory that was there before is that of the file system, too.
+        if let Some(slot) = mode_of
+            && self.made.get(usize::from(slot.0)) != Some(&true)
+            && let Ok(directory) = self.fd(slot)
         {
             let mode = sys::fstat(directory)?.mode;
             let mut text = Text::<8>::new();
@@ -71,58 +70,52 @@ impl Init {
             }
             sys::fsconfig(context, c"mode", Some(text.as_cstr()))?;
         }
-        if r.c != 0 {
-            sys::fsconfig(context, c"source", Some(self.text(r.q)?))?;
+        if source.is_some() {
+            sys::fsconfig(context, c"source", source)?;
         }
-        self.set_options(context, r)?;
-        sys::fsconfig_create(context)?;
-        sys::fsmount(context, r.x)
+        self.set_options(context, options)?;
+        sys::fsconfig_create(context)
     }
 
-    fn set_options(&self, context: i32, r: &Record) -> Result<()> {
-        let mut rest = self.data(r.r)?;
-        while let Some((kind, after)) = rest.split_first() {
-            let key = next_string(after)?;
-            rest = after.get(key.count_bytes() + 1..).ok_or(Errno::EINVAL)?;
-            match kind {
-                b's' => {
-                    let value = next_string(rest)?;
-                    rest = rest.get(value.count_bytes() + 1..).ok_or(Errno::EINVAL)?;
-                    sys::fsconfig(context, key, Some(value))?;
+    fn set_options(&self, context: i32, options: Options) -> Result<()> {
+        for option in options {
+            match option.ok_or(Errno::EINVAL)? {
+                FsOptionRef::Flag(key) => sys::fsconfig(context, key, None)?,
+                FsOptionRef::String(key, value) => sys::fsconfig(context, key, Some(value))?,
+                FsOptionRef::Descriptor(key, slot) => {
+                    sys::fsconfig_fd(context, key, self.fd(slot)?)?;
                 }
-                b'd' => {
-                    let slot = u16_at(rest, 0).ok_or(Errno::EINVAL)?;
-                    rest = rest.get(2..).ok_or(Errno::EINVAL)?;
-                    sys::fsconfig_fd(context, key, self.fd(slot.into())?)?;
-                }
-                _ => sys::fsconfig(context, key, None)?,
             }
         }
         Ok(())
     }
 
-    pub(super) fn mount_attributes(&mut self, r: &Record) -> Result<()> {
-        let mount = self.fd(r.a)?;
-        let (recursive, keep_locked) = (r.b != 0, r.c != 0);
-        let result = match sys::mount_setattr(mount, recursive, r.x, r.y, r.z) {
-            Err(Errno::EPERM) if keep_locked => without_locked(mount, r.x, r.y)
-                .and_then(|(set, clear)| sys::mount_setattr(mount, recursive, set, clear, r.z)),
-            Err(Errno::ENOSYS) if recursive && r.x | r.y != 0 => Err(Errno::ENOSYS),
-            Err(Errno::ENOSYS) => {
-                let postponed = Postponed {
-                    slot: r.a,
-                    set: r.x,
-                    clear: r.y,
-                    propagation: r.z,
-                    keep_locked,
-                };
-                // Only an attached mount can be changed the old way: at once if it is, else after
-                // `Attach`.
-                match remount(mount, &postponed) {
-                    Err(Errno::EINVAL) => self.postpone(postponed),
-                    result => result,
-                }
+    pub(super) fn mount_attributes(
+        &mut self,
+        slot: Slot,
+        recursive: bool,
+        change: Change,
+    ) -> Result<()> {
+        let mount = self.fd(slot)?;
+        let Change {
+            set,
+            clear,
+            propagation,
+            keep_locked,
+        } = change;
+        let result = match sys::mount_setattr(mount, recursive, set, clear, propagation) {
+            Err(Errno::EPERM) if keep_locked => {
+                without_locked(mount, set, clear).and_then(|(set, clear)| {
+                    sys::mount_setattr(mount, recursive, set, clear, propagation)
+                })
             }
+            Err(Errno::ENOSYS) if recursive && set | clear != 0 => Err(Errno::ENOSYS),
+            // Only an attached mount can be changed the old way: at once if it is, else after
+            // `Attach`.
+            Err(Errno::ENOSYS) => match remount(mount, &change) {
+                Err(Errno::EINVAL) => self.postpone(slot, change),
+                result => result,
+            },
             result => result,
         };
         if result == Err(Errno::EPERM) {
@@ -133,18 +126,18 @@ impl Init {
         result
     }
 
-    fn postpone(&mut self, what: Postponed) -> Result<()> {
+    fn postpone(&mut self, slot: Slot, change: Change) -> Result<()> {
         let free = self.postponed.iter_mut().find(|entry| entry.is_none());
-        *free.ok_or(Errno::ENOSYS)? = Some(what);
+        *free.ok_or(Errno::ENOSYS)? = Some((slot, change));
         Ok(())
     }
 
-    pub(super) fn attach(&mut self, mount: u32, target: u32) -> Result<()> {
+    pub(super) fn attach(&mut self, mount: Slot, target: Slot) -> Result<()> {
         let fd = self.fd(mount)?;
         move_mount(fd, self.fd(target)?)?;
         for entry in &mut self.postponed {
-            if let Some(postponed) = entry.take_if(|postponed| postponed.slot == mount) {
-                remount(fd, &postponed)?;
+            if let Some((_, change)) = entry.take_if(|(slot, _)| *slot == mount) {
+                remount(fd, &change)?;
             }
         }
         Ok(())
@@ -163,10 +156,6 @@ pub(super) fn move_mount(mount: i32, target: i32) -> Result<()> {
         }
         result => result,
     }
-}
-
-fn next_string(bytes: &[u8]) -> Result<&CStr> {
-    CStr::from_bytes_until_nul(bytes).map_err(|_| Errno::EINVAL)
 }
 
 /// What is left of a change if the flags that the mount has now must stay. A class of access times
@@ -213,7 +202,7 @@ fn mount_flags(attributes: u64) -> u64 {
 
 /// The same change with `mount(2)`, for kernels before 5.12. That takes a path: for a directory `.`
 /// inside it, which leads nowhere else, whatever is mounted over it.
-fn remount(mount: i32, change: &Postponed) -> Result<()> {
+fn remount(mount: i32, change: &Change) -> Result<()> {
     if sys::fstat(mount)?.is_directory() {
         procfs::inside(mount, || remount_path(mount, c".", change))
     } else {
@@ -224,7 +213,7 @@ fn remount(mount: i32, change: &Postponed) -> Result<()> {
     }
 }
 
-fn remount_path(mount: i32, path: &CStr, change: &Postponed) -> Result<()> {
+fn remount_path(mount: i32, path: &CStr, change: &Change) -> Result<()> {
     if change.set | change.clear != 0 {
         let present = attributes_of(sys::fstatfs(mount)?.1);
         let wanted = present & !change.clear | change.set;
@@ -243,8 +232,7 @@ fn remount_path(mount: i32, path: &CStr, change: &Postponed) -> Result<()> {
     Ok(())
 }
 
-const READONLY: Postponed = Postponed {
-    slot: NONE,
+const READONLY: Change = Change {
     set: 1,
     clear: 0,
     propagation: 0,

@@ -1,16 +1,10 @@
 //! Namespaces: made, joined, and entered by the second stage.
 
 use super::Init;
+use super::fields::{List, Slot};
 use super::sys::{self, CLONE_NEWUSER, Errno, Result};
-use super::wire::{Message, PACKET, u32_at};
+use super::wire::{Message, PACKET};
 use super::words::Text;
-
-/// Slots and kinds.
-fn namespaces(pairs: &[u8]) -> impl Iterator<Item = (u32, u32)> + use<'_> {
-    pairs
-        .chunks_exact(8)
-        .filter_map(|pair| Some((u32_at(pair, 0)?, u32_at(pair, 4)?)))
-}
 
 impl Init {
     pub(super) fn unshare(&mut self, flags: u32) -> Result<()> {
@@ -38,13 +32,13 @@ impl Init {
 
     /// Three rounds, since a namespace may be owned by the user namespace we leave or by the one we
     /// join.
-    pub(super) fn join(&mut self, pairs: &[u8]) -> Result<()> {
-        if !pairs.len().is_multiple_of(8) || pairs.len() / 8 > 16 {
-            return Err(Errno::EINVAL);
-        }
+    pub(super) fn join(&mut self, namespaces: List<'static, (Slot, u32)>) -> Result<()> {
         let mut missing = 0_u32;
-        for (slot, kind) in namespaces(pairs) {
+        let mut user = None;
+        for entry in namespaces {
+            let (slot, kind) = entry.ok_or(Errno::EINVAL)?;
             if kind == CLONE_NEWUSER {
+                user = user.or(Some(slot));
                 continue;
             }
             match sys::setns(self.fd(slot)?, kind) {
@@ -53,15 +47,16 @@ impl Init {
                 Err(e) => return self.unjoined(kind, e),
             }
         }
-        if let Some((slot, kind)) = namespaces(pairs).find(|(_, kind)| *kind == CLONE_NEWUSER) {
-            if let Err(e) = sys::setns(self.fd(slot)?, kind) {
-                return self.unjoined(kind | missing, e);
+        if let Some(slot) = user {
+            if let Err(e) = sys::setns(self.fd(slot)?, CLONE_NEWUSER) {
+                return self.unjoined(CLONE_NEWUSER | missing, e);
             }
             self.become_root()?;
         }
         let mut first = Ok(());
         let mut still = 0;
-        for (slot, kind) in namespaces(pairs).filter(|(_, kind)| missing & kind != 0) {
+        let again = |(_, kind): &(Slot, u32)| missing & kind != 0;
+        for (slot, kind) in namespaces.flatten().filter(again) {
             if let Err(e) = sys::setns(self.fd(slot)?, kind) {
                 still |= kind;
                 first = first.and(Err(e));
@@ -81,7 +76,7 @@ impl Init {
         Err(errno)
     }
 
-    pub(super) fn join_process(&mut self, pidfd: u32, flags: u32) -> Result<()> {
+    pub(super) fn join_process(&mut self, pidfd: Slot, flags: u32) -> Result<()> {
         sys::setns(self.fd(pidfd)?, flags)?;
         if flags & CLONE_NEWUSER != 0 {
             self.become_root()

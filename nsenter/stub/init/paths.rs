@@ -6,12 +6,13 @@
 use core::ffi::CStr;
 
 use super::Init;
+use super::fields::{Leaf, Slot};
 use super::procfs::PROC_SUPER_MAGIC;
 use super::sys::{
     self, Errno, Fd, O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_PATH, O_WRONLY, RESOLVE_IN_ROOT,
     RESOLVE_NO_MAGICLINKS, RESOLVE_NO_SYMLINKS, Result,
 };
-use super::wire::{INSIDE_PROCFS, Record};
+use super::wire::INSIDE_PROCFS;
 use super::words::Text;
 
 const MAX_LINKS: u32 = 40;
@@ -21,13 +22,19 @@ const MAX_MADE: u32 = 2048 + 64;
 const PATH_MAX: usize = 4096;
 
 impl Init {
-    pub(super) fn make_path(&mut self, r: &Record) -> Result<()> {
-        let directory = match r.c {
-            0 => true,
-            1 => false,
-            _ => sys::fstat(self.fd(r.d)?)?.is_directory(),
+    pub(super) fn make_path(
+        &mut self,
+        root: Slot,
+        path: &CStr,
+        leaf: Leaf,
+        into: Slot,
+    ) -> Result<()> {
+        let directory = match leaf {
+            Leaf::Directory => true,
+            Leaf::File => false,
+            Leaf::Like(source) => sys::fstat(self.fd(source)?)?.is_directory(),
         };
-        let (fd, made) = match make(self.fd(r.a)?, self.text(r.p)?, directory) {
+        let (fd, made) = match make(self.fd(root)?, path, directory) {
             Ok(found) => found,
             Err(Refused::Call(errno)) => return Err(errno),
             Err(Refused::Procfs) => {
@@ -35,11 +42,8 @@ impl Init {
                 return Err(Errno::ELOOP);
             }
         };
-        self.fill(r.b, fd)?;
-        if let Some(entry) = usize::try_from(r.b)
-            .ok()
-            .and_then(|slot| self.made.get_mut(slot))
-        {
+        self.fill(into, fd)?;
+        if let Some(entry) = self.made.get_mut(usize::from(into.0)) {
             *entry = made;
         }
         Ok(())

@@ -4,7 +4,7 @@ use core::ffi::CStr;
 
 use super::Init;
 use super::sys::{self, CWD, Errno, Result};
-use super::wire::{Record, u32_at};
+use super::wire::u32_at;
 
 /// Gives every signal its default action and blocks none. A host may ignore `SIGPIPE` or `SIGHUP`,
 /// and that is inherited by programs; handlers are not. What is ignored stands in procfs; where
@@ -41,12 +41,11 @@ pub(super) fn affinity(mask: Option<&[u8]>) -> Result<()> {
 pub(super) fn bounding_set(keep: u64, last: u32) -> Result<()> {
     for capability in (0..=last.min(63)).filter(|capability| keep >> capability & 1 == 0) {
         let number = usize::try_from(capability).map_err(|_| Errno::EINVAL)?;
-        // PR_CAPBSET_DROP 24, PR_CAPBSET_READ 23.
-        match sys::prctl(24, number, 0) {
+        match sys::prctl(sys::PR_CAPBSET_DROP, number, 0) {
             // Not known to the kernel: EINVAL.
             Ok(_) | Err(Errno::EINVAL) => {}
             // Who may not drop any does not have to drop what is not there.
-            Err(Errno::EPERM) if sys::prctl(23, number, 0) == Ok(0) => {}
+            Err(Errno::EPERM) if sys::prctl(sys::PR_CAPBSET_READ, number, 0) == Ok(0) => {}
             Err(e) => return Err(e),
         }
     }
@@ -55,15 +54,17 @@ pub(super) fn bounding_set(keep: u64, last: u32) -> Result<()> {
 
 /// Clears the set and raises these. Returns those that could not be raised.
 pub(super) fn ambient_set(set: u64) -> Result<u64> {
-    // PR_CAP_AMBIENT: CLEAR_ALL 4, RAISE 2. EINVAL: Linux before 4.3, which has no such set.
-    match sys::prctl(47, 4, 0) {
+    // EINVAL: Linux before 4.3, which has no such set.
+    match sys::prctl(sys::PR_CAP_AMBIENT, sys::PR_CAP_AMBIENT_CLEAR_ALL, 0) {
         Ok(_) | Err(Errno::EINVAL) => {}
         Err(e) => return Err(e),
     }
     let mut refused = 0;
     for capability in 0..64_u32 {
         let number = usize::try_from(capability).map_err(|_| Errno::EINVAL)?;
-        if set >> capability & 1 == 1 && sys::prctl(47, 2, number).is_err() {
+        if set >> capability & 1 == 1
+            && sys::prctl(sys::PR_CAP_AMBIENT, sys::PR_CAP_AMBIENT_RAISE, number).is_err()
+        {
             refused |= 1 << capability;
         }
     }
@@ -106,23 +107,31 @@ pub(super) fn verify_directory() -> Result<()> {
 
 /// One request and its acknowledgement.
 pub(super) fn netlink(request: &[u8]) -> Result<()> {
-    // AF_NETLINK, SOCK_RAW, NETLINK_ROUTE.
-    let socket = sys::socket(16, 3, 0)?;
+    let socket = sys::socket(sys::AF_NETLINK, sys::SOCK_RAW, sys::NETLINK_ROUTE)?;
     if sys::write(socket.raw(), request)? != request.len() {
         return Err(Errno::EIO);
     }
     let mut buffer = [0; 1024];
     let count = sys::read(socket.raw(), &mut buffer)?;
     let reply = buffer.get(..count).unwrap_or(&[]);
-    // struct nlmsghdr, then for NLMSG_ERROR (2) an int: 0, or a negative errno.
+    // struct nlmsghdr, then for NLMSG_ERROR an int: 0, or a negative errno.
     let kind = super::wire::u16_at(reply, 4).ok_or(Errno::EPROTO)?;
     let error = u32_at(reply, 16).ok_or(Errno::EPROTO)?;
     match (kind, error) {
-        (2, 0) => Ok(()),
-        (2, error) => Err(Errno(
+        (sys::NLMSG_ERROR, 0) => Ok(()),
+        (sys::NLMSG_ERROR, error) => Err(Errno(
             i32::try_from(error.wrapping_neg()).map_err(|_| Errno::EPROTO)?,
         )),
         _ => Err(Errno::EPROTO),
+    }
+}
+
+/// One byte of the fifo, of which this process is a writer itself: it never ends.
+pub(super) fn wait_start(fifo: i32) -> Result<()> {
+    if sys::read(fifo, &mut [0])? == 1 {
+        Ok(())
+    } else {
+        Err(Errno::EPIPE)
     }
 }
 
@@ -139,17 +148,12 @@ impl Init {
     }
 
     /// Writes one value below a procfs that nothing covers.
-    pub(super) fn sysctl(&mut self, r: &Record) -> Result<()> {
+    pub(super) fn sysctl(&mut self, procfs: i32, path: &CStr, value: &[u8]) -> Result<()> {
         let resolve = sys::RESOLVE_BENEATH | sys::RESOLVE_NO_XDEV | sys::RESOLVE_NO_SYMLINKS;
-        let value = self.data(r.q)?;
         self.detail.set(b"open");
-        let file = sys::openat2(self.fd(r.a)?, self.text(r.p)?, sys::O_WRONLY, 0, resolve)?;
+        let file = sys::openat2(procfs, path, sys::O_WRONLY, 0, resolve)?;
         self.detail.set(b"write");
-        if sys::write(file.raw(), value)? == value.len() {
-            Ok(())
-        } else {
-            Err(Errno::EIO)
-        }
+        super::whole(sys::write(file.raw(), value)?, value)
     }
 }
 

@@ -23,6 +23,7 @@ mod aarch64;
 mod x86_64;
 
 mod children;
+mod consts;
 mod descriptors;
 mod files;
 mod memory;
@@ -41,6 +42,7 @@ pub(crate) use arch::{O_DIRECTORY, O_NOFOLLOW};
 use x86_64 as arch;
 
 pub(crate) use children::*;
+pub(crate) use consts::*;
 pub(crate) use descriptors::*;
 pub(crate) use files::*;
 pub(crate) use memory::*;

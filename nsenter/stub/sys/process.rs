@@ -2,6 +2,7 @@
 
 use core::ffi::CStr;
 
+use super::consts::*;
 use super::{Errno, Result, invoke, number};
 
 /// `CLONE_NEWUSER`.
@@ -9,9 +10,16 @@ pub(crate) const CLONE_NEWUSER: u32 = 0x1000_0000;
 
 /// `prctl(2)` with numbers. Options that take an address are refused.
 pub(crate) fn prctl(option: u32, a: usize, b: usize) -> Result<usize> {
-    // PDEATHSIG 1, DUMPABLE 4, KEEPCAPS 8, CAPBSET_READ 23, CAPBSET_DROP 24, NO_NEW_PRIVS 38,
-    // CAP_AMBIENT 47.
-    if !matches!(option, 1 | 4 | 8 | 23 | 24 | 38 | 47) {
+    if !matches!(
+        option,
+        PR_SET_PDEATHSIG
+            | PR_SET_DUMPABLE
+            | PR_SET_KEEPCAPS
+            | PR_CAPBSET_READ
+            | PR_CAPBSET_DROP
+            | PR_SET_NO_NEW_PRIVS
+            | PR_CAP_AMBIENT
+    ) {
         return Err(Errno::EINVAL);
     }
     // SAFETY: checked above: no argument is an address.

@@ -39,6 +39,26 @@ fn execute(candidates: &[&std::path::Path]) -> crate::support::Outcome {
 }
 
 #[test]
+fn a_helper_without_a_program_ends_with_success() {
+    let mut plan = PlanBuilder::new();
+    plan.push_tolerating(
+        "remove a file that another file is above",
+        Op::Unmount {
+            path: c("/proc/self/status/nothing"),
+            flags: 0,
+        },
+        &[libc::ENOTDIR],
+    );
+    plan.push("exit", Op::Exit);
+    let outcome = run(plan);
+    assert_eq!(outcome.exit, Some(pidfd::Exit::Code(0)));
+    // The report at the end is that of every plan.
+    let served = outcome.served.unwrap();
+    assert_eq!(served.warnings().tolerated(), [(0, libc::ENOTDIR)]);
+    assert_eq!(outcome.out + &outcome.err, "");
+}
+
+#[test]
 fn the_first_executable_candidate_is_run() {
     let directory = tempfile::tempdir().unwrap();
     let no = program(&directory, "no", "#!/bin/sh\necho no", 0o644);

@@ -1,15 +1,77 @@
-//! Random plans, of every operation.
+//! Random plans, of every operation of the table.
 
 use std::ffi::CString;
 
 use proptest::collection::vec;
+use proptest::option;
 use proptest::prelude::*;
+use proptest::strategy::Union;
 
-use crate::plan::*;
-use crate::wire::Code;
+use crate::fields::*;
+use crate::operations::operations;
+use crate::plan::kinds::Kind;
+use crate::plan::{FsOption, HookCommand, Op, PlanBuilder};
 
-fn any_string() -> impl Strategy<Value = CString> {
+/// A kind of field that the tests can make.
+trait Any: Kind<Owned: std::fmt::Debug> {
+    /// Any value of it.
+    fn any() -> BoxedStrategy<Self::Owned>;
+}
+
+macro_rules! any {
+    ($($kind:ident = $strategy:expr;)+) => { $(
+        impl Any for $kind {
+            fn any() -> BoxedStrategy<Self::Owned> {
+                $strategy.boxed()
+            }
+        }
+    )+ };
+}
+
+any! {
+    Number = any::<u32>();
+    Number64 = any::<u64>();
+    Flags = any::<u32>();
+    Flags64 = any::<u64>();
+    Mode = any::<u32>();
+    Namespaces = any::<u32>();
+    Device = any::<(u32, u32)>();
+    Switch = any::<bool>();
+    Text = any_text();
+    OptionalText = option::of(any_text());
+    TextList = any_texts();
+    Bytes = any_bytes();
+    Program = any_bytes();
+    CpuMask = option::of(any_bytes());
+    Numbers = vec(any::<u32>(), 0..9);
+    NodeMask = vec(any::<u64>(), 0..4);
+    Uses = any_slot();
+    MaybeUses = option::of(any_slot());
+    Fills = any_slot();
+    Empties = any_slot();
+    Label = any::<u32>().prop_map(Label);
+    Dir = option::of(any_slot()).prop_map(|slot| slot.map_or(Dir::Cwd, Dir::Slot));
+    Leaf = prop_oneof![
+        Just(Leaf::Directory),
+        Just(Leaf::File),
+        any_slot().prop_map(Leaf::Like)
+    ];
+    Expect = any::<(Option<u32>, Option<(u32, u32)>, Option<u64>, Option<u64>)>().prop_map(
+        |(file_type, device, inode, magic)| Expect { file_type, device, inode, magic }
+    );
+    NamespaceList = vec((any_slot(), any::<u32>()), 0..5);
+    PlacedPaths = vec((any_slot(), any_text()), 0..5);
+    FsOptions = vec(any_option(), 0..5);
+    Hook = any_hook();
+    Hooks = vec(any_hook(), 0..3);
+}
+
+fn any_text() -> impl Strategy<Value = CString> {
     vec(1..=255_u8, 0..20).prop_map(|bytes| CString::new(bytes).unwrap())
+}
+
+fn any_texts() -> impl Strategy<Value = Vec<CString>> {
+    vec(any_text(), 0..5)
 }
 
 fn any_bytes() -> impl Strategy<Value = Vec<u8>> {
@@ -20,307 +82,60 @@ fn any_slot() -> impl Strategy<Value = Slot> {
     (0..8_u16).prop_map(Slot)
 }
 
-fn any_strings() -> impl Strategy<Value = Vec<CString>> {
-    vec(any_string(), 0..5)
+fn any_option() -> impl Strategy<Value = FsOption> {
+    prop_oneof![
+        any_text().prop_map(FsOption::Flag),
+        (any_text(), any_text()).prop_map(|(key, value)| FsOption::String(key, value)),
+        (any_text(), any_slot()).prop_map(|(key, slot)| FsOption::Descriptor(key, slot)),
+    ]
 }
 
 fn any_hook() -> impl Strategy<Value = HookCommand> {
-    let env = proptest::option::of(any_strings());
-    (
-        any_string(),
-        any_strings(),
-        env,
-        any_bytes(),
-        any_bytes(),
-        any::<u32>(),
-    )
-        .prop_map(|(path, args, env, before, after, timeout_ms)| HookCommand {
+    let stdin = (any_bytes(), any_bytes());
+    let env = option::of(any_texts());
+    (any_text(), any_texts(), env, stdin, any::<u32>()).prop_map(
+        |(path, args, env, stdin, timeout_ms)| HookCommand {
             path,
             args,
             env,
-            stdin: (before, after),
+            stdin,
             timeout_ms,
-        })
-}
-
-/// Any operation, every code with the same weight.
-#[allow(clippy::too_many_lines, reason = "one arm an operation")]
-fn any_op() -> impl Strategy<Value = Op> {
-    let numbers = (
-        any::<u32>(),
-        any::<u32>(),
-        any::<u32>(),
-        any::<u64>(),
-        any::<u64>(),
-        any::<u64>(),
-        any::<bool>(),
-    );
-    let slots = (any_slot(), any_slot(), any_slot());
-    let texts = (
-        any_string(),
-        any_string(),
-        any_bytes(),
-        any_strings(),
-        any_strings(),
-    );
-    let more = (
-        any_hook(),
-        vec(any::<u32>(), 0..9),
-        vec(any::<u64>(), 0..4),
-        proptest::option::of(any_slot()),
-        proptest::option::of(any_string()),
-    );
-    (
-        proptest::sample::select(Code::ALL),
-        numbers,
-        slots,
-        texts,
-        more,
+        },
     )
-        .prop_map(|(code, n, s, t, m)| {
-            let (a, b, d, x, y, z, flag) = n;
-            let (one, two, three) = s;
-            let (text, other, bytes, list, list_2) = t;
-            let (hook, words, longs, maybe, maybe_text) = m;
-            let dir = maybe.map_or(Dir::Cwd, Dir::Slot);
-            match code {
-                Code::Open => Op::Open {
-                    dir,
-                    path: text,
-                    flags: a,
-                    mode: b,
-                    resolve: x,
-                    into: one,
-                },
-                Code::Write => Op::Write { fd: one, bytes },
-                Code::Verify => {
-                    let (file_type, device) = (flag.then_some(a), (x & 1 == 1).then_some((b, d)));
-                    let (inode, magic) = ((x & 2 == 2).then_some(y), (x & 4 == 4).then_some(z));
-                    Op::Verify {
-                        fd: one,
-                        expect: Expect {
-                            file_type,
-                            device,
-                            inode,
-                            magic,
-                        },
-                    }
-                }
-                Code::Close => Op::Close(one),
-                // Labels are the builder's; another test is about them.
-                Code::Jump => Op::Umask(a),
-                Code::Dumpable => Op::Dumpable(flag),
-                Code::Name => Op::Name(text),
-                Code::DeathSignal => Op::DeathSignal(a),
-                Code::NoNewPrivileges => Op::NoNewPrivileges,
-                Code::KeepCapabilities => Op::KeepCapabilities(flag),
-                Code::NewSession => Op::NewSession,
-                Code::ControllingTerminal => Op::ControllingTerminal(one),
-                Code::Umask => Op::Umask(a),
-                Code::Affinity => Op::Affinity(flag.then_some(bytes)),
-                Code::Scheduler => Op::Scheduler(bytes),
-                Code::IoPriority => Op::IoPriority(a),
-                Code::Personality => Op::Personality(x),
-                Code::ResourceLimit => Op::ResourceLimit {
-                    resource: a,
-                    soft: x,
-                    hard: y,
-                },
-                Code::MemoryPolicy => Op::MemoryPolicy {
-                    mode: a,
-                    nodes: longs,
-                },
-                Code::SetGroups => Op::SetGroups(words),
-                Code::SetGid => Op::SetGid(a),
-                Code::SetUid => Op::SetUid(a),
-                Code::BoundingSet => Op::BoundingSet { keep: x, last: a },
-                Code::Capabilities => Op::Capabilities {
-                    effective: x,
-                    permitted: y,
-                    inheritable: z,
-                },
-                Code::AmbientSet => Op::AmbientSet(x),
-                Code::Keyring => Op::Keyring {
-                    name: text,
-                    add_permissions: a,
-                },
-                Code::Unshare => Op::Unshare(a),
-                Code::Join => Op::Join(words.into_iter().map(|kind| (one, kind)).collect()),
-                Code::JoinProcess => Op::JoinProcess {
-                    pidfd: one,
-                    flags: a,
-                },
-                Code::SecondStage => Op::SecondStage,
-                Code::MakePath => {
-                    let leaf = match x % 3 {
-                        0 => Leaf::Directory,
-                        1 => Leaf::File,
-                        _ => Leaf::Like(three),
-                    };
-                    Op::MakePath {
-                        root: one,
-                        path: text,
-                        leaf,
-                        into: two,
-                    }
-                }
-                Code::MakePlainDirectory => Op::MakePlainDirectory {
-                    root: one,
-                    path: text,
-                    into: two,
-                },
-                Code::NewMount | Code::Reconfigure | Code::CheckOptions => {
-                    let strings = list
-                        .into_iter()
-                        .zip(list_2)
-                        .map(|(key, value)| FsOption::String(key, value));
-                    let options = strings
-                        .chain([
-                            FsOption::Flag(other.clone()),
-                            FsOption::Descriptor(other, two),
-                        ])
-                        .collect();
-                    match code {
-                        Code::Reconfigure => Op::Reconfigure {
-                            mount: one,
-                            options,
-                        },
-                        Code::CheckOptions => Op::CheckOptions {
-                            fstype: text,
-                            options,
-                        },
-                        _ => Op::NewMount {
-                            fstype: text,
-                            source: maybe_text,
-                            options,
-                            mode_of: maybe,
-                            attributes: x,
-                            into: one,
-                        },
-                    }
-                }
-                Code::Detach => Op::Detach(one),
-                Code::CloneTree => Op::CloneTree {
-                    dir,
-                    path: text,
-                    recursive: flag,
-                    into: one,
-                },
-                Code::MountAttributes => Op::MountAttributes {
-                    mount: one,
-                    set: x,
-                    clear: y,
-                    propagation: z,
-                    recursive: flag,
-                    keep_locked: a & 1 == 1,
-                },
-                Code::Attach => Op::Attach {
-                    mount: one,
-                    target: two,
-                },
-                Code::Propagation => Op::Propagation {
-                    path: text,
-                    flags: x,
-                },
-                Code::HolderPropagation => Op::HolderPropagation {
-                    directory: one,
-                    kind: x,
-                },
-                Code::PivotRoot => Op::PivotRoot(one),
-                Code::MoveRoot => Op::MoveRoot(one),
-                Code::Chroot => Op::Chroot(one),
-                Code::Unmount => Op::Unmount {
-                    path: text,
-                    flags: a,
-                },
-                Code::MakeNode => Op::MakeNode {
-                    dir: one,
-                    name: text,
-                    mode: a,
-                    device: (b, d),
-                    uid: a ^ b,
-                    gid: a ^ d,
-                },
-                Code::Symlink => Op::Symlink {
-                    dir: one,
-                    name: text,
-                    target: other,
-                },
-                Code::Remove => Op::Remove {
-                    dir: one,
-                    name: text,
-                },
-                Code::Mask => Op::Mask {
-                    paths: list.into_iter().map(|path| (one, path)).collect(),
-                    null: two,
-                    context: maybe_text,
-                },
-                Code::ReadonlyPaths => Op::ReadonlyPaths(vec![(one, text), (two, other)]),
-                Code::CopyTree => Op::CopyTree { from: one, to: two },
-                Code::SetXattr => Op::SetXattr {
-                    fd: one,
-                    name: text,
-                    value: bytes,
-                },
-                Code::ChangeDirectoryTo => Op::ChangeDirectoryTo(one),
-                Code::Pty => Op::Pty {
-                    devpts: one,
-                    master: two,
-                    slave: three,
-                },
-                Code::Stdio => Op::Stdio(one),
-                Code::ReopenNull => Op::ReopenNull,
-                Code::StdioOwner => Op::StdioOwner(a),
-                Code::Netlink => Op::Netlink(bytes),
-                Code::Socket => Op::Socket {
-                    family: a,
-                    kind: b,
-                    protocol: d,
-                    into: one,
-                },
-                Code::HostName => Op::HostName(bytes),
-                Code::DomainName => Op::DomainName(bytes),
-                Code::Sysctl => Op::Sysctl {
-                    procfs: one,
-                    path: text,
-                    value: bytes,
-                },
-                Code::ChangeDirectory => Op::ChangeDirectory {
-                    path: text,
-                    retry_later: flag,
-                },
-                Code::RetryDirectory => Op::RetryDirectory(text),
-                Code::VerifyDirectory => Op::VerifyDirectory,
-                Code::AskGate => Op::AskGate(a),
-                Code::AskIdMaps => Op::AskIdMaps,
-                Code::SendDescriptor => Op::SendDescriptor { tag: a, fd: one },
-                Code::AskDescriptor => Op::AskDescriptor { tag: a, into: one },
-                Code::LendDescriptor => Op::LendDescriptor { tag: a, fd: one },
-                Code::AskConsole => Op::AskConsole(one),
-                Code::AskHome => Op::AskHome(text),
-                Code::AskReady => Op::AskReady,
-                Code::Hook => Op::Hook(hook),
-                Code::Seccomp => Op::Seccomp {
-                    flags: a,
-                    program: bytes,
-                    listener: flag,
-                },
-                Code::Lookup => Op::Lookup(list),
-                Code::CloseControl => Op::CloseControl,
-                Code::WaitStart => Op::WaitStart(one),
-                Code::LateHooks => Op::LateHooks(vec![hook.clone(), hook]),
-                Code::Exec => Op::Exec {
-                    args: list,
-                    env: list_2,
-                },
-            }
-        })
 }
 
-/// Steps in any order: what the builder would refuse, encoded nevertheless.
+macro_rules! define_any_op {
+    ($(
+        $(#[$_doc:meta])*
+        $name:ident = $number:literal $([$($_role:ident)+])?
+        $(($single:ident: $single_kind:ident))?
+        $({ $( $(#[$_field_doc:meta])* $field:ident: $kind:ident, )+ })?;
+    )+) => {
+        /// Any operation, every one with the same weight.
+        fn any_op() -> impl Strategy<Value = Op> {
+            Union::new([$(
+                (
+                    Just(()),
+                    $(<$single_kind as Any>::any(),)?
+                    $($(<$kind as Any>::any(),)+)?
+                )
+                    .prop_map(|((), $($single,)? $($($field,)+)?)| Op::$name {
+                        $(0: $single)?
+                        $($($field),+)?
+                    })
+                    .boxed(),
+            )+])
+        }
+    };
+}
+operations!(define_any_op);
+
+/// Steps in any order: what the builder would refuse, encoded nevertheless. Labels are the
+/// builder's; another test is about them.
 pub(super) fn any_plan() -> impl Strategy<Value = PlanBuilder> {
+    let op = any_op().prop_filter("a label", |op| !matches!(op, Op::Jump(_)));
     (
-        vec((any_op(), ".{0,20}", vec(1..4096_i32, 0..=6)), 0..12),
+        vec((op, ".{0,20}", vec(1..4096_i32, 0..=6)), 0..12),
         0..20_u32,
         any::<u32>(),
         0..4_usize,

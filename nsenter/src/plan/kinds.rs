@@ -1,0 +1,382 @@
+//! The kinds of fields on the side of the library: how each is kept, encoded and printed, and what
+//! it says about descriptor slots. How it is read is in `stub/fields.rs`, for both sides.
+
+use std::ffi::{CStr, CString};
+
+use super::display::{Line, namespaces, quoted};
+use super::op::{FsOption, HookCommand};
+use crate::fields::*;
+
+/// What an operation does with the descriptor table.
+#[derive(Debug, Default)]
+pub(super) struct Touched {
+    pub(super) reads: Vec<Slot>,
+    pub(super) fills: Vec<Slot>,
+    pub(super) empties: Vec<Slot>,
+}
+
+/// A kind of field in the library.
+pub(super) trait Kind: Field {
+    /// The type of the field in [`Op`](super::Op).
+    type Owned;
+
+    /// What was read, as a value of its own. `None` if a list in it is malformed.
+    fn own(value: Self::Value<'_>) -> Option<Self::Owned>;
+
+    /// Appends the encoded field.
+    fn write(value: &Self::Owned, to: &mut Vec<u8>);
+
+    /// Appends the field to a line; the only field of an operation has no name.
+    fn print(value: &Self::Owned, name: &str, line: &mut Line);
+
+    /// Notes the slots that the operation uses because of this field.
+    fn touch(_value: &Self::Owned, _touched: &mut Touched) {}
+}
+
+/// Kinds that are read as what they are.
+macro_rules! plain {
+    ($($kind:ident: $owned:ty, $write:expr, $print:expr $(, $touch:expr)?;)+) => { $(
+        impl Kind for $kind {
+            type Owned = $owned;
+
+            fn own(value: $owned) -> Option<$owned> {
+                Some(value)
+            }
+
+            fn write(value: &$owned, to: &mut Vec<u8>) {
+                let write: fn(&$owned, &mut Vec<u8>) = $write;
+                write(value, to);
+            }
+
+            fn print(value: &$owned, name: &str, line: &mut Line) {
+                let print: fn(&$owned, &str, &mut Line) = $print;
+                print(value, name, line);
+            }
+
+            $(fn touch(value: &$owned, touched: &mut Touched) {
+                let touch: fn(&$owned, &mut Touched) = $touch;
+                touch(value, touched);
+            })?
+        }
+    )+ };
+}
+
+plain! {
+    Number: u32, put_u32, |n, name, line| line.field(name, n);
+    Number64: u64, put_u64, |n, name, line| line.field(name, n);
+    Flags: u32, put_u32, |n, name, line| line.field(name, format_args!("{n:#x}"));
+    Flags64: u64, put_u64, |n, name, line| line.field(name, format_args!("{n:#x}"));
+    Mode: u32, put_u32, |n, name, line| line.field(name, format_args!("{n:#o}"));
+    Namespaces: u32, put_u32, |flags, _, line| line.word(namespaces(*flags));
+    Device: (u32, u32), put_pair, |(major, minor), name, line| {
+        line.field(name, format_args!("{major}:{minor}"));
+    };
+    Switch: bool, |on, to| to.push(u8::from(*on)), |on, name, line| match (name, on) {
+        ("", on) => line.word(on),
+        (name, true) => line.word(name.replace('_', "-")),
+        (_, false) => {}
+    };
+    Label: Label, |label, to| put_u32(&label.0, to), |label, _, line| line.field("to", label.0);
+    Uses: Slot, put_slot, print_slot, |slot, touched| touched.reads.push(*slot);
+    Fills: Slot, put_slot, print_slot, |slot, touched| touched.fills.push(*slot);
+    Empties: Slot, put_slot, print_slot, |slot, touched| touched.empties.push(*slot);
+    MaybeUses: Option<Slot>, |slot, to| put_slot(&slot.unwrap_or(Slot(NO_SLOT)), to),
+        |slot, name, line| {
+            if let Some(slot) = slot {
+                line.field(name, slot);
+            }
+        };
+    Dir: Dir, |dir, to| put_slot(&starts_at(dir).unwrap_or(Slot(NO_SLOT)), to),
+        |dir, name, line| {
+            if let Some(slot) = starts_at(dir) {
+                line.field(name, slot);
+            }
+        },
+        |dir, touched| touched.reads.extend(starts_at(dir));
+    Leaf: Leaf, put_leaf,
+        |leaf, _, line| match leaf {
+            Leaf::Directory => line.word("directory"),
+            Leaf::File => line.word("file"),
+            Leaf::Like(slot) => line.field("like", slot),
+        },
+        |leaf, touched| if let Leaf::Like(slot) = leaf {
+            touched.reads.push(*slot);
+        };
+    Expect: Expect, put_expect, print_expect;
+}
+
+fn print_slot(slot: &Slot, name: &str, line: &mut Line) {
+    line.field(name, slot);
+}
+
+fn starts_at(dir: &Dir) -> Option<Slot> {
+    match dir {
+        Dir::Cwd => None,
+        Dir::Slot(slot) => Some(*slot),
+    }
+}
+
+fn print_expect(expect: &Expect, _: &str, line: &mut Line) {
+    if let Some(kind) = expect.file_type {
+        line.field("type", format_args!("{kind:#o}"));
+    }
+    if let Some((major, minor)) = expect.device {
+        line.field("device", format_args!("{major}:{minor}"));
+    }
+    if let Some(inode) = expect.inode {
+        line.field("inode", inode);
+    }
+    if let Some(magic) = expect.magic {
+        line.field("magic", format_args!("{magic:#x}"));
+    }
+}
+
+/// Kinds that are read borrowed, and kept as values of their own.
+macro_rules! borrowed {
+    ($($kind:ident: $owned:ty, $own:expr, $write:expr, $print:expr $(, $touch:expr)?;)+) => { $(
+        impl Kind for $kind {
+            type Owned = $owned;
+
+            fn own(value: Self::Value<'_>) -> Option<$owned> {
+                let own: for<'a> fn(Self::Value<'a>) -> Option<$owned> = $own;
+                own(value)
+            }
+
+            fn write(value: &$owned, to: &mut Vec<u8>) {
+                let write: fn(&$owned, &mut Vec<u8>) = $write;
+                write(value, to);
+            }
+
+            fn print(value: &$owned, name: &str, line: &mut Line) {
+                let print: fn(&$owned, &str, &mut Line) = $print;
+                print(value, name, line);
+            }
+
+            $(fn touch(value: &$owned, touched: &mut Touched) {
+                let touch: fn(&$owned, &mut Touched) = $touch;
+                touch(value, touched);
+            })?
+        }
+    )+ };
+}
+
+borrowed! {
+    Text: CString, |text| Some(text.into()), put_text,
+        |text, name, line| line.field(name, quoted(text.as_bytes()));
+    OptionalText: Option<CString>, |text| Some(text.map(CString::from)),
+        |text, to| put_optional(text.as_ref(), put_text, to),
+        |text, name, line| if let Some(text) = text {
+            line.field(name, quoted(text.as_bytes()));
+        };
+    TextList: Vec<CString>, own_texts, put_texts,
+        |texts, name, line| line.field(name, listed(texts));
+    Bytes: Vec<u8>, |bytes| Some(bytes.to_vec()), put_bytes,
+        |bytes, name, line| line.field(name, quoted(bytes));
+    Program: Vec<u8>, |bytes| Some(bytes.to_vec()), put_bytes, |bytes, name, line| {
+        line.field("instructions", bytes.len() / 8);
+        line.field(name, quoted(bytes));
+    };
+    CpuMask: Option<Vec<u8>>, |mask| Some(mask.map(<[u8]>::to_vec)),
+        |mask, to| put_optional(mask.as_ref(), put_bytes, to),
+        |mask, _, line| match mask {
+            Some(mask) => line.field("mask", quoted(mask)),
+            None => line.word("all"),
+        };
+    Numbers: Vec<u32>,
+        |bytes| bytes.chunks_exact(4).map(|n| n.try_into().ok().map(u32::from_le_bytes)).collect(),
+        |numbers, to| put_list(numbers, put_u32, to),
+        |numbers, name, line| line.field(name, format_args!("{numbers:?}"));
+    NodeMask: Vec<u64>,
+        |bytes| bytes.chunks_exact(8).map(|n| n.try_into().ok().map(u64::from_le_bytes)).collect(),
+        |words, to| put_list(words, put_u64, to),
+        |words, name, line| line.field(name, format_args!("{words:x?}"));
+    NamespaceList: Vec<(Slot, u32)>, |list| list.collect(),
+        |list, to| put_list(list, |(slot, kind), to| {
+            put_slot(slot, to);
+            put_u32(kind, to);
+        }, to),
+        |list, _, line| for (slot, kind) in list {
+            line.field(&namespaces(*kind), slot);
+        },
+        |list, touched| touched.reads.extend(list.iter().map(|(slot, _)| *slot));
+    PlacedPaths: Vec<(Slot, CString)>,
+        |list| list.map(|entry| entry.map(|(root, path)| (root, path.into()))).collect(),
+        |list, to| put_list(list, |(root, path), to| {
+            put_slot(root, to);
+            to.extend_from_slice(path.as_bytes_with_nul());
+        }, to),
+        |list, _, line| {
+            let each = list.iter().map(|(root, path)| format!("{root} {}", quoted(path.as_bytes())));
+            line.field("paths", format_args!("[{}]", each.collect::<Vec<_>>().join(", ")));
+        },
+        |list, touched| touched.reads.extend(list.iter().map(|(root, _)| *root));
+    FsOptions: Vec<FsOption>,
+        |list| list.map(|option| option.map(own_option)).collect(),
+        |list, to| put_list(list, put_option, to),
+        |list, _, line| list.iter().for_each(|option| print_option(option, line)),
+        |list, touched| touched.reads.extend(list.iter().filter_map(|option| match option {
+            FsOption::Descriptor(_, slot) => Some(*slot),
+            FsOption::Flag(_) | FsOption::String(..) => None,
+        }));
+    Hook: HookCommand, own_hook, put_hook, |hook, _, line| print_hook(hook, line);
+    Hooks: Vec<HookCommand>, |list| list.map(|hook| own_hook(hook?)).collect(),
+        |list, to| put_list(list, put_hook, to),
+        |list, _, line| for hook in list {
+            line.word("hook");
+            print_hook(hook, line);
+        };
+}
+
+fn own_texts(texts: Texts<'_>) -> Option<Vec<CString>> {
+    let list: Vec<CString> = texts.map(CString::from).collect();
+    (u32::try_from(list.len()) == Ok(texts.announced())).then_some(list)
+}
+
+fn listed(texts: &[CString]) -> String {
+    let quoted: Vec<String> = texts.iter().map(|text| quoted(text.as_bytes())).collect();
+    format!("[{}]", quoted.join(", "))
+}
+
+fn own_option(option: FsOptionRef<'_>) -> FsOption {
+    match option {
+        FsOptionRef::Flag(key) => FsOption::Flag(key.into()),
+        FsOptionRef::String(key, value) => FsOption::String(key.into(), value.into()),
+        FsOptionRef::Descriptor(key, slot) => FsOption::Descriptor(key.into(), slot),
+    }
+}
+
+fn print_option(option: &FsOption, line: &mut Line) {
+    let (FsOption::Flag(key) | FsOption::String(key, _) | FsOption::Descriptor(key, _)) = option;
+    let key = quoted(key.as_bytes());
+    match option {
+        FsOption::Flag(_) => line.field("option", key),
+        FsOption::String(_, value) => {
+            line.field("option", format_args!("{key}:{}", quoted(value.as_bytes())));
+        }
+        FsOption::Descriptor(_, slot) => line.field("option", format_args!("{key}:{slot}")),
+    }
+}
+
+fn own_hook(hook: HookRef<'_>) -> Option<HookCommand> {
+    Some(HookCommand {
+        path: hook.path.into(),
+        args: own_texts(hook.args)?,
+        env: match hook.env {
+            Some(env) => Some(own_texts(env)?),
+            None => None,
+        },
+        stdin: (hook.stdin.0.to_vec(), hook.stdin.1.to_vec()),
+        timeout_ms: hook.timeout_ms,
+    })
+}
+
+fn print_hook(hook: &HookCommand, line: &mut Line) {
+    line.field("path", quoted(hook.path.as_bytes()));
+    line.field("args", listed(&hook.args));
+    match &hook.env {
+        Some(env) => line.field("env", listed(env)),
+        None => line.word("env-of-program"),
+    }
+    let (before, after) = (quoted(&hook.stdin.0), quoted(&hook.stdin.1));
+    line.field("stdin", format_args!("{before}+pid+{after}"));
+    line.field("timeout_ms", hook.timeout_ms);
+}
+
+fn put_u32(number: &u32, to: &mut Vec<u8>) {
+    to.extend_from_slice(&number.to_le_bytes());
+}
+
+fn put_u64(number: &u64, to: &mut Vec<u8>) {
+    to.extend_from_slice(&number.to_le_bytes());
+}
+
+fn put_pair((one, two): &(u32, u32), to: &mut Vec<u8>) {
+    put_u32(one, to);
+    put_u32(two, to);
+}
+
+fn put_slot(slot: &Slot, to: &mut Vec<u8>) {
+    to.extend_from_slice(&slot.0.to_le_bytes());
+}
+
+/// A length beyond 4 GiB saturates; such a plan is refused for its size.
+fn put_length(length: usize, to: &mut Vec<u8>) {
+    put_u32(&u32::try_from(length).unwrap_or(u32::MAX), to);
+}
+
+#[allow(clippy::ptr_arg, reason = "a field as it is kept")]
+fn put_bytes(bytes: &Vec<u8>, to: &mut Vec<u8>) {
+    put_length(bytes.len(), to);
+    to.extend_from_slice(bytes);
+}
+
+fn put_text(text: &CString, to: &mut Vec<u8>) {
+    put_length(text.count_bytes(), to);
+    to.extend_from_slice(text.as_bytes_with_nul());
+}
+
+fn put_optional<T>(value: Option<&T>, write: fn(&T, &mut Vec<u8>), to: &mut Vec<u8>) {
+    to.push(u8::from(value.is_some()));
+    if let Some(value) = value {
+        write(value, to);
+    }
+}
+
+/// A list: its length in bytes comes first.
+fn put_list<T>(items: &[T], write: fn(&T, &mut Vec<u8>), to: &mut Vec<u8>) {
+    let mut bytes = Vec::new();
+    for item in items {
+        write(item, &mut bytes);
+    }
+    put_bytes(&bytes, to);
+}
+
+#[allow(clippy::ptr_arg, reason = "a field as it is kept")]
+fn put_texts(texts: &Vec<CString>, to: &mut Vec<u8>) {
+    put_length(texts.len(), to);
+    put_list(
+        texts,
+        |text, to| to.extend_from_slice(text.as_bytes_with_nul()),
+        to,
+    );
+}
+
+fn put_option(option: &FsOption, to: &mut Vec<u8>) {
+    let mut put = |kind: u8, key: &CStr, value: &[u8]| {
+        to.push(kind);
+        to.extend_from_slice(key.to_bytes_with_nul());
+        to.extend_from_slice(value);
+    };
+    match option {
+        FsOption::Flag(key) => put(FLAG_OPTION, key, &[]),
+        FsOption::String(key, value) => put(STRING_OPTION, key, value.as_bytes_with_nul()),
+        FsOption::Descriptor(key, slot) => put(DESCRIPTOR_OPTION, key, &slot.0.to_le_bytes()),
+    }
+}
+
+fn put_hook(hook: &HookCommand, to: &mut Vec<u8>) {
+    put_text(&hook.path, to);
+    put_texts(&hook.args, to);
+    put_optional(hook.env.as_ref(), put_texts, to);
+    put_bytes(&hook.stdin.0, to);
+    put_bytes(&hook.stdin.1, to);
+    put_u32(&hook.timeout_ms, to);
+}
+
+fn put_leaf(leaf: &Leaf, to: &mut Vec<u8>) {
+    match leaf {
+        Leaf::Directory => to.push(0),
+        Leaf::File => to.push(1),
+        Leaf::Like(slot) => {
+            to.push(2);
+            put_slot(slot, to);
+        }
+    }
+}
+
+fn put_expect(expect: &Expect, to: &mut Vec<u8>) {
+    put_optional(expect.file_type.as_ref(), put_u32, to);
+    put_optional(expect.device.as_ref(), put_pair, to);
+    put_optional(expect.inode.as_ref(), put_u64, to);
+    put_optional(expect.magic.as_ref(), put_u64, to);
+}
