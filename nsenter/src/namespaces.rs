@@ -176,16 +176,7 @@ pub fn id_maps_of(path: &Path) -> Result<IdMapping> {
         Op::Join(vec![(input, Kind::User.flag())]),
     );
     plan.push("read id maps", Op::AskGate(0));
-    // Never reached: the question is answered with a refusal, which ends the stub.
-    plan.push("look up nothing", Op::Lookup(Vec::new()));
-    plan.push("close the control channel", Op::CloseControl);
-    plan.push(
-        "run nothing",
-        Op::Exec {
-            args: Vec::new(),
-            env: Vec::new(),
-        },
-    );
+    plan.push("exit", Op::Exit);
     let plan = plan.build()?;
     let null = openat(
         CWD,
@@ -206,17 +197,18 @@ pub fn id_maps_of(path: &Path) -> Result<IdMapping> {
         maps: None,
     };
     let served = spawn.start()?.serve(&mut reader, Deadline::default());
-    match (reader.maps, served) {
-        (Some(maps), _) => maps,
-        (None, Err(error)) => Err(error),
-        (None, Ok(_)) => Err(Error::new(
-            ErrorKind::Namespace,
-            "the id maps were not read",
-        )),
-    }
+    // Why the maps could not be read is more than that this was refused.
+    let Some(maps) = reader.maps else {
+        return Err(served
+            .err()
+            .unwrap_or_else(|| Error::new(ErrorKind::Namespace, "the id maps were not read")));
+    };
+    let maps = maps?;
+    served?;
+    Ok(maps)
 }
 
-/// Reads the maps of the stub that asks, and ends it.
+/// Reads the maps of the stub that asks.
 struct Reader<'a> {
     procfs: &'a Procfs,
     maps: Option<Result<IdMapping>>,
@@ -224,8 +216,14 @@ struct Reader<'a> {
 
 impl Answers for Reader<'_> {
     fn gate(&mut self, _: u32, process: &ProcessRef<'_>) -> std::result::Result<(), Refusal> {
-        self.maps = Some(maps_of_process(self.procfs, process.pid()));
-        Err("the id maps are read".into())
+        let maps = maps_of_process(self.procfs, process.pid());
+        let read = maps.is_ok();
+        self.maps = Some(maps);
+        if read {
+            Ok(())
+        } else {
+            Err("the id maps cannot be read".into())
+        }
     }
 }
 

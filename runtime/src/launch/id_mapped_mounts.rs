@@ -3,7 +3,6 @@
 //! The kernel takes the mapping of a user namespace. If no existing one has it, one is made: a stub
 //! unshares its user namespace, gets the maps, and is ended as soon as the namespace is open.
 
-use std::ffi::CString;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
@@ -122,17 +121,7 @@ fn make_user_namespace(uid: &[IdMap], gid: &[IdMap], system: &System) -> Result<
     plan.push("make a user namespace", Op::Unshare(CLONE_NEWUSER));
     plan.push("get id maps", Op::AskIdMaps);
     plan.push("stop being dumpable", Op::Dumpable(false));
-    // Never reached: the answer to the question above ends the stub.
-    plan.push("report", Op::AskReady);
-    plan.push("find nothing", Op::Lookup(vec![CString::default()]));
-    plan.push("close the channel", Op::CloseControl);
-    plan.push(
-        "run nothing",
-        Op::Exec {
-            args: vec![CString::default()],
-            env: Vec::new(),
-        },
-    );
+    plan.push("exit", Op::Exit);
     let plan = plan.build().map_err(failed)?;
     let null = null()?;
     let spawn = Spawn {
@@ -149,15 +138,14 @@ fn make_user_namespace(uid: &[IdMap], gid: &[IdMap], system: &System) -> Result<
         system,
         namespace: None,
     };
-    match stub.serve(&mut maker, Deadline::default()) {
-        Err(error) if maker.namespace.is_none() => Err(failed(error)),
-        _ => maker.namespace.ok_or_else(|| {
-            Error::new(
-                ErrorKind::Init,
-                "no user namespace was made for an id-mapped mount",
-            )
-        }),
-    }
+    stub.serve(&mut maker, Deadline::default())
+        .map_err(failed)?;
+    maker.namespace.ok_or_else(|| {
+        Error::new(
+            ErrorKind::Init,
+            "no user namespace was made for an id-mapped mount",
+        )
+    })
 }
 
 struct Maker<'a> {
@@ -172,8 +160,8 @@ impl Answers for Maker<'_> {
         let procfs = self.system.procfs()?;
         id_maps::write_maps(self.uid, self.gid, procfs, process.pid())?;
         self.namespace = Some(namespaces::of_process(procfs, process.pid(), Kind::User)?);
-        // The namespace lives by the descriptor now.
-        Err("done".into())
+        // It lives by the descriptor from here on.
+        Ok(())
     }
 }
 
