@@ -88,9 +88,25 @@ fn members_use_what_the_architecture_says() {
         actual.keys().collect::<Vec<_>>(),
         "ARCHITECTURE.md and the workspace name different crates"
     );
+    let mut wrong = Vec::new();
     for (name, uses) in &actual {
-        assert_eq!(uses, &documented[name], "what {name} uses, and the table");
+        let said = &documented[name];
+        for used in uses.difference(said) {
+            wrong.push(format!(
+                "{name} uses {used}: add it to the row, or remove the dependency"
+            ));
+        }
+        for unused in said.difference(uses) {
+            wrong.push(format!(
+                "{name} does not use {unused}: remove it from the row"
+            ));
+        }
     }
+    assert!(
+        wrong.is_empty(),
+        "the table under \"Crates\" of ARCHITECTURE.md is not what the manifests say:\n{}",
+        wrong.join("\n")
+    );
 }
 
 #[test]

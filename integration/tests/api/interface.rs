@@ -299,17 +299,20 @@ impl Writer<'_> {
         };
         let mut heads = Vec::new();
         public_heads(definition.clone(), &mut heads);
+        let mut given = item.mac.tokens.clone();
+        // A table that is given to a macro: the rows are in the definition.
+        if let Some(callback) = self.source.macros.get(&given.to_string()) {
+            public_heads(callback.clone(), &mut heads);
+            given = definition.clone();
+        }
         if item.ident.is_some() || heads.is_empty() {
             return;
         }
         for head in heads {
-            self.plain(
-                at,
-                &format!("{name}!"),
-                format!("macro {name}! defines {head}"),
-            );
+            let line = format!("macro {name}! defines {head}");
+            self.plain(at, &format!("{name}!"), line);
         }
-        let given = text(&undocumented(item.mac.tokens.clone()));
+        let given = text(&undocumented(given));
         for part in given.split_inclusive("; ") {
             let line = format!("macro {name}! {}", part.trim_end());
             self.plain(at, &format!("{name}!"), line);
