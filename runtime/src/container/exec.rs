@@ -8,23 +8,19 @@ use std::time::Duration;
 use cgroups::{Cgroup, Mode};
 use configs::Config;
 use configs::oci::ContainerStatus as Status;
-use nsenter::{Deadline, Spawn};
+use nsenter::{Deadline, Init};
 
 use super::Container;
-use super::create::{placement, root_user};
 use crate::error::{Error, ErrorKind, Result};
+use crate::launch::connections::Connections;
 use crate::launch::inputs::{Inputs, Sources};
-use crate::launch::seccomp;
-use crate::launch::seccomp::Agent;
-use crate::launch::streams::{Receivers, Streams};
-use crate::launch::supervisor::{Ready, SETNS, Stages, Supervisor};
-use crate::launch::{error_messages, supervisor};
-use crate::plan;
-use crate::plan::{HostFacts, ProcessRequest};
+use crate::launch::streams::Streams;
+use crate::launch::supervisor::{self, Launch, Role, Stages, Supervisor};
+use crate::launch::{self, error_messages, placement};
+use crate::plan::{self, BuiltPlan, HostFacts, ProcessRequest};
 use crate::process::Process;
 use crate::process::child::Child;
-use crate::validation;
-use crate::{cgroup, rdt};
+use crate::{cgroup, rdt, validation};
 
 /// How long a process that joins a paused container may take: it stands still until somebody
 /// resumes that.
@@ -48,55 +44,19 @@ impl Container {
 
     /// What [`exec`](Self::exec) does. What is told on the way is in `warnings`, however it ends.
     fn join(&self, process: &mut Process, warnings: &mut Vec<String>) -> Result<Child> {
-        let mut paused = self.require_joinable(process)?;
+        let paused = self.require_joinable(process)?;
         let config = self.config()?;
         check(&config, process)?;
-        let filter = seccomp::compile(&config, warnings)?;
-        let receivers = Receivers::connect(process)?;
-        let agent = Agent::connect(&config, filter.as_ref())?;
-        let mut streams = Streams::open(process, root_user(&config)?)?;
+        let mut connections = Connections::open(&config, process, warnings)?;
         let Some(init) = self.init_pidfd()? else {
             return Err(stopped());
         };
-
         let group = self
             .group_to_join(process)
             .map_err(error_messages::not_started)?;
-        if !paused && is_frozen(&group)? {
-            if !process.ignore_paused {
-                return Err(Error::new(ErrorKind::Paused, FROZEN_FROM_ABOVE));
-            }
-            paused = true;
-        }
-        // Between two units only the user's systemd can move a process of an ordinary user.
-        let gate = config.cgroups.systemd && config.rootless_cgroups;
-        let mut tasks = match group.self_join_files() {
-            _ if gate => Vec::new(),
-            // Without permission there may be no cgroup to join.
-            Err(error)
-                if config.rootless_cgroups && error.kind() == cgroups::ErrorKind::NotFound =>
-            {
-                Vec::new()
-            }
-            other => other
-                .map_err(cgroup::failed(cannot_join(&group)))
-                .map_err(error_messages::not_started)?,
-        };
+        let paused = paused || is_frozen_from_above(&group, process)?;
         let needed = !config.rootless_cgroups || !process.sub_cgroups.is_empty();
-        let mut placement =
-            placement(&group, &tasks, !needed || gate).map_err(error_messages::not_started)?;
-        if gate {
-            placement.unified = false;
-            placement.gate = true;
-        }
-        placement.outside = paused;
-        if !config.rootless_cgroups && !gate {
-            // They are there, and of cgroupfs. The process opens them by name, which takes fewer
-            // descriptors.
-            tasks.clear();
-            placement.tasks.clear();
-            placement.task_paths = group.self_join_paths();
-        }
+        let (tasks, cgroup) = placement::of_exec(&group, &config, needed, paused)?;
         let mut host = HostFacts::read_at(self.system().procfs()?.as_fd())?;
         host.read_umask()?;
         let request = ProcessRequest {
@@ -104,8 +64,8 @@ impl Container {
             config: &config,
             process,
             host: &host,
-            cgroup: placement,
-            seccomp: filter,
+            cgroup,
+            seccomp: connections.filter.take(),
         };
         let built = plan::exec(&request).map_err(error_messages::not_started)?;
         warnings.extend_from_slice(&built.warnings);
@@ -116,127 +76,62 @@ impl Container {
             init: Some(init.as_fd()),
         };
         let inputs = Inputs::open(&built.inputs, &sources)?;
-        let spawn = |group: Option<&Cgroup>| {
-            let directory = match group.filter(|_| built.spawn_into_cgroup) {
-                Some(group) => Some(cgroup::open_unified(group)?),
-                None => None,
-            };
-            let spawn = Spawn {
-                plan: &built.plan,
-                stdio: streams.theirs(),
-                passed: process.passed.iter().map(AsFd::as_fd).collect(),
-                inputs: inputs.borrow(),
-                cgroup: directory,
-            };
-            Ok::<_, Error>(spawn.start())
-        };
-        let rdt = config.intel_rdt.as_ref().map(rdt::settings);
-        if log::log_enabled!(log::Level::Debug) {
-            log::debug!(
-                "nsexec container setup: affinity: {:#x}",
-                initial_cpus(&config, process)
-            );
-        }
+        log_initial_cpus(&config, process);
         let ooms = cgroup::oom_kills(&group);
         // A cgroup that hands controllers to children of its own takes no processes. Then the init
         // process, too, has gone to one of these.
         let init_pid = u32::try_from(self.current()?.init_process_pid).ok();
         let init_group = init_pid.filter(|_| process.sub_cgroups.is_empty());
-        let started = spawn(Some(&group))?;
-        let refused = started
-            .as_ref()
-            .err()
-            .filter(|_| built.spawn_into_cgroup)
-            .and_then(nsenter::Error::raw_os_error);
-        let entered = started.is_ok() && built.spawn_into_cgroup;
-        let mut outside = false;
-        let started = match (started, refused) {
-            (Err(error), Some(libc::EBUSY)) => {
-                let Some(pid) = init_group else {
-                    return Err(error_messages::not_started(Error::system(NO_ROOM, error)));
-                };
-                spawn(Some(&supervisor::group_of(group.hierarchy(), pid)?))?
-            }
-            // Its processes or its memory are used up. What starts outside is moved in, which no
-            // limit refuses.
-            (Err(_), Some(libc::EAGAIN | libc::ENOMEM)) => {
-                outside = true;
-                spawn(None)?
-            }
-            // A container without a cgroup of its own is in that of whoever made it.
-            (Err(_), Some(libc::EACCES)) if !needed => spawn(None)?,
-            (started, _) => started,
-        };
-        let mut stub =
-            started.map_err(|error| Error::system("unable to start container process", error))?;
+        let mut started = Start {
+            built: &built,
+            process,
+            streams: &connections.streams,
+            inputs: &inputs,
+            group: &group,
+            init_group,
+            needed,
+        }
+        .start()?;
         drop(inputs);
         log::debug!(
             "nsexec container setup: stub started as process {}",
-            stub.pid()
+            started.stub.pid()
         );
-        let mut nothing = NothingMore;
-        let mut parent = Supervisor {
+        let rdt = config.intel_rdt.as_ref().map(rdt::settings);
+        let launch = Launch {
             id: &self.id,
             config: &config,
             system: self.system(),
             cgroup: &group,
+            rdt: rdt.as_ref(),
+            process,
+            receivers: &connections.receivers,
+            agent: connections.agent.as_ref(),
+        };
+        let role = Role::Exec {
             init: init_pid,
             init_group,
-            late_limits: None,
-            rdt: rdt.as_ref(),
-            uid: process.uid,
-            rlimits: if process.rlimits.is_empty() {
-                &config.rlimits
-            } else {
-                &process.rlimits
-            },
-            console_size: process.console_size,
-            receivers: &receivers,
-            agent: agent.as_ref(),
-            status: Status::Running,
-            pidfd_name: SETNS,
-            ready: &mut nothing,
-            console: None,
-            root: None,
-            mapped: crate::launch::id_mapped_mounts::Made::default(),
-            warnings: Vec::new(),
-            stages: Stages {
-                second_to_come: true,
-                movable: (needed || entered) && !gate,
-                outside,
-            },
+        };
+        let stages = Stages {
+            second_to_come: true,
+            movable: (needed || started.entered) && !placement::moved_by_systemd(&config),
+            outside: started.outside,
         };
         let deadline = if paused {
             Deadline::without_progress(WHILE_PAUSED)
         } else {
             supervisor::start_deadline()
         };
-        let served = stub.serve(&mut parent, deadline);
-        let Supervisor {
-            console,
-            warnings: told,
-            ..
-        } = parent;
-        warnings.extend(told);
-        let served = match served {
-            Ok(served) => served,
-            Err(error) => {
-                let error = error_messages::init_error(error, &process.args, &config);
-                let error = cgroup::explain_standstill(error, &group);
-                let killed = cgroup::oom_kills(&group) > ooms;
-                let what = if killed {
-                    "unable to start container process (possibly OOM-killed)"
-                } else {
-                    "unable to start container process"
-                };
-                return Err(error.context(what));
-            }
-        };
-        warnings.extend(supervisor::warning_texts(served.warnings()));
+        let supervisor = Supervisor::new(launch, role, stages);
+        let (served, outcome) = supervisor.serve(&mut started.stub, deadline);
+        warnings.extend(outcome.warnings);
+        served.map_err(|error| explain(error, process, &config, &group, ooms))?;
         log::debug!("setns_init: about to exec");
-        let pid = i32::try_from(stub.pid()).unwrap_or_default();
-        let child = Child::new(pid, stub.detach(), &self.id, self.system().children());
-        Ok(child.with_streams(console, std::mem::take(&mut streams.ours)))
+        let pid = i32::try_from(started.stub.pid()).unwrap_or_default();
+        let registry = self.system().children();
+        let child = Child::new(pid, started.stub.detach(), &self.id, registry);
+        let pipes = std::mem::take(&mut connections.streams.ours);
+        Ok(child.with_streams(outcome.console, pipes))
     }
 
     /// Fails unless a process can join now; says whether the container is paused.
@@ -267,9 +162,9 @@ impl Container {
                 .collect();
             return own
                 .sub_cgroup(&paths)
-                .map_err(cgroup::failed(cannot_join(&own)));
+                .map_err(cgroup::failed(placement::cannot_join(&own)));
         }
-        let failed = || cgroup::failed(cannot_join(&own));
+        let failed = || cgroup::failed(placement::cannot_join(&own));
         if own.exists().map_err(failed())? && own.dir().map_err(failed())?.is_some() {
             return Ok(own);
         }
@@ -284,23 +179,115 @@ impl Container {
     }
 }
 
-/// Why a container that is not paused takes no process.
-const FROZEN_FROM_ABOVE: &str =
-    "cannot exec in a container below a frozen cgroup (use --ignore-paused to override)";
-
-fn is_frozen(group: &Cgroup) -> Result<bool> {
-    let failed = cgroup::failed("read the state of the container's freezer");
-    group.is_frozen().map_err(failed)
+/// How a process that joins a container is started.
+struct Start<'a> {
+    built: &'a BuiltPlan,
+    process: &'a Process,
+    streams: &'a Streams,
+    inputs: &'a Inputs<'a>,
+    group: &'a Cgroup,
+    /// The process whose cgroup is joined if the container's takes no processes.
+    init_group: Option<u32>,
+    /// The process must be in the cgroup.
+    needed: bool,
 }
 
-/// The words that readers of messages look for.
-const NO_ROOM: &str = "error adding pid of the new process to cgroups";
+/// A process that has started, and where.
+struct Started {
+    stub: Init,
+    /// The clone has placed it in the container's cgroup.
+    entered: bool,
+    /// It has started outside, since there is no room inside.
+    outside: bool,
+}
 
-/// Likewise: with cgroup v1 the failure used to be one of writing the pid.
-fn cannot_join(group: &Cgroup) -> &'static str {
-    match group.hierarchy().mode() {
-        Mode::V2 => "can't open cgroup",
-        _ => NO_ROOM,
+impl Start<'_> {
+    fn spawn(&self, group: Option<&Cgroup>) -> Result<Result<Init, nsenter::Error>> {
+        let spawn = launch::spawn(self.built, self.process, self.streams, self.inputs, group)?;
+        Ok(spawn.start())
+    }
+
+    /// Starts it in the cgroup, or where the kernel lets it start instead.
+    fn start(&self) -> Result<Started> {
+        let started = self.spawn(Some(self.group))?;
+        let into_cgroup = self.built.spawn_into_cgroup;
+        let refused = started
+            .as_ref()
+            .err()
+            .filter(|_| into_cgroup)
+            .and_then(nsenter::Error::raw_os_error);
+        let entered = started.is_ok() && into_cgroup;
+        let mut outside = false;
+        let started = match (started, refused) {
+            (Err(error), Some(libc::EBUSY)) => {
+                let Some(pid) = self.init_group else {
+                    let error = Error::system(error_messages::JOIN_CGROUP, error);
+                    return Err(error_messages::not_started(error));
+                };
+                let group = supervisor::group_of(self.group.hierarchy(), pid)?;
+                self.spawn(Some(&group))?
+            }
+            // Its processes or its memory are used up. What starts outside is moved in, which no
+            // limit refuses.
+            (Err(_), Some(libc::EAGAIN | libc::ENOMEM)) => {
+                outside = true;
+                self.spawn(None)?
+            }
+            // A container without a cgroup of its own is in that of its creator.
+            (Err(_), Some(libc::EACCES)) if !self.needed => self.spawn(None)?,
+            (started, _) => started,
+        };
+        let stub =
+            started.map_err(|error| Error::system("unable to start container process", error))?;
+        Ok(Started {
+            stub,
+            entered,
+            outside,
+        })
+    }
+}
+
+/// The error of a process that did not start, with what the cgroup tells of it: `ooms` were killed
+/// before.
+fn explain(
+    error: nsenter::Error,
+    process: &Process,
+    config: &Config,
+    group: &Cgroup,
+    ooms: u64,
+) -> Error {
+    let error = error_messages::init_error(error, &process.args, config);
+    let error = cgroup::explain_standstill(error, group);
+    let what = if cgroup::oom_kills(group) > ooms {
+        "unable to start container process (possibly OOM-killed)"
+    } else {
+        "unable to start container process"
+    };
+    error.context(what)
+}
+
+/// Whether a cgroup above the container's is frozen, which is an error unless the process may join
+/// a paused container.
+fn is_frozen_from_above(group: &Cgroup, process: &Process) -> Result<bool> {
+    let failed = cgroup::failed("read the state of the container's freezer");
+    if !group.is_frozen().map_err(failed)? {
+        return Ok(false);
+    }
+    if !process.ignore_paused {
+        return Err(Error::new(
+            ErrorKind::Paused,
+            "cannot exec in a container below a frozen cgroup (use --ignore-paused to override)",
+        ));
+    }
+    Ok(true)
+}
+
+fn log_initial_cpus(config: &Config, process: &Process) {
+    if log::log_enabled!(log::Level::Debug) {
+        log::debug!(
+            "nsexec container setup: affinity: {:#x}",
+            initial_cpus(config, process)
+        );
     }
 }
 
@@ -342,13 +329,4 @@ fn check(config: &Config, process: &Process) -> Result<()> {
 
 fn stopped() -> Error {
     Error::new(ErrorKind::NotRunning, "cannot exec in a stopped container")
-}
-
-/// A process that joins is not recorded anywhere.
-struct NothingMore;
-
-impl Ready for NothingMore {
-    fn ready(&mut self, _pid: u32) -> Result<()> {
-        Ok(())
-    }
 }

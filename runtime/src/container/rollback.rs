@@ -37,8 +37,15 @@ pub(super) struct Rollback<'a> {
     pub(super) host_mounts: Vec<HostMount>,
     /// Networks that may have been made by now.
     pub(super) networks: Vec<Network>,
-    /// Hooks and labels, as soon as a hook may have run.
-    pub(super) hooks: Option<(configs::config::Hooks, Vec<String>)>,
+    /// The hooks to run, as soon as another hook may have run.
+    pub(super) hooks: Option<PoststopHooks>,
+}
+
+/// Hooks of a container that is removed, and what they are given of it.
+pub(super) struct PoststopHooks {
+    pub(super) hooks: configs::config::Hooks,
+    /// The annotations of the container, as `key=value`.
+    pub(super) labels: Vec<String>,
 }
 
 impl<'a> Rollback<'a> {
@@ -98,7 +105,7 @@ impl<'a> Rollback<'a> {
         network::remove(self.id, &self.networks).inspect_err(|_| self.abandon())?;
         host_mounts::unmount(&self.rootfs, &self.host_mounts).inspect_err(|_| self.abandon())?;
         self.lock.remove(&root, self.id)?;
-        if let Some((hooks, labels)) = &self.hooks {
+        if let Some(PoststopHooks { hooks, labels }) = &self.hooks {
             let state = hooks::oci_state(self.id, labels, Status::Stopped, 0);
             if let Err(error) = hooks::run(hooks, HookPoint::Poststop, &state, None) {
                 log::debug!("{}", error.chain());

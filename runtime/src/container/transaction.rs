@@ -6,15 +6,13 @@ use std::time::SystemTime;
 
 use cgroups::{Cgroup, CgroupSpec, Resources};
 use configs::Config;
-use configs::config::{Namespace, NamespaceType};
-use nsenter::namespaces::Kind;
+use configs::config::NamespaceType;
 
-use super::rollback::Rollback;
+use super::rollback::{Left, PoststopHooks, Rollback};
 use super::start;
 use crate::error::{Error, Result};
 use crate::id::ContainerId;
 use crate::launch::streams::Streams;
-use crate::launch::supervisor::Ready;
 use crate::launch::{error_messages, host_mounts};
 use crate::plan::BuiltPlan;
 use crate::runtime::Runtime;
@@ -37,7 +35,32 @@ pub(super) struct CreateTransaction<'a> {
     pub(super) timings: Option<Timings>,
 }
 
-impl CreateTransaction<'_> {
+impl<'a> CreateTransaction<'a> {
+    /// Claims the id, and records what will be made before anything else exists. What rolling back
+    /// cannot remove goes to `left`.
+    pub(super) fn begin(
+        runtime: &'a Runtime,
+        id: &'a ContainerId,
+        state: State,
+        left: &'a Left,
+        warnings: &'a mut Vec<String>,
+        timings: Option<Timings>,
+    ) -> Result<Self> {
+        runtime.make_root()?;
+        let root = runtime.root()?;
+        let (directory, lock) = StateDirectory::make(&root, runtime.path(), id)?;
+        directory.claim(&lock, &root, id, &state)?;
+        Ok(Self {
+            id,
+            system: runtime.system(),
+            directory,
+            state,
+            rollback: Rollback::new(runtime, id, lock, left),
+            warnings,
+            timings,
+        })
+    }
+
     /// A phase ends, for those who want to know how long it took.
     pub(super) fn mark(&mut self, what: &str) {
         if let Some(timings) = &mut self.timings {
@@ -45,15 +68,30 @@ impl CreateTransaction<'_> {
         }
     }
 
-    /// Puts everything on record that is known by now.
-    pub(super) fn record(&self) -> Result<()> {
+    /// Records everything that is known by now.
+    fn record(&self) -> Result<()> {
         self.directory.write_state(&self.state)
+    }
+
+    /// Makes the cgroup and the groups of Intel RDT, and sets the limits that need no process.
+    pub(super) fn make_groups(&mut self, limits: &Limits) -> Result<()> {
+        self.make_cgroup(&limits.cgroup, &limits.resources)?;
+        self.mark("make the cgroup");
+        // A scope of systemd is made with its first process: at the gate.
+        if !limits.late && !self.rollback.group()?.needs_first_process() {
+            self.set_limits(&limits.resources)?;
+        }
+        if let Some(settings) = &limits.rdt {
+            self.make_rdt_groups(settings)?;
+        }
+        self.mark("set limits");
+        Ok(())
     }
 
     /// Makes the cgroup, and records it only then: one that somebody else uses is not ours to
     /// remove, not even after a crash. What was made beside it, in other hierarchies of cgroup
     /// v1, is.
-    pub(super) fn make_cgroup(&mut self, spec: &CgroupSpec, resources: &Resources) -> Result<()> {
+    fn make_cgroup(&mut self, spec: &CgroupSpec, resources: &Resources) -> Result<()> {
         let group = Cgroup::prepare(self.system.hierarchy()?, spec, resources)
             .map_err(cgroup::failed(error_messages::APPLY_CGROUP))
             .map_err(error_messages::not_started)?;
@@ -67,7 +105,7 @@ impl CreateTransaction<'_> {
     }
 
     /// Puts the limits in force.
-    pub(super) fn set_limits(&mut self, resources: &Resources) -> Result<()> {
+    fn set_limits(&mut self, resources: &Resources) -> Result<()> {
         let applied = self
             .rollback
             .group()?
@@ -82,7 +120,7 @@ impl CreateTransaction<'_> {
 
     /// Makes the groups of Intel RDT. They are called like the container, so that they are found
     /// again even unrecorded.
-    pub(super) fn make_rdt_groups(&mut self, settings: &intelrdt::Settings) -> Result<()> {
+    fn make_rdt_groups(&mut self, settings: &intelrdt::Settings) -> Result<()> {
         self.rollback.rdt = Some(settings.clone());
         let paths = rdt::create(self.system, settings, self.id).map_err(|error| {
             error_messages::not_started(error.context("unable to apply Intel RDT configuration"))
@@ -112,8 +150,35 @@ impl CreateTransaction<'_> {
         start::run_poststart_hooks(self.id, &config.hooks, &config.labels, pid)
     }
 
+    /// Records what the plan leaves on the host, and makes the fifo at which the init process waits
+    /// for `start`, if it does.
+    pub(super) fn prepare_start(
+        &mut self,
+        built: &BuiltPlan,
+        waits_for_start: bool,
+        owner: (u32, u32),
+    ) -> Result<Option<OwnedFd>> {
+        self.warnings.extend_from_slice(&built.warnings);
+        self.record_host_mounts(built)?;
+        if waits_for_start {
+            self.directory.make_fifo(owner).map(Some)
+        } else {
+            Ok(None)
+        }
+    }
+
+    /// From here on hooks and networks have to be rolled back, too.
+    pub(super) fn expect_hooks_and_networks(&mut self) {
+        let config = &self.state.config;
+        self.rollback.hooks = Some(PoststopHooks {
+            hooks: config.hooks.clone(),
+            labels: config.labels.clone(),
+        });
+        self.rollback.networks.clone_from(&config.networks);
+    }
+
     /// Takes note of mounts that would stay on the host, before the first one is made.
-    pub(super) fn record_host_mounts(&mut self, built: &BuiltPlan) -> Result<()> {
+    fn record_host_mounts(&mut self, built: &BuiltPlan) -> Result<()> {
         if built.host_mounts.is_empty() {
             return Ok(());
         }
@@ -126,6 +191,36 @@ impl CreateTransaction<'_> {
             .clone_from(&self.state.host_mounts);
         Ok(())
     }
+}
+
+/// The limits of a new container, as the crates that set them want them.
+pub(super) struct Limits {
+    pub(super) cgroup: CgroupSpec,
+    pub(super) resources: Resources,
+    pub(super) rdt: Option<intelrdt::Settings>,
+    /// They are set when the mounts are made: a second stage is one process more, and a limit of
+    /// one process would forbid it.
+    pub(super) late: bool,
+}
+
+impl Limits {
+    pub(super) fn of(config: &Config) -> Result<Self> {
+        Ok(Self {
+            cgroup: cgroup::spec(&config.cgroups, config.rootless_cgroups),
+            resources: cgroup::resources(&config.cgroups.resources)?,
+            rdt: config.intel_rdt.as_ref().map(rdt::settings),
+            late: are_late(config),
+        })
+    }
+}
+
+/// Whether limits have to be set when the mounts are made.
+pub(super) fn are_late(config: &Config) -> bool {
+    let namespaces = &config.namespaces;
+    let two_stages = namespaces.contains(NamespaceType::User)
+        || namespaces.contains(NamespaceType::Time)
+        || namespaces.path_of(NamespaceType::Pid).is_some();
+    two_stages || !config.hooks.create_container.is_empty()
 }
 
 /// What is on record before anything exists.
@@ -164,48 +259,4 @@ fn creator(runtime: &Runtime) -> Result<Creator> {
         start: stat.start_time(),
         command: runtime.is_command(),
     })
-}
-
-/// Records the container as created once its init process is ready.
-pub(super) struct RecordCreated<'a> {
-    pub(super) directory: &'a StateDirectory,
-    pub(super) state: &'a mut State,
-    pub(super) system: &'a System,
-}
-
-impl Ready for RecordCreated<'_> {
-    fn ready(&mut self, pid: u32) -> Result<()> {
-        let procfs = self.system.procfs()?;
-        let stat = procfs
-            .stat(pid)
-            .map_err(|error| Error::system("read the start time of the init process", error))?;
-        self.state.init_process_pid = i32::try_from(pid)
-            .map_err(|error| Error::system("record the pid of the init process", error))?;
-        self.state.init_process_start = stat.start_time();
-        self.state.created = rfc3339(SystemTime::now());
-        self.state.creator = None;
-        host_mounts::made(&self.state.config.rootfs, &mut self.state.host_mounts);
-        self.state.namespace_paths = Kind::ALL
-            .into_iter()
-            .filter(|kind| {
-                // One that was made or joined is there.
-                let named = |ns: &Namespace| ns.kind.proc_file() == kind.file_name();
-                self.state.config.namespaces.iter().any(named) || kind.is_supported(procfs)
-            })
-            .map(|kind| {
-                (
-                    namespace_key(kind).to_owned(),
-                    format!("/proc/{pid}/ns/{}", kind.file_name()),
-                )
-            })
-            .collect();
-        self.directory.write_created(self.state)
-    }
-}
-
-fn namespace_key(kind: Kind) -> &'static str {
-    let same = NamespaceType::ALL
-        .into_iter()
-        .find(|other| other.proc_file() == kind.file_name());
-    same.map_or("", NamespaceType::name)
 }

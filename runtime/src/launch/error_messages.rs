@@ -146,6 +146,9 @@ pub(crate) fn during_init(error: Error) -> Error {
 
 /// What a cgroup that cannot be made or joined is a failure of, for an init process.
 pub(crate) const APPLY_CGROUP: &str = "unable to apply cgroup configuration";
+/// What a process that cannot join the container's cgroup is a failure of. With cgroup v1 the
+/// failure used to be one of writing the pid, and readers of messages look for this text.
+pub(crate) const JOIN_CGROUP: &str = "error adding pid of the new process to cgroups";
 /// What limits that cannot be set are a failure of.
 pub(crate) const SET_LIMITS: &str = "error setting cgroup config for procHooks process";
 

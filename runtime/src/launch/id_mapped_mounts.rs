@@ -20,7 +20,7 @@ use crate::system::System;
 
 /// The user namespaces that were made for the mounts of a container, one for each mapping.
 #[derive(Debug, Default)]
-pub(crate) struct Made(Vec<(Maps, OwnedFd)>);
+pub(crate) struct UserNamespaces(Vec<(Maps, OwnedFd)>);
 
 #[derive(Debug, PartialEq, Eq)]
 struct Maps {
@@ -28,7 +28,7 @@ struct Maps {
     gid: Vec<IdMap>,
 }
 
-impl Made {
+impl UserNamespaces {
     /// The namespace with these maps.
     fn namespace(
         &mut self,
@@ -55,7 +55,7 @@ impl Made {
 pub(crate) fn apply(
     tree: BorrowedFd<'_>,
     mapping: &MountIdMapping,
-    made: &mut Made,
+    made: &mut UserNamespaces,
     config: &Config,
     system: &System,
     process: &ProcessRef<'_>,
@@ -182,7 +182,7 @@ mod tests {
                 gid: vec![map],
             }
         };
-        let mut made = Made::default();
+        let mut made = UserNamespaces::default();
         let mut count = 0;
         for first in [1, 2, 1, 2, 1] {
             let mut make = |_: &Maps| {

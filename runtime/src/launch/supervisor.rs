@@ -11,9 +11,11 @@ use cgroups::{Cgroup, Hierarchy};
 use configs::Config;
 use configs::config::{HookPoint, Mount, Rlimit};
 use configs::oci::{self, ContainerStatus as Status};
-use nsenter::{Answers, Deadline, HookOutcome, ProcessRef, Refusal, Warnings};
+use nsenter::{Answers, Deadline, HookOutcome, Init, ProcessRef, Refusal, Warnings};
 use user::Uid;
 
+use super::id_mapped_mounts::UserNamespaces;
+use super::record::RecordCreated;
 use super::seccomp::Agent;
 use super::streams::Receivers;
 use super::{
@@ -23,51 +25,65 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::id::ContainerId;
 use crate::launch::send_descriptor::send_named;
 use crate::plan::{Gate, Tag, capability_name};
+use crate::process::Process;
 use crate::process::console::Console;
 use crate::system::System;
 use crate::{cgroup, rdt};
 
-/// What happens when the process has made all its preparations and waits for permission to go on.
-pub(crate) trait Ready {
-    /// `pid` is the process as the runtime sees it.
-    fn ready(&mut self, pid: u32) -> Result<()>;
+/// Which process of a container starts, with what only one of the two needs.
+pub(crate) enum Role<'a> {
+    /// The init process of a new container.
+    Init {
+        /// Limits to write while the process waits at this gate: when it is in its cgroup, or when
+        /// the mounts are made.
+        late_limits: Option<(Gate, &'a cgroups::Resources)>,
+        /// Records the container as created when the process is ready.
+        record: RecordCreated<'a>,
+    },
+    /// A process that joins a running container. It is not recorded.
+    Exec {
+        /// The init process of the container.
+        init: Option<u32>,
+        /// The process whose cgroup is joined if the container's takes no processes.
+        init_group: Option<u32>,
+    },
 }
 
-/// The parent's side of a process that starts.
-pub(crate) struct Supervisor<'a> {
+/// A process that starts in a container: what stays the same until it has started.
+#[derive(Clone, Copy)]
+pub(crate) struct Launch<'a> {
     pub(crate) id: &'a ContainerId,
     pub(crate) config: &'a Config,
     pub(crate) system: &'a System,
     pub(crate) cgroup: &'a Cgroup,
-    /// The init process of the container, if it is not the one that starts.
-    pub(crate) init: Option<u32>,
-    /// The process whose cgroup is joined if this one takes no processes.
-    pub(crate) init_group: Option<u32>,
-    /// Limits to write while the process waits at this gate: when it is in its cgroup, or when the
-    /// mounts are made.
-    pub(crate) late_limits: Option<(Gate, &'a cgroups::Resources)>,
     /// The settings of the Intel RDT group.
     pub(crate) rdt: Option<&'a intelrdt::Settings>,
-    pub(crate) uid: u32,
-    pub(crate) rlimits: &'a [Rlimit],
-    pub(crate) console_size: Option<(u16, u16)>,
+    pub(crate) process: &'a Process,
     pub(crate) receivers: &'a Receivers,
     pub(crate) agent: Option<&'a Agent>,
-    /// The status that a seccomp agent is told.
-    pub(crate) status: Status,
-    /// `standard`, or `setns` for a process that joins: what the receiver of the pidfd is told.
-    pub(crate) pidfd_name: &'static str,
-    pub(crate) ready: &'a mut dyn Ready,
-    /// The terminal, if it is to be kept.
+}
+
+/// What the supervision of a process has brought, whether it has started or not.
+#[derive(Debug, Default)]
+pub(crate) struct Outcome {
+    /// The terminal, if the caller keeps it.
     pub(crate) console: Option<Console>,
-    /// The root directory that sources of mounts are resolved below.
-    pub(crate) root: Option<OwnedFd>,
-    /// The user namespaces of id-mapped mounts.
-    pub(crate) mapped: id_mapped_mounts::Made,
-    /// What is no error but should be told.
+    /// What is not an error but worth reporting.
     pub(crate) warnings: Vec<String>,
-    /// Where the second stage is, and where it shall be.
-    pub(crate) stages: Stages,
+}
+
+/// Serves the requests of a process that starts.
+pub(crate) struct Supervisor<'a> {
+    launch: Launch<'a>,
+    role: Role<'a>,
+    stages: Stages,
+    /// The resource limits that are not set yet.
+    rlimits: &'a [Rlimit],
+    /// The root directory of the process, below which sources of mounts are resolved.
+    root: Option<OwnedFd>,
+    /// The user namespaces of id-mapped mounts.
+    user_namespaces: UserNamespaces,
+    outcome: Outcome,
 }
 
 /// The two stages of a process, and the cgroup.
@@ -81,16 +97,45 @@ pub(crate) struct Stages {
     pub(crate) outside: bool,
 }
 
-impl Supervisor<'_> {
+impl<'a> Supervisor<'a> {
+    pub(crate) fn new(launch: Launch<'a>, role: Role<'a>, stages: Stages) -> Self {
+        let own = &launch.process.rlimits;
+        Self {
+            launch,
+            role,
+            stages,
+            rlimits: if own.is_empty() {
+                &launch.config.rlimits
+            } else {
+                own
+            },
+            root: None,
+            user_namespaces: UserNamespaces::default(),
+            outcome: Outcome::default(),
+        }
+    }
+
+    /// Serves the process until its program is about to run.
+    pub(crate) fn serve(
+        mut self,
+        stub: &mut Init,
+        deadline: Deadline,
+    ) -> (Result<(), nsenter::Error>, Outcome) {
+        let served = stub.serve(&mut self, deadline).map(|served| {
+            let texts = warning_texts(served.warnings());
+            self.outcome.warnings.extend(texts);
+        });
+        (served, self.outcome)
+    }
+
     /// The state of the container while this process starts.
     fn state(&self, pid: u32) -> oci::State {
-        let init = self.init.unwrap_or(pid);
-        hooks::oci_state(
-            self.id,
-            &self.config.labels,
-            self.status,
-            i32::try_from(init).unwrap_or_default(),
-        )
+        let (status, init) = match &self.role {
+            Role::Init { .. } => (Status::Creating, pid),
+            Role::Exec { init, .. } => (Status::Running, init.unwrap_or(pid)),
+        };
+        let init = i32::try_from(init).unwrap_or_default();
+        hooks::oci_state(self.launch.id, &self.launch.config.labels, status, init)
     }
 
     fn pass_gate(&mut self, number: u32, process: &ProcessRef<'_>) -> Result<()> {
@@ -101,11 +146,11 @@ impl Supervisor<'_> {
             }
             Some(Gate::Hooks) => {
                 self.set_limits(Gate::Hooks)?;
-                if let Some(settings) = self.rdt {
-                    rdt::join_first(self.system, settings, self.id, process.pid())?;
+                if let Some(settings) = self.launch.rdt {
+                    rdt::join_first(self.launch.system, settings, self.launch.id, process.pid())?;
                 }
                 let state = self.state(process.pid());
-                let (hooks, init) = (&self.config.hooks, Some(process.pidfd()));
+                let (hooks, init) = (&self.launch.config.hooks, Some(process.pidfd()));
                 hooks::run(hooks, HookPoint::Prestart, &state, init)?;
                 hooks::run(hooks, HookPoint::CreateRuntime, &state, init)
             }
@@ -118,14 +163,18 @@ impl Supervisor<'_> {
     }
 
     fn place(&self, pid: u32) -> Result<()> {
-        let failed = cgroup::failed(if self.init.is_some() {
-            "error adding pid of the new process to cgroups"
-        } else {
-            error_messages::APPLY_CGROUP
-        });
-        match (self.cgroup.add(pid), self.init_group) {
+        let (context, init_group) = match &self.role {
+            Role::Init { .. } => (error_messages::APPLY_CGROUP, None),
+            Role::Exec { init, init_group } if init.is_some() => {
+                (error_messages::JOIN_CGROUP, *init_group)
+            }
+            Role::Exec { init_group, .. } => (error_messages::APPLY_CGROUP, *init_group),
+        };
+        let failed = cgroup::failed(context);
+        let group = self.launch.cgroup;
+        match (group.add(pid), init_group) {
             (Err(error), Some(init)) if error.errno() == Some(libc::EBUSY) => {
-                let group = group_of(self.cgroup.hierarchy(), init)?;
+                let group = group_of(group.hierarchy(), init)?;
                 group.add(pid).map_err(failed)
             }
             (added, _) => added.map_err(failed),
@@ -134,21 +183,21 @@ impl Supervisor<'_> {
 
     /// Sets the limits that are set while the process waits at this gate.
     fn set_limits(&mut self, gate: Gate) -> Result<()> {
-        let Some((_, limits)) = self.late_limits.filter(|(at, _)| *at == gate) else {
+        let Role::Init { late_limits, .. } = &mut self.role else {
+            return Ok(());
+        };
+        let Some((_, limits)) = late_limits.filter(|(at, _)| *at == gate) else {
             return Ok(());
         };
         if self.stages.second_to_come {
             return self.apply(&cgroup::split_process_limit(limits).0);
         }
-        self.late_limits = None;
+        *late_limits = None;
         self.apply(limits)
     }
 
     /// Sets the limit that had to wait for the second stage.
-    fn set_process_limit(&mut self) -> Result<()> {
-        let Some((_, limits)) = self.late_limits.take() else {
-            return Ok(());
-        };
+    fn set_process_limit(&mut self, limits: &cgroups::Resources) -> Result<()> {
         match cgroup::split_process_limit(limits) {
             (_, Some(limit)) => self.apply(&limit),
             (_, None) => Ok(()),
@@ -157,12 +206,13 @@ impl Supervisor<'_> {
 
     fn apply(&mut self, limits: &cgroups::Resources) -> Result<()> {
         let applied = self
+            .launch
             .cgroup
             .set(limits)
             .map_err(cgroup::failed(error_messages::SET_LIMITS))?;
         // Without privilege some limits are expected not to be in force.
-        if !self.config.rootless_cgroups {
-            self.warnings.extend(cgroup::warnings(applied));
+        if !self.launch.config.rootless_cgroups {
+            self.outcome.warnings.extend(cgroup::warnings(applied));
         }
         Ok(())
     }
@@ -170,7 +220,7 @@ impl Supervisor<'_> {
     /// The mount that a question about its source is about, and the root the process sent.
     fn asked_mount(&self, index: u32) -> Result<(&Mount, &OwnedFd)> {
         let index = usize::try_from(index).ok();
-        let mount = index.and_then(|index| self.config.mounts.get(index));
+        let mount = index.and_then(|index| self.launch.config.mounts.get(index));
         mount
             .filter(|mount| mount.is_bind())
             .zip(self.root.as_ref())
@@ -198,7 +248,7 @@ impl Supervisor<'_> {
     fn map_tree(&mut self, index: u32, tree: &OwnedFd, process: &ProcessRef<'_>) -> Result<()> {
         let mount = usize::try_from(index)
             .ok()
-            .and_then(|index| self.config.mounts.get(index));
+            .and_then(|index| self.launch.config.mounts.get(index));
         let mapping = mount.and_then(|mount| mount.id_mapping.as_ref());
         let mapping = mapping.ok_or_else(|| {
             Error::new(
@@ -209,19 +259,19 @@ impl Supervisor<'_> {
         id_mapped_mounts::apply(
             tree.as_fd(),
             mapping,
-            &mut self.mapped,
-            self.config,
-            self.system,
+            &mut self.user_namespaces,
+            self.launch.config,
+            self.launch.system,
             process,
         )
     }
 
     fn take_console(&mut self, master: OwnedFd, pts: u32) -> Result<()> {
         let console = Console::new(master, pts);
-        if let Some((rows @ 1.., columns @ 1..)) = self.console_size {
+        if let Some((rows @ 1.., columns @ 1..)) = self.launch.process.console_size {
             console.resize(rows, columns)?;
         }
-        match &self.receivers.console {
+        match &self.launch.receivers.console {
             Some(socket) => {
                 send_named(socket, console.name(), &console)
                     .map_err(|error| Error::system("send the console", error))?;
@@ -229,15 +279,20 @@ impl Supervisor<'_> {
             None => {
                 // Before the program writes its first line.
                 console.clear_onlcr()?;
-                self.console = Some(console);
+                self.outcome.console = Some(console);
             }
         }
         Ok(())
     }
 
+    /// Sends the pidfd with what kind of process it is, in the words that receivers know.
     fn send_pidfd(&self, process: &ProcessRef<'_>) -> Result<()> {
-        match &self.receivers.pidfd {
-            Some(socket) => send_named(socket, self.pidfd_name, process.pidfd())
+        let kind = match &self.role {
+            Role::Init { .. } => "standard",
+            Role::Exec { .. } => "setns",
+        };
+        match &self.launch.receivers.pidfd {
+            Some(socket) => send_named(socket, kind, process.pidfd())
                 .map_err(|error| Error::system("send the pidfd", error)),
             None => Ok(()),
         }
@@ -257,7 +312,7 @@ impl Supervisor<'_> {
         }
         // Also if it gets out of some hierarchies only.
         self.stages.outside = true;
-        let moved = group_of(self.cgroup.hierarchy(), std::process::id()).and_then(|own| {
+        let moved = group_of(self.launch.cgroup.hierarchy(), std::process::id()).and_then(|own| {
             let failed = cgroup::failed("move the process out of the container's cgroup");
             own.add(pid).map_err(failed)
         });
@@ -271,19 +326,25 @@ impl Supervisor<'_> {
             "child process in init(): ready as process {}",
             process.pid()
         );
-        if self.pidfd_name == STANDARD {
-            self.set_process_limit()?;
-            rlimits::set(process.pid(), self.rlimits)?;
-            self.send_pidfd(process)?;
-            return self.ready.ready(process.pid());
+        let pid = process.pid();
+        let Role::Init { late_limits, .. } = &mut self.role else {
+            self.limit_second_stage(pid)?;
+            if let Some(settings) = self.launch.rdt {
+                // The second stage, which comes next, inherits it.
+                let warnings = rdt::join(self.launch.system, settings, self.launch.id, pid)?;
+                self.outcome.warnings.extend(warnings);
+            }
+            return Ok(());
+        };
+        if let Some((_, limits)) = late_limits.take() {
+            self.set_process_limit(limits)?;
         }
-        self.limit_second_stage(process.pid())?;
-        if let Some(settings) = self.rdt {
-            // Inherited by the process that is born next.
-            self.warnings
-                .extend(rdt::join(self.system, settings, self.id, process.pid())?);
+        rlimits::set(pid, self.rlimits)?;
+        self.send_pidfd(process)?;
+        match &mut self.role {
+            Role::Init { record, .. } => record.write(self.launch.system, pid),
+            Role::Exec { .. } => Ok(()),
         }
-        self.ready.ready(process.pid())
     }
 }
 
@@ -294,17 +355,15 @@ pub(crate) fn group_of(hierarchy: &Hierarchy, pid: u32) -> Result<Cgroup> {
 
 /// How long a process may go without progress. A quota of a hundredth of a CPU makes milliseconds a
 /// second, and it is not the process' fault if the machine is busy.
+const START_TIMEOUT: Duration = Duration::from_secs(120);
+
+/// The deadline that [`START_TIMEOUT`] sets.
 pub(crate) fn start_deadline() -> Deadline {
-    Deadline::without_progress(Duration::from_secs(120))
+    Deadline::without_progress(START_TIMEOUT)
 }
 
-/// What the receiver of an init process' pidfd is told.
-pub(crate) const STANDARD: &str = "standard";
-/// The same for a process that joins a container.
-pub(crate) const SETNS: &str = "setns";
-
-/// What the stub could not do and is no failure, in words.
-pub(crate) fn warning_texts(warnings: &Warnings) -> impl Iterator<Item = String> {
+/// What the stub could not do and is not a failure.
+fn warning_texts(warnings: &Warnings) -> impl Iterator<Item = String> {
     // The only reason the kernel has: a capability is not both permitted and inheritable. Engines
     // ask for many that are not, with every container, so that all of them share a line.
     let refused = |number: &u32| warnings.ambient() >> number & 1 == 1;
@@ -330,8 +389,8 @@ impl Answers for Supervisor<'_> {
     }
 
     fn id_maps(&mut self, process: &ProcessRef<'_>) -> Result<(), Refusal> {
-        let procfs = self.system.procfs().map_err(refuse)?;
-        id_maps::write(self.config, procfs, process.pid()).map_err(refuse)
+        let procfs = self.launch.system.procfs().map_err(refuse)?;
+        id_maps::write(self.launch.config, procfs, process.pid()).map_err(refuse)
     }
 
     fn no_room(&mut self, process: &ProcessRef<'_>, errno: i32) -> Result<(), Refusal> {
@@ -345,12 +404,12 @@ impl Answers for Supervisor<'_> {
         if std::mem::take(&mut self.stages.outside) {
             self.place(process.pid()).map_err(refuse)?;
         }
-        // A process that joins is born only now; that of an init plan goes on preparing, and is
-        // ready later.
-        if self.pidfd_name != SETNS {
-            return Ok(());
+        match self.role {
+            // It goes on preparing, and is ready later.
+            Role::Init { .. } => Ok(()),
+            // The process that runs the program exists from here on.
+            Role::Exec { .. } => self.send_pidfd(process).map_err(refuse),
         }
-        self.send_pidfd(process).map_err(refuse)
     }
 
     fn descriptor(&mut self, tag: u32, descriptor: OwnedFd) -> Result<(), Refusal> {
@@ -370,7 +429,7 @@ impl Answers for Supervisor<'_> {
         match Tag::from_number(tag) {
             Some(Tag::Source(index)) => self.open_source(index).map_err(refuse),
             Some(Tag::Tree(index)) => self.clone_source(index).map_err(refuse),
-            Some(Tag::Devices) => device_nodes::make(self.config).map_err(refuse),
+            Some(Tag::Devices) => device_nodes::make(self.launch.config).map_err(refuse),
             _ => Err(refuse(Error::new(
                 ErrorKind::Init,
                 "the init process asks for a descriptor that there is not",
@@ -387,7 +446,8 @@ impl Answers for Supervisor<'_> {
         match Tag::from_number(tag) {
             Some(Tag::IdMap(index)) => self.map_tree(index, &descriptor, process).map_err(refuse),
             Some(Tag::RouteSocket) => {
-                super::network::configure(self.id, self.config, descriptor, process).map_err(refuse)
+                super::network::configure(self.launch.id, self.launch.config, descriptor, process)
+                    .map_err(refuse)
             }
             _ => Err(refuse(Error::new(
                 ErrorKind::Init,
@@ -402,7 +462,7 @@ impl Answers for Supervisor<'_> {
 
     fn home(&mut self, passwd: &[u8]) -> Result<Vec<u8>, Refusal> {
         use std::os::unix::ffi::OsStringExt;
-        let home = Uid::new(self.uid)
+        let home = Uid::new(self.launch.process.uid)
             .and_then(|uid| user::home_of(passwd, uid))
             .map_or_else(|| PathBuf::from("/"), PathBuf::from);
         Ok(home.into_os_string().into_vec())
@@ -427,7 +487,7 @@ impl Answers for Supervisor<'_> {
         listener: OwnedFd,
         process: &ProcessRef<'_>,
     ) -> Result<(), Refusal> {
-        let agent = self.agent.ok_or_else(|| {
+        let agent = self.launch.agent.ok_or_else(|| {
             refuse(Error::new(
                 ErrorKind::Init,
                 "nobody takes the seccomp notifications",

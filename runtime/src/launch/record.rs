@@ -1,0 +1,57 @@
+//! Recording that a container is created.
+
+use std::time::SystemTime;
+
+use configs::config::{Namespace, NamespaceType};
+use nsenter::namespaces::Kind;
+
+use super::host_mounts;
+use crate::error::{Error, Result};
+use crate::state::directory::StateDirectory;
+use crate::state::record::State;
+use crate::system::System;
+use crate::timestamp::rfc3339;
+
+/// Records the container as created once its init process is ready.
+pub(crate) struct RecordCreated<'a> {
+    pub(crate) directory: &'a StateDirectory,
+    pub(crate) state: &'a mut State,
+}
+
+impl RecordCreated<'_> {
+    /// `pid` is the init process as this process sees it.
+    pub(crate) fn write(&mut self, system: &System, pid: u32) -> Result<()> {
+        let procfs = system.procfs()?;
+        let stat = procfs
+            .stat(pid)
+            .map_err(|error| Error::system("read the start time of the init process", error))?;
+        self.state.init_process_pid = i32::try_from(pid)
+            .map_err(|error| Error::system("record the pid of the init process", error))?;
+        self.state.init_process_start = stat.start_time();
+        self.state.created = rfc3339(SystemTime::now());
+        self.state.creator = None;
+        host_mounts::made(&self.state.config.rootfs, &mut self.state.host_mounts);
+        self.state.namespace_paths = Kind::ALL
+            .into_iter()
+            .filter(|kind| {
+                // One that was made or joined is there.
+                let named = |ns: &Namespace| ns.kind.proc_file() == kind.file_name();
+                self.state.config.namespaces.iter().any(named) || kind.is_supported(procfs)
+            })
+            .map(|kind| {
+                (
+                    namespace_key(kind).to_owned(),
+                    format!("/proc/{pid}/ns/{}", kind.file_name()),
+                )
+            })
+            .collect();
+        self.directory.write_created(self.state)
+    }
+}
+
+fn namespace_key(kind: Kind) -> &'static str {
+    let same = NamespaceType::ALL
+        .into_iter()
+        .find(|other| other.proc_file() == kind.file_name());
+    same.map_or("", NamespaceType::name)
+}
