@@ -156,3 +156,36 @@ fn a_label_that_the_policy_forbids_is_refused() {
     assert!(!output.stdout.contains("ran"), "{output}");
     case.finish();
 }
+
+/// The init process of the second container looks at the first one's user namespace by way of
+/// `/proc`, where the policy decides on who may.
+#[test]
+fn the_user_namespace_of_another_container_can_be_joined() {
+    need!(Root, Busybox, SeLinux);
+    let (first, mut second) = (case(), case());
+    let user_namespace = |mut case: Case| {
+        case.bundle.user_namespace(100_000, 65_536);
+        case.bundle.args(&["/bin/sleep", "1000"]);
+        case
+    };
+    let first = user_namespace(first);
+    first.start();
+    let path = format!("/proc/{}/ns/user", first.pid());
+    second = user_namespace(second);
+    second.bundle.without_namespace("user");
+    // They are those of the namespace.
+    second.bundle.config["linux"]["uidMappings"] = json!([]);
+    second.bundle.config["linux"]["gidMappings"] = json!([]);
+    second
+        .bundle
+        .namespace(json!({ "type": "user", "path": path }));
+    second.start();
+    let namespace = |case: &Case| fs::read_link(format!("/proc/{}/ns/user", case.pid())).unwrap();
+    assert_eq!(namespace(&second), namespace(&first));
+    let label = fs::read_to_string(format!("/proc/{}/attr/current", second.pid())).unwrap();
+    assert_eq!(shown(&label), PROCESS);
+    let output = second.exec(&["/bin/cat", "/proc/self/attr/current"]).ok();
+    assert_eq!(shown(&output.stdout), PROCESS);
+    second.delete();
+    first.delete();
+}

@@ -213,3 +213,30 @@ fn many_at_once_keep_their_exit_codes() {
     });
     case.delete();
 }
+
+#[test]
+fn the_log_of_exec_begins_with_the_cpus_it_starts_on() {
+    need!(Containers, Busybox);
+    // All that the caller may use, unless the configuration names some. Tools look for this line.
+    let own = rustix::thread::sched_getaffinity(None).unwrap();
+    let mask = (0..64)
+        .filter(|cpu| own.is_set(*cpu))
+        .fold(0_u64, |mask, cpu| mask | 1 << cpu);
+    for (affinity, expected) in [(json!(null), mask), (json!({ "initial": "0" }), 1)] {
+        let mut case = Case::new();
+        case.bundle.args(&["/bin/sleep", "1000"]);
+        if !affinity.is_null() {
+            case.bundle.config["process"]["execCPUAffinity"] = affinity;
+        }
+        case.start();
+        let output = case.call(&["--debug", "exec", &case.id, "/bin/true"]).ok();
+        let line = output
+            .stderr
+            .lines()
+            .find(|line| line.contains("nsexec"))
+            .unwrap_or_default();
+        let text = format!("affinity: {expected:#x}");
+        assert!(line.contains(&text), "{text}: {output}");
+        case.delete();
+    }
+}

@@ -290,6 +290,43 @@ fn a_program_that_runs_out_of_memory_is_told() {
     case.finish();
 }
 
+/// Executes a program in a container whose memory limit is what is in use. Whether that ended
+/// before the program ran: the kernel counts some memory as used before anything uses it, and that
+/// may be enough.
+fn exec_without_memory() -> bool {
+    let mut case = Case::new();
+    case.bundle.args(&["/bin/sleep", "1000"]);
+    case.bundle.config["linux"]["resources"]["memory"] = json!({ "limit": 64 << 20 });
+    case.start();
+    let directory = controller("memory").join(case.cgroup().trim_start_matches('/'));
+    let file = |name: &str| directory.join(name);
+    let text = |name: &str| fs::read_to_string(file(name)).unwrap();
+    eventually("the limit is what is in use", || {
+        fs::write(file("memory.force_empty"), "0").unwrap();
+        let usage = text("memory.usage_in_bytes");
+        fs::write(file("memory.limit_in_bytes"), usage.trim()).is_ok()
+    });
+    let output = case.exec(&["/bin/true"]);
+    let killed = !text("memory.oom_control").contains("oom_kill 0\n");
+    let ended = killed && output.code == 255;
+    if ended {
+        let text = "unable to start container process (possibly OOM-killed)";
+        let _ = output.failed(255, text);
+    }
+    let _ = case.call(&["delete", "--force", &case.id]).ok();
+    case.finish();
+    ended
+}
+
+#[test]
+fn an_exec_that_runs_out_of_memory_before_its_program_runs_says_so() {
+    need!(Root, Busybox, CgroupV1);
+    eventually(
+        "the kernel kills what is to become the program",
+        exec_without_memory,
+    );
+}
+
 #[test]
 fn a_configuration_that_freezes_its_own_cgroup_is_refused() {
     need!(Root, Busybox, Unified);
