@@ -60,4 +60,8 @@ for boot in $(sed '/^#/d; s/ .*//' "$here/boots.list"); do
 done
 rm -rf "$folder/payload"
 echo "$passed $failed $skipped" >"$folder/counts"
+if [ "$((passed + failed + skipped))" = 0 ]; then
+    echo "vm: no test was run; is there one that is called '$*'?" >&2
+    status=1
+fi
 exit $status
