@@ -535,6 +535,7 @@ macro_rules! operations {
         }
     };
 }
+#[allow(unused_imports, reason = "the library makes its types of the table, too")]
 pub(crate) use operations;
 
 macro_rules! define_operation {

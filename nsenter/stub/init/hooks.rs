@@ -22,9 +22,6 @@ struct Running {
 /// How a hook ended: `si_code` and `si_status` of `waitid(2)`.
 type Ended = (i32, i32);
 
-const EXITED: i32 = 1;
-const DUMPED: i32 = 3;
-
 impl Init {
     /// A hook that the parent supervises: it gets the pidfd, with which it can kill, and the
     /// output.
@@ -175,7 +172,7 @@ fn supervise(running: Running, timeout_ms: u32, line: &mut Text<8192>) -> Result
     let (mut out, mut err) = (Text::<KEPT>::new(), Text::<KEPT>::new());
     let watch = |fd: i32| PollFd {
         fd,
-        events: 1,
+        events: sys::POLLIN,
         happened: 0,
     };
     let mut fds = [
@@ -215,7 +212,7 @@ fn supervise(running: Running, timeout_ms: u32, line: &mut Text<8192>) -> Result
         line.push_some(b"s");
         return Ok(false);
     }
-    if ended == (EXITED, 0) {
+    if ended == (sys::CLD_EXITED, 0) {
         return Ok(true);
     }
     // What it left in the pipes; whoever else holds them is not waited for.
@@ -262,7 +259,7 @@ fn collect(stream: &mut PollFd, into: &mut Text<KEPT>) {
 
 /// `exit status 1`, `signal: killed`.
 fn describe((code, status): Ended, line: &mut Text<8192>) {
-    if code == EXITED {
+    if code == sys::CLD_EXITED {
         line.push_some(b"exit status ");
         line.push_number(u64::from(status.unsigned_abs()));
         return;
@@ -275,7 +272,7 @@ fn describe((code, status): Ended, line: &mut Text<8192>) {
         }
         name => line.push_some(name.as_bytes()),
     }
-    if code == DUMPED {
+    if code == sys::CLD_DUMPED {
         line.push_some(b" (core dumped)");
     }
 }

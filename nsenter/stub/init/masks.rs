@@ -9,8 +9,10 @@ use super::paths::find;
 use super::sys::{self, Errno, Fd, O_PATH, Result};
 use super::words::Text;
 
-/// `MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC`.
-const EMPTY_ATTRIBUTES: u64 = 0xf;
+const EMPTY_ATTRIBUTES: u64 = sys::MOUNT_ATTR_RDONLY
+    | sys::MOUNT_ATTR_NOSUID
+    | sys::MOUNT_ATTR_NODEV
+    | sys::MOUNT_ATTR_NOEXEC;
 
 impl Init {
     pub(super) fn mask(
@@ -120,7 +122,7 @@ fn empty_directory(context: Option<&CStr>) -> Result<Fd> {
         sys::fsmount(fs.raw(), EMPTY_ATTRIBUTES)
     };
     match make(c"1") {
-        Err(Errno::EINVAL | Errno(28)) => make(c"2"),
+        Err(Errno::EINVAL | Errno::ENOSPC) => make(c"2"),
         result => result,
     }
 }

@@ -4,18 +4,19 @@ use core::ffi::CStr;
 
 use super::fields::{FsOptionRef, List, Slot};
 use super::sys::{
-    self, CWD, Errno, MNT_DETACH, MS_BIND, MS_MOVE, MS_REC, MS_REMOUNT, MS_SLAVE, O_DIRECTORY,
-    O_PATH, RESOLVE_NO_XDEV, Result,
+    self, CWD, Errno, MNT_DETACH, MOUNT_ATTR_ATIME as ATIME, MOUNT_ATTR_NOATIME as NOATIME,
+    MOUNT_ATTR_NODIRATIME as NODIRATIME, MOUNT_ATTR_NOSYMFOLLOW as NOSYMFOLLOW,
+    MOUNT_ATTR_STRICTATIME as STRICTATIME, MS_BIND, MS_MOVE, MS_REC, MS_REMOUNT, MS_SLAVE,
+    O_DIRECTORY, O_PATH, RESOLVE_NO_XDEV, Result,
 };
 use super::words::Text;
 use super::{Change, Init, procfs};
 
-/// `MOUNT_ATTR__ATIME`: one of a class of values, not a set of bits.
-const ATIME: u64 = 0x70;
-const NOATIME: u64 = 0x10;
-const STRICTATIME: u64 = 0x20;
-const NODIRATIME: u64 = 0x80;
-const NOSYMFOLLOW: u64 = 0x20_0000;
+/// The attributes whose bits are the same in `mount(2)`, `statfs(2)` and `mount_setattr(2)`.
+const SAME: u64 = sys::MOUNT_ATTR_RDONLY
+    | sys::MOUNT_ATTR_NOSUID
+    | sys::MOUNT_ATTR_NODEV
+    | sys::MOUNT_ATTR_NOEXEC;
 /// How many directories a path can have; more are above one only if somebody moves it deeper all
 /// the time.
 const MAX_DEPTH: u32 = 2048;
@@ -170,34 +171,42 @@ fn without_locked(mount: i32, set: u64, clear: u64) -> Result<(u64, u64)> {
 
 /// `f_flags` of `statfs(2)` as `MOUNT_ATTR_*`.
 fn attributes_of(flags: u64) -> u64 {
-    let atime = match flags & (1024 | 4096) {
+    let atime = match flags & (sys::ST_NOATIME | sys::ST_RELATIME) {
         0 => STRICTATIME,
-        4096 => 0,
+        sys::ST_RELATIME => 0,
         _ => NOATIME,
     };
-    let directories = if flags & 2048 != 0 { NODIRATIME } else { 0 };
-    let links = if flags & 8192 != 0 { NOSYMFOLLOW } else { 0 };
-    flags & 0xf | atime | directories | links
+    let directories = if flags & sys::ST_NODIRATIME != 0 {
+        NODIRATIME
+    } else {
+        0
+    };
+    let links = if flags & sys::ST_NOSYMFOLLOW != 0 {
+        NOSYMFOLLOW
+    } else {
+        0
+    };
+    flags & SAME | atime | directories | links
 }
 
 /// `MOUNT_ATTR_*` as flags of `mount(2)`.
 fn mount_flags(attributes: u64) -> u64 {
     let atime = match attributes & ATIME {
-        STRICTATIME => 1 << 24,
-        NOATIME => 1024,
-        _ => 1 << 21,
+        STRICTATIME => sys::MS_STRICTATIME,
+        NOATIME => sys::MS_NOATIME,
+        _ => sys::MS_RELATIME,
     };
     let directories = if attributes & NODIRATIME != 0 {
-        2048
+        sys::MS_NODIRATIME
     } else {
         0
     };
     let links = if attributes & NOSYMFOLLOW != 0 {
-        256
+        sys::MS_NOSYMFOLLOW
     } else {
         0
     };
-    attributes & 0xf | atime | directories | links
+    attributes & SAME | atime | directories | links
 }
 
 /// The same change with `mount(2)`, for kernels before 5.12. That takes a path: for a directory `.`
@@ -233,7 +242,7 @@ fn remount_path(mount: i32, path: &CStr, change: &Change) -> Result<()> {
 }
 
 const READONLY: Change = Change {
-    set: 1,
+    set: sys::MOUNT_ATTR_RDONLY,
     clear: 0,
     propagation: 0,
     keep_locked: false,

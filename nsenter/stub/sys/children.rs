@@ -2,6 +2,7 @@
 
 use core::mem::size_of;
 
+use super::consts::*;
 use super::{Errno, Fd, Result, SharedPid, arch, invoke, number};
 
 /// `CLONE_PARENT`.
@@ -11,7 +12,6 @@ const CLONE_PARENT_SETTID: u64 = 0x10_0000;
 /// `CLONE_VFORK`.
 pub(crate) const CLONE_VFORK: u64 = 0x4000;
 const CLONE_PIDFD: u64 = 0x1000;
-const SIGCHLD: u64 = 17;
 
 /// The two ends of a fork.
 pub(crate) enum Forked {
@@ -74,7 +74,7 @@ pub(crate) fn wait(pid: i32) -> Result<(i32, i32)> {
     let mut info = [0_i32; 32];
     loop {
         // SAFETY: siginfo_t has 128 bytes.
-        match unsafe { call!(WAITID, 1, pid, info.as_mut_ptr(), 4, 0) } {
+        match unsafe { call!(WAITID, P_PID, pid, info.as_mut_ptr(), WEXITED, 0) } {
             Err(Errno::EINTR) => {}
             Err(e) => return Err(e),
             Ok(_) => break,

@@ -3,6 +3,7 @@
 use core::ffi::CStr;
 use core::mem::size_of;
 
+use super::consts::*;
 use super::{Errno, Fd, Result, invoke, number};
 
 /// `O_CLOEXEC`.
@@ -123,7 +124,7 @@ pub(crate) fn dup3(from: i32, to: i32) -> Result<()> {
 /// `fcntl(F_GET_SEALS)`.
 pub(crate) fn seals(fd: i32) -> Result<usize> {
     // SAFETY: no pointer.
-    unsafe { call!(FCNTL, fd, 1034) }
+    unsafe { call!(FCNTL, fd, F_GET_SEALS) }
 }
 
 /// `close_range(2)` (Linux 5.9) from this number on.
@@ -141,15 +142,15 @@ pub(crate) fn close_range(first: u32, last: u32) -> Result<()> {
 /// `fcntl(F_SETFD, FD_CLOEXEC)`.
 pub(crate) fn close_on_exec(fd: i32) -> Result<()> {
     // SAFETY: no pointer.
-    unsafe { call!(FCNTL, fd, 2, 1) }.map(drop)
+    unsafe { call!(FCNTL, fd, F_SETFD, FD_CLOEXEC) }.map(drop)
 }
 
 /// The highest number of descriptors this process could ever have had, as far as its hard limit
 /// says.
 pub(crate) fn descriptor_limit() -> u32 {
     let mut limit = [0_u64; 2];
-    // SAFETY: RLIMIT_NOFILE is 7; the kernel fills a struct rlimit64.
-    let result = unsafe { call!(PRLIMIT64, 0, 7, 0, limit.as_mut_ptr()) };
+    // SAFETY: the kernel fills a struct rlimit64.
+    let result = unsafe { call!(PRLIMIT64, 0, RLIMIT_NOFILE, 0, limit.as_mut_ptr()) };
     let [_, hard] = limit;
     match result {
         Ok(_) => u32::try_from(hard).unwrap_or(u32::MAX),
@@ -160,7 +161,7 @@ pub(crate) fn descriptor_limit() -> u32 {
 /// `fcntl(F_GETPIPE_SZ)`: what a pipe takes without a reader.
 pub(crate) fn pipe_capacity(fd: i32) -> Result<usize> {
     // SAFETY: no pointer.
-    unsafe { call!(FCNTL, fd, 1032) }
+    unsafe { call!(FCNTL, fd, F_GETPIPE_SZ) }
 }
 
 /// `pipe2(O_CLOEXEC)`: the reading and the writing end.
@@ -175,5 +176,5 @@ pub(crate) fn pipe() -> Result<(Fd, Fd)> {
 /// `memfd_create(MFD_CLOEXEC)`.
 pub(crate) fn memfd(name: &CStr) -> Result<Fd> {
     // SAFETY: a NUL-terminated name.
-    unsafe { call!(MEMFD_CREATE, name.as_ptr(), 1) }.map(Fd::new)
+    unsafe { call!(MEMFD_CREATE, name.as_ptr(), MFD_CLOEXEC) }.map(Fd::new)
 }

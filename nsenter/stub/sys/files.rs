@@ -2,6 +2,7 @@
 
 use core::ffi::CStr;
 
+use super::consts::*;
 use super::{AT_EMPTY_PATH, CWD, Result, arch, invoke, number};
 
 const AT_SYMLINK_NOFOLLOW: usize = 0x100;
@@ -37,27 +38,27 @@ impl Stat {
 
     /// `S_IFMT` of the mode.
     pub(crate) fn file_type(&self) -> u32 {
-        self.mode & 0o170_000
+        self.mode & S_IFMT
     }
 
     /// A directory.
     pub(crate) fn is_directory(&self) -> bool {
-        self.file_type() == 0o040_000
+        self.file_type() == S_IFDIR
     }
 
     /// A symbolic link.
     pub(crate) fn is_symlink(&self) -> bool {
-        self.file_type() == 0o120_000
+        self.file_type() == S_IFLNK
     }
 
     /// A regular file.
     pub(crate) fn is_regular(&self) -> bool {
-        self.file_type() == 0o100_000
+        self.file_type() == S_IFREG
     }
 
     /// The null device: character device 1:3.
     pub(crate) fn is_null(&self) -> bool {
-        self.file_type() == 0o020_000 && self.device() == (1, 3)
+        self.file_type() == S_IFCHR && self.device() == (1, 3)
     }
 
     /// The device number, as major and minor.
@@ -267,5 +268,5 @@ pub(crate) fn get_xattr(fd: i32, name: &CStr, buffer: &mut [u8]) -> Result<usize
 /// `faccessat2(X_OK, AT_EACCESS)` (Linux 5.8): whether the effective ids may execute it.
 pub(crate) fn may_execute(path: &CStr) -> Result<()> {
     // SAFETY: a NUL-terminated path.
-    unsafe { call!(FACCESSAT2, CWD, path.as_ptr(), 1, 0x200) }.map(drop)
+    unsafe { call!(FACCESSAT2, CWD, path.as_ptr(), X_OK, AT_EACCESS) }.map(drop)
 }

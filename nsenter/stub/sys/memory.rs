@@ -4,8 +4,11 @@ use core::ffi::CStr;
 use core::marker::PhantomData;
 use core::mem::size_of;
 
+use super::consts::*;
 use super::time::nanoseconds;
 use super::{Errno, Result, fstat, invoke, number, seals};
+
+const READ_WRITE: usize = PROT_READ | PROT_WRITE;
 
 /// A word that parent and child share after a fork.
 pub(crate) struct SharedWord(*mut i32);
@@ -14,7 +17,18 @@ impl SharedWord {
     /// A page of shared memory, given back when the process ends.
     pub(crate) fn new() -> Result<Self> {
         // SAFETY: an anonymous shared mapping wherever the kernel likes.
-        unsafe { call!(MMAP, 0, 4096, 3, 0x21, -1_isize, 0) }.map(|at| Self(at as *mut i32))
+        unsafe {
+            call!(
+                MMAP,
+                0,
+                4096,
+                READ_WRITE,
+                MAP_SHARED | MAP_ANONYMOUS,
+                -1_isize,
+                0
+            )
+        }
+        .map(|at| Self(at as *mut i32))
     }
 
     /// Stores.
@@ -34,16 +48,16 @@ impl SharedWord {
 /// Maps the plan: a file whose size and content are sealed, so that neither can change under the
 /// slice.
 pub(crate) fn map_sealed(fd: i32) -> Result<&'static [u8]> {
-    // F_SEAL_SHRINK 2, F_SEAL_GROW 4, F_SEAL_WRITE 8.
-    if seals(fd)? & 0xe != 0xe {
+    let sealed = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;
+    if seals(fd)? & sealed != sealed {
         return Err(Errno::EBADMSG);
     }
     let size = fstat(fd)?.size as usize;
     if size == 0 || size > super::super::wire::MAX_PLAN {
         return Err(Errno::EINVAL);
     }
-    // SAFETY: a private read-only mapping of the whole file. PROT_READ 1, MAP_PRIVATE 2.
-    let at = unsafe { call!(MMAP, 0, size, 1, 2, fd, 0) }?;
+    // SAFETY: a private read-only mapping of the whole file.
+    let at = unsafe { call!(MMAP, 0, size, PROT_READ, MAP_PRIVATE, fd, 0) }?;
     // SAFETY: mapped for good, readable, and sealed against writing and shrinking.
     Ok(unsafe { core::slice::from_raw_parts(at as *const u8, size) })
 }
@@ -61,12 +75,12 @@ impl Times {
         let bytes = count
             .checked_mul(super::super::wire::TIME)
             .ok_or(Errno::EINVAL)?;
-        // F_SEAL_SHRINK: no access beyond the end of the file.
-        if seals(fd)? & 2 == 0 || (fstat(fd)?.size as usize) < bytes {
+        // No access beyond the end of the file.
+        if seals(fd)? & F_SEAL_SHRINK == 0 || (fstat(fd)?.size as usize) < bytes {
             return Err(Errno::EBADMSG);
         }
-        // SAFETY: a shared mapping of the whole file. PROT_READ | PROT_WRITE 3, MAP_SHARED 1.
-        let at = unsafe { call!(MMAP, 0, bytes, 3, 1, fd, 0) }?;
+        // SAFETY: a shared mapping of the whole file.
+        let at = unsafe { call!(MMAP, 0, bytes, READ_WRITE, MAP_SHARED, fd, 0) }?;
         Ok(Self {
             at: at as *mut u64,
             count,
@@ -88,15 +102,24 @@ pub(crate) struct SharedPid(*mut i32);
 impl SharedPid {
     /// Maps the file. Children do not have the mapping.
     pub(crate) fn map(fd: i32) -> Result<Self> {
-        // F_SEAL_SHRINK: no access beyond the end of the file.
-        if seals(fd)? & 2 == 0 || (fstat(fd)?.size as usize) < size_of::<i32>() {
+        // No access beyond the end of the file.
+        if seals(fd)? & F_SEAL_SHRINK == 0 || (fstat(fd)?.size as usize) < size_of::<i32>() {
             return Err(Errno::EBADMSG);
         }
-        // SAFETY: a shared mapping, with its page in place. PROT_READ | PROT_WRITE 3, MAP_SHARED |
-        // MAP_POPULATE 0x8001.
-        let at = unsafe { call!(MMAP, 0, size_of::<i32>(), 3, 0x8001, fd, 0) }?;
-        // SAFETY: the mapping made above, which stays. MADV_DONTFORK 10.
-        unsafe { call!(MADVISE, at, size_of::<i32>(), 10) }?;
+        // SAFETY: a shared mapping, with its page in place.
+        let at = unsafe {
+            call!(
+                MMAP,
+                0,
+                size_of::<i32>(),
+                READ_WRITE,
+                MAP_SHARED | MAP_POPULATE,
+                fd,
+                0
+            )
+        }?;
+        // SAFETY: the mapping made above, which stays.
+        unsafe { call!(MADVISE, at, size_of::<i32>(), MADV_DONTFORK) }?;
         Ok(Self(at as *mut i32))
     }
 
@@ -112,7 +135,17 @@ pub(crate) fn keep(bytes: &[u8]) -> Result<&'static [u8]> {
         return Ok(&[]);
     }
     // SAFETY: an anonymous private mapping.
-    let at = unsafe { call!(MMAP, 0, bytes.len(), 3, 0x22, -1_isize, 0) }?;
+    let at = unsafe {
+        call!(
+            MMAP,
+            0,
+            bytes.len(),
+            READ_WRITE,
+            MAP_PRIVATE | MAP_ANONYMOUS,
+            -1_isize,
+            0
+        )
+    }?;
     // SAFETY: mapped for good, zero, of that length, and referred to by nothing else.
     let copy = unsafe { core::slice::from_raw_parts_mut(at as *mut u8, bytes.len()) };
     copy.copy_from_slice(bytes);
@@ -135,7 +168,17 @@ impl<'a> Pointers<'a> {
             .checked_mul(size_of::<usize>())
             .ok_or(Errno::E2BIG)?;
         // SAFETY: an anonymous private mapping, which is zero: the list is ended from the start.
-        let at = unsafe { call!(MMAP, 0, bytes, 3, 0x22, -1_isize, 0) }?;
+        let at = unsafe {
+            call!(
+                MMAP,
+                0,
+                bytes,
+                READ_WRITE,
+                MAP_PRIVATE | MAP_ANONYMOUS,
+                -1_isize,
+                0
+            )
+        }?;
         Ok(Self {
             at: at as *mut usize,
             capacity,

@@ -3,6 +3,7 @@
 use core::ffi::CStr;
 use core::mem::size_of;
 
+use super::consts::*;
 use super::{AT_EMPTY_PATH, Fd, O_CLOEXEC, Result, invoke, number};
 
 /// `MS_REMOUNT`.
@@ -68,12 +69,15 @@ pub(crate) fn getcwd(buffer: &mut [u8]) -> Result<usize> {
 /// `fsopen(2)` (Linux 5.2).
 pub(crate) fn fsopen(kind: &CStr) -> Result<Fd> {
     // SAFETY: a NUL-terminated name.
-    unsafe { call!(FSOPEN, kind.as_ptr(), 1) }.map(Fd::new)
+    unsafe { call!(FSOPEN, kind.as_ptr(), FSOPEN_CLOEXEC) }.map(Fd::new)
 }
 
 /// `fsconfig(FSCONFIG_SET_FLAG)`, or `FSCONFIG_SET_STRING` with a value.
 pub(crate) fn fsconfig(context: i32, key: &CStr, value: Option<&CStr>) -> Result<()> {
-    let command = u32::from(value.is_some());
+    let command = match value {
+        Some(_) => FSCONFIG_SET_STRING,
+        None => FSCONFIG_SET_FLAG,
+    };
     // SAFETY: NUL-terminated strings or null.
     unsafe { call!(FSCONFIG, context, command, key.as_ptr(), pointer(value), 0) }.map(drop)
 }
@@ -81,37 +85,45 @@ pub(crate) fn fsconfig(context: i32, key: &CStr, value: Option<&CStr>) -> Result
 /// `fsconfig(FSCONFIG_SET_FD)`.
 pub(crate) fn fsconfig_fd(context: i32, key: &CStr, fd: i32) -> Result<()> {
     // SAFETY: a NUL-terminated string and null.
-    unsafe { call!(FSCONFIG, context, 5, key.as_ptr(), 0, fd) }.map(drop)
+    unsafe { call!(FSCONFIG, context, FSCONFIG_SET_FD, key.as_ptr(), 0, fd) }.map(drop)
 }
 
 /// `fsconfig(FSCONFIG_CMD_CREATE)`.
 pub(crate) fn fsconfig_create(context: i32) -> Result<()> {
     // SAFETY: null pointers.
-    unsafe { call!(FSCONFIG, context, 6, 0, 0, 0) }.map(drop)
+    unsafe { call!(FSCONFIG, context, FSCONFIG_CMD_CREATE, 0, 0, 0) }.map(drop)
 }
 
 /// `fsconfig(FSCONFIG_CMD_RECONFIGURE)`.
 pub(crate) fn fsconfig_reconfigure(context: i32) -> Result<()> {
     // SAFETY: null pointers.
-    unsafe { call!(FSCONFIG, context, 7, 0, 0, 0) }.map(drop)
+    unsafe { call!(FSCONFIG, context, FSCONFIG_CMD_RECONFIGURE, 0, 0, 0) }.map(drop)
 }
 
 /// `fspick(FSPICK_CLOEXEC | FSPICK_EMPTY_PATH)` (Linux 5.2): the file system at the root of a
 /// mount.
 pub(crate) fn fspick(mount: i32) -> Result<Fd> {
     // SAFETY: a NUL-terminated empty path.
-    unsafe { call!(FSPICK, mount, c"".as_ptr(), 9) }.map(Fd::new)
+    unsafe {
+        call!(
+            FSPICK,
+            mount,
+            c"".as_ptr(),
+            FSPICK_CLOEXEC | FSPICK_EMPTY_PATH
+        )
+    }
+    .map(Fd::new)
 }
 
 /// `fsmount(2)`.
 pub(crate) fn fsmount(context: i32, attributes: u64) -> Result<Fd> {
     // SAFETY: no pointer.
-    unsafe { call!(FSMOUNT, context, 1, attributes) }.map(Fd::new)
+    unsafe { call!(FSMOUNT, context, FSMOUNT_CLOEXEC, attributes) }.map(Fd::new)
 }
 
 /// `open_tree(OPEN_TREE_CLONE)` (Linux 5.2); an empty path clones what the descriptor refers to.
 pub(crate) fn clone_tree(dir: i32, path: &CStr, recursive: bool) -> Result<Fd> {
-    let mut flags = 1 | O_CLOEXEC as usize;
+    let mut flags = OPEN_TREE_CLONE | O_CLOEXEC as usize;
     if path.is_empty() {
         flags |= AT_EMPTY_PATH;
     }
@@ -124,8 +136,9 @@ pub(crate) fn clone_tree(dir: i32, path: &CStr, recursive: bool) -> Result<Fd> {
 
 /// `move_mount(2)` (Linux 5.2), from descriptor to descriptor.
 pub(crate) fn move_mount(mount: i32, target: i32) -> Result<()> {
+    let flags = MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH;
     // SAFETY: NUL-terminated empty paths.
-    unsafe { call!(MOVE_MOUNT, mount, c"".as_ptr(), target, c"".as_ptr(), 0x44) }.map(drop)
+    unsafe { call!(MOVE_MOUNT, mount, c"".as_ptr(), target, c"".as_ptr(), flags) }.map(drop)
 }
 
 /// `mount_setattr(2)` (Linux 5.12).

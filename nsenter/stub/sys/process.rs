@@ -29,7 +29,7 @@ pub(crate) fn prctl(option: u32, a: usize, b: usize) -> Result<usize> {
 /// `prctl(PR_SET_NAME)`.
 pub(crate) fn set_name(name: &CStr) -> Result<()> {
     // SAFETY: a NUL-terminated name; the kernel reads at most 16 bytes and stops at the NUL.
-    unsafe { call!(PRCTL, 15, name.as_ptr()) }.map(drop)
+    unsafe { call!(PRCTL, PR_SET_NAME, name.as_ptr()) }.map(drop)
 }
 
 /// `getpid(2)`.
@@ -89,7 +89,7 @@ pub(crate) fn set_scheduler(attributes: &[u8]) -> Result<()> {
 /// `ioprio_set(IOPRIO_WHO_PROCESS, 0)`.
 pub(crate) fn set_io_priority(value: u32) -> Result<()> {
     // SAFETY: no pointer.
-    unsafe { call!(IOPRIO_SET, 1, 0, value) }.map(drop)
+    unsafe { call!(IOPRIO_SET, IOPRIO_WHO_PROCESS, 0, value) }.map(drop)
 }
 
 /// `personality(2)`.
@@ -138,7 +138,7 @@ pub(crate) fn setresuid(uid: u32) -> Result<()> {
 
 /// `capset(2)`, version 3.
 pub(crate) fn capset(effective: u64, permitted: u64, inheritable: u64) -> Result<()> {
-    let header: [u32; 2] = [0x2008_0522, 0];
+    let header: [u32; 2] = [LINUX_CAPABILITY_VERSION_3, 0];
     let low = |set: u64| set as u32;
     let high = |set: u64| (set >> 32) as u32;
     let data = [
@@ -156,19 +156,27 @@ pub(crate) fn capset(effective: u64, permitted: u64, inheritable: u64) -> Result
 /// `keyctl(KEYCTL_JOIN_SESSION_KEYRING)`: the keyring's serial number.
 pub(crate) fn join_keyring(name: &CStr) -> Result<usize> {
     // SAFETY: a NUL-terminated name.
-    unsafe { call!(KEYCTL, 1, name.as_ptr()) }
+    unsafe { call!(KEYCTL, KEYCTL_JOIN_SESSION_KEYRING, name.as_ptr()) }
 }
 
 /// `keyctl(KEYCTL_DESCRIBE)`: the length the text has, with its NUL; it may be more than fits.
 pub(crate) fn describe_key(serial: usize, buffer: &mut [u8]) -> Result<usize> {
     // SAFETY: the kernel writes at most the length of the slice.
-    unsafe { call!(KEYCTL, 6, serial, buffer.as_mut_ptr(), buffer.len()) }
+    unsafe {
+        call!(
+            KEYCTL,
+            KEYCTL_DESCRIBE,
+            serial,
+            buffer.as_mut_ptr(),
+            buffer.len()
+        )
+    }
 }
 
 /// `keyctl(KEYCTL_SETPERM)`.
 pub(crate) fn set_key_permissions(serial: usize, permissions: u32) -> Result<()> {
     // SAFETY: no pointer.
-    unsafe { call!(KEYCTL, 5, serial, permissions) }.map(drop)
+    unsafe { call!(KEYCTL, KEYCTL_SETPERM, serial, permissions) }.map(drop)
 }
 
 /// `sethostname(2)`.
@@ -215,9 +223,14 @@ pub(crate) fn seccomp(flags: u32, program: &[u8]) -> Result<usize> {
     // SAFETY: a struct sock_fprog whose filter has that many instructions of 8 bytes.
     unsafe {
         if flags == 0 {
-            call!(PRCTL, 22, 2, &raw const program)
+            call!(
+                PRCTL,
+                PR_SET_SECCOMP,
+                SECCOMP_MODE_FILTER,
+                &raw const program
+            )
         } else {
-            call!(SECCOMP, 1, flags, &raw const program)
+            call!(SECCOMP, SECCOMP_SET_MODE_FILTER, flags, &raw const program)
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Signals, and the end of the process.
 
+use super::consts::*;
 use super::{Result, invoke, number};
 
 #[repr(C)]
@@ -20,14 +21,14 @@ pub(crate) fn reset_signals(which: u64) -> Result<()> {
     };
     let none: u64 = 0;
     // SIGKILL and SIGSTOP cannot be changed.
-    for signal in
-        (1..=64).filter(|signal| which >> (signal - 1) & 1 == 1 && !matches!(signal, 9 | 19))
+    for signal in (1..=64)
+        .filter(|signal| which >> (signal - 1) & 1 == 1 && !matches!(*signal, SIGKILL | SIGSTOP))
     {
-        // SAFETY: a struct sigaction of the kernel; 8 is the size of its mask.
-        unsafe { call!(RT_SIGACTION, signal, &raw const default, 0, 8) }?;
+        // SAFETY: a struct sigaction of the kernel, and the size of its mask.
+        unsafe { call!(RT_SIGACTION, signal, &raw const default, 0, SIGSET_SIZE) }?;
     }
-    // SAFETY: a mask of 8 bytes. SIG_SETMASK is 2.
-    unsafe { call!(RT_SIGPROCMASK, 2, &raw const none, 0, 8) }.map(drop)
+    // SAFETY: a mask of that size.
+    unsafe { call!(RT_SIGPROCMASK, SIG_SETMASK, &raw const none, 0, SIGSET_SIZE) }.map(drop)
 }
 
 extern "C" fn ended_by(signal: i32) {
@@ -39,16 +40,16 @@ extern "C" fn ended_by(signal: i32) {
 /// by now may forbid that: then only `SIGKILL` ends it.
 pub(crate) fn exit_on_signals() {
     let handler = ended_by as extern "C" fn(i32) as usize;
-    // SA_RESTORER: x86_64 wants one; the handler never returns to it.
+    // x86_64 wants a restorer; the handler never returns to it.
     let action = SigAction {
         handler,
-        flags: 0x0400_0000,
+        flags: SA_RESTORER,
         restorer: handler,
         mask: 0,
     };
-    for signal in [15, 2, 1, 3] {
+    for signal in [SIGTERM, SIGINT, SIGHUP, SIGQUIT] {
         // SAFETY: as above; the handler only ends the process.
-        let _ = unsafe { call!(RT_SIGACTION, signal, &raw const action, 0, 8) };
+        let _ = unsafe { call!(RT_SIGACTION, signal, &raw const action, 0, SIGSET_SIZE) };
     }
 }
 

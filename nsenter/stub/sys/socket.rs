@@ -1,5 +1,6 @@
 //! Sockets, and descriptors that travel over them.
 
+use super::consts::*;
 use super::{Errno, Fd, O_CLOEXEC, Result, invoke, number};
 
 /// `socket(2)` with `SOCK_CLOEXEC`.
@@ -52,8 +53,8 @@ pub(crate) fn send(socket: i32, head: &[u8], body: &[u8], fds: &[i32]) -> Result
     ];
     let mut rights = Rights {
         length: RIGHTS_HEAD + 4 * fds.len(),
-        level: 1,
-        kind: 1,
+        level: SOL_SOCKET,
+        kind: SCM_RIGHTS,
         fds: [-1; MAX_SENT],
     };
     if fds.len() > MAX_SENT {
@@ -111,19 +112,18 @@ pub(crate) fn receive(socket: i32, buffer: &mut [u8]) -> Result<(usize, Option<F
     let count = loop {
         // SAFETY: as in `send`; the kernel writes within the slice and within the space for one
         // descriptor.
-        match unsafe { call!(RECVMSG, socket, &raw mut message, 0x4000_0000) } {
+        match unsafe { call!(RECVMSG, socket, &raw mut message, MSG_CMSG_CLOEXEC) } {
             Err(Errno::EINTR) => {}
             result => break result?,
         }
     };
     let [first, ..] = rights.fds;
     let fd = (message.control_length >= RIGHTS_HEAD + 4
-        && rights.level == 1
-        && rights.kind == 1
+        && rights.level == SOL_SOCKET
+        && rights.kind == SCM_RIGHTS
         && first >= 0)
         .then_some(Fd(first));
-    // MSG_TRUNC, MSG_CTRUNC.
-    if message.flags & 0x28 != 0 {
+    if message.flags & (MSG_TRUNC | MSG_CTRUNC) != 0 {
         Err(Errno::EPROTO)
     } else {
         Ok((count, fd))
