@@ -7,13 +7,13 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 
-use crate::answers::ProcessRef;
-use crate::control::{Control, Event, Received};
 use crate::error::{Error, ErrorKind, Result};
 use crate::output::Output;
 use crate::pidfd::{self, Exit, remaining};
 use crate::plan::HookCommand;
 use crate::procfs::Procfs;
+use crate::supervise::ProcessRef;
+use crate::supervise::control::{Control, Event, Received};
 use crate::wire::Message;
 
 /// How a hook ended.

@@ -1,7 +1,5 @@
 #![doc = include_str!("../README.md")]
 
-mod answers;
-mod control;
 mod detail;
 mod error;
 #[path = "../stub/fields.rs"]
@@ -9,7 +7,12 @@ mod fields;
 mod hook;
 pub mod id_maps;
 mod image;
-mod init;
+#[path = "../stub/messages.rs"]
+#[allow(
+    dead_code,
+    reason = "the stub says errnos, the parent has std for that"
+)]
+mod messages;
 pub mod namespaces;
 #[path = "../stub/operations.rs"]
 mod operations;
@@ -21,6 +24,7 @@ mod program;
 mod second_stage;
 mod spawn;
 mod step_times;
+mod supervise;
 #[cfg(test)]
 #[path = "../stub"]
 #[allow(
@@ -29,33 +33,26 @@ mod step_times;
     reason = "compiled here for its unit tests alone"
 )]
 mod stub {
-    use crate::{fields, operations, text, wire};
+    use crate::{fields, messages, operations, wire};
 
-    #[path = "init/mod.rs"]
-    mod init;
+    #[path = "executor/mod.rs"]
+    mod executor;
     mod sys;
 }
 mod sys;
-#[path = "../stub/text.rs"]
-#[allow(
-    dead_code,
-    reason = "the stub says errnos, the parent has std for that"
-)]
-mod text;
 #[path = "../stub/wire.rs"]
 mod wire;
 
 // Its types are part of this interface.
 pub use user;
 
-pub use answers::{Answers, ProcessRef, Warnings};
 pub use error::{Error, ErrorKind, Failure, Refusal, Result};
 pub use hook::HookOutcome;
-pub use init::{Deadline, Init, Served};
 pub use procfs::{Procfs, Stat};
 pub use program::Program;
 pub use spawn::Spawn;
 pub use step_times::StepTimes;
+pub use supervise::{Answers, Deadline, Init, ProcessRef, Served, Warnings};
 
 /// Detail of a failed [`plan::Op::MakePath`]: a link leads the path onto a procfs.
 pub const INSIDE_PROCFS: &[u8] = wire::INSIDE_PROCFS;

@@ -8,12 +8,12 @@ use rustix::fs::{CWD, Mode, OFlags, openat};
 
 use user::{IdMapping, IdMaps};
 
-use crate::answers::{Answers, ProcessRef};
 use crate::error::{Error, ErrorKind, Refusal, Result};
-use crate::init::Deadline;
 use crate::plan::{Op, PlanBuilder};
 use crate::procfs::Procfs;
 use crate::spawn::Spawn;
+use crate::supervise::Deadline;
+use crate::supervise::{Answers, ProcessRef};
 
 /// A kind of namespace (`namespaces(7)`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -47,7 +47,7 @@ impl fmt::Display for Exit {
                 signal,
                 core_dumped,
             } => {
-                match crate::text::signal(*signal) {
+                match crate::messages::signal(*signal) {
                     "" => write!(f, "signal: signal {signal}")?,
                     name => write!(f, "signal: {name}")?,
                 }

@@ -10,10 +10,10 @@ use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::image::image;
-use crate::init::Init;
 use crate::plan::{Op, Plan, Slot};
 use crate::second_stage::SecondStage;
 use crate::step_times::StepTimes;
+use crate::supervise::Init;
 use crate::sys::{StartError, start_stub};
 use crate::wire::{FIRST_DESCRIPTOR, SECOND_STAGE, TIMED};
 

@@ -2,19 +2,19 @@
 //!
 //! A freestanding program: no C library, no heap, no thread. Everything it does is a system call,
 //! and which ones is decided by the plan (`wire.rs`). What it may be trusted with can be judged by
-//! reading `init/`; the unsafe code is in `sys/`.
+//! reading `executor/`; the unsafe code is in `sys/`.
 
 #![no_std]
 #![no_main]
 #![deny(unsafe_code)]
 
+mod executor;
 #[allow(dead_code, reason = "the parent encodes, the stub decodes")]
 mod fields;
-mod init;
+mod messages;
 mod operations;
 mod start;
 mod sys;
-mod text;
 #[allow(dead_code, reason = "the parent encodes, the stub decodes")]
 mod wire;
 
@@ -38,7 +38,7 @@ fn main(argument: &CStr) -> ! {
             _ => sys::exit(255),
         }
     }
-    init::run(number, timed, two_stages)
+    executor::run(number, timed, two_stages)
 }
 
 /// Bounds are checked everywhere, so that a defect ends here and not in somebody's memory.

@@ -5,15 +5,15 @@
 
 use core::ffi::CStr;
 
-use super::Init;
+use super::Executor;
 use super::fields::{Leaf, Slot};
-use super::procfs::PROC_SUPER_MAGIC;
+use super::fixed_string::FixedString;
+use super::proc_self_fd::PROC_SUPER_MAGIC;
 use super::sys::{
     self, Errno, Fd, O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_PATH, O_WRONLY, RESOLVE_IN_ROOT,
     RESOLVE_NO_MAGICLINKS, RESOLVE_NO_SYMLINKS, Result,
 };
 use super::wire::INSIDE_PROCFS;
-use super::words::Text;
 
 const MAX_LINKS: u32 = 40;
 /// How much a walk may make: a path has at most 2048 components. More means that somebody removes
@@ -21,7 +21,7 @@ const MAX_LINKS: u32 = 40;
 const MAX_MADE: u32 = 2048 + 64;
 const PATH_MAX: usize = 4096;
 
-impl Init {
+impl Executor {
     pub(super) fn make_path(
         &mut self,
         root: Slot,
@@ -126,7 +126,7 @@ fn make_single(root: i32, path: &CStr, directory: bool) -> Result<Option<Fd>> {
     if component(bytes, end).is_some() || !descends(bytes) {
         return Ok(None);
     }
-    let mut name = Text::<256>::new();
+    let mut name = FixedString::<256>::new();
     name.push(bytes.get(start..end).unwrap_or(&[]))?;
     if !create(root, name.as_cstr(), directory)? {
         return Ok(None);
@@ -177,7 +177,7 @@ fn make_plain_parts(root: i32, path: &CStr) -> Result<()> {
         if part == b".." {
             return Err(Errno::EINVAL);
         }
-        let mut name = Text::<256>::new();
+        let mut name = FixedString::<256>::new();
         name.push(part)?;
         let dir = current.as_ref().map_or(root, Fd::raw);
         match sys::mkdirat(dir, name.as_cstr(), 0o755) {
@@ -206,16 +206,16 @@ fn not_the_root(root: i32, fd: Fd) -> Result<Fd> {
 /// Component by component. `done` is the path walked so far: real directories below the root, no
 /// symlink.
 fn walk(root: i32, path: &CStr, directory: bool) -> core::result::Result<(Fd, bool), Refused> {
-    let mut rest = Text::<PATH_MAX>::new();
+    let mut rest = FixedString::<PATH_MAX>::new();
     rest.push(path.to_bytes())?;
     let mut at = 0;
-    let mut done = Text::<PATH_MAX>::new();
+    let mut done = FixedString::<PATH_MAX>::new();
     let mut current: Option<Fd> = None;
     let mut made = false;
     let (mut links, mut created) = (0, 0);
 
     while let Some((start, end)) = component(rest.get(), at) {
-        let mut name = Text::<256>::new();
+        let mut name = FixedString::<256>::new();
         name.push(rest.get().get(start..end).unwrap_or(&[]))?;
         let last = component(rest.get(), end).is_none();
         match name.get() {
@@ -263,7 +263,7 @@ fn walk(root: i32, path: &CStr, directory: bool) -> core::result::Result<(Fd, bo
                         done.truncate(0);
                         current = None;
                     }
-                    let mut longer = Text::<PATH_MAX>::new();
+                    let mut longer = FixedString::<PATH_MAX>::new();
                     longer.push(target)?;
                     longer.push(rest.get().get(end..).unwrap_or(&[]))?;
                     (rest, at) = (longer, 0);
@@ -323,7 +323,7 @@ fn component(path: &[u8], at: usize) -> Option<(usize, usize)> {
 
 /// The walked path once more, now by the kernel: what was renamed or exchanged meanwhile cannot
 /// lead out.
-fn reopen<const N: usize>(root: i32, done: &Text<N>) -> Result<Fd> {
+fn reopen<const N: usize>(root: i32, done: &FixedString<N>) -> Result<Fd> {
     let path = if done.get().is_empty() {
         c"."
     } else {

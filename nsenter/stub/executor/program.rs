@@ -3,14 +3,14 @@
 use core::ffi::CStr;
 
 use super::fields::Texts;
+use super::fixed_string::FixedString;
+use super::messages;
 use super::operations::Operation;
 use super::sys::{self, CWD, Errno, Pointers, Result};
-use super::text;
 use super::wire::{FIRST_DESCRIPTOR, Message, PACKET};
-use super::words::Text;
-use super::{Init, listing, procfs};
+use super::{Executor, listing, proc_self_fd};
 
-impl Init {
+impl Executor {
     pub(super) fn seccomp(&mut self, flags: u32, program: &[u8], listener: bool) -> Result<()> {
         // The filter need not let the clock be read.
         self.times = None;
@@ -116,7 +116,7 @@ impl Init {
 
     /// The one line that can be said when nobody listens any more.
     pub(super) fn complain(&self, errno: Errno) {
-        let mut line = Text::<4608>::new();
+        let mut line = FixedString::<4608>::new();
         match (self.program, self.operation(self.step)) {
             (Some(program), Some(Operation::Exec { .. })) => {
                 line.push_some(b"exec ");
@@ -163,8 +163,8 @@ pub(super) fn execute(program: &CStr, args: &Pointers<'_>, env: &Pointers<'_>) -
 }
 
 /// The text of an errno, or its number.
-pub(super) fn push_errno<const N: usize>(line: &mut Text<N>, errno: Errno) {
-    match text::errno(errno.0) {
+pub(super) fn push_errno<const N: usize>(line: &mut FixedString<N>, errno: Errno) {
+    match messages::errno(errno.0) {
         "" => {
             line.push_some(b"errno ");
             line.push_number(u64::from(errno.0.unsigned_abs()));
@@ -215,7 +215,7 @@ fn close_numbers(first: u32, end: u32) {
 }
 
 fn close_listed(first: u32) -> Result<()> {
-    let list = procfs::own_descriptors()?;
+    let list = proc_self_fd::own_descriptors()?;
     listing::names(list.raw(), |name| {
         let number = name.to_str().ok().and_then(|name| name.parse::<i32>().ok());
         if let Some(number) = number

@@ -1,12 +1,12 @@
 //! Hooks: programs that run inside the container's namespaces before the user's program does.
 
 use super::fields::{HookRef, List};
+use super::fixed_string::FixedString;
+use super::messages;
 use super::operations::Operation;
 use super::sys::{self, CLONE_VFORK, Errno, Fd, Forked, Pointers, PollFd, Result, SharedWord};
-use super::text;
 use super::wire::{Message, PACKET};
-use super::words::Text;
-use super::{Init, last};
+use super::{Executor, program};
 
 /// How much of each stream of a late hook is kept for the message.
 const KEPT: usize = 2048;
@@ -22,7 +22,7 @@ struct Running {
 /// How a hook ended: `si_code` and `si_status` of `waitid(2)`.
 type Ended = (i32, i32);
 
-impl Init {
+impl Executor {
     /// A hook that the parent supervises: it gets the pidfd, with which it can kill, and the
     /// output.
     pub(super) fn hook(&mut self, hook: &HookRef<'static>) -> Result<()> {
@@ -45,7 +45,7 @@ impl Init {
     pub(super) fn late_hooks(&mut self, hooks: List<'static, HookRef<'static>>) -> Result<()> {
         for (index, hook) in (0..).zip(hooks) {
             let hook = hook.ok_or(Errno::EINVAL)?;
-            let mut line = Text::<8192>::new();
+            let mut line = FixedString::<8192>::new();
             line.push_some(self.context());
             line.push_some(b" #");
             line.push_number(index);
@@ -56,7 +56,7 @@ impl Init {
                     line.push_some(b"exec ");
                     line.push_some(hook.path.to_bytes());
                     line.push_some(b": ");
-                    last::push_errno(&mut line, e);
+                    program::push_errno(&mut line, e);
                     false
                 }
             };
@@ -72,7 +72,7 @@ impl Init {
     /// The state, with this process' number in it, ready to be read.
     fn standard_input(hook: &HookRef<'_>) -> Result<Fd> {
         let (before, after) = hook.stdin;
-        let mut pid = Text::<16>::new();
+        let mut pid = FixedString::<16>::new();
         pid.push_number(u64::from(sys::getpid()));
         let (read, write) = sys::pipe()?;
         if before.len() + pid.get().len() + after.len() <= sys::pipe_capacity(write.raw())? {
@@ -94,9 +94,9 @@ impl Init {
         let input = Self::standard_input(hook)?;
         let (out, out_write) = sys::pipe()?;
         let (err, err_write) = sys::pipe()?;
-        let args = last::pointers(hook.args, None)?;
+        let args = program::pointers(hook.args, None)?;
         let env = match hook.env {
-            Some(env) => last::pointers(env, None)?,
+            Some(env) => program::pointers(env, None)?,
             // That of the program: the last step has it.
             None => match self
                 .plan
@@ -104,7 +104,7 @@ impl Init {
                 .checked_sub(1)
                 .and_then(|at| self.operation(at))
             {
-                Some(Operation::Exec { env, .. }) => last::pointers(env, self.home)?,
+                Some(Operation::Exec { env, .. }) => program::pointers(env, self.home)?,
                 _ => return Err(Errno::EINVAL),
             },
         };
@@ -161,15 +161,15 @@ fn child(
             return e;
         }
     }
-    last::close_between(3, descriptors_end);
-    last::execute(path, args, env)
+    program::close_between(3, descriptors_end);
+    program::execute(path, args, env)
 }
 
 /// Collects output until the hook ends or has run too long. Says whether it succeeded; if not, the
 /// line says why.
-fn supervise(running: Running, timeout_ms: u32, line: &mut Text<8192>) -> Result<bool> {
+fn supervise(running: Running, timeout_ms: u32, line: &mut FixedString<8192>) -> Result<bool> {
     let deadline = sys::milliseconds().saturating_add(u64::from(timeout_ms));
-    let (mut out, mut err) = (Text::<KEPT>::new(), Text::<KEPT>::new());
+    let (mut out, mut err) = (FixedString::<KEPT>::new(), FixedString::<KEPT>::new());
     let watch = |fd: i32| PollFd {
         fd,
         events: sys::POLLIN,
@@ -245,7 +245,7 @@ fn end(running: &Running) -> Ended {
 }
 
 /// Reads once if there is something; at the end the stream is not watched any more.
-fn collect(stream: &mut PollFd, into: &mut Text<KEPT>) {
+fn collect(stream: &mut PollFd, into: &mut FixedString<KEPT>) {
     if stream.happened == 0 {
         return;
     }
@@ -258,14 +258,14 @@ fn collect(stream: &mut PollFd, into: &mut Text<KEPT>) {
 }
 
 /// `exit status 1`, `signal: killed`.
-fn describe((code, status): Ended, line: &mut Text<8192>) {
+fn describe((code, status): Ended, line: &mut FixedString<8192>) {
     if code == sys::CLD_EXITED {
         line.push_some(b"exit status ");
         line.push_number(u64::from(status.unsigned_abs()));
         return;
     }
     line.push_some(b"signal: ");
-    match text::signal(status) {
+    match messages::signal(status) {
         "" => {
             line.push_some(b"signal ");
             line.push_number(u64::from(status.unsigned_abs()));

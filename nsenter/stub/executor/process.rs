@@ -2,7 +2,7 @@
 
 use core::ffi::CStr;
 
-use super::Init;
+use super::Executor;
 use super::sys::{self, CWD, Errno, Result};
 use super::wire::u32_at;
 
@@ -135,7 +135,7 @@ pub(super) fn wait_start(fifo: i32) -> Result<()> {
     }
 }
 
-impl Init {
+impl Executor {
     /// `chdir`, first with the runtime's own rights.
     pub(super) fn change_directory(&mut self, path: &CStr, retry_later: bool) -> Result<()> {
         match sys::chdir(path) {

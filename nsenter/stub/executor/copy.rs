@@ -7,7 +7,7 @@ use super::sys::{
     self, Errno, Fd, O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_PATH, O_WRONLY,
     Result, Stat,
 };
-use super::{listing, procfs};
+use super::{listing, proc_self_fd};
 
 /// How deep a tree may be: each level takes a few kilobytes of stack and three descriptors.
 const MAX_DEPTH: u32 = 128;
@@ -70,7 +70,7 @@ fn entry(from: &Fd, to: &Fd, name: &CStr, depth: u32) -> Result<()> {
             sys::mknodat(to.raw(), name, stat.mode, stat.device())?;
             let node = sys::openat(to.raw(), name, O_PATH | O_NOFOLLOW, 0)?;
             sys::chown(node.raw(), stat.uid, stat.gid)?;
-            procfs::chmod(node.raw(), stat.mode & sys::PERMISSIONS)?;
+            proc_self_fd::chmod(node.raw(), stat.mode & sys::PERMISSIONS)?;
             sys::set_times(to.raw(), name, stat.atime, stat.mtime)
         }
     }

@@ -3,11 +3,11 @@
 //! After the change of root `/proc` is whatever an image made of it. So it is only used if it is a
 //! procfs, from its root, and without crossing into anything that is mounted inside.
 
+use super::fixed_string::FixedString;
 use super::sys::{
     self, CWD, Errno, Fd, O_DIRECTORY, O_PATH, RESOLVE_BENEATH, RESOLVE_NO_MAGICLINKS,
     RESOLVE_NO_XDEV, Result,
 };
-use super::words::Text;
 
 /// `PROC_SUPER_MAGIC`.
 pub(super) const PROC_SUPER_MAGIC: u64 = 0x9fa0;
@@ -26,8 +26,8 @@ pub(super) fn own_descriptors() -> Result<Fd> {
 }
 
 /// The name of a descriptor in that directory.
-pub(super) fn name(fd: i32) -> Text<16> {
-    let mut name = Text::new();
+pub(super) fn name(fd: i32) -> FixedString<16> {
+    let mut name = FixedString::new();
     name.push_number(u64::from(fd.unsigned_abs()));
     name
 }

@@ -1,12 +1,13 @@
 //! The stub as its parent sees it: questions, answers, end.
 
+mod answers;
+pub(crate) mod control;
+
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
 use rustix::fs::{AtFlags, FileType, StatxFlags, statx};
 
-use crate::answers::{Answers, ProcessRef, Warnings};
-use crate::control::{Control, Event, Received};
 use crate::error::{Error, ErrorKind, Failure, Refusal, Result};
 use crate::hook;
 use crate::pidfd::{self, Exit};
@@ -14,6 +15,8 @@ use crate::plan::{Op, Plan, Step};
 use crate::second_stage::SecondStage;
 use crate::sys::OwnedProcess;
 use crate::wire::{MAX_DETAIL, MAX_HOME, MAX_HOME_FILE, Message};
+pub use answers::{Answers, ProcessRef, Warnings};
+use control::{Control, Event, Received};
 
 /// How long the stub may go without progress.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,12 +1,12 @@
 //! Namespaces: made, joined, and entered by the second stage.
 
-use super::Init;
+use super::Executor;
 use super::fields::{List, Slot};
+use super::fixed_string::FixedString;
 use super::sys::{self, CLONE_NEWUSER, Errno, Result};
 use super::wire::{Message, PACKET};
-use super::words::Text;
 
-impl Init {
+impl Executor {
     pub(super) fn unshare(&mut self, flags: u32) -> Result<()> {
         let mut result = sys::unshare(flags);
         // Old kernels refuse now and then while another process of the same namespace is being
@@ -70,7 +70,7 @@ impl Init {
 
     /// The detail: the unjoined types as a decimal number.
     fn unjoined(&mut self, kinds: u32, errno: Errno) -> Result<()> {
-        let mut text = Text::<16>::new();
+        let mut text = FixedString::<16>::new();
         text.push_number(u64::from(kinds));
         self.detail.set(text.get());
         Err(errno)

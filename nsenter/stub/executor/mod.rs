@@ -3,20 +3,20 @@
 mod channel;
 mod copy;
 mod devices;
+mod fixed_string;
 mod hooks;
-mod last;
 mod listing;
 mod masks;
 mod mounts;
 mod namespaces;
 mod paths;
+mod proc_self_fd;
 mod process;
-mod procfs;
-mod words;
+mod program;
 
 use core::ffi::CStr;
 
-use super::{fields, operations, sys, text, wire};
+use super::{fields, messages, operations, sys, wire};
 use fields::{Dir, Expect, Slot};
 use operations::Operation;
 use sys::{Errno, Fd, Result, SharedPid, Times};
@@ -65,7 +65,7 @@ impl Warnings {
             .list
             .iter()
             .flat_map(|(step, errno)| [*step, errno.unsigned_abs()]);
-        let [low, high] = words::halves(self.ambient);
+        let [low, high] = fixed_string::halves(self.ambient);
         let all = [low, high, self.count, 0].into_iter().chain(words);
         for (to, word) in bytes.chunks_exact_mut(4).zip(all) {
             to.copy_from_slice(&word.to_le_bytes());
@@ -84,7 +84,7 @@ struct Change {
 }
 
 /// The process that executes a plan.
-struct Init {
+struct Executor {
     plan: View<'static>,
     /// Where the end of each step is written down, if anybody wants to know.
     times: Option<Times>,
@@ -120,8 +120,8 @@ struct Init {
 /// then the memory for the times of the steps if these are timed, then the word for the process id
 /// of the second stage if there is one.
 pub(crate) fn run(plan_fd: u32, timed: bool, two_stages: bool) -> ! {
-    match begin().and_then(|()| Init::new(plan_fd, timed, two_stages)) {
-        Ok(mut init) => init.steps(),
+    match begin().and_then(|()| Executor::new(plan_fd, timed, two_stages)) {
+        Ok(mut executor) => executor.steps(),
         Err(errno) => {
             channel::cannot_begin(plan_fd, errno);
             sys::exit(255)
@@ -146,7 +146,7 @@ fn tolerates(record: &Record, errno: Errno) -> bool {
             .any(|listed| i32::from(*listed) == errno.0)
 }
 
-impl Init {
+impl Executor {
     fn new(plan_fd: u32, timed: bool, two_stages: bool) -> Result<Self> {
         let number = |offset: u32| {
             plan_fd
@@ -179,8 +179,8 @@ impl Init {
         } else {
             None
         };
-        last::close_inherited(after_inputs);
-        let init = Self {
+        program::close_inherited(after_inputs);
+        let executor = Self {
             plan,
             times,
             second_stage,
@@ -205,9 +205,9 @@ impl Init {
             home: None,
             postponed: [None; 8],
         };
-        init.close_start_fifo_on_exec()?;
-        init.arm()?;
-        Ok(init)
+        executor.close_start_fifo_on_exec()?;
+        executor.arm()?;
+        Ok(executor)
     }
 
     /// Asks the kernel for the death signal.
@@ -407,7 +407,7 @@ impl Init {
             O::Chroot { root } => mounts::chroot(self.fd(root)?),
             O::Unmount { path, flags } => sys::umount(path, flags),
             O::Detach { mount } => {
-                procfs::inside(self.fd(mount)?, || sys::umount(c".", sys::MNT_DETACH))
+                proc_self_fd::inside(self.fd(mount)?, || sys::umount(c".", sys::MNT_DETACH))
             }
             O::MakeNode {
                 dir,
@@ -432,7 +432,7 @@ impl Init {
             } => self.mask(paths, null, context),
             O::ReadonlyPaths { paths } => self.readonly_paths(paths),
             O::CopyTree { from, to } => copy::tree(self.fd(from)?, self.fd(to)?),
-            O::SetXattr { fd, name, value } => procfs::set_xattr(self.fd(fd)?, name, value),
+            O::SetXattr { fd, name, value } => proc_self_fd::set_xattr(self.fd(fd)?, name, value),
             O::ChangeDirectoryTo { directory } => sys::fchdir(self.fd(directory)?),
 
             O::Pty {

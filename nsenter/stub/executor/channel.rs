@@ -4,14 +4,14 @@
 
 use core::ffi::CStr;
 
-use super::Init;
+use super::Executor;
 use super::fields::Slot;
+use super::fixed_string::FixedString;
 use super::operations::Operation;
 use super::sys::{self, Errno, Fd, Result};
 use super::wire::{MAX_HOME, MAX_HOME_FILE, MAX_PAYLOAD, Message, PACKET, Packet};
-use super::words::Text;
 
-impl Init {
+impl Executor {
     fn head(&self, message: Message, value: u32, extra: usize) -> Result<[u8; PACKET]> {
         let extra = u32::try_from(extra).map_err(|_| Errno::EINVAL)?;
         Ok(Packet {
@@ -25,7 +25,7 @@ impl Init {
     /// Sends without descriptors, with nothing but `write(2)`: a filter may be on that permits no
     /// `sendmsg(2)`.
     pub(super) fn tell(&self, message: Message, value: u32, body: &[u8]) -> Result<()> {
-        let mut packet = Text::<512>::new();
+        let mut packet = FixedString::<512>::new();
         packet.push(&self.head(message, value, body.len())?)?;
         packet.push(body)?;
         let count = sys::write(self.control, packet.get())?;
@@ -111,7 +111,7 @@ impl Init {
         let mut buffer = [0; PACKET + MAX_HOME];
         let count = sys::read(self.control, &mut buffer)?;
         let home = accept(step, buffer.get(..count).unwrap_or(&[]))?;
-        let mut text = Text::<{ MAX_HOME + 8 }>::new();
+        let mut text = FixedString::<{ MAX_HOME + 8 }>::new();
         text.push(b"HOME=")?;
         text.push(home)?;
         text.push(&[0])?;

@@ -2,7 +2,7 @@
 
 use core::ffi::CStr;
 
-use super::procfs;
+use super::proc_self_fd;
 use super::sys::{
     self, CWD, Errno, O_NOCTTY, O_NOFOLLOW, O_PATH, O_RDWR, RESOLVE_BENEATH, RESOLVE_NO_MAGICLINKS,
     RESOLVE_NO_SYMLINKS, RESOLVE_NO_XDEV, Result, Stat,
@@ -51,7 +51,7 @@ pub(super) fn make_node(
     }
     // A change of owner takes the set-ID bits away.
     if sys::fstat(node.raw())?.mode & sys::PERMISSIONS != mode & sys::PERMISSIONS {
-        procfs::chmod(node.raw(), mode & sys::PERMISSIONS)?;
+        proc_self_fd::chmod(node.raw(), mode & sys::PERMISSIONS)?;
     }
     Ok(())
 }

@@ -2,19 +2,19 @@
 
 use core::ffi::CStr;
 
-use super::Init;
+use super::Executor;
 use super::fields::{List, Slot};
+use super::fixed_string::FixedString;
 use super::mounts::{attach_readonly, make_readonly, move_mount};
 use super::paths::find;
 use super::sys::{self, Errno, Fd, O_PATH, Result};
-use super::words::Text;
 
 const EMPTY_ATTRIBUTES: u64 = sys::MOUNT_ATTR_RDONLY
     | sys::MOUNT_ATTR_NOSUID
     | sys::MOUNT_ATTR_NODEV
     | sys::MOUNT_ATTR_NOEXEC;
 
-impl Init {
+impl Executor {
     pub(super) fn mask(
         &mut self,
         paths: List<'static, (Slot, &'static CStr)>,
@@ -88,10 +88,10 @@ impl Init {
     }
 }
 
-impl Init {
+impl Executor {
     /// From here on a failure is that of this entry of the step's list.
     fn at_item(&mut self, index: usize) {
-        let mut text = Text::<24>::new();
+        let mut text = FixedString::<24>::new();
         text.push_number(index as u64);
         self.detail.set(text.get());
     }

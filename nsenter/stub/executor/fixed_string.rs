@@ -14,12 +14,12 @@ pub(super) fn halves(number: u64) -> [u32; 2] {
 }
 
 /// Up to `N - 1` bytes, always followed by a NUL.
-pub(super) struct Text<const N: usize> {
+pub(super) struct FixedString<const N: usize> {
     bytes: [u8; N],
     length: usize,
 }
 
-impl<const N: usize> Text<N> {
+impl<const N: usize> FixedString<N> {
     /// An empty text.
     pub(super) fn new() -> Self {
         Self {
@@ -96,7 +96,7 @@ mod tests {
 
     #[test]
     fn a_text_is_bounded_and_ended() {
-        let mut text = Text::<8>::new();
+        let mut text = FixedString::<8>::new();
         assert_eq!(text.push(b"abc"), Ok(()));
         assert_eq!(text.push(b"defgh"), Err(Errno::ENAMETOOLONG));
         assert_eq!(text.as_cstr(), c"abc");
@@ -111,7 +111,7 @@ mod tests {
     #[test]
     fn numbers_are_decimal() {
         for number in [0, 7, 10, 4_294_967_295, u64::MAX] {
-            let mut text = Text::<32>::new();
+            let mut text = FixedString::<32>::new();
             text.push_number(number);
             assert_eq!(text.get(), number.to_string().as_bytes());
         }

@@ -3,14 +3,14 @@
 use core::ffi::CStr;
 
 use super::fields::{FsOptionRef, List, Slot};
+use super::fixed_string::FixedString;
 use super::sys::{
     self, CWD, Errno, MNT_DETACH, MOUNT_ATTR_ATIME as ATIME, MOUNT_ATTR_NOATIME as NOATIME,
     MOUNT_ATTR_NODIRATIME as NODIRATIME, MOUNT_ATTR_NOSYMFOLLOW as NOSYMFOLLOW,
     MOUNT_ATTR_STRICTATIME as STRICTATIME, MS_BIND, MS_MOVE, MS_REC, MS_REMOUNT, MS_SLAVE,
     O_DIRECTORY, O_PATH, RESOLVE_NO_XDEV, Result,
 };
-use super::words::Text;
-use super::{Change, Init, procfs};
+use super::{Change, Executor, proc_self_fd};
 
 /// The attributes whose bits are the same in `mount(2)`, `statfs(2)` and `mount_setattr(2)`.
 const SAME: u64 = sys::MOUNT_ATTR_RDONLY
@@ -23,7 +23,7 @@ const MAX_DEPTH: u32 = 2048;
 
 type Options = List<'static, FsOptionRef<'static>>;
 
-impl Init {
+impl Executor {
     pub(super) fn reconfigure(&mut self, mount: Slot, options: Options) -> Result<()> {
         let context = sys::fspick(self.fd(mount)?)?;
         let result = self
@@ -65,7 +65,7 @@ impl Init {
             && let Ok(directory) = self.fd(slot)
         {
             let mode = sys::fstat(directory)?.mode;
-            let mut text = Text::<8>::new();
+            let mut text = FixedString::<8>::new();
             for shift in [9, 6, 3, 0] {
                 text.push_number(u64::from(mode >> shift & 7));
             }
@@ -120,7 +120,7 @@ impl Init {
             result => result,
         };
         if result == Err(Errno::EPERM) {
-            let mut flags = Text::<24>::new();
+            let mut flags = FixedString::<24>::new();
             flags.push_number(sys::fstatfs(mount)?.1);
             self.detail.set(flags.get());
         }
@@ -213,11 +213,11 @@ fn mount_flags(attributes: u64) -> u64 {
 /// inside it, which leads nowhere else, whatever is mounted over it.
 fn remount(mount: i32, change: &Change) -> Result<()> {
     if sys::fstat(mount)?.is_directory() {
-        procfs::inside(mount, || remount_path(mount, c".", change))
+        proc_self_fd::inside(mount, || remount_path(mount, c".", change))
     } else {
-        let descriptors = procfs::own_descriptors()?;
-        procfs::inside(descriptors.raw(), || {
-            remount_path(mount, procfs::name(mount).as_cstr(), change)
+        let descriptors = proc_self_fd::own_descriptors()?;
+        proc_self_fd::inside(descriptors.raw(), || {
+            remount_path(mount, proc_self_fd::name(mount).as_cstr(), change)
         })
     }
 }
@@ -279,7 +279,7 @@ pub(super) fn holder_propagation(directory: i32, kind: u64) -> Result<()> {
     for _ in 0..MAX_DEPTH {
         let at = above.as_ref().map_or(directory, sys::Fd::raw);
         let changed = match sys::mount_setattr(at, false, 0, 0, kind) {
-            Err(Errno::ENOSYS) => procfs::inside(at, || sys::mount(None, c".", kind)),
+            Err(Errno::ENOSYS) => proc_self_fd::inside(at, || sys::mount(None, c".", kind)),
             result => result,
         };
         if changed != Err(Errno::EINVAL) {
