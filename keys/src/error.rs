@@ -16,6 +16,9 @@ pub enum ErrorKind {
     NotFound,
     /// The key has expired or was revoked (`EKEYEXPIRED`, `EKEYREVOKED`).
     Expired,
+    /// The key, or the key to be added, was rejected (`EKEYREJECTED`), as by a keyring that takes
+    /// signed keys only.
+    Rejected,
     /// The key's permissions do not allow it (`EACCES`), or a security module (`EPERM`).
     Denied,
     /// The kernel refused for another reason; [`Error::raw_os_error`] says which.
@@ -46,6 +49,14 @@ pub(crate) enum Repr {
         description: String,
         source: io::Error,
     },
+    #[error("{operation} key {key} {preposition} keyring {keyring}")]
+    InKeyring {
+        operation: &'static str,
+        key: String,
+        preposition: &'static str,
+        keyring: i32,
+        source: io::Error,
+    },
     #[error("unexpected key description {0:?}")]
     Description(String),
 }
@@ -53,9 +64,10 @@ pub(crate) enum Repr {
 impl Error {
     fn cause(&self) -> Option<&io::Error> {
         match &self.0 {
-            Repr::Join(source) | Repr::Key { source, .. } | Repr::Request { source, .. } => {
-                Some(source)
-            }
+            Repr::Join(source)
+            | Repr::Key { source, .. }
+            | Repr::Request { source, .. }
+            | Repr::InKeyring { source, .. } => Some(source),
             Repr::Description(_) => None,
         }
     }
@@ -68,6 +80,7 @@ impl Error {
             Some(Some(libc::EDQUOT)) => ErrorKind::Quota,
             Some(Some(libc::ENOKEY)) => ErrorKind::NotFound,
             Some(Some(libc::EKEYEXPIRED | libc::EKEYREVOKED)) => ErrorKind::Expired,
+            Some(Some(libc::EKEYREJECTED)) => ErrorKind::Rejected,
             Some(Some(libc::EACCES | libc::EPERM)) => ErrorKind::Denied,
             Some(_) => ErrorKind::Io,
         }

@@ -1,7 +1,9 @@
-//! Session keyrings ([`session-keyring(7)`]): join one by name, describe it, set its permissions.
+//! Session keyrings ([`session-keyring(7)`]): join one by name, describe it, set its permissions;
+//! keys in keyrings ([`keyrings(7)`]): [`add`], [`read()`], [`link`], [`unlink`], [`search`],
+//! [`revoke`].
 //!
 //! A container gets its own session keyring, so that it neither sees nor keeps alive the keys of
-//! whoever started it. [`session_name`] is the name that container runtimes agree on;
+//! its creator. [`session_name`] is the name that container runtimes agree on;
 //! [`join_session`] makes or joins it and [`add_permissions`] lets the container's processes find
 //! it.
 //!
@@ -12,17 +14,20 @@
 //! To give the keyring an SELinux label, write the label to the thread's `attr/keycreate` before
 //! joining.
 //!
+//! [`keyrings(7)`]: https://man7.org/linux/man-pages/man7/keyrings.7.html
 //! [`session-keyring(7)`]: https://man7.org/linux/man-pages/man7/session-keyring.7.html
 
 #![doc = include_str!("../README.md")]
 
 mod description;
 mod error;
+mod keyring;
 mod permissions;
 mod sys;
 
 pub use description::Description;
 pub use error::{Error, ErrorKind, Result};
+pub use keyring::{add, link, read, revoke, search, unlink};
 pub use permissions::Permissions;
 
 use std::ffi::CStr;

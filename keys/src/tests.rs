@@ -81,6 +81,101 @@ fn a_key_that_does_not_exist() {
 }
 
 #[test]
+fn an_added_key_is_found_read_and_replaced() {
+    with_session("add", |session, _| {
+        let large = vec![b'x'; 30_000];
+        let key = add(c"user", c"one", b"first", session).unwrap();
+        assert_eq!(read(key).unwrap(), b"first");
+        assert_eq!(describe(key).unwrap().text, "one");
+        assert_eq!(search(session, c"user", c"one").unwrap(), key);
+        assert_eq!(request(c"user", c"one").unwrap(), key);
+        // A user key of the same name is updated, so its serial stays.
+        assert_eq!(add(c"user", c"one", b"second", session).unwrap(), key);
+        assert_eq!(read(key).unwrap(), b"second");
+        match add(c"user", c"one", &large, session) {
+            Ok(key) => assert_eq!(read(key).unwrap(), large),
+            // Users other than root have 20000 bytes by default.
+            Err(error) => assert_eq!(error.kind(), ErrorKind::Quota, "{error:#}"),
+        }
+        let error = add(c"user", c"one", b"", session).unwrap_err();
+        assert_eq!(
+            (error.kind(), error.raw_os_error()),
+            (ErrorKind::Io, Some(libc::EINVAL))
+        );
+        let text = format!("add key \"one\" to keyring {session}");
+        assert_eq!(error.to_string(), text);
+    });
+}
+
+#[test]
+fn links_decide_what_a_keyring_holds() {
+    with_session("link", |session, _| {
+        let inner = add(c"keyring", c"inner", b"", session).unwrap();
+        let key = add(c"user", c"two", b"payload", session).unwrap();
+        assert_eq!(read(inner).unwrap(), b"");
+        link(key, inner).unwrap();
+        assert_eq!(read(inner).unwrap(), key.as_raw().to_ne_bytes());
+        unlink(key, session).unwrap();
+        // The search goes on in the keyrings that are linked to the first.
+        assert_eq!(search(session, c"user", c"two").unwrap(), key);
+        unlink(key, inner).unwrap();
+        let error = search(session, c"user", c"two").unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotFound);
+        let text = format!("find key \"two\" in keyring {session}");
+        assert_eq!(error.to_string(), text);
+        let error = link(session, inner).unwrap_err();
+        assert_eq!(error.raw_os_error(), Some(libc::EDEADLK));
+        let text = format!("link key {session} to keyring {inner}");
+        assert_eq!(error.to_string(), text);
+    });
+}
+
+#[test]
+fn a_revoked_key_is_expired_for_every_operation() {
+    with_session("revoke", |session, _| {
+        let key = add(c"user", c"three", b"payload", session).unwrap();
+        revoke(key).unwrap();
+        for error in [
+            read(key).unwrap_err(),
+            link(key, session).unwrap_err(),
+            revoke(key).unwrap_err(),
+            search(session, c"user", c"three").unwrap_err(),
+        ] {
+            assert_eq!(error.kind(), ErrorKind::Expired, "{error:#}");
+        }
+    });
+}
+
+#[test]
+fn a_key_without_rights_is_denied() {
+    with_session("denied", |session, _| {
+        let key = add(c"user", c"four", b"payload", session).unwrap();
+        set_permissions(key, Permissions::from_bits(0)).unwrap();
+        let error = read(key).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Denied);
+        assert_eq!(error.to_string(), format!("read key {key}"));
+    });
+}
+
+#[test]
+fn error_numbers_of_keys_have_their_kinds() {
+    for (number, kind) in [
+        (libc::ENOSYS, ErrorKind::Unsupported),
+        (libc::EDQUOT, ErrorKind::Quota),
+        (libc::ENOKEY, ErrorKind::NotFound),
+        (libc::EKEYEXPIRED, ErrorKind::Expired),
+        (libc::EKEYREVOKED, ErrorKind::Expired),
+        (libc::EKEYREJECTED, ErrorKind::Rejected),
+        (libc::EACCES, ErrorKind::Denied),
+        (libc::EPERM, ErrorKind::Denied),
+        (libc::ENODEV, ErrorKind::Io),
+    ] {
+        let source = std::io::Error::from_raw_os_error(number);
+        assert_eq!(key_error("read", 7, source).kind(), kind, "{number}");
+    }
+}
+
+#[test]
 fn special_numbers_are_no_serials() {
     assert_eq!(Serial::new(0), None);
     assert_eq!(Serial::new(-3), None);
