@@ -52,7 +52,7 @@ pub fn read(key: Serial) -> Result<Vec<u8>> {
     loop {
         let length = sys::read(key.as_raw(), &mut payload)
             .map_err(|source| key_error("read", key.as_raw(), source))?;
-        // The kernel gives the length there is, which grows if the key is updated between the calls.
+        // The kernel gives the length there is, which grows if the key is updated in between.
         let fitted = length <= payload.len();
         payload.resize(length, 0);
         if fitted {

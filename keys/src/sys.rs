@@ -1,4 +1,4 @@
-//! The system calls `add_key(2)`, `keyctl(2)` and `request_key(2)`, which the C library does not wrap.
+//! The system calls `add_key(2)`, `keyctl(2)` and `request_key(2)`, which the C library lacks.
 #![allow(unsafe_code, reason = "raw system calls")]
 
 use std::ffi::{CStr, c_char, c_int, c_long};
