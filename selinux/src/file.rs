@@ -1,4 +1,3 @@
-use std::ffi::CStr;
 use std::os::fd::AsFd;
 
 use xattr::SetMode;
@@ -7,7 +6,7 @@ use crate::error::{Repr, Result};
 use crate::label::Label;
 
 /// The extended attribute that holds a file's label (`xattr(7)`).
-pub(crate) const ATTRIBUTE: &CStr = c"security.selinux";
+pub(crate) const ATTRIBUTE: &str = "security.selinux";
 
 /// The label of an open file; `None` if it has none that can be read as one. `O_PATH` descriptors
 /// will do.

@@ -1,6 +1,7 @@
-use std::ffi::{CStr, CString};
+use std::ffi::{CStr, OsStr, OsString};
 use std::fmt;
 use std::io;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use rustix::io::Errno;
@@ -17,6 +18,8 @@ pub enum ErrorKind {
     /// The name is in use already ([`SetMode::Create`](crate::SetMode::Create), `EEXIST`) or not in
     /// use ([`SetMode::Replace`](crate::SetMode::Replace), `ENODATA`).
     Conflict,
+    /// The name has a NUL in it, where the kernel would end it.
+    InvalidName,
     /// The kernel refused for another reason; [`Error::raw_os_error`] says which.
     Io,
 }
@@ -28,7 +31,7 @@ pub enum ErrorKind {
 #[derive(Debug)]
 pub struct Error {
     operation: &'static str,
-    name: Option<CString>,
+    name: Option<OsString>,
     path: Option<PathBuf>,
     source: io::Error,
 }
@@ -42,9 +45,18 @@ impl Error {
     ) -> Self {
         Self {
             operation,
-            name: name.map(CStr::to_owned),
+            name: name.map(|name| OsStr::from_bytes(name.to_bytes()).to_owned()),
             path: path.map(Path::to_owned),
             source: errno.into(),
+        }
+    }
+
+    pub(crate) fn invalid_name(operation: &'static str, name: &OsStr, path: Option<&Path>) -> Self {
+        Self {
+            operation,
+            name: Some(name.to_owned()),
+            path: path.map(Path::to_owned),
+            source: io::Error::new(io::ErrorKind::InvalidInput, "the name has a NUL in it"),
         }
     }
 
@@ -53,6 +65,7 @@ impl Error {
         match Errno::from_io_error(&self.source) {
             Some(Errno::NOTSUP) => ErrorKind::Unsupported,
             Some(Errno::EXIST | Errno::NODATA) => ErrorKind::Conflict,
+            None => ErrorKind::InvalidName,
             _ => ErrorKind::Io,
         }
     }
@@ -67,7 +80,7 @@ impl Error {
         self.path.as_deref()
     }
 
-    /// The error number of the kernel.
+    /// The error number of the kernel; `None` if the call was not made.
     pub fn raw_os_error(&self) -> Option<i32> {
         self.source.raw_os_error()
     }
@@ -77,7 +90,8 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.operation)?;
         if let Some(name) = &self.name {
-            write!(f, " {}", name.to_string_lossy())?;
+            // One line, whatever the name.
+            write!(f, " {}", name.to_string_lossy().escape_debug())?;
         }
         if let Some(path) = &self.path {
             write!(f, " of {}", path.display())?;
@@ -96,13 +110,9 @@ impl std::error::Error for Error {
 }
 
 impl From<Error> for io::Error {
-    /// The error, with the kind that std gives its error number; without one,
-    /// [`io::ErrorKind::Other`].
+    /// The error, with the kind that std gives its cause.
     fn from(error: Error) -> Self {
-        let kind = error.raw_os_error().map_or(io::ErrorKind::Other, |number| {
-            io::Error::from_raw_os_error(number).kind()
-        });
-        Self::new(kind, error)
+        Self::new(error.source.kind(), error)
     }
 }
 

@@ -1,4 +1,4 @@
-use std::ffi::CStr;
+use std::ffi::OsStr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
 use rustix::fs::{
@@ -7,14 +7,17 @@ use rustix::fs::{
 use rustix::io::{Errno, retry_on_intr};
 
 use crate::buffer::{fill, present};
+use crate::names::c_name;
 use crate::{Error, Names, Result, SetMode};
 
 /// The value of an attribute of an open file, or `None` if it has no such attribute
 /// (`fgetxattr(2)`).
 ///
 /// # Errors
-/// [`ErrorKind`](crate::ErrorKind) `Unsupported` or `Io`.
-pub fn get(file: impl AsFd, name: &CStr) -> Result<Option<Vec<u8>>> {
+/// [`ErrorKind`](crate::ErrorKind) `Unsupported`, `InvalidName` or `Io`.
+pub fn get(file: impl AsFd, name: impl AsRef<OsStr>) -> Result<Option<Vec<u8>>> {
+    let name = c_name("fgetxattr", name.as_ref(), None)?;
+    let name = name.as_c_str();
     let file = file.as_fd();
     let value = or_by_path(
         file,
@@ -29,7 +32,9 @@ pub fn get(file: impl AsFd, name: &CStr) -> Result<Option<Vec<u8>>> {
 /// # Errors
 /// Each [`ErrorKind`](crate::ErrorKind); `EPERM` for `user.` attributes of anything but a regular
 /// file or directory.
-pub fn set(file: impl AsFd, name: &CStr, value: &[u8], mode: SetMode) -> Result<()> {
+pub fn set(file: impl AsFd, name: impl AsRef<OsStr>, value: &[u8], mode: SetMode) -> Result<()> {
+    let name = c_name("fsetxattr", name.as_ref(), None)?;
+    let name = name.as_c_str();
     let file = file.as_fd();
     or_by_path(
         file,
@@ -42,8 +47,10 @@ pub fn set(file: impl AsFd, name: &CStr, value: &[u8], mode: SetMode) -> Result<
 /// Removes an attribute of an open file and says whether there was one (`fremovexattr(2)`).
 ///
 /// # Errors
-/// [`ErrorKind`](crate::ErrorKind) `Unsupported` or `Io`.
-pub fn remove(file: impl AsFd, name: &CStr) -> Result<bool> {
+/// [`ErrorKind`](crate::ErrorKind) `Unsupported`, `InvalidName` or `Io`.
+pub fn remove(file: impl AsFd, name: impl AsRef<OsStr>) -> Result<bool> {
+    let name = c_name("fremovexattr", name.as_ref(), None)?;
+    let name = name.as_c_str();
     let file = file.as_fd();
     let removed = or_by_path(
         file,

@@ -3,18 +3,17 @@
 use super::*;
 use rustix::fs::{Mode, OFlags, open};
 use rustix::io::Errno;
-use std::ffi::CStr;
 use std::fs::{self, File};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
-const NAME: &CStr = c"user.cofferdam";
+const NAME: &str = "user.cofferdam";
 /// Root may put this one on symbolic links too.
-const TRUSTED: &CStr = c"trusted.cofferdam";
+const TRUSTED: &str = "trusted.cofferdam";
 
 /// A file on a file system with attributes, or `None` after a line that says what is missing.
-fn file_with(name: &CStr) -> Option<(tempfile::TempDir, PathBuf)> {
+fn file_with(name: &str) -> Option<(tempfile::TempDir, PathBuf)> {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("file");
     fs::write(&path, "").unwrap();
@@ -92,7 +91,7 @@ fn lists_hold_every_name() {
     };
     let handle = o_path(&path);
     let mut wanted: Vec<_> = (0..40)
-        .map(|n| std::ffi::CString::new(format!("user.number-{n}")).unwrap())
+        .map(|n| std::ffi::OsString::from(format!("user.number-{n}")))
         .collect();
     for name in &wanted {
         lset(&path, name, b"", SetMode::Create).unwrap();
@@ -101,13 +100,13 @@ fn lists_hold_every_name() {
     for names in [llist(&path).unwrap(), list(&handle).unwrap()] {
         let mut listed: Vec<_> = names
             .iter()
-            .filter(|name| name.to_bytes().starts_with(b"user."))
-            .map(CStr::to_owned)
+            .filter(|name| name.as_encoded_bytes().starts_with(b"user."))
+            .map(std::ffi::OsStr::to_owned)
             .collect();
         listed.sort();
         assert_eq!(listed, wanted);
-        assert!(names.contains(c"user.number-7"));
-        assert!(!names.contains(c"user.number-"));
+        assert!(names.contains("user.number-7"));
+        assert!(!names.contains("user.number-"));
         assert!(!names.is_empty());
     }
 }
@@ -145,4 +144,39 @@ fn other_failures_keep_their_number() {
     assert_eq!(error.raw_os_error(), Some(Errno::NOENT.raw_os_error()));
     let error = llist("/nonexistent").unwrap_err();
     assert_eq!(error.to_string(), "llistxattr of /nonexistent");
+}
+
+#[test]
+fn a_name_with_a_nul_is_an_error_that_names_it() {
+    let file = File::open("/dev/null").unwrap();
+    let name = "user.a\0b";
+    for (error, text) in [
+        (get(&file, name).unwrap_err(), "fgetxattr user.a\\0b"),
+        (
+            set(&file, name, b"", SetMode::Any).unwrap_err(),
+            "fsetxattr user.a\\0b",
+        ),
+        (remove(&file, name).unwrap_err(), "fremovexattr user.a\\0b"),
+        (lget("/a", name).unwrap_err(), "lgetxattr user.a\\0b of /a"),
+        (
+            lset("/a", name, b"", SetMode::Any).unwrap_err(),
+            "lsetxattr user.a\\0b of /a",
+        ),
+        (
+            lremove("/a", name).unwrap_err(),
+            "lremovexattr user.a\\0b of /a",
+        ),
+    ] {
+        assert_eq!(error.kind(), ErrorKind::InvalidName);
+        assert_eq!(error.raw_os_error(), None);
+        assert_eq!(error.to_string(), text);
+        assert_eq!(
+            format!("{error:#}"),
+            format!("{text}: the name has a NUL in it")
+        );
+        assert_eq!(
+            std::io::Error::from(error).kind(),
+            std::io::ErrorKind::InvalidInput
+        );
+    }
 }
