@@ -12,7 +12,7 @@ const RULES: &str = "\
   umount,
   deny mount,
 
-  # Whoever manages the container may signal it, and its processes one another.
+  # The process that manages the container may signal it, and its processes one another.
   signal (receive) peer=unconfined,
   signal (send, receive) peer=@{profile_name},
   ptrace (trace, read, tracedby, readby) peer=@{profile_name},

@@ -11,9 +11,10 @@ const MAX_TEXT_BYTES: usize = 4095;
 
 /// What to write so that a profile applies at the task's next `execve`.
 ///
-/// Whoever starts confined programs often writes this from a process that has nothing but system
-/// calls; so this is data. The text goes, in one `write`, to the first of [`ExecAttribute::PATHS`]
-/// that exists below the task's own directory in a procfs that is known to be one.
+/// A program that starts confined programs often writes this from a process that has nothing but
+/// system calls; so this is data. The text goes, in one `write`, to the first of
+/// [`ExecAttribute::PATHS`] that exists below the task's own directory in a procfs that is known to
+/// be one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ExecAttribute {
     text: Vec<u8>,

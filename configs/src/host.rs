@@ -70,7 +70,7 @@ pub struct IntelRdtSupport {
 /// What the caller found at the path of the rootfs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum RootfsFact {
-    /// Nobody looked. Validation then cannot tell a symlink; it still refuses a path that is
+    /// Unknown. Validation then cannot tell a symlink; it still refuses a path that is
     /// relative or not clean.
     #[default]
     NotExamined,
@@ -83,7 +83,7 @@ pub enum RootfsFact {
 /// What the caller found at the path of the network namespace to join.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum NetworkNamespaceFact {
-    /// Nobody looked. A bundle that joins a network namespace by path then cannot set `net.*`
+    /// Unknown. A bundle that joins a network namespace by path then cannot set `net.*`
     /// parameters.
     #[default]
     NotExamined,

@@ -1,10 +1,10 @@
-//! What is no error but must be told.
+//! What is questionable but no error.
 
 use std::fmt;
 
 /// Something the configuration asks for that is ignored, deprecated or unknown.
 ///
-/// Libraries do not log: whoever converts a configuration decides where its warnings go.
+/// Libraries do not log: the caller decides where warnings go.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Warning {

@@ -21,7 +21,7 @@ pub struct Features {
     pub unknown: Vec<String>,
 }
 
-/// Whether a directory is there; an error where that cannot be told.
+/// Whether a directory is there; an error where that cannot be found out.
 fn has(root: &Directory, name: &str) -> Result<bool> {
     match root.open(name) {
         Ok(_) => Ok(true),

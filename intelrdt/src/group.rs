@@ -112,7 +112,7 @@ impl<'a> Group<'a> {
     }
 
     /// Puts a task, by its number in the caller's pid namespace, into the class and its monitoring
-    /// group. What it starts later is born there.
+    /// group. Processes that it starts later are in the group from the start.
     ///
     /// # Errors
     /// [`Refused`](crate::ErrorKind::Refused) with the kernel's words.

@@ -40,7 +40,7 @@ impl Settings {
     }
 
     /// The text for the file `schemata`, each part with a line end; `None` if nothing is asked for.
-    /// What stands later wins.
+    /// A later line wins.
     ///
     /// ```
     /// use cofferdam_intelrdt::Settings;

@@ -44,9 +44,9 @@ impl Instruction {
 /// A filter ready to be loaded: instructions, the flags to load it with, and whether loading it
 /// returns a listener descriptor.
 ///
-/// Whoever loads it calls `prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, prog)` when the flags are 0
-/// and `seccomp(SECCOMP_SET_MODE_FILTER, flags, prog)` otherwise; [`install`](crate::install())
-/// does that for the calling thread.
+/// The process that loads it calls `prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, prog)` when the
+/// flags are 0 and `seccomp(SECCOMP_SET_MODE_FILTER, flags, prog)` otherwise;
+/// [`install`](crate::install()) does that for the calling thread.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Program {
     bytes: Vec<u8>,

@@ -15,7 +15,7 @@ pub enum ErrorKind {
     InvalidLabel,
     /// Every pair of categories is taken.
     Exhausted,
-    /// A directory of the host system that nobody should relabel.
+    /// A directory of the host system, which must keep its labels.
     Protected,
     /// A tree has more files or levels than allowed.
     TooLarge,

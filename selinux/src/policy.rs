@@ -1,7 +1,7 @@
 //! Questions that only the policy can answer, asked through libselinux (feature `libselinux`).
 //!
 //! A program that links libselinux pays at every start: the library looks for selinuxfs before
-//! `main`. Whoever starts containers keeps these questions in a program of their own.
+//! `main`. A container runtime keeps these questions in a separate program.
 //!
 //! libselinux takes the place of the machine for itself; it reads `/etc/selinux`, selinuxfs and
 //! procfs, and cannot be given other directories.

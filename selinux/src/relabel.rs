@@ -59,7 +59,7 @@ pub struct Relabelled {
 
 /// Gives a file, or a directory and all below it, a label.
 ///
-/// Symbolic links are labelled themselves and not followed, whoever changes the tree meanwhile:
+/// Symbolic links are labelled themselves and not followed, also if the tree changes meanwhile:
 /// each step goes from an open directory to a name in it. What disappears meanwhile is no error.
 /// Mounts below the directory are included.
 ///

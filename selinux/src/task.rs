@@ -35,8 +35,8 @@ impl TaskAttribute {
     /// The bytes to write to the file, in one call, for this label; without label, to go back to
     /// the policy's choice.
     ///
-    /// Whoever starts confined programs often writes this from a process that has nothing but
-    /// system calls.
+    /// A program that starts confined programs often writes this from a process that has nothing
+    /// but system calls.
     pub fn text(label: Option<&Label>) -> &[u8] {
         label.map_or(b"\n", |label| label.as_str().as_bytes())
     }

@@ -33,7 +33,7 @@ impl UserDb {
     ///
     /// Nothing outside the root can be reached, nothing but a regular file is opened, and what is
     /// read is [limited](crate#limits). A file of a FUSE file system can still keep the caller
-    /// waiting: whoever must not wait lets a disposable process read, and uses
+    /// waiting: a caller that must not wait lets a disposable process read, and uses
     /// [`UserDb::from_bytes`]. Needs `/proc` mounted.
     ///
     /// # Errors

@@ -1,4 +1,4 @@
-//! Reading a file below a root that somebody hostile may have filled.
+//! Reading a file below a root with hostile contents.
 
 use std::fs::File;
 use std::io::Read;

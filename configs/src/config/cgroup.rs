@@ -11,7 +11,7 @@ pub use crate::oci::ThrottleDevice;
 
 /// Where the container's cgroup is, and its limits.
 ///
-/// In JSON the limits stand beside the other keys.
+/// In JSON the limits are beside the other keys.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Cgroup {

@@ -55,7 +55,7 @@ impl DeviceAccess {
         !self.read && !self.write && !self.mknod
     }
 
-    /// Reads letters in any order; what is not one of `rwm` is skipped, and its presence told by
+    /// Reads letters in any order; what is not one of `rwm` is skipped, and reported by
     /// the second value.
     #[must_use]
     pub fn parse_lossy(text: &str) -> (Self, bool) {
@@ -84,7 +84,7 @@ impl FromStr for DeviceAccess {
     }
 }
 
-/// A letter that is none of `rwm`.
+/// A letter other than `r`, `w` and `m`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("device access may only consist of r, w and m")]
 pub struct InvalidDeviceAccess;

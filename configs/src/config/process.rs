@@ -159,7 +159,7 @@ int_enum! {
         RealTime = 1 => "IOPRIO_CLASS_RT",
         /// The default.
         BestEffort = 2 => "IOPRIO_CLASS_BE",
-        /// Only when nobody else needs the disk.
+        /// Only when no other process needs the disk.
         Idle = 3 => "IOPRIO_CLASS_IDLE",
     }
 }

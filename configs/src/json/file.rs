@@ -1,4 +1,4 @@
-//! Reading a document from a file that somebody has named.
+//! Reading a document from a file whose name comes from outside.
 
 use std::os::fd::AsFd;
 use std::path::Path;

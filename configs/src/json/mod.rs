@@ -3,8 +3,8 @@
 //! Reading refuses what later code would have to worry about, and says where in the document it is:
 //!
 //! * text that is not UTF-8, or larger or nested deeper than a limit;
-//! * a NUL in any string, also in parts nobody reads: it would end the string early in every system
-//!   call;
+//! * a NUL in any string, also in parts that are not read: it would end the string early in every
+//!   system call;
 //! * a known key given twice, or any key of a map given twice: two readers could take different
 //!   ones. (Go takes the last.)
 //! * anything but white space after the document.

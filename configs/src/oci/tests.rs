@@ -211,8 +211,11 @@ fn an_unknown_key_of_a_filter_is_refused_by_name() {
     ] {
         let text = format!(r#"{{"linux": {{"seccomp": {text}}}}}"#);
         let error = Spec::from_slice(text.as_bytes()).unwrap_err();
-        let told = error.to_string();
-        assert!(told.contains(&format!("unknown field `{key}`")), "{told}");
+        let message = error.to_string();
+        assert!(
+            message.contains(&format!("unknown field `{key}`")),
+            "{message}"
+        );
         assert!(
             error.json_path().is_some_and(|at| at.starts_with(path)),
             "{path}: {error:?}"

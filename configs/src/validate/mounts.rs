@@ -19,8 +19,8 @@ pub(super) fn check(config: &Config) -> Result<()> {
     Ok(())
 }
 
-/// The kernel ignores data on a bind mount: whoever gave options for the file system would not get
-/// them.
+/// The kernel ignores data on a bind mount: options given for the file system would have
+/// no effect.
 fn bind_options(mount: &Mount) -> Option<&'static str> {
     (mount.is_bind() && !mount.data.is_empty())
         .then_some("bind mounts cannot have any filesystem-specific options applied")

@@ -187,7 +187,7 @@ fn a_rule_with_unknown_letters_only_does_nothing() {
         assert_eq!(rules(&[rule(kind, allow)], &mut warnings).unwrap(), []);
         assert_eq!(warnings.len(), 1);
     }
-    // It would be about every device, and nobody can tell what.
+    // It would be about every device, without saying what is allowed.
     for kind in ["", "a"] {
         rules(&[rule(kind, false)], &mut Vec::new()).unwrap_err();
     }
