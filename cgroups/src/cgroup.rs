@@ -8,12 +8,12 @@ use std::{
 
 use crate::{
     Applied, Error, ErrorKind, FreezerState, Hierarchy, HierarchyMount, Mode, Resources, Result,
-    Stats, dir::Dir, kept::Budget, kill, stats::Controllers, tree, v1, v2,
+    Stats, dir::Dir, kill, open_files::DescriptorBudget, processes, stats::Controllers, v1, v2,
 };
 
+mod create;
 #[cfg(feature = "systemd")]
-mod by_unit;
-mod place;
+mod systemd_unit;
 mod watch;
 
 /// The directories of a cgroup by controller, as `state.json` stores them: on cgroup v1 one per
@@ -36,7 +36,7 @@ pub struct Cgroup {
     rootless: bool,
     /// The unit of systemd that the cgroup belongs to.
     #[cfg(feature = "systemd")]
-    unit: Option<by_unit::ByUnit>,
+    unit: Option<systemd_unit::SystemdUnit>,
 }
 
 #[derive(Debug)]
@@ -62,7 +62,7 @@ impl Cgroup {
             unit: None,
         };
         if hierarchy.mode() != Mode::V2 {
-            cgroup.keep_files(&Arc::new(Budget::new(v1::KEPT_FILES)));
+            cgroup.keep_files(&Arc::new(DescriptorBudget::new(v1::KEPT_FILES)));
         }
         cgroup
     }
@@ -84,7 +84,7 @@ impl Cgroup {
     /// meanwhile, those of the new one.
     pub fn close_directories(&mut self) {
         match &mut self.driver {
-            Driver::V2(group) => group.slot.close(),
+            Driver::V2(group) => group.group_dir.close(),
             Driver::V1(group) => group.close(),
         }
     }
@@ -105,12 +105,12 @@ impl Cgroup {
     #[must_use]
     pub fn paths(&self) -> Paths {
         match &self.driver {
-            Driver::V2(group) => Paths::from([(String::new(), group.slot.path().to_owned())]),
+            Driver::V2(group) => Paths::from([(String::new(), group.group_dir.path().to_owned())]),
             Driver::V1(group) => group
                 .members()
                 .iter()
                 .flat_map(|member| {
-                    let path = member.slot.path();
+                    let path = member.group_dir.path();
                     let names = member.controllers.iter();
                     names.map(move |name| (name.clone(), path.to_owned()))
                 })
@@ -123,8 +123,10 @@ impl Cgroup {
     #[must_use]
     pub fn path(&self, controller: &str) -> Option<&Path> {
         match &self.driver {
-            Driver::V2(group) => Some(group.slot.path()),
-            Driver::V1(group) => group.member(controller).map(|member| member.slot.path()),
+            Driver::V2(group) => Some(group.group_dir.path()),
+            Driver::V1(group) => group
+                .member(controller)
+                .map(|member| member.group_dir.path()),
         }
     }
 
@@ -144,7 +146,7 @@ impl Cgroup {
             return Ok(None);
         }
         let dir = match &self.driver {
-            Driver::V2(group) => group.slot.dir_if_present(&self.hierarchy)?,
+            Driver::V2(group) => group.group_dir.dir_if_present(&self.hierarchy)?,
             Driver::V1(group) => group.unified_dir(&self.hierarchy)?,
         };
         Ok(dir.map(AsFd::as_fd))
@@ -272,9 +274,9 @@ impl Cgroup {
         self.rootless
     }
 
-    pub(crate) fn keep_files(&mut self, budget: &Arc<Budget>) {
+    pub(crate) fn keep_files(&mut self, budget: &Arc<DescriptorBudget>) {
         match &mut self.driver {
-            Driver::V2(group) => group.slot.keep_files(budget),
+            Driver::V2(group) => group.group_dir.keep_files(budget),
             Driver::V1(group) => group.keep_files(budget),
         }
     }
@@ -445,7 +447,7 @@ impl Cgroup {
     /// The directory in which processes are listed; `None` if the cgroup does not exist.
     fn process_dir(&self) -> Result<Option<&Dir>> {
         match &self.driver {
-            Driver::V2(group) => group.slot.dir_if_present(&self.hierarchy),
+            Driver::V2(group) => group.group_dir.dir_if_present(&self.hierarchy),
             Driver::V1(group) => group.process_dir(&self.hierarchy),
         }
     }
@@ -455,7 +457,8 @@ impl Cgroup {
     /// # Errors
     /// [`ErrorKind::Io`], [`ErrorKind::Parse`].
     pub fn processes(&self) -> Result<Vec<u32>> {
-        self.process_dir()?.map_or(Ok(Vec::new()), tree::processes)
+        self.process_dir()?
+            .map_or(Ok(Vec::new()), processes::in_group)
     }
 
     /// The processes in the cgroup and all below; none if it does not exist.
@@ -464,7 +467,7 @@ impl Cgroup {
     /// [`ErrorKind::Io`], [`ErrorKind::Parse`].
     pub fn all_processes(&self) -> Result<Vec<u32>> {
         self.process_dir()?
-            .map_or(Ok(Vec::new()), tree::all_processes)
+            .map_or(Ok(Vec::new()), processes::in_tree)
     }
 
     /// Whether a new container may use the cgroup: nobody is inside, and it is not frozen. Costs

@@ -11,7 +11,7 @@ use rustix::{
 use crate::{
     Error, Result,
     dir::{Dir, read_from_start},
-    values::value_of,
+    file_format::value_of,
 };
 
 const FILE: &str = "cgroup.events";

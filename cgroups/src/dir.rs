@@ -387,7 +387,7 @@ mod tests {
         );
         let long = "x".repeat(300);
         assert_eq!(
-            root.exists(&long).unwrap_err().errno(),
+            root.exists(&long).unwrap_err().raw_os_error(),
             Some(libc::ENAMETOOLONG)
         );
     }

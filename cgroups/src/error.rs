@@ -24,7 +24,7 @@ type Source = Box<dyn std::error::Error + Send + Sync>;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// The kernel refused an operation on a cgroup file or directory; see [`Error::errno`].
+    /// The kernel refused an operation on a cgroup file or directory; see [`Error::raw_os_error`].
     Io,
     /// The configuration asks for something that contradicts itself or the kernel's ranges.
     InvalidConfig,
@@ -120,7 +120,7 @@ impl Error {
 
     /// The errno of the kernel, when the kernel was the one to refuse.
     #[must_use]
-    pub fn errno(&self) -> Option<i32> {
+    pub fn raw_os_error(&self) -> Option<i32> {
         let mut source: Option<&(dyn std::error::Error + 'static)> = match &self.source {
             Some(source) => Some(&**source),
             None => None,
@@ -135,18 +135,34 @@ impl Error {
     }
 
     pub(crate) fn is_permission(&self) -> bool {
-        matches!(self.errno(), Some(libc::EPERM | libc::EACCES | libc::EROFS))
+        matches!(
+            self.raw_os_error(),
+            Some(libc::EPERM | libc::EACCES | libc::EROFS)
+        )
     }
 
     /// Whether the kernel said that a path is not there: the only errnos that mean it.
     pub(crate) fn is_absence(&self) -> bool {
-        matches!(self.errno(), Some(libc::ENOENT | libc::ENOTDIR))
+        matches!(self.raw_os_error(), Some(libc::ENOENT | libc::ENOTDIR))
     }
 
     /// Whether the kernel said that a cgroup or its file is not there, or, to an open file, that
     /// its cgroup is gone by now (`ENODEV`).
     pub(crate) fn is_not_found(&self) -> bool {
-        self.kind == ErrorKind::NotFound || self.is_absence() || self.errno() == Some(libc::ENODEV)
+        self.kind == ErrorKind::NotFound
+            || self.is_absence()
+            || self.raw_os_error() == Some(libc::ENODEV)
+    }
+}
+
+impl From<Error> for io::Error {
+    /// The error, with the kind that std gives its error number; without one,
+    /// [`io::ErrorKind::Other`].
+    fn from(error: Error) -> Self {
+        let kind = error.raw_os_error().map_or(io::ErrorKind::Other, |number| {
+            io::Error::from_raw_os_error(number).kind()
+        });
+        Self::new(kind, error)
     }
 }
 

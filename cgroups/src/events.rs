@@ -8,7 +8,7 @@ use rustix::{
     io::Errno,
 };
 
-use crate::{Error, ErrorKind, Result, dir::Dir, values::value_of};
+use crate::{Error, ErrorKind, Result, dir::Dir, file_format::value_of};
 
 mod psi;
 

@@ -1,14 +1,11 @@
 //! Stopping and continuing all processes of a cgroup.
 
-pub(crate) mod v1;
-pub(crate) mod v2;
-
 use std::time::Duration;
 
 use crate::{Error, ErrorKind};
 
 /// How long freezing may take. A process in uninterruptible sleep freezes when it wakes up.
-const LIMIT: Duration = Duration::from_secs(10);
+pub(crate) const LIMIT: Duration = Duration::from_secs(10);
 
 pub(crate) fn not_configured() -> Error {
     Error::new(
@@ -17,10 +14,10 @@ pub(crate) fn not_configured() -> Error {
     )
 }
 
-fn not_supported() -> Error {
+pub(crate) fn not_supported() -> Error {
     Error::new(ErrorKind::Unsupported, "freezer not supported")
 }
 
-fn unable() -> Error {
+pub(crate) fn unable() -> Error {
     Error::new(ErrorKind::Timeout, "unable to freeze")
 }

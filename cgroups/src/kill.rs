@@ -14,7 +14,7 @@ use rustix::{
 use crate::{
     Error, Result,
     dir::Dir,
-    tree::{all_processes, pidfd},
+    processes::{in_tree, pidfd},
 };
 
 /// How often the list of processes is read when nothing keeps them from forking.
@@ -25,7 +25,7 @@ const PASSES: u32 = 100;
 pub(crate) fn at_once(dir: &Dir) -> Result<bool> {
     match dir.write_if_present("cgroup.kill", "1") {
         // A threaded cgroup.
-        Err(error) if error.errno() == Some(libc::EOPNOTSUPP) => Ok(false),
+        Err(error) if error.raw_os_error() == Some(libc::EOPNOTSUPP) => Ok(false),
         done => done,
     }
 }
@@ -33,7 +33,7 @@ pub(crate) fn at_once(dir: &Dir) -> Result<bool> {
 /// Whether no process is in any of these directories, or below.
 pub(crate) fn is_empty(dirs: &[&Dir]) -> Result<bool> {
     for dir in dirs {
-        if !all_processes(dir)?.is_empty() {
+        if !in_tree(dir)?.is_empty() {
             return Ok(false);
         }
     }
@@ -90,7 +90,7 @@ fn failed(what: &str, pid: u32, errno: Errno) -> Error {
 fn listed(dirs: &[&Dir]) -> Result<BTreeSet<u32>> {
     let mut pids = BTreeSet::new();
     for dir in dirs {
-        pids.extend(all_processes(dir)?);
+        pids.extend(in_tree(dir)?);
     }
     Ok(pids)
 }

@@ -2,37 +2,36 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod applied;
+mod backoff;
 mod cgroup;
 mod cgroup_events;
 mod conversion;
-mod devices_v2;
 mod dir;
-mod emptiness;
 mod error;
 pub mod events;
 #[cfg(test)]
 mod fake;
+mod file_format;
 mod freezer;
+mod group_dir;
 mod hierarchy;
 mod hugepages;
-mod kept;
 mod kill;
 mod membership;
-mod pauses;
+mod open_files;
+mod processes;
 mod remove;
 mod resources;
 mod sampler;
-mod slot;
 mod snapshot;
 mod spec;
 pub mod stats;
 mod sys;
 #[cfg(feature = "systemd")]
 mod systemd;
-mod tree;
 mod v1;
 mod v2;
-mod values;
+mod wait_empty;
 
 // Their types are part of this interface.
 pub use devices;

@@ -9,26 +9,30 @@ use std::{
 use rustix::io::Errno;
 
 use crate::{
-    Error, ErrorKind, Hierarchy, Result, dir::Dir, emptiness::wait_until_empty, pauses::Pauses,
-    slot::Slot, tree,
+    Error, ErrorKind, Hierarchy, Result, backoff::Backoff, dir::Dir, group_dir::GroupDir,
+    processes, wait_empty::wait_until_empty,
 };
 
 /// Until when removing may wait.
 pub(crate) type Deadline = Instant;
 
 /// Removes a cgroup and all below it. It need not exist.
-pub(crate) fn cgroup(hierarchy: &Hierarchy, slot: &Slot, deadline: Deadline) -> Result<()> {
-    let Some(name) = slot.relative().file_name() else {
+pub(crate) fn cgroup(
+    hierarchy: &Hierarchy,
+    group_dir: &GroupDir,
+    deadline: Deadline,
+) -> Result<()> {
+    let Some(name) = group_dir.relative().file_name() else {
         return Err(Error::new(
             ErrorKind::InvalidPath,
             "the root of a hierarchy cannot be removed",
         ));
     };
-    let parent = slot.relative().parent().unwrap_or(Path::new(""));
-    let Some(dir) = slot.dir_if_present(hierarchy)? else {
+    let parent = group_dir.relative().parent().unwrap_or(Path::new(""));
+    let Some(dir) = group_dir.dir_if_present(hierarchy)? else {
         return Ok(());
     };
-    let parent = match hierarchy.root().descend(parent, slot.below()) {
+    let parent = match hierarchy.root().descend(parent, group_dir.below()) {
         Err(error) if error.is_not_found() => return Ok(()),
         parent => parent?,
     };
@@ -40,7 +44,7 @@ fn remove(parent: &Dir, name: &Path, dir: &Dir, deadline: Deadline) -> Result<()
     // that is not tried before they are gone.
     expect_empty(dir, deadline)?;
     let (first, longest) = (Duration::from_millis(1), Duration::from_millis(100));
-    let mut pauses = Pauses::new(first, longest, deadline);
+    let mut backoff = Backoff::new(first, longest, deadline);
     let mut late = false;
     loop {
         let errno = match parent.rmdir(name) {
@@ -68,7 +72,7 @@ fn remove(parent: &Dir, name: &Path, dir: &Dir, deadline: Deadline) -> Result<()
             // Somebody has put a process in, which can be waited for; or the kernel still uses the
             // cgroup for what it has to clean up, and does not tell when that is done.
             expect_empty(dir, deadline)?;
-            pauses.pause();
+            backoff.pause();
         }
     }
 }
@@ -122,7 +126,7 @@ fn expect_empty(dir: &Dir, deadline: Deadline) -> Result<()> {
     if wait_until_empty(dir, deadline)? {
         return Ok(());
     }
-    let pids = tree::all_processes(dir)?;
+    let pids = processes::in_tree(dir)?;
     let list: Vec<_> = pids.iter().map(u32::to_string).collect();
     Err(Error::new(
         ErrorKind::NotEmpty,
@@ -138,17 +142,17 @@ fn expect_empty(dir: &Dir, deadline: Deadline) -> Result<()> {
 /// Removes several cgroups, as far as possible, and says which ones remain, and who is in them.
 pub(crate) fn cgroups<'a>(
     hierarchy: &Hierarchy,
-    slots: impl Iterator<Item = &'a Slot>,
+    group_dirs: impl Iterator<Item = &'a GroupDir>,
     deadline: Deadline,
 ) -> Result<()> {
     let mut remaining = Vec::new();
     let mut inside = std::collections::BTreeSet::new();
     let mut first = None;
-    for slot in slots {
-        if let Err(error) = cgroup(hierarchy, slot, deadline) {
-            remaining.push(slot.path().display().to_string());
-            if let Ok(Some(dir)) = slot.dir_if_present(hierarchy) {
-                inside.extend(tree::all_processes(dir).unwrap_or_default());
+    for group_dir in group_dirs {
+        if let Err(error) = cgroup(hierarchy, group_dir, deadline) {
+            remaining.push(group_dir.path().display().to_string());
+            if let Ok(Some(dir)) = group_dir.dir_if_present(hierarchy) {
+                inside.extend(processes::in_tree(dir).unwrap_or_default());
             }
             first.get_or_insert(error);
         }

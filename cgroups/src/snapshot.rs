@@ -190,9 +190,9 @@ impl Cgroup {
     /// The directory with the files of a controller; `None` if the cgroup does not have it.
     fn dir_of(&self, controller: &str) -> Result<Option<&Dir>> {
         match &self.driver {
-            Driver::V2(group) => group.slot.dir_if_present(&self.hierarchy),
+            Driver::V2(group) => group.group_dir.dir_if_present(&self.hierarchy),
             Driver::V1(group) => match group.member(controller) {
-                Some(member) => member.slot.dir_if_present(&self.hierarchy),
+                Some(member) => member.group_dir.dir_if_present(&self.hierarchy),
                 None => Ok(None),
             },
         }

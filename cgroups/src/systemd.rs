@@ -145,17 +145,17 @@ impl Unit {
     }
 
     fn connect(&self) -> Result<Bus> {
-        self.patiently(|| manager::connect(self.user, self.patience()))
+        self.counting_waits(|| manager::connect(self.user, self.call_limit()))
     }
 
     /// How long the next call may take: what earlier ones have waited in vain is not waited again.
-    fn patience(&self) -> Duration {
+    fn call_limit(&self) -> Duration {
         let waited = Duration::from_millis(self.waited.load(Ordering::Relaxed));
         CALL_LIMIT.saturating_sub(waited).max(LAST_LIMIT)
     }
 
     /// Takes down how long was waited in vain.
-    fn patiently<T>(&self, work: impl FnOnce() -> Result<T>) -> Result<T> {
+    fn counting_waits<T>(&self, work: impl FnOnce() -> Result<T>) -> Result<T> {
         let start = Instant::now();
         work().inspect_err(|error| {
             let silent = std::error::Error::source(error)
@@ -171,11 +171,11 @@ impl Unit {
     /// Starts the unit, with its first process if it is a scope.
     pub(crate) fn start(&self, pid: Option<u32>, resources: &Resources) -> Result<()> {
         let mut bus = self.connect()?;
-        let job = self.patiently(|| self.start_on(&mut bus, pid, resources))?;
+        let job = self.counting_waits(|| self.start_on(&mut bus, pid, resources))?;
         let Some(job) = job else {
             return Ok(());
         };
-        self.patiently(|| self.started_by(&mut bus, &job, JOB_LIMIT, || self.connect()))
+        self.counting_waits(|| self.started_by(&mut bus, &job, JOB_LIMIT, || self.connect()))
     }
 
     /// Asks systemd to start the unit. Returns the job that does it, `None` if the unit exists and
@@ -328,7 +328,7 @@ impl Unit {
         hold: impl FnOnce() -> Result<G>,
     ) -> Result<Resources> {
         let mut bus = self.connect()?;
-        self.patiently(|| self.set_on(&mut bus, resources, applied, hold))
+        self.counting_waits(|| self.set_on(&mut bus, resources, applied, hold))
     }
 
     fn set_on<G>(
@@ -396,7 +396,7 @@ impl Unit {
     /// Stops the unit. One that is gone already is as good.
     pub(crate) fn stop(&self) -> Result<()> {
         let mut bus = self.connect()?;
-        self.patiently(|| self.stop_on(&mut bus))
+        self.counting_waits(|| self.stop_on(&mut bus))
     }
 
     fn stop_on(&self, bus: &mut Bus) -> Result<()> {

@@ -14,21 +14,20 @@ use crate::{
     Applied, CgroupSpec, Error, ErrorKind, FreezerState, Hierarchy, HierarchyMount, Resources,
     Result, Stats,
     dir::{Below, Dir},
-    freezer,
+    file_format::value_of,
+    group_dir::{GroupDir, unmake},
     hierarchy::V1,
     hugepages,
-    kept::Budget,
-    remove,
-    slot::{Slot, unmake},
+    open_files::DescriptorBudget,
+    processes, remove,
     stats::Controllers,
-    tree,
-    values::value_of,
 };
 
 mod blkio;
 mod cpu;
 mod cpuset;
 mod devices;
+mod freezer;
 mod memory;
 mod net;
 pub(crate) mod stats;
@@ -56,14 +55,14 @@ pub(crate) struct Group {
 #[derive(Debug)]
 pub(crate) struct Member {
     pub(crate) controllers: Vec<String>,
-    pub(crate) slot: Slot,
+    pub(crate) group_dir: GroupDir,
 }
 
 impl Member {
-    pub(crate) fn new(v1: &V1, slot: Slot) -> Self {
+    pub(crate) fn new(v1: &V1, group_dir: GroupDir) -> Self {
         Self {
             controllers: v1.controllers.clone(),
-            slot,
+            group_dir,
         }
     }
 
@@ -143,8 +142,8 @@ impl Group {
         let mut members = Vec::new();
         let mut fresh = true;
         for v1 in hierarchy.v1() {
-            let mut slot = Slot::new(hierarchy, place(hierarchy, v1, inner)?, Below::V1);
-            match slot.make_v1(hierarchy, made) {
+            let mut group_dir = GroupDir::new(hierarchy, place(hierarchy, v1, inner)?, Below::V1);
+            match group_dir.make_v1(hierarchy, made) {
                 Ok(()) => {}
                 // Without a path of their own, rootless callers use what they may.
                 Err(error) if error.is_permission() && spec.rootless && spec.path.is_none() => {
@@ -153,8 +152,8 @@ impl Group {
                 }
                 Err(error) => return Err(error),
             }
-            fresh &= made.last().is_some_and(|last| last == slot.relative());
-            members.push(Member::new(v1, slot));
+            fresh &= made.last().is_some_and(|last| last == group_dir.relative());
+            members.push(Member::new(v1, group_dir));
         }
         Ok(Self {
             members,
@@ -179,10 +178,10 @@ impl Group {
             done => done,
         };
         if let Some(cpuset) = self.member("cpuset") {
-            lenient(cpuset::prepare(hierarchy, &cpuset.slot, resources))?;
+            lenient(cpuset::prepare(hierarchy, &cpuset.group_dir, resources))?;
         }
         if let Some(cpu) = self.member("cpu") {
-            lenient(cpu::set_realtime(cpu.slot.dir(hierarchy)?, resources))?;
+            lenient(cpu::set_realtime(cpu.group_dir.dir(hierarchy)?, resources))?;
         }
         Ok(())
     }
@@ -192,7 +191,7 @@ impl Group {
     #[cfg(feature = "systemd")]
     pub(crate) fn settle(&self, hierarchy: &Hierarchy, resources: &Resources) -> Result<()> {
         for member in self.members.iter().filter(|member| !member.is_systemds()) {
-            member.slot.make(hierarchy, &mut Vec::new())?;
+            member.group_dir.make(hierarchy, &mut Vec::new())?;
         }
         self.prepare(hierarchy, resources, false)
     }
@@ -203,7 +202,7 @@ impl Group {
         self.members
             .iter()
             .filter(|member| !member.is_systemds())
-            .try_for_each(|member| tree::add(member.slot.dir(hierarchy)?, pid))
+            .try_for_each(|member| processes::add(member.group_dir.dir(hierarchy)?, pid))
     }
 
     pub(crate) fn from_members(members: Vec<Member>) -> Self {
@@ -231,7 +230,7 @@ impl Group {
     /// The directory of a controller; `None` if it has none, or it does not exist.
     fn dir<'a>(&'a self, hierarchy: &Hierarchy, controller: &str) -> Result<Option<&'a Dir>> {
         match self.member(controller) {
-            Some(member) => member.slot.dir_if_present(hierarchy),
+            Some(member) => member.group_dir.dir_if_present(hierarchy),
             None => Ok(None),
         }
     }
@@ -258,7 +257,7 @@ impl Group {
             if member.is_unified() {
                 continue;
             }
-            match member.slot.open(hierarchy, "tasks", OFlags::WRONLY) {
+            match member.group_dir.open(hierarchy, "tasks", OFlags::WRONLY) {
                 Err(error) if rootless && error.is_permission() => log::debug!("{error}"),
                 file => files.push((member.controllers.join(","), file?)),
             }
@@ -270,7 +269,7 @@ impl Group {
         let members = self.members.iter().filter(|member| !member.is_unified());
         members
             .map(|member| {
-                let path = member.slot.relative().join("tasks");
+                let path = member.group_dir.relative().join("tasks");
                 (member.controllers.join(","), path)
             })
             .collect()
@@ -285,7 +284,7 @@ impl Group {
             ));
         }
         for member in &self.members {
-            match tree::add(member.slot.dir(hierarchy)?, pid) {
+            match processes::add(member.group_dir.dir(hierarchy)?, pid) {
                 Err(error) if rootless && error.is_permission() => log::debug!("{error}"),
                 done => done?,
             }
@@ -306,7 +305,11 @@ impl Group {
         if resources.sets_devices() {
             let set = || {
                 let member = self.member("devices").ok_or_else(|| no_cgroup("devices"))?;
-                devices::apply(hierarchy, member.slot.dir(hierarchy)?, &resources.devices)
+                devices::apply(
+                    hierarchy,
+                    member.group_dir.dir(hierarchy)?,
+                    &resources.devices,
+                )
             };
             applied.devices(set(), rootless)?;
         }
@@ -322,7 +325,7 @@ impl Group {
                     not_mounted(name)
                 }
             })?;
-            set(member.slot.dir(hierarchy)?)
+            set(member.group_dir.dir(hierarchy)?)
         };
         with("cpuset", resources.sets_cpuset(), &mut |dir| {
             cpuset::set(dir, resources)
@@ -380,7 +383,7 @@ impl Group {
             if controllers.peek().is_none() {
                 continue;
             }
-            let Some(mut files) = member.slot.files(hierarchy)? else {
+            let Some(mut files) = member.group_dir.files(hierarchy)? else {
                 continue;
             };
             if !member.is_unified() {
@@ -399,41 +402,41 @@ impl Group {
 
     pub(crate) fn close(&mut self) {
         for member in &mut self.members {
-            member.slot.close();
+            member.group_dir.close();
         }
     }
 
-    pub(crate) fn keep_files(&mut self, budget: &Arc<Budget>) {
+    pub(crate) fn keep_files(&mut self, budget: &Arc<DescriptorBudget>) {
         for member in &mut self.members {
-            member.slot.keep_files(budget);
+            member.group_dir.keep_files(budget);
         }
     }
 
     pub(crate) fn freeze(&self, hierarchy: &Hierarchy, state: FreezerState) -> Result<()> {
         match self.dir(hierarchy, "freezer")? {
-            Some(dir) => freezer::v1::set(dir, state),
-            None => Err(freezer::not_configured()),
+            Some(dir) => freezer::set(dir, state),
+            None => Err(crate::freezer::not_configured()),
         }
     }
 
     pub(crate) fn freezer_state(&self, hierarchy: &Hierarchy) -> Result<Option<FreezerState>> {
-        let glance = |member: &Member| member.slot.glance(hierarchy, freezer::v1::FILE);
-        if self.member("freezer").and_then(glance).as_deref() == Some(freezer::v1::THAWED) {
+        let read = |member: &Member| member.group_dir.read_in_one_step(hierarchy, freezer::FILE);
+        if self.member("freezer").and_then(read).as_deref() == Some(freezer::THAWED) {
             return Ok(Some(FreezerState::Thawed));
         }
         match self.dir(hierarchy, "freezer")? {
-            Some(dir) => freezer::v1::state(dir),
+            Some(dir) => freezer::state(dir),
             None => Ok(None),
         }
     }
 
     pub(crate) fn is_frozen(&self, hierarchy: &Hierarchy) -> Result<bool> {
         let by_v1 = match self.dir(hierarchy, "freezer")? {
-            Some(dir) => freezer::v1::is_frozen(dir)?,
+            Some(dir) => freezer::is_frozen(dir)?,
             None => false,
         };
         match self.unified_dir(hierarchy)? {
-            Some(dir) if !by_v1 => freezer::v2::is_frozen(dir),
+            Some(dir) if !by_v1 => crate::v2::freezer::is_frozen(dir),
             _ => Ok(by_v1),
         }
     }
@@ -441,14 +444,14 @@ impl Group {
     /// The directories that exist, in all hierarchies.
     pub(crate) fn dirs(&self, hierarchy: &Hierarchy) -> Result<Vec<&Dir>> {
         let dirs = self.members.iter();
-        dirs.filter_map(|member| member.slot.dir_if_present(hierarchy).transpose())
+        dirs.filter_map(|member| member.group_dir.dir_if_present(hierarchy).transpose())
             .collect()
     }
 
     /// Lets everything run that is frozen by the cgroup or by one below it.
     pub(crate) fn thaw_all(&self, hierarchy: &Hierarchy) -> Result<()> {
         match self.dir(hierarchy, "freezer")? {
-            Some(dir) => freezer::v1::thaw_all(dir),
+            Some(dir) => freezer::thaw_all(dir),
             None => Ok(()),
         }
     }
@@ -459,13 +462,13 @@ impl Group {
         let Some(member) = self.member("freezer") else {
             return Ok(false);
         };
-        match member.slot.dir_if_present(hierarchy)? {
-            Some(dir) if freezer::v1::is_frozen_from_above(dir)? => {
-                let Some(top) = member.slot.relative().components().next() else {
+        match member.group_dir.dir_if_present(hierarchy)? {
+            Some(dir) if freezer::is_frozen_from_above(dir)? => {
+                let Some(top) = member.group_dir.relative().components().next() else {
                     return Ok(false);
                 };
                 let top = hierarchy.root().descend(top.as_ref(), Below::V1)?;
-                freezer::v1::move_killed(dir, &top)?;
+                freezer::move_killed(dir, &top)?;
                 Ok(true)
             }
             _ => Ok(false),
@@ -475,7 +478,7 @@ impl Group {
     /// The directory in which processes are listed.
     pub(crate) fn process_dir(&self, hierarchy: &Hierarchy) -> Result<Option<&Dir>> {
         match self.main() {
-            Some(member) => member.slot.dir_if_present(hierarchy),
+            Some(member) => member.group_dir.dir_if_present(hierarchy),
             None => Ok(None),
         }
     }
@@ -498,11 +501,11 @@ impl Group {
         let deadline = std::time::Instant::now() + budget;
         // Every process is in all of them, so they become empty together.
         let empty = match self.process_dir(hierarchy) {
-            Ok(Some(dir)) => tree::processes(dir).is_ok_and(|processes| processes.is_empty()),
+            Ok(Some(dir)) => processes::in_group(dir).is_ok_and(|processes| processes.is_empty()),
             _ => false,
         };
-        let slots = self.members.iter().map(|member| &member.slot);
-        let left = slots.filter(|slot| !(empty && slot.rmdir(hierarchy).is_ok()));
+        let group_dirs = self.members.iter().map(|member| &member.group_dir);
+        let left = group_dirs.filter(|group_dir| !(empty && group_dir.rmdir(hierarchy).is_ok()));
         remove::cgroups(hierarchy, left, deadline)
     }
 
@@ -531,7 +534,8 @@ impl Group {
                         .filter(|name| merged && !named(name) && **name != v1.directory)
                         .cloned()
                         .collect(),
-                    path: member.map_or_else(PathBuf::new, |member| member.slot.path().to_owned()),
+                    path: member
+                        .map_or_else(PathBuf::new, |member| member.group_dir.path().to_owned()),
                 }
             })
             .collect()

@@ -5,17 +5,18 @@ use std::{
     sync::atomic::{AtomicBool, Ordering},
 };
 
+use self::devices::Attachment;
 use crate::{
     Applied, CgroupSpec, Error, ErrorKind, FreezerState, Hierarchy, Resources, Result, Stats,
-    devices_v2::Attachment,
     dir::{Below, Dir},
-    freezer, remove,
-    slot::{Slot, unmake},
+    file_format::value_of,
+    group_dir::{GroupDir, unmake},
+    processes, remove,
     stats::Controllers,
-    tree,
-    values::value_of,
 };
 
+mod devices;
+pub(crate) mod freezer;
 mod set;
 #[cfg(feature = "systemd")]
 pub(crate) use set::check_memory_usage;
@@ -27,7 +28,7 @@ mod tests;
 /// A cgroup of cgroup v2.
 #[derive(Debug)]
 pub(crate) struct Group {
-    pub(crate) slot: Slot,
+    pub(crate) group_dir: GroupDir,
     /// The directory was made by this value: nobody else has set anything in it.
     fresh: bool,
     /// A device program may be attached already.
@@ -55,15 +56,15 @@ impl Group {
         spec: &CgroupSpec,
         resources: &Resources,
     ) -> Result<Self> {
-        let slot = Slot::new(hierarchy, path, Below::Unified);
+        let group_dir = GroupDir::new(hierarchy, path, Below::Unified);
         let mut made = Vec::new();
-        let created = slot.make(hierarchy, &mut made).and_then(|dir| {
-            enable(hierarchy, &slot, dir).and_then(|()| make_usable(dir, resources))
+        let created = group_dir.make(hierarchy, &mut made).and_then(|dir| {
+            enable(hierarchy, &group_dir, dir).and_then(|()| make_usable(dir, resources))
         });
-        let fresh = made.last().is_some_and(|last| last == slot.relative());
+        let fresh = made.last().is_some_and(|last| last == group_dir.relative());
         match created {
             Ok(()) => Ok(Self {
-                slot,
+                group_dir,
                 fresh,
                 has_program: AtomicBool::new(!fresh),
                 denied: false,
@@ -72,7 +73,7 @@ impl Group {
             Err(error) => {
                 unmake(hierarchy, &made);
                 if error.is_permission() && spec.rootless && spec.path.is_none() {
-                    Self::without_permission(hierarchy, slot, resources, error)
+                    Self::without_permission(hierarchy, group_dir, resources, error)
                 } else {
                     Err(error)
                 }
@@ -84,7 +85,7 @@ impl Group {
     /// limit depends on it.
     fn without_permission(
         hierarchy: &Hierarchy,
-        slot: Slot,
+        group_dir: GroupDir,
         resources: &Resources,
         error: Error,
     ) -> Result<Self> {
@@ -101,7 +102,7 @@ impl Group {
             ));
         }
         Ok(Self {
-            slot,
+            group_dir,
             fresh: false,
             has_program: AtomicBool::new(false),
             denied: true,
@@ -117,8 +118,8 @@ impl Group {
         resources: &Resources,
         owner: Option<u32>,
     ) -> Result<()> {
-        let dir = self.slot.make(hierarchy, &mut Vec::new())?;
-        enable(hierarchy, &self.slot, dir)?;
+        let dir = self.group_dir.make(hierarchy, &mut Vec::new())?;
+        enable(hierarchy, &self.group_dir, dir)?;
         make_usable(dir, resources)?;
         match owner {
             Some(owner) => delegate(dir, owner),
@@ -126,9 +127,9 @@ impl Group {
         }
     }
 
-    pub(crate) fn at(slot: Slot) -> Self {
+    pub(crate) fn at(group_dir: GroupDir) -> Self {
         Self {
-            slot,
+            group_dir,
             fresh: false,
             has_program: AtomicBool::new(true),
             denied: false,
@@ -146,7 +147,7 @@ impl Group {
     }
 
     pub(crate) fn dir<'a>(&'a self, hierarchy: &Hierarchy) -> Result<&'a Dir> {
-        self.slot.dir(hierarchy)
+        self.group_dir.dir(hierarchy)
     }
 
     pub(crate) fn set(
@@ -180,10 +181,10 @@ impl Group {
         if self.denied {
             return Ok(Stats::default());
         }
-        let is_root = self.slot.relative().as_os_str().is_empty();
+        let is_root = self.group_dir.relative().as_os_str().is_empty();
         let root = is_root.then_some(hierarchy);
-        let files = self.slot.files(hierarchy)?;
-        let files = files.ok_or_else(|| Error::gone(self.slot.path()))?;
+        let files = self.group_dir.files(hierarchy)?;
+        let files = files.ok_or_else(|| Error::gone(self.group_dir.path()))?;
         let stats = stats::read(&files, wanted, root, rootless)?;
         files.finish()?;
         Ok(stats)
@@ -196,27 +197,32 @@ impl Group {
         rootless: bool,
     ) -> Result<()> {
         match self.dir(hierarchy) {
-            _ if self.denied => Err(freezer::not_configured()),
-            Ok(dir) => freezer::v2::set(dir, state),
+            _ if self.denied => Err(crate::freezer::not_configured()),
+            Ok(dir) => freezer::set(dir, state),
             // The caller was not allowed to make it.
-            Err(error) if rootless && error.is_not_found() => Err(freezer::not_configured()),
+            Err(error) if rootless && error.is_not_found() => Err(crate::freezer::not_configured()),
             Err(error) => Err(error),
         }
     }
 
     pub(crate) fn freezer_state(&self, hierarchy: &Hierarchy) -> Result<Option<FreezerState>> {
-        if self.slot.glance(hierarchy, freezer::v2::FILE).as_deref() == Some("0") {
+        if self
+            .group_dir
+            .read_in_one_step(hierarchy, freezer::FILE)
+            .as_deref()
+            == Some("0")
+        {
             return Ok(Some(FreezerState::Thawed));
         }
-        match self.slot.dir_if_present(hierarchy)? {
-            Some(dir) => freezer::v2::state(dir),
+        match self.group_dir.dir_if_present(hierarchy)? {
+            Some(dir) => freezer::state(dir),
             None => Ok(None),
         }
     }
 
     pub(crate) fn is_frozen(&self, hierarchy: &Hierarchy) -> Result<bool> {
-        match self.slot.dir_if_present(hierarchy)? {
-            Some(dir) => freezer::v2::is_frozen(dir),
+        match self.group_dir.dir_if_present(hierarchy)? {
+            Some(dir) => freezer::is_frozen(dir),
             None => Ok(false),
         }
     }
@@ -234,11 +240,11 @@ impl Group {
         if self.denied && rootless {
             return Ok(());
         }
-        tree::add(self.dir(hierarchy)?, pid)
+        processes::add(self.dir(hierarchy)?, pid)
     }
 
     pub(crate) fn delete(&self, hierarchy: &Hierarchy, deadline: remove::Deadline) -> Result<()> {
-        remove::cgroup(hierarchy, &self.slot, deadline)
+        remove::cgroup(hierarchy, &self.group_dir, deadline)
     }
 }
 
@@ -255,7 +261,7 @@ pub(crate) fn path_for(hierarchy: &Hierarchy, inner: &Path) -> Result<PathBuf> {
 /// Hands every controller of the root down to the cgroup, through all its ancestors.
 ///
 /// A controller that cannot be enabled is no error here: it is one when a limit needs it.
-pub(crate) fn enable(hierarchy: &Hierarchy, slot: &Slot, dir: &Dir) -> Result<()> {
+pub(crate) fn enable(hierarchy: &Hierarchy, group_dir: &GroupDir, dir: &Dir) -> Result<()> {
     let wanted = hierarchy.controllers()?;
     let has_all = |text: &str| {
         wanted
@@ -266,7 +272,7 @@ pub(crate) fn enable(hierarchy: &Hierarchy, slot: &Slot, dir: &Dir) -> Result<()
     if wanted.is_empty() || has_all(&dir.read("cgroup.controllers")?) {
         return Ok(());
     }
-    let ancestors: Vec<_> = slot.relative().ancestors().skip(1).collect();
+    let ancestors: Vec<_> = group_dir.relative().ancestors().skip(1).collect();
     for ancestor in ancestors.into_iter().rev() {
         let ancestor = hierarchy.root().descend(ancestor, Below::Unified)?;
         if ancestor

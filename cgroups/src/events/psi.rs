@@ -93,7 +93,7 @@ impl Psi {
     pub(super) fn new(dir: &Dir, trigger: &PressureTrigger) -> Result<Self> {
         let dir = dir.child(".")?;
         let name = trigger.resource.file();
-        let unsupported = |error: Error| match error.errno() {
+        let unsupported = |error: Error| match error.raw_os_error() {
             Some(libc::ENOENT | libc::EOPNOTSUPP) => Error::because(
                 ErrorKind::Unsupported,
                 "the kernel has no pressure stall information",

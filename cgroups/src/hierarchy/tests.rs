@@ -69,7 +69,7 @@ fn what_cannot_be_looked_at_is_not_taken_for_absent() {
         false => Ok(true),
     };
     let error = v1_below(&root, &own, failing).unwrap_err();
-    assert_eq!(error.errno(), Some(libc::EMFILE));
+    assert_eq!(error.raw_os_error(), Some(libc::EMFILE));
     let mounts = v1_mounts("1 0 0:1 / /cg/pids rw - cgroup cgroup rw,pids\n").unwrap();
     assert!(v1_mounted(&mounts, &own, Path::new("/cg"), failing).is_err());
     for errno in [Errno::NOENT, Errno::NOTDIR] {

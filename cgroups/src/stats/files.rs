@@ -7,14 +7,14 @@ use rustix::{fs::OFlags, io::Errno};
 use crate::{
     Error, Result,
     dir::{Dir, read_from_start},
-    kept::{Kept, Known},
-    values::{key_values, unparsable, unsigned},
+    file_format::{key_values, unparsable, unsigned},
+    open_files::{Known, OpenFiles},
 };
 
 #[derive(Debug)]
 pub(crate) struct Files<'a> {
     dir: &'a Dir,
-    kept: &'a Kept,
+    open_files: &'a OpenFiles,
     /// What is not there will not come.
     complete: bool,
     /// The files that were looked for in vain.
@@ -22,10 +22,10 @@ pub(crate) struct Files<'a> {
 }
 
 impl<'a> Files<'a> {
-    pub(crate) fn new(dir: &'a Dir, kept: &'a Kept) -> Self {
+    pub(crate) fn new(dir: &'a Dir, open_files: &'a OpenFiles) -> Self {
         Self {
             dir,
-            kept,
+            open_files,
             complete: false,
             missing: RefCell::default(),
         }
@@ -46,13 +46,13 @@ impl<'a> Files<'a> {
 
     /// The content of a file; `None` if there is no such file.
     pub(crate) fn text(&self, name: &str) -> Result<Option<String>> {
-        let read = match self.kept.read(name) {
+        let read = match self.open_files.read(name) {
             Some(Known::Absent) => return Ok(None),
             Some(Known::Content(read)) => read,
             None => match self.dir.open(name, OFlags::RDONLY) {
                 Ok(file) => {
                     let read = read_from_start(&file);
-                    self.kept.keep(name, file);
+                    self.open_files.keep(name, file);
                     read
                 }
                 Err(error) if error.is_not_found() => Err(Errno::NOENT),
@@ -124,7 +124,7 @@ impl<'a> Files<'a> {
             return Err(Error::gone(self.dir.path()));
         }
         if self.complete {
-            self.kept.remember_absences(missing);
+            self.open_files.remember_absences(missing);
         }
         Ok(())
     }

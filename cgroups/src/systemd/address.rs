@@ -129,7 +129,7 @@ mod tests {
         let path = directory.path().join("socket");
         let deadline = Instant::now() + Duration::from_secs(10);
         let error = Address::Direct(path.clone()).connect(deadline).unwrap_err();
-        assert_eq!(error.errno(), Some(libc::ENOENT));
+        assert_eq!(error.raw_os_error(), Some(libc::ENOENT));
         assert_eq!(error.to_string(), format!("connect to {}", path.display()));
     }
 

@@ -440,28 +440,28 @@ fn a_property_that_is_no_value_is_named() {
 #[test]
 fn what_was_waited_in_vain_is_not_waited_again() {
     let unit = unit();
-    assert_eq!(unit.patience(), CALL_LIMIT);
+    assert_eq!(unit.call_limit(), CALL_LIMIT);
     let silent = || Err::<(), _>(Error::new(ErrorKind::Timeout, "systemd does not answer"));
     for error in [
         silent(),
         silent().map_err(|error| Error::because(ErrorKind::Systemd, "failed to connect", error)),
     ] {
-        let before = unit.patience();
-        let result = unit.patiently(|| {
+        let before = unit.call_limit();
+        let result = unit.counting_waits(|| {
             let start = Instant::now();
             while start.elapsed() < Duration::from_millis(5) {
                 std::hint::spin_loop();
             }
             error
         });
-        assert!(result.is_err() && unit.patience() < before);
+        assert!(result.is_err() && unit.call_limit() < before);
     }
     // What systemd refuses costs no patience.
-    let before = unit.patience();
-    let refused = unit.patiently(|| Err::<(), _>(Error::new(ErrorKind::Systemd, "no")));
-    assert!(refused.is_err() && unit.patience() == before);
+    let before = unit.call_limit();
+    let refused = unit.counting_waits(|| Err::<(), _>(Error::new(ErrorKind::Systemd, "no")));
+    assert!(refused.is_err() && unit.call_limit() == before);
     unit.waited.store(60_000, Ordering::Relaxed);
-    assert_eq!(unit.patience(), LAST_LIMIT);
+    assert_eq!(unit.call_limit(), LAST_LIMIT);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The `cpu` controller: shares, CFS quota, real-time budget.
 
-use crate::{Error, ErrorKind, Resources, Result, dir::Dir, values::read_unsigned};
+use crate::{Error, ErrorKind, Resources, Result, dir::Dir, file_format::read_unsigned};
 
 pub(super) fn is_set(resources: &Resources) -> bool {
     resources.cpu_shares.is_some()
@@ -96,7 +96,7 @@ fn write_now_or(
     later: &mut Vec<(&'static str, String)>,
 ) -> Result<()> {
     match dir.write(name, &value) {
-        Err(error) if may_wait && error.errno() == Some(libc::EINVAL) => {
+        Err(error) if may_wait && error.raw_os_error() == Some(libc::EINVAL) => {
             later.push((name, value));
             Ok(())
         }

@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::{
     Hierarchy, Resources, Result,
     dir::{Below, Dir},
-    slot::Slot,
+    group_dir::GroupDir,
 };
 
 /// The files, which have no prefix in a hierarchy mounted with option `noprefix`.
@@ -33,10 +33,14 @@ fn names(dir: &Dir) -> Result<Names> {
 
 /// Gives the cpuset its CPUs and memory nodes: what was asked for, and the parent's for the rest.
 /// Empty ancestors are filled from theirs.
-pub(super) fn prepare(hierarchy: &Hierarchy, slot: &Slot, resources: &Resources) -> Result<()> {
-    let dir = slot.dir(hierarchy)?;
+pub(super) fn prepare(
+    hierarchy: &Hierarchy,
+    group_dir: &GroupDir,
+    resources: &Resources,
+) -> Result<()> {
+    let dir = group_dir.dir(hierarchy)?;
     let names = names(dir)?;
-    let parent = slot.relative().parent().unwrap_or(Path::new(""));
+    let parent = group_dir.relative().parent().unwrap_or(Path::new(""));
     if resources.sets_cpuset() && !parent.as_os_str().is_empty() {
         // Nothing can be asked for that the parent does not have.
         let above = parent.parent().unwrap_or(Path::new(""));

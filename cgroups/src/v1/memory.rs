@@ -3,7 +3,7 @@
 use crate::{
     Error, ErrorKind, Resources, Result,
     dir::Dir,
-    values::{read_unsigned, read_unsigned_if_present},
+    file_format::{read_unsigned, read_unsigned_if_present},
 };
 
 const LIMIT: &str = "memory.limit_in_bytes";
@@ -69,7 +69,7 @@ fn set_memory(dir: &Dir, limit: i64) -> Result<()> {
     let Err(error) = dir.write(LIMIT, &limit.to_string()) else {
         return Ok(());
     };
-    if error.errno() != Some(libc::EBUSY) {
+    if error.raw_os_error() != Some(libc::EBUSY) {
         return Err(error);
     }
     let usage = read_unsigned_if_present(dir, "memory.usage_in_bytes")?.unwrap_or_default();

@@ -2,13 +2,14 @@
 
 use super::UNIFIED;
 use crate::{
-    Result, Stats, hugepages,
+    Result, Stats,
+    file_format::{list, unsigned},
+    hugepages,
     stats::{
         Blkio, BlkioEntry, Controllers, Cpuset, Files, Hugetlb, Memory, MemoryEntry, NumaCount,
         NumaPages, NumaStats, Pids,
     },
     v2,
-    values::{list, unsigned},
 };
 
 /// The unit of `cpuacct.stat` in nanoseconds: `USER_HZ` is 100 on every architecture we know.
@@ -111,17 +112,17 @@ fn cpuacct(files: &Files<'_>, stats: &mut Stats) -> Result<()> {
 }
 
 fn cpuset(files: &Files<'_>, cpuset: &mut Cpuset) -> Result<()> {
-    for (name, slot) in [
+    for (name, target) in [
         ("cpuset.cpus", &mut cpuset.cpus),
         ("cpuset.mems", &mut cpuset.mems),
     ] {
         if let Some(text) = files.text(name)? {
-            *slot = list(&text).ok_or_else(|| {
+            *target = list(&text).ok_or_else(|| {
                 files.malformed(name, &format!("{:?} is not a list", text.trim()))
             })?;
         }
     }
-    for (name, slot) in [
+    for (name, target) in [
         ("cpuset.cpu_exclusive", &mut cpuset.cpu_exclusive),
         ("cpuset.mem_hardwall", &mut cpuset.mem_hardwall),
         ("cpuset.mem_exclusive", &mut cpuset.mem_exclusive),
@@ -131,7 +132,7 @@ fn cpuset(files: &Files<'_>, cpuset: &mut Cpuset) -> Result<()> {
         ("cpuset.memory_pressure", &mut cpuset.memory_pressure),
         ("cpuset.sched_load_balance", &mut cpuset.sched_load_balance),
     ] {
-        *slot = files.number(name)?;
+        *target = files.number(name)?;
     }
     const LEVEL: &str = "cpuset.sched_relax_domain_level";
     if let Some(text) = files.text(LEVEL)? {
@@ -157,7 +158,7 @@ fn memory(files: &Files<'_>, memory: &mut Memory) -> Result<()> {
         none("hierarchical_memory_limit"),
         none("hierarchical_memsw_limit"),
     );
-    for (name, known_limit, slot) in [
+    for (name, known_limit, target) in [
         ("memory", no_limit, &mut memory.usage),
         ("memory.memsw", no_swap_limit, &mut memory.swap),
         ("memory.kmem", None, &mut memory.kernel),
@@ -166,7 +167,7 @@ fn memory(files: &Files<'_>, memory: &mut Memory) -> Result<()> {
         let Some(usage) = files.number_if_present(&format!("{name}.usage_in_bytes"))? else {
             continue;
         };
-        *slot = MemoryEntry {
+        *target = MemoryEntry {
             usage,
             max: files.number(&format!("{name}.max_usage_in_bytes"))?,
             failcnt: files.number(&format!("{name}.failcnt"))?,

@@ -4,13 +4,13 @@ use std::{ffi::OsStr, path::Path};
 
 use rustix::fs::OFlags;
 
+use super::devices::Attachment;
 use crate::{
     Applied, Error, ErrorKind, Hierarchy, Resources, Result,
     conversion::{cpu_weight, io_weight, limit_text, pids_text, swap_max},
-    devices_v2::{self, Attachment},
     dir::{Dir, check_name, read_all},
-    freezer, hugepages,
-    values::{read_unsigned_if_present, unsigned},
+    file_format::{read_unsigned_if_present, unsigned},
+    hugepages,
 };
 
 /// The period of a quota that comes without one, in µs; also the kernel's default.
@@ -64,7 +64,7 @@ fn put_in_force(
     set_io(dir, resources, &mut applied)?;
     set_cpu(dir, resources)?;
     if resources.sets_devices() {
-        let outcome = devices_v2::apply(hierarchy, dir, &resources.devices, attachment);
+        let outcome = super::devices::apply(hierarchy, dir, &resources.devices, attachment);
         applied.devices(outcome, rootless)?;
     }
     set_cpuset(dir, resources)?;
@@ -73,7 +73,7 @@ fn put_in_force(
         dir.write("rdma.max", &rdma_text(device, limit))?;
     }
     if let Some(state) = resources.freezer {
-        freezer::v2::set(dir, state)?;
+        super::freezer::set(dir, state)?;
     }
     set_unified(dir, resources)?;
     ignored(resources, &mut applied);
@@ -215,7 +215,9 @@ fn set_cpu(dir: &Dir, resources: &Resources) -> Result<()> {
         let burst = burst.to_string();
         match dir.write("cpu.max.burst", &burst) {
             // More than the old quota; the new one may allow it.
-            Err(error) if quota && error.errno() == Some(libc::EINVAL) => late_burst = Some(burst),
+            Err(error) if quota && error.raw_os_error() == Some(libc::EINVAL) => {
+                late_burst = Some(burst)
+            }
             done => done?,
         }
     }

@@ -79,7 +79,7 @@ pub(crate) fn pressure(files: &Files<'_>, wanted: Controllers, stats: &mut Stats
 fn pids(files: &Files<'_>, stats: &mut Stats) -> Result<()> {
     let Some(current) = files.number_if_present("pids.current")? else {
         // Without the controller the processes can be counted; the limit is unknown.
-        let count = crate::tree::processes(files.dir())?.len();
+        let count = crate::processes::in_group(files.dir())?.len();
         stats.pids = Pids {
             current: u64::try_from(count).unwrap_or(u64::MAX),
             limit: 0,
@@ -239,7 +239,7 @@ fn psi(files: &Files<'_>, name: &str) -> Result<Option<Psi>> {
     let text = match files.text(name) {
         Ok(Some(text)) => text,
         Ok(None) => return Ok(None),
-        Err(error) if error.errno() == Some(libc::EOPNOTSUPP) => return Ok(None),
+        Err(error) if error.raw_os_error() == Some(libc::EOPNOTSUPP) => return Ok(None),
         Err(error) => return Err(error),
     };
     let mut psi = Psi::default();

@@ -79,7 +79,7 @@ fn tasks_that_wait_for_a_processor_are_told_of() {
         ..trigger
     };
     let error = cgroup.pressure_trigger(&wrong).unwrap_err();
-    assert_eq!(error.errno(), Some(libc::EINVAL));
+    assert_eq!(error.raw_os_error(), Some(libc::EINVAL));
     // More of them than there are processors.
     let count = std::thread::available_parallelism().unwrap().get() + 1;
     let busy: Vec<_> = (0..count)

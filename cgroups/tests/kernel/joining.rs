@@ -56,7 +56,7 @@ fn a_process_that_does_not_exist_is_named() {
     let cgroup = scratch(&hierarchy, &Resources::default());
     // More than the kernel ever gives (`PID_MAX_LIMIT`).
     let error = cgroup.add(1 << 23).unwrap_err();
-    assert_eq!(error.errno(), Some(libc::ESRCH));
+    assert_eq!(error.raw_os_error(), Some(libc::ESRCH));
     assert!(
         error.to_string().starts_with("failed to write 8388608"),
         "{error}"

@@ -173,7 +173,7 @@ impl<'a> Supervisor<'a> {
         let failed = cgroup::failed(context);
         let group = self.launch.cgroup;
         match (group.add(pid), init_group) {
-            (Err(error), Some(init)) if error.errno() == Some(libc::EBUSY) => {
+            (Err(error), Some(init)) if error.raw_os_error() == Some(libc::EBUSY) => {
                 let group = group_of(group.hierarchy(), init)?;
                 group.add(pid).map_err(failed)
             }

@@ -360,7 +360,7 @@ fn a_missing_controller_is_named_instead_of_its_file() {
         // With the controller there, the file is what is missing.
         fake.file("ctr/cgroup.controllers", "pids memory cpu cpuset misc\n");
         let error = fake.cgroup("ctr").set(&resources).unwrap_err();
-        assert_eq!(error.errno(), Some(libc::ENOENT), "{name}: {error}");
+        assert_eq!(error.raw_os_error(), Some(libc::ENOENT), "{name}: {error}");
     }
 }
 

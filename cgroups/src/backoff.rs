@@ -8,13 +8,13 @@ use rustix::event::{Timespec, poll};
 /// Pauses until a deadline, each twice as long as the one before: what happens soon is seen soon,
 /// and what takes long costs little.
 #[derive(Debug)]
-pub(crate) struct Pauses {
+pub(crate) struct Backoff {
     next: Duration,
     longest: Duration,
     deadline: Instant,
 }
 
-impl Pauses {
+impl Backoff {
     pub(crate) fn new(first: Duration, longest: Duration, deadline: Instant) -> Self {
         Self {
             next: first,
@@ -29,7 +29,7 @@ impl Pauses {
         if left.is_zero() {
             return false;
         }
-        rest(self.next.min(left));
+        sleep(self.next.min(left));
         self.next = (self.next * 2).min(self.longest);
         true
     }
@@ -37,7 +37,7 @@ impl Pauses {
 
 /// Rests for so long; a kernel or filter that does not let it only makes a busy wait of it.
 /// `std::thread::sleep` would panic.
-pub(crate) fn rest(time: Duration) {
+pub(crate) fn sleep(time: Duration) {
     if let Ok(time) = Timespec::try_from(time) {
         let _ = poll(&mut [], Some(&time));
     }
@@ -51,14 +51,14 @@ mod tests {
     fn they_grow_and_end() {
         let deadline = Instant::now() + Duration::from_millis(20);
         let (first, longest) = (Duration::from_millis(1), Duration::from_millis(4));
-        let mut pauses = Pauses::new(first, longest, deadline);
+        let mut backoff = Backoff::new(first, longest, deadline);
         let mut count = 0;
-        while pauses.pause() {
+        while backoff.pause() {
             count += 1;
         }
         // 1 + 2 + 4 + 4 + 4 + 4 and the rest: the system may make each of them longer.
         assert!((1..=7).contains(&count), "{count}");
         assert!(Instant::now() >= deadline);
-        assert_eq!(pauses.next, longest.min(first * (1 << count.min(2))));
+        assert_eq!(backoff.next, longest.min(first * (1 << count.min(2))));
     }
 }

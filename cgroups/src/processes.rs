@@ -12,7 +12,7 @@ use rustix::{
     process::{Pid, PidfdFlags, pidfd_open},
 };
 
-use crate::{Error, ErrorKind, Result, dir::Dir, pauses::Pauses};
+use crate::{Error, ErrorKind, Result, backoff::Backoff, dir::Dir};
 
 /// How long joining is tried.
 const ADD_LIMIT: Duration = Duration::from_millis(120);
@@ -32,12 +32,12 @@ pub(crate) fn add(dir: &Dir, pid: u32) -> Result<()> {
 /// Calls `write` until the kernel takes the process, for `limit` at most.
 fn retried(pid: u32, limit: Duration, mut write: impl FnMut() -> Result<()>) -> Result<()> {
     let (first, longest) = (Duration::from_millis(1), Duration::from_millis(30));
-    let mut pauses = Pauses::new(first, longest, Instant::now() + limit);
+    let mut backoff = Backoff::new(first, longest, Instant::now() + limit);
     loop {
         match write() {
             // The cpu controller refuses a process between fork and its first run (TASK_NEW), and
             // there is no notification of that run.
-            Err(error) if error.errno() == Some(libc::EINVAL) && pauses.pause() => {}
+            Err(error) if error.raw_os_error() == Some(libc::EINVAL) && backoff.pause() => {}
             Err(error) => {
                 return Err(Error::because(
                     error.kind(),
@@ -66,14 +66,14 @@ pub(crate) fn pidfd(pid: u32) -> Result<Option<OwnedFd>, Errno> {
 }
 
 /// The processes in the cgroup itself; none if it is gone.
-pub(crate) fn processes(dir: &Dir) -> Result<Vec<u32>> {
+pub(crate) fn in_group(dir: &Dir) -> Result<Vec<u32>> {
     let mut pids = Vec::new();
     collect(dir, &mut pids)?;
     Ok(pids)
 }
 
 /// The processes in the cgroup and all below it. What vanishes meanwhile is empty.
-pub(crate) fn all_processes(dir: &Dir) -> Result<Vec<u32>> {
+pub(crate) fn in_tree(dir: &Dir) -> Result<Vec<u32>> {
     for _ in 0..WALK_ATTEMPTS {
         let mut pids = Vec::new();
         if walk(dir, &mut |dir| collect(dir, &mut pids))? {
@@ -145,7 +145,7 @@ fn enter(dir: &Dir, visit: &mut dyn FnMut(&Dir) -> Result<()>) -> Result<Option<
 fn collect(dir: &Dir, pids: &mut Vec<u32>) -> Result<()> {
     let text = match dir.read("cgroup.procs") {
         // In a threaded cgroup only threads can be listed.
-        Err(error) if error.errno() == Some(libc::EOPNOTSUPP) => dir.read("cgroup.threads"),
+        Err(error) if error.raw_os_error() == Some(libc::EOPNOTSUPP) => dir.read("cgroup.threads"),
         text => text,
     };
     let text = match text {
@@ -154,7 +154,7 @@ fn collect(dir: &Dir, pids: &mut Vec<u32>) -> Result<()> {
     };
     for line in text.lines() {
         let pid = line.trim().parse().map_err(|_| {
-            crate::values::unparsable(
+            crate::file_format::unparsable(
                 &dir.path().join("cgroup.procs"),
                 &format!("{line:?} is not a process id"),
             )
@@ -196,14 +196,14 @@ mod tests {
         let (result, attempts) = added(u32::MAX, Errno::INVAL, Duration::from_millis(5));
         let error = result.unwrap_err();
         assert!(attempts > 1, "{attempts}");
-        assert_eq!(error.errno(), Some(libc::EINVAL));
+        assert_eq!(error.raw_os_error(), Some(libc::EINVAL));
         assert!(
             error.to_string().starts_with("failed to write 7"),
             "{error}"
         );
 
         let (result, attempts) = added(1, Errno::SRCH, Duration::from_secs(10));
-        assert_eq!(result.unwrap_err().errno(), Some(libc::ESRCH));
+        assert_eq!(result.unwrap_err().raw_os_error(), Some(libc::ESRCH));
         assert_eq!(attempts, 1);
     }
 }

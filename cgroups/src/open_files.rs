@@ -16,9 +16,9 @@ use crate::dir::read_from_start;
 
 /// How many more files may be kept open, in all hierarchies of a cgroup together.
 #[derive(Debug)]
-pub(crate) struct Budget(AtomicUsize);
+pub(crate) struct DescriptorBudget(AtomicUsize);
 
-impl Budget {
+impl DescriptorBudget {
     pub(crate) fn new(files: usize) -> Self {
         Self(AtomicUsize::new(files))
     }
@@ -48,13 +48,13 @@ pub(crate) enum Known {
 /// The files of one directory that are kept open, and those that are known not to be there
 /// (`None`), by name.
 #[derive(Debug)]
-pub(crate) struct Kept {
-    budget: Arc<Budget>,
+pub(crate) struct OpenFiles {
+    budget: Arc<DescriptorBudget>,
     files: Mutex<BTreeMap<String, Option<OwnedFd>>>,
 }
 
-impl Kept {
-    pub(crate) fn new(budget: Arc<Budget>) -> Self {
+impl OpenFiles {
+    pub(crate) fn new(budget: Arc<DescriptorBudget>) -> Self {
         Self {
             budget,
             files: Mutex::default(),

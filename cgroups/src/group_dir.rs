@@ -9,37 +9,37 @@ use rustix::{fs::OFlags, io::Errno};
 use crate::{
     Error, ErrorKind, Hierarchy, Result,
     dir::{Below, Dir, read_all},
-    kept::{Budget, Kept},
+    open_files::{DescriptorBudget, OpenFiles},
     stats::Files,
 };
 
 /// The directory of a cgroup in one hierarchy: its place, and the directory itself, opened when it
 /// is first needed and then kept.
 #[derive(Debug)]
-pub(crate) struct Slot {
+pub(crate) struct GroupDir {
     /// Below the root of the hierarchies.
     relative: PathBuf,
     path: PathBuf,
     below: Below,
     dir: OnceLock<Dir>,
-    kept: Kept,
+    open_files: OpenFiles,
     /// The directory was made by this value: it is one of cgroupfs.
     made: bool,
 }
 
-impl Slot {
+impl GroupDir {
     pub(crate) fn new(hierarchy: &Hierarchy, relative: PathBuf, below: Below) -> Self {
         Self {
             path: hierarchy.path().join(&relative),
             relative,
             below,
             dir: OnceLock::new(),
-            kept: Kept::new(Arc::new(Budget::new(0))),
+            open_files: OpenFiles::new(Arc::new(DescriptorBudget::new(0))),
             made: false,
         }
     }
 
-    /// The slot for an absolute path as [`paths`](crate::Cgroup::paths) reports it.
+    /// The directory at an absolute path as [`paths`](crate::Cgroup::paths) reports it.
     pub(crate) fn at(hierarchy: &Hierarchy, path: &Path, below: Below) -> Result<Self> {
         let relative = path
             .strip_prefix(hierarchy.path())
@@ -67,14 +67,14 @@ impl Slot {
     }
 
     /// From now on the directory's files stay open, as far as the budget goes.
-    pub(crate) fn keep_files(&mut self, budget: &Arc<Budget>) {
-        self.kept = Kept::new(Arc::clone(budget));
+    pub(crate) fn keep_files(&mut self, budget: &Arc<DescriptorBudget>) {
+        self.open_files = OpenFiles::new(Arc::clone(budget));
     }
 
     /// Closes what is open; it is opened again when it is needed.
     pub(crate) fn close(&mut self) {
         self.dir = OnceLock::new();
-        self.kept = Kept::new(Arc::new(Budget::new(0)));
+        self.open_files = OpenFiles::new(Arc::new(DescriptorBudget::new(0)));
     }
 
     pub(crate) fn below(&self) -> Below {
@@ -125,7 +125,7 @@ impl Slot {
     /// The files of the open directory, to be read again and again; `None` if it does not exist.
     pub(crate) fn files(&self, hierarchy: &Hierarchy) -> Result<Option<Files<'_>>> {
         let dir = self.dir_if_present(hierarchy)?;
-        Ok(dir.map(|dir| Files::new(dir, &self.kept)))
+        Ok(dir.map(|dir| Files::new(dir, &self.open_files)))
     }
 
     /// Opens a file of the cgroup, in one step if its directory is not open.
@@ -147,7 +147,7 @@ impl Slot {
 
     /// The trimmed content of a file, in one step if the directory is not open. `None` if it cannot
     /// be read like that: the way by the directory tells why.
-    pub(crate) fn glance(&self, hierarchy: &Hierarchy, name: &str) -> Option<String> {
+    pub(crate) fn read_in_one_step(&self, hierarchy: &Hierarchy, name: &str) -> Option<String> {
         let file = self.open(hierarchy, name, OFlags::RDONLY).ok()?;
         Some(read_all(file).ok()?.trim().to_owned())
     }

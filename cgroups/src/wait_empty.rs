@@ -11,10 +11,11 @@ use rustix::{
 };
 
 use crate::{
-    Error, Result, cgroup_events,
+    Error, Result,
+    backoff::Backoff,
+    cgroup_events,
     dir::Dir,
-    pauses::Pauses,
-    tree::{pidfd, processes},
+    processes::{in_group, pidfd},
 };
 
 /// Waits until there is no process in the cgroup and, on cgroup v2, below it; `false` if there
@@ -30,10 +31,10 @@ pub(crate) fn wait_until_empty(dir: &Dir, deadline: Instant) -> Result<bool> {
 /// Waits for one process after the other: when one has ended, the rest mostly has, too.
 fn wait_for_processes(dir: &Dir, deadline: Instant) -> Result<bool> {
     let (first, longest) = (Duration::from_millis(1), Duration::from_millis(100));
-    let mut pauses = Pauses::new(first, longest, deadline);
+    let mut backoff = Backoff::new(first, longest, deadline);
     let mut last = None;
     loop {
-        let Some(pid) = processes(dir)?.into_iter().next() else {
+        let Some(pid) = in_group(dir)?.into_iter().next() else {
             return Ok(true);
         };
         let process = match last {
@@ -45,14 +46,14 @@ fn wait_for_processes(dir: &Dir, deadline: Instant) -> Result<bool> {
             // One that is still listed is the one that was opened, whatever became of the number
             // in between.
             Some(process) => {
-                !processes(dir)?.contains(&pid)
+                !in_group(dir)?.contains(&pid)
                     || has_ended(&process, deadline).map_err(|errno| {
                         Error::io(format_args!("wait for process {pid}"), dir.path(), errno)
                     })?
             }
             // It is in a pid namespace that we do not see, or has ended and is listed for all that:
             // cgroup v1 does not notify anybody when it goes.
-            None => pauses.pause(),
+            None => backoff.pause(),
         };
         if !in_time {
             return Ok(false);

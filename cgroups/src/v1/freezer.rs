@@ -5,12 +5,12 @@
 
 use std::time::{Duration, Instant};
 
-use super::{LIMIT, unable};
+use crate::freezer::{LIMIT, unable};
 use crate::{
     FreezerState, Result,
+    backoff::{Backoff, sleep},
     dir::Dir,
-    pauses::{Pauses, rest},
-    tree,
+    processes,
 };
 
 pub(crate) const FILE: &str = "freezer.state";
@@ -52,7 +52,7 @@ fn freeze(dir: &Dir, deadline: Instant) -> Result<bool> {
             return Ok(false);
         }
         dir.write(FILE, THAWED)?;
-        rest(RESPITE);
+        sleep(RESPITE);
     }
     Ok(true)
 }
@@ -71,8 +71,8 @@ fn try_freeze(dir: &Dir) -> Result<bool> {
 }
 
 /// The pauses between two looks at the file.
-fn looks(deadline: Instant) -> Pauses {
-    Pauses::new(
+fn looks(deadline: Instant) -> Backoff {
+    Backoff::new(
         Duration::from_micros(10),
         Duration::from_millis(1),
         deadline,
@@ -82,7 +82,7 @@ fn looks(deadline: Instant) -> Pauses {
 /// Thaws the cgroup and all below it: one below may have been frozen by itself. What vanishes
 /// meanwhile needs no thawing.
 pub(crate) fn thaw_all(top: &Dir) -> Result<()> {
-    tree::for_all(top, |dir| match dir.write(FILE, THAWED) {
+    processes::for_all(top, |dir| match dir.write(FILE, THAWED) {
         Err(error) if error.is_not_found() => Ok(()),
         done => done,
     })
@@ -98,9 +98,9 @@ pub(crate) fn is_frozen_from_above(dir: &Dir) -> Result<bool> {
 /// frozen: the first thing that they do there is to end. While they are frozen they keep their
 /// numbers.
 pub(crate) fn move_killed(from: &Dir, to: &Dir) -> Result<()> {
-    for pid in tree::all_processes(from)? {
+    for pid in processes::in_tree(from)? {
         match to.write("cgroup.procs", &pid.to_string()) {
-            Err(error) if error.errno() == Some(libc::ESRCH) => {}
+            Err(error) if error.raw_os_error() == Some(libc::ESRCH) => {}
             done => done?,
         }
     }

@@ -8,7 +8,7 @@ use std::{
 use super::{Cgroup, Driver, Paths};
 use crate::{
     Applied, CgroupSpec, Error, ErrorKind, Hierarchy, Mode, Resources, Result, dir::Below,
-    slot::Slot, v1, v2,
+    group_dir::GroupDir, v1, v2,
 };
 
 impl Cgroup {
@@ -142,12 +142,19 @@ impl Cgroup {
         let driver = match hierarchy.mode() {
             Mode::V2 => {
                 let path = v2::path_for(hierarchy, &inner)?;
-                Driver::V2(v2::Group::at(Slot::new(hierarchy, path, Below::Unified)))
+                Driver::V2(v2::Group::at(GroupDir::new(
+                    hierarchy,
+                    path,
+                    Below::Unified,
+                )))
             }
             Mode::V1 | Mode::Hybrid => {
                 let member = |v1| {
                     let place = v1::place(hierarchy, v1, &inner)?;
-                    Ok(v1::Member::new(v1, Slot::new(hierarchy, place, Below::V1)))
+                    Ok(v1::Member::new(
+                        v1,
+                        GroupDir::new(hierarchy, place, Below::V1),
+                    ))
                 };
                 let members = hierarchy.v1().iter().map(member).collect::<Result<_>>()?;
                 Driver::V1(v1::Group::from_members(members))
@@ -175,7 +182,11 @@ impl Cgroup {
                 if !path.is_absolute() || crate::spec::clean(path) != *path {
                     return Err(inconsistent(paths));
                 }
-                Driver::V2(v2::Group::at(Slot::at(hierarchy, path, Below::Unified)?))
+                Driver::V2(v2::Group::at(GroupDir::at(
+                    hierarchy,
+                    path,
+                    Below::Unified,
+                )?))
             }
             Mode::V1 | Mode::Hybrid => {
                 Driver::V1(v1::Group::from_members(recorded_members(hierarchy, paths)?))
@@ -226,7 +237,7 @@ impl Cgroup {
                     .ok_or_else(|| invisible(Path::new("")))?;
                 visible(path)?;
                 let relative = crate::spec::relative(path);
-                Driver::V2(v2::Group::at(Slot::new(
+                Driver::V2(v2::Group::at(GroupDir::new(
                     hierarchy,
                     relative,
                     Below::Unified,
@@ -242,7 +253,10 @@ impl Cgroup {
                     visible(path)?;
                     let inside = hierarchy.below_mount(v1, path)?;
                     let place = Path::new(&v1.directory).join(inside);
-                    members.push(v1::Member::new(v1, Slot::new(hierarchy, place, Below::V1)));
+                    members.push(v1::Member::new(
+                        v1,
+                        GroupDir::new(hierarchy, place, Below::V1),
+                    ));
                 }
                 Driver::V1(v1::Group::from_members(members))
             }
@@ -260,12 +274,12 @@ impl Cgroup {
     /// [`ErrorKind::InvalidPath`]: `bad sub cgroup path: X` for a path that would lead elsewhere;
     /// `unknown controller X in SubCgroupPaths`.
     pub fn sub_cgroup(&self, paths: &BTreeMap<String, PathBuf>) -> Result<Self> {
-        let below = |slot: &Slot, sub: Option<&PathBuf>| {
+        let below = |group_dir: &GroupDir, sub: Option<&PathBuf>| {
             let sub = sub.map_or(Path::new(""), PathBuf::as_path);
-            Ok(Slot::new(
+            Ok(GroupDir::new(
                 &self.hierarchy,
-                slot.relative().join(sub_path(sub)?),
-                slot.below(),
+                group_dir.relative().join(sub_path(sub)?),
+                group_dir.below(),
             ))
         };
         let unknown = |name: &str| {
@@ -279,7 +293,7 @@ impl Cgroup {
                 if let Some(name) = paths.keys().find(|name| !name.is_empty()) {
                     return Err(unknown(name));
                 }
-                Driver::V2(v2::Group::at(below(&group.slot, paths.get(""))?))
+                Driver::V2(v2::Group::at(below(&group.group_dir, paths.get(""))?))
             }
             Driver::V1(group) => {
                 if !paths.contains_key("")
@@ -291,7 +305,7 @@ impl Cgroup {
                     let own = member.controllers.iter().find_map(|name| paths.get(name));
                     Ok(v1::Member {
                         controllers: member.controllers.clone(),
-                        slot: below(&member.slot, paths.get("").or(own))?,
+                        group_dir: below(&member.group_dir, paths.get("").or(own))?,
                     })
                 });
                 Driver::V1(v1::Group::from_members(members.collect::<Result<_>>()?))
@@ -326,8 +340,8 @@ fn recorded_members(hierarchy: &Hierarchy, paths: &Paths) -> Result<Vec<v1::Memb
         if recorded.any(|other| other != path) {
             return Err(inconsistent(paths));
         }
-        let slot = Slot::at(hierarchy, path, Below::V1)?;
-        members.push(v1::Member::new(v1, slot));
+        let group_dir = GroupDir::at(hierarchy, path, Below::V1)?;
+        members.push(v1::Member::new(v1, group_dir));
     }
     let Some((name, path)) = left.into_iter().next() else {
         return Ok(members);

@@ -6,15 +6,15 @@ use std::{
     sync::Arc,
 };
 
-use super::{Cgroup, Driver, Frozen, place::sub_path};
+use super::{Cgroup, Driver, Frozen, create::sub_path};
 use crate::{
     Applied, CgroupSpec, Error, ErrorKind, FreezerState, Hierarchy, Mode, Resources, Result,
-    dir::Below, slot::Slot, systemd::Unit, v1, v2,
+    dir::Below, group_dir::GroupDir, systemd::Unit, v1, v2,
 };
 
 /// The unit, and what has to be done when it is there.
 #[derive(Debug)]
-pub(super) struct ByUnit {
+pub(super) struct SystemdUnit {
     unit: Arc<Unit>,
     /// What has to be set before the first process runs.
     resources: Arc<Resources>,
@@ -23,7 +23,7 @@ pub(super) struct ByUnit {
     sub: String,
 }
 
-impl ByUnit {
+impl SystemdUnit {
     pub(super) fn is_waiting(&self) -> bool {
         self.unit.is_scope() && !self.unit.is_started()
     }
@@ -74,7 +74,11 @@ impl Cgroup {
         let unit = Unit::new(hierarchy, spec)?;
         let path = unit.manager_path()?.join(unit.path()?);
         let driver = match hierarchy.mode() {
-            Mode::V2 => Driver::V2(v2::Group::at(Slot::new(hierarchy, path, Below::Unified))),
+            Mode::V2 => Driver::V2(v2::Group::at(GroupDir::new(
+                hierarchy,
+                path,
+                Below::Unified,
+            ))),
             Mode::V1 | Mode::Hybrid => {
                 if !resources.unified.is_empty() {
                     return Err(v1::unified_on_v1());
@@ -83,7 +87,7 @@ impl Cgroup {
             }
         };
         let mut cgroup = Self::new(hierarchy, driver, spec.rootless);
-        cgroup.unit = Some(ByUnit {
+        cgroup.unit = Some(SystemdUnit {
             unit: Arc::new(unit),
             resources: Arc::new(resources.clone()),
             owner: spec.owner_uid,
@@ -93,7 +97,7 @@ impl Cgroup {
     }
 
     pub(super) fn with_existing_unit(mut self, spec: &CgroupSpec) -> Result<Self> {
-        self.unit = Some(ByUnit {
+        self.unit = Some(SystemdUnit {
             unit: Arc::new(Unit::existing(&self.hierarchy, spec)?),
             resources: Arc::new(Resources::default()),
             owner: None,
@@ -113,7 +117,7 @@ impl Cgroup {
         }
     }
 
-    pub(super) fn add_by_unit(&self, by_unit: &ByUnit, pid: u32) -> Result<()> {
+    pub(super) fn add_by_unit(&self, by_unit: &SystemdUnit, pid: u32) -> Result<()> {
         if by_unit.is_waiting() {
             by_unit.unit.start(Some(pid), &by_unit.resources)?;
             self.settle()?;
@@ -126,7 +130,11 @@ impl Cgroup {
         }
     }
 
-    pub(super) fn set_by_unit(&self, by_unit: &ByUnit, resources: &Resources) -> Result<Applied> {
+    pub(super) fn set_by_unit(
+        &self,
+        by_unit: &SystemdUnit,
+        resources: &Resources,
+    ) -> Result<Applied> {
         if by_unit.is_waiting() {
             return Err(Error::new(
                 ErrorKind::Systemd,
@@ -142,7 +150,7 @@ impl Cgroup {
             Driver::V1(_) => {}
         }
         let mut applied = Applied::default();
-        let hold = || self.stand_still(resources.freezer);
+        let hold = || self.freeze_for_update(resources.freezer);
         let rounded = by_unit.unit.set(resources, &mut applied, hold)?;
         let files = self.set_files(&rounded)?;
         applied.warnings.extend(files.warnings);
@@ -151,7 +159,7 @@ impl Cgroup {
 
     /// Freezes the processes, if they are not and can be, until the guard goes. With `wanted` being
     /// [`Frozen`](FreezerState::Frozen) they stay frozen.
-    fn stand_still(&self, wanted: Option<FreezerState>) -> Result<Option<Frozen<'_>>> {
+    fn freeze_for_update(&self, wanted: Option<FreezerState>) -> Result<Option<Frozen<'_>>> {
         if self.freezer_state()? == Some(FreezerState::Frozen) {
             return Ok(None);
         }
@@ -186,7 +194,10 @@ fn v1_members(hierarchy: &Hierarchy, path: &Path) -> Result<Vec<v1::Member>> {
             &own
         };
         let place = Path::new(&v1.directory).join(top).join(path);
-        members.push(v1::Member::new(v1, Slot::new(hierarchy, place, Below::V1)));
+        members.push(v1::Member::new(
+            v1,
+            GroupDir::new(hierarchy, place, Below::V1),
+        ));
     }
     Ok(members)
 }

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::{LIMIT, not_supported, unable};
+use crate::freezer::{LIMIT, not_supported, unable};
 use crate::{FreezerState, Result, cgroup_events, cgroup_events::wait_for, dir::Dir};
 
 pub(crate) const FILE: &str = "cgroup.freeze";
