@@ -16,7 +16,7 @@ pub type Refusal = Box<dyn std::error::Error + Send + Sync>;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// The plan breaks a rule, or encoded bytes are no plan.
+    /// The plan breaks a rule, or encoded bytes are not a plan.
     Plan,
     /// A system call of the parent failed; [`Error::raw_os_error`] has the errno.
     System,

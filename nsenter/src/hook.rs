@@ -89,7 +89,7 @@ impl fmt::Display for HookOutcome {
 
 impl std::error::Error for HookOutcome {}
 
-/// The hook's process: killed unless the stub has told its end.
+/// The hook's process: killed unless the stub has reported its end.
 struct Hook {
     pidfd: OwnedFd,
     /// It is what the stub says, and has not ended.
@@ -99,7 +99,7 @@ struct Hook {
 impl Hook {
     /// The stub is not trusted, and every process can be opened by its number, also a stranger's
     /// that this process may kill: only a child of the stub is taken. Whose child one was that
-    /// is gone cannot be told, and its group may live on, so that one is left alone.
+    /// is gone is not known, and its group may live on, so that one is left alone.
     fn new(pidfd: OwnedFd, stub: &ProcessRef<'_>) -> Result<Self> {
         let procfs = Procfs::system()?;
         let parent = pidfd::pid_of(&procfs, &pidfd)

@@ -73,7 +73,7 @@ pub fn write(procfs: &Procfs, pid: u32, request: &Request) -> Result<()> {
     if request.deny_setgroups {
         match procfs.write(&format!("{pid}/setgroups"), "deny") {
             Ok(()) => {}
-            // Before Linux 3.19 there is no such file and nothing to deny.
+            // Before Linux 3.19 the file does not exist, and there is nothing to deny.
             Err(e) if e.raw_os_error() == Some(libc::ENOENT) => {}
             Err(e) => {
                 return Err(Error::with_source(

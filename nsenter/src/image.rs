@@ -17,7 +17,7 @@ use crate::error::{Error, Result};
 
 const STUB: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/cofferdam-init"));
 /// Read and execute for everybody, so that the stub can be executed whatever identity it is started
-/// with; written by nobody.
+/// with; not writable.
 const MODE: Mode = Mode::from_raw_mode(0o511);
 
 /// A memory file and what identifies it.
@@ -95,7 +95,7 @@ pub(crate) fn image() -> Result<Image> {
 fn sealed_copy() -> std::io::Result<OwnedFd> {
     let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
     let file = match memfd_create(c"cofferdam-init", flags | MemfdFlags::EXEC) {
-        // Before Linux 6.3 there is no such flag, and every memory file is executable.
+        // Before Linux 6.3 the flag does not exist, and every memory file is executable.
         Err(Errno::INVAL) => memfd_create(c"cofferdam-init", flags)?,
         result => result?,
     };

@@ -98,7 +98,7 @@ impl fmt::Display for Kind {
 /// Opens the namespace of a process.
 ///
 /// # Errors
-/// [`ErrorKind::System`]: there is no such process, the kernel does not have this kind, or it may
+/// [`ErrorKind::System`]: the process does not exist, the kernel does not have this kind, or it may
 /// not be seen (`EACCES`).
 pub fn of_process(procfs: &Procfs, pid: u32, kind: Kind) -> Result<OwnedFd> {
     procfs.open(&format!("{pid}/ns/{kind}"))
@@ -137,7 +137,7 @@ pub fn open(path: &Path, kind: Kind) -> Result<OwnedFd> {
 /// The kind of an open namespace.
 ///
 /// # Errors
-/// [`ErrorKind::Namespace`] if the descriptor is none.
+/// [`ErrorKind::Namespace`] if the descriptor is not a namespace.
 pub fn kind_of(namespace: impl AsFd) -> Result<Kind> {
     let none = || Error::new(ErrorKind::Namespace, "the descriptor is no namespace");
     // Other files have ioctls of their own: ask only what lies on nsfs.
@@ -159,7 +159,7 @@ pub fn kind_of(namespace: impl AsFd) -> Result<Kind> {
 /// as they are seen from here.
 ///
 /// # Errors
-/// [`ErrorKind::Namespace`] if the path is no user namespace; the errors of [`Spawn::start`] and
+/// [`ErrorKind::Namespace`] if the path is not a user namespace; the errors of [`Spawn::start`] and
 /// [`Init::serve`](crate::Init::serve) if it cannot be joined.
 pub fn id_maps_of(path: &Path) -> Result<IdMapping> {
     let procfs = Procfs::system()?;

@@ -26,7 +26,7 @@ struct Stream {
 
 impl Output {
     /// # Errors
-    /// One of them is no pipe: anything else might block whoever reads it.
+    /// One of them is not a pipe: anything else might block the reader.
     pub(crate) fn new(stdout: OwnedFd, stderr: OwnedFd) -> Result<Self> {
         Ok(Self {
             streams: [Stream::new(stdout)?, Stream::new(stderr)?],

@@ -27,8 +27,8 @@ pub enum Exit {
         /// Whether it left a core dump.
         core_dumped: bool,
     },
-    /// It ended, and nobody can say how: it is no child of ours, or another part of the program has
-    /// collected its status (a handler that waits for any child, or an ignored `SIGCHLD`).
+    /// It ended, and its status is not known: it is not our child, or another part of the program
+    /// has collected its status (a handler that waits for any child, or an ignored `SIGCHLD`).
     Unknown,
 }
 
@@ -62,7 +62,7 @@ impl fmt::Display for Exit {
     }
 }
 
-/// `__WALL` of `wait(2)`: also children whose end is told by another signal than `SIGCHLD`.
+/// `__WALL` of `wait(2)`: also children whose end is reported by another signal than `SIGCHLD`.
 pub(crate) const WALL: WaitIdOptions = WaitIdOptions::from_bits_retain(0x4000_0000);
 
 fn to_pid(pid: u32) -> Result<Pid> {
@@ -173,8 +173,8 @@ pub(crate) fn remaining(end: Instant) -> Timespec {
     }
 }
 
-/// Waits until the process ends and reaps it. A process that is no child, or was reaped by another
-/// part of the program, is [`Exit::Unknown`] once it has ended, never a success.
+/// Waits until the process ends and reaps it. A process that is not a child, or was reaped by
+/// another part of the program, is [`Exit::Unknown`] once it has ended, never a success.
 ///
 /// # Errors
 /// [`ErrorKind::System`].
@@ -236,9 +236,8 @@ pub(crate) fn is_child(pidfd: impl AsFd) -> Result<bool> {
 /// The number of the process, in the pid namespace of this process' procfs; from the descriptor's
 /// `fdinfo`.
 ///
-/// # Errors
-/// [`ErrorKind::Process`] if the descriptor is no pidfd, if the process is reaped, or if it has no
-/// number here.
+/// # Errors [`ErrorKind::Process`] if the descriptor is not a pidfd, if the process is reaped, or
+/// if it has no number here.
 pub fn pid_of(procfs: &Procfs, pidfd: impl AsFd) -> Result<u32> {
     use std::os::fd::AsRawFd;
     let info = procfs.read(&format!("thread-self/fdinfo/{}", pidfd.as_fd().as_raw_fd()))?;
@@ -286,16 +285,17 @@ mod tests {
 
     #[test]
     fn a_number_of_a_thread_is_no_process() {
-        let (tell, told) = std::sync::mpsc::channel();
+        let (sender, receiver) = std::sync::mpsc::channel();
         let (end, ended) = std::sync::mpsc::channel::<()>();
         std::thread::scope(|scope| {
             scope.spawn(move || {
-                tell.send(rustix::thread::gettid().as_raw_nonzero().get())
+                sender
+                    .send(rustix::thread::gettid().as_raw_nonzero().get())
                     .unwrap();
                 // Until the other side is dropped.
                 let _ = ended.recv();
             });
-            let number = u32::try_from(told.recv().unwrap()).unwrap();
+            let number = u32::try_from(receiver.recv().unwrap()).unwrap();
             assert_eq!(open(number).unwrap_err().kind(), ErrorKind::Process);
             drop(end);
         });
@@ -333,7 +333,7 @@ mod tests {
         let pidfd = open(child.id()).unwrap();
         assert!(is_child(&pidfd).unwrap());
         assert_eq!(wait(&pidfd).unwrap(), Exit::Code(6));
-        // Reaped: nobody can say any more.
+        // Reaped: the status is gone.
         assert_eq!(wait(&pidfd).unwrap(), Exit::Unknown);
         assert!(!is_child(&pidfd).unwrap());
         assert_eq!(

@@ -39,7 +39,7 @@ impl Procfs {
     /// `/proc/PID/stat`.
     ///
     /// # Errors
-    /// [`ErrorKind::Process`] if there is no such process, or if the file is not understood.
+    /// [`ErrorKind::Process`] if the process does not exist, or if the file is not understood.
     pub fn stat(&self, pid: u32) -> Result<Stat> {
         let text = self.read(&format!("{pid}/stat"))?;
         Stat::parse(&text)
@@ -124,7 +124,7 @@ pub struct Stat {
 }
 
 impl Stat {
-    /// Reads the text of the file. The name stands in parentheses and may itself contain
+    /// Reads the text of the file. The name is in parentheses and may itself contain
     /// parentheses and blanks: the last `)` ends it.
     ///
     /// # Errors

@@ -57,7 +57,7 @@ impl Program<'_> {
     ///
     /// # Errors
     /// [`ErrorKind::System`](crate::ErrorKind::System) if it cannot be started or watched; what was
-    /// started is killed then. A program that fails is no error.
+    /// started is killed then. A program that fails is not an error.
     pub fn run(&self) -> Result<HookOutcome> {
         let own = [self.path.to_owned()];
         let inherited;

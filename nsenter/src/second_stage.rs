@@ -214,7 +214,7 @@ mod tests {
         child.wait().unwrap();
     }
 
-    /// What a first stage under somebody else's control might write.
+    /// What a compromised first stage might write.
     #[test]
     fn numbers_of_other_processes_are_not_taken() {
         let mut older = sleeper();

@@ -28,7 +28,7 @@ pub struct Spawn<'a> {
     pub passed: Vec<BorrowedFd<'a>>,
     /// The inputs of the plan, each once, in any order.
     pub inputs: Vec<(Slot, BorrowedFd<'a>)>,
-    /// The cgroup v2 directory to be born in (`CLONE_INTO_CGROUP`, Linux 5.7), or to be entered
+    /// The cgroup v2 directory to start in (`CLONE_INTO_CGROUP`, Linux 5.7), or to be entered
     /// before anything of the stub runs where `clone3(2)` is refused (`ENOSYS`, `EPERM`). If
     /// it or one above is frozen, [`start`](Self::start) fails after a second.
     pub cgroup: Option<BorrowedFd<'a>>,

@@ -26,7 +26,7 @@ impl StepTimes {
     /// Room for the steps of this plan. Times count from now.
     ///
     /// # Errors
-    /// [`ErrorKind::System`](crate::ErrorKind::System): there is no memory for it.
+    /// [`ErrorKind::System`](crate::ErrorKind::System): no memory is left for it.
     pub fn new(plan: &Plan) -> Result<Self> {
         let failed = |errno| Error::system("make the memory file of the step times", errno);
         let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;

@@ -170,7 +170,7 @@ const CLONE_INTO_CGROUP: u64 = 0x2_0000_0000;
 /// calls.
 ///
 /// # Safety
-/// `start` is the address of a valid [`Start`] that nobody else uses meanwhile.
+/// `start` is the address of a valid [`Start`] that has no other user meanwhile.
 unsafe extern "C" fn child(start: usize) -> ! {
     let start = start as *mut Start;
     // SAFETY: system calls with valid arguments: descriptors, flags, and the strings that the
@@ -190,7 +190,7 @@ unsafe extern "C" fn child(start: usize) -> ! {
             result as usize
         };
         if (*start).procs >= 0 {
-            // "0" is whoever writes. Nothing of the stub has run yet.
+            // "0" is the writer. Nothing of the stub has run yet.
             let (procs, own) = ((*start).procs as usize, c"0".as_ptr() as usize);
             call(number::WRITE, [procs, own, 1, 0, 0, 0]);
         }
@@ -297,7 +297,7 @@ fn open_procs(cgroup: BorrowedFd<'_>) -> rustix::io::Result<OwnedFd> {
 }
 
 /// Whether the kernel says that a cgroup v2 directory is frozen, by itself or from above. The root
-/// cgroup cannot be, and has no such file; what is no directory is refused by the clone.
+/// cgroup cannot be, and has no such file; what is not a directory is refused by the clone.
 fn is_frozen(cgroup: BorrowedFd<'_>) -> rustix::io::Result<bool> {
     use rustix::fs::{Mode, OFlags, openat};
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW;

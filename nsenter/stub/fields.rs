@@ -8,7 +8,7 @@ use core::ffi::CStr;
 
 use super::wire::{MAX_SLOTS, u16_at, u32_at, u64_at};
 
-/// Stands for "no slot", and for the current directory where a directory is expected.
+/// Means "no slot", and for the current directory where a directory is expected.
 pub(crate) const NO_SLOT: u16 = u16::MAX;
 
 /// An entry of the stub's descriptor table.

@@ -41,7 +41,7 @@ fn main(argument: &CStr) -> ! {
     executor::run(number, timed, two_stages)
 }
 
-/// Bounds are checked everywhere, so that a defect ends here and not in somebody's memory.
+/// Bounds are checked everywhere, so that a defect ends here and does not corrupt memory.
 #[panic_handler]
 fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
     sys::exit(255)

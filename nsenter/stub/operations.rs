@@ -9,21 +9,21 @@
 //! ```
 //!
 //! with `(FIELD: KIND)` for an operation whose only field needs no name in the library, and without
-//! fields where there is nothing to say. The number is what stands in the encoded plan. From a row
-//! follow
+//! fields where there is nothing to say. The number is that of the encoded plan. From a row
+//! follow:
 //!
 //! * the variant of `plan::Op` with its documentation, how it is encoded, decoded, printed and
 //!   checked (`src/plan/`), and how the tests make a random one;
-//! * the variant of [`Operation`], which the stub decodes from the plan and executes by the names of
-//!   the fields (`executor/mod.rs`). A new operation is a row here and its execution there.
+//! * the variant of [`Operation`], which the stub decodes from the plan and executes by the names
+//!   of the fields (`executor/mod.rs`). A new operation is a row here and its execution there.
 //!
 //! A kind says the type of a field, and how that is encoded and printed (`fields.rs`). A kind also
 //! says what happens to a descriptor slot: `Uses` needs it filled, `MaybeUses` looks whether it is,
 //! `Fills` fills it, `Empties` closes what is in it.
 //!
-//! The roles are for the checks of the finished plan (`src/plan/check.rs`): `Protects` is a step that
-//! may not fail and may not be jumped over, `Strict` one that may not fail, `Asks` one that needs
-//! the control channel.
+//! The roles are for the checks of the finished plan (`src/plan/check.rs`): `Protects` is a step
+//! that may not fail and may not be jumped over, `Strict` one that may not fail, `Asks` one that
+//! needs the control channel.
 
 use super::fields::*;
 
@@ -62,7 +62,7 @@ macro_rules! operations {
             /// What it must be.
             expect: Expect,
         };
-        /// `close(fd)`; the slot is empty afterwards. Closing an empty slot is no error (a
+        /// `close(fd)`; the slot is empty afterwards. Closing an empty slot is not an error (a
         /// tolerated step may not have filled it).
         Close = 4 (fd: Empties);
         /// Continue at the label. With tolerated errors, the only control flow; forward only.
@@ -139,7 +139,7 @@ macro_rules! operations {
             inheritable: Flags64,
         };
         /// `PR_CAP_AMBIENT_CLEAR_ALL`, then one `PR_CAP_AMBIENT_RAISE` each. A capability that
-        /// cannot be raised is reported at the next question as a warning, it is no failure.
+        /// cannot be raised is reported at the next question as a warning, it is not a failure.
         AmbientSet = 28 [Protects] (set: Flags64);
         /// `keyctl(KEYCTL_JOIN_SESSION_KEYRING, name)`; then, with permissions, `KEYCTL_DESCRIBE`
         /// and `KEYCTL_SETPERM` with the described permissions or-ed with these bits.
@@ -338,7 +338,7 @@ macro_rules! operations {
             /// Text of the link.
             target: Text,
         };
-        /// `unlinkat(dir, name, 0)`; a missing file is no error.
+        /// `unlinkat(dir, name, 0)`; a missing file is not an error.
         Remove = 63 {
             /// The directory.
             dir: Uses,
@@ -400,7 +400,7 @@ macro_rules! operations {
         /// current root. If that is something else, `EBADMSG`.
         ReopenNull = 82;
         /// `fchown(fd, uid, -1)` for each of 0, 1 and 2 that has another owner and is not the null
-        /// device; `EPERM` and `EROFS` are no failure.
+        /// device; `EPERM` and `EROFS` are not a failure.
         StdioOwner = 83 (uid: Number);
 
         // ---- network, host name, sysctl
@@ -558,8 +558,8 @@ macro_rules! define_operation {
         }
 
         impl<'a> Operation<'a> {
-            /// Reads the fields of the operation with this number. `None` if there is no such
-            /// operation, or if the bytes are not exactly its fields.
+            /// Reads the fields of the operation with this number. `None` if the operation does
+            /// not exist, or if the bytes are not exactly its fields.
             pub(crate) fn decode(number: u16, fields: &'a [u8]) -> Option<Self> {
                 let mut reader = Reader::new(fields);
                 let operation = match number {

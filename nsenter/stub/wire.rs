@@ -37,7 +37,7 @@ pub(crate) const HEADER: usize = 56;
 pub(crate) const RECORD: usize = 36;
 /// Size of the time at which a step ended: nanoseconds of the monotonic clock, 0 for none.
 pub(crate) const TIME: usize = 8;
-/// Stands after the descriptor number in the stub's argument if the descriptor after the inputs
+/// Comes after the descriptor number in the stub's argument if the descriptor after the inputs
 /// takes the times of the steps.
 pub(crate) const TIMED: u8 = b't';
 /// Comes last in the stub's argument if the last descriptor takes the process id of the second
@@ -142,7 +142,7 @@ pub(crate) struct Blob {
 pub(crate) struct Record {
     /// The number of the operation.
     pub(crate) operation: u16,
-    /// Errnos that are no failure; 0 ends the list.
+    /// Tolerated errnos; 0 ends the list.
     pub(crate) errnos: [u16; MAX_ERRNOS],
     /// Where to continue on one of them; 0 is the next step: jumps only go forward.
     pub(crate) otherwise: u32,
@@ -244,8 +244,8 @@ pub(crate) struct View<'a> {
 }
 
 impl<'a> View<'a> {
-    /// Checks the header. `None` if this is no plan of this version and architecture, or if it is
-    /// cut off.
+    /// Checks the header. `None` if this is not a plan of this version and architecture, or if it
+    /// is cut off.
     pub(crate) fn new(bytes: &'a [u8]) -> Option<Self> {
         let header = Header::decode(bytes)?;
         let slots = usize::try_from(header.slots).ok()?;

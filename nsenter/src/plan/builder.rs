@@ -53,8 +53,9 @@ impl PlanBuilder {
         self.step(context.into(), op, &[], None);
     }
 
-    /// Appends a step whose listed errnos (at most 6) are no failure: the stub goes on with the
-    /// next step, and the parent is told ([`Warnings::tolerated`](crate::Warnings::tolerated)).
+    /// Appends a step whose listed errnos (at most 6) are not a failure: the stub goes on with the
+    /// next step, and reports it to the parent
+    /// ([`Warnings::tolerated`](crate::Warnings::tolerated)).
     pub fn push_tolerating(&mut self, context: impl Into<String>, op: Op, errnos: &[i32]) {
         self.step(context.into(), op, errnos, None);
     }
@@ -185,7 +186,7 @@ impl PlanBuilder {
             .collect();
         let records_at = (HEADER + inputs.len()).next_multiple_of(8);
         let records_end = records_at + self.steps.len() * RECORD;
-        let mut data = Vec::new();
+        let mut data = Vec::with_capacity(64 * self.steps.len());
         let mut records: Vec<Record> = Vec::with_capacity(self.steps.len());
         for step in &self.steps {
             let start = data.len();
@@ -249,8 +250,8 @@ impl PlanBuilder {
     }
 }
 
-/// A piece of the data after the records. Beyond 4 GiB it saturates, and the plan is refused for its
-/// size.
+/// A piece of the data after the records. Beyond 4 GiB it saturates, and the plan is refused for
+/// its size.
 fn blob(records_end: usize, start: usize, end: usize) -> Blob {
     Blob {
         offset: u32::try_from(records_end + start).unwrap_or(u32::MAX),

@@ -47,8 +47,8 @@ fn has(op: &Op, role: Role) -> bool {
     op.roles().contains(&role)
 }
 
-/// What a plan asks for as a protection: it is done, or the plan fails. A namespace may refuse to let
-/// a process drop its groups (`setgroups` is `deny`); to set some is not optional.
+/// What a plan asks for as a protection: it is done, or the plan fails. A namespace may refuse to
+/// let a process drop its groups (`setgroups` is `deny`); to set some is not optional.
 fn protects(op: &Op) -> bool {
     match op {
         Op::Dumpable(on) => !on,
@@ -95,7 +95,7 @@ fn tolerated(steps: &[Step]) -> Result<()> {
 }
 
 /// The parent's clone shares the parent's memory until the stub is executed: it may only make
-/// namespaces that nobody else is in, and whose making survives the execution.
+/// namespaces that have no other process, and that survive the execution.
 fn host_clone(steps: &[Step], flags: u32) -> Result<()> {
     if flags & !(PID | MOUNT | NETWORK | IPC | UTS) != 0 {
         return Err(Error::plan(
@@ -228,9 +228,9 @@ type Filled = BTreeMap<Slot, Option<usize>>;
 /// On some way to each step the slots that it reads are filled, no step fills the slot of an input,
 /// every step can be reached, and nothing but the fifo can be open while the stub waits.
 ///
-/// This is not a proof that a slot is filled on *every* way: a step whose failure is tolerated fills
-/// nothing, and the builder relies on a later one that tolerates `EBADF`. In the stub an empty slot
-/// is always `EBADF`.
+/// This is not a proof that a slot is filled on *every* way: a step whose failure is tolerated
+/// fills nothing, and the builder relies on a later one that tolerates `EBADF`. In the stub an
+/// empty slot is always `EBADF`.
 fn slots(inputs: &[Input], steps: &[Step]) -> Result<()> {
     let mut now: Option<Filled> = Some(inputs.iter().map(|input| (input.slot, None)).collect());
     // What reaches a step by jumps from further up.

@@ -1,5 +1,5 @@
-//! From bytes back to operations, without trusting any of the bytes. What a field is, is read by the
-//! code that the stub reads it with.
+//! From bytes back to operations, without trusting any of the bytes. What a field is, is read by
+//! the code that the stub reads it with.
 
 use super::op::{Op, Slot};
 use super::{Input, Step};

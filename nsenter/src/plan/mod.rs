@@ -41,7 +41,7 @@ impl Step {
         &self.op
     }
 
-    /// The errnos that are no failure of this step.
+    /// The errnos that do not fail this step.
     pub fn tolerated(&self) -> &[i32] {
         &self.errnos
     }
@@ -106,7 +106,7 @@ impl Plan {
     /// is not looked for.
     ///
     /// # Errors
-    /// [`ErrorKind::Plan`](crate::ErrorKind::Plan) if the bytes are no plan of this version and
+    /// [`ErrorKind::Plan`](crate::ErrorKind::Plan) if the bytes are not a plan of this version and
     /// architecture.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
         let (header, inputs, steps) =

@@ -137,8 +137,8 @@ fn it_ends_with_the_process_that_it_lives_with() {
     killer.join().unwrap();
     drop(write);
     assert!(!outcome.success());
-    let told = outcome.to_string();
-    assert!(told.starts_with("signal: killed"), "{told}");
+    let text = outcome.to_string();
+    assert!(text.starts_with("signal: killed"), "{text}");
     // One that is gone already.
     let outcome = Program {
         lives_with: Some(pidfd.as_fd()),

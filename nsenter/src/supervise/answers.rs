@@ -39,7 +39,7 @@ impl AsFd for ProcessRef<'_> {
 
 /// What did not work in the stub and was no failure.
 ///
-/// The stub reports this; after the second stage is born its word is untrusted.
+/// The stub reports this; after the second stage is made it is not trusted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Warnings {
     ambient: u64,
@@ -133,7 +133,7 @@ pub trait Answers {
     }
 
     /// [`Op::SecondStage`](crate::plan::Op::SecondStage): the process that will become the program
-    /// was born; the first one is reaped. The default accepts it.
+    /// was made; the first one is reaped. The default accepts it.
     ///
     /// # Errors
     /// Whatever should end the stub.

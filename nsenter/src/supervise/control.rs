@@ -264,7 +264,7 @@ mod tests {
             control.next(pidfd.as_fd(), Duration::from_secs(1)),
             Ok(Event::Ended)
         ));
-        // An answer that nobody reads raises no signal and is no error.
+        // An answer without a reader raises no signal and is not an error.
         assert!(control.go(1, b"", None).is_ok());
     }
 }

@@ -83,12 +83,12 @@ impl Init {
         }
     }
 
-    /// The process id. It changes once, when a second stage is born.
+    /// The process id. It changes once, when a second stage takes over.
     pub fn pid(&self) -> u32 {
         self.pid
     }
 
-    /// The pidfd. It changes once, when a second stage is born.
+    /// The pidfd. It changes once, when a second stage takes over.
     pub fn pidfd(&self) -> BorrowedFd<'_> {
         self.process.as_fd()
     }

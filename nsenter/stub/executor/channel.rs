@@ -135,7 +135,7 @@ impl Executor {
         Ok(())
     }
 
-    /// From here on the process belongs to nobody but the program's owner: the parent may end.
+    /// From here on the process belongs to the program's owner: the parent may end.
     pub(super) fn ask_ready(&mut self) -> Result<()> {
         let warnings = self.warnings.encode();
         self.tell(Message::Ready, 0, &warnings)?;

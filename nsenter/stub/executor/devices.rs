@@ -27,8 +27,8 @@ pub(super) fn make_node(
         stat.file_type() == mode & sys::S_IFMT && (!numbered || stat.device() == device)
     };
     match sys::mknodat(dir, name, mode, device) {
-        // As wanted from birth, unless another owner is, or the directory gives its own permissions
-        // to what is made in it.
+        // It is made as wanted, unless another owner is asked for, or the directory gives its own
+        // permissions to what is made in it.
         Ok(()) => {
             let stat = sys::stat(dir, name, false)?;
             if is_right(&stat)

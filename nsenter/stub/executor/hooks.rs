@@ -184,7 +184,7 @@ fn supervise(running: Running, timeout_ms: u32, line: &mut FixedString<8192>) ->
     loop {
         let left = (timeout_ms != 0).then(|| deadline.saturating_sub(sys::milliseconds()));
         if let Err(e) = sys::poll(&mut fds, left) {
-            // Nobody would watch it: it does not go on.
+            // It would not be watched any more: it does not go on.
             end(&running);
             return Err(e);
         }
@@ -215,7 +215,7 @@ fn supervise(running: Running, timeout_ms: u32, line: &mut FixedString<8192>) ->
     if ended == (sys::CLD_EXITED, 0) {
         return Ok(true);
     }
-    // What it left in the pipes; whoever else holds them is not waited for.
+    // What it left in the pipes; other holders of them are not waited for.
     for _ in 0..64 {
         let [_, out_fd, err_fd] = &mut fds;
         let mut rest = [watch(out_fd.fd), watch(err_fd.fd)];

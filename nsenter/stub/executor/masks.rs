@@ -97,7 +97,7 @@ impl Executor {
     }
 }
 
-/// The target; `None` if there is none.
+/// The target; `None` if it does not exist.
 fn existing(root: i32, path: &CStr) -> Result<Option<Fd>> {
     match find(root, path) {
         Ok(fd) => Ok(Some(fd)),

@@ -41,7 +41,7 @@ impl Detail {
     }
 }
 
-/// What did not work and is no failure.
+/// What did not work and is tolerated.
 struct Warnings {
     ambient: u64,
     count: u32,
@@ -86,7 +86,7 @@ struct Change {
 /// The process that executes a plan.
 struct Executor {
     plan: View<'static>,
-    /// Where the end of each step is written down, if anybody wants to know.
+    /// Where the end of each step is recorded, if the steps are timed.
     times: Option<Times>,
     /// Where the kernel writes the process id of the second stage, until that is made.
     second_stage: Option<SharedPid>,
@@ -221,7 +221,7 @@ impl Executor {
     fn rearm(&self) -> Result<()> {
         if !self.dumpable {
             match sys::prctl(sys::PR_SET_DUMPABLE, 0, 0) {
-                // A filter that is loaded by now may forbid it. Whoever could trace this process
+                // A filter that is loaded by now may forbid it. A process that could trace this one
                 // has the same filter.
                 Err(_) if self.death_signal == 0 => {}
                 result => drop(result?),

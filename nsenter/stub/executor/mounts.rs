@@ -17,8 +17,8 @@ const SAME: u64 = sys::MOUNT_ATTR_RDONLY
     | sys::MOUNT_ATTR_NOSUID
     | sys::MOUNT_ATTR_NODEV
     | sys::MOUNT_ATTR_NOEXEC;
-/// How many directories a path can have; more are above one only if somebody moves it deeper all
-/// the time.
+/// How many directories a path can have; more are above one only if another process moves it deeper
+/// all the time.
 const MAX_DEPTH: u32 = 2048;
 
 type Options = List<'static, FsOptionRef<'static>>;
@@ -271,9 +271,9 @@ pub(super) fn attach_readonly(mount: i32, target: i32) -> Result<()> {
 }
 
 /// Changes the propagation of the mount that a directory lies in. That can only be done at the root
-/// of the mount. Going up, the kernel lets nobody past it (`RESOLVE_NO_XDEV`), wherever directories
-/// are moved meanwhile; from one that was moved out of what is mounted there is no way up
-/// (`ENOENT`).
+/// of the mount. Going up, the kernel lets no path past it (`RESOLVE_NO_XDEV`), wherever
+/// directories are moved meanwhile; from one that was moved out of what is mounted there is no way
+/// up (`ENOENT`).
 pub(super) fn holder_propagation(directory: i32, kind: u64) -> Result<()> {
     let mut above: Option<sys::Fd> = None;
     for _ in 0..MAX_DEPTH {

@@ -1,4 +1,4 @@
-//! Paths inside a root that belongs to somebody else.
+//! Paths inside an untrusted root.
 //!
 //! Whatever a path or a symlink in it says, the result lies below the root: the kernel resolves it
 //! there (`openat2`), also at the end of a walk that had to make something on its way.
@@ -16,8 +16,8 @@ use super::sys::{
 use super::wire::INSIDE_PROCFS;
 
 const MAX_LINKS: u32 = 40;
-/// How much a walk may make: a path has at most 2048 components. More means that somebody removes
-/// what was made.
+/// How much a walk may make: a path has at most 2048 components. More means that another process
+/// removes what was made.
 const MAX_MADE: u32 = 2048 + 64;
 const PATH_MAX: usize = 4096;
 
@@ -50,7 +50,7 @@ impl Executor {
     }
 }
 
-/// Why a path is no mount point.
+/// Why a path cannot be a mount point.
 #[derive(Debug)]
 pub(super) enum Refused {
     /// A system call failed.
@@ -116,8 +116,8 @@ fn descends(path: &[u8]) -> bool {
     names.peek().is_some() && names.all(|name| name != b"..")
 }
 
-/// Makes what a path of one component names. `None`: the path has several, or somebody else made it
-/// meanwhile.
+/// Makes what a path of one component names. `None`: the path has several, or another process made
+/// it meanwhile.
 fn make_single(root: i32, path: &CStr, directory: bool) -> Result<Option<Fd>> {
     let bytes = path.to_bytes();
     let Some((start, end)) = component(bytes, 0) else {
@@ -136,7 +136,7 @@ fn make_single(root: i32, path: &CStr, directory: bool) -> Result<Option<Fd>> {
         flags |= O_DIRECTORY;
     }
     let fd = sys::openat(root, name.as_cstr(), flags, 0)?;
-    // Whoever may write here may have put another file in its place by now; a link would be told by
+    // Another process may have put another file in its place by now; a link would show by
     // its type.
     if !directory && sys::fstat(fd.raw())?.is_symlink() {
         return Err(Errno::ELOOP);
@@ -293,7 +293,7 @@ fn walk(root: i32, path: &CStr, directory: bool) -> core::result::Result<(Fd, bo
     Ok((reopen(root, &done)?, made))
 }
 
-/// Makes one component; `false` if somebody else was faster.
+/// Makes one component; `false` if another process was faster.
 fn create(dir: i32, name: &CStr, directory: bool) -> Result<bool> {
     let result = if directory {
         // A set-group-ID parent gives its bit and group to what is made in it: the kernel sees to

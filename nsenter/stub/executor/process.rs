@@ -7,7 +7,7 @@ use super::sys::{self, CWD, Errno, Result};
 use super::wire::u32_at;
 
 /// Gives every signal its default action and blocks none. A host may ignore `SIGPIPE` or `SIGHUP`,
-/// and that is inherited by programs; handlers are not. What is ignored stands in procfs; where
+/// and that is inherited by programs; handlers are not. Procfs lists what is ignored; where
 /// that cannot be read, it may be all of them.
 pub(super) fn reset_signals() -> Result<()> {
     sys::reset_signals(ignored_signals().unwrap_or(u64::MAX))

@@ -114,7 +114,7 @@ impl Executor {
         Err(execute(program, &args, &env))
     }
 
-    /// The one line that can be said when nobody listens any more.
+    /// One line on standard error, after the control channel is closed.
     pub(super) fn complain(&self, errno: Errno) {
         let mut line = FixedString::<4608>::new();
         match (self.program, self.operation(self.step)) {
@@ -147,7 +147,7 @@ pub(super) fn pointers(
     Ok(pointers)
 }
 
-/// `execve(2)`; returns only an error. A program that somebody has open for writing (`ETXTBSY`) is
+/// `execve(2)`; returns only an error. A program that is open for writing (`ETXTBSY`) is
 /// tried again for a while: a host with many threads writes a program in one and starts a process
 /// in another, which holds a copy of the descriptor for a moment.
 pub(super) fn execute(program: &CStr, args: &Pointers<'_>, env: &Pointers<'_>) -> Errno {

@@ -1,4 +1,4 @@
-//! Children: born, and waited for.
+//! Children: made, and waited for.
 
 use core::mem::size_of;
 

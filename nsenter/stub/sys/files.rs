@@ -91,7 +91,7 @@ pub(crate) fn fstat(fd: i32) -> Result<Stat> {
     Ok(Stat::new(&raw))
 }
 
-/// `newfstatat(2)`; follows a last symlink only if told to.
+/// `newfstatat(2)`; follows a last symlink only if asked to.
 pub(crate) fn stat(dir: i32, path: &CStr, follow: bool) -> Result<Stat> {
     let mut raw = arch::RawStat::default();
     let flags = if follow { 0 } else { AT_SYMLINK_NOFOLLOW };

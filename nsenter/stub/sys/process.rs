@@ -108,7 +108,7 @@ pub(crate) fn set_resource_limit(resource: u32, soft: u64, hard: u64) -> Result<
 /// `set_mempolicy(2)`: the nodes as little-endian words.
 pub(crate) fn set_memory_policy(mode: u32, nodes: &[u8]) -> Result<()> {
     let bits = nodes.len() / 8 * 64;
-    // The kernel looks at one bit less than it is told.
+    // The kernel looks at one bit less than the argument says.
     let (mask, bits) = if bits == 0 {
         (0, 0)
     } else {
@@ -193,7 +193,7 @@ pub(crate) fn setdomainname(name: &[u8]) -> Result<()> {
 
 /// `unshare(2)`.
 pub(crate) fn unshare(flags: u32) -> Result<()> {
-    // SAFETY: no pointer. CLONE_FILES, CLONE_FS and namespaces harm nobody in a process of one
+    // SAFETY: no pointer. CLONE_FILES, CLONE_FS and namespaces are harmless in a process of one
     // thread.
     unsafe { call!(UNSHARE, flags) }.map(drop)
 }

@@ -9,7 +9,7 @@ pub(crate) fn ioctl_number(fd: i32, request: u32, argument: usize) -> Result<usi
     if !matches!(request, TIOCGPTPEER | TIOCSCTTY) {
         return Err(Errno::EINVAL);
     }
-    // SAFETY: checked above: the argument is no address.
+    // SAFETY: checked above: the argument is not an address.
     unsafe { call!(IOCTL, fd, request, argument) }
 }
 

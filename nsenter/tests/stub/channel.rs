@@ -271,7 +271,7 @@ fn a_stub_without_progress_is_killed() {
         resolve: 0,
         into,
     };
-    plan.push("open a fifo that nobody writes", open);
+    plan.push("open a fifo without a writer", open);
     shell(&mut plan, "exit 0");
     let plan = plan.build().unwrap();
     let mut init = start(&plan, [null().as_fd(); 3]);

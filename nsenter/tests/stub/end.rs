@@ -1,4 +1,4 @@
-//! The last steps: what runs when nobody listens any more.
+//! The last steps: what runs after the control channel is closed.
 
 use std::io::Write;
 use std::os::fd::AsFd;
@@ -292,7 +292,7 @@ fn a_created_process_waits_and_starts_and_costs_little() {
         (text.as_str(), init.wait().unwrap()),
         ("started\n", pidfd::Exit::Code(7))
     );
-    // Nobody is there any more.
+    // The parent is gone.
     drop(start);
     let again = rustix::fs::openat(
         rustix::fs::CWD,
@@ -491,7 +491,7 @@ fn a_plan_without_questions_ends_when_the_program_does() {
     assert_eq!(run(plan).exit, Some(pidfd::Exit::Code(3)));
 }
 
-/// Somebody has the program open for writing: for a moment, or for good.
+/// The program is open for writing: for a moment, or for good.
 #[test]
 fn a_program_that_is_being_written_is_tried_again() {
     let directory = tempfile::tempdir().unwrap();

@@ -225,13 +225,13 @@ pub(crate) fn child_of_the_cgroup(name: &str) -> Option<std::path::PathBuf> {
     Some(directory)
 }
 
-/// Born in a cgroup, and the second stage with it.
+/// It starts in a cgroup, and the second stage with it.
 #[test]
 pub(crate) fn both_stages_are_born_in_the_cgroup() {
     if !root() {
         return;
     }
-    let Some(directory) = child_of_the_cgroup("born") else {
+    let Some(directory) = child_of_the_cgroup("started") else {
         return;
     };
     let name = directory.file_name().unwrap().to_str().unwrap();

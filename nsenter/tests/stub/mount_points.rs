@@ -224,7 +224,7 @@ fn a_link_onto_procfs_is_no_mount_point() {
     }
 }
 
-/// Somebody exchanges a directory of the path with a link to the outside, all the time.
+/// Another thread exchanges a directory of the path with a link to the outside, all the time.
 #[test]
 fn a_race_never_leads_outside() {
     use std::sync::atomic::{AtomicBool, Ordering};

@@ -143,7 +143,7 @@ fn a_user_namespace_takes_two_stages() {
     }
 }
 
-/// Offsets can be written until the first process is born in the namespace.
+/// Offsets can be written until the first process is made in the namespace.
 #[test]
 fn time_offsets_are_written_between_namespace_and_second_stage() {
     if !root() {
@@ -339,7 +339,7 @@ fn the_id_maps_of_a_namespace_are_read_by_path_and_by_descriptor() {
     let maps = namespaces::id_maps_of(path.as_ref()).unwrap();
     assert_eq!(maps.uids.kernel_text(), "0 100000 1000\n");
     assert_eq!(maps.gids.kernel_text(), "0 100000 1000\n");
-    // A name that says nothing about a process: somebody has to go in and look.
+    // A name that says nothing about a process: a process has to join it.
     let directory = tempfile::tempdir().unwrap();
     let link = directory.path().join("namespace");
     std::os::unix::fs::symlink(&path, &link).unwrap();
