@@ -99,7 +99,8 @@ struct Hook {
 impl Hook {
     /// The stub is not trusted, and every process can be opened by its number, also a stranger's
     /// that this process may kill: only a child of the stub is taken. Whose child one was that
-    /// is gone is not known, and its group may live on, so that one is left alone.
+    /// is gone is not known, and its group may live on, so that one is left alone. With the stub
+    /// gone its hook has another parent, and dies by its death signal.
     fn new(pidfd: OwnedFd, stub: &ProcessRef<'_>) -> Result<Self> {
         let procfs = Procfs::system()?;
         let parent = pidfd::pid_of(&procfs, &pidfd)
@@ -110,7 +111,8 @@ impl Hook {
             let asked = pidfd::send_signal(&pidfd, 0);
             asked.is_err_and(|error| error.kind() == ErrorKind::Process)
         };
-        if may_be_killed || gone() {
+        let orphaned = || pidfd::has_exited(stub.pidfd()).unwrap_or(false);
+        if may_be_killed || gone() || orphaned() {
             return Ok(Self {
                 pidfd,
                 may_be_killed,
