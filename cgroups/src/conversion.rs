@@ -171,8 +171,12 @@ mod tests {
         }
 
         #[test]
-        fn swap_never_panics_and_adds_up(swap in any::<Option<i64>>(), memory in any::<Option<i64>>()) {
-            if let (Ok(Some(alone)), Some(both), Some(memory)) = (swap_max(swap, memory), swap, memory)
+        fn swap_never_panics_and_adds_up(
+            swap in any::<Option<i64>>(),
+            memory in any::<Option<i64>>(),
+        ) {
+            let alone = swap_max(swap, memory);
+            if let (Ok(Some(alone)), Some(both), Some(memory)) = (alone, swap, memory)
                 && both > 0 && memory > 0
             {
                 prop_assert_eq!(alone + memory, both);

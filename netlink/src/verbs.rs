@@ -15,7 +15,10 @@ use crate::socket::Socket;
 
 /// Defines each verb twice: as a call that blocks, and as an `async` one.
 macro_rules! verbs {
-    ($($(#[$documentation:meta])* $verb:ident($($argument:ident: $type:ty),*) = $request:expr;)*) => {
+    ($(
+        $(#[$documentation:meta])*
+        $verb:ident($($argument:ident: $type:ty),*) = $request:expr;
+    )*) => {
         impl Socket {
             $($(#[$documentation])*
             pub fn $verb(&mut self, $($argument: $type),*) -> Result<()> {
@@ -109,7 +112,8 @@ verbs! {
     /// # Errors
     /// [`Exists`](crate::ErrorKind::Exists) if its name is taken there;
     /// [`Io`](crate::ErrorKind::Io).
-    move_to_namespace(link: LinkIndex, namespace: BorrowedFd<'_>) = request::move_to_namespace(link, namespace);
+    move_to_namespace(link: LinkIndex, namespace: BorrowedFd<'_>)
+        = request::move_to_namespace(link, namespace);
 
     /// Moves a device to the network namespace of a process. A pid can be reused meanwhile: prefer
     /// `move_to_namespace`.
@@ -124,7 +128,8 @@ verbs! {
     /// # Errors
     /// [`Exists`](crate::ErrorKind::Exists) if the new name is taken there; the device may then be
     /// there already, under its old name (seen on Linux 6.18). [`Io`](crate::ErrorKind::Io).
-    move_and_rename(link: LinkIndex, namespace: BorrowedFd<'_>, name: &InterfaceName) = request::move_and_rename(link, namespace, name);
+    move_and_rename(link: LinkIndex, namespace: BorrowedFd<'_>, name: &InterfaceName)
+        = request::move_and_rename(link, namespace, name);
 
     /// Adds an address to a device (`RTM_NEWADDR`).
     ///

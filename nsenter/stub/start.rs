@@ -102,7 +102,8 @@ mod memory {
         // SAFETY: the contract of memset.
         unsafe {
             asm!("1:", "cbz {n}, 2f", "strb {b:w}, [{t}], #1", "sub {n}, {n}, #1", "b 1b", "2:",
-                 n = inout(reg) count => _, t = inout(reg) to => _, b = in(reg) byte, options(nostack));
+                 n = inout(reg) count => _, t = inout(reg) to => _, b = in(reg) byte,
+                  options(nostack));
         }
         to
     }
@@ -111,7 +112,8 @@ mod memory {
         // SAFETY: the contract of memmove, for a target that lies below.
         unsafe {
             asm!("1:", "cbz {n}, 2f", "ldrb {b:w}, [{f}], #1", "strb {b:w}, [{t}], #1", "sub {n}, {n}, #1", "b 1b", "2:",
-                 n = inout(reg) count => _, t = inout(reg) to => _, f = inout(reg) from => _, b = out(reg) _,
+                 n = inout(reg) count => _, t = inout(reg) to => _,
+                  f = inout(reg) from => _, b = out(reg) _,
                  options(nostack));
         }
     }
@@ -120,7 +122,8 @@ mod memory {
         // SAFETY: the contract of memmove, for a target that lies above.
         unsafe {
             asm!("1:", "cbz {n}, 2f", "sub {n}, {n}, #1", "ldrb {b:w}, [{f}, {n}]", "strb {b:w}, [{t}, {n}]", "b 1b", "2:",
-                 n = inout(reg) count => _, t = in(reg) to, f = in(reg) from, b = out(reg) _, options(nostack));
+                 n = inout(reg) count => _, t = in(reg) to, f = in(reg) from,
+                  b = out(reg) _, options(nostack));
         }
     }
 }

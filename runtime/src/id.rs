@@ -127,7 +127,8 @@ mod tests {
             if let Ok(id) = ContainerId::new(text) {
                 let path: &Path = id.as_ref();
                 prop_assert_eq!(path.components().count(), 1);
-                prop_assert!(matches!(path.components().next(), Some(std::path::Component::Normal(_))));
+                let first = path.components().next();
+                prop_assert!(matches!(first, Some(std::path::Component::Normal(_))));
             }
         }
     }

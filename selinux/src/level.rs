@@ -189,7 +189,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn printed_levels_read_back(sensitivity: u16, categories in proptest::collection::btree_set(0..CATEGORIES, 0..40)) {
+        fn printed_levels_read_back(
+            sensitivity: u16,
+            categories in proptest::collection::btree_set(0..CATEGORIES, 0..40),
+        ) {
             let level = Level::new(sensitivity, categories).unwrap();
             prop_assert_eq!(level.to_string().parse::<Level>().unwrap(), level);
         }

@@ -159,7 +159,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_bytes_are_parsed(bytes in proptest::collection::vec(any::<u8>(), 0..512), raw in 0u32..9) {
+        fn any_bytes_are_parsed(
+            bytes in proptest::collection::vec(any::<u8>(), 0..512),
+            raw in 0u32..9,
+        ) {
             let _ = home_of(&bytes, uid(raw));
             for entry in entries(&bytes) {
                 prop_assert!(!entry.unwrap().name.as_bytes().contains(&b'\n'));

@@ -467,7 +467,9 @@ fn wrong_cpu_lists() {
 
 proptest! {
     #[test]
-    fn a_cpu_list_is_the_set_it_names(ids in prop::collection::btree_set(0u32..=CpuSet::MAX_ID, 1..40)) {
+    fn a_cpu_list_is_the_set_it_names(
+        ids in prop::collection::btree_set(0u32..=CpuSet::MAX_ID, 1..40),
+    ) {
         let text = ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
         let set: CpuSet = text.parse().unwrap();
         prop_assert_eq!(set.iter().collect::<std::collections::BTreeSet<_>>(), ids);
@@ -482,9 +484,13 @@ proptest! {
 
     #[test]
     fn host_ids_are_linear_in_a_range(
-        container_id in any::<u32>(), host_id in any::<u32>(), size in any::<u32>(), id in any::<u32>()
+        container_id in any::<u32>(),
+        host_id in any::<u32>(),
+        size in any::<u32>(),
+        id in any::<u32>(),
     ) {
-        let inside = id >= container_id && u64::from(id) < u64::from(container_id) + u64::from(size);
+        let end = u64::from(container_id) + u64::from(size);
+        let inside = id >= container_id && u64::from(id) < end;
         let expected = inside.then(|| u64::from(host_id) + u64::from(id - container_id));
         prop_assert_eq!(map(container_id, host_id, size).host_id_of(id), expected);
     }

@@ -211,12 +211,19 @@ fn tail(steps: &[Step]) -> Result<()> {
         }
         if restricted.is_some_and(|at| at < filter) {
             if filter < lookup {
-                return Err(wrong(step, "loads the filter before the program is looked up"));
+                return Err(wrong(
+                    step,
+                    "loads the filter before the program is looked up",
+                ));
             }
-        } else if steps.iter().take(filter).any(
-            |step| matches!(step.op, Op::Capabilities { effective, .. } if effective & CAP_SYS_ADMIN == 0),
-        ) {
-            return Err(wrong(step, "needs CAP_SYS_ADMIN or no_new_privs, and neither is left"));
+        } else if steps.iter().take(filter).any(|step| match step.op {
+            Op::Capabilities { effective, .. } => effective & CAP_SYS_ADMIN == 0,
+            _ => false,
+        }) {
+            return Err(wrong(
+                step,
+                "needs CAP_SYS_ADMIN or no_new_privs, and neither is left",
+            ));
         }
     }
     Ok(())

@@ -75,7 +75,11 @@ proptest! {
     }
 
     #[test]
-    fn damaged_plans_are_read_or_refused(builder in any_plan(), damage in vec((any::<usize>(), any::<u8>()), 1..8), cut in any::<usize>()) {
+    fn damaged_plans_are_read_or_refused(
+        builder in any_plan(),
+        damage in vec((any::<usize>(), any::<u8>()), 1..8),
+        cut in any::<usize>(),
+    ) {
         let mut bytes = builder.encode().unwrap();
         for (at, byte) in damage {
             let at = at % bytes.len();

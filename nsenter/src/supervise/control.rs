@@ -179,7 +179,10 @@ mod tests {
     use super::*;
 
     proptest! {
-        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+        #![proptest_config(ProptestConfig {
+            failure_persistence: None,
+            ..ProptestConfig::default()
+        })]
 
         #[test]
         fn a_packet_is_read_as_it_was_written(
@@ -197,7 +200,9 @@ mod tests {
         }
 
         #[test]
-        fn noise_is_no_packet_or_a_whole_one(bytes in proptest::collection::vec(any::<u8>(), 0..64)) {
+        fn noise_is_no_packet_or_a_whole_one(
+            bytes in proptest::collection::vec(any::<u8>(), 0..64),
+        ) {
             if let Some((packet, payload)) = Packet::decode(&bytes) {
                 prop_assert_eq!(payload.len() + PACKET, bytes.len());
                 prop_assert!(Message::ALL.contains(&packet.message));

@@ -388,7 +388,11 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+        #![proptest_config(ProptestConfig {
+            cases: 300,
+            failure_persistence: None,
+            ..ProptestConfig::default()
+        })]
 
         /// Whatever the links say: what was made is what the kernel finds below the root under that
         /// path afterwards, and nothing was made outside.
@@ -415,12 +419,16 @@ mod tests {
             if let Ok((made, _)) = make(fd, &target, directory) {
                 let found = sys::openat2(fd, &target, O_PATH, 0, RESOLVE_IN_ROOT);
                 match found {
-                    Ok(found) => prop_assert!(sys::fstat(made.raw()).unwrap().same(&sys::fstat(found.raw()).unwrap())),
+                    Ok(found) => {
+                        let found = sys::fstat(found.raw()).unwrap();
+                        prop_assert!(sys::fstat(made.raw()).unwrap().same(&found));
+                    }
                     // A file is found under `name`, not under `name/`.
                     Err(e) => prop_assert!(!directory && e == Errno::ENOTDIR, "{:?}", e),
                 }
             }
-            let outside: Vec<_> = std::fs::read_dir(outer.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
+            let outside = std::fs::read_dir(outer.path()).unwrap();
+            let outside: Vec<_> = outside.map(|entry| entry.unwrap().file_name()).collect();
             prop_assert_eq!(outside, ["root"]);
         }
     }

@@ -61,7 +61,8 @@ macro_rules! errnos { ($($name:ident = $number:literal,)*) => {
     impl Errno { $(pub(crate) const $name: Self = Self($number);)* }
 }; }
 errnos! {
-    EPERM = 1, ENOENT = 2, EINTR = 4, EIO = 5, E2BIG = 7, EBADF = 9, EAGAIN = 11, ENOMEM = 12, EACCES = 13, EEXIST = 17,
+    EPERM = 1, ENOENT = 2, EINTR = 4, EIO = 5, E2BIG = 7, EBADF = 9, EAGAIN = 11, ENOMEM = 12,
+    EACCES = 13, EEXIST = 17,
     EXDEV = 18, ENOTDIR = 20, EISDIR = 21, EINVAL = 22,
     ETXTBSY = 26, ENOSPC = 28, EROFS = 30, EPIPE = 32, ERANGE = 34,
     ENAMETOOLONG = 36, ENOSYS = 38, ELOOP = 40, EPROTO = 71, EBADMSG = 74, EOPNOTSUPP = 95,

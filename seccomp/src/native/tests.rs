@@ -201,11 +201,16 @@ proptest! {
             let mut numbers: Vec<u32> =
                 NAMES.iter().filter_map(|name| Syscall::from_name(name)?.number(arch)).collect();
             numbers.extend(numbers.clone().iter().flat_map(|nr| [nr.saturating_sub(1), nr + 1]));
-            numbers.extend([102, 117, base, base + 600, 0x000f_0004, 0x000f_0006, 0x3fff_ffff, 0x7fff_ffff]);
+            numbers.extend([102, 117, base, base + 600, 0x000f_0004, 0x000f_0006]);
+            numbers.extend([0x3fff_ffff, 0x7fff_ffff]);
             for nr in numbers {
                 for args in &args {
                     let answer = evaluate(&program, arch, nr, *args).unwrap();
-                    let expected = expected(&rules, if arch == Architecture::X32 { Architecture::X86_64 } else { arch }, nr, *args);
+                    let arch_of_rules = match arch {
+                        Architecture::X32 => Architecture::X86_64,
+                        other => other,
+                    };
+                    let expected = expected(&rules, arch_of_rules, nr, *args);
                     prop_assert_eq!(answer, expected, "{} {:#x} {:x?}", arch.name(), nr, args);
                 }
             }

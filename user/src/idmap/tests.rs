@@ -173,7 +173,10 @@ proptest! {
     }
 
     #[test]
-    fn in_a_valid_map_translation_is_a_bijection(map in any_map(), id in prop_oneof![0u32..60, (u32::MAX - 60)..=u32::MAX]) {
+    fn in_a_valid_map_translation_is_a_bijection(
+        map in any_map(),
+        id in prop_oneof![0u32..60, (u32::MAX - 60)..=u32::MAX],
+    ) {
         if map.validate().is_ok() {
             if let Some(host) = map.host_id(id) {
                 prop_assert_eq!(map.container_id(host), Some(id));

@@ -56,11 +56,16 @@ proptest! {
         placements_are_made(&case, &built)?;
         walks(&built)?;
         // Nothing is mounted, nothing hidden: the container is as it is.
-        let mounting = |op: &Op| matches!(op, Op::NewMount { .. } | Op::CloneTree { .. } | Op::Attach { .. } | Op::Mask { .. });
+        let mounting = |op: &Op| matches!(
+            op,
+            Op::NewMount { .. } | Op::CloneTree { .. } | Op::Attach { .. } | Op::Mask { .. }
+        );
         prop_assert_eq!(count(plan, mounting), 0);
-        prop_assert_eq!(count(plan, |op| matches!(op, Op::Hook(_) | Op::LateHooks(_) | Op::WaitStart(_))), 0);
+        let creating = |op: &Op| matches!(op, Op::Hook(_) | Op::LateHooks(_) | Op::WaitStart(_));
+        prop_assert_eq!(count(plan, creating), 0);
         // The pid namespace is joined before, and only the child is in it.
-        let joins = position(plan, |op| matches!(op, Op::JoinProcess { flags, .. } if flags & PID != 0));
+        let joining = |op: &Op| matches!(op, Op::JoinProcess { flags, .. } if flags & PID != 0);
+        let joins = position(plan, joining);
         prop_assert_eq!(joins.is_some(), case.config.namespaces.contains(NamespaceType::Pid));
         // The profile is set with the container's own identity.
         let profile = position(plan, |op| matches!(op, Op::Write { bytes, .. } if bytes == b"exec profile"));

@@ -118,7 +118,8 @@ prop_compose! {
         tasks_by_name in subsequence(vec!["cpu,cpuacct", "blkio"], 0..=2),
     ) -> Case {
         let [
-            nnp, caps, terminal, readonly, labels, apparmor, late, hooks, legacy, gate, unified, pidns, unprivileged,
+            nnp, caps, terminal, readonly, labels, apparmor, late, hooks, legacy, gate, unified,
+            pidns, unprivileged,
             outside, no_pivot,
         ] = switches;
         let mut case = if standard { Case::standard() } else { Case::engine() };

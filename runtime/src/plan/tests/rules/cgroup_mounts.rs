@@ -25,9 +25,10 @@ fn a_cgroup2_mount_is_new_with_a_namespace_and_a_clone_without() {
         |op| matches!(op, Op::CloneTree { path, .. } if path.to_bytes() == b"/sys/fs/cgroup"),
     )
     .unwrap();
-    assert!(
-        matches!(plan.steps()[clone + 1].op(), Op::Verify { expect, .. } if expect.magic == Some(0x6367_7270))
-    );
+    assert!(matches!(
+        plan.steps()[clone + 1].op(),
+        Op::Verify { expect, .. } if expect.magic == Some(0x6367_7270)
+    ));
     assert!(matches!(
         plan.steps()[clone + 2].op(),
         Op::MountAttributes { set: 0xf, .. }
@@ -111,9 +112,10 @@ fn without_privilege_and_namespace_the_cgroup_mount_is_read_only_or_hidden() {
     )
     .unwrap();
     assert_eq!(plan.steps()[clone].tolerated(), [libc::ENOENT]);
-    assert!(
-        matches!(plan.steps()[clone + 2].op(), Op::MountAttributes { set, .. } if set & MountAttr::RDONLY != 0)
-    );
+    assert!(matches!(
+        plan.steps()[clone + 2].op(),
+        Op::MountAttributes { set, .. } if set & MountAttr::RDONLY != 0
+    ));
     let hidden = usize::try_from(plan.steps()[clone].otherwise().unwrap()).unwrap();
     assert!(
         matches!(plan.steps()[hidden].op(), Op::NewMount { fstype, .. } if fstype.to_bytes() == b"tmpfs")

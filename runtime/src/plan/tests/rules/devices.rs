@@ -75,9 +75,10 @@ fn nodes_that_may_not_be_made_are_bound_from_the_host() {
     assert!(
         matches!(plan.steps()[bind].op(), Op::CloneTree { path, .. } if path.to_bytes() == b"/dev/null")
     );
-    assert!(
-        matches!(plan.steps()[bind + 1].op(), Op::Verify { expect, .. } if expect.device == Some((1, 3)))
-    );
+    assert!(matches!(
+        plan.steps()[bind + 1].op(),
+        Op::Verify { expect, .. } if expect.device == Some((1, 3))
+    ));
 
     let plan = built(&Case::user_namespace());
     assert_eq!(count(&plan, |op| matches!(op, Op::MakeNode { .. })), 0);
@@ -115,9 +116,10 @@ fn a_user_namespace_gets_other_nodes_from_the_parent() {
     {
         let at = named(&plan, &format!("open the node for {path}"));
         let name = (usual + index).to_string();
-        assert!(
-            matches!(plan.steps()[at].op(), Op::CloneTree { path, .. } if path.to_bytes() == name.as_bytes())
-        );
+        assert!(matches!(
+            plan.steps()[at].op(),
+            Op::CloneTree { path, .. } if path.to_bytes() == name.as_bytes()
+        ));
         // What the parent may not make is the host's.
         assert_eq!(plan.steps()[at].tolerated(), [libc::ENOENT]);
     }

@@ -60,10 +60,10 @@ fn only_a_whole_procfs_may_be_mounted_on_proc() {
         MountFlags::NONE,
         MountFlags::NONE,
     )]));
-    let check = position(
-        &plan,
-        |op| matches!(op, Op::Verify { expect, .. } if expect.magic == Some(0x9fa0) && expect.inode == Some(1)),
-    )
+    let check = position(&plan, |op| match op {
+        Op::Verify { expect, .. } => expect.magic == Some(0x9fa0) && expect.inode == Some(1),
+        _ => false,
+    })
     .unwrap();
     assert!(
         check
@@ -438,9 +438,10 @@ fn an_id_mapped_mount_is_lent_to_the_parent_before_it_is_attached() {
     let mut case = with_mounts(vec![mount("tmpfs", "/t", MountFlags::NONE, ""), bind]);
     let plan = built(&case);
     let lend = position(&plan, |op| matches!(op, Op::LendDescriptor { .. })).unwrap();
-    assert!(
-        matches!(plan.steps()[lend].op(), Op::LendDescriptor { tag, .. } if *tag == Tag::IdMap(1).number())
-    );
+    assert!(matches!(
+        plan.steps()[lend].op(),
+        Op::LendDescriptor { tag, .. } if *tag == Tag::IdMap(1).number()
+    ));
     assert!(
         lend < named(
             &plan,
@@ -470,20 +471,23 @@ fn a_source_that_the_mapped_root_cannot_reach_is_asked_for() {
     let ask = usize::try_from(step.otherwise().unwrap()).unwrap();
     // The parent resolves below a root that this process shows it.
     assert!(matches!(plan.steps()[ask].op(), Op::Open { path, .. } if path.to_bytes() == b"/"));
-    assert!(
-        matches!(plan.steps()[ask + 1].op(), Op::SendDescriptor { tag, .. } if *tag == Tag::Root.number())
-    );
-    assert!(
-        matches!(plan.steps()[ask + 3].op(), Op::AskDescriptor { tag, .. } if *tag == Tag::Source(7).number())
-    );
+    assert!(matches!(
+        plan.steps()[ask + 1].op(),
+        Op::SendDescriptor { tag, .. } if *tag == Tag::Root.number()
+    ));
+    assert!(matches!(
+        plan.steps()[ask + 3].op(),
+        Op::AskDescriptor { tag, .. } if *tag == Tag::Source(7).number()
+    ));
 
     // What has locked mounts below is cloned by the parent, unless it is cloned as a whole.
     let clone = &plan.steps()[ask + 4];
     assert_eq!(clone.tolerated(), [libc::EINVAL]);
     let locked = usize::try_from(clone.otherwise().unwrap()).unwrap();
-    assert!(
-        matches!(plan.steps()[locked + 1].op(), Op::AskDescriptor { tag, .. } if *tag == Tag::Tree(7).number())
-    );
+    assert!(matches!(
+        plan.steps()[locked + 1].op(),
+        Op::AskDescriptor { tag, .. } if *tag == Tag::Tree(7).number()
+    ));
     let mut whole = Case::user_namespace();
     let last = whole.config.mounts.last_mut().unwrap();
     last.flags |= MountFlags::REC;

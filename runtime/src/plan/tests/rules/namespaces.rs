@@ -53,7 +53,8 @@ fn a_joined_pid_namespace_sees_only_the_finished_process_where_the_kernel_allows
         .collect();
     let wanted = 1 << 29 | 1 << 10 | 1 << 5;
     assert!(matches!(sets[..], [(before, kept), (after, last)]
-        if before < second_stage(&case) && kept == wanted | 1 << 21 && filter < after && last == wanted));
+        if before < second_stage(&case) && kept == wanted | 1 << 21
+            && filter < after && last == wanted));
     // Resource limits are set while the identity is the runtime's. That on processes counts once
     // the first stage has ended.
     let gate = |case: &Case| {
@@ -274,9 +275,10 @@ fn further_networks_are_left_to_the_parent() {
     });
     let plan = built(&case);
     let socket = position(&plan, |op| matches!(op, Op::Socket { .. })).unwrap();
-    assert!(
-        matches!(plan.steps()[socket + 1].op(), Op::LendDescriptor { tag, .. } if *tag == Tag::RouteSocket.number())
-    );
+    assert!(matches!(
+        plan.steps()[socket + 1].op(),
+        Op::LendDescriptor { tag, .. } if *tag == Tag::RouteSocket.number()
+    ));
     assert_eq!(count(&plan, |op| matches!(op, Op::Netlink(_))), 1);
     // The loopback of a joined namespace is its owner's business.
     case.config

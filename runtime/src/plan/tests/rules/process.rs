@@ -242,7 +242,10 @@ fn a_policy_that_no_child_inherits_is_set_by_the_one_born_last() {
         let plan = case.exec().unwrap().plan;
         let set = position(&plan, |op| matches!(op, Op::Scheduler(_))).unwrap();
         let second = position(&plan, |op| matches!(op, Op::SecondStage)).unwrap();
-        let dropped = plan.steps().iter().rposition(|step| matches!(step.op(), Op::Capabilities { permitted, .. } if permitted & (1 << 23) == 0));
+        let dropped = plan.steps().iter().rposition(|step| match step.op() {
+            Op::Capabilities { permitted, .. } => permitted & (1 << 23) == 0,
+            _ => false,
+        });
         (set < second, set < dropped.unwrap())
     };
     case.process.scheduler(scheduler("SCHED_BATCH", &[]));
@@ -364,9 +367,10 @@ fn the_terminal_comes_from_the_containers_devpts_and_covers_the_console_of_an_in
     };
     assert!(pivot < at);
     let console = named(&plan, "clone the terminal for /dev/console");
-    assert!(
-        matches!(plan.steps()[console].op(), Op::CloneTree { dir: Dir::Slot(dir), path, .. } if dir == slave && path.is_empty())
-    );
+    assert!(matches!(
+        plan.steps()[console].op(),
+        Op::CloneTree { dir: Dir::Slot(dir), path, .. } if dir == slave && path.is_empty()
+    ));
     // With a terminal the standard streams are no null device.
     assert_eq!(count(&plan, |op| matches!(op, Op::ReopenNull)), 0);
 
