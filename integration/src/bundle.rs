@@ -30,7 +30,7 @@ pub struct Bundle {
 /// A busybox that runs without any library.
 pub fn static_busybox() -> Option<PathBuf> {
     program::find("busybox").filter(|path| {
-        // Static or not stands in the program headers: a dynamic program names an interpreter.
+        // The program headers say whether it is static: a dynamic program names an interpreter.
         fs::read(path).is_ok_and(|image| {
             !image
                 .get(..4096)

@@ -322,7 +322,7 @@ impl Drop for Case {
     fn drop(&mut self) {
         if !self.finished {
             // A failed test: take away what it left, so that it does not trouble others. The
-            // failure is told already.
+            // failure is reported already.
             let ids: Vec<String> = std::fs::read_dir(self.root())
                 .map(|entries| {
                     entries

@@ -84,7 +84,7 @@ pub fn read_terminal(master: OwnedFd) -> String {
         match file.read(&mut buffer) {
             Ok(0) => break,
             Ok(count) => text.extend_from_slice(buffer.get(..count).expect("within the buffer")),
-            // EIO: nobody has the other side open any more.
+            // EIO: no process has the other side open any more.
             Err(error) if error.raw_os_error() == Some(rustix::io::Errno::IO.raw_os_error()) => {
                 break;
             }

@@ -78,7 +78,7 @@ impl OrdinaryUser {
         self
     }
 
-    /// What stands before a command that the user is to run.
+    /// The start of a command that the user is to run.
     pub fn prefix(&self) -> Vec<OsString> {
         let mut line: Vec<OsString> = Vec::new();
         if self.subordinate_ids {

@@ -7,8 +7,9 @@
 //! * [`lget`], [`lset`], [`lremove`] and [`llist`] take a path and mean the link itself where it is
 //!   one. To reach what a link points to, open it.
 //!
-//! Names are text (`&str`, `&OsStr` and what else is `AsRef<OsStr>`) with their name space in front,
-//! such as `security.selinux`; one with a NUL is an error that names it. An attribute that is absent is no error; a file system without attributes is one, told apart by
+//! Names are text (`&str`, `&OsStr` and what else is `AsRef<OsStr>`) with their name space in
+//! front, such as `security.selinux`; one with a NUL is an error that names it. An absent attribute
+//! is not an error; a file system without attributes is one, with the kind
 //! [`ErrorKind::Unsupported`].
 //!
 //! [`xattr(7)`]: https://man7.org/linux/man-pages/man7/xattr.7.html
