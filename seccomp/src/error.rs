@@ -18,9 +18,9 @@ pub enum ErrorKind {
     TooLarge,
     /// libseccomp refused something.
     Library,
-    /// A program is not a valid seccomp filter (it came from a cache file or from the caller).
+    /// A program is not a valid seccomp filter (it came from the caller).
     InvalidProgram,
-    /// A system call failed: loading the filter, or reading and writing the cache.
+    /// A system call failed: loading the filter, or reading what libseccomp exported.
     Io,
 }
 

@@ -66,14 +66,6 @@ pub(crate) fn supported(flag: FilterFlags) -> bool {
     }
 }
 
-/// The flags a profile may name that the kernel supports, as bits.
-pub(crate) fn supported_bits() -> u32 {
-    flags::KNOWN
-        .iter()
-        .filter(|(_, flag)| supported(*flag))
-        .fold(0, |bits, (_, flag)| bits | flag.bits())
-}
-
 /// The kernel's support as libseccomp counts it (seccomp_api_get(3)): each level needs those below.
 pub(crate) fn api_level() -> u32 {
     let notify = || {

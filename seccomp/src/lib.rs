@@ -1,11 +1,11 @@
-//! OCI seccomp profiles as kernel filters: a native compiler, a libseccomp backend, a cache, and
-//! the ENOSYS rule.
+//! OCI seccomp profiles as kernel filters: a native compiler, a libseccomp backend, and the
+//! ENOSYS rule.
 //!
 //! [`compile()`] turns a [`Profile`] (the `linux.seccomp` object of an OCI configuration) into a
 //! [`Program`]: classic BPF instructions and the flags to load them with. [`install()`] loads it
 //! for the calling thread; a caller that loads it elsewhere takes [`Program::as_bytes`].
-//! [`evaluate()`] says what a program answers for a system call, [`features()`] what this crate and
-//! the kernel support, and [`Cache`] keeps programs of the slower backend.
+//! [`evaluate()`] says what a program answers for a system call, and [`features()`] what this crate
+//! and the kernel support.
 //!
 //! # What a filter answers
 //!
@@ -39,7 +39,6 @@
 mod action;
 mod architecture;
 mod bpf;
-mod cache;
 mod compile;
 #[cfg(feature = "serde")]
 mod docker;
@@ -63,7 +62,6 @@ mod syscalls;
 
 pub use action::Action;
 pub use architecture::Architecture;
-pub use cache::Cache;
 pub use compile::{Backend, Compiled, Warning, compile};
 #[cfg(feature = "serde")]
 pub use docker::{DockerConditions, DockerProfile};
