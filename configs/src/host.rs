@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use user::IdMapping;
 
-use crate::config::{NamespaceType, SeccompFlag};
+use crate::config::{FilterFlag, NamespaceType};
 
 /// Facts about the host and about the runtime's own situation.
 ///
@@ -21,7 +21,7 @@ pub struct HostInfo {
     /// SELinux is enabled.
     pub selinux: bool,
     /// Flags `seccomp(2)` accepts on this kernel.
-    pub seccomp_flags: Vec<SeccompFlag>,
+    pub seccomp_flags: Vec<FilterFlag>,
     /// What resctrl offers.
     pub intel_rdt: IntelRdtSupport,
     /// Mappings of user namespaces that the bundle joins, by path: see

@@ -10,6 +10,7 @@ mod nullable;
 pub mod oci;
 pub mod process;
 pub mod specconv;
+mod stored;
 pub mod validate;
 mod warning;
 

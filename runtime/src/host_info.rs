@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use configs::config::{NamespaceType, SeccompFlag};
+use configs::config::{FilterFlag, NamespaceType};
 use configs::oci::Spec;
 use configs::specconv;
 use configs::{Config, HostInfo, IntelRdtSupport, NetworkNamespaceFact, RootfsFact};
@@ -149,14 +149,9 @@ fn rootfs(path: &Path) -> RootfsFact {
     }
 }
 
-fn seccomp_flags() -> Vec<SeccompFlag> {
-    // The names of the kernel's header are the names of the configuration.
-    let known = |name: &&str| serde_json::from_value(serde_json::Value::from(*name)).ok();
-    seccomp::features()
-        .supported_flags
-        .iter()
-        .filter_map(known)
-        .collect()
+fn seccomp_flags() -> Vec<FilterFlag> {
+    let all = FilterFlag::ALL.iter().copied();
+    all.filter(|flag| flag.is_supported()).collect()
 }
 
 fn intel_rdt() -> IntelRdtSupport {

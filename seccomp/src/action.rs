@@ -1,6 +1,7 @@
 //! What a filter answers for a system call.
 
 use crate::error::{Error, Result};
+use crate::named::named_enum;
 
 // linux/seccomp.h: the upper 16 bits are the action, the lower 16 its data.
 const RET_KILL_PROCESS: u32 = 0x8000_0000;
@@ -20,7 +21,8 @@ const DEFAULT_ERRNO: u16 = 1;
 /// What the kernel does with a system call: the typed form of a filter's return value.
 ///
 /// The variants are the kernel's (`SECCOMP_RET_*` in `linux/seccomp.h`, described in seccomp(2)).
-/// The OCI name `SCMP_ACT_KILL` is [`Action::KillThread`].
+/// [`ActionName`] has the specification's names, of which `SCMP_ACT_KILL` is
+/// [`Action::KillThread`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Action {
     /// End the whole process with `SIGSYS` (Linux 4.14).
@@ -42,59 +44,71 @@ pub enum Action {
     Allow,
 }
 
-/// The OCI names of the actions, sorted.
-pub(crate) const NAMES: [&str; 9] = [
-    "SCMP_ACT_ALLOW",
-    "SCMP_ACT_ERRNO",
-    "SCMP_ACT_KILL",
-    "SCMP_ACT_KILL_PROCESS",
-    "SCMP_ACT_KILL_THREAD",
-    "SCMP_ACT_LOG",
-    "SCMP_ACT_NOTIFY",
-    "SCMP_ACT_TRACE",
-    "SCMP_ACT_TRAP",
-];
+named_enum! {
+    /// The name of an action: an [`Action`] without the number that some of them carry.
+    pub enum ActionName {
+        /// Let the call through.
+        Allow = "SCMP_ACT_ALLOW",
+        /// Fail the call with an error number.
+        Errno = "SCMP_ACT_ERRNO",
+        /// The older name of [`ActionName::KillThread`].
+        Kill = "SCMP_ACT_KILL",
+        /// End the process.
+        KillProcess = "SCMP_ACT_KILL_PROCESS",
+        /// End the thread.
+        KillThread = "SCMP_ACT_KILL_THREAD",
+        /// Let the call through, and log it.
+        Log = "SCMP_ACT_LOG",
+        /// Ask the listener.
+        Notify = "SCMP_ACT_NOTIFY",
+        /// Ask the tracer.
+        Trace = "SCMP_ACT_TRACE",
+        /// Send `SIGSYS`.
+        Trap = "SCMP_ACT_TRAP",
+    }
+}
 
-impl Action {
-    /// The action with this OCI name (`SCMP_ACT_*`) and its `errnoRet`.
+impl ActionName {
+    /// The action of this name with its `errnoRet`.
     ///
-    /// `errno` is used by `SCMP_ACT_ERRNO` and `SCMP_ACT_TRACE` alone (absent: `EPERM`) and ignored
-    /// by the others.
+    /// `errno` is used by [`Errno`](Self::Errno) and [`Trace`](Self::Trace) alone (absent: `EPERM`)
+    /// and ignored by the others.
     ///
     /// # Errors
     ///
-    /// The name is unknown, or `errno` is used and does not fit the 16 bits the kernel has for it.
-    pub fn from_name(name: &str, errno: Option<u32>) -> Result<Self> {
+    /// `errno` is used and does not fit the 16 bits the kernel has for it.
+    pub fn action(self, errno: Option<u32>) -> Result<Action> {
         let data = || match errno {
             None => Ok(DEFAULT_ERRNO),
             Some(value) => u16::try_from(value).map_err(|_| {
                 Error::invalid(format!("seccomp errnoRet {value} does not fit in 16 bits"))
             }),
         };
-        Ok(match name {
-            "SCMP_ACT_KILL" | "SCMP_ACT_KILL_THREAD" => Self::KillThread,
-            "SCMP_ACT_KILL_PROCESS" => Self::KillProcess,
-            "SCMP_ACT_TRAP" => Self::Trap,
-            "SCMP_ACT_ERRNO" => Self::Errno(data()?),
-            "SCMP_ACT_TRACE" => Self::Trace(data()?),
-            "SCMP_ACT_ALLOW" => Self::Allow,
-            "SCMP_ACT_LOG" => Self::Log,
-            "SCMP_ACT_NOTIFY" => Self::Notify,
-            _ => return Err(Error::invalid(format!("unknown seccomp action {name:?}"))),
+        Ok(match self {
+            Self::Kill | Self::KillThread => Action::KillThread,
+            Self::KillProcess => Action::KillProcess,
+            Self::Trap => Action::Trap,
+            Self::Errno => Action::Errno(data()?),
+            Self::Trace => Action::Trace(data()?),
+            Self::Allow => Action::Allow,
+            Self::Log => Action::Log,
+            Self::Notify => Action::Notify,
         })
     }
+}
 
-    /// The OCI name, and the `errnoRet` of the actions that have one.
-    pub(crate) fn name_and_data(self) -> (&'static str, Option<u32>) {
+impl Action {
+    /// The name, and the `errnoRet` of the actions that have one.
+    pub(crate) fn name_and_data(self) -> (ActionName, Option<u32>) {
         match self {
-            Self::KillProcess => ("SCMP_ACT_KILL_PROCESS", None),
-            Self::KillThread => ("SCMP_ACT_KILL_THREAD", None),
-            Self::Trap => ("SCMP_ACT_TRAP", None),
-            Self::Errno(errno) => ("SCMP_ACT_ERRNO", Some(errno.into())),
-            Self::Notify => ("SCMP_ACT_NOTIFY", None),
-            Self::Trace(message) => ("SCMP_ACT_TRACE", Some(message.into())),
-            Self::Log => ("SCMP_ACT_LOG", None),
-            Self::Allow => ("SCMP_ACT_ALLOW", None),
+            Self::KillProcess => (ActionName::KillProcess, None),
+            Self::KillThread => (ActionName::KillThread, None),
+            Self::Trap => (ActionName::Trap, None),
+            Self::Errno(errno) => (ActionName::Errno, Some(errno.into())),
+            Self::Notify => (ActionName::Notify, None),
+            Self::Trace(message) => (ActionName::Trace, Some(message.into())),
+            Self::Log => (ActionName::Log, None),
+            Self::Allow => (ActionName::Allow, None),
         }
     }
 
@@ -152,35 +166,23 @@ mod tests {
 
     #[test]
     fn errno_defaults_to_eperm_and_is_ignored_by_other_actions() {
+        assert_eq!(ActionName::Errno.action(None).unwrap(), Action::Errno(1));
         assert_eq!(
-            Action::from_name("SCMP_ACT_ERRNO", None).unwrap(),
-            Action::Errno(1)
-        );
-        assert_eq!(
-            Action::from_name("SCMP_ACT_TRACE", Some(38)).unwrap(),
+            ActionName::Trace.action(Some(38)).unwrap(),
             Action::Trace(38)
         );
-        assert_eq!(
-            Action::from_name("SCMP_ACT_LOG", Some(70_000)).unwrap(),
-            Action::Log
-        );
-        assert!(Action::from_name("SCMP_ACT_ERRNO", Some(70_000)).is_err());
+        assert_eq!(ActionName::Log.action(Some(70_000)).unwrap(), Action::Log);
+        assert!(ActionName::Errno.action(Some(70_000)).is_err());
     }
 
     #[test]
-    fn every_name_is_known_and_survives_the_return_value() {
-        for name in NAMES {
-            let action = Action::from_name(name, Some(13)).unwrap();
-            assert_eq!(
-                Action::from_return_value(action.return_value()),
-                action,
-                "{name}"
-            );
+    fn every_action_survives_the_return_value_and_the_name() {
+        for name in ActionName::ALL {
+            let action = name.action(Some(13)).unwrap();
+            assert_eq!(Action::from_return_value(action.return_value()), action);
             let (again, data) = action.name_and_data();
-            assert_eq!(Action::from_name(again, data).unwrap(), action, "{name}");
+            assert_eq!(again.action(data).unwrap(), action, "{name:?}");
         }
-        assert!(NAMES.is_sorted());
-        assert!(Action::from_name("SCMP_ACT_NEVER", None).is_err());
     }
 
     #[test]

@@ -3,8 +3,10 @@
 
 use serde::{Deserialize, Deserializer};
 
+use crate::action::ActionName;
 use crate::architecture::Architecture;
 use crate::error::{Error, Result};
+use crate::flags::FilterFlag;
 use crate::profile::{Arg, Profile, Rule, null_is_default};
 
 /// A profile in the form that Docker's `--security-opt seccomp=FILE` takes and its default profile
@@ -18,51 +20,48 @@ use crate::profile::{Arg, Profile, Rule, null_is_default};
 ///
 /// [`resolve`](Self::resolve) decides the conditions. Source: the `seccomp` folder of
 /// `github.com/moby/profiles`.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct DockerProfile {
-    #[serde(deserialize_with = "null_is_default")]
-    default_action: String,
+    default_action: ActionName,
     default_errno_ret: Option<u32>,
-    #[serde(deserialize_with = "null_is_default")]
-    architectures: Vec<String>,
-    #[serde(deserialize_with = "null_is_default")]
+    #[serde(default, deserialize_with = "null_is_default")]
+    architectures: Vec<Architecture>,
+    #[serde(default, deserialize_with = "null_is_default")]
     arch_map: Vec<ArchitectureGroup>,
-    flags: Option<Vec<String>>,
+    flags: Option<Vec<FilterFlag>>,
     listener_path: Option<String>,
     listener_metadata: Option<String>,
-    #[serde(deserialize_with = "null_is_default")]
+    #[serde(default, deserialize_with = "null_is_default")]
     syscalls: Vec<ConditionalRule>,
 }
 
 /// An architecture with those that programs on it may use as well.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct ArchitectureGroup {
-    #[serde(deserialize_with = "null_is_default")]
-    architecture: String,
-    #[serde(deserialize_with = "null_is_default")]
-    sub_architectures: Vec<String>,
+    architecture: Architecture,
+    #[serde(default, deserialize_with = "null_is_default")]
+    sub_architectures: Vec<Architecture>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct ConditionalRule {
-    #[serde(deserialize_with = "null_is_default")]
+    #[serde(default, deserialize_with = "null_is_default")]
     name: String,
-    #[serde(deserialize_with = "null_is_default")]
+    #[serde(default, deserialize_with = "null_is_default")]
     names: Vec<String>,
-    #[serde(deserialize_with = "null_is_default")]
-    action: String,
+    action: ActionName,
     errno_ret: Option<u32>,
-    #[serde(deserialize_with = "null_is_default")]
+    #[serde(default, deserialize_with = "null_is_default")]
     args: Vec<Arg>,
-    #[serde(deserialize_with = "null_is_default")]
+    #[serde(default, deserialize_with = "null_is_default")]
     includes: Condition,
-    #[serde(deserialize_with = "null_is_default")]
+    #[serde(default, deserialize_with = "null_is_default")]
     excludes: Condition,
     #[allow(dead_code, reason = "read so that a value of another type is an error")]
-    #[serde(deserialize_with = "null_is_default")]
+    #[serde(default, deserialize_with = "null_is_default")]
     comment: String,
 }
 
@@ -154,14 +153,10 @@ impl DockerProfile {
             ));
         }
         let mut architectures = self.architectures.clone();
-        let own = conditions.architecture.name();
+        let own = conditions.architecture;
         for group in &self.arch_map {
-            // Every name is looked at, whether it is this machine's or not.
-            for name in std::iter::once(&group.architecture).chain(&group.sub_architectures) {
-                Architecture::from_name(name)?;
-            }
             if group.architecture == own && architectures.is_empty() {
-                architectures.push(own.to_owned());
+                architectures.push(own);
                 architectures.extend_from_slice(&group.sub_architectures);
             }
         }
@@ -181,14 +176,14 @@ impl DockerProfile {
             if rule.applies(conditions) {
                 syscalls.push(Rule {
                     names,
-                    action: rule.action.clone(),
+                    action: rule.action,
                     errno_ret: rule.errno_ret,
                     args: rule.args.clone(),
                 });
             }
         }
         Ok(Profile {
-            default_action: self.default_action.clone(),
+            default_action: self.default_action,
             default_errno_ret: self.default_errno_ret,
             architectures,
             flags: self.flags.clone(),
@@ -202,7 +197,7 @@ impl DockerProfile {
 impl ConditionalRule {
     fn applies(&self, conditions: &DockerConditions) -> bool {
         let has = |capability: &String| conditions.bounding.contains(capability);
-        let own = |name: &String| names(conditions.architecture).contains(&name.as_str());
+        let own = |name: &String| names(conditions.architecture).any(|own| own == name);
         let (includes, excludes) = (&self.includes, &self.excludes);
         let excluded = excludes.arches.iter().any(own)
             || excludes.caps.iter().any(has)
@@ -228,8 +223,8 @@ impl Condition {
         }
         let known = |name: &str| {
             Architecture::ALL
-                .into_iter()
-                .any(|architecture| names(architecture).contains(&name))
+                .iter()
+                .any(|architecture| names(*architecture).any(|one| one == name))
         };
         if let Some(name) = self.arches.iter().find(|name| !known(name)) {
             return Err(Error::invalid(format!(
@@ -240,29 +235,20 @@ impl Condition {
     }
 }
 
-/// The names that `arches` has for an architecture: libseccomp's, which Docker uses, and where they
-/// differ Go's.
-fn names(architecture: Architecture) -> &'static [&'static str] {
-    match architecture {
-        Architecture::Aarch64 => &["arm64", "aarch64"],
-        Architecture::Arm => &["arm"],
-        Architecture::Loongarch64 => &["loongarch64", "loong64"],
-        Architecture::Mips => &["mips"],
-        Architecture::Mips64 => &["mips64"],
-        Architecture::Mips64N32 => &["mips64n32"],
-        Architecture::Mipsel => &["mipsel", "mipsle"],
-        Architecture::Mipsel64 => &["mipsel64", "mips64le"],
-        Architecture::Mipsel64N32 => &["mipsel64n32", "mips3l64n32"],
-        Architecture::Ppc => &["ppc"],
-        Architecture::Ppc64 => &["ppc64"],
-        Architecture::Ppc64Le => &["ppc64le"],
-        Architecture::Riscv64 => &["riscv64"],
-        Architecture::S390 => &["s390"],
-        Architecture::S390x => &["s390x"],
-        Architecture::X32 => &["x32"],
-        Architecture::X86 => &["x86", "386"],
-        Architecture::X86_64 => &["amd64", "x86_64"],
-    }
+/// The names that `arches` has for an architecture: the short one, and where they differ that of
+/// Go or of libseccomp.
+fn names(architecture: Architecture) -> impl Iterator<Item = &'static str> {
+    let other = match architecture {
+        Architecture::Aarch64 => Some("aarch64"),
+        Architecture::Loongarch64 => Some("loongarch64"),
+        Architecture::Mipsel => Some("mipsle"),
+        Architecture::Mipsel64 => Some("mips64le"),
+        Architecture::Mipsel64N32 => Some("mips3l64n32"),
+        Architecture::X86 => Some("386"),
+        Architecture::X86_64 => Some("x86_64"),
+        _ => None,
+    };
+    std::iter::once(architecture.short_name()).chain(other)
 }
 
 /// `"4.8"`; as with Docker an empty text is older than every kernel.
@@ -316,11 +302,7 @@ mod tests {
 
     #[test]
     fn no_two_architectures_share_a_name() {
-        let mut all: Vec<&str> = Architecture::ALL
-            .into_iter()
-            .flat_map(names)
-            .copied()
-            .collect();
+        let mut all: Vec<&str> = Architecture::ALL.iter().copied().flat_map(names).collect();
         all.sort_unstable();
         let count = all.len();
         all.dedup();

@@ -1,9 +1,9 @@
 //! What `cofferdam features` says about seccomp.
 
-use crate::action::{self, Action};
+use crate::action::{Action, ActionName};
 use crate::architecture::Architecture;
-use crate::flags::{self, FilterFlags};
-use crate::operator;
+use crate::flags::{FilterFlag, FilterFlags};
+use crate::operator::Operator;
 use crate::sys;
 use crate::syscalls;
 
@@ -31,18 +31,20 @@ pub struct Features {
 /// What is supported, asking the running kernel.
 #[must_use]
 pub fn features() -> Features {
-    let known_flags = flags::KNOWN.map(|(name, _)| name).to_vec();
-    let supported_flags = flags::KNOWN
+    fn names<T: Copy>(values: &[T], name: fn(T) -> &'static str) -> Vec<&'static str> {
+        values.iter().map(|value| name(*value)).collect()
+    }
+    let supported: Vec<FilterFlag> = FilterFlag::ALL
         .iter()
-        .filter(|(_, flag)| supported(*flag))
-        .map(|(name, _)| *name)
+        .copied()
+        .filter(|flag| flag.is_supported())
         .collect();
     Features {
-        actions: action::NAMES.to_vec(),
-        operators: operator::NAMES.to_vec(),
-        archs: Architecture::ALL.map(Architecture::name).to_vec(),
-        known_flags,
-        supported_flags,
+        actions: names(ActionName::ALL, ActionName::name),
+        operators: names(Operator::ALL, Operator::name),
+        archs: names(Architecture::ALL, Architecture::name),
+        known_flags: names(FilterFlag::ALL, FilterFlag::name),
+        supported_flags: names(&supported, FilterFlag::name),
         syscalls_of_linux: syscalls::LINUX_VERSION,
         libseccomp_version: libseccomp_version(),
     }
@@ -56,14 +58,6 @@ pub(crate) fn libseccomp_version() -> Option<String> {
 #[cfg(not(feature = "libseccomp"))]
 pub(crate) fn libseccomp_version() -> Option<String> {
     None
-}
-
-/// Whether the kernel supports a flag. `WAIT_KILLABLE_RECV` is only legal together with a listener.
-pub(crate) fn supported(flag: FilterFlags) -> bool {
-    match flag {
-        FilterFlags::WAIT_KILLABLE_RECV => sys::knows_flags(flag | FilterFlags::NEW_LISTENER),
-        _ => sys::knows_flags(flag),
-    }
 }
 
 /// The kernel's support as libseccomp counts it (seccomp_api_get(3)): each level needs those below.
@@ -82,7 +76,7 @@ pub(crate) fn api_level() -> u32 {
         &|| sys::knows_flags(FilterFlags::SPEC_ALLOW),
         &notify,
         &|| sys::knows_flags(FilterFlags::TSYNC | FilterFlags::TSYNC_ESRCH),
-        &|| supported(FilterFlags::WAIT_KILLABLE_RECV),
+        &|| FilterFlag::WaitKillableRecv.is_supported(),
     ];
     (1..)
         .zip(levels)

@@ -2,6 +2,9 @@
 
 use std::ops::{BitOr, BitOrAssign};
 
+use crate::named::named_enum;
+use crate::sys;
+
 /// Flags of `seccomp(SECCOMP_SET_MODE_FILTER)`, see seccomp(2); the values are `linux/seccomp.h`'s.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct FilterFlags(u32);
@@ -66,13 +69,40 @@ impl BitOrAssign for FilterFlags {
     }
 }
 
-/// The flags a profile may name, sorted by name (OCI runtime-spec, "Seccomp").
-pub(crate) const KNOWN: [(&str, FilterFlags); 4] = [
-    ("SECCOMP_FILTER_FLAG_LOG", FilterFlags::LOG),
-    ("SECCOMP_FILTER_FLAG_SPEC_ALLOW", FilterFlags::SPEC_ALLOW),
-    ("SECCOMP_FILTER_FLAG_TSYNC", FilterFlags::TSYNC),
-    (
-        "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV",
-        FilterFlags::WAIT_KILLABLE_RECV,
-    ),
-];
+named_enum! {
+    /// A flag that a profile may name (OCI runtime-spec, "Seccomp").
+    #[non_exhaustive]
+    pub enum FilterFlag {
+        /// [`FilterFlags::LOG`].
+        Log = "SECCOMP_FILTER_FLAG_LOG",
+        /// [`FilterFlags::SPEC_ALLOW`].
+        SpecAllow = "SECCOMP_FILTER_FLAG_SPEC_ALLOW",
+        /// [`FilterFlags::TSYNC`].
+        Tsync = "SECCOMP_FILTER_FLAG_TSYNC",
+        /// [`FilterFlags::WAIT_KILLABLE_RECV`].
+        WaitKillableRecv = "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV",
+    }
+}
+
+impl FilterFlag {
+    /// The flag as seccomp(2) takes it.
+    #[must_use]
+    pub const fn flags(self) -> FilterFlags {
+        match self {
+            Self::Log => FilterFlags::LOG,
+            Self::SpecAllow => FilterFlags::SPEC_ALLOW,
+            Self::Tsync => FilterFlags::TSYNC,
+            Self::WaitKillableRecv => FilterFlags::WAIT_KILLABLE_RECV,
+        }
+    }
+
+    /// Whether the running kernel supports the flag: one call of seccomp(2).
+    #[must_use]
+    pub fn is_supported(self) -> bool {
+        sys::knows_flags(match self {
+            // Only legal together with a listener.
+            Self::WaitKillableRecv => self.flags() | FilterFlags::NEW_LISTENER,
+            _ => self.flags(),
+        })
+    }
+}

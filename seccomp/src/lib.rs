@@ -50,6 +50,7 @@ mod flags;
 mod install;
 #[cfg(feature = "libseccomp")]
 mod libseccomp_backend;
+mod named;
 mod native;
 mod operator;
 mod profile;
@@ -60,7 +61,7 @@ mod rules;
 mod sys;
 mod syscalls;
 
-pub use action::Action;
+pub use action::{Action, ActionName};
 pub use architecture::Architecture;
 pub use compile::{Backend, Compiled, Warning, compile};
 #[cfg(feature = "serde")]
@@ -68,7 +69,7 @@ pub use docker::{DockerConditions, DockerProfile};
 pub use error::{Error, ErrorKind, Result};
 pub use evaluate::evaluate;
 pub use features::{Features, features};
-pub use flags::FilterFlags;
+pub use flags::{FilterFlag, FilterFlags};
 pub use install::install;
 pub use operator::Operator;
 pub use profile::{Arg, Profile, Rule};

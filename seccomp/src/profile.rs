@@ -1,50 +1,46 @@
 //! The OCI seccomp object.
 
-use crate::action::Action;
+use crate::action::{Action, ActionName};
 use crate::architecture::Architecture;
 use crate::error::{Error, Result};
+use crate::flags::FilterFlag;
 use crate::operator::Operator;
 use crate::program::Program;
 
 /// A seccomp profile: the content of `linux.seccomp` in an OCI configuration (runtime-spec 1.3,
 /// "config-linux.md", section Seccomp).
 ///
-/// Names of actions, operators, architectures and flags are open strings, so that a profile can be
-/// carried and printed unchanged; [`compile`](crate::compile()) reports what it does not know. A
-/// program that makes a profile itself takes [`Profile::new`], [`Rule::new`] and [`Arg::new`],
-/// which take [`Action`], [`Architecture`] and [`Operator`].
-///
 /// With the feature `serde` the JSON names are the specification's, and `null` stands for an absent
-/// value. A key that is not one of them is an error that names it: a filter that ignores what it
-/// was told can be weaker than was meant. For a document in Docker's form there is
+/// value. A key, or a name of an action, an operator, an architecture or a flag, that is not one of
+/// the specification's is an error that names it: a filter without it can be weaker than was meant. For a document in Docker's form there is
 /// [`DockerProfile`](crate::DockerProfile).
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(
     feature = "serde",
-    serde(rename_all = "camelCase", default, deny_unknown_fields)
+    serde(rename_all = "camelCase", deny_unknown_fields)
 )]
 pub struct Profile {
-    /// The action for system calls without a rule, a `SCMP_ACT_*` name.
-    #[cfg_attr(feature = "serde", serde(deserialize_with = "null_is_default"))]
-    pub default_action: String,
+    /// The action for system calls without a rule.
+    pub default_action: ActionName,
     /// The error number of the default action, when it is `SCMP_ACT_ERRNO` or `SCMP_ACT_TRACE`;
     /// `EPERM` if absent.
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub default_errno_ret: Option<u32>,
-    /// Architectures (`SCMP_ARCH_*`) besides the native one, which is always part of the filter.
+    /// Architectures besides the native one, which is always part of the filter.
     #[cfg_attr(
         feature = "serde",
         serde(
+            default,
             deserialize_with = "null_is_default",
             skip_serializing_if = "Vec::is_empty"
         )
     )]
-    pub architectures: Vec<String>,
-    /// `SECCOMP_FILTER_FLAG_*` names. Absent means `SECCOMP_FILTER_FLAG_SPEC_ALLOW` where the
-    /// kernel has it; an empty list means no flag.
+    pub architectures: Vec<Architecture>,
+    /// Flags for the kernel. Absent means [`SpecAllow`](FilterFlag::SpecAllow) where the kernel has
+    /// it; an empty list means no flag.
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
-    pub flags: Option<Vec<String>>,
+    pub flags: Option<Vec<FilterFlag>>,
     /// Path of the UNIX socket that receives the listener descriptor of `SCMP_ACT_NOTIFY` rules; a
     /// leading `@` stands for the abstract namespace.
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
@@ -56,6 +52,7 @@ pub struct Profile {
     #[cfg_attr(
         feature = "serde",
         serde(
+            default,
             deserialize_with = "null_is_default",
             skip_serializing_if = "Vec::is_empty"
         )
@@ -64,19 +61,21 @@ pub struct Profile {
 }
 
 /// One action for a set of system calls.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(
     feature = "serde",
-    serde(rename_all = "camelCase", default, deny_unknown_fields)
+    serde(rename_all = "camelCase", deny_unknown_fields)
 )]
 pub struct Rule {
     /// Names of system calls; those that no architecture has are reported and left out.
-    #[cfg_attr(feature = "serde", serde(deserialize_with = "null_is_default"))]
+    #[cfg_attr(
+        feature = "serde",
+        serde(default, deserialize_with = "null_is_default")
+    )]
     pub names: Vec<String>,
-    /// The action, a `SCMP_ACT_*` name.
-    #[cfg_attr(feature = "serde", serde(deserialize_with = "null_is_default"))]
-    pub action: String,
+    /// The action.
+    pub action: ActionName,
     /// The error number of `SCMP_ACT_ERRNO` or the message of `SCMP_ACT_TRACE`; `EPERM` if absent.
     /// Other actions ignore it.
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
@@ -86,6 +85,7 @@ pub struct Rule {
     #[cfg_attr(
         feature = "serde",
         serde(
+            default,
             deserialize_with = "null_is_default",
             skip_serializing_if = "Vec::is_empty"
         )
@@ -94,46 +94,59 @@ pub struct Rule {
 }
 
 /// A condition on one argument of a system call.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(
     feature = "serde",
-    serde(rename_all = "camelCase", default, deny_unknown_fields)
+    serde(rename_all = "camelCase", deny_unknown_fields)
 )]
 pub struct Arg {
     /// Which argument, 0 to 5.
-    #[cfg_attr(feature = "serde", serde(deserialize_with = "null_is_default"))]
+    #[cfg_attr(
+        feature = "serde",
+        serde(default, deserialize_with = "null_is_default")
+    )]
     pub index: u32,
     /// The value to compare with; for `SCMP_CMP_MASKED_EQ` the mask.
-    #[cfg_attr(feature = "serde", serde(deserialize_with = "null_is_default"))]
+    #[cfg_attr(
+        feature = "serde",
+        serde(default, deserialize_with = "null_is_default")
+    )]
     pub value: u64,
     /// For `SCMP_CMP_MASKED_EQ` the value of the masked argument; unused otherwise.
     #[cfg_attr(
         feature = "serde",
-        serde(deserialize_with = "null_is_default", skip_serializing_if = "is_zero")
+        serde(
+            default,
+            deserialize_with = "null_is_default",
+            skip_serializing_if = "is_zero"
+        )
     )]
     pub value_two: u64,
-    /// The comparison, a `SCMP_CMP_*` name.
-    #[cfg_attr(feature = "serde", serde(deserialize_with = "null_is_default"))]
-    pub op: String,
+    /// The comparison.
+    pub op: Operator,
 }
 
 impl Profile {
     /// A profile without rules: every system call of the native architecture gets `action`.
     #[must_use]
     pub fn new(action: Action) -> Self {
-        let (name, data) = action.name_and_data();
+        let (default_action, default_errno_ret) = action.name_and_data();
         Self {
-            default_action: name.to_owned(),
-            default_errno_ret: data,
-            ..Self::default()
+            default_action,
+            default_errno_ret,
+            architectures: Vec::new(),
+            flags: None,
+            listener_path: None,
+            listener_metadata: None,
+            syscalls: Vec::new(),
         }
     }
 
     /// Adds an architecture to the native one.
     #[must_use]
     pub fn architecture(mut self, architecture: Architecture) -> Self {
-        self.architectures.push(architecture.name().to_owned());
+        self.architectures.push(architecture);
         self
     }
 
@@ -154,13 +167,6 @@ impl Profile {
     #[cfg(feature = "serde")]
     pub fn from_slice(json: &[u8]) -> Result<Self> {
         serde_json::from_slice(json).map_err(|error| Error::json("seccomp profile", error))
-    }
-
-    /// Whether the object asks for nothing (no default action and no rules), which means "no
-    /// filter".
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.default_action.is_empty() && self.syscalls.is_empty()
     }
 
     /// The socket that must get the listener descriptor of `program`, the compiled form of this
@@ -195,11 +201,11 @@ impl Rule {
         Names: IntoIterator,
         Names::Item: Into<String>,
     {
-        let (name, data) = action.name_and_data();
+        let (action, errno_ret) = action.name_and_data();
         Self {
             names: names.into_iter().map(Into::into).collect(),
-            action: name.to_owned(),
-            errno_ret: data,
+            action,
+            errno_ret,
             args: Vec::new(),
         }
     }
@@ -223,7 +229,7 @@ impl Arg {
             index,
             value,
             value_two: 0,
-            op: operator.name().to_owned(),
+            op: operator,
         }
     }
 

@@ -148,7 +148,8 @@ mod tests {
     #[test]
     fn every_architecture_has_its_own_threshold() {
         let thresholds: Vec<_> = Architecture::ALL
-            .into_iter()
+            .iter()
+            .copied()
             .filter(|arch| *arch != Architecture::X32)
             .zip((100..).step_by(10))
             .collect();

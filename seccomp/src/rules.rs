@@ -1,11 +1,11 @@
-//! A profile with every name understood: what both backends work from.
+//! A profile that was checked: what both backends work from.
 
 use crate::action::Action;
 use crate::architecture::Architecture;
 use crate::compile::Warning;
 use crate::error::{Error, ErrorKind, Result};
 use crate::features;
-use crate::flags::{self, FilterFlags};
+use crate::flags::{FilterFlag, FilterFlags};
 use crate::operator::Operator;
 use crate::profile::{Arg, Profile};
 
@@ -16,7 +16,7 @@ const MAX_ARG_INDEX: u32 = 5;
 /// (seccomp_api_get(3)).
 const NOTIFY_API_LEVEL: u32 = 6;
 
-/// A profile that was checked and whose names were understood.
+/// A profile that was checked.
 #[derive(Debug)]
 pub(crate) struct Rules<'profile> {
     /// For system calls without a rule.
@@ -62,9 +62,9 @@ impl Condition {
 }
 
 impl<'profile> Rules<'profile> {
-    /// Understands and checks a profile for the native architecture.
+    /// Checks a profile for the native architecture.
     pub(crate) fn new(profile: &'profile Profile, warnings: &mut Vec<Warning>) -> Result<Self> {
-        let default_action = Action::from_name(&profile.default_action, profile.default_errno_ret)?;
+        let default_action = profile.default_action.action(profile.default_errno_ret)?;
         let architectures = architectures(profile)?;
         let mut flags = requested_flags(profile)?;
         let mut entries = Vec::with_capacity(profile.syscalls.len());
@@ -74,7 +74,7 @@ impl<'profile> Rules<'profile> {
             }
             entries.push(Entry {
                 names: &rule.names,
-                action: Action::from_name(&rule.action, rule.errno_ret)?,
+                action: rule.action.action(rule.errno_ret)?,
                 alternatives: alternatives(&rule.args)?,
             });
         }
@@ -122,42 +122,40 @@ fn architectures(profile: &Profile) -> Result<Vec<Architecture>> {
         )
     })?;
     let mut architectures = vec![native];
-    for name in &profile.architectures {
-        let arch = Architecture::from_name(name)?;
-        if !architectures.contains(&arch) {
-            architectures.push(arch);
+    for arch in &profile.architectures {
+        if !architectures.contains(arch) {
+            architectures.push(*arch);
         }
     }
     Ok(architectures)
 }
 
 fn requested_flags(profile: &Profile) -> Result<FilterFlags> {
-    let Some(names) = &profile.flags else {
-        let default = FilterFlags::SPEC_ALLOW;
-        return Ok(if features::supported(default) {
-            default
+    let Some(flags) = &profile.flags else {
+        let default = FilterFlag::SpecAllow;
+        return Ok(if default.is_supported() {
+            default.flags()
         } else {
             FilterFlags::empty()
         });
     };
     let mut requested = FilterFlags::empty();
-    for name in names {
-        let (_, flag) = flags::KNOWN
-            .into_iter()
-            .find(|(known, _)| known == name)
-            .ok_or_else(|| Error::invalid(format!("seccomp flag {name} is not known to runc")))?;
+    for flag in flags {
         // All threads of the container's process come after the filter, so this one has nothing to
         // do.
-        if flag == FilterFlags::TSYNC {
+        if *flag == FilterFlag::Tsync {
             continue;
         }
-        if !features::supported(flag) {
+        if !flag.is_supported() {
             return Err(Error::new(
                 ErrorKind::Unsupported,
-                format!("seccomp flag {name} is not supported by the kernel"),
+                format!(
+                    "seccomp flag {} is not supported by the kernel",
+                    flag.name()
+                ),
             ));
         }
-        requested |= flag;
+        requested |= flag.flags();
     }
     Ok(requested)
 }
@@ -192,7 +190,7 @@ fn condition(arg: &Arg) -> Result<Condition> {
                 arg.index
             ))
         })?,
-        operator: Operator::from_name(&arg.op)?,
+        operator: arg.op,
         value: arg.value,
         value_two: arg.value_two,
     })

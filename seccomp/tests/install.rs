@@ -11,23 +11,23 @@ use rustix::io::{Errno, FdFlags, fcntl_getfd};
 use rustix::thread::{CapabilitySet, CapabilitySets, set_capabilities, set_no_new_privs};
 
 use cofferdam_seccomp::{
-    Action, Arg, Backend, ErrorKind, FilterFlags, Instruction, MAX_INSTRUCTIONS, Profile, Program,
-    Rule, compile, install,
+    Action, ActionName, Arg, Backend, ErrorKind, FilterFlags, Instruction, MAX_INSTRUCTIONS,
+    Operator, Profile, Program, Rule, compile, install,
 };
 
 fn rule(name: &str, action: &str) -> Rule {
     Rule {
         names: vec![name.to_owned()],
-        action: action.to_owned(),
-        ..Rule::default()
+        action: ActionName::from_name(action).unwrap(),
+        errno_ret: None,
+        args: Vec::new(),
     }
 }
 
 fn profile(syscalls: Vec<Rule>) -> Profile {
     Profile {
-        default_action: "SCMP_ACT_ALLOW".to_owned(),
         syscalls,
-        ..Profile::default()
+        ..Profile::new(Action::Allow)
     }
 }
 
@@ -65,7 +65,7 @@ fn a_denied_call_fails_with_its_error_number() {
                 index: 1,
                 value: 1 << 40,
                 value_two: 0,
-                op: "SCMP_CMP_GE".to_owned(),
+                op: Operator::GreaterOrEqual,
             }];
             let mut profile = profile(vec![denied, conditional]);
             profile.flags = flags;
@@ -120,7 +120,7 @@ fn a_call_newer_than_the_profile_is_enosys() {
             "set_robust_list",
         ];
         let mut profile = profile(allowed.map(|name| rule(name, "SCMP_ACT_ALLOW")).to_vec());
-        profile.default_action = "SCMP_ACT_ERRNO".to_owned();
+        profile.default_action = ActionName::Errno;
         profile.default_errno_ret = Some(77);
         let program = compile(&profile, backend).unwrap().program;
         with_filter(program, move |_| {

@@ -2,7 +2,9 @@
 
 use std::error::Error as _;
 
-use cofferdam_seccomp::{Arg, ErrorKind, Profile, Rule};
+use cofferdam_seccomp::{
+    Action, ActionName, Architecture, Arg, ErrorKind, FilterFlag, Operator, Profile, Rule,
+};
 
 #[test]
 fn all_fields_have_their_oci_names() {
@@ -14,21 +16,21 @@ fn all_fields_have_their_oci_names() {
                       "args": [{"index": 5, "value": 18446744073709551615, "valueTwo": 3, "op": "SCMP_CMP_MASKED_EQ"}]}]
     }"#;
     let profile = Profile {
-        default_action: "SCMP_ACT_ERRNO".to_owned(),
+        default_action: ActionName::Errno,
         default_errno_ret: Some(38),
-        architectures: vec!["SCMP_ARCH_X86".to_owned()],
-        flags: Some(vec!["SECCOMP_FILTER_FLAG_LOG".to_owned()]),
+        architectures: vec![Architecture::X86],
+        flags: Some(vec![FilterFlag::Log]),
         listener_path: Some("/run/agent".to_owned()),
         listener_metadata: Some("tag".to_owned()),
         syscalls: vec![Rule {
             names: vec!["clone".to_owned()],
-            action: "SCMP_ACT_ALLOW".to_owned(),
+            action: ActionName::Allow,
             errno_ret: Some(1),
             args: vec![Arg {
                 index: 5,
                 value: u64::MAX,
                 value_two: 3,
-                op: "SCMP_CMP_MASKED_EQ".to_owned(),
+                op: Operator::MaskedEqual,
             }],
         }],
     };
@@ -43,16 +45,46 @@ fn null_is_absent() {
         "listenerPath": null, "syscalls": [{"names": null, "action": "SCMP_ACT_KILL", "args": null}]}"#;
     let profile: Profile = serde_json::from_str(text).unwrap();
     let rule = Rule {
-        action: "SCMP_ACT_KILL".to_owned(),
-        ..Rule::default()
+        names: Vec::new(),
+        action: ActionName::Kill,
+        errno_ret: None,
+        args: Vec::new(),
     };
     let expected = Profile {
-        default_action: "SCMP_ACT_ALLOW".to_owned(),
         syscalls: vec![rule],
-        ..Profile::default()
+        ..Profile::new(Action::Allow)
     };
     assert_eq!(profile, expected);
-    assert!(serde_json::from_str::<Profile>("{}").unwrap().is_empty());
+}
+
+#[test]
+fn a_name_that_is_unknown_is_refused() {
+    for (named, text) in [
+        ("missing field `defaultAction`", "{}"),
+        ("unknown variant ``", r#"{"defaultAction": ""}"#),
+        (
+            "unknown variant `SCMP_ACT_MAYBE`",
+            r#"{"defaultAction": "SCMP_ACT_MAYBE"}"#,
+        ),
+        (
+            "unknown variant `SCMP_ARCH_PDP11`",
+            r#"{"defaultAction": "SCMP_ACT_ALLOW", "architectures": ["SCMP_ARCH_PDP11"]}"#,
+        ),
+        (
+            "unknown variant `SECCOMP_FILTER_FLAG_X`",
+            r#"{"defaultAction": "SCMP_ACT_ALLOW", "flags": ["SECCOMP_FILTER_FLAG_X"]}"#,
+        ),
+        (
+            "unknown variant `SCMP_CMP_LIKE`",
+            r#"{"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": ["read"],
+                "action": "SCMP_ACT_KILL", "args": [{"index": 0, "value": 0, "op": "SCMP_CMP_LIKE"}]}]}"#,
+        ),
+    ] {
+        let error = Profile::from_slice(text.as_bytes()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidProfile);
+        let why = error.source().unwrap().to_string();
+        assert!(why.contains(named), "{text}: {why}");
+    }
 }
 
 #[test]
@@ -109,8 +141,7 @@ fn a_key_that_is_unknown_is_refused_by_name() {
         );
         assert!(serde_json::from_str::<Profile>(text).is_err(), "{key}");
     }
-    let error =
-        Profile::from_slice(br#"{"defaultAction": "A", "defaultAction": "B"}"#).unwrap_err();
+    let error = Profile::from_slice(br#"{"syscalls": [], "syscalls": []}"#).unwrap_err();
     assert!(
         error
             .source()
@@ -122,7 +153,6 @@ fn a_key_that_is_unknown_is_refused_by_name() {
 
 #[test]
 fn what_is_built_from_types_is_what_the_json_says() {
-    use cofferdam_seccomp::{Action, Architecture, Operator};
     let built = Profile::new(Action::Errno(38))
         .architecture(Architecture::X86)
         .rule(Rule::new(Action::Allow, ["read", "write"]))

@@ -1,10 +1,11 @@
 //! Id mappings of user namespaces and the ids they give.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use user::IdMap;
 
 use super::{Config, NamespaceType};
 use crate::nullable::or_default;
+use crate::stored::Stored;
 
 /// The form of state.json: the keys of the bundle in another spelling.
 #[derive(Serialize, Deserialize)]
@@ -18,28 +19,13 @@ struct StoredIdMap {
     size: u32,
 }
 
-/// Reads and writes lists of maps in the form of state.json, for `#[serde(with)]`.
-pub(super) mod stored {
-    use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
-    use super::{IdMap, StoredIdMap};
-
-    #[derive(Serialize, Deserialize)]
-    struct Stored(#[serde(with = "StoredIdMap")] IdMap);
-
-    pub(in crate::config) fn serialize<S: Serializer>(
-        maps: &[IdMap],
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(maps.iter().copied().map(Stored))
+impl Stored for IdMap {
+    fn write<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        StoredIdMap::serialize(self, serializer)
     }
 
-    /// `null` is the empty list.
-    pub(in crate::config) fn deserialize<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<Vec<IdMap>, D::Error> {
-        let maps = Option::<Vec<Stored>>::deserialize(deserializer)?.unwrap_or_default();
-        Ok(maps.into_iter().map(|Stored(map)| map).collect())
+    fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        StoredIdMap::deserialize(deserializer)
     }
 }
 

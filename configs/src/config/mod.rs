@@ -31,9 +31,11 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::nullable::{is_default, or_default, unique_map};
-use crate::oci;
+use crate::{oci, stored};
 
+pub use self::seccomp::{Seccomp, SeccompSyscall};
 pub use crate::oci::{NetDevice, TimeOffset};
+pub use ::seccomp::{ActionName, Architecture, Arg, FilterFlag, Operator};
 pub use cgroup::{
     Cgroup, FreezerState, HugepageLimit, InterfacePriority, RdmaLimit, Resources, ThrottleDevice,
     WeightDevice,
@@ -49,9 +51,6 @@ pub use network::{Network, Route};
 pub use personality::{Personality, PersonalityDomain};
 pub use process::{
     Capabilities, IoPriorityClass, Rlimit, RlimitType, SchedulerFlag, SchedulerPolicy,
-};
-pub use seccomp::{
-    Action, Architecture, Operator, Seccomp, SeccompArg, SeccompFlag, SeccompSyscall,
 };
 pub use systemd_property::SystemdProperty;
 pub use user::IdMap;
@@ -149,10 +148,10 @@ pub struct Config {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub oom_score_adj: Option<i32>,
     /// Uid mappings of the user namespace; for a joined one, those it has.
-    #[serde(with = "id_map::stored", skip_serializing_if = "Vec::is_empty")]
+    #[serde(with = "stored::list", skip_serializing_if = "Vec::is_empty")]
     pub uid_mappings: Vec<IdMap>,
     /// Gid mappings of the user namespace; for a joined one, those it has.
-    #[serde(with = "id_map::stored", skip_serializing_if = "Vec::is_empty")]
+    #[serde(with = "stored::list", skip_serializing_if = "Vec::is_empty")]
     pub gid_mappings: Vec<IdMap>,
     /// Paths made unreadable.
     #[serde(deserialize_with = "or_default", skip_serializing_if = "Vec::is_empty")]

@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{IdMap, id_map};
+use super::IdMap;
 use crate::nullable::{is_default, or_default};
+use crate::stored;
 
 /// A mount to make in the container.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -82,10 +83,10 @@ pub struct MountIdMapping {
     )]
     pub userns_path: String,
     /// Uid mappings.
-    #[serde(with = "id_map::stored", skip_serializing_if = "Vec::is_empty")]
+    #[serde(with = "stored::list", skip_serializing_if = "Vec::is_empty")]
     pub uid_mappings: Vec<IdMap>,
     /// Gid mappings.
-    #[serde(with = "id_map::stored", skip_serializing_if = "Vec::is_empty")]
+    #[serde(with = "stored::list", skip_serializing_if = "Vec::is_empty")]
     pub gid_mappings: Vec<IdMap>,
 }
 

@@ -1,171 +1,90 @@
-//! The system call filter as libcontainer stores it.
+//! The system call filter as libcontainer stores it: names of actions and operators as numbers,
+//! architectures under Go's names, one rule for each system call.
 
-use serde::{Deserialize, Serialize};
+use seccomp::{ActionName, Architecture, Arg, FilterFlag, Operator, Profile, Rule};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::int_enum::int_enum;
 use crate::nullable::{is_default, or_default};
+use crate::stored::{self, Stored};
 
-int_enum! {
-    /// What happens on a system call.
-    pub enum Action: u32 {
-        /// Kill the thread; kept apart from [`Action::KillThread`] because the names differ.
-        Kill = 1 => "SCMP_ACT_KILL",
-        /// Fail with an errno.
-        Errno = 2 => "SCMP_ACT_ERRNO",
-        /// Send SIGSYS.
-        Trap = 3 => "SCMP_ACT_TRAP",
-        /// Let it pass.
-        Allow = 4 => "SCMP_ACT_ALLOW",
-        /// Ask the tracer.
-        Trace = 5 => "SCMP_ACT_TRACE",
-        /// Let it pass and log it.
-        Log = 6 => "SCMP_ACT_LOG",
-        /// Ask the listener.
-        Notify = 7 => "SCMP_ACT_NOTIFY",
-        /// Kill the thread.
-        KillThread = 8 => "SCMP_ACT_KILL_THREAD",
-        /// Kill the process.
-        KillProcess = 9 => "SCMP_ACT_KILL_PROCESS",
-    }
-}
-
-int_enum! {
-    /// How an argument is compared.
-    pub enum Operator: u32 {
-        /// Equal.
-        EqualTo = 1 => "SCMP_CMP_EQ",
-        /// Not equal.
-        NotEqualTo = 2 => "SCMP_CMP_NE",
-        /// Greater.
-        GreaterThan = 3 => "SCMP_CMP_GT",
-        /// Greater or equal.
-        GreaterThanOrEqualTo = 4 => "SCMP_CMP_GE",
-        /// Less.
-        LessThan = 5 => "SCMP_CMP_LT",
-        /// Less or equal.
-        LessThanOrEqualTo = 6 => "SCMP_CMP_LE",
-        /// Equal after masking.
-        MaskEqualTo = 7 => "SCMP_CMP_MASKED_EQ",
-    }
-}
-
-/// Makes the enumeration of architectures: three names each.
-macro_rules! architectures {
-    ($($(#[$meta:meta])* $variant:ident => $go:literal, $scmp:literal;)*) => {
-        /// A processor architecture, stored under Go's name.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-        #[non_exhaustive]
-        pub enum Architecture {
-            $($(#[$meta])* #[serde(rename = $go)] $variant,)*
-        }
-
-        impl Architecture {
-            /// Every architecture a filter can name.
-            pub const ALL: &[Self] = &[$(Self::$variant,)*];
-
-            /// The stored name, for example `amd64`.
-            #[must_use]
-            pub const fn go_name(self) -> &'static str {
-                match self { $(Self::$variant => $go,)* }
+/// Gives the names of an enumeration the numbers that libcontainer stores.
+macro_rules! numbers {
+    ($enum:ident { $($number:literal = $variant:ident,)* }) => {
+        impl Stored for $enum {
+            fn write<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_u32(match self { $(Self::$variant => $number,)* })
             }
 
-            /// The name in config.json, for example `SCMP_ARCH_X86_64`.
-            #[must_use]
-            pub const fn name(self) -> &'static str {
-                match self { $(Self::$variant => $scmp,)* }
-            }
-
-            /// The architecture of a name in config.json.
-            #[must_use]
-            pub fn from_name(name: &str) -> Option<Self> {
-                match name { $($scmp => Some(Self::$variant),)* _ => None }
+            fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                match u32::deserialize(deserializer)? {
+                    $($number => Ok(Self::$variant),)*
+                    other => Err(D::Error::custom(format_args!(
+                        concat!("{} is no value of ", stringify!($enum)), other
+                    ))),
+                }
             }
         }
     };
 }
 
-architectures! {
-    /// 32-bit x86.
-    X86 => "x86", "SCMP_ARCH_X86";
-    /// 64-bit x86.
-    X86_64 => "amd64", "SCMP_ARCH_X86_64";
-    /// 64-bit x86 with 32-bit pointers.
-    X32 => "x32", "SCMP_ARCH_X32";
-    /// 32-bit ARM.
-    Arm => "arm", "SCMP_ARCH_ARM";
-    /// 64-bit ARM.
-    Aarch64 => "arm64", "SCMP_ARCH_AARCH64";
-    /// 32-bit MIPS, big endian.
-    Mips => "mips", "SCMP_ARCH_MIPS";
-    /// 64-bit MIPS, big endian.
-    Mips64 => "mips64", "SCMP_ARCH_MIPS64";
-    /// 64-bit MIPS with 32-bit pointers, big endian.
-    Mips64N32 => "mips64n32", "SCMP_ARCH_MIPS64N32";
-    /// 32-bit MIPS, little endian.
-    Mipsel => "mipsel", "SCMP_ARCH_MIPSEL";
-    /// 64-bit MIPS, little endian.
-    Mipsel64 => "mipsel64", "SCMP_ARCH_MIPSEL64";
-    /// 64-bit MIPS with 32-bit pointers, little endian.
-    Mipsel64N32 => "mipsel64n32", "SCMP_ARCH_MIPSEL64N32";
-    /// 32-bit PowerPC.
-    Ppc => "ppc", "SCMP_ARCH_PPC";
-    /// 64-bit PowerPC, big endian.
-    Ppc64 => "ppc64", "SCMP_ARCH_PPC64";
-    /// 64-bit PowerPC, little endian.
-    Ppc64le => "ppc64le", "SCMP_ARCH_PPC64LE";
-    /// 64-bit RISC-V.
-    Riscv64 => "riscv64", "SCMP_ARCH_RISCV64";
-    /// 31-bit System z.
-    S390 => "s390", "SCMP_ARCH_S390";
-    /// 64-bit System z.
-    S390x => "s390x", "SCMP_ARCH_S390X";
-    /// 64-bit LoongArch.
-    Loongarch64 => "loong64", "SCMP_ARCH_LOONGARCH64";
+numbers! {
+    ActionName {
+        1 = Kill,
+        2 = Errno,
+        3 = Trap,
+        4 = Allow,
+        5 = Trace,
+        6 = Log,
+        7 = Notify,
+        8 = KillThread,
+        9 = KillProcess,
+    }
 }
 
-/// A flag of `seccomp(2)`, stored under its name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[non_exhaustive]
-pub enum SeccompFlag {
-    /// Apply to every thread. The filter is always installed by a single thread, so it changes
-    /// nothing.
-    #[serde(rename = "SECCOMP_FILTER_FLAG_TSYNC")]
-    Tsync,
-    /// Log every action but ALLOW, Linux 4.14.
-    #[serde(rename = "SECCOMP_FILTER_FLAG_LOG")]
-    Log,
-    /// Do not switch the speculative store bypass mitigation on, Linux 4.17.
-    #[serde(rename = "SECCOMP_FILTER_FLAG_SPEC_ALLOW")]
-    SpecAllow,
-    /// Only fatal signals interrupt a notified call once it was received, Linux 5.19.
-    #[serde(rename = "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV")]
-    WaitKillableRecv,
+numbers! {
+    Operator {
+        1 = Equal,
+        2 = NotEqual,
+        3 = Greater,
+        4 = GreaterOrEqual,
+        5 = Less,
+        6 = LessOrEqual,
+        7 = MaskedEqual,
+    }
 }
 
-impl SeccompFlag {
-    /// Every known flag.
-    pub const ALL: [Self; 4] = [
-        Self::Tsync,
-        Self::Log,
-        Self::SpecAllow,
-        Self::WaitKillableRecv,
-    ];
-
-    /// The name.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Tsync => "SECCOMP_FILTER_FLAG_TSYNC",
-            Self::Log => "SECCOMP_FILTER_FLAG_LOG",
-            Self::SpecAllow => "SECCOMP_FILTER_FLAG_SPEC_ALLOW",
-            Self::WaitKillableRecv => "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV",
-        }
+impl Stored for Architecture {
+    fn write<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.short_name())
     }
 
-    /// The flag of a name.
-    #[must_use]
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|flag| flag.name() == name)
+    fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        Self::from_short_name(&name)
+            .ok_or_else(|| D::Error::custom(format_args!("{name:?} is no value of Architecture")))
+    }
+}
+
+/// The form of state.json: the operator is a number.
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Arg")]
+struct StoredArg {
+    index: u32,
+    value: u64,
+    #[serde(default, deserialize_with = "or_default")]
+    value_two: u64,
+    #[serde(with = "stored::one")]
+    op: Operator,
+}
+
+impl Stored for Arg {
+    fn write<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        StoredArg::serialize(self, serializer)
+    }
+
+    fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        StoredArg::deserialize(deserializer)
     }
 }
 
@@ -173,13 +92,14 @@ impl SeccompFlag {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Seccomp {
     /// For what no rule matches.
-    pub default_action: Action,
+    #[serde(with = "stored::one")]
+    pub default_action: ActionName,
     /// Architectures added to the native one.
-    #[serde(default, deserialize_with = "or_default")]
+    #[serde(default, with = "stored::list")]
     pub architectures: Vec<Architecture>,
     /// Flags for the kernel.
     #[serde(default, deserialize_with = "or_default")]
-    pub flags: Vec<SeccompFlag>,
+    pub flags: Vec<FilterFlag>,
     /// One rule for each system call name and block of the bundle.
     #[serde(default, deserialize_with = "or_default")]
     pub syscalls: Vec<SeccompSyscall>,
@@ -208,25 +128,95 @@ pub struct SeccompSyscall {
     /// Name of the call.
     pub name: String,
     /// What happens.
-    pub action: Action,
+    #[serde(with = "stored::one")]
+    pub action: ActionName,
     /// Errno of the action; `None` means EPERM.
     #[serde(rename = "errnoRet", default)]
     pub errno_ret: Option<u32>,
     /// Conditions; none means every call.
-    #[serde(default, deserialize_with = "or_default")]
-    pub args: Vec<SeccompArg>,
+    #[serde(default, with = "stored::list")]
+    pub args: Vec<Arg>,
 }
 
-/// A condition on one argument.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SeccompArg {
-    /// Argument number, 0..=5.
-    pub index: u32,
-    /// Value compared with, or the mask.
-    pub value: u64,
-    /// Value compared with after masking.
-    #[serde(default, deserialize_with = "or_default")]
-    pub value_two: u64,
-    /// How.
-    pub op: Operator,
+impl Seccomp {
+    /// The profile to compile.
+    #[must_use]
+    pub fn profile(&self) -> Profile {
+        let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+        Profile {
+            default_action: self.default_action,
+            default_errno_ret: self.default_errno_ret,
+            architectures: self.architectures.clone(),
+            flags: Some(self.flags.clone()),
+            listener_path: some(&self.listener_path),
+            listener_metadata: some(&self.listener_metadata),
+            syscalls: self.syscalls.iter().map(SeccompSyscall::rule).collect(),
+        }
+    }
+}
+
+impl SeccompSyscall {
+    fn rule(&self) -> Rule {
+        Rule {
+            names: vec![self.name.clone()],
+            action: self.action,
+            errno_ret: self.errno_ret,
+            args: self.args.clone(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Debug;
+
+    use super::*;
+
+    #[derive(Serialize, Deserialize)]
+    struct Form<T: Stored>(#[serde(with = "stored::list")] Vec<T>);
+
+    fn check<T: Stored + Copy + Debug + PartialEq>(values: &[T], text: &str) {
+        assert_eq!(serde_json::to_string(&Form(values.to_vec())).unwrap(), text);
+        let Form(read): Form<T> = serde_json::from_str(text).unwrap();
+        assert_eq!(read, values);
+        let Form(none): Form<T> = serde_json::from_str("null").unwrap();
+        assert_eq!(none, []);
+        assert!(serde_json::from_str::<Form<T>>("[0]").is_err());
+        assert!(serde_json::from_str::<Form<T>>("[10]").is_err());
+        assert!(serde_json::from_str::<Form<T>>("[\"SCMP_ARCH_X86\"]").is_err());
+    }
+
+    #[test]
+    fn values_are_stored_as_libcontainer_does() {
+        use ActionName::{Allow, Errno, Kill, KillProcess, KillThread, Log, Notify, Trace, Trap};
+        let actions = [
+            Kill,
+            Errno,
+            Trap,
+            Allow,
+            Trace,
+            Log,
+            Notify,
+            KillThread,
+            KillProcess,
+        ];
+        check(&actions, "[1,2,3,4,5,6,7,8,9]");
+        use Operator::{Equal, Greater, GreaterOrEqual, Less, LessOrEqual, MaskedEqual, NotEqual};
+        let operators = [
+            Equal,
+            NotEqual,
+            Greater,
+            GreaterOrEqual,
+            Less,
+            LessOrEqual,
+            MaskedEqual,
+        ];
+        check(&operators, "[1,2,3,4,5,6,7]");
+        check(
+            Architecture::ALL,
+            "[\"arm64\",\"arm\",\"loong64\",\"mips\",\"mips64\",\"mips64n32\",\"mipsel\",\
+             \"mipsel64\",\"mipsel64n32\",\"ppc\",\"ppc64\",\"ppc64le\",\"riscv64\",\"s390\",\
+             \"s390x\",\"x32\",\"x86\",\"amd64\"]",
+        );
+    }
 }

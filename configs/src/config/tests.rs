@@ -124,18 +124,18 @@ fn full() -> Config {
         readonly_paths: vec!["/ro".into()],
         sysctl: [("net.x".to_owned(), "1".to_owned())].into(),
         seccomp: Some(Seccomp {
-            default_action: Action::Errno,
+            default_action: ActionName::Errno,
             architectures: vec![Architecture::X86_64],
-            flags: vec![SeccompFlag::SpecAllow],
+            flags: vec![FilterFlag::SpecAllow],
             syscalls: vec![SeccompSyscall {
                 name: "read".into(),
-                action: Action::Notify,
+                action: ActionName::Notify,
                 errno_ret: None,
-                args: vec![SeccompArg {
+                args: vec![Arg {
                     index: 1,
                     value: 2,
                     value_two: 3,
-                    op: Operator::MaskEqualTo,
+                    op: Operator::MaskedEqual,
                 }],
             }],
             default_errno_ret: Some(38),
@@ -248,7 +248,7 @@ fn a_stored_configuration_may_have_null_for_whatever_is_nil_in_go() {
         (config.mounts.len(), config.cgroups.clone()),
         (0, Cgroup::default())
     );
-    assert_eq!(config.seccomp.unwrap().default_action, Action::Allow);
+    assert_eq!(config.seccomp.unwrap().default_action, ActionName::Allow);
     // Trailing zero words do not make another set.
     assert_eq!(
         config.exec_cpu_affinity.unwrap().initial,

@@ -1,8 +1,6 @@
 //! The system call filter: names to numbers, one rule for each name.
 
-use crate::config::{
-    Action, Architecture, Operator, Seccomp, SeccompArg, SeccompFlag, SeccompSyscall,
-};
+use crate::config::{ActionName, Architecture, Arg, FilterFlag, Operator, Seccomp, SeccompSyscall};
 use crate::{Error, HostInfo, Result, oci};
 
 /// Converts a filter; `None` when there is nothing to filter.
@@ -20,7 +18,7 @@ pub fn seccomp(filter: &oci::Seccomp, host: &HostInfo) -> Result<Option<Seccomp>
             .iter()
             .map(|name| flag(name, host))
             .collect::<Result<_>>()?,
-        None => Some(SeccompFlag::SpecAllow)
+        None => Some(FilterFlag::SpecAllow)
             .filter(|flag| host.seccomp_flags.contains(flag))
             .into_iter()
             .collect(),
@@ -52,11 +50,11 @@ pub fn seccomp(filter: &oci::Seccomp, host: &HostInfo) -> Result<Option<Seccomp>
     }))
 }
 
-fn flag(name: &str, host: &HostInfo) -> Result<SeccompFlag> {
-    let flag = SeccompFlag::from_name(name)
+fn flag(name: &str, host: &HostInfo) -> Result<FilterFlag> {
+    let flag = FilterFlag::from_name(name)
         .ok_or_else(|| Error::conversion(format!("seccomp flag {name:?} is not known")))?;
     // TSYNC has no effect on a process with one thread, and is not passed on.
-    if flag != SeccompFlag::Tsync && !host.seccomp_flags.contains(&flag) {
+    if flag != FilterFlag::Tsync && !host.seccomp_flags.contains(&flag) {
         return Err(Error::conversion(format!(
             "seccomp flag {name:?} is not supported by the kernel"
         )));
@@ -69,20 +67,20 @@ fn architecture(name: &str) -> Result<Architecture> {
         .ok_or_else(|| Error::conversion(format!("string {name} is not a valid arch for seccomp")))
 }
 
-fn action(name: &str) -> Result<Action> {
-    Action::from_name(name).ok_or_else(|| {
+fn action(name: &str) -> Result<ActionName> {
+    ActionName::from_name(name).ok_or_else(|| {
         Error::conversion(format!("string {name} is not a valid action for seccomp"))
     })
 }
 
-fn argument(arg: &oci::SeccompArg) -> Result<SeccompArg> {
+fn argument(arg: &oci::SeccompArg) -> Result<Arg> {
     let op = Operator::from_name(&arg.op).ok_or_else(|| {
         Error::conversion(format!(
             "string {} is not a valid operator for seccomp",
             arg.op
         ))
     })?;
-    Ok(SeccompArg {
+    Ok(Arg {
         index: arg.index,
         value: arg.value,
         value_two: arg.value_two,

@@ -5,9 +5,8 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
 use configs::Config;
-use configs::config;
 use configs::oci::{self, ContainerProcessState};
-use seccomp::{Arg, Backend, Profile, Rule};
+use seccomp::Backend;
 
 use super::send_descriptor;
 use crate::error::{Error, ErrorKind, Result};
@@ -19,7 +18,7 @@ pub(crate) fn compile(config: &Config, warnings: &mut Vec<String>) -> Result<Opt
         return Ok(None);
     };
     let invalid = |error| Error::with(ErrorKind::InvalidConfig, "linux.seccomp", error);
-    let profile = profile(from);
+    let profile = from.profile();
     let compiled = seccomp::compile(&profile, Backend::Native).map_err(invalid)?;
     // Refused here, because a socket address with an empty name is one that any user may have
     // bound.
@@ -39,49 +38,6 @@ pub(crate) fn compile(config: &Config, warnings: &mut Vec<String>) -> Result<Opt
         program: program.as_bytes().to_vec(),
         listener: program.notify(),
     }))
-}
-
-fn profile(from: &config::Seccomp) -> Profile {
-    Profile {
-        default_action: from.default_action.name().to_owned(),
-        default_errno_ret: from.default_errno_ret,
-        architectures: from
-            .architectures
-            .iter()
-            .map(|architecture| architecture.name().to_owned())
-            .collect(),
-        flags: Some(
-            from.flags
-                .iter()
-                .map(|flag| flag.name().to_owned())
-                .collect(),
-        ),
-        listener_path: some(&from.listener_path),
-        listener_metadata: some(&from.listener_metadata),
-        syscalls: from
-            .syscalls
-            .iter()
-            .map(|call| Rule {
-                names: vec![call.name.clone()],
-                action: call.action.name().to_owned(),
-                errno_ret: call.errno_ret,
-                args: call
-                    .args
-                    .iter()
-                    .map(|arg| Arg {
-                        index: arg.index,
-                        value: arg.value,
-                        value_two: arg.value_two,
-                        op: arg.op.name().to_owned(),
-                    })
-                    .collect(),
-            })
-            .collect(),
-    }
-}
-
-fn some(text: &str) -> Option<String> {
-    (!text.is_empty()).then(|| text.to_owned())
 }
 
 /// The agent that answers notifications, connected before anything is made.

@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
 use std::time::Duration;
 
-use cofferdam::configs::config::{Action, Seccomp, SeccompSyscall};
+use cofferdam::configs::config::{ActionName, Seccomp, SeccompSyscall};
 use cofferdam::{NotifySocket, Signal};
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
 
@@ -89,12 +89,12 @@ fn the_agent_gets_the_listener_with_the_state() {
     let listener = UnixListener::bind(&path).unwrap();
     let rule = SeccompSyscall {
         name: "chroot".to_owned(),
-        action: Action::Notify,
+        action: ActionName::Notify,
         errno_ret: None,
         args: Vec::new(),
     };
     bundle.config.seccomp = Some(Seccomp {
-        default_action: Action::Allow,
+        default_action: ActionName::Allow,
         architectures: Vec::new(),
         flags: Vec::new(),
         syscalls: vec![rule],

@@ -224,7 +224,7 @@ fn write_group(
                 .into_iter()
                 .map(|(value, rest)| (value, write_parts(&rest, all, failed, assembler)))
                 .collect();
-            Segments::points(&points, failed).write(field, assembler)
+            Segments::points(&points, field.mask, failed).write(field, assembler)
         }
         Group::Common => {
             let rest: Vec<Part<'_>> = parts

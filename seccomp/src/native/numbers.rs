@@ -178,7 +178,8 @@ mod tests {
     #[test]
     fn every_number_of_the_table_has_a_slot() {
         for arch in Architecture::ALL
-            .into_iter()
+            .iter()
+            .copied()
             .filter(|arch| syscalls::knows(*arch))
         {
             let mut numbers = Numbers::new(arch);

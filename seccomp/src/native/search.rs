@@ -33,12 +33,19 @@ pub(super) struct Segments(Vec<(u64, Destination)>);
 
 impl Segments {
     /// Where values come up for a destination of their own, and everything else goes to `tail`.
-    pub(super) fn points(points: &BTreeMap<u64, Destination>, tail: Destination) -> Self {
+    /// The values have no bits outside `mask`, and neither have those that are searched for.
+    pub(super) fn points(
+        points: &BTreeMap<u64, Destination>,
+        mask: u64,
+        tail: Destination,
+    ) -> Self {
         let mut segments = Self(vec![(0, tail)]);
         for (value, destination) in points {
             segments.push(*value, *destination);
-            if let Some(next) = value.checked_add(1) {
-                segments.push(next, tail);
+            // Above the mask there is nothing, and where it has 32 bits a start above it would be
+            // compared without its high half.
+            if *value < mask {
+                segments.push(value.saturating_add(1), tail);
             }
         }
         segments

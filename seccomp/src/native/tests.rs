@@ -6,7 +6,7 @@ use proptest::sample::{select, subsequence};
 
 use super::*;
 use crate::profile::{Arg, Profile, Rule};
-use crate::{Backend, evaluate};
+use crate::{ActionName, Backend, evaluate};
 
 /// What a filter must answer.
 fn expected(rules: &Rules<'_>, arch: Architecture, nr: u32, args: [u64; 6]) -> u32 {
@@ -133,20 +133,18 @@ const ARCHITECTURES: [Architecture; 7] = [
     Architecture::Loongarch64,
 ];
 
-fn action() -> impl Strategy<Value = String> {
-    select(&crate::action::NAMES[..])
-        .prop_filter("not as default", |name| *name != "SCMP_ACT_NOTIFY")
-        .prop_map(str::to_owned)
+fn action() -> impl Strategy<Value = ActionName> {
+    select(ActionName::ALL).prop_filter("not as default", |name| *name != ActionName::Notify)
 }
 
 fn arg() -> impl Strategy<Value = Arg> {
-    let op = select(&crate::operator::NAMES[..]);
+    let op = select(Operator::ALL);
     (0..3_u32, select(&VALUES[..]), select(&VALUES[..]), op).prop_map(
         |(index, value, value_two, op)| Arg {
             index,
             value,
             value_two,
-            op: op.to_owned(),
+            op,
         },
     )
 }
@@ -168,10 +166,7 @@ fn rule() -> impl Strategy<Value = Rule> {
 }
 
 fn profile() -> impl Strategy<Value = Profile> {
-    let architectures = subsequence(
-        ARCHITECTURES.map(|arch| arch.name().to_owned()).to_vec(),
-        0..=7,
-    );
+    let architectures = subsequence(ARCHITECTURES.to_vec(), 0..=7);
     (
         action(),
         architectures,
@@ -181,7 +176,7 @@ fn profile() -> impl Strategy<Value = Profile> {
             default_action,
             architectures,
             syscalls,
-            ..Profile::default()
+            ..Profile::new(Action::Allow)
         })
 }
 
@@ -225,17 +220,17 @@ fn every_call_of_the_table_is_answered_by_its_rule() {
     let number = |name: &str, arch| Syscall::from_name(name).unwrap().number(arch);
     let rules = names.iter().zip(2..).map(|(name, errno)| Rule {
         names: vec![(*name).to_owned()],
-        action: "SCMP_ACT_ERRNO".to_owned(),
+        action: ActionName::Errno,
         errno_ret: Some(errno),
         args: Vec::new(),
     });
     let mut profile = Profile {
-        default_action: "SCMP_ACT_ERRNO".to_owned(),
+        default_action: ActionName::Errno,
         syscalls: rules.collect(),
-        ..Profile::default()
+        ..Profile::new(Action::Allow)
     };
     for arch in ARCHITECTURES {
-        profile.architectures = vec![arch.name().to_owned()];
+        profile.architectures = vec![arch];
         let program = crate::compile(&profile, Backend::Native).unwrap().program;
         for nr in names.iter().filter_map(|name| number(name, arch)) {
             // Two names may have one number; the first rule counts.
@@ -255,7 +250,7 @@ fn every_call_of_the_table_is_answered_by_its_rule() {
         }
     }
     // All of them together are more than the kernel takes.
-    profile.architectures = ARCHITECTURES.map(|arch| arch.name().to_owned()).to_vec();
+    profile.architectures = ARCHITECTURES.to_vec();
     let error = crate::compile(&profile, Backend::Native).unwrap_err();
     assert_eq!(error.kind(), crate::ErrorKind::TooLarge);
 }

@@ -11,7 +11,10 @@ mod overlap;
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 
-use cofferdam_seccomp::{Architecture, Arg, Backend, Profile, Program, Rule, compile, evaluate};
+use cofferdam_seccomp::{
+    Action, ActionName, Architecture, Arg, Backend, Operator, Profile, Program, Rule, compile,
+    evaluate,
+};
 
 /// The architectures that the native compiler and libseccomp 2.5 both know.
 const ARCHITECTURES: [Architecture; 6] = [
@@ -141,10 +144,9 @@ const VALUES: [u64; 12] = [
 ];
 
 fn condition() -> impl Strategy<Value = Arg> {
-    const OPERATORS: [&str; 7] = ["NE", "LT", "LE", "EQ", "GE", "GT", "MASKED_EQ"];
     (
         0..6_u32,
-        select(&OPERATORS),
+        select(Operator::ALL),
         select(&VALUES),
         select(&VALUES),
     )
@@ -152,7 +154,7 @@ fn condition() -> impl Strategy<Value = Arg> {
             index,
             value,
             value_two,
-            op: format!("SCMP_CMP_{op}"),
+            op,
         })
 }
 
@@ -160,18 +162,8 @@ fn errno() -> impl Strategy<Value = Option<u32>> {
     proptest::option::of(0..4096_u32)
 }
 
-fn action() -> impl Strategy<Value = String> {
-    select(vec![
-        "ALLOW",
-        "ERRNO",
-        "KILL",
-        "KILL_PROCESS",
-        "KILL_THREAD",
-        "LOG",
-        "TRACE",
-        "TRAP",
-    ])
-    .prop_map(|name| format!("SCMP_ACT_{name}"))
+fn action() -> impl Strategy<Value = ActionName> {
+    select(ActionName::ALL).prop_filter("needs a listener", |name| *name != ActionName::Notify)
 }
 
 /// A rule with up to three conditions (or none) for up to `max_names` calls.
@@ -188,7 +180,7 @@ fn rule(max_names: usize) -> impl Strategy<Value = Rule> {
 }
 
 fn profile(rules: impl Strategy<Value = Vec<Rule>>) -> impl Strategy<Value = Profile> {
-    let architectures = ARCHITECTURES.map(|arch| arch.name().to_owned()).to_vec();
+    let architectures = ARCHITECTURES.to_vec();
     (
         action(),
         errno(),
@@ -201,7 +193,7 @@ fn profile(rules: impl Strategy<Value = Vec<Rule>>) -> impl Strategy<Value = Pro
                 default_errno_ret,
                 architectures,
                 syscalls,
-                ..Profile::default()
+                ..Profile::new(Action::Allow)
             },
         )
 }
@@ -247,11 +239,7 @@ const MULTIPLEXED: [&str; 27] = [
 /// Leaves only rules for which libseccomp's answer is the documented one. On 32-bit x86 every rule
 /// for a socket call is a condition on socketcall(2).
 fn without_overlap(mut profile: Profile) -> Profile {
-    if profile
-        .architectures
-        .iter()
-        .any(|arch| arch == "SCMP_ARCH_X86")
-    {
+    if profile.architectures.contains(&Architecture::X86) {
         for rule in &mut profile.syscalls {
             let conditional = !rule.args.is_empty();
             rule.names.retain(|name| {
@@ -261,16 +249,12 @@ fn without_overlap(mut profile: Profile) -> Profile {
         }
     }
     // libseccomp forgets x86_64's rules if x32 is in the filter and has none.
-    let action = if profile.default_action == "SCMP_ACT_TRAP" {
-        "SCMP_ACT_LOG"
+    let action = if profile.default_action == ActionName::Trap {
+        Action::Log
     } else {
-        "SCMP_ACT_TRAP"
+        Action::Trap
     };
-    profile.syscalls.push(Rule {
-        names: vec!["getpid".into()],
-        action: action.into(),
-        ..Rule::default()
-    });
+    profile.syscalls.push(Rule::new(action, ["getpid"]));
     overlap::remove(&mut profile.syscalls);
     profile
 }
@@ -310,15 +294,15 @@ proptest! {
             .collect();
         let rule = |value| Rule {
             names: names.clone(),
-            action: "SCMP_ACT_ALLOW".into(),
+            action: ActionName::Allow,
             errno_ret: None,
-            args: vec![Arg { index, value, value_two: 0, op: "SCMP_CMP_EQ".into() }],
+            args: vec![Arg { index, value, value_two: 0, op: Operator::Equal }],
         };
         let profile = without_unknown(Profile {
-            default_action: "SCMP_ACT_ERRNO".into(),
-            architectures: architectures.iter().map(|arch| arch.name().to_owned()).collect(),
+            default_action: ActionName::Errno,
+            architectures,
             syscalls: values.iter().copied().map(rule).collect(),
-            ..Profile::default()
+            ..Profile::new(Action::Allow)
         });
         let (native, libseccomp) = both(&profile);
         let mut args = args;

@@ -1,6 +1,6 @@
 use super::*;
 
-fn host(flags: &[SeccompFlag]) -> HostInfo {
+fn host(flags: &[FilterFlag]) -> HostInfo {
     HostInfo {
         seccomp_flags: flags.to_vec(),
         ..HostInfo::default()
@@ -52,8 +52,8 @@ fn rules_without_a_default_action_are_an_error() {
 fn absent_flags_ask_for_the_default_where_the_kernel_has_it() {
     let flags =
         |filter: &oci::Seccomp, host: &HostInfo| seccomp(filter, host).unwrap().unwrap().flags;
-    let all = host(&SeccompFlag::ALL);
-    assert_eq!(flags(&filter(), &all), [SeccompFlag::SpecAllow]);
+    let all = host(FilterFlag::ALL);
+    assert_eq!(flags(&filter(), &all), [FilterFlag::SpecAllow]);
     assert_eq!(flags(&filter(), &host(&[])), []);
     let none = oci::Seccomp {
         flags: Some(vec![]),
@@ -64,7 +64,7 @@ fn absent_flags_ask_for_the_default_where_the_kernel_has_it() {
         flags: Some(vec!["SECCOMP_FILTER_FLAG_LOG".into()]),
         ..filter()
     };
-    assert_eq!(flags(&log, &all), [SeccompFlag::Log]);
+    assert_eq!(flags(&log, &all), [FilterFlag::Log]);
 }
 
 #[test]
@@ -110,16 +110,16 @@ fn each_name_of_a_block_becomes_a_rule() {
     assert_eq!(
         names,
         [
-            ("clone", Action::Errno),
-            ("clone3", Action::Errno),
-            ("read", Action::Allow)
+            ("clone", ActionName::Errno),
+            ("clone3", ActionName::Errno),
+            ("read", ActionName::Allow)
         ]
     );
-    let arg = SeccompArg {
+    let arg = Arg {
         index: 1,
         value: 2,
         value_two: 3,
-        op: Operator::MaskEqualTo,
+        op: Operator::MaskedEqual,
     };
     assert_eq!(converted.syscalls[1].args, [arg]);
     assert_eq!(converted.syscalls[1].errno_ret, Some(38));
@@ -161,16 +161,4 @@ fn unknown_names_are_errors() {
         message(&wrong),
         "string SCMP_CMP_XX is not a valid operator for seccomp"
     );
-}
-
-#[test]
-fn every_architecture_has_both_names() {
-    for arch in Architecture::ALL {
-        assert_eq!(Architecture::from_name(arch.name()), Some(*arch));
-        assert_eq!(
-            serde_json::to_string(arch).unwrap(),
-            format!("{:?}", arch.go_name())
-        );
-    }
-    assert_eq!(Architecture::ALL.len(), 18);
 }
