@@ -394,9 +394,9 @@ pub(crate) fn check_label(label: &str) -> Result<()> {
     if label.is_empty() {
         return Ok(());
     }
-    selinux::SeLinux::system()
-        .require()
-        .map_err(|error| Error::config(error.to_string()))
+    selinux::SeLinux::system().require().map_err(|error| {
+        Error::config(format!("selinux label is specified in config, but {error}"))
+    })
 }
 
 fn rlimits(limits: &[oci::PosixRlimit]) -> Result<Vec<configs::config::Rlimit>> {

@@ -34,7 +34,7 @@ pub struct Error(Repr);
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Repr {
-    #[error("selinux label is specified in config, but selinux is disabled or not supported")]
+    #[error("selinux is disabled or not supported")]
     Disabled,
     #[error("bad selinux label {label:?}: {problem}")]
     Label {

@@ -75,8 +75,7 @@ impl SeLinux {
     /// skipped.
     ///
     /// # Errors
-    /// `selinux label is specified in config, but selinux is disabled or not supported`
-    /// ([`Disabled`](crate::ErrorKind::Disabled)).
+    /// `selinux is disabled or not supported` ([`Disabled`](crate::ErrorKind::Disabled)).
     pub fn require(&self) -> Result<()> {
         self.enabled().map(drop)
     }
@@ -228,10 +227,7 @@ mod tests {
             assert_eq!(host.current(), None);
             let error = host.require().unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Disabled);
-            assert_eq!(
-                error.to_string(),
-                "selinux label is specified in config, but selinux is disabled or not supported"
-            );
+            assert_eq!(error.to_string(), "selinux is disabled or not supported");
         }
     }
 

@@ -6,6 +6,7 @@ use rustix::fs::{Mode, OFlags, PROC_SUPER_MAGIC, fstatfs, open, openat};
 use rustix::io::{Errno, retry_on_intr, write};
 
 use crate::error::{Error, Repr, Result};
+use crate::host::SeLinux;
 use crate::label::Label;
 
 /// A label that the kernel keeps for what a task does next (`proc_pid_attr(5)`).
@@ -46,8 +47,9 @@ impl TaskAttribute {
     /// `/proc` must be a procfs; a directory put in its place is refused.
     ///
     /// # Errors
-    /// [`Io`](crate::ErrorKind::Io): `EINVAL` if the kernel has no SELinux or the policy does not
-    /// know the label, `EACCES` if the policy forbids the change.
+    /// [`Disabled`](crate::ErrorKind::Disabled) if SELinux is disabled or not supported;
+    /// [`Io`](crate::ErrorKind::Io): `EINVAL` if the policy does not know the label, `EACCES` if it
+    /// forbids the change.
     pub fn set(self, label: &Label) -> Result<Reset> {
         let path = "/proc/thread-self";
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
@@ -57,14 +59,24 @@ impl TaskAttribute {
         if file_system.f_type != PROC_SUPER_MAGIC {
             return Err(Error::io("check", path, Errno::NOTSUP));
         }
-        self.set_at(task, label)
+        // The kernel decides; whether SELinux is on is looked up to explain a refusal only.
+        self.set_at(task, label).map_err(|error| {
+            // Without security modules there are no attributes; without SELinux they take nothing.
+            let absent = [Errno::NOENT, Errno::INVAL].map(|errno| Some(errno.raw_os_error()));
+            if absent.contains(&error.raw_os_error()) && !SeLinux::system().is_enabled() {
+                Repr::Disabled.into()
+            } else {
+                error
+            }
+        })
     }
 
     /// As [`TaskAttribute::set`], given the thread's directory in a procfs that the caller vouches
     /// for.
     ///
     /// # Errors
-    /// As [`TaskAttribute::set`].
+    /// As [`TaskAttribute::set`], but [`Io`](crate::ErrorKind::Io) with the kernel's error number
+    /// without SELinux as well: `EINVAL`, or `ENOENT` if there are no attributes at all.
     pub fn set_at(self, task: impl AsFd, label: &Label) -> Result<Reset> {
         let path = Path::new(self.path());
         let flags = OFlags::WRONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
@@ -163,10 +175,12 @@ mod tests {
 
     #[test]
     fn a_kernel_without_selinux_refuses() {
-        if crate::SeLinux::system().is_enabled() {
+        if SeLinux::system().is_enabled() {
             eprintln!("skipped: needs a kernel without SELinux");
             return;
         }
-        assert!(TaskAttribute::Exec.set(&label()).is_err());
+        let error = TaskAttribute::Exec.set(&label()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Disabled);
+        assert_eq!(error.to_string(), "selinux is disabled or not supported");
     }
 }
