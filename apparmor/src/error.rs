@@ -13,8 +13,10 @@ pub enum ErrorKind {
     /// A name or mode that cannot be one.
     InvalidProfile,
     /// The kernel did not take the profile; [`Error::raw_os_error`] says why. `ENOENT` is an
-    /// unknown profile, `EINVAL` a kernel without AppArmor.
+    /// unknown profile.
     Apply,
+    /// The kernel did not take the profile because AppArmor is not enabled, or not compiled in.
+    Disabled,
     /// `apparmor_parser` refused the policy, or could not be run.
     Parser,
     /// Another operation that the kernel refused.
@@ -34,6 +36,8 @@ pub(crate) enum Repr {
     Name { name: String, problem: &'static str },
     #[error("apparmor failed to apply profile")]
     Apply { path: PathBuf, source: io::Error },
+    #[error("apparmor failed to apply profile: apparmor is not enabled")]
+    Disabled { path: PathBuf, source: io::Error },
     #[error("{operation} {}", path.display())]
     Io {
         operation: &'static str,
@@ -65,11 +69,20 @@ impl Error {
         })
     }
 
+    /// What a profile that was not applied is a failure of where AppArmor is not enabled.
+    pub(crate) fn without_apparmor(self) -> Self {
+        match self.0 {
+            Repr::Apply { path, source } => Self(Repr::Disabled { path, source }),
+            _ => self,
+        }
+    }
+
     /// The class of the failure.
     pub fn kind(&self) -> ErrorKind {
         match &self.0 {
             Repr::Name { .. } => ErrorKind::InvalidProfile,
             Repr::Apply { .. } => ErrorKind::Apply,
+            Repr::Disabled { .. } => ErrorKind::Disabled,
             Repr::Run { .. } | Repr::Parser { .. } => ErrorKind::Parser,
             Repr::Io { .. } | Repr::NotProcfs { .. } => ErrorKind::Io,
         }
@@ -80,6 +93,7 @@ impl Error {
         match &self.0 {
             Repr::Name { .. } => None,
             Repr::Apply { path, .. }
+            | Repr::Disabled { path, .. }
             | Repr::Io { path, .. }
             | Repr::NotProcfs { path }
             | Repr::Run { program: path, .. }
@@ -90,9 +104,10 @@ impl Error {
     /// The error number of the kernel, if it refused something.
     pub fn raw_os_error(&self) -> Option<i32> {
         match &self.0 {
-            Repr::Apply { source, .. } | Repr::Io { source, .. } | Repr::Run { source, .. } => {
-                source.raw_os_error()
-            }
+            Repr::Apply { source, .. }
+            | Repr::Disabled { source, .. }
+            | Repr::Io { source, .. }
+            | Repr::Run { source, .. } => source.raw_os_error(),
             _ => None,
         }
     }

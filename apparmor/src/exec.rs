@@ -1,10 +1,11 @@
 use std::os::fd::AsFd;
 use std::path::PathBuf;
 
-use rustix::fs::{Mode, OFlags, PROC_SUPER_MAGIC, fstatfs, open, openat};
+use rustix::fs::{AtFlags, Mode, OFlags, PROC_SUPER_MAGIC, fstatfs, open, openat, statat};
 use rustix::io::{Errno, retry_on_intr, write};
 
 use crate::error::{Error, Repr, Result};
+use crate::host::AppArmor;
 
 /// A write to an attribute must fit one page, its end included; 4096 is the smallest page.
 const MAX_TEXT_BYTES: usize = 4095;
@@ -74,7 +75,9 @@ impl ExecAttribute {
 ///
 /// # Errors
 /// `apparmor failed to apply profile` ([`Apply`](crate::ErrorKind::Apply)) with the kernel's
-/// reason; [`InvalidProfile`](crate::ErrorKind::InvalidProfile); [`Io`](crate::ErrorKind::Io).
+/// reason; [`Disabled`](crate::ErrorKind::Disabled) if that is that AppArmor is not
+/// [enabled](AppArmor::is_enabled); [`InvalidProfile`](crate::ErrorKind::InvalidProfile);
+/// [`Io`](crate::ErrorKind::Io).
 pub fn apply_on_exec(profile: &str) -> Result<()> {
     let path = "/proc/thread-self";
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
@@ -83,14 +86,26 @@ pub fn apply_on_exec(profile: &str) -> Result<()> {
     if file_system.f_type != PROC_SUPER_MAGIC {
         return Err(Repr::NotProcfs { path: path.into() }.into());
     }
-    apply_on_exec_at(task, profile)
+    // The kernel decides; whether AppArmor is on is looked up to explain a refusal only.
+    apply_on_exec_at(&task, profile).map_err(|error| {
+        // Without security modules there are no attributes; without AppArmor they take nothing.
+        let [_, shared] = ExecAttribute::PATHS;
+        let refused = error.raw_os_error() == Some(Errno::INVAL.raw_os_error())
+            || matches!(statat(&task, shared, AtFlags::empty()), Err(Errno::NOENT));
+        if refused && AppArmor::system().is_ok_and(|host| !host.is_enabled()) {
+            error.without_apparmor()
+        } else {
+            error
+        }
+    })
 }
 
 /// As [`apply_on_exec`], given the task's directory in a procfs that the caller vouches for. The
 /// kernel takes the write from the task itself alone.
 ///
 /// # Errors
-/// As [`apply_on_exec`].
+/// As [`apply_on_exec`], but [`Apply`](crate::ErrorKind::Apply) without AppArmor as well: `EINVAL`,
+/// or `ENOENT` if there are no attributes at all.
 pub fn apply_on_exec_at(task: impl AsFd, profile: &str) -> Result<()> {
     let Some(attribute) = ExecAttribute::new(profile)? else {
         return Ok(());
@@ -172,7 +187,20 @@ mod tests {
     #[test]
     fn a_profile_that_does_not_exist_is_never_applied() {
         let error = apply_on_exec("cofferdam-no-such-profile").unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Apply);
+        if AppArmor::system().unwrap().is_enabled() {
+            assert_eq!(error.kind(), ErrorKind::Apply);
+            return;
+        }
+        assert_eq!(error.kind(), ErrorKind::Disabled);
+        assert!(error.raw_os_error().is_some());
+        let text = "apparmor failed to apply profile: apparmor is not enabled";
+        assert_eq!(error.to_string(), text);
+    }
+
+    #[test]
+    fn a_name_that_cannot_be_one_is_invalid_without_apparmor_too() {
+        let error = apply_on_exec(" a").unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidProfile);
     }
 
     #[test]
