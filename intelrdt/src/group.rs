@@ -19,6 +19,9 @@ pub struct Group<'a> {
     root: &'a Root,
     class: Directory,
     monitoring: Option<Directory>,
+    container_id: String,
+    /// The class is the container's alone, and not one that the settings name.
+    own_class: bool,
     created: bool,
 }
 
@@ -61,6 +64,8 @@ impl<'a> Group<'a> {
             root,
             class,
             monitoring,
+            container_id: container_id.to_owned(),
+            own_class: settings.clos_id.is_empty(),
             created,
         })
     }
@@ -90,6 +95,8 @@ impl<'a> Group<'a> {
             root,
             class,
             monitoring,
+            container_id: container_id.to_owned(),
+            own_class: settings.clos_id.is_empty(),
             created: false,
         }))
     }
@@ -174,29 +181,26 @@ impl<'a> Group<'a> {
         Stats::read(&self.root.directory, &self.class, monitored)
     }
 
-    /// Removes what belongs to a container: the class if it is its own, else its monitoring group.
-    /// What is gone already is no error. Tasks in there go back to the default class, or to the
-    /// class.
+    /// Removes what belongs to the container: the class if it is its own, else its monitoring
+    /// group. What is gone already is no error. Tasks in there go back to the default class, or to
+    /// the class.
     ///
-    /// This needs no [`Group`], so it can be done by another process than the one that created it.
+    /// Another process than the one that created the group finds it with [`Group::load`].
     ///
     /// # Errors
-    /// [`Invalid`](crate::ErrorKind::Invalid), [`Io`](crate::ErrorKind::Io).
-    pub fn delete(root: &Root, settings: &Settings, container_id: &str) -> Result<()> {
-        settings.check()?;
-        check_name(container_id)?;
-        let path = if settings.clos_id.is_empty() {
-            PathBuf::from(container_id)
-        } else if settings.enable_monitoring {
-            Path::new(class_name(settings, container_id))
-                .join(MONITORING)
-                .join(container_id)
+    /// [`Io`](crate::ErrorKind::Io).
+    pub fn delete(self) -> Result<()> {
+        let (parent, name) = if self.own_class {
+            (&self.root.directory, PathBuf::from(&self.container_id))
+        } else if self.monitoring.is_some() {
+            let name = Path::new(MONITORING).join(&self.container_id);
+            (&self.class, name)
         } else {
             return Ok(());
         };
-        match unlinkat(&root.directory, &path, AtFlags::REMOVEDIR) {
+        match unlinkat(parent, &name, AtFlags::REMOVEDIR) {
             Ok(()) | Err(Errno::NOENT) => Ok(()),
-            Err(errno) => Err(Error::io("remove", root.directory.join(path), errno)),
+            Err(errno) => Err(Error::io("remove", parent.join(name), errno)),
         }
     }
 

@@ -105,11 +105,12 @@ pub(crate) fn join(
 /// Removes what belongs to the container alone. Where resctrl is not mounted any more there is
 /// nothing: the kernel removes all groups with the mount.
 pub(crate) fn delete(system: &System, settings: &Settings, id: &ContainerId) -> Result<()> {
-    match system.resctrl()? {
-        Some(root) => Group::delete(root, settings, id.as_str())
-            .map_err(|error| Error::system("unable to remove container's IntelRDT group", error)),
-        None => Ok(()),
-    }
+    let failed = |error| Error::system("unable to remove container's IntelRDT group", error);
+    let group = match system.resctrl()? {
+        Some(root) => Group::load(root, settings, id.as_str()).map_err(failed)?,
+        None => None,
+    };
+    group.map_or(Ok(()), |group| group.delete().map_err(failed))
 }
 
 /// What is configured and used; nothing if the container has no group.

@@ -120,7 +120,6 @@ fn names_cannot_leave_the_root() {
         for error in [
             Group::create(&root, &cache(clos_id), container).unwrap_err(),
             Group::load(&root, &cache(clos_id), container).unwrap_err(),
-            Group::delete(&root, &cache(clos_id), container).unwrap_err(),
         ] {
             assert_eq!(
                 error.kind(),
@@ -205,20 +204,35 @@ fn a_group_is_found_again_until_it_is_gone() {
 fn a_container_removes_what_is_its_own() {
     let fake = Fake::new(&[("gold/tasks", "")]);
     let root = fake.root();
+    let load = |settings: &Settings| Group::load(&root, settings, "web").unwrap();
     Group::create(&root, &cache(""), "web").unwrap();
-    Group::delete(&root, &cache(""), "web").unwrap();
+    let (group, again) = (load(&cache("")).unwrap(), load(&cache("")).unwrap());
+    group.delete().unwrap();
     assert!(!fake.exists("web"));
-    Group::delete(&root, &cache(""), "web").unwrap();
+    again.delete().unwrap();
+    assert!(load(&cache("")).is_none());
 
     let monitored = Settings {
         enable_monitoring: true,
         ..cache("gold")
     };
     fs::create_dir_all(fake.directory.path().join("gold/mon_groups/web")).unwrap();
-    Group::delete(&root, &monitored, "web").unwrap();
+    load(&monitored).unwrap().delete().unwrap();
     assert!(!fake.exists("gold/mon_groups/web") && fake.exists("gold"));
-    Group::delete(&root, &cache("gold"), "web").unwrap();
+    load(&monitored).unwrap().delete().unwrap();
+    load(&cache("gold")).unwrap().delete().unwrap();
     assert!(fake.exists("gold"));
+}
+
+#[test]
+fn a_group_with_files_of_the_tree_is_not_removed() {
+    let fake = Fake::new(&[]);
+    let root = fake.root();
+    let group = Group::create(&root, &cache(""), "web").unwrap();
+    fake.write("web/tasks", "");
+    let error = group.delete().unwrap_err();
+    assert_eq!(error.to_string(), "remove /sys/fs/resctrl/web");
+    assert_eq!(error.raw_os_error(), Some(Errno::NOTEMPTY.raw_os_error()));
 }
 
 #[test]
