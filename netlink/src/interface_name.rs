@@ -51,6 +51,22 @@ impl FromStr for InterfaceName {
     }
 }
 
+impl TryFrom<&str> for InterfaceName {
+    type Error = Error;
+
+    fn try_from(text: &str) -> Result<Self> {
+        text.parse()
+    }
+}
+
+impl TryFrom<String> for InterfaceName {
+    type Error = Error;
+
+    fn try_from(text: String) -> Result<Self> {
+        text.parse()
+    }
+}
+
 impl fmt::Display for InterfaceName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
@@ -64,7 +80,10 @@ mod tests {
     #[test]
     fn names_the_kernel_takes() {
         for good in ["lo", "eth0", "eno2.100", "a", "fifteen-letters", "wlp3s0@x"] {
-            assert_eq!(good.parse::<InterfaceName>().unwrap().as_str(), good);
+            let name: InterfaceName = good.parse().unwrap();
+            assert_eq!(name.as_str(), good);
+            assert_eq!(InterfaceName::try_from(good).unwrap(), name);
+            assert_eq!(InterfaceName::try_from(good.to_owned()).unwrap(), name);
         }
         for bad in [
             "",
