@@ -31,7 +31,7 @@ impl ExecUser {
     }
 
     /// Reads `uid[:gid]`, the form of a runtime's `--user`, where names mean nothing. Without gid
-    /// it is 0.
+    /// it is 0, as with runc's `exec --user`.
     ///
     /// # Errors
     /// [`InvalidId`](crate::ErrorKind::InvalidId): a part is missing or is not [a
@@ -77,6 +77,9 @@ impl UserDb {
     /// * A name without entry is an error. A number without entry is taken as it is, up to
     ///   [`MAX_UNLISTED_ID`].
     /// * A listed user brings its primary group and home; without entry those of `default` stay.
+    ///   Runtimes pass root as `default`, so an unlisted uid without group has gid 0: the OCI image
+    ///   specification (`config.User`) takes the group from the container's `/etc/passwd`, and
+    ///   names none for a user that is not there.
     /// * Without group, the supplementary groups are those that list the user's name (those of
     ///   `default` if the user is not listed). With a group there are none.
     /// * The empty text is the user `default.uid`.
