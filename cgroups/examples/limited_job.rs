@@ -46,7 +46,7 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
         eprintln!("not in force: {warning}");
     }
     let outcome = run(&cgroup, &command);
-    // Whatever happened: nobody is left inside, and nothing is left behind.
+    // Whatever happened: no process and no cgroup is left.
     cgroup.kill()?;
     cgroup.delete(Duration::from_secs(10))?;
 
@@ -60,7 +60,8 @@ fn run(
     cgroup: &Cgroup,
     command: &[String],
 ) -> Result<(ExitStatus, JoinHandle<u32>), Box<dyn Error>> {
-    // Only what happens from here on is told. The stream ends with the last process, or the cgroup.
+    // Only what happens from here on is reported. The stream ends with the last process, or the
+    // cgroup.
     let mut events = cgroup.oom_events()?;
     let watcher = thread::spawn(move || {
         let mut count = 0;

@@ -1,4 +1,4 @@
-//! Looking again and again, where the kernel has no notification to wait for. Whoever does so says
+//! Looking again and again, where the kernel has no notification to wait for. Each caller says
 //! which one is missing.
 
 use std::time::{Duration, Instant};

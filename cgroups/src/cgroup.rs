@@ -470,7 +470,7 @@ impl Cgroup {
             .map_or(Ok(Vec::new()), processes::in_tree)
     }
 
-    /// Whether a new container may use the cgroup: nobody is inside, and it is not frozen. Costs
+    /// Whether a new container may use the cgroup: it has no process, and is not frozen. Costs
     /// nothing for a cgroup that [`prepare`](Self::prepare) has made rather than found.
     ///
     /// # Errors

@@ -99,7 +99,7 @@ impl Dir {
     }
 
     /// [`descend`](Self::descend) without openat2. The first component may be a symbolic link on
-    /// cgroup v1: it stands in a directory that only the host's administrator writes.
+    /// cgroup v1: it is in a directory that only the host's administrator writes.
     fn walk(&self, path: &Path, below: Below) -> Result<Self, Errno> {
         let mut dir: Option<OwnedFd> = None;
         for (index, part) in path.components().enumerate() {
@@ -166,7 +166,7 @@ impl Dir {
         }
     }
 
-    /// The names of the child cgroups. Whoever may make them is free to choose: they need not be
+    /// The names of the child cgroups. Their owner chooses them: they need not be
     /// UTF-8.
     pub(crate) fn children(&self) -> Result<Vec<OsString>> {
         let failed = |errno| self.error("read directory", "", errno);
@@ -219,7 +219,7 @@ impl Dir {
         self.exists("cgroup.procs")
     }
 
-    /// Whether there is such a file. An error where that cannot be told.
+    /// Whether there is such a file. An error where that is unknown.
     pub(crate) fn exists(&self, name: &str) -> Result<bool> {
         match rustix::fs::statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW) {
             Ok(_) => Ok(true),
@@ -301,7 +301,7 @@ fn write_once(fd: impl AsFd, value: &str) -> Result<(), Errno> {
 const BUFFER: usize = 4096;
 
 /// The kernel gives as many whole lines as fit into the buffer, and no line in cgroupfs is half as
-/// long: a read that gives less than this is the last one, there is no need to be told.
+/// long: a read that gives less than this is the last one, which needs no further read.
 const LAST_OF_CGROUPFS: usize = BUFFER / 2;
 
 /// Reads any file from the current position to the end.

@@ -75,7 +75,7 @@ impl Error {
         )
     }
 
-    /// A failed system call; "not there" is told apart from the rest.
+    /// A failed system call; "not there" is a kind of its own.
     pub(crate) fn io(
         message: impl fmt::Display,
         path: impl Into<PathBuf>,
@@ -147,7 +147,7 @@ impl Error {
     }
 
     /// Whether the kernel said that a cgroup or its file is not there, or, to an open file, that
-    /// its cgroup is gone by now (`ENODEV`).
+    /// its cgroup is gone (`ENODEV`).
     pub(crate) fn is_not_found(&self) -> bool {
         self.kind == ErrorKind::NotFound
             || self.is_absence()

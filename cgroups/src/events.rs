@@ -1,4 +1,4 @@
-//! Being told that memory ran out, or that tasks wait for it, for processors or for block I/O.
+//! Notification that memory ran out, or that tasks wait for it, for processors or for block I/O.
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
@@ -305,7 +305,7 @@ impl V2 {
             return Ok(None);
         }
         let populated = Self::field(&self.dir, CGROUP_EVENTS, "populated");
-        // The last process may have been the victim: the end is told with the next call then.
+        // The last process may have been the victim: the next call returns the end then.
         self.ended = !matches!(populated, Ok(1..));
         if memory && self.killed() {
             return Ok(Some(Event::Happened));

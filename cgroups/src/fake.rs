@@ -1,4 +1,4 @@
-//! A directory tree that stands for cgroupfs in tests.
+//! A directory tree in place of cgroupfs, for tests.
 
 use std::{
     fs,
@@ -54,7 +54,7 @@ impl Fake {
         self.directory.path().join("cgroup")
     }
 
-    /// Writes a file of the directory that stands for `/proc/self`.
+    /// Writes a file of the directory in place of `/proc/self`.
     pub(crate) fn process_file(&self, name: &str, content: &str) {
         fs::write(self.directory.path().join("proc").join(name), content).unwrap();
     }

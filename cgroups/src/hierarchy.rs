@@ -42,7 +42,7 @@ struct Inner {
     root: Dir,
     mode: Mode,
     v1: Vec<V1>,
-    /// The directory that stands for `/proc/self` in tests.
+    /// The directory that takes the place of `/proc/self` in tests.
     proc: Option<OwnedFd>,
     /// The real thing, not a test's directory: file system types are checked.
     real: bool,
@@ -166,7 +166,7 @@ impl Hierarchy {
     /// `proc`. Only the files `cgroup`, `mountinfo` and `uid_map` of that directory are read, and
     /// `../meminfo` for the statistics of the root cgroup.
     ///
-    /// The mode is told from the files there: `cgroup.controllers` in the root is cgroup v2,
+    /// The mode follows from the files there: `cgroup.controllers` in the root is cgroup v2,
     /// `unified/cgroup.controllers` is hybrid. File system types are not looked at, so that any
     /// directory tree will do for tests.
     ///
@@ -383,7 +383,8 @@ fn file_system(dir: &Dir) -> Result<Magic> {
     Ok(found.unwrap_or_default())
 }
 
-/// Whether there is a file system of this type at `path`. Only what is not there is none.
+/// Whether there is a file system of this type at `path`. Only ENOENT and ENOTDIR mean that there
+/// is not.
 fn is_of(path: &Path, magic: Magic) -> Result<bool> {
     Ok(type_of(rustix::fs::statfs(path), path)? == Some(magic))
 }
@@ -405,7 +406,7 @@ fn type_of(said: rustix::io::Result<StatFs>, path: &Path) -> Result<Option<Magic
     }
 }
 
-/// A file of `/proc/self`, or of the directory that stands for it.
+/// A file of `/proc/self`, or of the directory that takes its place.
 fn read_self(proc: Option<&OwnedFd>, name: &str) -> Result<String> {
     let path = Path::new("/proc/self").join(name);
     let failed = |errno| Error::io(format_args!("read {}", path.display()), &path, errno);

@@ -17,7 +17,7 @@ use crate::{Error, ErrorKind, Result, backoff::Backoff, dir::Dir};
 /// How long joining is tried.
 const ADD_LIMIT: Duration = Duration::from_millis(120);
 
-/// How often a walk starts again because the cgroup it stood in was removed.
+/// How often a walk starts again because the cgroup it was in was removed.
 const WALK_ATTEMPTS: u32 = 100;
 
 /// Moves a process by writing its number to `cgroup.procs`.
@@ -101,7 +101,7 @@ fn restless(dir: &Dir) -> Error {
     )
 }
 
-/// `false` when the way back was lost. Whoever owns a cgroup decides how deep it is nested, so the
+/// `false` when the way back was lost. The owner of a cgroup decides how deep it is nested, so the
 /// walk holds one descriptor at a time and no stack frames.
 fn walk(top: &Dir, visit: &mut dyn FnMut(&Dir) -> Result<()>) -> Result<bool> {
     let Some(mut names) = enter(top, visit)? else {

@@ -69,8 +69,8 @@ fn remove(parent: &Dir, name: &Path, dir: &Dir, deadline: Deadline) -> Result<()
         if has_children {
             remove_below(dir, deadline)?;
         } else if !late {
-            // Somebody has put a process in, which can be waited for; or the kernel still uses the
-            // cgroup for what it has to clean up, and does not tell when that is done.
+            // Another program has added a process, which can be waited for; or the kernel still
+            // uses the cgroup for what it has to clean up, and does not tell when that is done.
             expect_empty(dir, deadline)?;
             backoff.pause();
         }
@@ -111,7 +111,7 @@ fn remove_below(top: &Dir, deadline: Deadline) -> Result<()> {
         };
         match next {
             Ok(next) => here = Some(next),
-            // Somebody else removes cgroups here, too: look again from the top.
+            // Another program removes cgroups here, too: look again from the top.
             Err(error) if error.is_not_found() && Instant::now() < deadline => {
                 above.clear();
                 here = None;

@@ -1,7 +1,7 @@
 //! The limits as the kernel has them, to be put back when a change fails half-way.
 //!
-//! What is put back is the text of the kernel's files, not a configuration: limits that nobody has
-//! asked for, and those that somebody else has changed, come back as well.
+//! What is put back is the text of the kernel's files, not a configuration: limits that were never
+//! asked for, and those that another program has changed, come back as well.
 
 use std::path::PathBuf;
 

@@ -28,7 +28,7 @@ pub struct CgroupSpec {
     pub rootless: bool,
     /// Let systemd create the cgroup as a transient unit. Needs feature `systemd`.
     pub systemd: bool,
-    /// With systemd: what stands before the name in `PREFIX-NAME.scope`.
+    /// With systemd: what comes before the name in `PREFIX-NAME.scope`.
     pub scope_prefix: String,
     /// With systemd on cgroup v2: the user who gets the cgroup (delegation).
     pub owner_uid: Option<u32>,

@@ -51,7 +51,7 @@ struct AttachAttr {
 }
 
 /// The attributes of `BPF_PROG_QUERY`, all 64 bytes of Linux 6.6: kernels from 6.17 on write
-/// `revision` whatever size they are told.
+/// `revision` whatever the size that is passed.
 #[repr(C)]
 struct QueryAttr {
     target_fd: u32,

@@ -46,11 +46,11 @@ pub(crate) struct Unit {
     mode: Mode,
     properties: Vec<Property>,
     started: AtomicBool,
-    /// How much of the patience with a manager that does not answer is used up, in milliseconds.
+    /// How long calls have waited without an answer, in milliseconds.
     waited: AtomicU64,
 }
 
-/// How long a manager may still take that has used up the patience: enough for one that works.
+/// The least that a call may take, after others had no answer: enough for a manager that works.
 const LAST_LIMIT: Duration = Duration::from_secs(1);
 
 impl Unit {
@@ -148,13 +148,13 @@ impl Unit {
         self.counting_waits(|| manager::connect(self.user, self.call_limit()))
     }
 
-    /// How long the next call may take: what earlier ones have waited in vain is not waited again.
+    /// How long the next call may take, less what earlier calls have waited without an answer.
     fn call_limit(&self) -> Duration {
         let waited = Duration::from_millis(self.waited.load(Ordering::Relaxed));
         CALL_LIMIT.saturating_sub(waited).max(LAST_LIMIT)
     }
 
-    /// Takes down how long was waited in vain.
+    /// Counts the time of `work` if there was no answer.
     fn counting_waits<T>(&self, work: impl FnOnce() -> Result<T>) -> Result<T> {
         let start = Instant::now();
         work().inspect_err(|error| {
@@ -319,8 +319,8 @@ impl Unit {
 
     /// Tells systemd the limits. Returns what is left to write to the files.
     ///
-    /// On cgroup v1 systemd empties the list of devices and fills it again, whatever it is told.
-    /// `hold` has to keep the processes from running into that, as long as its result lives.
+    /// On cgroup v1 systemd empties the list of devices and fills it again, whichever property is
+    /// set. `hold` has to keep the processes from running into that, as long as its result lives.
     pub(crate) fn set<G>(
         &self,
         resources: &Resources,
@@ -359,7 +359,7 @@ impl Unit {
         Ok(rounded)
     }
 
-    /// Whether systemd has a list of devices to write: unless it is told of one, that is what the
+    /// Whether systemd has a list of devices to write: unless a new one is set, that is what the
     /// unit has already.
     fn rewrites_devices(&self, bus: &mut Bus, resources: &Resources) -> Result<bool> {
         if !resources.skip_devices {

@@ -34,7 +34,7 @@ pub(crate) mod stats;
 #[cfg(test)]
 mod tests;
 
-/// The pseudo controller that stands for cgroup v2 on a hybrid machine.
+/// The pseudo controller that means cgroup v2 on a hybrid machine.
 pub(crate) const UNIFIED: &str = "";
 
 /// How many files of statistics a cgroup keeps open. There are about 40, and up to ten directories
@@ -235,8 +235,8 @@ impl Group {
         }
     }
 
-    /// The directory that stands for the whole cgroup where there can be only one: every process is
-    /// in all of them.
+    /// The directory that is used for the whole cgroup where there can be only one: every process
+    /// is in all of them.
     fn main(&self) -> Option<&Member> {
         self.member("devices")
             .or_else(|| self.member(UNIFIED))

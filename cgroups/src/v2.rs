@@ -29,7 +29,7 @@ mod tests;
 #[derive(Debug)]
 pub(crate) struct Group {
     pub(crate) group_dir: GroupDir,
-    /// The directory was made by this value: nobody else has set anything in it.
+    /// The directory was made by this value: no other program has set anything in it.
     fresh: bool,
     /// A device program may be attached already.
     has_program: AtomicBool,

@@ -24,7 +24,7 @@ pub(crate) fn wait_until_empty(dir: &Dir, deadline: Instant) -> Result<bool> {
     match cgroup_events::wait_for(dir, "populated", 0, deadline) {
         // cgroup v1 has no such file, but its processes can be waited for.
         Err(error) if error.is_not_found() => wait_for_processes(dir, deadline),
-        told => told,
+        result => result,
     }
 }
 
@@ -52,7 +52,7 @@ fn wait_for_processes(dir: &Dir, deadline: Instant) -> Result<bool> {
                     })?
             }
             // It is in a pid namespace that we do not see, or has ended and is listed for all that:
-            // cgroup v1 does not notify anybody when it goes.
+            // cgroup v1 sends no notification when it goes.
             None => backoff.pause(),
         };
         if !in_time {

@@ -44,7 +44,7 @@ pub struct Address {
     pub cidr: Cidr,
     /// How far it is valid.
     pub scope: Scope,
-    /// Whether somebody set it for good: it has no end of validity (`IFA_F_PERMANENT`).
+    /// Whether it was set permanently: it has no end of validity (`IFA_F_PERMANENT`).
     pub is_permanent: bool,
 }
 

@@ -43,7 +43,7 @@ impl Connection {
         // The end of a list is wanted, too: it may say that the list changed meanwhile.
         messages.set_forward_done(true);
         let socket = messages.socket_mut().socket_mut();
-        // Without them the kernel's words for an error are missing; that is all.
+        // Without them the kernel's message for an error is missing; that is all.
         let _ = socket.set_ext_ack(true);
         let _ = socket.set_cap_ack(true);
         Ok((Self { handle }, messages))
@@ -206,7 +206,7 @@ mod tests {
         assert_eq!(error.kind(), crate::ErrorKind::Exists);
         let mut socket = namespace.connect().unwrap();
         let other: InterfaceName = "nonsense".parse().unwrap();
-        // Refused with words, which are the kernel's and change with it.
+        // Refused with a message, which is the kernel's and changes with it.
         let kind = crate::LinkKind::Other("no-such-kind");
         let nonsense = crate::NewLink::new(&other, kind);
         let refused = connection.create_link(&nonsense).await.unwrap_err();

@@ -1,8 +1,8 @@
-//! Messages as bytes, for whoever can send and receive but has no room for more: a program between
-//! clone and exec.
+//! Messages as bytes, for a caller that can send and receive but has no room for more: a program
+//! between clone and exec.
 //!
 //! The bytes go to a socket `AF_NETLINK`, `SOCK_RAW`, `NETLINK_ROUTE`, to port 0, in one piece. One
-//! message comes back, of type 2 (`NLMSG_ERROR`): behind its header of 16 bytes stands an `i32`, 0
+//! message comes back, of type 2 (`NLMSG_ERROR`): behind its header of 16 bytes is an `i32`, 0
 //! for success or an error number negated.
 
 use crate::link::LinkIndex;

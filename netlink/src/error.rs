@@ -19,7 +19,7 @@ pub enum ErrorKind {
     Denied,
     /// The kernel did not answer in time.
     TimedOut,
-    /// The kernel, or whoever pretends to be it, broke the protocol.
+    /// The kernel, or a sender in its name, broke the protocol.
     Protocol,
     /// The kernel refused for another reason; [`Error::raw_os_error`] says which.
     Io,

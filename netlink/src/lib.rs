@@ -8,11 +8,11 @@
 //! | subject | entry point |
 //! |---|---|
 //! | the connection | [`Socket`], [`Namespace`] |
-//! | links | [`Link`], [`NewLink`], [`LinkKind`], [`Socket::create_link`] and the verbs of [`Socket`] |
-//! | addresses, routes | [`Address`], [`Cidr`], [`Route`] |
+//! | links | [`Link`], [`NewLink`], [`LinkKind`], [`Socket::create_link`] and the verbs of
+//! [`Socket`] | | addresses, routes | [`Address`], [`Cidr`], [`Route`] |
 //! | hand a device to a container | [`NetDevice`] |
 //! | counters of a link | [`Socket::statistics`] |
-//! | messages for whoever has system calls only | [`encode`] |
+//! | messages for callers with system calls only | [`encode`] |
 //! | the same verbs for tokio programs | module `asynchronous` (feature `async`) |
 //!
 //! Every change is acknowledged by the kernel before the call returns. No wait is longer than ten

@@ -13,7 +13,7 @@ impl LinkIndex {
     /// The loopback device: it is the first device of every namespace, whatever its name.
     pub const LOOPBACK: Self = Self(1);
 
-    /// The number, or `None` for 0, which stands for no device.
+    /// The number, or `None` for 0, which means no device.
     pub const fn new(raw: u32) -> Option<Self> {
         if raw == 0 { None } else { Some(Self(raw)) }
     }
@@ -40,7 +40,7 @@ pub struct Link {
     pub name: String,
     /// What made it, such as `veth` or `bridge`; real hardware and loopback have no kind.
     pub kind: Option<String>,
-    /// A text for people that somebody gave it ([`Socket::set_alias`](crate::Socket::set_alias)).
+    /// A text for people that was set ([`Socket::set_alias`](crate::Socket::set_alias)).
     pub alias: Option<String>,
     /// Whether it is switched on.
     pub is_up: bool,

@@ -29,7 +29,7 @@ impl MacAddress {
         self.0
     }
 
-    /// Whether it stands for a group; a device cannot have such an address.
+    /// Whether it is that of a group; a device cannot have such an address.
     pub const fn is_multicast(self) -> bool {
         self.0[0] & 1 == 1
     }

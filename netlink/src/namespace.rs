@@ -16,7 +16,7 @@ pub struct Namespace {
 }
 
 impl Namespace {
-    /// Opens a file that stands for a network namespace, such as `/proc/PID/ns/net` or
+    /// Opens a file of a network namespace, such as `/proc/PID/ns/net` or
     /// `/run/netns/NAME`.
     ///
     /// # Errors

@@ -82,7 +82,7 @@ impl NetDevice {
     }
 }
 
-/// Whether an address is one that somebody gave the device for use in a network.
+/// Whether an address is one that was given to the device for use in a network.
 fn goes_along(address: &Address) -> bool {
     address.is_permanent && address.scope == Scope::Universe
 }

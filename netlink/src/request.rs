@@ -26,7 +26,7 @@ use crate::route::Route;
 /// `IFLA_BRPORT_MODE` of `linux/if_link.h`: whether a bridge port is a hairpin.
 const BRIDGE_PORT_MODE: u16 = 4;
 
-/// A message and the words for what it asks, for error texts.
+/// A message and the description of what it asks, for error texts.
 #[derive(Clone, Debug)]
 pub(crate) struct Request {
     pub(crate) operation: String,

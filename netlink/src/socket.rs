@@ -60,7 +60,7 @@ impl Socket {
         .and_then(Self::prepare)
     }
 
-    /// Takes a socket that somebody else opened, for instance inside a container that the caller
+    /// Takes a socket that another process opened, for instance inside a container that the caller
     /// does not enter.
     ///
     /// The giver is not trusted: the socket must be a netlink socket of the routing family, and
@@ -86,13 +86,13 @@ impl Socket {
         let failed = |errno: Errno| Error::io("prepare netlink socket", errno);
         setsockopt(&descriptor, ReceiveTimeout, &TimeVal::new(1, 0)).map_err(failed)?;
         for option in [libc::NETLINK_EXT_ACK, libc::NETLINK_CAP_ACK] {
-            // Without them the kernel's words for an error are missing; that is all.
+            // Without them the kernel's message for an error is missing; that is all.
             let _ = sys::enable_netlink_option(descriptor.as_fd(), option);
         }
         let start = sys::random().map_err(|source| Error::io("getrandom", source))?;
         Ok(Self {
             descriptor,
-            // A number that whoever had the socket before cannot know.
+            // A number that earlier users of the socket cannot know.
             sequence: u32::try_from(start >> 32).unwrap_or(0),
             datagram: vec![0; DATAGRAM_BYTES],
         })
@@ -202,7 +202,7 @@ impl Socket {
         }
     }
 
-    /// The next datagram of the kernel; those of others (anybody with `CAP_NET_ADMIN` in the
+    /// The next datagram of the kernel; those of others (any process with `CAP_NET_ADMIN` in the
     /// namespace) are dropped.
     fn receive(&mut self, deadline: Instant, operation: &str) -> Result<&[u8]> {
         while Instant::now() < deadline {

@@ -8,7 +8,7 @@ use netlink_packet_route::RouteNetlinkMessage;
 
 use crate::error::{Repr, Result};
 
-/// `NLMSGERR_ATTR_MSG` of `linux/netlink.h`: the kernel's words for what is wrong.
+/// `NLMSGERR_ATTR_MSG` of `linux/netlink.h`: the kernel's message about what is wrong.
 const ERROR_ATTRIBUTE_WORDS: u16 = 1;
 /// The size of a message header, which comes back behind an error number.
 const HEADER_BYTES: usize = 16;
@@ -105,14 +105,14 @@ fn answer(message: &[u8], flags: u16) -> Answer {
     }
 }
 
-/// The kernel's words for an error, from a message with these flags in its header.
+/// The kernel's message for an error, from a message with these flags in its header.
 pub(crate) fn explanation(error: &ErrorMessage, flags: u16) -> Option<String> {
     (flags & NLM_F_ACK_TLVS != 0)
         .then(|| words(error.header.get(HEADER_BYTES..)?))
         .flatten()
 }
 
-/// Finds the kernel's words among the attributes behind an error.
+/// Finds the kernel's message among the attributes behind an error.
 fn words(mut attributes: &[u8]) -> Option<String> {
     while let [a, b, c, d, ..] = *attributes {
         let length = usize::from(u16::from_ne_bytes([a, b]));

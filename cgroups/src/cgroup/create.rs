@@ -93,7 +93,7 @@ impl Cgroup {
     }
 
     /// Removes the directories that [`prepare`](Self::prepare) has made rather than found, as far
-    /// as nobody uses them by now: for a caller who may not have the cgroup after all, because
+    /// as no process uses them: for a caller who may not have the cgroup after all, because
     /// [`check_unused`](Self::check_unused) says that it is another's. On cgroup v1 that may have
     /// been there in some hierarchies only.
     ///
@@ -196,7 +196,7 @@ impl Cgroup {
     }
 
     /// As [`load`](Self::load), for a cgroup that was created with this `spec`: when that names a
-    /// unit of systemd, the unit is told of limits and is stopped by [`delete`](Self::delete).
+    /// unit of systemd, limits are set on the unit, and it is stopped by [`delete`](Self::delete).
     ///
     /// # Errors
     /// As [`load`](Self::load); [`ErrorKind::InvalidConfig`] for a name that no unit can have;

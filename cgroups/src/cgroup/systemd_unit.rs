@@ -28,7 +28,7 @@ impl SystemdUnit {
         self.unit.is_scope() && !self.unit.is_started()
     }
 
-    /// Stops the unit, if there is one by now.
+    /// Stops the unit, if it was started.
     pub(super) fn stop(&self) -> Result<()> {
         if self.unit.is_started() {
             self.unit.stop()

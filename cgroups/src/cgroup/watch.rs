@@ -1,4 +1,4 @@
-//! Being told what happens in a cgroup.
+//! Notification of what happens in a cgroup.
 
 use super::{Cgroup, Driver};
 use crate::{
@@ -22,7 +22,7 @@ impl Cgroup {
         }
     }
 
-    /// Asks to be told when memory runs out. Only what happens from now on counts.
+    /// Asks for a notification when memory runs out. Only what happens from now on counts.
     ///
     /// # Errors
     /// `memory controller missing` ([`ErrorKind::NoController`]), [`ErrorKind::NotFound`] when the
@@ -43,9 +43,9 @@ impl Cgroup {
         }
     }
 
-    /// Asks to be told when memory is under pressure: of the kernel's own levels on cgroup v1, and
-    /// on v2 by a [trigger](PressureTrigger#impl-From<PressureLevel>-for-PressureTrigger) that
-    /// stands for the level.
+    /// Asks for a notification when memory is under pressure: of the kernel's own levels on cgroup
+    /// v1, and on v2 by a [trigger](PressureTrigger#impl-From<PressureLevel>-for-PressureTrigger)
+    /// that stands for the level.
     ///
     /// # Errors
     /// As [`oom_events`](Self::oom_events) on cgroup v1, as
@@ -57,8 +57,8 @@ impl Cgroup {
         }
     }
 
-    /// Asks to be told when tasks wait too long for a resource: pressure stall information of
-    /// cgroup v2 (Linux 5.2), also on a hybrid machine. It needs no controller.
+    /// Asks for a notification when tasks wait too long for a resource: pressure stall information
+    /// of cgroup v2 (Linux 5.2), also on a hybrid machine. It needs no controller.
     ///
     /// # Errors
     /// [`ErrorKind::Unsupported`] on plain cgroup v1, and when the kernel was built or booted

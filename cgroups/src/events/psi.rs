@@ -32,7 +32,7 @@ impl PressureResource {
     }
 }
 
-/// How long tasks have to wait, within which time, to be told of it; for
+/// How long tasks have to wait, within which time, for a notification; for
 /// [`Cgroup::pressure_trigger`](crate::Cgroup::pressure_trigger).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct PressureTrigger {
@@ -122,8 +122,8 @@ impl Psi {
 
     /// What the descriptor has polled readable for.
     pub(super) fn read(&mut self) -> Event {
-        // The kernel forgets an event when it has told it to one poll: it cannot be asked again.
-        // One that cannot be looked at is there: it has just told something.
+        // The kernel forgets an event once one poll has returned it: it cannot be asked again.
+        // One that cannot be looked at is there: it has just sent an event.
         self.ended = self.ended || !self.dir.exists(self.name).unwrap_or(true);
         if self.ended {
             Event::Ended
@@ -132,7 +132,7 @@ impl Psi {
         }
     }
 
-    /// What can be told without the descriptor.
+    /// What is known without the descriptor.
     pub(super) fn pending(&self) -> Option<Event> {
         self.ended.then_some(Event::Ended)
     }

@@ -17,7 +17,7 @@ pub(crate) struct Files<'a> {
     open_files: &'a OpenFiles,
     /// What is not there will not come.
     complete: bool,
-    /// The files that were looked for in vain.
+    /// The files that were looked for and do not exist.
     missing: RefCell<Vec<String>>,
 }
 
@@ -114,7 +114,7 @@ impl<'a> Files<'a> {
     }
 
     /// Ends the reading. What is not there counts nothing, but only while the cgroup is there: the
-    /// directory of one that was removed stays open, without files, whatever has its name by now.
+    /// directory of one that was removed stays open, without files, whatever has its name now.
     ///
     /// # Errors
     /// [`NotFound`](crate::ErrorKind::NotFound) if the cgroup was removed.

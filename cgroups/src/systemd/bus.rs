@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{Error, ErrorKind, Result};
 
-/// How long a single call may take: a manager that does not answer must not hold anybody up for
+/// How long a single call may take: a manager that does not answer must not block the caller for
 /// longer than ten seconds, cleaning up included.
 pub(super) const CALL_LIMIT: Duration = Duration::from_secs(8);
 

@@ -245,7 +245,7 @@ fn unified(properties: &mut Vec<Property>, resources: &Resources, version: u32) 
         };
         let not_a_number = format!("value conversion error: {value:?} is not a number");
         let name = match key.as_str() {
-            // Told as a weight, above.
+            // Set as a weight, above.
             "cpu.idle" => continue,
             "cpu.max" => {
                 let mut fields = value.split_whitespace();

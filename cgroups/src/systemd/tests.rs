@@ -348,7 +348,7 @@ fn held(policy: &'static str, devices: Vec<(&'static str, &'static str)>, skip: 
 }
 
 #[test]
-fn processes_stand_still_while_systemd_writes_devices_on_v1() {
+fn processes_are_frozen_while_systemd_writes_devices_on_v1() {
     let list = || vec![("/dev/null", "rw")];
     assert!(held("auto", Vec::new(), [false, false]));
     assert!(held("strict", list(), [true, false]));
@@ -438,7 +438,7 @@ fn a_property_that_is_no_value_is_named() {
 }
 
 #[test]
-fn what_was_waited_in_vain_is_not_waited_again() {
+fn time_without_an_answer_counts_against_later_calls() {
     let unit = unit();
     assert_eq!(unit.call_limit(), CALL_LIMIT);
     let silent = || Err::<(), _>(Error::new(ErrorKind::Timeout, "systemd does not answer"));
@@ -456,7 +456,7 @@ fn what_was_waited_in_vain_is_not_waited_again() {
         });
         assert!(result.is_err() && unit.call_limit() < before);
     }
-    // What systemd refuses costs no patience.
+    // A refusal is an answer.
     let before = unit.call_limit();
     let refused = unit.counting_waits(|| Err::<(), _>(Error::new(ErrorKind::Systemd, "no")));
     assert!(refused.is_err() && unit.call_limit() == before);

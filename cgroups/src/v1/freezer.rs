@@ -1,6 +1,6 @@
 //! `freezer.state`: write FROZEN, and again while the kernel says FREEZING.
 //!
-//! Nothing tells when FREEZING becomes FROZEN: the freezer of cgroup v1 notifies nobody, and only
+//! The freezer of cgroup v1 sends no notification when FREEZING becomes FROZEN, and only
 //! looks at its processes when the file is read.
 
 use std::time::{Duration, Instant};

@@ -1,4 +1,4 @@
-//! Being told that memory ran out, or that something is short.
+//! Notifications that memory ran out, or that a resource is short.
 
 use std::{process::Stdio, time::Duration};
 

@@ -1,4 +1,4 @@
-//! How processes get in without being moved by somebody else.
+//! How processes get in without being moved by another process.
 
 use std::{collections::BTreeMap, fs, path::PathBuf, time::Instant};
 

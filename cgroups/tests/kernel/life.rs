@@ -36,7 +36,7 @@ fn from_creation_to_removal(hierarchy: &Hierarchy) {
     cgroup.add(sleeper.pid()).unwrap();
     assert_eq!(cgroup.processes().unwrap(), [sleeper.pid()]);
 
-    // Somebody else finds it used.
+    // Another creator finds it used.
     let other = Cgroup::prepare(hierarchy, &spec, &resources).unwrap();
     let error = other.check_unused().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotEmpty);
@@ -236,7 +236,7 @@ fn what_is_inside_is_named_and_signalled_on_v2() {
     }
 }
 
-/// Whoever owns a cgroup may call those below it as he likes.
+/// The owner of a cgroup may choose any names for those below it.
 fn names_that_are_no_text(hierarchy: &Hierarchy, controller: &str) {
     let cgroup = scratch(hierarchy, &Resources::default());
     let below = cgroup.path(controller).unwrap();

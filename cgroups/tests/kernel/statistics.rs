@@ -109,7 +109,7 @@ fn what_was_used_at_most_on_v2() {
     assert!(stats.cpu.usage.total > 0);
 }
 
-/// Whoever has read the old cgroup is told, again and again, and never given zeros, or the numbers
+/// A reader of the old cgroup gets an error each time, and never zeros, or the numbers
 /// of the new one.
 fn a_new_cgroup_of_the_same_name(hierarchy: &Hierarchy) {
     let spec = CgroupSpec::at(unique_path());
@@ -120,7 +120,7 @@ fn a_new_cgroup_of_the_same_name(hierarchy: &Hierarchy) {
     for sampler in &samplers {
         sampler.stats().unwrap();
     }
-    let told = || {
+    let refused = || {
         for _ in 0..2 {
             assert_eq!(old.stats().unwrap_err().kind(), ErrorKind::NotFound);
             for sampler in &samplers {
@@ -131,11 +131,11 @@ fn a_new_cgroup_of_the_same_name(hierarchy: &Hierarchy) {
         }
     };
     old.delete(BUDGET).unwrap();
-    told();
+    refused();
     let new = create();
     let sleeper = Sleeper::new();
     new.add(sleeper.pid()).unwrap();
-    told();
+    refused();
     assert_eq!(new.stats().unwrap().pids.current, 1);
     drop(sleeper);
     new.delete(BUDGET).unwrap();

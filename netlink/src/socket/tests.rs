@@ -209,9 +209,9 @@ fn refusals_are_told_apart() {
     let multicast = "01:00:5e:00:00:01".parse().unwrap();
     let error = socket.set_mac(LinkIndex::LOOPBACK, multicast).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Invalid);
-    let nobody = LinkIndex::new(999).unwrap();
+    let absent = LinkIndex::new(999).unwrap();
     assert_eq!(
-        socket.set_up(nobody).unwrap_err().kind(),
+        socket.set_up(absent).unwrap_err().kind(),
         ErrorKind::NotFound
     );
     assert_eq!(
@@ -518,8 +518,8 @@ fn counters_are_those_of_the_namespace_of_the_socket() {
     }
     let namespace = Namespace::new(socket.namespace().unwrap(), "");
     socket.add_address(index, cidr("192.0.2.1/24")).unwrap();
-    // Nobody answers: what is counted is the question who has this address, as soon as the kernel
-    // has seen the cable.
+    // There is no answer: what is counted is the question who has this address, as soon as the
+    // kernel has seen the cable.
     let deadline = Instant::now() + PATIENCE;
     let sent = loop {
         let ask = || {
