@@ -41,6 +41,17 @@ fn standard() {
     check("standard", Case::standard().init().unwrap());
 }
 
+/// The seed of the fuzz target `plan` is a plan of this version of the encoding.
+#[test]
+fn the_seed_of_the_fuzz_target_is_read() {
+    let path = format!("{}/../fuzz/seeds/plan/create", env!("CARGO_MANIFEST_DIR"));
+    if std::env::var_os("COFFERDAM_BLESS").is_some() {
+        let built = Case::engine().init().unwrap();
+        std::fs::write(&path, built.plan.as_bytes()).unwrap();
+    }
+    nsenter::plan::Plan::from_bytes(&std::fs::read(&path).unwrap()).unwrap();
+}
+
 #[test]
 fn engine() {
     check("engine", Case::engine().init().unwrap());
