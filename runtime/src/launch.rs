@@ -16,6 +16,7 @@ pub(crate) mod record;
 pub(crate) mod rlimits;
 pub(crate) mod seccomp;
 pub(crate) mod send_descriptor;
+pub(crate) mod step_texts;
 pub(crate) mod streams;
 pub(crate) mod supervisor;
 

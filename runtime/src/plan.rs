@@ -30,6 +30,7 @@ mod namespaces;
 mod network;
 mod output;
 mod params;
+mod procfs;
 mod request;
 mod rootfs;
 mod seccomp;
@@ -48,15 +49,19 @@ pub use request::{
 };
 
 pub(crate) use devices::is_made_by_parent;
+pub(crate) use hooks::START_HOOKS_STEP;
 pub(crate) use identity::capability_name;
-pub(crate) use lsm::APPARMOR_STEP;
+pub(crate) use lsm::{APPARMOR_STEP, KEYRING_STEP};
 pub(crate) use masks::paths as placed_paths;
+pub(crate) use mounts::attach::PLAIN_DIRECTORY;
+pub(crate) use mounts::bind::LOCKED_FLAGS;
+pub(crate) use mounts::entry::MOUNT_STEP;
 pub(crate) use namespaces::OOM_SCORE_STEP;
 
 use self::finish::Pending;
-use self::lsm::ProcSelf;
 use self::namespaces::{Layout, SecondStage};
 use self::params::ProcessParams;
+use self::procfs::ProcSelf;
 use self::rootfs::Rootfs;
 use self::steps::{Steps, c_string, clean};
 use crate::Result;

@@ -5,6 +5,7 @@ use nsenter::Failure;
 use nsenter::plan::Op;
 
 use super::mount_messages;
+use super::step_texts::{APPARMOR_ERROR, error_text};
 use crate::error::{Error, ErrorKind};
 use crate::plan::{APPARMOR_STEP, OOM_SCORE_STEP};
 
@@ -88,7 +89,7 @@ fn step(failure: &Failure, args: &[String]) -> Error {
         _ if failure.context().starts_with(APPARMOR_STEP) && !apparmor_is_enabled() => {
             return Error::new(
                 ErrorKind::Init,
-                format!("{APPARMOR_STEP}: AppArmor is not enabled on this host"),
+                format!("{APPARMOR_ERROR}: AppArmor is not enabled on this host"),
             );
         }
         // Engines take "permission denied" for something that is wrong with the program.
@@ -98,8 +99,12 @@ fn step(failure: &Failure, args: &[String]) -> Error {
                 format!("{OOM_SCORE_STEP}: lowering it needs CAP_SYS_RESOURCE"),
             );
         }
-        // The step's own name, and what the kernel's or the stub's log adds to it.
-        _ => failure.to_string(),
+        // What the step does, and what the log of the kernel or of the stub adds to it.
+        _ => {
+            let text = failure.to_string();
+            let added = text.strip_prefix(failure.context()).unwrap_or_default();
+            error_text(failure.context()) + added
+        }
     };
     let error = if errno == 0 {
         Error::new(ErrorKind::Init, message)

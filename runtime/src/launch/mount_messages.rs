@@ -6,6 +6,7 @@ use configs::config::MountAttr;
 use nsenter::plan::Op;
 use nsenter::{Failure, INSIDE_PROCFS};
 
+use super::step_texts::error_text;
 use crate::error::{Error, ErrorKind};
 use crate::plan::placed_paths;
 
@@ -28,7 +29,7 @@ const NAMES: [(u64, &str); 8] = [
 /// enough.
 pub(crate) fn error(failure: &Failure, config: &Config) -> Option<Error> {
     let cause = || std::io::Error::from_raw_os_error(failure.errno());
-    let context = failure.context();
+    let context = &error_text(failure.context());
     match failure.op() {
         Op::Verify { .. } if failure.errno() == libc::EBADMSG => {
             let end = if context.contains("check that ") {

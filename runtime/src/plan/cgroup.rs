@@ -3,9 +3,9 @@
 use configs::config::CpuSet;
 use nsenter::plan::{Dir, Expect, Op};
 
+use super::output::{Gate, Input};
 use super::params::ProcessParams;
 use super::steps::{Steps, c_path};
-use super::{Gate, Input};
 use crate::Result;
 
 /// `CGROUP_SUPER_MAGIC`: cgroup v1, `statfs(2)`.

@@ -6,7 +6,7 @@ use configs::config::{Device, DeviceType, IdMap, NamespaceType};
 use nsenter::plan::{Dir, Expect, Leaf, Op, Slot};
 use user::IdMaps;
 
-use super::Tag;
+use super::output::Tag;
 use super::params::ProcessParams;
 use super::rootfs::Rootfs;
 use super::steps::{Steps, c_string, clean};

@@ -7,9 +7,10 @@ use nsenter::plan::{Op, Slot};
 use super::environment::Environment;
 use super::identity::Directory;
 use super::namespaces::{SecondStage, start_second_stage};
+use super::output::{Gate, Input};
 use super::params::ProcessParams;
 use super::steps::{Steps, c_string};
-use super::{Gate, Input, attributes, hooks, identity, lsm, seccomp, terminal};
+use super::{attributes, hooks, identity, lsm, seccomp, terminal};
 use crate::{Error, Result};
 
 /// What was opened before and is used up here.

@@ -4,11 +4,14 @@ use configs::config::{Command, HookPoint};
 use configs::oci::{ContainerStatus, State};
 use nsenter::plan::{HookCommand, Op};
 
-use super::Gate;
+use super::output::Gate;
 use super::params::{DEFAULT_UMASK, ProcessParams};
 use super::rootfs::Rootfs;
 use super::steps::{Steps, c_string};
 use crate::{Error, ErrorKind, Result};
+
+/// The description of the step that runs the `startContainer` hooks.
+pub(crate) const START_HOOKS_STEP: &str = "run startContainer hooks";
 
 /// Once the mounts are made: what the parent has to do, then the `createContainer` hooks, in the
 /// new root directory.
@@ -57,7 +60,7 @@ pub(super) fn late(steps: &mut Steps, params: &ProcessParams<'_>) -> Result<()> 
         .map(|(index, command)| hook(params, HookPoint::StartContainer, index, command))
         .collect::<Result<Vec<_>>>()?;
     if !commands.is_empty() {
-        steps.push("error running startContainer hook", Op::LateHooks(commands));
+        steps.push(START_HOOKS_STEP, Op::LateHooks(commands));
     }
     Ok(())
 }

@@ -1,82 +1,11 @@
 //! Security labels: files in the process' own directory of a verified procfs.
 
-use nsenter::plan::{Dir, Expect, Op, Slot};
+use nsenter::plan::{Op, Slot};
 
-use super::mounts::{PROC_MAGIC, PROC_ROOT_INODE};
 use super::params::ProcessParams;
+use super::procfs::{ProcSelf, open_attribute};
 use super::steps::{Steps, c_string};
 use crate::{Error, ErrorKind, Result};
-
-/// The host's procfs, if some step of the plan needs it.
-#[derive(Debug)]
-pub(super) struct ProcSelf(Option<Slot>);
-
-impl ProcSelf {
-    /// Opens `/proc` and checks that it is one, when labels are to be written or `wanted` for
-    /// another reason.
-    pub(super) fn open(steps: &mut Steps, params: &ProcessParams<'_>, wanted: bool) -> Self {
-        if !wanted && params.apparmor_profile().is_none() && params.selinux_label().is_none() {
-            return Self(None);
-        }
-        let into = steps.slot();
-        steps.push(
-            "open /proc",
-            Op::Open {
-                dir: Dir::Cwd,
-                path: c"/proc".to_owned(),
-                flags: (libc::O_PATH | libc::O_DIRECTORY).cast_unsigned(),
-                mode: 0,
-                resolve: libc::RESOLVE_NO_MAGICLINKS,
-                into,
-            },
-        );
-        steps.push(
-            "check that /proc is a procfs",
-            Op::Verify {
-                fd: into,
-                expect: Expect {
-                    inode: Some(PROC_ROOT_INODE),
-                    magic: Some(PROC_MAGIC),
-                    ..Expect::default()
-                },
-            },
-        );
-        Self(Some(into))
-    }
-
-    pub(super) fn handle(&self) -> Option<Slot> {
-        self.0
-    }
-
-    pub(super) fn close(&mut self, steps: &mut Steps) {
-        if let Some(slot) = self.0.take() {
-            steps.close(slot);
-        }
-    }
-
-    /// Opens a file of `/proc/self/attr` for writing. Which task may write to it is decided by who
-    /// opened it.
-    fn attribute(&self, steps: &mut Steps, name: &str) -> Result<Option<Slot>> {
-        let Some(proc) = self.0 else { return Ok(None) };
-        let into = steps.slot();
-        steps.push(
-            format!("open /proc/self/attr/{name}"),
-            open_attribute(proc, name, into)?,
-        );
-        Ok(Some(into))
-    }
-}
-
-fn open_attribute(proc: Slot, name: &str, into: Slot) -> Result<Op> {
-    Ok(Op::Open {
-        dir: Dir::Slot(proc),
-        path: c_string("attribute", format!("self/attr/{name}"))?,
-        flags: libc::O_WRONLY.cast_unsigned(),
-        mode: 0,
-        resolve: libc::RESOLVE_BENEATH | libc::RESOLVE_NO_XDEV | libc::RESOLVE_NO_MAGICLINKS,
-        into,
-    })
-}
 
 /// The file that takes the label of new keys, opened twice: the kernel takes one write an open
 /// file.
@@ -121,7 +50,7 @@ pub(super) fn keyring(
     let add_permissions = if params.exec { 0 } else { USER_SEARCH };
     let name = c_string("container id", keys::session_name(params.id))?;
     steps.push_tolerating(
-        "unable to join session keyring",
+        KEYRING_STEP,
         Op::Keyring {
             name,
             add_permissions,
@@ -137,7 +66,9 @@ pub(super) fn keyring(
 }
 
 /// How the name of every step that applies an AppArmor profile starts.
-pub(crate) const APPARMOR_STEP: &str = "unable to apply apparmor profile";
+pub(crate) const APPARMOR_STEP: &str = "apply the AppArmor profile";
+/// The description of the step that makes the session keyring.
+pub(crate) const KEYRING_STEP: &str = "join the session keyring";
 
 /// The open attribute that the AppArmor profile is written to.
 pub(super) fn open_apparmor(
@@ -183,7 +114,7 @@ pub(super) fn write_apparmor(
     };
     let bytes = attribute.text().to_vec();
     steps.push(
-        format!("{APPARMOR_STEP}: apparmor failed to apply profile {profile}"),
+        format!("{APPARMOR_STEP} {profile}"),
         Op::Write { fd: file, bytes },
     );
     steps.close(file);

@@ -5,9 +5,10 @@ use std::ffi::CStr;
 use configs::config::{Namespace, NamespaceType};
 use nsenter::plan::{Dir, Op, Slot};
 
+use super::cgroup;
+use super::output::Input;
 use super::params::ProcessParams;
 use super::steps::{Steps, c_string};
-use super::{Input, cgroup};
 use crate::{Error, ErrorKind, Result};
 
 /// When the stub clones itself; the child goes on as the container's process.

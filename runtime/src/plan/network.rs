@@ -4,7 +4,7 @@
 use configs::config::NamespaceType;
 use nsenter::plan::Op;
 
-use super::Tag;
+use super::output::Tag;
 use super::params::ProcessParams;
 use super::steps::Steps;
 

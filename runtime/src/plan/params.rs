@@ -5,7 +5,8 @@ use configs::config::{
 };
 use configs::oci;
 
-use super::{CgroupPlacement, Filter, HostFacts, InitRequest, ProcessRequest};
+use super::host::HostFacts;
+use super::request::{CgroupPlacement, Filter, InitRequest, ProcessRequest};
 use crate::Process;
 
 /// The file mode creation mask of processes for which nobody has chosen one.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use configs::Config;
 
-use super::HostFacts;
+use super::host::HostFacts;
 use crate::Process;
 
 /// Everything the plan of a process added to a running container depends on, and most of what that

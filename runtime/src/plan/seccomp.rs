@@ -3,8 +3,8 @@
 use nsenter::plan::Op;
 use seccomp::{Architecture, FilterFlags, Program};
 
-use super::Filter;
 use super::params::ProcessParams;
+use super::request::Filter;
 use super::steps::Steps;
 
 /// Loads the filter of the request, if there is one.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use nsenter::plan::{Label, Op, PlanBuilder, Slot};
 
-use super::{BuiltPlan, Input};
+use super::output::{BuiltPlan, Input};
 use crate::{Error, Result};
 
 /// A plan in the making.

@@ -3,9 +3,9 @@
 use configs::config::{Mount, MountAttr, MountFlags};
 use nsenter::plan::{Dir, Op};
 
-use super::lsm::ProcSelf;
-use super::mounts::is_remount;
+use super::mounts::entry::is_remount;
 use super::params::ProcessParams;
+use super::procfs::ProcSelf;
 use super::rootfs::Rootfs;
 use super::steps::{Steps, c_string, clean};
 use crate::{Error, Result};

@@ -11,9 +11,10 @@ use configs::config::{
 };
 use nsenter::plan::{Op, Plan, Step};
 
-use super::{
-    BuiltPlan, CgroupPlacement, CgroupView, Filter, HostFacts, InitRequest, LegacyHierarchy,
-    ProcessRequest,
+use super::host::HostFacts;
+use super::output::BuiltPlan;
+use super::request::{
+    CgroupPlacement, CgroupView, Filter, InitRequest, LegacyHierarchy, ProcessRequest,
 };
 use crate::Process;
 

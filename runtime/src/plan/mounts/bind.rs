@@ -3,16 +3,19 @@
 use configs::config::{Mount, MountAttr};
 use nsenter::plan::{Expect, Leaf, Op, Slot};
 
+use super::attach::{Pending, attach, enter, isolate, target};
+use super::entry::{Entry, flags_now};
 use super::options::{BindChange, Change, bind_change, recursive_change};
 use super::source::source;
-use super::{
-    Entry, PROC_MAGIC, PROC_ROOT_INODE, Pending, attach, enter, flags_now, isolate, target,
-};
-use crate::plan::Tag;
+use crate::plan::output::Tag;
 use crate::plan::params::ProcessParams;
+use crate::plan::procfs::{PROC_MAGIC, PROC_ROOT_INODE};
 use crate::plan::rootfs::Rootfs;
 use crate::plan::steps::Steps;
 use crate::{Error, Result};
+
+/// The action of a step that clears flags which may be locked.
+pub(crate) const LOCKED_FLAGS: &str = "clear locked flags";
 
 /// A bind mount: of the source as it is at this point, which may be what an earlier mount made.
 pub(in crate::plan) fn bind(
@@ -100,7 +103,7 @@ pub(in crate::plan) fn set_recursive(steps: &mut Steps, entry: &Entry<'_>, tree:
 
 /// Takes flags away that the bundle cleared by name, where a user namespace may have them locked:
 /// that has to work. Gives the rest of the change, which keeps what is locked.
-pub(in crate::plan) fn explicit_first(
+pub(super) fn explicit_first(
     steps: &mut Steps,
     params: &ProcessParams<'_>,
     entry: &Entry<'_>,
@@ -119,7 +122,7 @@ pub(in crate::plan) fn explicit_first(
     }
     let (explicit, rest) = unlockable_first(change);
     if !explicit.is_nothing() {
-        let context = entry.context("cannot clear locked flags");
+        let context = entry.context(LOCKED_FLAGS);
         attributes_of(steps, context, mount, explicit, false, false);
     }
     Pending {

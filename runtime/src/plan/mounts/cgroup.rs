@@ -5,14 +5,15 @@ use std::path::Path;
 use configs::config::{MountAttr, MountFlags, NamespaceType};
 use nsenter::plan::{Dir, Expect, FsOption, Leaf, Op, Slot};
 
+use super::attach::{Pending, attach, enter, target};
 use super::bind::attributes_of as attributes_on;
+use super::entry::Entry;
 use super::file_system::empty_directory;
 use super::options::{Change, attributes_of, bind_change, options, recursive_change};
-use super::{Entry, Pending, attach, enter, target};
 use crate::plan::params::ProcessParams;
+use crate::plan::request::{CgroupView, LegacyHierarchy};
 use crate::plan::rootfs::Rootfs;
 use crate::plan::steps::{Steps, c_path, c_string};
-use crate::plan::{CgroupView, LegacyHierarchy};
 use crate::{Error, Result};
 
 /// Where the host has its cgroup file systems.

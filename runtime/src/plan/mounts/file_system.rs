@@ -3,8 +3,9 @@
 use configs::config::{Mount, MountAttr};
 use nsenter::plan::{Dir, Expect, FsOption, Leaf, Op, Slot};
 
+use super::attach::{Pending, attach, enter, plain_directory, target};
+use super::entry::{Entry, attributes_now, flags_now};
 use super::options::{options, source};
-use super::{Entry, Pending, attach, attributes_now, enter, flags_now, plain_directory, target};
 use crate::plan::params::ProcessParams;
 use crate::plan::rootfs::Rootfs;
 use crate::plan::steps::{Steps, c_string};

@@ -6,13 +6,12 @@
 
 use nsenter::plan::{Op, Slot};
 
+use super::attach::{Pending, plain_directory, propagate_attached, target};
 use super::bind::{attributes_of, explicit_first, set_recursive};
+use super::entry::{Entry, becomes_readonly_later, flags_now};
 use super::options::{exact_change, remount_options};
-use super::{
-    Entry, Pending, becomes_readonly_later, flags_now, plain_directory, propagate_attached, target,
-};
-use crate::plan::CgroupView;
 use crate::plan::params::ProcessParams;
+use crate::plan::request::CgroupView;
 use crate::plan::rootfs::Rootfs;
 use crate::plan::steps::Steps;
 use crate::{Error, ErrorKind, Result};

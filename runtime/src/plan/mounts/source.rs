@@ -3,9 +3,9 @@
 use configs::config::{MountFlags, NamespaceType};
 use nsenter::plan::{Dir, Label, Op, Slot};
 
-use super::Entry;
+use super::entry::Entry;
 use crate::Result;
-use crate::plan::Tag;
+use crate::plan::output::Tag;
 use crate::plan::params::ProcessParams;
 use crate::plan::steps::{Steps, c_string};
 

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use nsenter::plan::Slot;
 
-use super::{Entry, inside, is_remount};
+use super::entry::{Entry, inside, is_remount};
 use crate::plan::params::ProcessParams;
 use crate::plan::steps::{Steps, clean, seen_from};
 

@@ -159,7 +159,7 @@ fn links_in_the_image_lead_nowhere_else() {
     assert!(
         bundle
             .refusal()
-            .contains("must be mounted on ordinary directory")
+            .contains("create an ordinary directory for")
     );
 
     // The same for a /dev that the image supplies.

@@ -252,10 +252,7 @@ pub(super) fn mounts_are_in_order(case: &Case, plan: &Plan) -> Result<(), TestCa
         } else {
             &mount.source
         };
-        let context = format!(
-            "error mounting {source:?} to rootfs at {:?}: attach",
-            mount.destination
-        );
+        let context = format!("mount {source:?} at {:?}: attach", mount.destination);
         let found = plan
             .steps()
             .iter()

@@ -136,10 +136,7 @@ fn a_container_without_a_cgroup_sees_nothing_in_place_of_it() {
     list[0].own = std::path::PathBuf::new();
     case.view = CgroupView::Legacy(list);
     let plan = built(&case);
-    let hidden = named(
-        &plan,
-        "error mounting \"cgroup\" to rootfs at \"/sys/fs/cgroup\": hide",
-    );
+    let hidden = named(&plan, "mount \"cgroup\" at \"/sys/fs/cgroup\": hide");
     assert!(hidden < named(&plan, "attach the memory cgroup"));
     assert!(matches!(
         plan.steps()[hidden].op(),
@@ -154,17 +151,11 @@ fn a_container_without_a_cgroup_sees_nothing_in_place_of_it() {
         directory: std::path::PathBuf::new(),
     };
     let plan = built(&case);
-    let mounted = named(
-        &plan,
-        "error mounting \"cgroup\" to rootfs at \"/sys/fs/cgroup\": mount",
-    );
+    let mounted = named(&plan, "mount \"cgroup\" at \"/sys/fs/cgroup\": mount");
     let otherwise = usize::try_from(plan.steps()[mounted].otherwise().unwrap()).unwrap();
     assert_eq!(
         otherwise,
-        named(
-            &plan,
-            "error mounting \"cgroup\" to rootfs at \"/sys/fs/cgroup\": hide"
-        )
+        named(&plan, "mount \"cgroup\" at \"/sys/fs/cgroup\": hide")
     );
 }
 

@@ -65,13 +65,7 @@ fn only_a_whole_procfs_may_be_mounted_on_proc() {
         _ => false,
     })
     .unwrap();
-    assert!(
-        check
-            < named(
-                &plan,
-                "error mounting \"/proc\" to rootfs at \"/proc\": attach"
-            )
-    );
+    assert!(check < named(&plan, "mount \"/proc\" at \"/proc\": attach"));
 }
 
 #[test]
@@ -169,10 +163,7 @@ fn a_plain_bind_is_only_cloned_and_attached() {
         MountFlags::NONE,
     )]));
     assert!(changes(&plan).is_empty());
-    let clone = named(
-        &plan,
-        "error mounting \"/src\" to rootfs at \"/data\": open the source",
-    );
+    let clone = named(&plan, "mount \"/src\" at \"/data\": open the source");
     let Op::CloneTree {
         dir: Dir::Cwd,
         path,
@@ -228,10 +219,7 @@ fn propagation_waits_for_the_attachment_once_something_may_be_shared() {
     let shared = volume("/src", "/a", MountFlags::NONE, MountFlags::SHARED);
     let second = volume("/src", "/a/b", MountFlags::NONE, MountFlags::PRIVATE);
     let plan = built(&with_mounts(vec![shared, second]));
-    let attach = named(
-        &plan,
-        "error mounting \"/src\" to rootfs at \"/a/b\": attach",
-    );
+    let attach = named(&plan, "mount \"/src\" at \"/a/b\": attach");
     let propagate = plan
         .steps()
         .iter()
@@ -248,7 +236,7 @@ fn propagation_waits_for_the_attachment_once_something_may_be_shared() {
     case.config.root_propagation = MountFlags::SHARED | MountFlags::REC;
     let plan = built(&case);
     assert!(
-        named(&plan, "error mounting \"/src\" to rootfs at \"/a\": attach")
+        named(&plan, "mount \"/src\" at \"/a\": attach")
             < position(&plan, |op| matches!(op, Op::MountAttributes { .. })).unwrap()
     );
 }
@@ -384,12 +372,7 @@ fn tmpcopyup_copies_before_the_mount_covers_its_source() {
     copied.extensions = Mount::COPY_UP;
     let plan = built(&with_mounts(vec![copied.clone()]));
     let copy = position(&plan, |op| matches!(op, Op::CopyTree { .. })).unwrap();
-    assert!(
-        copy < named(
-            &plan,
-            "error mounting \"tmpfs\" to rootfs at \"/etc\": attach"
-        )
-    );
+    assert!(copy < named(&plan, "mount \"tmpfs\" at \"/etc\": attach"));
     copied.device = "mqueue".to_owned();
     assert!(with_mounts(vec![copied]).refusal().contains("tmpcopyup"));
 }
@@ -442,12 +425,7 @@ fn an_id_mapped_mount_is_lent_to_the_parent_before_it_is_attached() {
         plan.steps()[lend].op(),
         Op::LendDescriptor { tag, .. } if *tag == Tag::IdMap(1).number()
     ));
-    assert!(
-        lend < named(
-            &plan,
-            "error mounting \"/src\" to rootfs at \"/data\": attach"
-        )
-    );
+    assert!(lend < named(&plan, "mount \"/src\" at \"/data\": attach"));
     case.config.rootless_euid = true;
     assert!(case.refusal().contains("id-mapped"));
     let mut tmpfs = mount("tmpfs", "/t", MountFlags::NONE, "");
@@ -464,7 +442,7 @@ fn a_source_that_the_mapped_root_cannot_reach_is_asked_for() {
     let plan = built(&Case::user_namespace());
     let own = named(
         &plan,
-        "error mounting \"/private/dir\" to rootfs at \"/data\": open the source",
+        "mount \"/private/dir\" at \"/data\": open the source",
     );
     let step = &plan.steps()[own];
     assert_eq!(step.tolerated(), [libc::EACCES, libc::EPERM, libc::EINVAL]);
@@ -537,10 +515,7 @@ fn a_tree_is_private_before_anything_else_is_done_with_it() {
                 case.config.root_propagation = MountFlags::SHARED | MountFlags::REC;
             }
             let plan = built(&case);
-            let opened = named(
-                &plan,
-                "error mounting \"/src\" to rootfs at \"/data\": open the source",
-            );
+            let opened = named(&plan, "mount \"/src\" at \"/data\": open the source");
             assert!(matches!(
                 plan.steps()[opened + 1].op(),
                 Op::MountAttributes {
@@ -607,10 +582,7 @@ fn a_devpts_without_options_has_terminals_for_users() {
 #[test]
 fn sysfs_that_a_user_namespace_may_not_mount_is_the_hosts_and_read_only() {
     let plan = built(&Case::user_namespace());
-    let own = named(
-        &plan,
-        "error mounting \"sysfs\" to rootfs at \"/sys\": mount",
-    );
+    let own = named(&plan, "mount \"sysfs\" at \"/sys\": mount");
     assert_eq!(plan.steps()[own].tolerated(), [libc::EPERM]);
     let bind = usize::try_from(plan.steps()[own].otherwise().unwrap()).unwrap();
     assert!(matches!(
@@ -624,10 +596,7 @@ fn sysfs_that_a_user_namespace_may_not_mount_is_the_hosts_and_read_only() {
     ));
     // Elsewhere the refusal is an error.
     let plan = built(&Case::standard());
-    let own = named(
-        &plan,
-        "error mounting \"sysfs\" to rootfs at \"/sys\": mount",
-    );
+    let own = named(&plan, "mount \"sysfs\" at \"/sys\": mount");
     assert!(plan.steps()[own].tolerated().is_empty());
 }
 

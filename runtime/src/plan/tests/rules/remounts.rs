@@ -36,11 +36,9 @@ fn a_remount_changes_the_mount_of_an_earlier_entry_by_its_handle() {
         remount("tmpfs", "/./mnt", MountFlags::NOSUID, "size=1m"),
     ]);
     let plan = built(&case);
-    let Op::Reconfigure { mount, options } = plan.steps()[named(
-        &plan,
-        "error mounting \"tmpfs\" to rootfs at \"/./mnt\": remount",
-    )]
-    .op() else {
+    let Op::Reconfigure { mount, options } =
+        plan.steps()[named(&plan, "mount \"tmpfs\" at \"/./mnt\": remount")].op()
+    else {
         panic!()
     };
     assert_eq!(*mount, made(&case));
@@ -55,10 +53,7 @@ fn a_remount_changes_the_mount_of_an_earlier_entry_by_its_handle() {
             "String(size, 1m)"
         ]
     );
-    let at = named(
-        &plan,
-        "error mounting \"tmpfs\" to rootfs at \"/./mnt\": set flags",
-    );
+    let at = named(&plan, "mount \"tmpfs\" at \"/./mnt\": set flags");
     assert!(matches!(
         plan.steps()[at].op(),
         Op::MountAttributes { mount, set: MountAttr::NOSUID, clear, .. }
