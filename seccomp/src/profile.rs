@@ -12,8 +12,8 @@ use crate::program::Program;
 ///
 /// With the feature `serde` the JSON names are the specification's, and `null` stands for an absent
 /// value. A key, or a name of an action, an operator, an architecture or a flag, that is not one of
-/// the specification's is an error that names it: a filter without it can be weaker than was meant. For a document in Docker's form there is
-/// [`DockerProfile`](crate::DockerProfile).
+/// the specification's is an error that names it: a filter without it can be weaker than was meant.
+/// For a document in Docker's form there is [`DockerProfile`](crate::DockerProfile).
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(
