@@ -8,7 +8,8 @@ mod overlap;
 use libfuzzer_sys::arbitrary::{self, Arbitrary};
 use libfuzzer_sys::fuzz_target;
 use seccomp::{
-    Action, ActionName, Architecture, Arg, Backend, Operator, Profile, Program, Rule, compile, evaluate,
+    Action, ActionName, Architecture, Arg, Backend, Operator, Profile, Program, Rule, compile,
+    evaluate,
 };
 
 /// Calls that both backends number the same on every architecture here, and that 32-bit x86 does
@@ -139,7 +140,10 @@ fn assert_same(profile: &Profile, native: &Program, libseccomp: &Program, any: [
                 let one = evaluate(native, architecture, number, *arguments).expect("it ends");
                 let other =
                     evaluate(libseccomp, architecture, number, *arguments).expect("it ends");
-                assert_eq!(one, other, "{architecture:?} {number} {arguments:x?} {profile:?}");
+                assert_eq!(
+                    one, other,
+                    "{architecture:?} {number} {arguments:x?} {profile:?}"
+                );
             }
         }
     }
