@@ -196,7 +196,7 @@ pub(crate) fn failed(operation: &str) -> impl Fn(cgroups::Error) -> Error {
     }
 }
 
-/// How many processes of the cgroup the kernel killed for lack of memory; 0 if that cannot be told.
+/// How many processes of the cgroup the kernel killed for lack of memory; 0 if that is unknown.
 pub(crate) fn oom_kills(cgroup: &Cgroup) -> u64 {
     cgroup.oom_kill_count().unwrap_or(0)
 }

@@ -120,7 +120,7 @@ fn run_to_code(arguments: impl IntoIterator<Item = OsString>) -> u8 {
 /// that ends here: hooks and helpers would leave no exit status. Does not return.
 #[allow(
     clippy::exit,
-    reason = "it stands in for what the standard library does after main"
+    reason = "it does what the standard library does after main"
 )]
 pub fn enter(arguments: impl IntoIterator<Item = OsString>) -> ! {
     let code = match crate::sys::prepare_process() {

@@ -145,7 +145,7 @@ impl Container {
         self.state().map(|state| state.config)
     }
 
-    /// What is not an error but should be told: found by
+    /// What is questionable but no error: found by
     /// [`Runtime::create`](crate::Runtime::create).
     #[must_use]
     pub fn warnings(&self) -> &[String] {

@@ -107,7 +107,7 @@ impl Error {
         Self::with(self.kind(), operation, self).with_warnings(warnings)
     }
 
-    /// Adds what was to be told before it failed.
+    /// Adds the warnings from before it failed.
     pub(crate) fn with_warnings(mut self, warnings: Vec<String>) -> Self {
         self.0.warnings.extend(warnings);
         self

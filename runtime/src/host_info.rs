@@ -98,7 +98,7 @@ const ASKED: [NamespaceType; 3] = [
     NamespaceType::Time,
 ];
 
-/// The types of namespaces this kernel has. Of those that are not `named` nobody needs to know.
+/// The types of namespaces this kernel has. Those that are not `named` are not looked for.
 fn namespaces(
     system: &System,
     named: impl Iterator<Item = NamespaceType>,

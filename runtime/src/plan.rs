@@ -142,8 +142,8 @@ pub fn init(request: &InitRequest<'_>) -> Result<BuiltPlan> {
 
 /// The plan of a process added to a running container.
 ///
-/// Always two processes: the first does everything that needs privileges while nobody in the
-/// container can see it, and the second is born with the credentials of the user's program.
+/// Always two processes: the first does everything that needs privileges while no process in the
+/// container can see it, and the second starts with the credentials of the user's program.
 ///
 /// # Errors
 /// As [`init`].

@@ -77,7 +77,7 @@ pub enum Stdio {
 /// Where a descriptor is sent.
 #[derive(Debug)]
 pub(crate) enum Receiver {
-    /// To whoever listens at this path.
+    /// To the process that listens at this path.
     Path(PathBuf),
     /// To the other end of this socket.
     Connected(OwnedFd),
@@ -380,8 +380,8 @@ impl Process {
         self
     }
 
-    /// Exec only: also into a paused container. The call then returns when somebody has resumed the
-    /// container, or earlier where the process can be made without running (cgroup v2).
+    /// Exec only: also into a paused container. The call then returns when a command has resumed
+    /// the container, or earlier where the process can be made without running (cgroup v2).
     pub fn ignore_paused(&mut self, ignore: bool) -> &mut Self {
         self.ignore_paused = ignore;
         self

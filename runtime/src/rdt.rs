@@ -81,7 +81,7 @@ pub(crate) fn join_first(
 
 /// Puts a process that joins the container into the group. With a group that was removed, the
 /// kernel has moved the container's own processes to the default class, where this one is as well:
-/// that is told, and no error.
+/// that is a warning, and no error.
 pub(crate) fn join(
     system: &System,
     settings: &Settings,

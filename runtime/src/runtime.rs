@@ -25,7 +25,7 @@ use crate::validation::Validated;
 /// root at a time. One that is removed while no container is in it is made again by the next
 /// `create`.
 ///
-/// Whoever can write to the state root decides which processes are signalled in the name of a
+/// A user who can write to the state root decides which processes are signalled in the name of a
 /// container. So it must belong to the effective user or to root, and others must not have write
 /// permission, nor its group unless it is the caller's or root's own; every operation on another
 /// one fails.
@@ -509,7 +509,7 @@ mod tests {
         let id = |text: &str| -> ContainerId { text.parse().unwrap() };
         assert!(runtime.remove_stale(&id("empty")).unwrap());
         assert!(runtime.remove_stale(&id("passing")).unwrap());
-        // That is for those who want to be told that more may be left.
+        // Only for callers that ask whether more may be left.
         assert_eq!(
             runtime.remove_stale(&id("broken")).unwrap_err().kind(),
             ErrorKind::InvalidState

@@ -156,7 +156,7 @@ impl SignalSet {
         if fd < 0 {
             return Err(io::Error::last_os_error());
         }
-        // SAFETY: a new descriptor that nobody else owns.
+        // SAFETY: a new descriptor that nothing else owns.
         Ok(unsafe { OwnedFd::from_raw_fd(fd) })
     }
 }
@@ -269,7 +269,7 @@ pub(crate) fn duplicate(number: RawFd) -> io::Result<Option<OwnedFd>> {
             Err(error)
         };
     }
-    // SAFETY: a new descriptor that nobody else owns.
+    // SAFETY: a new descriptor that nothing else owns.
     Ok(Some(unsafe { OwnedFd::from_raw_fd(fd) }))
 }
 

@@ -186,7 +186,7 @@ impl Parsed {
             .map(|(_, value)| value)
     }
 
-    /// Whether the flag stands in the arguments at all.
+    /// Whether the flag is among the arguments at all.
     pub(crate) fn given(&self, name: &str) -> bool {
         self.last(name).is_some()
     }

@@ -69,11 +69,11 @@ impl Level {
     }
 }
 
-/// What stands on a line besides its time.
+/// What a line has besides its time.
 struct Line<'a> {
     level: Level,
     message: &'a str,
-    /// `path:line` and module of the code that spoke; told only when debugging.
+    /// `path:line` and module of the code that logs; only when debugging.
     place: Option<(String, &'a str)>,
 }
 
@@ -153,7 +153,7 @@ impl Log {
         });
     }
 
-    /// Where the caller is, if places are told. Of its module only the folder is known.
+    /// Where the caller is, if places are logged. Of its module only the folder is known.
     fn place(&self, at: &Location<'_>) -> Option<(String, &'static str)> {
         self.debug
             .then(|| (format!("{}:{}", at.file(), at.line()), "cofferdam::cli"))

@@ -138,8 +138,8 @@ pub(crate) fn connect(
     Ok(())
 }
 
-/// A terminal needs somebody to hold its master side, and a console socket needs a terminal that
-/// nobody here holds.
+/// A terminal needs a process that holds its master side, and a console socket needs a terminal
+/// that this process does not hold.
 fn check_terminal(terminal: bool, presence: Presence, socket: bool) -> Result<(), Failure> {
     let detached_terminal = terminal && presence == Presence::Detached;
     match (detached_terminal, socket) {

@@ -1,7 +1,7 @@
 //! Annotations that another runtime acts on.
 
 /// crun's: some of them take protections away, and annotations reach a configuration from images
-/// and from users of an engine. So none has an effect here, and whoever set one is told.
+/// and from users of an engine. So none has an effect here, and each is warned of.
 const FOREIGN: &str = "run.oci.";
 
 /// The warning about annotations of another runtime in the labels (`key=value`) of a configuration,

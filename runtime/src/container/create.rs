@@ -82,7 +82,7 @@ pub(crate) fn create(
     }
 }
 
-/// Makes a container of a configuration that has been checked. What is told on the way is in
+/// Makes a container of a configuration that has been checked. Warnings are added to
 /// `warnings`, however it ends.
 fn make(
     runtime: &Runtime,

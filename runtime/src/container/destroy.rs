@@ -92,7 +92,8 @@ impl Container {
         ))
     }
 
-    /// The init process was our child and has been waited for, and nobody outlives it.
+    /// The init process was our child and has been waited for, and no process of the container
+    /// outlives it.
     fn is_known_to_be_over(&self) -> bool {
         let ended = |child: &crate::process::child::Child| matches!(child.try_wait(), Ok(Some(_)));
         self.has_own_pids() && self.child.as_ref().is_some_and(ended)

@@ -165,7 +165,7 @@ impl Container {
     }
 
     /// Events of memory pressure: readable (`poll(2)`) when the memory of the container has come
-    /// under the pressure of this level again. On cgroup v2 the level stands for a share of
+    /// under the pressure of this level again. On cgroup v2 the level means a share of
     /// time lost, see [`PressureTrigger`](cgroups::events::PressureTrigger).
     ///
     /// # Errors

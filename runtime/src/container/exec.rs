@@ -22,7 +22,7 @@ use crate::process::Process;
 use crate::process::child::Child;
 use crate::{cgroup, rdt, validation};
 
-/// How long a process that joins a paused container may take: it stands still until somebody
+/// How long a process that joins a paused container may take: it is frozen until a command
 /// resumes that.
 const WHILE_PAUSED: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -42,7 +42,7 @@ impl Container {
         }
     }
 
-    /// What [`exec`](Self::exec) does. What is told on the way is in `warnings`, however it ends.
+    /// What [`exec`](Self::exec) does. Warnings are added to `warnings`, however it ends.
     fn join(&self, process: &mut Process, warnings: &mut Vec<String>) -> Result<Child> {
         let paused = self.require_joinable(process)?;
         let config = self.config()?;

@@ -176,7 +176,7 @@ mod tests {
         drop(Rollback::new(&runtime, &id, lock, &Left::new()));
         assert!(!own.path().exists());
 
-        // Somebody deletes the container, and another one gets its id.
+        // The container is deleted, and another one gets its id.
         let (old, lock) = make();
         let left = Left::new();
         let rollback = Rollback::new(&runtime, &id, lock, &left);

@@ -5,10 +5,10 @@
 //! that it has gone on or is gone.
 //!
 //! The byte is written first, and then the fifo is removed: that is the claim, of several that
-//! start one container exactly one succeeds. (Nobody reads a second byte.) Whoever is killed in
-//! between has started it: the fifo that stays has no reader when the program runs, and tells
-//! nobody that the container waits. The other way round it would leave a container that counts as
-//! running, whose program never runs.
+//! start one container exactly one succeeds. (No process reads a second byte.) A command that is
+//! killed in between has started it: the fifo that stays has no reader when the program runs, and
+//! does not say that the container waits. The other way round it would leave a container that
+//! counts as running, whose program never runs.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 

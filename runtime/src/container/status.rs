@@ -8,7 +8,7 @@ use crate::state::record::Record;
 
 impl Container {
     /// The status now, in this order: *creating* while its creator is alive, *paused* if its cgroup
-    /// is frozen, *stopped* if its init process is gone, *created* while nobody has started it,
+    /// is frozen, *stopped* if its init process is gone, *created* until it is started,
     /// else *running*.
     ///
     /// # Errors

@@ -88,7 +88,7 @@ impl<'a> CreateTransaction<'a> {
         Ok(())
     }
 
-    /// Makes the cgroup, and records it only then: one that somebody else uses is not ours to
+    /// Makes the cgroup, and records it only then: one that another container uses is not ours to
     /// remove, not even after a crash. What was made beside it, in other hierarchies of cgroup
     /// v1, is.
     fn make_cgroup(&mut self, spec: &CgroupSpec, resources: &Resources) -> Result<()> {

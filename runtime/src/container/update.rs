@@ -44,7 +44,7 @@ impl Container {
             limits: group
                 .snapshot(&wanted)
                 .map_err(cgroup::failed("read the limits of the container"))?,
-            // systemd has to be told as well: it sets what it knows again and again.
+            // systemd needs the limits as well: it sets what it knows again and again.
             recorded: state.config.cgroups.systemd.then_some(recorded),
             rdt,
         };

@@ -1,10 +1,10 @@
 //! Mounts of a container that has no mount namespace of its own: they are made in that of the host,
-//! and stay there until somebody unmounts them.
+//! and stay there until they are unmounted.
 //!
 //! A path alone does not tell whose mount that is. The image decides by its symbolic links where a
 //! destination leads, so it is resolved below the root file system, like when the mount was made.
 //! And engines mount volumes there before, and administrators whatever they like afterwards, so
-//! mounts are told apart by their ids:
+//! mounts are distinguished by their ids:
 //!
 //! * Before the first mount is made, the mount that each destination leads to by then is recorded.
 //!   Killed from here on, what is found in place of that is the container's.

@@ -1,7 +1,7 @@
 //! The parent's part of the container's network: devices moved in, veth pairs, addresses, routes.
 //!
-//! The init process opens a route socket in its network namespace and lends it. Everything is done
-//! with that socket and one of the host: no thread enters the namespace.
+//! The init process opens a route socket in its network namespace and sends it to the supervisor.
+//! Everything is done with that socket and one of the host: no thread enters the namespace.
 
 use std::net::IpAddr;
 use std::os::fd::{AsFd, OwnedFd};
@@ -111,7 +111,7 @@ pub(crate) fn statistics(networks: &[Network]) -> Result<Option<Vec<NetworkInter
 /// other ends. The kernel would do so some time after the end of the container's network namespace,
 /// or never, where that is one that it joined.
 ///
-/// A device of the same name that somebody else made is left alone: ours have the id of the
+/// A device of the same name of another origin is left alone: ours have the id of the
 /// container as their alias.
 pub(crate) fn remove(id: &ContainerId, networks: &[Network]) -> Result<()> {
     let mut names = networks
@@ -232,7 +232,7 @@ impl Veth {
             )
         };
         let namespace = inside.namespace().map_err(failed)?;
-        // Its other end is born in the container under its final name: nothing to move or rename.
+        // Its other end is made in the container under its final name: nothing to move or rename.
         let kind = LinkKind::Veth {
             peer: &self.inside,
             peer_namespace: Some(namespace.as_fd()),
@@ -242,7 +242,7 @@ impl Veth {
         pair.tx_queue_len = self.tx_queue_len;
         host.create_link(&pair).map_err(failed)?;
         self.connect(id, host, inside).map_err(|error| {
-            // The pair would end with the network namespace; that may be somebody else's.
+            // The pair would end with the network namespace; that may belong to another container.
             if let Ok(link) = host.link_by_name(&self.outside) {
                 let _ = host.delete_link(link.index);
             }

@@ -25,7 +25,7 @@ pub(crate) fn compile(config: &Config, warnings: &mut Vec<String>) -> Result<Opt
     profile.listener_for(&compiled.program).map_err(invalid)?;
     for warning in &compiled.warnings {
         match warning {
-            // Profiles name the calls of all kernels and architectures: nobody wants to hear of
+            // Profiles name the calls of all kernels and architectures: a warning is of no use for
             // each.
             seccomp::Warning::UnknownSyscall(_) => log::debug!("{warning}"),
             _ => warnings.push(format!("linux.seccomp: {warning}")),

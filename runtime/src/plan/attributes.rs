@@ -10,7 +10,7 @@ use super::steps::Steps;
 use crate::{Error, Result};
 
 /// Whether a child would not have the scheduling policy, or could not even be made with it
-/// (`sched(7)`): a second stage that is born later has to set it itself.
+/// (`sched(7)`): a second stage that is cloned later has to set it itself.
 pub(super) fn schedules_itself(params: &ProcessParams<'_>, second_stage: SecondStage) -> bool {
     let lost = |scheduler: &oci::Scheduler| {
         let resets = SchedulerFlag::ResetOnFork.name();

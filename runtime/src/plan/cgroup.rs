@@ -47,7 +47,7 @@ pub(super) fn place(steps: &mut Steps, params: &ProcessParams<'_>) -> Result<()>
     }
     open_and_join(steps, params)?;
     // Not by a clone into it later on: from within the container's cgroup namespace the kernel lets
-    // nobody in who is not in there already (mount option nsdelegate).
+    // no process in that is not in there already (mount option nsdelegate).
     if params.cgroup.gate || (params.cgroup.unified && starts_outside(params)) {
         steps.push(
             "wait for the placement in the cgroup",
@@ -111,7 +111,7 @@ fn settle_affinity(steps: &mut Steps, params: &ProcessParams<'_>) {
     match (params.initial_cpus(), params.final_cpus()) {
         (_, Some(cpus)) => steps.push("set the final CPU affinity", Op::Affinity(Some(mask(cpus)))),
         (Some(_), None) => {}
-        // Not being able to get rid of an inherited restriction is told, and no more.
+        // Not being able to get rid of an inherited restriction is a warning only.
         (None, None) => steps.push_tolerating(
             "reset the CPU affinity",
             Op::Affinity(None),

@@ -16,7 +16,7 @@ pub(super) struct Environment {
     path: Option<String>,
 }
 
-/// Of variables with one name the last counts, and stands where it stood last. An empty `HOME`
+/// Of variables with one name the last counts, at its last position. An empty `HOME`
 /// counts as none.
 ///
 /// # Errors

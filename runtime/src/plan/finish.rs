@@ -60,8 +60,8 @@ pub(super) fn finish(
         .filter(|_| second_stage == SecondStage::Late);
     // Without no_new_privs a capability is needed to load the filter, so it is on before the
     // capabilities go. A filter that would not let the second stage start, would be on before
-    // that is ready, or whose agent is told which process it is for, is left to the second
-    // stage, which then is born with this one capability.
+    // that is ready, or whose agent learns which process it is for, is left to the second
+    // stage, which then starts with this one capability.
     let postponed = !restricted
         && second_stage == SecondStage::Late
         && params.filter.is_some_and(|filter| {

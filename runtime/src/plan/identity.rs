@@ -213,7 +213,7 @@ impl Sets {
     }
 
     /// The sets, without what the kernel would refuse because this process does not have it itself;
-    /// that is told once. Who is root of a user namespace of its own has every capability
+    /// with one warning. Root of a user namespace of its own has every capability
     /// there.
     fn granted(self, params: &ProcessParams<'_>, steps: &mut Steps) -> Self {
         if params.has(NamespaceType::User) {
@@ -240,7 +240,7 @@ impl Sets {
         }
     }
 
-    /// The sets, without what the kernel does not know; that is told once.
+    /// The sets, without what the kernel does not know; with one warning.
     fn of(sets: &Capabilities, last: u32, steps: &mut Steps) -> Self {
         let mut unknown: Vec<String> = Vec::new();
         let mut bits = |names: &[String]| {

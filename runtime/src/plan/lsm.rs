@@ -36,7 +36,7 @@ pub(super) fn keyring(
     keycreate: Option<KeyLabel>,
 ) -> Result<()> {
     // The owner may search it: a process that is added later finds it by name, as the same user.
-    // Whoever else found it could join it and have all of its keys.
+    // Another process that found it could join it and have all of its keys.
     const USER_SEARCH: u32 = 0x8_0000;
     if params.config.no_new_keyring {
         return Ok(());

@@ -273,7 +273,7 @@ fn open_time_offsets(steps: &mut Steps, params: &ProcessParams<'_>) -> Result<Op
 }
 
 /// Opens a file in this process' `/proc` directory for writing. The directory of a process that is
-/// not dumpable belongs to root, so another user becomes dumpable for the moment; nobody in the
+/// not dumpable belongs to root, so another user becomes dumpable for the moment; no process in the
 /// container can see the process yet.
 fn open_own(steps: &mut Steps, params: &ProcessParams<'_>, name: &str) -> Result<Slot> {
     let unprivileged = params.host.effective_uid != 0;

@@ -15,14 +15,14 @@ pub struct BuiltPlan {
     pub inputs: Vec<(Slot, Input)>,
     /// The host's clone carries `CLONE_INTO_CGROUP` with the container's v2 directory.
     pub spawn_into_cgroup: bool,
-    /// The process that runs the user's program is born in a second clone; the parent is told by
-    /// [`Answers::second_stage`](nsenter::Answers::second_stage).
+    /// The process that runs the user's program starts by a second clone; the supervisor learns it
+    /// by [`Answers::second_stage`](nsenter::Answers::second_stage).
     pub two_stages: bool,
     /// Where the plan mounts something in the mount namespace of the host, in order, because the
     /// container has none of its own: as seen from inside the root file system. Whoever
     /// deletes the container unmounts them in reverse.
     pub host_mounts: Vec<PathBuf>,
-    /// What is no error but must be told.
+    /// Warnings.
     pub warnings: Vec<String>,
 }
 
@@ -67,7 +67,7 @@ impl fmt::Display for Input {
 #[non_exhaustive]
 pub enum Gate {
     /// The process is to be placed in its cgroup: systemd makes a scope of it, or it must not be
-    /// born inside.
+    /// cloned into it.
     Cgroup,
     /// Mounts and devices are made, the root is not yet switched: limits, RDT, `prestart` and
     /// `createRuntime` hooks.

@@ -9,7 +9,7 @@ use super::host::HostFacts;
 use super::request::{CgroupPlacement, Filter, InitRequest, ProcessRequest};
 use crate::Process;
 
-/// The file mode creation mask of processes for which nobody has chosen one.
+/// The file mode creation mask of processes for which none is configured.
 pub(super) const DEFAULT_UMASK: u32 = 0o022;
 
 /// What is asked for one process, of either kind. The process' own value wins over the container's.

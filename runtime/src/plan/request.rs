@@ -11,7 +11,7 @@ use crate::Process;
 /// of an init process does. The same request always gives the same plan, byte for byte.
 #[derive(Debug)]
 pub struct ProcessRequest<'a> {
-    /// Id of the container: names its session keyring and stands in the state that hooks get.
+    /// Id of the container: names its session keyring and is in the state that hooks get.
     pub container_id: &'a str,
     /// The validated configuration of the container.
     pub config: &'a Config,
@@ -44,7 +44,7 @@ pub struct InitRequest<'a> {
 /// How a process gets into its cgroup.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CgroupPlacement {
-    /// There is a cgroup v2 directory to be born in: the host's clone carries `CLONE_INTO_CGROUP`
+    /// There is a cgroup v2 directory to be cloned into: the clone has `CLONE_INTO_CGROUP`
     /// ([`BuiltPlan::spawn_into_cgroup`](super::BuiltPlan::spawn_into_cgroup)). An exec that must
     /// start outside is placed at [`Gate::Cgroup`](super::Gate::Cgroup) instead.
     pub unified: bool,
@@ -59,7 +59,7 @@ pub struct CgroupPlacement {
     /// [`Gate::Cgroup`](super::Gate::Cgroup): the systemd driver, or a directory that
     /// `CLONE_INTO_CGROUP` refused.
     pub gate: bool,
-    /// Exec only: do not be born in the cgroup by the host's clone, which would block while the
+    /// Exec only: not cloned into the cgroup, which would block while the
     /// cgroup is frozen.
     pub outside: bool,
 }

@@ -93,7 +93,7 @@ impl Child {
         &mut self.pipes
     }
 
-    /// What is not an error but should be told.
+    /// What is questionable but no error.
     #[must_use]
     pub fn warnings(&self) -> &[String] {
         &self.warnings

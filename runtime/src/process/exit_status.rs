@@ -12,7 +12,7 @@ pub enum ExitStatus {
     Exited(u8),
     /// A signal ended it.
     Signaled(Signal),
-    /// It ended, but its status went to somebody else: the caller ignores `SIGCHLD`, or another
+    /// It ended, but its status was taken elsewhere: the caller ignores `SIGCHLD`, or another
     /// part of the program reaps all children.
     Unknown,
 }

@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::sys;
 
 /// The numbers of the descriptors that were open when a program started, so that what a caller
-/// passed on purpose can be told from what the program opened itself.
+/// passed on purpose can be distinguished from what the program opened itself.
 #[derive(Clone, Debug, Default)]
 pub struct InheritedDescriptors {
     numbers: BTreeSet<i32>,

@@ -126,7 +126,7 @@ impl NotifySocket {
         })
     }
 
-    /// Which pid the service manager is told: by default that of the container's init process.
+    /// Which pid is sent to the service manager: by default that of the container's init process.
     pub fn main_pid(&mut self, pid: i32) -> &mut Self {
         self.pid = Some(pid);
         self
@@ -173,7 +173,7 @@ impl NotifySocket {
         Ok(())
     }
 
-    /// What to wait for and until when. When all is told it is what the container says from then
+    /// What to wait for and until when. When all is sent it is what the container says from then
     /// on, which has to be read: a sender waits for room in a queue of a few datagrams.
     pub(crate) fn interest(&self) -> (PollFd<'_>, Option<Instant>) {
         let container = PollFd::from_borrowed_fd(self.container.as_fd(), PollFlags::IN);

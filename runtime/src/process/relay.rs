@@ -267,7 +267,7 @@ mod tests {
             }
             assert!(!relay.is_finished() && relay.has_pending());
             drop(relay);
-            // Nobody takes the rest.
+            // No process takes the rest.
             let _ = writer.join().unwrap();
         }
         drop(master);
@@ -278,7 +278,7 @@ mod tests {
         let (master, slave) = test_terminal();
         let (source, into_source) = pipe();
         let (from_sink, sink) = pipe();
-        // Nobody reads what comes in: the terminal fills up, echoes included.
+        // No process reads what comes in: the terminal fills up, echoes included.
         let flood = std::thread::spawn(move || {
             let _ = File::from(into_source).write_all(&b"y\n".repeat(200_000));
         });

@@ -3,8 +3,8 @@
 //!
 //! `poll(2)` alone does not make sure of that. A terminal counts as writable with room for one
 //! byte, and a blocking write of more sleeps until its reader takes it (`n_tty_write` in the
-//! kernel); and whoever shares a pipe or terminal may take the data, or the room, between the poll
-//! and the call.
+//! kernel); and a process that shares a pipe or terminal may take the data, or the room, between
+//! the poll and the call.
 //!
 //! `O_NONBLOCK` belongs to the open file description. It is set where that is this process' own.
 //! Standard streams share theirs with other programs, which would be surprised, so these are asked

@@ -34,7 +34,7 @@ pub(crate) enum OtherEnd {
 }
 
 impl StateDirectory {
-    /// Makes the fifo and opens its both ends: whoever holds the descriptor is a writer himself and
+    /// Makes the fifo and opens its both ends: a process with the descriptor is a writer itself and
     /// never reads an end of file. `owner` is the root user of the container.
     pub(crate) fn make_fifo(&self, owner: (u32, u32)) -> Result<OwnedFd> {
         let make = || -> rustix::io::Result<OwnedFd> {
@@ -84,7 +84,7 @@ impl StateDirectory {
             Err(Errno::NXIO) => Ok(None),
             // There is none, or what is in its place is none.
             Err(Errno::NOENT | Errno::INVAL | Errno::LOOP | Errno::ISDIR) => Ok(Some(false)),
-            // It belongs to the root user of the container. There is one, more cannot be told.
+            // It belongs to the root user of the container. There is one, more is unknown.
             Err(Errno::ACCESS) => Ok(Some(true)),
             Err(errno) => Err(self.fifo_failed(errno)),
         }

@@ -83,8 +83,8 @@ fn features() -> Features {
     }
 }
 
-/// The mount options with a meaning of their own, sorted; those for id-mapped mounts are told as an
-/// extension.
+/// The mount options with a meaning of their own, sorted; those for id-mapped mounts are listed as
+/// an extension.
 fn mount_options() -> Vec<String> {
     let mut known: Vec<String> = specconv::known_mount_options().map(str::to_owned).collect();
     known.sort_unstable();

@@ -27,7 +27,7 @@ pub(crate) static COMMAND: Command = Command {
 fn run(invocation: &Invocation<'_>) -> Result<u8, Failure> {
     let listed = match super::runtime(invocation)?.list() {
         Ok(listed) => Some(listed),
-        // Nobody has made a container yet; only a root that was named has to exist.
+        // No container was made yet; only a root that was named has to exist.
         Err(error) if error.kind() == ErrorKind::NotFound && !invocation.globals.root_given => None,
         Err(error) => return Err(error.into()),
     };
@@ -92,7 +92,7 @@ fn as_table(shown: &[Shown]) -> String {
     table::layout(&std::iter::once(head).chain(rows).collect::<Vec<_>>())
 }
 
-/// Names of users. The user database is read only when a container belongs to somebody else than
+/// Names of users. The user database is read only when a container belongs to another user than
 /// root.
 #[derive(Debug, Default)]
 struct Owners(Option<user::UserDb>);

@@ -95,7 +95,7 @@ fn foreground(invocation: &Invocation<'_>) -> Result<u8, Failure> {
         invocation.log.warn(OUT_OF_MEMORY);
     }
     if !invocation.parsed.switch("keep") {
-        // The program has ended and its exit code is what counts now. Somebody else may have
+        // The program has ended and its exit code is what counts now. Another command may have
         // removed the container.
         match container.destroy() {
             Err(error) if error.kind() != ErrorKind::NotFound => {

@@ -157,7 +157,7 @@ fn restrict(
             mount: tree,
             set,
             clear,
-            // The host's mount may be shared; a new one, which this stands for, has no peers.
+            // The host's mount may be shared; a new one, which this replaces, has no peers.
             propagation: libc::MS_PRIVATE,
             recursive: false,
             keep_locked: params.in_user_namespace(),

@@ -27,7 +27,7 @@ pub(in crate::plan) fn kernel_view(
     if kind == "proc"
         && let Some(namespace) = root.pid_namespace
     {
-        // A new procfs shows the namespace of the process that makes it, unless it is told another
+        // A new procfs shows the namespace of the process that makes it, unless it is given another
         // one (Linux 6.17).
         options.push(FsOption::Descriptor(c"pidns".to_owned(), namespace));
     }

@@ -1,6 +1,6 @@
 //! The mounts made so far, and by which handle a path below one is reached.
 //!
-//! Names of the root file system may be exchanged by somebody else while the steps run: another
+//! Names of the root file system may be exchanged by another process while the steps run: another
 //! container on the same directory, say. What lies on a mount that was just made is therefore
 //! reached from that mount, and not by its path.
 
@@ -202,7 +202,7 @@ impl MountTable {
 }
 
 /// Whether paths on the mount may be resolved with the mount as root: it has no symbolic links, or
-/// none that were made by somebody who took the container's root for the root.
+/// none that were made with the container's root as the root.
 fn has_no_foreign_links(entry: &Entry<'_>) -> bool {
     let mount = entry.mount;
     if mount.is_bind() {
