@@ -517,8 +517,8 @@ macro_rules! operations {
         /// (`POLLERR`) that the program has begun, or that the process has ended.
         WaitStart = 133 (fifo: Uses);
         /// Runs `startContainer` hooks without a parent: output captured, timeout kept. The first
-        /// failure is one line on standard error, `CONTEXT #INDEX: exit status 1, stdout: …,
-        /// stderr: …`, and exit code 255.
+        /// failure is one line on standard error, `error running CONTEXT #INDEX: exit status 1,
+        /// stdout: …, stderr: …`, and exit code 255.
         LateHooks = 134 (hooks: Hooks);
         /// `close_range(3 + passed, ~0)`, then, tried again for 100 ms on `ETXTBSY`,
         /// `execve(candidate found by Lookup, args, env)`.

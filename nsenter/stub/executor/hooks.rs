@@ -46,6 +46,7 @@ impl Executor {
         for (index, hook) in (0..).zip(hooks) {
             let hook = hook.ok_or(Errno::EINVAL)?;
             let mut line = FixedString::<8192>::new();
+            line.push_some(b"error running ");
             line.push_some(self.context());
             line.push_some(b" #");
             line.push_number(index);

@@ -202,7 +202,7 @@ fn waiting(hooks: Vec<HookCommand>) -> (PlanBuilder, cofferdam_nsenter::plan::Sl
     plan.push("ready", Op::AskReady);
     plan.push("close", Op::CloseControl);
     plan.push("wait for start", Op::WaitStart(fifo));
-    plan.push("error running startContainer hook", Op::LateHooks(hooks));
+    plan.push("startContainer hook", Op::LateHooks(hooks));
     let args = vec![c("sh"), c("-c"), c("echo started; exit 7")];
     plan.push(
         "run",

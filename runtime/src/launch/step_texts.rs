@@ -81,10 +81,7 @@ mod tests {
                 "unable to apply apparmor profile: apparmor failed to apply profile a: b",
             ),
             ("join the session keyring", "unable to join session keyring"),
-            (
-                "run startContainer hooks",
-                "error running startContainer hook",
-            ),
+            ("startContainer hook", "error running startContainer hook"),
             ("mount a private procfs", "mount a private procfs"),
             ("pivot the root", "pivot the root"),
         ] {

@@ -10,8 +10,9 @@ use super::rootfs::Rootfs;
 use super::steps::{Steps, c_string};
 use crate::{Error, ErrorKind, Result};
 
-/// The description of the step that runs the `startContainer` hooks.
-pub(crate) const START_HOOKS_STEP: &str = "run startContainer hooks";
+/// The description of the step that runs the `startContainer` hooks: the stub reports by it which
+/// of them has failed, since there is no supervisor by then.
+pub(crate) const START_HOOKS_STEP: &str = "startContainer hook";
 
 /// Once the mounts are made: what the parent has to do, then the `createContainer` hooks, in the
 /// new root directory.
