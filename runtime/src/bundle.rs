@@ -97,6 +97,7 @@ impl Bundle {
     }
 
     /// Whether the bundle asks for a terminal.
+    #[cfg(feature = "cli")]
     pub(crate) fn has_terminal(&self) -> bool {
         self.process.terminal.is_some()
     }

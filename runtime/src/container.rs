@@ -227,6 +227,7 @@ impl Container {
 
     /// Whether the kernel has killed a process of the container for lack of memory, as far as that
     /// can be told.
+    #[cfg(feature = "cli")]
     pub(crate) fn ran_out_of_memory(&self) -> bool {
         self.cgroup()
             .is_ok_and(|group| cgroup::oom_kills(&group) > 0)

@@ -285,6 +285,7 @@ impl Runtime {
 
     /// For a process that does nothing but what one command asks for: another one may kill it to
     /// end that.
+    #[cfg(feature = "cli")]
     pub(crate) fn of_command(mut self) -> Self {
         self.command = true;
         self

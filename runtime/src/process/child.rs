@@ -2,6 +2,7 @@
 
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::sync::Arc;
+#[cfg(feature = "cli")]
 use std::time::Duration;
 
 use nsenter::pidfd;
@@ -14,6 +15,7 @@ use crate::process::exit_status::ExitStatus;
 use crate::process::signal::Signal;
 
 /// How long a command waits for a process that it has killed.
+#[cfg(feature = "cli")]
 pub(crate) const KILL_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A process that [`Runtime::create`](crate::Runtime::create) or
@@ -124,6 +126,7 @@ impl Child {
 
     /// Waits for one that was killed. A frozen process does not end before it is thawed, so there
     /// is a limit.
+    #[cfg(feature = "cli")]
     pub(crate) fn wait_after_kill(&self) {
         let waited = self
             .registry
