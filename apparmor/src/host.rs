@@ -60,7 +60,7 @@ impl AppArmor {
     ///
     /// # Errors
     /// [`Io`](crate::ErrorKind::Io): reading the list needs `CAP_MAC_ADMIN` unless the kernel was
-    /// told otherwise.
+    /// set otherwise.
     pub fn profiles(&self) -> Result<Vec<(String, Mode)>> {
         let text = match self.read(PROFILES, MAX_PROFILES_BYTES) {
             Ok(text) => text,

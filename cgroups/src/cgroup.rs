@@ -281,7 +281,7 @@ impl Cgroup {
         }
     }
 
-    /// Stops all processes in the cgroup and below, and waits until they stand.
+    /// Stops all processes in the cgroup and below, and waits until all are frozen.
     ///
     /// # Errors
     /// [`ErrorKind::Unsupported`]: `cannot toggle freezer: cgroups not configured for container`,

@@ -201,7 +201,7 @@ impl Cgroup {
     /// Puts back every limit that is not as the snapshot says.
     ///
     /// With systemd the properties of the unit are not changed: what systemd applies to the cgroup
-    /// later is what it was told last.
+    /// later is what it was given last.
     ///
     /// # Errors
     /// [`ErrorKind::Io`](crate::ErrorKind::Io): the first file that could not be put back. The

@@ -355,7 +355,7 @@ impl Assembler {
             Op::Here(MATCHED),
             Op::Plain(Insn::new(EXIT, 0, 0, 0, 0)),
         ]);
-        // Dead code may be all that stands between a jump and its target.
+        // There may be nothing but dead code between a jump and its target.
         loop {
             let live = self.without_dead_code();
             let done = live.len() == self.ops.len();

@@ -2,7 +2,7 @@
 //! may stay behind.
 //!
 //! `cargo bench -p cofferdam-integration --bench endurance -- [--runs N]` (10,000 of each kind
-//! unless told; needs root and the release binary). A runtime that starts to wait after its
+//! by default; needs root and the release binary). A runtime that starts to wait after its
 //! container has ended can miss the end: that shows about once in a hundred runs, so it takes
 //! thousands to be sure.
 

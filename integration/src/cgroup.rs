@@ -66,8 +66,8 @@ pub fn mounts() -> Vec<PathBuf> {
         .collect()
 }
 
-/// The directories that a cgroup path has in all hierarchies, those that exist. The root is
-/// nobody's.
+/// The directories that a cgroup path has in all hierarchies, those that exist. The root
+/// belongs to no container.
 pub fn directories(path: &str) -> Vec<PathBuf> {
     let relative = path.trim_start_matches('/');
     if relative.is_empty() {

@@ -54,7 +54,7 @@ fn processes(path: &str) -> Vec<String> {
         let Ok(cgroups) = fs::read_to_string(directory.join("cgroup")) else {
             continue;
         };
-        // A zombie that nobody has waited for yet stays in a cgroup that is gone.
+        // A zombie that was not waited for yet stays in a cgroup that is gone.
         if cgroups
             .lines()
             .filter(|line| !line.ends_with(" (deleted)"))

@@ -1,4 +1,4 @@
-//! The ids that `/etc/subuid` and `/etc/subgid` lend the user who runs the tests (`subuid(5)`).
+//! The ids that `/etc/subuid` and `/etc/subgid` give the user who runs the tests (`subuid(5)`).
 
 use std::fs;
 

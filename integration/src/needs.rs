@@ -17,7 +17,7 @@ pub enum Need {
     /// This user may make containers with limits and with any ids inside: root, or an ordinary user
     /// with lent ids and a delegated cgroup.
     Containers,
-    /// `/etc/subuid` and `/etc/subgid` lend this user ids, and `newuidmap` maps them.
+    /// `/etc/subuid` and `/etc/subgid` give this user ids, and `newuidmap` maps them.
     LentIds,
     /// This program is in a cgroup v2 beside which this user may make others.
     DelegatedCgroup,

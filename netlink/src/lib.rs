@@ -8,8 +8,8 @@
 //! | subject | entry point |
 //! |---|---|
 //! | the connection | [`Socket`], [`Namespace`] |
-//! | links | [`Link`], [`NewLink`], [`LinkKind`], [`Socket::create_link`] and the verbs of
-//! [`Socket`] | | addresses, routes | [`Address`], [`Cidr`], [`Route`] |
+//! | links | [`Link`], [`NewLink`], [`LinkKind`], [`Socket::create_link`], verbs of [`Socket`] |
+//! | addresses, routes | [`Address`], [`Cidr`], [`Route`] |
 //! | hand a device to a container | [`NetDevice`] |
 //! | counters of a link | [`Socket::statistics`] |
 //! | messages for callers with system calls only | [`encode`] |

@@ -1,7 +1,7 @@
 //! The stub's executable.
 //!
-//! It is executed from a sealed memory file: `/proc/PID/exe` leads to a file that nobody can open
-//! for writing, and to nothing of the host.
+//! It is executed from a sealed memory file: `/proc/PID/exe` leads to a file that no process can
+//! open for writing, and to nothing of the host.
 
 use std::io::Write;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};

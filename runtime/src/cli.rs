@@ -42,7 +42,7 @@ use failure::{Failure, NO_SUCH_COMMAND};
 use flag::{Flag, Order, Parsed};
 use logging::{Format, Log};
 
-/// The flags that stand before the command.
+/// The flags before the command.
 static GLOBAL_FLAGS: &[Flag] = &[
     Flag::switch("debug", "enable debug logging"),
     Flag::text("log", "append log lines to this file").default("/dev/stderr"),

@@ -226,7 +226,7 @@ impl Container {
     }
 
     /// Whether the kernel has killed a process of the container for lack of memory, as far as that
-    /// can be told.
+    /// is known.
     #[cfg(feature = "cli")]
     pub(crate) fn ran_out_of_memory(&self) -> bool {
         self.cgroup()

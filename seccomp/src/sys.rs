@@ -63,8 +63,8 @@ pub(crate) fn load(program: &Program) -> io::Result<Option<OwnedFd>> {
         return Ok(None);
     }
     let fd = i32::try_from(result).map_err(io::Error::other)?;
-    // SAFETY: with SECCOMP_FILTER_FLAG_NEW_LISTENER the result is a new descriptor that nobody else
-    // owns.
+    // SAFETY: with SECCOMP_FILTER_FLAG_NEW_LISTENER the result is a new descriptor that nothing
+    // else owns.
     Ok(Some(unsafe { OwnedFd::from_raw_fd(fd) }))
 }
 

@@ -10,9 +10,11 @@
 //! | ids that cannot be wrong | [`Uid`], [`Gid`] |
 //! | one file as bytes | [`passwd::entries`], [`group::entries`], [`subid::ranges`], [`home_of`] |
 //! | `/etc/passwd` and `/etc/group` below a root | [`UserDb`] |
-//! | `user[:group]`, additional groups | [`UserDb::resolve`], [`UserDb::additional_groups`], [`ExecUser::numeric`] |
+//! | `user[:group]` | [`UserDb::resolve`], [`ExecUser::numeric`] |
+//! | additional groups | [`UserDb::additional_groups`] |
 //! | user namespace maps | [`IdMap`], [`IdMaps`], [`IdMapping`], [`running_in_userns`] |
-//! | this process' user | [`UserDb::current_user`], [`UserDb::current_group`], [`IdMapping::of_current_user`] |
+//! | this process' user | [`UserDb::current_user`], [`UserDb::current_group`] |
+//! | a map of this process' user | [`IdMapping::of_current_user`] |
 //! | directories with an owner | [`create_dir_all`] |
 //!
 //! # Numbers

@@ -267,7 +267,7 @@ impl Cgroup {
     /// A cgroup at or below this one, which must exist to be of use: what a process joins that is
     /// executed in a sub-cgroup of a container.
     ///
-    /// The key is a controller, the value the path below its directory. The empty key stands for
+    /// The key is a controller, the value the path below its directory. The empty key means
     /// all controllers, and is the only one on cgroup v2. An empty map is this cgroup itself.
     ///
     /// # Errors

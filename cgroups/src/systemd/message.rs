@@ -182,7 +182,7 @@ impl Message {
         Ok(message)
     }
 
-    /// The body, which must have the signature of `T`; a tuple stands for several arguments.
+    /// The body, which must have the signature of `T`; a tuple means several arguments.
     pub(super) fn body<T: DeserializeOwned + Type>(&self) -> Result<T> {
         let expected = T::SIGNATURE.to_string_no_parens();
         if self.signature != expected {

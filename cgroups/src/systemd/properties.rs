@@ -1,7 +1,7 @@
 //! Limits as properties of a unit (systemd.resource-control(5), org.freedesktop.systemd1(5)).
 //!
 //! systemd writes its properties to the cgroup again whenever it likes, so whatever it has a
-//! property for must be told to it. The files are written afterwards with the same values.
+//! property for must be given to it. The files are written afterwards with the same values.
 
 use devices::{Emulator, Kind, Rule};
 use zbus::Variant;

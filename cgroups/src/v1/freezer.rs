@@ -107,7 +107,7 @@ pub(crate) fn move_killed(from: &Dir, to: &Dir) -> Result<()> {
     Ok(())
 }
 
-/// `None` without a freezer. A cgroup that only stands because an ancestor is frozen counts as
+/// `None` without a freezer. A cgroup that is frozen only by an ancestor counts as
 /// thawed.
 pub(crate) fn state(dir: &Dir) -> Result<Option<FreezerState>> {
     let mut looks = looks(Instant::now() + LIMIT);
@@ -130,7 +130,7 @@ pub(crate) fn state(dir: &Dir) -> Result<Option<FreezerState>> {
     }
 }
 
-/// Whether processes stand still, or are about to, whichever cgroup of the path is frozen.
+/// Whether processes are frozen, or about to be, whichever cgroup of the path is frozen.
 pub(crate) fn is_frozen(dir: &Dir) -> Result<bool> {
     let state = dir.read_if_present(FILE)?;
     Ok(state.is_some_and(|text| text.trim() != THAWED))

@@ -44,7 +44,7 @@ fn state_until(dir: &Dir, deadline: Instant) -> Result<Option<FreezerState>> {
     }
 }
 
-/// Whether processes stand still, whichever cgroup of the path is frozen: the kernel counts an
+/// Whether processes are frozen, whichever cgroup of the path is frozen: the kernel counts an
 /// empty cgroup below a frozen one as frozen, too. Linux before 5.2 has no freezer here.
 pub(crate) fn is_frozen(dir: &Dir) -> Result<bool> {
     Ok(cgroup_events::flag(dir, "frozen")?.unwrap_or(false))

@@ -61,7 +61,7 @@ impl Bench {
         Ok(())
     }
 
-    /// Against the peer that stands first among those that run here.
+    /// Against the peer that is the first among those that run here.
     fn judge(&mut self, figures: &[Figures]) {
         let Some(own) = figures.first() else {
             return;

@@ -11,7 +11,7 @@ const HOST_MOUNTS: usize = 1000;
 
 impl Bench {
     pub(crate) fn mounts(&mut self) -> Outcome<()> {
-        // This process' own mount namespace: nobody else sees them, and they end with it.
+        // This process' own mount namespace: no other process sees them, and they end with it.
         let folder = self.bundles.path("mounts");
         fs::create_dir_all(&folder)?;
         let tmpfs = |target: &std::path::Path| {

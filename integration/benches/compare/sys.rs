@@ -86,7 +86,7 @@ pub(crate) fn ending_signals() -> io::Result<Signals> {
     if fd < 0 {
         return Err(io::Error::last_os_error());
     }
-    // SAFETY: signalfd returned a new descriptor that nobody else owns.
+    // SAFETY: signalfd returned a new descriptor that nothing else owns.
     Ok(Signals(unsafe { OwnedFd::from_raw_fd(fd) }))
 }
 

@@ -24,7 +24,7 @@ impl Containerd {
         let (directory, rootfs) = super::directory();
         let path = |name: &str| directory.path().join(name);
         let socket = path("containerd.sock");
-        // The built-in defaults, whatever this machine's own containerd is told.
+        // The built-in defaults, whatever this machine's own containerd is configured with.
         std::fs::write(path("containerd.toml"), "version = 2\n").expect("write a file");
         let mut command = Command::new(program::find("containerd").expect("containerd"));
         command

@@ -28,9 +28,9 @@ impl Podman {
     fn with(cgroups: Option<CgroupParent>) -> Self {
         let (directory, rootfs) = super::directory();
         let podman = Self { directory, cgroups };
-        // The built-in defaults, whatever this machine's own podman is told, but locks that nobody
-        // else uses: those in shared memory belong to all podmans of a user, and two that
-        // make them at once are in each other's way.
+        // The built-in defaults, whatever this machine's own podman is configured with, but locks
+        // that no other program else uses: those in shared memory belong to all podmans of a user,
+        // and two that make them at once are in each other's way.
         std::fs::write(podman.configuration(), "[engine]\nlock_type = \"file\"\n")
             .expect("write a file");
         let archive = super::archive(&rootfs);

@@ -1,4 +1,4 @@
-//! Capabilities that nobody asked for (CVE-2022-29162, CVE-2022-27650, CVE-2025-27612,
+//! Capabilities that were not asked for (CVE-2022-29162, CVE-2022-27650, CVE-2025-27612,
 //! CVE-2016-8867).
 
 use cofferdam_integration::{Case, Limited, need};

@@ -116,7 +116,7 @@ const SPOILS: [&str; 8] = [
     "directory",
 ];
 
-/// A container with a masked file and a masked directory, for somebody who is not root, with a
+/// A container with a masked file and a masked directory, for a user who is not root, with a
 /// directory of ours as `/dev`.
 fn masked(host: &Host) -> Case {
     let mut case = Case::new();

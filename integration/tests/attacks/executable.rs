@@ -77,8 +77,8 @@ fn the_executable_of_a_joining_process_cannot_be_written() {
     let before = identity(&case);
     victim::writable(&mut case);
     victim::capabilities(&mut case, &STRONG);
-    // Takes hold of every executable that is not the shell's, and writes to it as soon as nobody
-    // runs it.
+    // Takes hold of every executable that is not the shell's, and writes to it as soon as no
+    // process runs it.
     case.bundle.script(
         r#"while :; do
             for exe in /proc/[0-9]*/exe; do

@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::host::Host;
 use crate::victim::status_field;
 
-/// The case's command line, started by somebody in thirty groups.
+/// The case's command line, started by a user in thirty groups.
 fn grouped(case: &Case, arguments: &[&str]) -> Limited {
     case.bundle.write();
     let groups: Vec<String> = (3000..3030).map(|group: u32| group.to_string()).collect();

@@ -1,4 +1,4 @@
-//! Cgroup hierarchies that cannot be looked at: whoever hides them, or makes a system call fail
+//! Cgroup hierarchies that cannot be looked at: who hides them, or makes a system call fail
 //! once, gets no process outside of the container's cgroups, and nothing is forgotten that is still
 //! there.
 

@@ -15,8 +15,8 @@ use crate::victim;
 /// The address space that a command may use: more than any needs, much less than the files have.
 const MEMORY: &str = "262144";
 
-/// How long a command may take. It does not read what it does not need, and waits for nobody; no
-/// machine reads all that is offered here in this time.
+/// How long a command may take. It does not read what it does not need, and waits for no process;
+/// no machine reads all that is offered here in this time.
 const LIMIT: Duration = Duration::from_secs(60);
 
 fn run(case: &Case) -> Output {

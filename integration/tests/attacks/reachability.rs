@@ -120,7 +120,7 @@ fn the_state_is_for_root_only() {
     };
     call(&format!("create {}", case.id));
     private(&root);
-    // Somebody else on the host cannot read the copy of the configuration.
+    // Another user of the host cannot read the copy of the configuration.
     let file = root.join(&case.id).join("state.json");
     assert!(file.exists(), "{}", file.display());
     let reading = Limited::new("setpriv")

@@ -28,7 +28,7 @@ impl Swapper {
                         renameat_with(CWD, one, CWD, other, RenameFlags::EXCHANGE).is_ok(),
                     );
                     if exchanges == 1 {
-                        // Nobody may be waiting any more.
+                        // The receiver may not be waiting any more.
                         let _ = begun.send(());
                     }
                 }

@@ -47,7 +47,7 @@ fn exec_is_root_only_for_a_literal_zero() {
     need!(Root, Busybox);
     let host = Host::new();
     let mut case = Case::new();
-    // Who nobody asks for is not root either; and a user that is called like a number is.
+    // A user that was not asked for is not root either; and a user that is called like a number is.
     case.bundle.config["process"]["user"] = json!({ "uid": 4242, "gid": 4343 });
     std::fs::write(
         case.bundle.rootfs().join("etc/passwd"),

@@ -80,7 +80,7 @@ fn exec_pause_kill_and_delete() {
     let _ = containerd
         .call(&["task", "kill", "--signal", "KILL", "one"])
         .ok();
-    // Deleting waits for the end of the task; its exit code is told as a warning.
+    // Deleting waits for the end of the task; its exit code is a warning.
     let deleted = containerd.call(&["task", "delete", "--force", "one"]);
     assert!(
         !containerd.call(&["task", "ls"]).ok().stdout.contains("one"),

@@ -56,7 +56,7 @@ fn exec_many(container: &Container, total: u32) -> u32 {
     refused.into_inner()
 }
 
-/// The container ends when it is told to, and nothing is left.
+/// The container ends when it is killed, and nothing is left.
 fn ends(container: &Container) {
     let init = container.pid().unwrap();
     assert_eq!(children(init), BTreeSet::new(), "children are left");

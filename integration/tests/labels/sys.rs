@@ -10,7 +10,7 @@ const GET_SECURITY: libc::c_long = 17;
 /// The security label of a key, as the kernel writes it. Linux 2.6.26.
 pub(crate) fn key_label(serial: i32) -> io::Result<String> {
     let mut buffer = [0_u8; 4096];
-    // SAFETY: the kernel writes at most as many bytes as it is told the buffer has.
+    // SAFETY: the kernel writes at most as many bytes as the buffer has.
     let length = unsafe {
         libc::syscall(
             libc::SYS_keyctl,

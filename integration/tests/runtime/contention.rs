@@ -1,9 +1,9 @@
 //! Many commands on few containers at the same time: whatever they do to each other, nothing is
 //! left in the end.
 //!
-//! `COFFERDAM_CONTENTION_SECONDS` is how long that goes on (3 unless told),
+//! `COFFERDAM_CONTENTION_SECONDS` is how long that goes on (3 by default),
 //! `COFFERDAM_CONTENTION_SEED` what the choice of commands begins with (another one each time
-//! unless told; it is printed).
+//! by default; it is printed).
 
 use std::collections::BTreeMap;
 use std::process::{Command, Stdio};

@@ -1,5 +1,5 @@
 //! Documents of others: `config.json`, process files, resources files. What they say is done,
-//! refused or told, never dropped.
+//! refused or warned of, never dropped.
 
 use std::path::{Path, PathBuf};
 

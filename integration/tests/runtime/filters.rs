@@ -1,5 +1,5 @@
 //! Filters of system calls and capabilities: what cannot be understood or determined is refused or
-//! told, never dropped.
+//! warned of, never dropped.
 
 use cofferdam_integration::{Case, Limited, need, program};
 use serde_json::{Value, json};
@@ -179,7 +179,7 @@ fn the_bounding_set_is_dropped_even_if_it_cannot_be_asked_for() {
     }
 }
 
-/// A capability that this process does not have itself is left out, and that is told.
+/// A capability that this process does not have itself is left out with a warning.
 #[test]
 fn a_capability_that_cannot_be_granted_is_told_and_not_granted() {
     need!(Root, Busybox, Cofferdam);

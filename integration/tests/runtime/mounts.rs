@@ -307,7 +307,7 @@ fn mounts_of_the_host_are_left_alone() {
     case.bundle.config["hooks"]["createRuntime"] = json!([{ "path": "/bin/false" }]);
     let _ = case.run().failed(1, "createRuntime");
     assert_eq!(mounted_below(&rootfs), before);
-    // And nothing goes wrong, but somebody mounts something on the container's mount.
+    // And nothing goes wrong, but another process mounts something on the container's mount.
     case.bundle.config["hooks"] = json!({});
     case.bundle.config["root"]["readonly"] = json!(false);
     case.start();

@@ -153,7 +153,7 @@ fn a_limit_of_one_process_is_enough_for_one_process_in_a_joined_pid_namespace() 
     first.delete();
 }
 
-/// Whoever sets them does so while the process has the runtime's identity, or that of a user
+/// A process sets them while the process has the runtime's identity, or that of a user
 /// namespace the runtime owns.
 #[test]
 fn limits_of_another_user_in_a_user_namespace_are_set() {

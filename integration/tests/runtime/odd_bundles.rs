@@ -111,7 +111,7 @@ fn programs() {
         (":/bin", json!(["echo", "x"])),
         ("bin", json!(["echo", "x"])),
         ("", json!(["echo", "x"])),
-        // A directory and a file that nobody may execute come first.
+        // A directory and a file that cannot be executed come first.
         ("/decoys:/bin", json!(["echo", "x"])),
         ("/decoys:/bin", json!(["cat", "/etc/group"])),
         ("/bin", json!(["script", "x"])),

@@ -273,7 +273,7 @@ fn the_state_is_kept_in_the_runtime_directory_of_the_user() {
     let _ = call(&["create", &case.id]).ok();
     let state = runtime.join("cofferdam");
     assert!(state.join(&case.id).join("state.json").is_file());
-    // Sticky, so that nobody cleans it up as an old file.
+    // Sticky, so that no clean-up takes it for an old file.
     assert_eq!(
         state.metadata().unwrap().permissions().mode() & 0o7777,
         0o1700

@@ -146,7 +146,7 @@ fn a_flood_of_input_does_not_stop_the_output_of_run() {
     command.shows("finished");
     let (code, shown) = command.finish();
     assert_eq!(code, Some(0));
-    // Echoes of the input stand between them.
+    // Echoes of the input are between them.
     assert!(
         count_of_lines(&shown) > 40_000,
         "{}",

@@ -1,4 +1,4 @@
-//! Ids that `/etc/subuid` and `/etc/subgid` lend, and names.
+//! Ids that `/etc/subuid` and `/etc/subgid` give, and names.
 
 use cofferdam_integration::{Case, lent_ids, need};
 use serde_json::json;

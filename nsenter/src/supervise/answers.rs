@@ -144,8 +144,8 @@ pub trait Answers {
 
     /// [`Op::SecondStage`](crate::plan::Op::SecondStage) was refused with this errno, `EAGAIN` or
     /// `ENOMEM`: the processes or the memory of a cgroup of `process` are used up. The second
-    /// stage is tried once more afterwards, and it starts where `process` then is: whoever
-    /// moves it to another cgroup moves the second stage back in
+    /// stage is tried once more afterwards, and it starts where `process` then is: a
+    /// supervisor that moves it to another cgroup moves the second stage back in
     /// [`second_stage`](Self::second_stage). The default does nothing.
     ///
     /// # Errors

@@ -52,7 +52,7 @@ pub(crate) struct Command {
     pub(crate) flags: &'static [Flag],
     /// How many positional arguments it takes.
     pub(crate) count: Count,
-    /// Where flags may stand.
+    /// Where flags may be.
     pub(crate) order: Order,
     /// What it does; the number is the exit code.
     pub(crate) run: fn(&Invocation<'_>) -> Result<u8, Failure>,

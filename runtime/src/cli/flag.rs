@@ -101,10 +101,10 @@ impl Flag {
     }
 }
 
-/// Whether flags may stand after the first positional argument.
+/// Whether flags may come after the first positional argument.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Order {
-    /// Known flags are picked out wherever they stand.
+    /// Known flags are picked out wherever they are.
     Any,
     /// The first positional argument ends the flags: what follows belongs to another program.
     FlagsFirst,

@@ -6,9 +6,9 @@ use configs::specconv::cpu_weight;
 
 /// Merges `wanted` into the stored limits.
 ///
-/// Most limits change only when given. Some cannot be told apart from "not given" by the callers of
-/// this command and have always been taken as they come: the CPU and memory sets, burst, idle, the
-/// number of processes and the `unified` map. Not given, they are forgotten, which leaves the
+/// Most limits change only when given. Some cannot be distinguished from "not given" by the callers
+/// of this command and have always been taken as they come: the CPU and memory sets, burst, idle,
+/// the number of processes and the `unified` map. Not given, they are forgotten, which leaves the
 /// kernel's value alone. Period and quota belong together: one alone keeps the other, neither
 /// forgets both.
 pub(crate) fn apply(stored: &mut Resources, wanted: &oci::Resources) {
@@ -110,7 +110,7 @@ fn block_devices(stored: &mut Resources, wanted: &oci::BlockIo) {
     );
 }
 
-/// Sets the limits of devices. A device may stand in either list more than once: the last of what
+/// Sets the limits of devices. A device may be in either list more than once: the last of what
 /// is wanted counts, and nothing stored for that device stays.
 fn throttle(stored: &mut Vec<ThrottleDevice>, wanted: &[ThrottleDevice]) {
     for &device in wanted {

@@ -8,7 +8,7 @@ use crate::cgroup;
 use crate::error::{Error, ErrorKind, Result};
 
 impl Container {
-    /// Freezes all processes and waits until they stand.
+    /// Freezes all processes and waits until all are frozen.
     ///
     /// # Errors
     /// [`ErrorKind::NotRunning`] unless the container is running or created; pausing twice is an

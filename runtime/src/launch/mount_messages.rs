@@ -91,7 +91,7 @@ fn replaced(context: &str, action: &str) -> String {
     }
 }
 
-/// Which of the flags that a mount has are locked, as far as that can be told from what was to be
+/// Which of the flags that a mount has are locked, as far as that follows from what was to be
 /// changed.
 fn refused_flags(set: u64, clear: u64, present: u64) -> Option<String> {
     let times = clear & MountAttr::ATIME != 0

@@ -101,8 +101,8 @@ fn mounts_procfs(params: &ProcessParams<'_>) -> bool {
         .any(|mount| !mount.is_bind() && mount.device == "proc")
 }
 
-/// From the first step to the point where all namespaces stand and the process of an early birth
-/// lives.
+/// From the first step to the point where all namespaces exist, and the second stage runs if it is
+/// an early one.
 ///
 /// Gives back the joined pid namespace if a procfs for it is mounted from outside.
 pub(super) fn enter(

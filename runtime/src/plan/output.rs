@@ -19,8 +19,8 @@ pub struct BuiltPlan {
     /// by [`Answers::second_stage`](nsenter::Answers::second_stage).
     pub two_stages: bool,
     /// Where the plan mounts something in the mount namespace of the host, in order, because the
-    /// container has none of its own: as seen from inside the root file system. Whoever
-    /// deletes the container unmounts them in reverse.
+    /// container has none of its own: as seen from inside the root file system. Deleting
+    /// the container unmounts them in reverse.
     pub host_mounts: Vec<PathBuf>,
     /// Warnings.
     pub warnings: Vec<String>,

@@ -1,10 +1,10 @@
 //! The children of this process, container by container.
 //!
 //! A pid namespace ends only when every process in it has been reaped, and a process added by
-//! `exec` is reaped by us: its parent is outside. A caller who waits for the init process of a
-//! container while he holds, or has dropped, a [`Child`](crate::Child) of it that he has not waited
-//! for would wait for himself. So whoever waits for a container reaps the others, too; their status
-//! is kept for the one who asks.
+//! `exec` is reaped by us: its parent is outside. A caller that waits for the init process of a
+//! container while it holds, or has dropped, a [`Child`](crate::Child) of the container that it has
+//! not waited for would wait for itself. So a wait for one process of a container reaps the others,
+//! too; their status is kept for later waits.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -130,7 +130,7 @@ impl ChildRegistry {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::process::Command;
+    use std::process::{ChildStdin, Command, Stdio};
 
     #[allow(clippy::zombie_processes, reason = "waited for through its pidfd")]
     fn start(script: &str) -> OwnedFd {
@@ -141,6 +141,17 @@ mod tests {
         pidfd::open(child.id()).unwrap()
     }
 
+    /// A process that ends when the pipe is closed.
+    #[allow(clippy::zombie_processes, reason = "waited for through its pidfd")]
+    fn start_reader() -> (OwnedFd, ChildStdin) {
+        let mut child = Command::new("/bin/cat")
+            .stdin(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let stdin = child.stdin.take().unwrap();
+        (pidfd::open(child.id()).unwrap(), stdin)
+    }
+
     fn id(text: &str) -> ContainerId {
         text.parse().unwrap()
     }
@@ -148,10 +159,21 @@ mod tests {
     #[test]
     fn waiting_for_one_reaps_the_others_of_the_container_and_keeps_their_status() {
         let registry = ChildRegistry::default();
-        let target = registry.add(&id("a"), start("exec sleep 0.2"));
+        let (target, stdin) = start_reader();
+        let target = registry.add(&id("a"), target);
         let other = registry.add(&id("a"), start("exit 4"));
         let stranger = registry.add(&id("b"), start("exit 5"));
-        assert!(registry.wait(&id("a"), target.pidfd(), None).unwrap());
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                // The target lives until the wait for it has reaped the other one.
+                let deadline = Instant::now() + Duration::from_secs(60);
+                while other.status.lock().unwrap().is_none() && Instant::now() < deadline {
+                    std::thread::yield_now();
+                }
+                drop(stdin);
+            });
+            assert!(registry.wait(&id("a"), target.pidfd(), None).unwrap());
+        });
         assert!(registry.reap(&id("a")).is_empty());
         assert_eq!(
             *other.status.lock().unwrap(),

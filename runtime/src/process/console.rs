@@ -109,8 +109,8 @@ impl RawTerminal {
 
 impl Drop for RawTerminal {
     fn drop(&mut self) {
-        // Drained, so that the container's last output is not translated twice; there is nobody to
-        // tell of a failure.
+        // Drained, so that the container's last output is not translated twice; a destructor has no
+        // way to report a failure.
         let _ = tcsetattr(&self.terminal, OptionalActions::Drain, &self.before);
     }
 }

@@ -315,7 +315,7 @@ fn bind(path: &Path) -> io::Result<UnixDatagram> {
 }
 
 /// The line of a notification that says that the service is ready, wherever in the datagram it
-/// stands.
+/// is.
 fn ready_line(datagram: &[u8]) -> Option<&[u8]> {
     datagram
         .split(|byte| *byte == b'\n')

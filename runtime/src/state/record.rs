@@ -1,7 +1,7 @@
 //! The content of `state.json`.
 //!
 //! The layout is libcontainer's: cAdvisor, podman and others read it. Two keys are our own and
-//! stand at the end, where readers of the original skip them: `creator` and `host_mounts`.
+//! are at the end, where readers of the original skip them: `creator` and `host_mounts`.
 //!
 //! There is one file, and no second one with "the important part": two files can disagree after a
 //! crash. Commands that need little of it ([`Record`]) have the reader skip the rest of the

@@ -45,7 +45,7 @@ impl Bundle {
             fs::create_dir_all(rootfs.join(inside)).unwrap();
         }
         // By another process: what one thread has open for writing, another thread's new process
-        // holds for a moment, and the kernel executes no file that somebody may write
+        // holds for a moment, and the kernel executes no file that is open for writing
         // (ETXTBSY).
         let copied = Command::new(BUSYBOX)
             .args(["cp", BUSYBOX])

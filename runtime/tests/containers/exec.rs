@@ -59,7 +59,7 @@ fn descriptors_are_passed_in_order_and_no_others() {
 #[test]
 fn as_many_processes_are_allowed_as_the_limit_says() {
     let Some(bundle) = Bundle::new() else { return };
-    // Counted per user of the machine: one that nobody else is.
+    // Counted per user of the machine: one that no other test uses.
     let user = 4_000_000_000;
     let as_user = |mut process: Process, limit: u64| {
         process.user(user, user).rlimits([Rlimit {
@@ -155,7 +155,7 @@ fn a_process_added_to_a_paused_container_runs_when_that_is_resumed() {
     process.ignore_paused(true);
     std::thread::scope(|scope| {
         let adder = scope.spawn(|| container.exec(process).unwrap());
-        // It is in the cgroup, and stands there.
+        // It is in the cgroup, and frozen there.
         while container.processes().unwrap().len() < 2 {
             std::thread::yield_now();
         }

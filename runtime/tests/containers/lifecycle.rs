@@ -87,8 +87,8 @@ fn a_created_container_can_be_destroyed() {
     bundle.assert_nothing_left();
 }
 
-/// Somebody looks at a container just after its directory was made, and destroys it when it is
-/// complete.
+/// Another command looks at a container just after its directory was made, and destroys it when it
+/// is complete.
 #[test]
 fn a_container_is_destroyed_as_it_is_not_as_it_was_loaded() {
     let Some(bundle) = Bundle::new() else { return };
@@ -145,7 +145,7 @@ fn a_cgroup_in_use_is_refused() {
     second.assert_nothing_left();
 }
 
-/// On cgroup v1 somebody may use the name in one hierarchy only.
+/// On cgroup v1 another container may use the name in one hierarchy only.
 #[test]
 fn what_was_made_beside_a_cgroup_in_use_is_removed() {
     let Some(bundle) = Bundle::new() else { return };

@@ -106,8 +106,8 @@ fn exec(invocation: &Invocation<'_>) -> Result<u8, Failure> {
         Some(foreground) => {
             let waited = foreground.wait(&mut child);
             if waited.is_err() {
-                // As for run: without its streams the process is of no use. The error is what is
-                // told.
+                // As for run: without its streams the process is of no use. The error is
+                // reported.
                 let _ = child.signal(crate::process::signal::Signal::KILL);
             }
             let status = waited?;

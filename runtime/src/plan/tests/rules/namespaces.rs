@@ -77,7 +77,7 @@ fn a_joined_pid_namespace_sees_only_the_finished_process_where_the_kernel_allows
         matches!(op, Op::ResourceLimit { resource: 6, .. })
     });
     assert!(second_stage(&case) < processes.unwrap());
-    // An older kernel mounts from inside, and that is told.
+    // An older kernel mounts from inside, with a warning.
     case.host.procfs_pidns = false;
     assert!(second_stage(&case) < pivot(&case));
     assert_eq!(gate(&case), None);
@@ -122,7 +122,7 @@ fn an_unprivileged_runtime_becomes_dumpable_to_open_its_own_files() {
     assert_eq!(bracket(&case), 4);
     case.filter = Some(allowing());
     assert_eq!(bracket(&case), 3);
-    // The last is for whoever joins the init process: the one that joins needs it not.
+    // The last is for processes that join the init process: the one that joins needs it not.
     let exec = case.exec().unwrap().plan;
     let last = |plan: &Plan| {
         let closed = position(plan, |op| matches!(op, Op::CloseControl)).unwrap();
