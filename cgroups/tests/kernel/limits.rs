@@ -204,11 +204,13 @@ fn changed_below(above: &Resources, before: &Resources, after: &Resources, files
     let Some(hierarchy) = v1(&["cpu"]) else {
         return;
     };
-    let parent = limited(&hierarchy, above);
+    let parent = scratch(&hierarchy, above);
     if !parent.path("cpu").unwrap().join(files[0]).exists() {
         println!("skipped: needs a kernel with {}", files[0]);
         return;
     }
+    let applied = parent.set(above).unwrap();
+    assert!(applied.warnings.is_empty(), "{applied:?}");
     let place = parent.path("cpu").unwrap().join("child");
     fs::create_dir(&place).unwrap();
     let path = BTreeMap::from([("cpu".to_owned(), PathBuf::from("child"))]);
