@@ -60,6 +60,8 @@ pub enum ErrorKind {
     CorruptState,
     /// Something did not happen in time.
     Timeout,
+    /// CRIU did not dump or restore; the message names its log, and the warnings quote it.
+    Criu,
     /// The init process failed while it prepared the container; the message names the step.
     Init,
     /// A system call or another part of the system failed.

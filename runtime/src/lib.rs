@@ -3,6 +3,7 @@
 
 mod bundle;
 mod cgroup;
+mod checkpoint;
 #[cfg(feature = "cli")]
 pub mod cli;
 mod container;
@@ -29,6 +30,7 @@ pub use intelrdt;
 pub use nsenter;
 
 pub use bundle::Bundle;
+pub use checkpoint::{CgroupsMode, CheckpointOptions, CriuOptions, PageServer, RestoreOptions};
 pub use configs::oci::{ContainerStatus as Status, State as OciState};
 pub use container::Container;
 pub use container::events::{Event, Events};

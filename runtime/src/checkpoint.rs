@@ -1,0 +1,10 @@
+//! Checkpoint and restore, by [CRIU](https://criu.org).
+//!
+//! CRIU dumps and restores the processes. What it cannot know of a container is decided here: which
+//! mounts and namespaces come from outside, where the standard streams lead, and what becomes of
+//! the cgroup.
+
+#[allow(dead_code, reason = "the dump and the restore use it, which follow")]
+pub(crate) mod options;
+
+pub use options::{CgroupsMode, CheckpointOptions, CriuOptions, PageServer, RestoreOptions};
