@@ -123,22 +123,17 @@ fn make(
     let group = transaction.rollback.group()?;
     cgroup::require_thawed(group)?;
     let (tasks, cgroup) = placement::of_init(group, &config)?;
-    // Poststart hooks come when the program has begun, which the end of the fifo tells.
+    // Poststart hooks run when the program has begun, which the end of the fifo shows.
     let waits_for_start = when_ready == WhenReady::Wait || !config.hooks.poststart.is_empty();
-    let built = plan::init(&InitRequest {
-        request: ProcessRequest {
-            container_id: id.as_str(),
-            config: &config,
-            process,
-            host: &host,
-            cgroup,
-            seccomp: connections.filter.take(),
-        },
-        cgroup_view: &placement::cgroup_view(group),
-        late_limits: limits.late || limits.rdt.is_some(),
-        waits_for_start,
-    })
-    .map_err(error_messages::during_init)?;
+    let request = ProcessRequest {
+        container_id: id.as_str(),
+        config: &config,
+        process,
+        host: &host,
+        cgroup,
+        seccomp: connections.filter.take(),
+    };
+    let built = build_plan(group, request, &limits, waits_for_start)?;
     transaction.mark("build the plan");
 
     let fifo = transaction.prepare_start(&built, waits_for_start, connections.owner)?;
@@ -166,8 +161,18 @@ fn make(
     let pid = i32::try_from(init.pid()).unwrap_or_default();
     let child = Child::new(pid, init.detach(), id, runtime.system().children())
         .with_streams(console, std::mem::take(&mut connections.streams.ours));
-    Ok(Container {
-        id: id.clone(),
+    Ok(container(runtime, transaction, child, watch))
+}
+
+/// The container that the transaction has made.
+fn container(
+    runtime: &Runtime,
+    transaction: CreateTransaction<'_>,
+    child: Child,
+    watch: Option<Watch>,
+) -> Container {
+    Container {
+        id: transaction.id.clone(),
         runtime: runtime.clone(),
         directory: transaction.directory,
         record: Record::from(transaction.state),
@@ -175,7 +180,23 @@ fn make(
         child: Some(child),
         warnings: Vec::new(),
         timings: transaction.timings.zip(watch),
+    }
+}
+
+/// Builds the plan of the init process.
+fn build_plan(
+    group: &Cgroup,
+    request: ProcessRequest<'_>,
+    limits: &Limits,
+    waits_for_start: bool,
+) -> Result<BuiltPlan> {
+    plan::init(&InitRequest {
+        request,
+        cgroup_view: &placement::cgroup_view(group),
+        late_limits: limits.late || limits.rdt.is_some(),
+        waits_for_start,
     })
+    .map_err(error_messages::during_init)
 }
 
 /// Starts the stub with the plan of the init process.

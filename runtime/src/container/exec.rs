@@ -14,10 +14,9 @@ use super::Container;
 use crate::error::{Error, ErrorKind, Result};
 use crate::launch::connections::Connections;
 use crate::launch::inputs::{Inputs, Sources};
-use crate::launch::streams::Streams;
-use crate::launch::supervisor::{self, Launch, Role, Stages, Supervisor};
+use crate::launch::supervisor::{self, Launch, Outcome, Role, Stages, Supervisor};
 use crate::launch::{self, error_messages, placement};
-use crate::plan::{self, BuiltPlan, HostFacts, ProcessRequest};
+use crate::plan::{self, BuiltPlan, CgroupPlacement, Filter, HostFacts, ProcessRequest};
 use crate::process::Process;
 use crate::process::child::Child;
 use crate::{cgroup, rdt, validation};
@@ -56,18 +55,23 @@ impl Container {
             .map_err(error_messages::not_started)?;
         let paused = paused || is_frozen_from_above(&group, process)?;
         let needed = !config.rootless_cgroups || !process.sub_cgroups.is_empty();
-        let (tasks, cgroup) = placement::of_exec(&group, &config, needed, paused)?;
-        let mut host = HostFacts::read_at(self.system().procfs()?.as_fd())?;
-        host.read_umask()?;
-        let request = ProcessRequest {
-            container_id: self.id.as_str(),
+        let (tasks, placement) = placement::of_exec(&group, &config, needed, paused)?;
+        let filter = connections.filter.take();
+        let init_pid = u32::try_from(self.current()?.init_process_pid).ok();
+        let join = Join {
+            container: self,
             config: &config,
             process,
-            host: &host,
-            cgroup,
-            seccomp: connections.filter.take(),
+            connections: &connections,
+            group: &group,
+            needed,
+            paused,
+            init_pid,
+            // A cgroup that hands controllers to children of its own takes no processes. Then the
+            // init process, too, has gone to one of these.
+            init_group: init_pid.filter(|_| process.sub_cgroups.is_empty()),
         };
-        let built = plan::exec(&request).map_err(error_messages::not_started)?;
+        let built = join.plan(placement, filter)?;
         warnings.extend_from_slice(&built.warnings);
         let sources = Sources {
             fifo: None,
@@ -78,52 +82,13 @@ impl Container {
         let inputs = Inputs::open(&built.inputs, &sources)?;
         log_initial_cpus(&config, process);
         let ooms = cgroup::oom_kills(&group);
-        // A cgroup that hands controllers to children of its own takes no processes. Then the init
-        // process, too, has gone to one of these.
-        let init_pid = u32::try_from(self.current()?.init_process_pid).ok();
-        let init_group = init_pid.filter(|_| process.sub_cgroups.is_empty());
-        let mut started = Start {
-            built: &built,
-            process,
-            streams: &connections.streams,
-            inputs: &inputs,
-            group: &group,
-            init_group,
-            needed,
-        }
-        .start()?;
+        let mut started = join.start(&built, &inputs)?;
         drop(inputs);
         log::debug!(
             "nsexec container setup: stub started as process {}",
             started.stub.pid()
         );
-        let rdt = config.intel_rdt.as_ref().map(rdt::settings);
-        let launch = Launch {
-            id: &self.id,
-            config: &config,
-            system: self.system(),
-            cgroup: &group,
-            rdt: rdt.as_ref(),
-            process,
-            receivers: &connections.receivers,
-            agent: connections.agent.as_ref(),
-        };
-        let role = Role::Exec {
-            init: init_pid,
-            init_group,
-        };
-        let stages = Stages {
-            second_to_come: true,
-            movable: (needed || started.entered) && !placement::moved_by_systemd(&config),
-            outside: started.outside,
-        };
-        let deadline = if paused {
-            Deadline::without_progress(WHILE_PAUSED)
-        } else {
-            supervisor::start_deadline()
-        };
-        let supervisor = Supervisor::new(launch, role, stages);
-        let (served, outcome) = supervisor.serve(&mut started.stub, deadline);
+        let (served, outcome) = join.serve(&mut started);
         warnings.extend(outcome.warnings);
         served.map_err(|error| explain(error, process, &config, &group, ooms))?;
         log::debug!("setns_init: about to exec");
@@ -179,17 +144,21 @@ impl Container {
     }
 }
 
-/// How a process that joins a container is started.
-struct Start<'a> {
-    built: &'a BuiltPlan,
+/// A process that joins a container.
+struct Join<'a> {
+    container: &'a Container,
+    config: &'a Config,
     process: &'a Process,
-    streams: &'a Streams,
-    inputs: &'a Inputs<'a>,
+    connections: &'a Connections,
     group: &'a Cgroup,
-    /// The process whose cgroup is joined if the container's takes no processes.
-    init_group: Option<u32>,
     /// The process must be in the cgroup.
     needed: bool,
+    /// The process is frozen as soon as it is in the cgroup.
+    paused: bool,
+    /// The init process of the container.
+    init_pid: Option<u32>,
+    /// The process whose cgroup is joined if the container's takes no processes.
+    init_group: Option<u32>,
 }
 
 /// A process that has started, and where.
@@ -201,16 +170,36 @@ struct Started {
     outside: bool,
 }
 
-impl Start<'_> {
-    fn spawn(&self, group: Option<&Cgroup>) -> Result<Result<Init, nsenter::Error>> {
-        let spawn = launch::spawn(self.built, self.process, self.streams, self.inputs, group)?;
-        Ok(spawn.start())
+impl Join<'_> {
+    fn plan(&self, cgroup: CgroupPlacement, seccomp: Option<Filter>) -> Result<BuiltPlan> {
+        let mut host = HostFacts::read_at(self.container.system().procfs()?.as_fd())?;
+        host.read_umask()?;
+        plan::exec(&ProcessRequest {
+            container_id: self.container.id.as_str(),
+            config: self.config,
+            process: self.process,
+            host: &host,
+            cgroup,
+            seccomp,
+        })
+        .map_err(error_messages::not_started)
+    }
+
+    fn spawn(
+        &self,
+        built: &BuiltPlan,
+        inputs: &Inputs<'_>,
+        group: Option<&Cgroup>,
+    ) -> Result<Result<Init, nsenter::Error>> {
+        let streams = &self.connections.streams;
+        Ok(launch::spawn(built, self.process, streams, inputs, group)?.start())
     }
 
     /// Starts it in the cgroup, or where the kernel lets it start instead.
-    fn start(&self) -> Result<Started> {
-        let started = self.spawn(Some(self.group))?;
-        let into_cgroup = self.built.spawn_into_cgroup;
+    fn start(&self, built: &BuiltPlan, inputs: &Inputs<'_>) -> Result<Started> {
+        let spawn = |group| self.spawn(built, inputs, group);
+        let started = spawn(Some(self.group))?;
+        let into_cgroup = built.spawn_into_cgroup;
         let refused = started
             .as_ref()
             .err()
@@ -225,16 +214,16 @@ impl Start<'_> {
                     return Err(error_messages::not_started(error));
                 };
                 let group = supervisor::group_of(self.group.hierarchy(), pid)?;
-                self.spawn(Some(&group))?
+                spawn(Some(&group))?
             }
             // Its processes or its memory are used up. What starts outside is moved in, which no
             // limit refuses.
             (Err(_), Some(libc::EAGAIN | libc::ENOMEM)) => {
                 outside = true;
-                self.spawn(None)?
+                spawn(None)?
             }
             // A container without a cgroup of its own is in that of its creator.
-            (Err(_), Some(libc::EACCES)) if !self.needed => self.spawn(None)?,
+            (Err(_), Some(libc::EACCES)) if !self.needed => spawn(None)?,
             (started, _) => started,
         };
         let stub =
@@ -244,6 +233,36 @@ impl Start<'_> {
             entered,
             outside,
         })
+    }
+
+    /// Serves the stub until its program is about to run.
+    fn serve(&self, started: &mut Started) -> (Result<(), nsenter::Error>, Outcome) {
+        let rdt = self.config.intel_rdt.as_ref().map(rdt::settings);
+        let launch = Launch {
+            id: &self.container.id,
+            config: self.config,
+            system: self.container.system(),
+            cgroup: self.group,
+            rdt: rdt.as_ref(),
+            process: self.process,
+            receivers: &self.connections.receivers,
+            agent: self.connections.agent.as_ref(),
+        };
+        let role = Role::Exec {
+            init: self.init_pid,
+            init_group: self.init_group,
+        };
+        let stages = Stages {
+            second_to_come: true,
+            movable: (self.needed || started.entered) && !placement::moved_by_systemd(self.config),
+            outside: started.outside,
+        };
+        let deadline = if self.paused {
+            Deadline::without_progress(WHILE_PAUSED)
+        } else {
+            supervisor::start_deadline()
+        };
+        Supervisor::new(launch, role, stages).serve(&mut started.stub, deadline)
     }
 }
 

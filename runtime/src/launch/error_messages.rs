@@ -38,28 +38,13 @@ pub(crate) fn init_error(error: nsenter::Error, args: &[String], config: &Config
 fn step(failure: &Failure, args: &[String]) -> Error {
     let errno = failure.errno();
     let cause = std::io::Error::from_raw_os_error(errno);
-    let program = args.first().map(String::as_str).unwrap_or_default();
     let message = match failure.op() {
         Op::Lookup(_) => {
-            let text = match errno {
-                // What stat(2) says of a path, and not access(2) of a file.
-                libc::ENOENT | libc::ENOTDIR | libc::ELOOP | libc::ENAMETOOLONG
-                    if program.contains('/') =>
-                {
-                    format!("exec: {program:?}: stat {program}")
-                }
-                libc::ENOENT | libc::ENOTDIR => {
-                    return Error::new(
-                        ErrorKind::Init,
-                        format!("exec: {program:?}: executable file not found in $PATH"),
-                    );
-                }
-                _ => format!("exec: {program:?}"),
-            };
-            return Error::with(ErrorKind::Init, text, cause);
+            let program = args.first().map(String::as_str).unwrap_or_default();
+            return not_found(program, errno);
         }
-        // The kernel has no path for it, or one that does not begin at the root. Any other errno
-        // says nothing of the kind.
+        // The kernel has no path for it, or one that does not begin at the root. No other errno
+        // means that.
         Op::VerifyDirectory if errno == libc::ENOENT => {
             return Error::new(
                 ErrorKind::Init,
@@ -73,19 +58,8 @@ fn step(failure: &Failure, args: &[String]) -> Error {
                 path.to_string_lossy()
             )
         }
-        Op::Sysctl { path, value, .. } => {
-            let path = path.to_string_lossy();
-            let key = path.strip_prefix("sys/").unwrap_or(&path).replace('/', ".");
-            if failure.detail() == b"open" {
-                format!("open sysctl {key} file")
-            } else {
-                format!(
-                    "failed to write sysctl {key} = {:?}",
-                    String::from_utf8_lossy(value)
-                )
-            }
-        }
-        // Without AppArmor the file takes no such text, or is not there.
+        Op::Sysctl { path, value, .. } => sysctl(&path.to_string_lossy(), value, failure.detail()),
+        // Without AppArmor the file takes no such text, or does not exist.
         _ if failure.context().starts_with(APPARMOR_STEP) && !apparmor_is_enabled() => {
             return Error::new(
                 ErrorKind::Init,
@@ -114,6 +88,40 @@ fn step(failure: &Failure, args: &[String]) -> Error {
     match heading(failure.op()) {
         Some(heading) => error.context(heading),
         None => error,
+    }
+}
+
+/// The program cannot be executed.
+fn not_found(program: &str, errno: i32) -> Error {
+    let text = match errno {
+        // What stat(2) says of a path, and not access(2) of a file.
+        libc::ENOENT | libc::ENOTDIR | libc::ELOOP | libc::ENAMETOOLONG
+            if program.contains('/') =>
+        {
+            format!("exec: {program:?}: stat {program}")
+        }
+        libc::ENOENT | libc::ENOTDIR => {
+            return Error::new(
+                ErrorKind::Init,
+                format!("exec: {program:?}: executable file not found in $PATH"),
+            );
+        }
+        _ => format!("exec: {program:?}"),
+    };
+    let cause = std::io::Error::from_raw_os_error(errno);
+    Error::with(ErrorKind::Init, text, cause)
+}
+
+/// A sysctl, whose file could not be opened or did not take the value.
+fn sysctl(path: &str, value: &[u8], detail: &[u8]) -> String {
+    let key = path.strip_prefix("sys/").unwrap_or(path).replace('/', ".");
+    if detail == b"open" {
+        format!("open sysctl {key} file")
+    } else {
+        format!(
+            "failed to write sysctl {key} = {:?}",
+            String::from_utf8_lossy(value)
+        )
     }
 }
 

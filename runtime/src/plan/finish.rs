@@ -2,6 +2,7 @@
 
 use std::ffi::CString;
 
+use configs::config::Rlimit;
 use nsenter::plan::{Op, Slot};
 
 use super::environment::Environment;
@@ -24,6 +25,17 @@ pub(super) struct Pending {
     pub(super) terminal: Option<Slot>,
 }
 
+/// When the filter is loaded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum LoadFilter {
+    /// Before the capabilities go: without `no_new_privs` loading it takes one.
+    Early,
+    /// In the second stage, which starts with that one capability.
+    InSecondStage,
+    /// As late as possible: with `no_new_privs` it takes no capability.
+    Last,
+}
+
 /// The steps from ready to the end.
 pub(super) fn finish(
     steps: &mut Steps,
@@ -32,16 +44,12 @@ pub(super) fn finish(
     second_stage: SecondStage,
     pending: Pending,
 ) -> Result<()> {
-    let process = params.process;
-    let name = process
-        .args
-        .first()
-        .ok_or_else(|| Error::config("args must not be empty"))?;
+    let name = program(params)?;
     let candidates = environment.candidates(name)?;
-    let restricted = params.no_new_privileges();
-    // An init that the second clone makes is known to no one before, so it says itself that it is
-    // ready.
-    let ready_late = second_stage == SecondStage::Late && !params.exec;
+    let late = second_stage == SecondStage::Late;
+    // An init process that the second clone makes is known to no other process before, so it
+    // reports itself that it is ready.
+    let ready_late = late && !params.exec;
     if !ready_late {
         steps.push("ready", Op::AskReady);
     } else if !params.resource_limits().is_empty() {
@@ -54,31 +62,16 @@ pub(super) fn finish(
     }
     lsm::write_selinux(steps, params, pending.selinux)?;
     let schedules = attributes::schedules_itself(params, second_stage);
-    // It counts the first stage, too, so it comes when that has ended.
-    let process_limit = params
-        .process_limit()
-        .filter(|_| second_stage == SecondStage::Late);
-    // Without no_new_privs a capability is needed to load the filter, so it is on before the
-    // capabilities go. A filter that would not let the second stage start, would be on before
-    // that is ready, or whose agent learns which process it is for, is left to the second
-    // stage, which then starts with this one capability.
-    let postponed = !restricted
-        && second_stage == SecondStage::Late
-        && params.filter.is_some_and(|filter| {
-            ready_late
-                || filter.listener
-                || !seccomp::lets_second_stage_start(
-                    filter,
-                    &seccomp::Later {
-                        terminal: pending.terminal.is_some(),
-                        limit: process_limit.is_some(),
-                        schedule: schedules,
-                    },
-                )
-        });
-    let early = !restricted && !postponed;
+    // It counts the first stage, too, so it is set when that has ended.
+    let process_limit = params.process_limit().filter(|_| late);
+    let steps_left = seccomp::Later {
+        terminal: pending.terminal.is_some(),
+        limit: process_limit.is_some(),
+        schedule: schedules,
+    };
+    let load = load_filter(params, late, ready_late, &steps_left);
     let mut directory = Directory::Later;
-    if early {
+    if load == LoadFilter::Early {
         if params.filter.is_some_and(seccomp::hides_directory) {
             identity::enter_directory(steps, params)?;
             directory = Directory::Entered;
@@ -86,7 +79,7 @@ pub(super) fn finish(
         seccomp::load(steps, params);
     }
     let mut kept = 0;
-    if postponed {
+    if load == LoadFilter::InSecondStage {
         kept |= identity::SYS_ADMIN;
     }
     if schedules {
@@ -95,20 +88,8 @@ pub(super) fn finish(
     let rest = identity::assume(steps, params, kept, directory)?;
     lsm::write_apparmor(steps, params, pending.apparmor)?;
     steps.push(format!("exec: {name:?}"), Op::Lookup(candidates));
-    if second_stage == SecondStage::Late {
-        start_second_stage(steps);
-        steps.push("start a session", Op::NewSession);
-        terminal::control(steps, pending.terminal);
-        if let Some(limit) = process_limit {
-            steps.push(
-                "set the limit on the number of processes",
-                Op::ResourceLimit {
-                    resource: limit.kind.to_int(),
-                    soft: limit.soft,
-                    hard: limit.hard,
-                },
-            );
-        }
+    if late {
+        enter_second_stage(steps, pending.terminal, process_limit);
         if ready_late {
             steps.push("ready", Op::AskReady);
         }
@@ -116,15 +97,73 @@ pub(super) fn finish(
     if schedules {
         attributes::schedule(steps, params)?;
     }
-    // The stub itself dies with the parent until it is ready; afterwards only if that was asked
+    // The stub itself dies with the runtime until it is ready; afterwards only if that was asked
     // for.
     death_signal(steps, params)?;
-    if restricted || postponed {
+    if load != LoadFilter::Early {
         seccomp::load(steps, params);
     }
     if let Some(rest) = rest {
         rest.apply(steps);
     }
+    execute(steps, params, name, environment)
+}
+
+/// The name of the program.
+fn program<'a>(params: &ProcessParams<'a>) -> Result<&'a str> {
+    params
+        .process
+        .args
+        .first()
+        .map(String::as_str)
+        .ok_or_else(|| Error::config("args must not be empty"))
+}
+
+/// A filter that would not let the second stage start, would be loaded before that is ready, or
+/// whose agent learns which process it is for, is left to the second stage.
+fn load_filter(
+    params: &ProcessParams<'_>,
+    late: bool,
+    ready_late: bool,
+    steps_left: &seccomp::Later,
+) -> LoadFilter {
+    if params.no_new_privileges() {
+        return LoadFilter::Last;
+    }
+    let left_to_second_stage = params.filter.is_some_and(|filter| {
+        ready_late || filter.listener || !seccomp::lets_second_stage_start(filter, steps_left)
+    });
+    if late && left_to_second_stage {
+        LoadFilter::InSecondStage
+    } else {
+        LoadFilter::Early
+    }
+}
+
+/// The second stage, and what only the process that becomes the program can do.
+fn enter_second_stage(steps: &mut Steps, tty: Option<Slot>, process_limit: Option<Rlimit>) {
+    start_second_stage(steps);
+    steps.push("start a session", Op::NewSession);
+    terminal::control(steps, tty);
+    if let Some(limit) = process_limit {
+        steps.push(
+            "set the limit on the number of processes",
+            Op::ResourceLimit {
+                resource: limit.kind.to_int(),
+                soft: limit.soft,
+                hard: limit.hard,
+            },
+        );
+    }
+}
+
+/// From the end of the control channel to the execution of the program.
+fn execute(
+    steps: &mut Steps,
+    params: &ProcessParams<'_>,
+    name: &str,
+    environment: Environment,
+) -> Result<()> {
     joinable(steps, params);
     steps.push("close the control channel", Op::CloseControl);
     if params.waits_for_start {
@@ -135,6 +174,7 @@ pub(super) fn finish(
     if !params.exec {
         hooks::late(steps, params)?;
     }
+    let process = params.process;
     let args = process
         .args
         .iter()

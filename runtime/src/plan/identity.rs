@@ -50,28 +50,7 @@ pub(super) fn assume(
             Op::KeepCapabilities(true),
         );
     }
-    for id in [process.uid, process.gid]
-        .iter()
-        .chain(&process.additional_gids)
-    {
-        if *id == u32::MAX {
-            return Err(Error::config("process.user: 4294967295 is no id"));
-        }
-    }
-    mapped(params)?;
-    steps.push(
-        "change the owner of the standard streams",
-        Op::StdioOwner(process.uid),
-    );
-    groups(steps, params)?;
-    steps.push(
-        format!("setgid to {}", process.gid),
-        Op::SetGid(process.gid),
-    );
-    steps.push(
-        format!("setuid to {}", process.uid),
-        Op::SetUid(process.uid),
-    );
+    change_ids(steps, params)?;
     if moves {
         steps.push(
             format!("chdir to cwd ({cwd:?}) set in config.json"),
@@ -95,6 +74,34 @@ pub(super) fn assume(
         sets.apply(steps);
     }
     Ok(later)
+}
+
+/// The ids of the user's program.
+fn change_ids(steps: &mut Steps, params: &ProcessParams<'_>) -> Result<()> {
+    let process = params.process;
+    for id in [process.uid, process.gid]
+        .iter()
+        .chain(&process.additional_gids)
+    {
+        if *id == u32::MAX {
+            return Err(Error::config("process.user: 4294967295 is no id"));
+        }
+    }
+    mapped(params)?;
+    steps.push(
+        "change the owner of the standard streams",
+        Op::StdioOwner(process.uid),
+    );
+    groups(steps, params)?;
+    steps.push(
+        format!("setgid to {}", process.gid),
+        Op::SetGid(process.gid),
+    );
+    steps.push(
+        format!("setuid to {}", process.uid),
+        Op::SetUid(process.uid),
+    );
+    Ok(())
 }
 
 /// When the process goes to its working directory.

@@ -1,5 +1,6 @@
 //! The root file system: made a mount of its own, then the root of the process.
 
+use std::ffi::CString;
 use std::path::Path;
 
 use configs::config::{MountAttr, MountFlags, NamespaceType};
@@ -70,62 +71,18 @@ pub(super) fn prepare(
             },
         );
     }
-    let found = steps.slot();
-    steps.push(
-        "open the root file system",
-        Op::Open {
-            dir: Dir::Cwd,
-            path,
-            flags: DIRECTORY,
-            mode: 0,
-            resolve: libc::RESOLVE_NO_SYMLINKS,
-            into: found,
-        },
-    );
+    let mut slot = open(steps, path);
     if mount_namespace && holder_must_change {
         steps.push(
             "make the mount of the root file system private",
             Op::HolderPropagation {
-                directory: found,
+                directory: slot,
                 kind: MountFlags::PRIVATE.bits().into(),
             },
         );
     }
-    let mut slot = found;
     if mount_namespace || config.readonlyfs {
-        let tree = steps.slot();
-        steps.push(
-            "bind the root file system",
-            Op::CloneTree {
-                dir: Dir::Slot(found),
-                path: c"".to_owned(),
-                recursive: true,
-                into: tree,
-            },
-        );
-        if mount_namespace && !holder_must_change {
-            // What the host mounts there does not show up inside.
-            steps.push(
-                "make the root file system private",
-                Op::MountAttributes {
-                    mount: tree,
-                    set: 0,
-                    clear: 0,
-                    propagation: MountFlags::PRIVATE.bits().into(),
-                    recursive: false,
-                    keep_locked: false,
-                },
-            );
-        }
-        steps.push(
-            "attach the root file system",
-            Op::Attach {
-                mount: tree,
-                target: found,
-            },
-        );
-        steps.close(found);
-        slot = tree;
+        slot = bind(steps, slot, mount_namespace && !holder_must_change);
         if !mount_namespace {
             steps.host_mount("/".into());
         }
@@ -141,6 +98,60 @@ pub(super) fn prepare(
         readonly_later: Vec::new(),
         may_be_shared: !mount_namespace || may_be_shared,
     })
+}
+
+/// Opens the directory of the root file system, through no symlink.
+fn open(steps: &mut Steps, path: CString) -> Slot {
+    let into = steps.slot();
+    steps.push(
+        "open the root file system",
+        Op::Open {
+            dir: Dir::Cwd,
+            path,
+            flags: DIRECTORY,
+            mode: 0,
+            resolve: libc::RESOLVE_NO_SYMLINKS,
+            into,
+        },
+    );
+    into
+}
+
+/// Binds the root file system to where it is, as a `private` mount if what the host mounts there
+/// must not show up inside. Returns the root of the new mount; `found` is closed.
+fn bind(steps: &mut Steps, found: Slot, private: bool) -> Slot {
+    let tree = steps.slot();
+    steps.push(
+        "bind the root file system",
+        Op::CloneTree {
+            dir: Dir::Slot(found),
+            path: c"".to_owned(),
+            recursive: true,
+            into: tree,
+        },
+    );
+    if private {
+        steps.push(
+            "make the root file system private",
+            Op::MountAttributes {
+                mount: tree,
+                set: 0,
+                clear: 0,
+                propagation: MountFlags::PRIVATE.bits().into(),
+                recursive: false,
+                keep_locked: false,
+            },
+        );
+    }
+    steps.push(
+        "attach the root file system",
+        Op::Attach {
+            mount: tree,
+            target: found,
+        },
+    );
+    steps.close(found);
+    tree
 }
 
 /// Makes the prepared root the root of the process, and of its mount namespace.
