@@ -41,6 +41,7 @@ use command::{Command, Globals, Invocation};
 use failure::{Failure, NO_SUCH_COMMAND};
 use flag::{Flag, Order, Parsed};
 use logging::{Format, Log};
+use seccomp::Backend;
 
 /// The flags before the command.
 static GLOBAL_FLAGS: &[Flag] = &[
@@ -59,6 +60,11 @@ static GLOBAL_FLAGS: &[Flag] = &[
     Flag::text(
         "rootless",
         "ignore cgroup permission errors: true, false or auto",
+    )
+    .default("auto"),
+    Flag::text(
+        "seccomp-backend",
+        "who compiles seccomp filters: native, libseccomp, or auto, which is native if it can",
     )
     .default("auto"),
     // The help names it together with --help.
@@ -285,7 +291,27 @@ fn globals(program: &str, global: &Parsed) -> Result<Globals, Failure> {
         root_given,
         systemd_cgroup: global.switch("systemd-cgroup"),
         rootless,
+        seccomp: seccomp_backend(global.string("seccomp-backend").as_deref())?,
     })
+}
+
+fn seccomp_backend(typed: Option<&str>) -> Result<Backend, Failure> {
+    let backend = match typed.unwrap_or("auto") {
+        "auto" => Backend::Auto,
+        "native" => Backend::Native,
+        "libseccomp" => Backend::Libseccomp,
+        other => {
+            return Err(Failure::new(format!(
+                "invalid --seccomp-backend value: {other:?} is none of auto, native, libseccomp"
+            )));
+        }
+    };
+    if !backend.is_available() {
+        return Err(Failure::new(
+            "invalid --seccomp-backend value: this program is built without libseccomp",
+        ));
+    }
+    Ok(backend)
 }
 
 fn fail(log: &Log, failure: &Failure) -> u8 {
@@ -294,4 +320,25 @@ fn fail(log: &Log, failure: &Failure) -> u8 {
     }
     log.fatal(&failure.message);
     failure.code
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_compilers_of_filters_that_this_build_has_can_be_chosen() {
+        assert_eq!(seccomp_backend(None).unwrap(), Backend::Auto);
+        assert_eq!(seccomp_backend(Some("native")).unwrap(), Backend::Native);
+        for wrong in ["", "Native", "bpf"] {
+            let message = seccomp_backend(Some(wrong)).unwrap_err().message;
+            assert!(message.contains("none of auto, native, libseccomp"));
+        }
+        match seccomp_backend(Some("libseccomp")) {
+            Ok(backend) => assert_eq!(backend, Backend::Libseccomp),
+            Err(failure) => assert!(failure.message.contains("without libseccomp")),
+        }
+        let available = seccomp_backend(Some("libseccomp")).is_ok();
+        assert_eq!(available, cfg!(feature = "libseccomp"));
+    }
 }

@@ -28,6 +28,7 @@ pub use configs;
 pub use devices;
 pub use intelrdt;
 pub use nsenter;
+pub use seccomp;
 
 pub use bundle::Bundle;
 pub use checkpoint::{CgroupsMode, CheckpointOptions, CriuOptions, PageServer, RestoreOptions};

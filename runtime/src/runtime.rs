@@ -7,6 +7,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use configs::Config;
 use rustix::fs::{FileType, Mode, OFlags};
 use rustix::io::Errno;
+use seccomp::Backend;
 
 use crate::bundle::Bundle;
 use crate::container::{Container, WhenReady, create, force_delete, preview};
@@ -38,6 +39,7 @@ pub struct Runtime {
     path: PathBuf,
     root: Arc<RwLock<Option<Arc<OwnedFd>>>>,
     system: Arc<System>,
+    seccomp: Backend,
     command: bool,
 }
 
@@ -65,6 +67,7 @@ impl Runtime {
             path,
             root: Arc::default(),
             system: Arc::default(),
+            seccomp: Backend::default(),
             command: false,
         })
     }
@@ -85,8 +88,21 @@ impl Runtime {
             path,
             root: Arc::new(RwLock::new(Some(Arc::new(own)))),
             system: Arc::default(),
+            seccomp: Backend::default(),
             command: false,
         })
+    }
+
+    /// The same containers, with another compiler for the system call filters of what is created,
+    /// run and executed from now on. It is not recorded: another `Runtime` compiles by its own.
+    ///
+    /// Without this it is [`Backend::Auto`]. Where a configuration has a filter, what the chosen
+    /// one cannot do is an [`ErrorKind::InvalidConfig`], also that this build does not have it
+    /// ([`Backend::is_available`]).
+    #[must_use]
+    pub fn with_seccomp_backend(mut self, backend: Backend) -> Self {
+        self.seccomp = backend;
+        self
     }
 
     /// The path of the state root.
@@ -289,6 +305,10 @@ impl Runtime {
     pub(crate) fn of_command(mut self) -> Self {
         self.command = true;
         self
+    }
+
+    pub(crate) fn seccomp(&self) -> Backend {
+        self.seccomp
     }
 
     pub(crate) fn is_command(&self) -> bool {

@@ -127,6 +127,15 @@ impl Action {
         }
     }
 
+    /// Whether the kernel prefers this action where several filters answer differently: it takes
+    /// the smallest as a signed number (`seccomp_run_filters` in `kernel/seccomp.c`). Two errors
+    /// are equally strict, whatever their numbers.
+    #[cfg(feature = "libseccomp")]
+    pub(crate) fn is_stricter_than(self, other: Self) -> bool {
+        let rank = |action: Self| (action.return_value() & RET_ACTION_FULL).cast_signed();
+        rank(self) < rank(other)
+    }
+
     /// The action a filter's return value stands for; like the kernel, an unknown value is
     /// [`Action::KillProcess`] and the data of actions without data are ignored.
     #[must_use]

@@ -17,13 +17,25 @@ use crate::syscalls;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum Backend {
+    /// [`Native`](Self::Native), and for a profile with an architecture that it does not know
+    /// [`Libseccomp`](Self::Libseccomp), with a [`Warning::LibseccompUsed`].
+    #[default]
+    Auto,
     /// This crate's own compiler: a binary search over ranges of system call numbers. It knows the
     /// little-endian architectures x86_64, x32, x86, arm, aarch64, riscv64 and loongarch64; a
-    /// profile with another one is compiled by libseccomp, with a [`Warning::LibseccompUsed`].
-    #[default]
+    /// profile with another one is refused.
     Native,
-    /// libseccomp, with this crate's ENOSYS prologue.
+    /// libseccomp, with this crate's ENOSYS prologue. A rule that is stricter than the default
+    /// action for a system call that is newer than the library is refused.
     Libseccomp,
+}
+
+impl Backend {
+    /// Whether this build has it: [`Libseccomp`](Self::Libseccomp) needs the feature `libseccomp`.
+    #[must_use]
+    pub const fn is_available(self) -> bool {
+        cfg!(feature = "libseccomp") || !matches!(self, Self::Libseccomp)
+    }
 }
 
 /// A compiled profile.
@@ -41,9 +53,12 @@ pub struct Compiled {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Warning {
-    /// A rule names a system call that no architecture has, or that is newer than the backend; the
+    /// A rule names a system call that no architecture has, or that is newer than this crate; the
     /// name is ignored.
     UnknownSyscall(String),
+    /// Rules name system calls that are newer than libseccomp: the default action applies to them,
+    /// or `ENOSYS`, which is as strict as the rules or stricter.
+    NewerThanLibseccomp(Vec<String>),
     /// The profile names no system call of this architecture, so that it has no ENOSYS threshold.
     ArchitectureWithoutSyscalls(Architecture),
     /// The flag has no effect without a `SCMP_ACT_NOTIFY` rule and was left out.
@@ -59,6 +74,11 @@ impl fmt::Display for Warning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::UnknownSyscall(name) => write!(f, "unknown seccomp syscall {name:?} ignored"),
+            Self::NewerThanLibseccomp(names) => write!(
+                f,
+                "seccomp rules for what is newer than libseccomp ignored: {}",
+                names.join(", ")
+            ),
             Self::ArchitectureWithoutSyscalls(arch) => {
                 write!(f, "could not find any syscalls for arch {}", arch.name())
             }
@@ -108,23 +128,24 @@ pub fn compile(profile: &Profile, backend: Backend) -> Result<Compiled> {
         .copied()
         .find(|arch| !syscalls::knows(*arch));
     let program = match (backend, unknown) {
-        (Backend::Native, None) => native::compile(&rules, &mut warnings)?,
-        (Backend::Native, Some(arch)) if cfg!(feature = "libseccomp") => {
+        (Backend::Auto | Backend::Native, None) => native::compile(&rules, &mut warnings)?,
+        (Backend::Auto, Some(arch)) if Backend::Libseccomp.is_available() => {
             warnings.push(Warning::LibseccompUsed(arch));
             with_libseccomp(&rules, &mut warnings)?
         }
-        (Backend::Native, Some(arch)) => {
-            return Err(Error::new(
-                ErrorKind::Unsupported,
-                format!(
-                    "seccomp architecture {} needs a build with libseccomp",
-                    arch.name()
-                ),
-            ));
-        }
+        (Backend::Auto, Some(arch)) => return Err(needs(arch, "a build with libseccomp")),
+        (Backend::Native, Some(arch)) => return Err(needs(arch, "the libseccomp backend")),
         (Backend::Libseccomp, _) => with_libseccomp(&rules, &mut warnings)?,
     };
     Ok(Compiled { program, warnings })
+}
+
+fn needs(arch: Architecture, what: &str) -> Error {
+    let arch = arch.name();
+    Error::new(
+        ErrorKind::Unsupported,
+        format!("seccomp architecture {arch} needs {what}"),
+    )
 }
 
 #[cfg(feature = "libseccomp")]

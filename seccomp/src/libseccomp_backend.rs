@@ -12,12 +12,12 @@ use rustix::fs::{MemfdFlags, memfd_create};
 use crate::action::Action;
 use crate::architecture::Architecture;
 use crate::compile::Warning;
-
 use crate::error::{Error, ErrorKind, Result};
 use crate::operator::Operator;
 use crate::program::{Instruction, Program};
 use crate::prologue::{Threshold, prologue};
 use crate::rules::{Condition, Rules};
+use crate::syscalls::Syscall;
 
 /// With more rules than this, the filter is a binary tree over system call numbers instead of a
 /// list.
@@ -81,6 +81,16 @@ fn context(rules: &Rules<'_>, warnings: &mut Vec<Warning>) -> Result<ScmpFilterC
     if names > MAX_RULES_OF_LIST && context.set_ctl_optimize(OPTIMIZE_TREE).is_err() {
         warnings.push(Warning::NotOptimized);
     }
+    add_rules(&mut context, rules, warnings)?;
+    Ok(context)
+}
+
+fn add_rules(
+    context: &mut ScmpFilterContext,
+    rules: &Rules<'_>,
+    warnings: &mut Vec<Warning>,
+) -> Result<()> {
+    let mut newer = Vec::new();
     for entry in &rules.entries {
         if rules.is_redundant(entry) {
             continue;
@@ -93,7 +103,13 @@ fn context(rules: &Rules<'_>, warnings: &mut Vec<Warning>) -> Result<ScmpFilterC
             .collect();
         for name in entry.names {
             let Ok(syscall) = ScmpSyscall::from_name(name) else {
-                warnings.push(Warning::UnknownSyscall(name.clone()));
+                if Syscall::from_name(name).is_none() {
+                    warnings.push(Warning::UnknownSyscall(name.clone()));
+                } else if entry.action.is_stricter_than(rules.default_action) {
+                    return Err(newer_than_library(name));
+                } else if !newer.contains(name) {
+                    newer.push(name.clone());
+                }
                 continue;
             };
             let failed = |error| {
@@ -112,7 +128,19 @@ fn context(rules: &Rules<'_>, warnings: &mut Vec<Warning>) -> Result<ScmpFilterC
             }
         }
     }
-    Ok(context)
+    if !newer.is_empty() {
+        warnings.push(Warning::NewerThanLibseccomp(newer));
+    }
+    Ok(())
+}
+
+/// Without the rule the filter would let through what it is to restrict.
+fn newer_than_library(name: &str) -> Error {
+    let version = version().unwrap_or_default();
+    Error::new(
+        ErrorKind::Unsupported,
+        format!("seccomp syscall {name:?} is newer than libseccomp {version}"),
+    )
 }
 
 /// The filter as bytes. libseccomp can only write to a descriptor (before 2.6), and a file in

@@ -382,7 +382,10 @@ fn architectures_without_numbers_are_left_to_libseccomp() {
         vec![rule(&["read", "openat2"], "SCMP_ACT_ALLOW")],
     );
     profile.architectures = vec![Architecture::Ppc64Le];
-    let compiled = compile(&profile, Backend::Native).unwrap();
+    let refused = compile(&profile, Backend::Native).unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Unsupported);
+    assert!(refused.to_string().contains("libseccomp"), "{refused}");
+    let compiled = compile(&profile, Backend::Auto).unwrap();
     assert_eq!(
         compiled.warnings,
         [Warning::LibseccompUsed(Architecture::Ppc64Le)]
@@ -398,9 +401,61 @@ fn architectures_without_numbers_are_left_to_libseccomp() {
     // libseccomp does not mix byte orders.
     profile.architectures = vec![Architecture::S390x];
     assert_eq!(
-        compile(&profile, Backend::Native).unwrap_err().kind(),
+        compile(&profile, Backend::Auto).unwrap_err().kind(),
         ErrorKind::Library
     );
+}
+
+/// A system call that this crate knows and the libseccomp of this machine does not.
+#[cfg(feature = "libseccomp")]
+fn newer_than_libseccomp() -> Option<&'static str> {
+    ["mseal", "setxattrat", "file_getattr"]
+        .into_iter()
+        .find(|name| libseccomp::ScmpSyscall::from_name(name).is_err())
+}
+
+#[cfg(feature = "libseccomp")]
+#[test]
+fn libseccomp_refuses_to_leave_out_what_restricts() {
+    let Some(name) = newer_than_libseccomp() else {
+        return;
+    };
+    let rules = |action| vec![rule(&["mkdir"], action), rule(&[name, name], action)];
+    for (default, action) in [
+        ("SCMP_ACT_ALLOW", "SCMP_ACT_ERRNO"),
+        ("SCMP_ACT_ERRNO", "SCMP_ACT_KILL"),
+        ("SCMP_ACT_LOG", "SCMP_ACT_TRAP"),
+    ] {
+        let profile = profile(default, rules(action));
+        let error = compile(&profile, Backend::Libseccomp).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unsupported);
+        assert!(error.to_string().contains(name), "{error}");
+        assert!(compile(&profile, Backend::Native).is_ok());
+    }
+    for (default, action) in [
+        ("SCMP_ACT_ERRNO", "SCMP_ACT_ALLOW"),
+        ("SCMP_ACT_KILL", "SCMP_ACT_ERRNO"),
+    ] {
+        let profile = profile(default, rules(action));
+        let compiled = compile(&profile, Backend::Libseccomp).unwrap();
+        let warning = Warning::NewerThanLibseccomp(vec![name.to_owned()]);
+        assert_eq!(compiled.warnings, [warning]);
+    }
+}
+
+#[test]
+fn a_backend_that_this_build_lacks_is_refused() {
+    assert!(Backend::Native.is_available() && Backend::Auto.is_available());
+    let available = Backend::Libseccomp.is_available();
+    assert_eq!(available, cfg!(feature = "libseccomp"));
+    let profile = profile("SCMP_ACT_ALLOW", vec![rule(&["mkdir"], "SCMP_ACT_ERRNO")]);
+    match compile(&profile, Backend::Libseccomp) {
+        Ok(_) => assert!(available),
+        Err(error) => {
+            assert!(!available, "{error}");
+            assert_eq!(error.kind(), ErrorKind::Unsupported);
+        }
+    }
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Filters of system calls and capabilities: what cannot be understood or determined is refused or
 //! warned of, never dropped.
 
-use cofferdam_integration::{Case, Limited, need, program};
+use cofferdam_integration::{Case, Limited, Output, need, program};
 use serde_json::{Value, json};
 
 /// A case with a filter that allows what its rules do not name.
@@ -143,6 +143,90 @@ fn start_container_hooks_are_under_the_filter() {
         }
         case.finish();
     }
+}
+
+/// The same container with the filter by each of the two compilers.
+fn by_both(case: &Case, command: &[&str]) -> [Output; 2] {
+    ["native", "libseccomp"].map(|backend| {
+        let chosen = [&["--seccomp-backend", backend], command].concat();
+        case.call(&chosen)
+    })
+}
+
+/// Docker's default profile in size and form, with conditions on arguments and error numbers.
+#[test]
+fn both_compilers_make_the_same_filter() {
+    need!(Containers, Busybox, Cofferdam);
+    let profile = include_str!("../../../seccomp/tests/data/docker-like.json");
+    let mut profile: Value = serde_json::from_str(profile).unwrap();
+    let rules = profile["syscalls"].as_array_mut().unwrap();
+    for rule in rules.iter_mut() {
+        let names = rule["names"].as_array_mut().unwrap();
+        names
+            .retain(|name| !["mkdir", "mkdirat", "kill", "sync"].contains(&name.as_str().unwrap()));
+    }
+    let kill = |signal: u32, action| {
+        let arg = json!({ "index": 1, "value": signal, "op": "SCMP_CMP_EQ" });
+        json!({ "names": ["kill"], "action": action, "args": [arg], "errnoRet": 11 })
+    };
+    rules.extend([
+        json!({ "names": ["mkdir", "mkdirat"], "action": "SCMP_ACT_ERRNO", "errnoRet": 28 }),
+        json!({ "names": ["sync"], "action": "SCMP_ACT_KILL_PROCESS" }),
+        kill(0, "SCMP_ACT_ALLOW"),
+        kill(10, "SCMP_ACT_ERRNO"),
+    ]);
+    let mut case = Case::new();
+    case.bundle.config["linux"]["seccomp"] = profile;
+    case.bundle.script(
+        "grep -E '^Seccomp' /proc/self/status; mkdir /dev/shm/x; echo $?; kill -0 $$; echo $?; \
+         kill -10 $$; echo $?; kill -12 $$; echo $?; mount -t tmpfs x /tmp; echo $?; \
+         sync; echo $?",
+    );
+    let [native, libseccomp] = by_both(&case, &["run", &case.id]);
+    assert_eq!(native.stdout, libseccomp.stdout, "{native}{libseccomp}");
+    assert_eq!(native.code, libseccomp.code, "{native}{libseccomp}");
+    // What the profile asks for, so that two wrong answers do not pass for one right one.
+    for words in ["Seccomp:\t2", "\n1\n0\n1\n1\n", "\n159\n"] {
+        assert!(native.stdout.contains(words), "{words:?}: {native}");
+    }
+    let of_program = |output: &Output| -> Vec<String> {
+        let lines = output.stderr.lines();
+        lines
+            .filter(|line| !line.starts_with("time="))
+            .map(str::to_owned)
+            .collect()
+    };
+    assert_eq!(of_program(&native), of_program(&libseccomp));
+    for words in ["No space left", "Resource temporarily unavailable"] {
+        assert!(native.stderr.contains(words), "{words:?}: {native}");
+    }
+
+    case.bundle.args(&["/bin/sleep", "1000"]);
+    let _ = case.start();
+    let [native, libseccomp] = by_both(&case, &["exec", &case.id, "mkdir", "/dev/shm/x"]);
+    assert_eq!(native.code, 1, "{native}");
+    assert_eq!(of_program(&native), of_program(&libseccomp));
+    assert_eq!(native.code, libseccomp.code);
+    case.delete();
+}
+
+/// What the chosen compiler does not know is refused, and not left to the other one.
+#[test]
+fn the_compiler_that_is_chosen_is_the_one_that_compiles() {
+    need!(Containers, Busybox, Cofferdam);
+    let mut case = filtered(&json!([{ "names": ["mkdir"], "action": "SCMP_ACT_ERRNO" }]));
+    case.bundle.config["linux"]["seccomp"]["architectures"] = json!(["SCMP_ARCH_MIPSEL"]);
+    let [native, libseccomp] = by_both(&case, &["run", &case.id]);
+    let refused = "seccomp architecture SCMP_ARCH_MIPSEL needs the libseccomp backend";
+    let _ = native.failed(1, refused);
+    let libseccomp = libseccomp.ok();
+    assert!(libseccomp.stderr.is_empty(), "{libseccomp}");
+    let auto = case.run().ok();
+    assert!(auto.stderr.contains("made by libseccomp"), "{auto}");
+    let _ = case
+        .call(&["--seccomp-backend", "bpf", "run", &case.id])
+        .failed(1, "invalid --seccomp-backend value");
+    case.finish();
 }
 
 /// The question what capabilities there are is refused, as by a filter around the runtime.

@@ -79,6 +79,8 @@ pub(crate) struct Globals {
     pub(crate) systemd_cgroup: bool,
     /// What `--rootless` says; `None` decides by looking at the process.
     pub(crate) rootless: Option<bool>,
+    /// Who compiles system call filters.
+    pub(crate) seccomp: seccomp::Backend,
 }
 
 /// One command as it was called.

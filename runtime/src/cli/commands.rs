@@ -28,7 +28,8 @@ use crate::runtime::Runtime;
 
 /// The containers below the state root of this invocation.
 fn runtime(invocation: &Invocation<'_>) -> Result<Runtime, Failure> {
-    Ok(Runtime::new(&invocation.globals.root)?.of_command())
+    let runtime = Runtime::new(&invocation.globals.root)?.of_command();
+    Ok(runtime.with_seccomp_backend(invocation.globals.seccomp))
 }
 
 /// Kills and removes a container that a command has made and cannot hand over.

@@ -98,7 +98,7 @@ fn make(
     let mut timings = process.timings.take();
     check(&config, process)?;
     warnings.extend(annotations::ignored(&config.labels));
-    let mut connections = Connections::open(&config, process, warnings)?;
+    let mut connections = Connections::open(&config, process, runtime.seccomp(), warnings)?;
     if let Some(timings) = &mut timings {
         timings.mark("check the configuration, compile the filter");
     }
@@ -304,7 +304,7 @@ pub(crate) fn preview(
 ) -> Result<BuiltPlan> {
     let config = &checked.config;
     check(config, process)?;
-    let filter = seccomp::compile(config, &mut Vec::new())?;
+    let filter = seccomp::compile(config, runtime.seccomp(), &mut Vec::new())?;
     let spec = cgroup::spec(&config.cgroups, config.rootless_cgroups);
     let hierarchy = runtime.system().hierarchy()?;
     let group = Cgroup::intended(hierarchy, &spec)

@@ -46,7 +46,8 @@ impl Container {
         let paused = self.require_joinable(process)?;
         let config = self.config()?;
         check(&config, process)?;
-        let mut connections = Connections::open(&config, process, warnings)?;
+        let mut connections =
+            Connections::open(&config, process, self.runtime.seccomp(), warnings)?;
         let Some(init) = self.init_pidfd()? else {
             return Err(stopped());
         };

@@ -1,6 +1,7 @@
 //! What a new process is connected to, opened before anything is made: what fails easily fails
 //! first.
 
+use ::seccomp::Backend;
 use configs::Config;
 
 use super::seccomp::{self, Agent};
@@ -24,9 +25,10 @@ impl Connections {
     pub(crate) fn open(
         config: &Config,
         process: &mut Process,
+        backend: Backend,
         warnings: &mut Vec<String>,
     ) -> Result<Self> {
-        let filter = seccomp::compile(config, warnings)?;
+        let filter = seccomp::compile(config, backend, warnings)?;
         let receivers = Receivers::connect(process)?;
         let agent = Agent::connect(config, filter.as_ref())?;
         let owner = root_user(config)?;

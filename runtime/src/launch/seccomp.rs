@@ -13,13 +13,17 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::plan::Filter;
 
 /// Compiles the filter of the configuration, if it has one.
-pub(crate) fn compile(config: &Config, warnings: &mut Vec<String>) -> Result<Option<Filter>> {
+pub(crate) fn compile(
+    config: &Config,
+    backend: Backend,
+    warnings: &mut Vec<String>,
+) -> Result<Option<Filter>> {
     let Some(from) = &config.seccomp else {
         return Ok(None);
     };
     let invalid = |error| Error::with(ErrorKind::InvalidConfig, "linux.seccomp", error);
     let profile = from.profile();
-    let compiled = seccomp::compile(&profile, Backend::Native).map_err(invalid)?;
+    let compiled = seccomp::compile(&profile, backend).map_err(invalid)?;
     // Refused here, because a socket address with an empty name is one that any user may have
     // bound.
     profile.listener_for(&compiled.program).map_err(invalid)?;

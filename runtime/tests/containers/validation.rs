@@ -4,7 +4,8 @@ use std::fs;
 
 use cofferdam::configs::config::{Capabilities, IdMap, Mount, MountFlags, NamespaceType};
 use cofferdam::configs::oci::{IoPriority, Scheduler, Spec, TimeOffset};
-use cofferdam::configs::{Config, json};
+use cofferdam::configs::{Config, HostInfo, json, specconv};
+use cofferdam::seccomp::Backend;
 use cofferdam::{ErrorKind, Process, Signal};
 
 use crate::bundle::{Bundle, forever, output, read_all, shell};
@@ -317,6 +318,41 @@ fn a_bundle_is_validated_and_its_warnings_survive_a_failure() {
     process.capabilities(sets);
     let error = container.exec(process).unwrap_err();
     assert!(error.warnings().join("\n").contains("CAP_TEST"));
+    container.signal(Signal::KILL).unwrap();
+    container.wait().unwrap();
+    container.destroy().unwrap();
+}
+
+#[test]
+fn the_chosen_compiler_makes_the_filters() {
+    let Some(mut bundle) = Bundle::new() else {
+        return;
+    };
+    let filter = serde_json::json!({
+        "defaultAction": "SCMP_ACT_ALLOW",
+        "architectures": ["SCMP_ARCH_MIPSEL"],
+        "syscalls": [{ "names": ["kill"], "action": "SCMP_ACT_ERRNO" }],
+    });
+    let filter = serde_json::from_value(filter).unwrap();
+    bundle.config.seccomp = specconv::seccomp(&filter, &HostInfo::default()).unwrap();
+    let default = bundle.runtime.clone();
+    bundle.runtime = default.clone().with_seccomp_backend(Backend::Native);
+    let error = bundle.run(forever()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidConfig);
+    assert!(error.chain().contains("MIPSEL"), "{}", error.chain());
+    bundle.assert_nothing_left();
+
+    bundle.runtime = default.with_seccomp_backend(Backend::Libseccomp);
+    if !Backend::Libseccomp.is_available() {
+        let error = bundle.run(forever()).unwrap_err();
+        assert!(error.chain().contains("libseccomp"), "{}", error.chain());
+        return bundle.assert_nothing_left();
+    }
+    let container = bundle.run(forever()).unwrap();
+    assert_eq!(container.warnings(), [""; 0]);
+    let mut killer = container.exec(shell("kill -0 1")).unwrap();
+    let said = read_all(&mut killer);
+    assert!(said.contains("Operation not permitted"), "{said}");
     container.signal(Signal::KILL).unwrap();
     container.wait().unwrap();
     container.destroy().unwrap();
