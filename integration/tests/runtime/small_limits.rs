@@ -124,3 +124,58 @@ fn few_descriptors_are_enough_however_many_hierarchies_there_are() {
     let _ = kill.ok();
     case.finish();
 }
+
+/// With so little memory the kernel refuses to execute the program, or begins to and kills the
+/// process. The init process itself needs none once it has its limits, so that it depends on the
+/// limit alone which of the two happens.
+#[test]
+fn memory_limits_below_what_executing_takes_have_one_outcome() {
+    need!(Containers, Busybox);
+    let refused = "exec /bin/true: cannot allocate memory\n";
+    for (limit, value, code, text) in [
+        ("RLIMIT_AS", 0, 255, refused),
+        ("RLIMIT_DATA", 0, 255, refused),
+        ("RLIMIT_AS", 100_000, 255, refused),
+        ("RLIMIT_AS", 500_000, 128 + 11, ""),
+        ("RLIMIT_DATA", 100_000, 128 + 11, ""),
+    ] {
+        let mut case = Case::new();
+        case.bundle.args(&["/bin/true"]);
+        case.bundle.config["process"]["rlimits"] =
+            serde_json::json!([{ "type": limit, "soft": value, "hard": value }]);
+        // The answers of the runtime and the limits reach the init process in any order.
+        for _ in 0..8 {
+            let output = case.run();
+            assert_eq!(
+                (output.code, output.stderr.as_str()),
+                (code, text),
+                "{limit} {value}: {output}"
+            );
+            case.nothing_left();
+        }
+        case.finish();
+    }
+}
+
+#[test]
+fn memory_limits_below_what_executing_takes_are_told_by_exec() {
+    need!(Containers, Busybox);
+    let mut case = Case::new();
+    case.bundle.args(&["/bin/sleep", "1000"]);
+    case.start();
+    let limits = serde_json::json!([{ "type": "RLIMIT_AS", "soft": 0, "hard": 0 }]);
+    let mut process = case.bundle.config["process"].clone();
+    process["args"] = serde_json::json!(["/bin/true"]);
+    process["rlimits"] = limits;
+    let file = case.bundle.path().join("process.json");
+    std::fs::write(&file, process.to_string()).unwrap();
+    for _ in 0..8 {
+        let output = case.exec_before(&["--process", file.to_str().unwrap()]);
+        assert_eq!(
+            (output.code, output.stderr.as_str()),
+            (255, "exec /bin/true: cannot allocate memory\n"),
+            "{output}"
+        );
+    }
+    case.delete();
+}

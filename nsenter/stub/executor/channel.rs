@@ -4,12 +4,12 @@
 
 use core::ffi::CStr;
 
-use super::Executor;
 use super::fields::Slot;
 use super::fixed_string::FixedString;
 use super::operations::Operation;
 use super::sys::{self, Errno, Fd, Result};
 use super::wire::{MAX_HOME, MAX_HOME_FILE, MAX_PAYLOAD, Message, PACKET, Packet};
+use super::{Executor, Home};
 
 impl Executor {
     fn head(&self, message: Message, value: u32, extra: usize) -> Result<[u8; PACKET]> {
@@ -111,12 +111,10 @@ impl Executor {
         let mut buffer = [0; PACKET + MAX_HOME];
         let count = sys::read(self.control, &mut buffer)?;
         let home = accept(step, buffer.get(..count).unwrap_or(&[]))?;
-        let mut text = FixedString::<{ MAX_HOME + 8 }>::new();
+        let mut text = Home::new();
         text.push(b"HOME=")?;
         text.push(home)?;
-        text.push(&[0])?;
-        let kept = sys::keep(text.get())?;
-        self.home = Some(CStr::from_bytes_with_nul(kept).map_err(|_| Errno::EINVAL)?);
+        self.home = Some(text);
         Ok(())
     }
 

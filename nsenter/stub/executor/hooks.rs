@@ -6,7 +6,7 @@ use super::messages;
 use super::operations::Operation;
 use super::sys::{self, CLONE_VFORK, Errno, Fd, Forked, Pointers, PollFd, Result, SharedWord};
 use super::wire::{Message, PACKET};
-use super::{Executor, program};
+use super::{Executor, Home, program};
 
 /// How much of each stream of a late hook is kept for the message.
 const KEPT: usize = 2048;
@@ -105,7 +105,9 @@ impl Executor {
                 .checked_sub(1)
                 .and_then(|at| self.operation(at))
             {
-                Some(Operation::Exec { env, .. }) => program::pointers(env, self.home)?,
+                Some(Operation::Exec { env, .. }) => {
+                    program::pointers(env, self.home.as_ref().map(Home::as_cstr))?
+                }
                 _ => return Err(Errno::EINVAL),
             },
         };

@@ -18,9 +18,15 @@ use core::ffi::CStr;
 
 use super::{fields, messages, operations, sys, wire};
 use fields::{Dir, Expect, Slot};
+use fixed_string::FixedString;
 use operations::Operation;
 use sys::{Errno, Fd, Result, SharedPid, Times};
-use wire::{FIRST_DESCRIPTOR, MAX_DETAIL, MAX_SLOTS, MAX_TOLERATED, Record, View, WARNINGS};
+use wire::{
+    FIRST_DESCRIPTOR, MAX_DETAIL, MAX_HOME, MAX_SLOTS, MAX_TOLERATED, Record, View, WARNINGS,
+};
+
+/// `HOME=…`. It needs no memory of its own: the limits of the program may be in force already.
+type Home = FixedString<{ MAX_HOME + 8 }>;
 
 /// What a failing step can tell beyond its errno.
 struct Detail {
@@ -111,7 +117,7 @@ struct Executor {
     /// The step that asked for the home directory, until the answer is picked up.
     home_asked: Option<u32>,
     /// `HOME=…`, if it was asked for.
-    home: Option<&'static CStr>,
+    home: Option<Home>,
     /// Changes that can only be made once the mount in the slot is attached (kernels before 5.12).
     postponed: [Option<(Slot, Change)>; 8],
 }

@@ -8,7 +8,7 @@ use super::messages;
 use super::operations::Operation;
 use super::sys::{self, CWD, Errno, Pointers, Result};
 use super::wire::{FIRST_DESCRIPTOR, Message, PACKET};
-use super::{Executor, listing, proc_self_fd};
+use super::{Executor, Home, listing, proc_self_fd};
 
 impl Executor {
     pub(super) fn seccomp(&mut self, flags: u32, program: &[u8], listener: bool) -> Result<()> {
@@ -98,7 +98,7 @@ impl Executor {
     pub(super) fn exec(&mut self, args: Texts<'static>, env: Texts<'static>) -> Result<()> {
         let program = self.program.ok_or(Errno::EINVAL)?;
         let args = pointers(args, None)?;
-        let env = pointers(env, self.home)?;
+        let env = pointers(env, self.home.as_ref().map(Home::as_cstr))?;
         let first = FIRST_DESCRIPTOR.saturating_add(self.plan.header().passed);
         match self.start_fifo() {
             // The one thing that the kernel closes: its end tells that the program has begun.
@@ -132,10 +132,7 @@ impl Executor {
 }
 
 /// The strings of a list as pointers, and one more.
-pub(super) fn pointers(
-    list: Texts<'static>,
-    more: Option<&'static CStr>,
-) -> Result<Pointers<'static>> {
+pub(super) fn pointers<'a>(list: Texts<'static>, more: Option<&'a CStr>) -> Result<Pointers<'a>> {
     let count = usize::try_from(list.announced())
         .ok()
         .and_then(|count| count.checked_add(1))

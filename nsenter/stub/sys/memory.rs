@@ -129,29 +129,6 @@ impl SharedPid {
     }
 }
 
-/// Copies bytes to a place that stays until the process ends or executes another program.
-pub(crate) fn keep(bytes: &[u8]) -> Result<&'static [u8]> {
-    if bytes.is_empty() {
-        return Ok(&[]);
-    }
-    // SAFETY: an anonymous private mapping.
-    let at = unsafe {
-        call!(
-            MMAP,
-            0,
-            bytes.len(),
-            READ_WRITE,
-            MAP_PRIVATE | MAP_ANONYMOUS,
-            -1_isize,
-            0
-        )
-    }?;
-    // SAFETY: mapped for good, zero, of that length, and referred to by nothing else.
-    let copy = unsafe { core::slice::from_raw_parts_mut(at as *mut u8, bytes.len()) };
-    copy.copy_from_slice(bytes);
-    Ok(copy)
-}
-
 /// A list of pointers to strings, ended by null, as `execve(2)` wants it.
 pub(crate) struct Pointers<'a> {
     at: *mut usize,
