@@ -93,8 +93,9 @@ impl Control {
             let flags = RecvFlags::CMSG_CLOEXEC | RecvFlags::DONTWAIT;
             let mut pieces = [IoSliceMut::new(&mut self.buffer)];
             match recvmsg(&self.socket, &mut pieces, &mut ancillary, flags) {
-                Err(Errno::INTR) => {}
-                Err(Errno::CONNRESET) => return Ok(Event::Ended),
+                // A stub that ends with an answer unread resets the connection. The kernel says
+                // so once, before it hands out what the stub sent until then.
+                Err(Errno::INTR | Errno::CONNRESET) => {}
                 Err(e) => return Err(Error::system("receive from the init process", e)),
                 Ok(message) => break message,
             }
@@ -250,6 +251,44 @@ mod tests {
         let control = Control::new(ours);
         let error = (0..1_000_000).find_map(|step| control.go(step, b"answer", None).err());
         assert_eq!(error.unwrap().kind(), ErrorKind::Protocol);
+    }
+
+    /// A step may fail between the question for the home directory and its answer.
+    #[test]
+    fn what_was_sent_before_the_end_arrives_whether_answers_were_read_or_not() {
+        use rustix::net::{AddressFamily, SocketFlags, SocketType, send, socketpair};
+        let pidfd = crate::pidfd::open(std::process::id()).unwrap();
+        for answers in 0..3 {
+            let (ours, theirs) = socketpair(
+                AddressFamily::UNIX,
+                SocketType::SEQPACKET,
+                SocketFlags::CLOEXEC,
+                None,
+            )
+            .unwrap();
+            let mut control = Control::new(ours);
+            for step in 0..answers {
+                control.go(step, b"", None).unwrap();
+            }
+            for message in [Message::Ready, Message::Fail] {
+                let packet = Packet {
+                    message,
+                    step: 7,
+                    value: 12,
+                };
+                send(&theirs, &packet.encode(0), SendFlags::empty()).unwrap();
+            }
+            drop(theirs);
+            for expected in [Message::Ready, Message::Fail] {
+                let event = control.next(pidfd.as_fd(), Duration::from_secs(1));
+                let Ok(Event::Packet(received)) = event else {
+                    panic!("{answers}: {event:?}");
+                };
+                assert_eq!(received.packet.message, expected);
+            }
+            let event = control.next(pidfd.as_fd(), Duration::from_secs(1));
+            assert!(matches!(event, Ok(Event::Ended)), "{answers}: {event:?}");
+        }
     }
 
     #[test]
