@@ -5,6 +5,12 @@
 //! the cgroup.
 
 #[allow(dead_code, reason = "the dump and the restore use it, which follow")]
+pub(crate) mod descriptors;
+#[allow(dead_code, reason = "the dump and the restore use it, which follow")]
+pub(crate) mod external_mounts;
+#[allow(dead_code, reason = "the dump and the restore use it, which follow")]
+pub(crate) mod namespaces;
+#[allow(dead_code, reason = "the dump and the restore use it, which follow")]
 pub(crate) mod options;
 
 pub use options::{CgroupsMode, CheckpointOptions, CriuOptions, PageServer, RestoreOptions};

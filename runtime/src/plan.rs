@@ -55,8 +55,9 @@ pub(crate) use lsm::{APPARMOR_STEP, KEYRING_STEP};
 pub(crate) use masks::paths as placed_paths;
 pub(crate) use mounts::attach::PLAIN_DIRECTORY;
 pub(crate) use mounts::bind::LOCKED_FLAGS;
-pub(crate) use mounts::entry::MOUNT_STEP;
+pub(crate) use mounts::entry::{MOUNT_STEP, inside as inside_of_rootfs, is_remount};
 pub(crate) use namespaces::OOM_SCORE_STEP;
+pub(crate) use steps::clean as cleaned_path;
 
 use self::finish::Pending;
 use self::namespaces::{Layout, SecondStage};

@@ -141,7 +141,7 @@ pub(super) fn c_path(field: &str, path: &Path) -> Result<CString> {
 
 /// The path without `.`, `..` and doubled slashes, as the kernel would see it below a root without
 /// symbolic links: absolute, never above the root.
-pub(super) fn clean(path: &str) -> String {
+pub(crate) fn clean(path: &str) -> String {
     let mut cleaned = String::with_capacity(path.len() + 1);
     for part in path.split('/') {
         match part {

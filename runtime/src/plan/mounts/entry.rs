@@ -35,14 +35,14 @@ impl Entry<'_> {
 }
 
 /// Whether the entry makes no mount, but changes the one that is there.
-pub(in crate::plan) fn is_remount(mount: &Mount) -> bool {
+pub(crate) fn is_remount(mount: &Mount) -> bool {
     mount.flags.contains(MountFlags::REMOUNT)
 }
 
 /// The destination, cleaned, as seen from inside. One that is given as a path on the host below the
 /// root file system means the place there, not one of that name further down: bundles are written
 /// like that.
-pub(in crate::plan) fn inside(rootfs: &str, destination: &str) -> String {
+pub(crate) fn inside(rootfs: &str, destination: &str) -> String {
     let (rootfs, point) = (clean(rootfs), clean(destination));
     match seen_from(&rootfs, &point) {
         Some(below) => below.to_owned(),
