@@ -191,6 +191,30 @@ fn arguments_are_passed_as_they_are() {
     case.finish();
 }
 
+/// Hooks are children of `run`, and send it signals at moments that are certain: while it makes and
+/// while it removes the container.
+#[test]
+fn signals_around_the_program_do_not_take_the_place_of_what_run_ends_with() {
+    need!(Containers, Busybox);
+    for signal in ["TERM", "INT", "HUP", "QUIT", "USR1", "ALRM"] {
+        let mut case = Case::new();
+        case.bundle.args(&["/bin/sh", "-c", "exit 7"]);
+        let send = format!("kill -{signal} $PPID");
+        case.bundle.config["hooks"]["poststop"] = hook(&send);
+        let removed = case.run();
+        assert_eq!((removed.code, removed.stderr.as_str()), (7, ""), "{signal}");
+        case.nothing_left();
+        case.bundle.config["hooks"] = json!({ "createRuntime": hook(&format!("{send}; exit 1")) });
+        let failed = case.run().failed(1, "hook #0");
+        assert!(
+            failed.stderr.contains("exit status 1"),
+            "{signal}: {failed}"
+        );
+        case.nothing_left();
+        case.finish();
+    }
+}
+
 #[test]
 fn failing_poststop_hooks_are_told_and_all_of_them_run() {
     need!(Containers, Busybox);

@@ -1,5 +1,6 @@
 //! `exec`: runs another process in a container.
 
+use std::mem::ManuallyDrop;
 use std::path::Path;
 
 use configs::{json, oci};
@@ -91,7 +92,8 @@ fn exec(invocation: &Invocation<'_>) -> Result<u8, Failure> {
     let mut foreground = if detach {
         None
     } else {
-        Some(Foreground::prepare(false)?)
+        // As for run, until this process ends.
+        Some(ManuallyDrop::new(Foreground::prepare(false)?))
     };
     let mut child = container.exec(process)?;
     for warning in child.warnings() {

@@ -1,6 +1,7 @@
 //! `run`: makes a container and runs its program.
 
 use std::io::Write as _;
+use std::mem::ManuallyDrop;
 use std::path::Path;
 
 use super::abandon;
@@ -68,8 +69,11 @@ fn detached(invocation: &Invocation<'_>) -> Result<u8, Failure> {
 
 fn foreground(invocation: &Invocation<'_>) -> Result<u8, Failure> {
     let pid_file = flags::pid_file(invocation)?;
-    // Signals are collected from here on, so that none is lost however soon the program ends.
-    let mut foreground = Foreground::prepare(!invocation.parsed.switch("no-subreaper"))?;
+    // Signals are collected from here on, so that none is lost however soon the program ends, and
+    // until this process ends: one that comes while the container is removed must not take the
+    // place of the exit code.
+    let foreground = Foreground::prepare(!invocation.parsed.switch("no-subreaper"))?;
+    let mut foreground = ManuallyDrop::new(foreground);
     let mut container = from_bundle(invocation, Presence::Foreground, when_ready())?;
     if let Some(mut socket) = start(&container, pid_file.as_deref())? {
         // This process stays, ends as the container does, and is the one that the service manager
