@@ -191,6 +191,35 @@ fn arguments_are_passed_as_they_are() {
     case.finish();
 }
 
+/// It runs when the caller of `start` may be gone: the message is the container's own, and so is
+/// the exit code.
+#[test]
+fn a_start_container_hook_that_fails_ends_the_container_with_255() {
+    need!(Containers, Busybox);
+    let mut missing = hook("");
+    missing[0]["path"] = json!("/no/such/hook");
+    let mut slow = hook("exec sleep 1000");
+    slow[0]["timeout"] = json!(1);
+    for (failing, text) in [
+        (hook("exit 3"), "exit status 3"),
+        (hook("kill -SEGV $$"), "signal: segmentation fault"),
+        (missing, "exec /no/such/hook: no such file or directory"),
+        (slow, "hook ran past specified timeout of 1.0s"),
+    ] {
+        let mut case = Case::new();
+        case.bundle.script("echo program");
+        case.bundle.config["hooks"]["startContainer"] = failing;
+        let output = case.run();
+        assert_eq!((output.code, output.stdout.as_str()), (255, ""), "{output}");
+        let expected = "error running startContainer hook #0: ";
+        assert!(
+            output.stderr.starts_with(expected) && output.stderr.contains(text),
+            "{output}"
+        );
+        case.finish();
+    }
+}
+
 /// Hooks are children of `run`, and send it signals at moments that are certain: while it makes and
 /// while it removes the container.
 #[test]
