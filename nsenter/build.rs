@@ -13,6 +13,9 @@ use std::process::Command;
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed=stub");
     println!("cargo::rerun-if-env-changed=COFFERDAM_STUB");
+    if env::var_os("CARGO_FEATURE_STUB").is_none() {
+        return Ok(());
+    }
     let image = PathBuf::from(env::var("OUT_DIR")?).join("cofferdam-init");
     if let Some(prebuilt) = env::var_os("COFFERDAM_STUB") {
         println!("cargo::rerun-if-changed={}", prebuilt.display());

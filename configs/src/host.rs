@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use user::IdMapping;
 
+use crate::NamespaceSet;
 use crate::config::{FilterFlag, NamespaceType};
 
 /// Facts about the host and about the runtime's own situation.
@@ -15,7 +16,7 @@ use crate::config::{FilterFlag, NamespaceType};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HostInfo {
     /// Namespace types the kernel has: `/proc/self/ns/NAME` exists.
-    pub namespaces: Vec<NamespaceType>,
+    pub namespaces: NamespaceSet,
     /// `/sys/fs/cgroup` is a cgroup v2 file system (unified mode).
     pub cgroup_v2: bool,
     /// SELinux is enabled.
@@ -36,7 +37,7 @@ pub struct HostInfo {
 impl Default for HostInfo {
     fn default() -> Self {
         Self {
-            namespaces: NamespaceType::ALL.to_vec(),
+            namespaces: NamespaceType::ALL.into_iter().collect(),
             cgroup_v2: false,
             selinux: false,
             seccomp_flags: Vec::new(),
@@ -52,7 +53,7 @@ impl HostInfo {
     /// Whether the kernel has a type of namespace.
     #[must_use]
     pub fn has_namespace(&self, kind: NamespaceType) -> bool {
-        self.namespaces.contains(&kind)
+        self.namespaces.contains(kind)
     }
 }
 

@@ -17,5 +17,6 @@ mod warning;
 pub use config::Config;
 pub use error::{Error, ErrorKind, Result};
 pub use host::{HostInfo, IntelRdtSupport, NetworkNamespaceFact, RootfsFact};
+pub use nsenter::NamespaceSet;
 pub use user::IdMapping;
 pub use warning::Warning;

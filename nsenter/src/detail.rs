@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use crate::error::Failure;
+use crate::namespace_types::NamespaceType;
 use crate::plan::Op;
 
 /// `MOUNT_ATTR_NOATIME`, `MOUNT_ATTR_STRICTATIME`, `MOUNT_ATTR_NODIRATIME` and
@@ -22,18 +23,6 @@ const WORDS: [(u64, &str); 8] = [
     (STRICTATIME, "strictatime"),
     (NODIRATIME, "nodiratime"),
     (NOSYMFOLLOW, "nosymfollow"),
-];
-
-/// `CLONE_NEW*` bits with the names of `namespaces(7)`.
-const NAMESPACES: [(u64, &str); 8] = [
-    (0x80, "time"),
-    (0x2_0000, "mount"),
-    (0x200_0000, "cgroup"),
-    (0x400_0000, "uts"),
-    (0x800_0000, "ipc"),
-    (0x1000_0000, "user"),
-    (0x2000_0000, "pid"),
-    (0x4000_0000, "network"),
 ];
 
 impl Failure {
@@ -70,7 +59,7 @@ impl Failure {
             return Some(Cow::Borrowed(paths.get(item)?.1.as_bytes()));
         }
         let words = match self.op() {
-            Op::Join(_) => words(self.number()?, &NAMESPACES),
+            Op::Join(_) => namespaces(self.number()?),
             _ => words(self.present_flags()?, &WORDS),
         };
         Some(Cow::Owned(words.into_bytes()))
@@ -87,6 +76,16 @@ fn attributes(flags: u64) -> u64 {
     let directories = if flags & 2048 != 0 { NODIRATIME } else { 0 };
     let links = if flags & 8192 != 0 { NOSYMFOLLOW } else { 0 };
     flags & 0xf | access_time | directories | links
+}
+
+/// The types of `CLONE_NEW*` flags, in the order of the flags.
+fn namespaces(flags: u64) -> String {
+    let mut types = NamespaceType::ALL;
+    types.sort_by_key(|kind| kind.flag());
+    words(
+        flags,
+        &types.map(|kind| (u64::from(kind.flag()), kind.oci_name())),
+    )
 }
 
 fn words(bits: u64, table: &[(u64, &str)]) -> String {
@@ -172,7 +171,10 @@ mod tests {
             "step (nosuid,noexec,noatime,nodiratime,nosymfollow)"
         );
         assert_eq!(failure(change, libc::EINVAL, b"1").present_flags(), None);
-        let join = Op::Join(vec![(slot(), 0x2002_0000)]);
+        let join = Op::Join(vec![
+            (slot(), NamespaceType::Mount),
+            (slot(), NamespaceType::Pid),
+        ]);
         let failed = failure(join, libc::EPERM, (0x2002_0000_u32).to_string().as_bytes());
         assert_eq!(failed.to_string(), "step (mount,pid)");
     }

@@ -1,6 +1,5 @@
-//! The namespaces of Linux: their kinds, their files, and what belongs to them.
+//! The namespaces of Linux: their files, and what belongs to them.
 
-use std::fmt;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
@@ -9,108 +8,37 @@ use rustix::fs::{CWD, Mode, OFlags, openat};
 use user::{IdMapping, IdMaps};
 
 use crate::error::{Error, ErrorKind, Refusal, Result};
+use crate::namespace_types::NamespaceType;
 use crate::plan::{Op, PlanBuilder};
 use crate::procfs::Procfs;
 use crate::spawn::Spawn;
 use crate::supervise::Deadline;
 use crate::supervise::{Answers, ProcessRef};
 
-/// A kind of namespace (`namespaces(7)`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Kind {
-    /// `CLONE_NEWUSER`, Linux 3.8.
-    User,
-    /// `CLONE_NEWIPC`.
-    Ipc,
-    /// `CLONE_NEWUTS`.
-    Uts,
-    /// `CLONE_NEWNET`.
-    Network,
-    /// `CLONE_NEWPID`.
-    Pid,
-    /// `CLONE_NEWNS`.
-    Mount,
-    /// `CLONE_NEWCGROUP`, Linux 4.6.
-    Cgroup,
-    /// `CLONE_NEWTIME`, Linux 5.6.
-    Time,
-}
-
-impl Kind {
-    /// Every kind, in the order in which namespaces are joined: the user namespace first, since it
-    /// owns the others.
-    pub const ALL: [Self; 8] = [
-        Self::User,
-        Self::Ipc,
-        Self::Uts,
-        Self::Network,
-        Self::Pid,
-        Self::Mount,
-        Self::Cgroup,
-        Self::Time,
-    ];
-
-    /// The `CLONE_NEW*` flag.
-    pub const fn flag(self) -> u32 {
-        match self {
-            Self::User => 0x1000_0000,
-            Self::Ipc => 0x0800_0000,
-            Self::Uts => 0x0400_0000,
-            Self::Network => 0x4000_0000,
-            Self::Pid => 0x2000_0000,
-            Self::Mount => 0x0002_0000,
-            Self::Cgroup => 0x0200_0000,
-            Self::Time => 0x0000_0080,
-        }
-    }
-
-    /// The name of its file in `/proc/PID/ns`.
-    pub const fn file_name(self) -> &'static str {
-        match self {
-            Self::User => "user",
-            Self::Ipc => "ipc",
-            Self::Uts => "uts",
-            Self::Network => "net",
-            Self::Pid => "pid",
-            Self::Mount => "mnt",
-            Self::Cgroup => "cgroup",
-            Self::Time => "time",
-        }
-    }
-
-    /// The kind of a `CLONE_NEW*` flag.
-    pub fn from_flag(flag: u32) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.flag() == flag)
-    }
-
-    /// Whether the running kernel has this kind: whether `/proc/self/ns` has its file.
+impl NamespaceType {
+    /// Whether the running kernel has this type: whether `/proc/self/ns` has its file.
+    #[must_use]
     pub fn is_supported(self, procfs: &Procfs) -> bool {
         procfs.exists(&format!("self/ns/{}", self.file_name()))
-    }
-}
-
-impl fmt::Display for Kind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.file_name())
     }
 }
 
 /// Opens the namespace of a process.
 ///
 /// # Errors
-/// [`ErrorKind::System`]: the process does not exist, the kernel does not have this kind, or it may
+/// [`ErrorKind::System`]: the process does not exist, the kernel does not have this type, or it may
 /// not be seen (`EACCES`).
-pub fn of_process(procfs: &Procfs, pid: u32, kind: Kind) -> Result<OwnedFd> {
+pub fn of_process(procfs: &Procfs, pid: u32, kind: NamespaceType) -> Result<OwnedFd> {
     procfs.open(&format!("{pid}/ns/{kind}"))
 }
 
-/// Opens a namespace by path and checks that it is one, and of this kind (`NS_GET_NSTYPE`, Linux
+/// Opens a namespace by path and checks that it is one, and of this type (`NS_GET_NSTYPE`, Linux
 /// 4.11).
 ///
 /// # Errors
 /// [`ErrorKind::System`] if the path cannot be opened, [`ErrorKind::Namespace`] if it is no
-/// namespace of this kind.
-pub fn open(path: &Path, kind: Kind) -> Result<OwnedFd> {
+/// namespace of this type.
+pub fn open(path: &Path, kind: NamespaceType) -> Result<OwnedFd> {
     let file = openat(
         CWD,
         path,
@@ -134,11 +62,11 @@ pub fn open(path: &Path, kind: Kind) -> Result<OwnedFd> {
     }
 }
 
-/// The kind of an open namespace.
+/// The type of an open namespace.
 ///
 /// # Errors
 /// [`ErrorKind::Namespace`] if the descriptor is not a namespace.
-pub fn kind_of(namespace: impl AsFd) -> Result<Kind> {
+pub fn kind_of(namespace: impl AsFd) -> Result<NamespaceType> {
     let none = || Error::new(ErrorKind::Namespace, "the descriptor is no namespace");
     // Other files have ioctls of their own: ask only what lies on nsfs.
     let fs =
@@ -148,7 +76,7 @@ pub fn kind_of(namespace: impl AsFd) -> Result<Kind> {
     }
     crate::sys::namespace_type(namespace.as_fd())
         .ok()
-        .and_then(Kind::from_flag)
+        .and_then(NamespaceType::from_flag)
         .ok_or_else(none)
 }
 
@@ -168,12 +96,12 @@ pub fn id_maps_of(path: &Path) -> Result<IdMapping> {
     {
         return Ok(maps);
     }
-    let namespace = open(path, Kind::User)?;
+    let namespace = open(path, NamespaceType::User)?;
     let mut plan = PlanBuilder::new();
     let input = plan.input("user namespace");
     plan.push(
         format!("join user namespace {}", path.display()),
-        Op::Join(vec![(input, Kind::User.flag())]),
+        Op::Join(vec![(input, NamespaceType::User)]),
     );
     plan.push("read id maps", Op::AskGate(0));
     plan.push("exit", Op::Exit);

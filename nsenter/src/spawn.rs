@@ -92,7 +92,7 @@ impl Spawn<'_> {
             image.as_fd(),
             &descriptors,
             &argument,
-            self.plan.clone_flags(),
+            self.plan.clone_namespaces().flags(),
             self.cgroup,
         )
         .map_err(|error| match error {

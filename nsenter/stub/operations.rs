@@ -151,19 +151,19 @@ macro_rules! operations {
         };
 
         // ---- namespaces
-        /// `unshare(flags)`; `EINVAL` is retried a few times (old kernels).
+        /// `unshare(namespaces)`; `EINVAL` is retried a few times (old kernels).
         Unshare = 40 [Protects] (namespaces: Namespaces);
         /// `setns()` in three rounds: every type but the user namespace, skipping `EPERM`; then the
         /// user namespace followed by `setresgid(0)`/`setresuid(0)`; then what is still missing.
         /// Fails with the mask of unjoined types as detail.
         Join = 41 [Protects] (namespaces: NamespaceList);
-        /// `setns(pidfd, flags)`: several namespaces of one process in one call (Linux 5.8). If
-        /// `flags` has `CLONE_NEWUSER`, followed by `setresgid(0)`/`setresuid(0)`.
+        /// `setns(pidfd, namespaces)`: several namespaces of one process in one call (Linux 5.8).
+        /// If the user namespace is one of them, followed by `setresgid(0)`/`setresuid(0)`.
         JoinProcess = 42 [Protects] {
             /// A pidfd.
             pidfd: Uses,
-            /// `CLONE_NEW*` types to join.
-            flags: Namespaces,
+            /// What is joined.
+            namespaces: Namespaces,
         };
         /// `clone3(CLONE_PARENT | CLONE_PARENT_SETTID)`: the child continues with the next step,
         /// this process exits. The parent knows the child from the process id that the kernel

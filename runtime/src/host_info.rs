@@ -9,6 +9,7 @@ use configs::config::{FilterFlag, NamespaceType};
 use configs::oci::Spec;
 use configs::specconv;
 use configs::{Config, HostInfo, IntelRdtSupport, NetworkNamespaceFact, RootfsFact};
+use nsenter::NamespaceSet;
 use rustix::fs::{AtFlags, statat};
 use rustix::io::Errno;
 
@@ -99,23 +100,20 @@ const ASKED: [NamespaceType; 3] = [
 ];
 
 /// The types of namespaces this kernel has. Those that are not `named` are not looked for.
-fn namespaces(
-    system: &System,
-    named: impl Iterator<Item = NamespaceType>,
-) -> Result<Vec<NamespaceType>> {
+fn namespaces(system: &System, named: impl Iterator<Item = NamespaceType>) -> Result<NamespaceSet> {
     let asked: Vec<NamespaceType> = named.filter(|kind| ASKED.contains(kind)).collect();
     if asked.is_empty() {
-        return Ok(NamespaceType::ALL.to_vec());
+        return Ok(NamespaceType::ALL.into_iter().collect());
     }
     namespaces_at(system.procfs()?.as_fd(), &asked)
 }
 
 /// All types, without those of `asked` that the kernel behind this procfs does not have.
-fn namespaces_at(procfs: BorrowedFd<'_>, asked: &[NamespaceType]) -> Result<Vec<NamespaceType>> {
-    let mut known = NamespaceType::ALL.to_vec();
+fn namespaces_at(procfs: BorrowedFd<'_>, asked: &[NamespaceType]) -> Result<NamespaceSet> {
+    let mut known = NamespaceSet::from_iter(NamespaceType::ALL);
     for kind in asked {
         if !has_namespace(procfs, *kind)? {
-            known.retain(|other| other != kind);
+            known = known - *kind;
         }
     }
     Ok(known)
@@ -126,7 +124,7 @@ fn namespaces_at(procfs: BorrowedFd<'_>, asked: &[NamespaceType]) -> Result<Vec<
 /// `/proc/self/timens_offsets` (Linux 5.6), too.
 fn has_namespace(procfs: BorrowedFd<'_>, kind: NamespaceType) -> Result<bool> {
     let offsets = (kind == NamespaceType::Time).then(|| "self/timens_offsets".to_owned());
-    let files = [format!("self/ns/{}", kind.proc_file())];
+    let files = [format!("self/ns/{}", kind.file_name())];
     for file in files.into_iter().chain(offsets) {
         match statat(procfs, &file, AtFlags::SYMLINK_NOFOLLOW) {
             Ok(_) => {}
@@ -196,7 +194,7 @@ mod tests {
         (directory, opened)
     }
 
-    fn known(files: &[&str]) -> Vec<NamespaceType> {
+    fn known(files: &[&str]) -> NamespaceSet {
         let (_directory, opened) = procfs(files);
         namespaces_at(opened.as_fd(), &ASKED).unwrap()
     }
@@ -204,7 +202,7 @@ mod tests {
     #[test]
     fn a_namespace_type_without_its_file_is_not_there() {
         use NamespaceType::{Cgroup, Time, User};
-        let has = |files: &[&str], kind| known(files).contains(&kind);
+        let has = |files: &[&str], kind| known(files).contains(kind);
         assert!(has(&["self/ns/user"], User));
         assert!(!has(&["self/ns/cgroup"], User));
         assert!(has(&["self/ns/cgroup"], Cgroup));

@@ -81,7 +81,7 @@ pub fn init(request: &InitRequest<'_>) -> Result<BuiltPlan> {
     let environment = environment::prepare(params.process.env.as_deref())?;
 
     let mut steps = Steps::new();
-    steps.clone_namespaces(layout.clone_flags);
+    steps.clone_namespaces(layout.clone);
     // Before any namespace is entered: later another /proc may be in sight.
     let mut proc = ProcSelf::open(&mut steps, &params, sysctl::needs_host(&params));
     let pid_namespace = namespaces::enter(&mut steps, &params, &layout)?;

@@ -46,8 +46,9 @@ pub use hooks::{Command, HookPoint, Hooks};
 pub use id_map::IdMapError;
 pub use memory_policy::{MemoryPolicy, MemoryPolicyFlag, MemoryPolicyMode};
 pub use mount::{Mount, MountAttr, MountFlags, MountIdMapping};
-pub use namespaces::{Namespace, NamespaceType, Namespaces};
+pub use namespaces::{Namespace, Namespaces};
 pub use network::{Network, Route};
+pub use nsenter::NamespaceType;
 pub use personality::{Personality, PersonalityDomain};
 pub use process::{
     Capabilities, IoPriorityClass, Rlimit, RlimitType, SchedulerFlag, SchedulerPolicy,

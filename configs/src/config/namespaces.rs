@@ -1,113 +1,21 @@
 //! Namespaces of a container.
 
-use serde::{Deserialize, Serialize};
+use nsenter::{NamespaceSet, NamespaceType};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::nullable::or_default;
+use crate::stored::{self, Stored};
 
-/// A kind of namespace, serialised as `NEWPID` and so on.
-///
-/// The order of the variants is the order in which namespaces are made and joined; the user
-/// namespace is always first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-pub enum NamespaceType {
-    /// User and group ids, `user_namespaces(7)`.
-    #[serde(rename = "NEWUSER")]
-    User,
-    /// System V IPC and POSIX message queues, `ipc_namespaces(7)`.
-    #[serde(rename = "NEWIPC")]
-    Ipc,
-    /// Host and domain name, `uts_namespaces(7)`.
-    #[serde(rename = "NEWUTS")]
-    Uts,
-    /// Network, `network_namespaces(7)`.
-    #[serde(rename = "NEWNET")]
-    Network,
-    /// Process ids, `pid_namespaces(7)`.
-    #[serde(rename = "NEWPID")]
-    Pid,
-    /// Mounts, `mount_namespaces(7)`.
-    #[serde(rename = "NEWNS")]
-    Mount,
-    /// Cgroup root directory, `cgroup_namespaces(7)`.
-    #[serde(rename = "NEWCGROUP")]
-    Cgroup,
-    /// Boot and monotonic clocks, `time_namespaces(7)`, Linux 5.6.
-    #[serde(rename = "NEWTIME")]
-    Time,
-}
-
-impl NamespaceType {
-    /// Every type, in canonical order.
-    pub const ALL: [Self; 8] = [
-        Self::User,
-        Self::Ipc,
-        Self::Uts,
-        Self::Network,
-        Self::Pid,
-        Self::Mount,
-        Self::Cgroup,
-        Self::Time,
-    ];
-
-    /// The name in state.json, for example `NEWPID`.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::User => "NEWUSER",
-            Self::Ipc => "NEWIPC",
-            Self::Uts => "NEWUTS",
-            Self::Network => "NEWNET",
-            Self::Pid => "NEWPID",
-            Self::Mount => "NEWNS",
-            Self::Cgroup => "NEWCGROUP",
-            Self::Time => "NEWTIME",
-        }
+impl Stored for NamespaceType {
+    fn write<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.flag_name())
     }
 
-    /// The name in config.json, for example `pid`.
-    #[must_use]
-    pub const fn oci_name(self) -> &'static str {
-        match self {
-            Self::User => "user",
-            Self::Ipc => "ipc",
-            Self::Uts => "uts",
-            Self::Network => "network",
-            Self::Pid => "pid",
-            Self::Mount => "mount",
-            Self::Cgroup => "cgroup",
-            Self::Time => "time",
-        }
-    }
-
-    /// The type of a name in config.json.
-    #[must_use]
-    pub fn from_oci_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.oci_name() == name)
-    }
-
-    /// The file below `/proc/PID/ns`.
-    #[must_use]
-    pub const fn proc_file(self) -> &'static str {
-        match self {
-            Self::Network => "net",
-            Self::Mount => "mnt",
-            other => other.oci_name(),
-        }
-    }
-
-    /// The `CLONE_NEW…` flag of `clone(2)`.
-    #[must_use]
-    pub const fn clone_flag(self) -> u64 {
-        match self {
-            Self::Time => 0x0000_0080,
-            Self::Mount => 0x0002_0000,
-            Self::Cgroup => 0x0200_0000,
-            Self::Uts => 0x0400_0000,
-            Self::Ipc => 0x0800_0000,
-            Self::User => 0x1000_0000,
-            Self::Pid => 0x2000_0000,
-            Self::Network => 0x4000_0000,
-        }
+    fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        Self::from_flag_name(&name)
+            .ok_or_else(|| D::Error::custom(format_args!("{name:?} is no type of namespace")))
     }
 }
 
@@ -115,7 +23,7 @@ impl NamespaceType {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Namespace {
     /// Which kind.
-    #[serde(rename = "type")]
+    #[serde(rename = "type", with = "stored::one")]
     pub kind: NamespaceType,
     /// A namespace file to join; empty creates a new one.
     #[serde(
@@ -178,13 +86,11 @@ impl Namespaces {
             .map(|ns| ns.path.as_str())
     }
 
-    /// The `CLONE_NEW…` flags of the namespaces to create; joined ones are not in it.
+    /// The types of the namespaces to create; joined ones are not in it.
     #[must_use]
-    pub fn clone_flags(&self) -> u64 {
-        self.0
-            .iter()
-            .filter(|ns| ns.path.is_empty())
-            .fold(0, |flags, ns| flags | ns.kind.clone_flag())
+    pub fn created(&self) -> NamespaceSet {
+        let new = self.0.iter().filter(|ns| ns.path.is_empty());
+        new.map(|ns| ns.kind).collect()
     }
 
     /// The namespaces in the order of the bundle.

@@ -407,13 +407,13 @@ fn ids_without_a_host_id() {
 #[test]
 fn a_namespace_type_is_there_once() {
     let mut namespaces = Namespaces::new();
-    assert!(namespaces.is_empty() && namespaces.clone_flags() == 0);
+    assert!(namespaces.is_empty() && namespaces.created().is_empty());
     namespaces.set(NamespaceType::Pid, "/p");
     namespaces.set(NamespaceType::Pid, "");
     namespaces.set(NamespaceType::Uts, "/u");
     assert_eq!(
-        (namespaces.len(), namespaces.clone_flags()),
-        (2, 0x2000_0000)
+        (namespaces.len(), namespaces.created()),
+        (2, NamespaceType::Pid.into())
     );
     assert!(
         namespaces.is_private(NamespaceType::Pid) && !namespaces.is_private(NamespaceType::Uts)

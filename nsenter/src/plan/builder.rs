@@ -3,6 +3,7 @@ use std::collections::BTreeMap;
 use super::op::{Label, Op, Slot};
 use super::{Input, Plan, Step, check};
 use crate::error::{Error, Result};
+use crate::namespace_types::NamespaceSet;
 use crate::wire::{
     Blob, HEADER, Header, MAX_ERRNOS, MAX_PLAN, MAX_SLOTS, MAX_STEPS, RECORD, Record,
 };
@@ -18,7 +19,7 @@ pub struct PlanBuilder {
     pub(super) steps: Vec<Step>,
     labels: usize,
     bound: BTreeMap<u32, usize>,
-    pub(super) clone_flags: u32,
+    pub(super) clone: NamespaceSet,
     pub(super) passed: u32,
     mistake: Option<Error>,
 }
@@ -103,13 +104,12 @@ impl PlanBuilder {
     }
 
     /// The namespaces that the parent's own clone makes: fresh ones, of the types pid, mount,
-    /// network, IPC and UTS (`CLONE_NEWPID`, `CLONE_NEWNS`, `CLONE_NEWNET`, `CLONE_NEWIPC`,
-    /// `CLONE_NEWUTS`). Anything else is refused by [`build`](Self::build): a new user
+    /// network, IPC and UTS. Anything else is refused by [`build`](Self::build): a new user
     /// namespace would lose all capabilities when the stub is executed, offsets of a new
     /// time namespace would be frozen before they are written, and a cgroup namespace must come
     /// after the placement.
-    pub fn clone_namespaces(&mut self, flags: u32) {
-        self.clone_flags = flags;
+    pub fn clone_namespaces(&mut self, types: impl Into<NamespaceSet>) {
+        self.clone = types.into();
     }
 
     /// How many descriptors from number 3 on stay open for the program (`LISTEN_FDS`,
@@ -145,13 +145,13 @@ impl PlanBuilder {
             return Err(Error::plan("too many passed descriptors"));
         }
         self.resolve_labels()?;
-        check::all(&self.inputs, &self.steps, self.clone_flags)?;
+        check::all(&self.inputs, &self.steps, self.clone)?;
         let bytes = self.encode()?;
         Ok(Plan::new(
             bytes,
             self.inputs,
             self.steps,
-            self.clone_flags,
+            self.clone,
             self.passed,
         ))
     }
@@ -225,7 +225,7 @@ impl PlanBuilder {
         let short = |n: usize| u32::try_from(n).map_err(|_| Error::plan("too large"));
         let header = Header {
             size: short(size)?,
-            clone_flags: self.clone_flags,
+            clone_flags: self.clone.flags(),
             passed: self.passed,
             slots: short(self.slots)?,
             inputs: Blob {

@@ -5,21 +5,16 @@ use std::collections::BTreeMap;
 use super::op::{Op, Role, Slot};
 use super::{Input, Step};
 use crate::error::{Error, Result};
+use crate::namespace_types::NamespaceSet;
+use crate::namespace_types::NamespaceType::{Ipc, Mount, Network, Pid, Time, User, Uts};
 
-const PID: u32 = libc::CLONE_NEWPID as u32;
-const MOUNT: u32 = libc::CLONE_NEWNS as u32;
-const NETWORK: u32 = libc::CLONE_NEWNET as u32;
-const IPC: u32 = libc::CLONE_NEWIPC as u32;
-const UTS: u32 = libc::CLONE_NEWUTS as u32;
-const USER: u32 = libc::CLONE_NEWUSER as u32;
-const TIME: u32 = 0x80;
 const CAP_SYS_ADMIN: u64 = 1 << 21;
 
 /// Every check.
-pub(super) fn all(inputs: &[Input], steps: &[Step], clone_flags: u32) -> Result<()> {
+pub(super) fn all(inputs: &[Input], steps: &[Step], clone: NamespaceSet) -> Result<()> {
     ending(steps)?;
     tolerated(steps)?;
-    host_clone(steps, clone_flags)?;
+    host_clone(steps, clone)?;
     namespaces(steps)?;
     tail(steps)?;
     slots(inputs, steps)
@@ -96,20 +91,21 @@ fn tolerated(steps: &[Step]) -> Result<()> {
 
 /// The parent's clone shares the parent's memory until the stub is executed: it may only make
 /// namespaces that have no other process, and that survive the execution.
-fn host_clone(steps: &[Step], flags: u32) -> Result<()> {
-    if flags & !(PID | MOUNT | NETWORK | IPC | UTS) != 0 {
+fn host_clone(steps: &[Step], clone: NamespaceSet) -> Result<()> {
+    let harmless = Pid | Mount | Network | Ipc | Uts;
+    if !(clone - harmless).is_empty() {
         return Err(Error::plan(
             "the parent's clone may only make pid, mount, network, ipc and uts namespaces",
         ));
     }
     let second = steps.iter().find(|step| match &step.op {
         Op::SecondStage | Op::JoinProcess { .. } => true,
-        Op::Unshare(flags) => flags & USER != 0,
-        Op::Join(namespaces) => namespaces.iter().any(|(_, kind)| kind & (PID | USER) != 0),
+        Op::Unshare(made) => made.contains(User),
+        Op::Join(joined) => joined.iter().any(|(_, kind)| matches!(kind, Pid | User)),
         _ => false,
     });
     match second {
-        Some(step) if flags != 0 => Err(wrong(
+        Some(step) if !clone.is_empty() => Err(wrong(
             step,
             "makes or joins what the namespaces of the parent's clone must come after",
         )),
@@ -127,17 +123,19 @@ fn namespaces(steps: &[Step]) -> Result<()> {
             return Err(wrong(step, "makes a second stage once more"));
         }
         match &step.op {
-            Op::Unshare(flags) if flags & USER != 0 && *flags != USER => {
+            Op::Unshare(made) if made.contains(User) && *made != User.into() => {
                 return Err(wrong(
                     step,
                     "makes other namespaces together with a user namespace",
                 ));
             }
-            Op::Unshare(flags) if flags & (PID | TIME) != 0 => waiting_for_child = Some(step),
-            Op::Join(namespaces) if namespaces.iter().any(|(_, kind)| kind & PID != 0) => {
+            Op::Unshare(made) if made.intersects(Pid | Time) => waiting_for_child = Some(step),
+            Op::Join(joined) if joined.iter().any(|(_, kind)| *kind == Pid) => {
                 waiting_for_child = Some(step);
             }
-            Op::JoinProcess { flags, .. } if flags & PID != 0 => waiting_for_child = Some(step),
+            Op::JoinProcess { namespaces, .. } if namespaces.contains(Pid) => {
+                waiting_for_child = Some(step)
+            }
             Op::SecondStage if !dumpable => waiting_for_child = None,
             Op::Dumpable(on) => dumpable = *on,
             Op::AskIdMaps if !dumpable => {

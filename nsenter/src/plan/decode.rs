@@ -3,12 +3,21 @@
 
 use super::op::{Op, Slot};
 use super::{Input, Step};
-use crate::wire::{Header, View};
+use crate::namespace_types::NamespaceSet;
+use crate::wire::View;
 
-/// The header, inputs and steps of a block, or `None` if any part of it is malformed.
-pub(super) fn plan(bytes: &[u8]) -> Option<(Header, Vec<Input>, Vec<Step>)> {
+/// What is in a block.
+pub(super) struct Decoded {
+    pub(super) clone: NamespaceSet,
+    pub(super) passed: u32,
+    pub(super) inputs: Vec<Input>,
+    pub(super) steps: Vec<Step>,
+}
+
+/// The content of a block, or `None` if any part of it is malformed.
+pub(super) fn plan(bytes: &[u8]) -> Option<Decoded> {
     let view = View::new(bytes)?;
-    let header = *view.header();
+    let header = view.header();
     let slots: Vec<u16> = view.inputs().collect();
     let names = std::str::from_utf8(view.bytes(header.input_names)?).ok()?;
     let names: Vec<&str> = names.split_terminator('\0').collect();
@@ -21,7 +30,12 @@ pub(super) fn plan(bytes: &[u8]) -> Option<(Header, Vec<Input>, Vec<Step>)> {
         name: name.to_owned(),
     });
     let steps = (0..view.steps()).map(|index| step(&view, index));
-    Some((header, inputs.collect(), steps.collect::<Option<_>>()?))
+    Some(Decoded {
+        clone: NamespaceSet::from_flags(header.clone_flags)?,
+        passed: header.passed,
+        inputs: inputs.collect(),
+        steps: steps.collect::<Option<_>>()?,
+    })
 }
 
 fn step(view: &View<'_>, index: u32) -> Option<Step> {

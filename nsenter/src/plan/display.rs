@@ -7,7 +7,6 @@ use std::fmt::{self, Write as _};
 
 use super::op::Slot;
 use super::{Plan, Step, decode};
-use crate::namespaces::Kind;
 
 impl fmt::Display for Slot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -18,19 +17,18 @@ impl fmt::Display for Slot {
 /// What the stub gets: the encoded plan, decoded.
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Some((header, inputs, steps)) = decode::plan(self.as_bytes()) else {
+        let Some(decoded) = decode::plan(self.as_bytes()) else {
             return f.write_str("malformed plan");
         };
-        let clone = namespaces(header.clone_flags);
         writeln!(
             f,
-            "plan: clone {clone}; {} passed descriptors",
-            header.passed
+            "plan: clone {}; {} passed descriptors",
+            decoded.clone, decoded.passed
         )?;
-        for input in inputs {
+        for input in decoded.inputs {
             writeln!(f, "input {}: {}", input.slot, input.name.escape_debug())?;
         }
-        for (index, step) in steps.iter().enumerate() {
+        for (index, step) in decoded.steps.iter().enumerate() {
             writeln!(f, "{index}: {step}")?;
         }
         Ok(())
@@ -52,26 +50,6 @@ impl fmt::Display for Step {
             }
         }
         Ok(())
-    }
-}
-
-/// Namespaces by name; what has none, as a number.
-pub(super) fn namespaces(flags: u32) -> String {
-    let mut names: Vec<String> = Kind::ALL
-        .into_iter()
-        .filter(|kind| flags & kind.flag() != 0)
-        .map(|kind| kind.to_string())
-        .collect();
-    let rest = Kind::ALL
-        .into_iter()
-        .fold(flags, |rest, kind| rest & !kind.flag());
-    if rest != 0 {
-        names.push(format!("{rest:#x}"));
-    }
-    if names.is_empty() {
-        "none".into()
-    } else {
-        names.join(",")
     }
 }
 

@@ -3,9 +3,10 @@
 
 use std::ffi::{CStr, CString};
 
-use super::display::{Line, namespaces, quoted};
+use super::display::{Line, quoted};
 use super::op::{FsOption, HookCommand};
 use crate::fields::*;
+use crate::namespace_types::{NamespaceSet, NamespaceType};
 
 /// What an operation does with the descriptor table.
 #[derive(Debug, Default)]
@@ -67,7 +68,6 @@ plain! {
     Flags: u32, put_u32, |n, name, line| line.field(name, format_args!("{n:#x}"));
     Flags64: u64, put_u64, |n, name, line| line.field(name, format_args!("{n:#x}"));
     Mode: u32, put_u32, |n, name, line| line.field(name, format_args!("{n:#o}"));
-    Namespaces: u32, put_u32, |flags, _, line| line.word(namespaces(*flags));
     Device: (u32, u32), put_pair, |(major, minor), name, line| {
         line.field(name, format_args!("{major}:{minor}"));
     };
@@ -131,7 +131,8 @@ fn print_expect(expect: &Expect, _: &str, line: &mut Line) {
     }
 }
 
-/// Kinds that are read borrowed, and kept as values of their own.
+/// Kinds that are kept as values of their own: what is read is borrowed, or not yet a value of the
+/// type.
 macro_rules! borrowed {
     ($($kind:ident: $owned:ty, $own:expr, $write:expr, $print:expr $(, $touch:expr)?;)+) => { $(
         impl Kind for $kind {
@@ -161,6 +162,8 @@ macro_rules! borrowed {
 }
 
 borrowed! {
+    Namespaces: NamespaceSet, NamespaceSet::from_flags, |set, to| put_u32(&set.flags(), to),
+        |set, _, line| line.word(set);
     Text: CString, |text| Some(text.into()), put_text,
         |text, name, line| line.field(name, quoted(text.as_bytes()));
     OptionalText: Option<CString>, |text| Some(text.map(CString::from)),
@@ -190,13 +193,14 @@ borrowed! {
         |bytes| bytes.chunks_exact(8).map(|n| n.try_into().ok().map(u64::from_le_bytes)).collect(),
         |words, to| put_list(words, put_u64, to),
         |words, name, line| line.field(name, format_args!("{words:x?}"));
-    NamespaceList: Vec<(Slot, u32)>, |list| list.collect(),
+    NamespaceList: Vec<(Slot, NamespaceType)>,
+        |list| list.map(|entry| entry.and_then(own_namespace)).collect(),
         |list, to| put_list(list, |(slot, kind), to| {
             put_slot(slot, to);
-            put_u32(kind, to);
+            put_u32(&kind.flag(), to);
         }, to),
         |list, _, line| for (slot, kind) in list {
-            line.field(&namespaces(*kind), slot);
+            line.field(kind.file_name(), slot);
         },
         |list, touched| touched.reads.extend(list.iter().map(|(slot, _)| *slot));
     PlacedPaths: Vec<(Slot, CString)>,
@@ -225,6 +229,10 @@ borrowed! {
             line.word("hook");
             print_hook(hook, line);
         };
+}
+
+fn own_namespace((slot, flag): (Slot, u32)) -> Option<(Slot, NamespaceType)> {
+    Some((slot, NamespaceType::from_flag(flag)?))
 }
 
 fn own_texts(texts: Texts<'_>) -> Option<Vec<CString>> {

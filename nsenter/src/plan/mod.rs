@@ -20,6 +20,7 @@ pub use builder::PlanBuilder;
 pub use op::{Dir, Expect, FsOption, HookCommand, Label, Leaf, Op, Slot};
 
 use crate::error::{Error, Result};
+use crate::namespace_types::NamespaceSet;
 
 /// One step of a plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,7 +77,7 @@ struct Inner {
     bytes: Vec<u8>,
     inputs: Vec<Input>,
     steps: Vec<Step>,
-    clone_flags: u32,
+    clone: NamespaceSet,
     passed: u32,
 }
 
@@ -89,14 +90,14 @@ impl Plan {
         bytes: Vec<u8>,
         inputs: Vec<Input>,
         steps: Vec<Step>,
-        clone_flags: u32,
+        clone: NamespaceSet,
         passed: u32,
     ) -> Self {
         Self(Arc::new(Inner {
             bytes,
             inputs,
             steps,
-            clone_flags,
+            clone,
             passed,
         }))
     }
@@ -109,14 +110,14 @@ impl Plan {
     /// [`ErrorKind::Plan`](crate::ErrorKind::Plan) if the bytes are not a plan of this version and
     /// architecture.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
-        let (header, inputs, steps) =
+        let decoded =
             decode::plan(bytes).ok_or_else(|| Error::plan("the encoded plan is malformed"))?;
         Ok(Self::new(
             bytes.to_vec(),
-            inputs,
-            steps,
-            header.clone_flags,
-            header.passed,
+            decoded.inputs,
+            decoded.steps,
+            decoded.clone,
+            decoded.passed,
         ))
     }
 
@@ -130,9 +131,10 @@ impl Plan {
         &self.0.inputs
     }
 
-    /// The namespaces (`CLONE_NEW*`) that the parent's clone makes.
-    pub fn clone_flags(&self) -> u32 {
-        self.0.clone_flags
+    /// The namespaces that the parent's clone makes.
+    #[must_use]
+    pub fn clone_namespaces(&self) -> NamespaceSet {
+        self.0.clone
     }
 
     /// How many descriptors after the standard streams stay open for the program.

@@ -10,6 +10,7 @@ use super::display::Line;
 use super::kinds::{Kind, Touched};
 use crate::fields::*;
 pub use crate::fields::{Dir, Expect, Label, Leaf, Slot};
+use crate::namespace_types::{NamespaceSet, NamespaceType};
 use crate::operations::{Operation, operations};
 
 /// One option of a new file system ([`Op::NewMount`]), as given to `fsconfig(2)`.
@@ -60,7 +61,7 @@ macro_rules! owned {
     (Flags) => { u32 };
     (Flags64) => { u64 };
     (Mode) => { u32 };
-    (Namespaces) => { u32 };
+    (Namespaces) => { NamespaceSet };
     (Device) => { (u32, u32) };
     (Switch) => { bool };
     (Text) => { CString };
@@ -75,7 +76,7 @@ macro_rules! owned {
     (Uses) => { Slot };
     (Fills) => { Slot };
     (Empties) => { Slot };
-    (NamespaceList) => { Vec<(Slot, u32)> };
+    (NamespaceList) => { Vec<(Slot, NamespaceType)> };
     (PlacedPaths) => { Vec<(Slot, CString)> };
     (FsOptions) => { Vec<FsOption> };
     (Hook) => { HookCommand };

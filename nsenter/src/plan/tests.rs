@@ -7,6 +7,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::error::ErrorKind;
+use crate::namespace_types::NamespaceType::{Cgroup, Pid, Time, User, Uts};
 use any_plan::any_plan;
 
 fn c(text: &str) -> CString {
@@ -62,7 +63,7 @@ proptest! {
         let plan = Plan::from_bytes(&bytes).unwrap();
         prop_assert_eq!(plan.steps(), &builder.steps[..]);
         prop_assert_eq!(plan.inputs(), &builder.inputs[..]);
-        prop_assert_eq!((plan.clone_flags(), plan.passed()), (builder.clone_flags, builder.passed));
+        prop_assert_eq!((plan.clone_namespaces(), plan.passed()), (builder.clone, builder.passed));
         prop_assert_eq!(plan.as_bytes(), &bytes[..]);
     }
 
@@ -284,40 +285,37 @@ fn nothing_but_the_fifo_is_open_while_the_stub_waits() {
     assert!(waiting(vec![Op::Close(Slot(1))]).build().is_ok());
 }
 
-const USER: u32 = 0x1000_0000;
-const PID: u32 = 0x2000_0000;
-const UTS: u32 = 0x0400_0000;
+const NONE: NamespaceSet = NamespaceSet::EMPTY;
 
 #[test]
 fn the_clone_of_the_host_makes_only_harmless_namespaces() {
-    for (flags, steps, fine) in [
-        (PID | UTS, vec![], true),
-        (USER, vec![], false),
-        (0x80, vec![], false),
-        (0x0200_0000, vec![], false),
-        (0x100, vec![], false),
-        (UTS, vec![Op::SecondStage], false),
-        (UTS, vec![Op::Unshare(USER)], false),
-        (UTS, vec![Op::Join(vec![(Slot(0), USER)])], false),
-        (UTS, vec![Op::Join(vec![(Slot(0), UTS)])], true),
+    for (clone, steps, fine) in [
+        (Pid | Uts, vec![], true),
+        (NONE | User, vec![], false),
+        (NONE | Time, vec![], false),
+        (NONE | Cgroup, vec![], false),
+        (NONE | Uts, vec![Op::SecondStage], false),
+        (NONE | Uts, vec![Op::Unshare(User.into())], false),
+        (NONE | Uts, vec![Op::Join(vec![(Slot(0), User)])], false),
+        (NONE | Uts, vec![Op::Join(vec![(Slot(0), Uts)])], true),
     ] {
         let mut plan = with(steps);
-        plan.clone_namespaces(flags);
-        assert_eq!(plan.build().is_ok(), fine, "{flags:#x}");
+        plan.clone_namespaces(clone);
+        assert_eq!(plan.build().is_ok(), fine, "{clone}");
     }
 }
 
 #[test]
 fn a_user_namespace_is_made_alone_and_mapped_while_dumpable() {
     assert!(
-        refused(with(vec![Op::Unshare(USER | UTS)])).contains("together with a user namespace")
+        refused(with(vec![Op::Unshare(User | Uts)])).contains("together with a user namespace")
     );
     assert!(
-        refused(with(vec![Op::Unshare(USER), Op::AskIdMaps]))
+        refused(with(vec![Op::Unshare(User.into()), Op::AskIdMaps]))
             .contains("while the process is dumpable")
     );
     let mapped = vec![
-        Op::Unshare(USER),
+        Op::Unshare(User.into()),
         Op::Dumpable(true),
         Op::AskIdMaps,
         Op::Dumpable(false),
@@ -332,12 +330,12 @@ fn a_user_namespace_is_made_alone_and_mapped_while_dumpable() {
 #[test]
 fn namespaces_for_children_need_a_child() {
     for op in [
-        Op::Unshare(PID),
-        Op::Unshare(0x80),
-        Op::Join(vec![(Slot(0), PID)]),
+        Op::Unshare(Pid.into()),
+        Op::Unshare(Time.into()),
+        Op::Join(vec![(Slot(0), Pid)]),
         Op::JoinProcess {
             pidfd: Slot(0),
-            flags: PID | UTS,
+            namespaces: Pid | Uts,
         },
     ] {
         assert!(
@@ -364,7 +362,7 @@ fn protections_may_not_fail() {
         Op::PivotRoot(Slot(0)),
         Op::JoinProcess {
             pidfd: Slot(0),
-            flags: UTS,
+            namespaces: Uts.into(),
         },
         Op::VerifyDirectory,
     ] {
@@ -484,7 +482,7 @@ fn a_helper_exits_with_its_channel_open_and_without_a_program() {
 fn a_line_says_everything_about_a_step() {
     let mut plan = PlanBuilder::new();
     let fd = plan.input("root \"dir\"\n");
-    plan.clone_namespaces(PID | UTS);
+    plan.clone_namespaces(Pid | Uts);
     let skip = plan.label();
     plan.push_or(
         "write\tit",

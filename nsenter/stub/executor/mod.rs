@@ -348,7 +348,7 @@ impl Executor {
 
             O::Unshare { namespaces } => self.unshare(namespaces),
             O::Join { namespaces } => self.join(namespaces),
-            O::JoinProcess { pidfd, flags } => self.join_process(pidfd, flags),
+            O::JoinProcess { pidfd, namespaces } => self.join_process(pidfd, namespaces),
             O::SecondStage {} => self.second_stage(),
 
             O::MakePath {

@@ -311,7 +311,7 @@ fn a_waiting_first_process_of_a_pid_namespace_can_be_ended() {
     let (_directory, _, end) = fifo();
     for signal in [libc::SIGTERM, libc::SIGINT, libc::SIGHUP, libc::SIGQUIT] {
         let (mut plan, input) = waiting(Vec::new());
-        plan.clone_namespaces(cofferdam_nsenter::namespaces::Kind::Pid.flag());
+        plan.clone_namespaces(cofferdam_nsenter::NamespaceType::Pid);
         let plan = plan.build().unwrap();
         let null = null();
         let inputs = vec![(input, end.as_fd())];

@@ -170,7 +170,7 @@ fn attributes_are_set_after_attaching() {
 /// What cannot be done the old way is an error, not forgotten.
 fn locked_out_recursion() {
     let mut plan = PlanBuilder::new();
-    plan.clone_namespaces(cofferdam_nsenter::namespaces::Kind::Mount.flag());
+    plan.clone_namespaces(cofferdam_nsenter::NamespaceType::Mount);
     let tree = plan.slot();
     plan.push(
         "clone",

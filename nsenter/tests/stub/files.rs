@@ -3,7 +3,7 @@
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 
 use cofferdam_nsenter::ErrorKind;
-use cofferdam_nsenter::namespaces::Kind;
+use cofferdam_nsenter::NamespaceType;
 use cofferdam_nsenter::plan::{Op, PlanBuilder};
 use tempfile::TempDir;
 
@@ -186,7 +186,7 @@ fn a_sysctl_is_written_through_a_private_procfs() {
         ),
     ] {
         let mut plan = PlanBuilder::new();
-        plan.clone_namespaces(Kind::Mount.flag() | Kind::Network.flag());
+        plan.clone_namespaces(NamespaceType::Mount | NamespaceType::Network);
         let procfs = plan.slot();
         let new = Op::NewMount {
             fstype: c("proc"),

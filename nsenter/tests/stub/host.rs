@@ -92,7 +92,12 @@ fn spawning_leaves_no_descriptor_and_no_child_behind() {
         run_built(&plan, Vec::new(), &mut ()).output();
     }
     let mut failing = PlanBuilder::new();
-    failing.push("fail", Op::Unshare(1));
+    let no_such_resource = Op::ResourceLimit {
+        resource: 99,
+        soft: 0,
+        hard: 0,
+    };
+    failing.push("fail", no_such_resource);
     shell(&mut failing, "exit 0");
     let failing = failing.build().unwrap();
     for _ in 0..20 {

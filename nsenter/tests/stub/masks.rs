@@ -3,7 +3,7 @@
 use std::os::fd::AsFd;
 use std::os::unix::fs::symlink;
 
-use cofferdam_nsenter::namespaces::Kind;
+use cofferdam_nsenter::NamespaceType;
 use cofferdam_nsenter::plan::{Op, PlanBuilder};
 
 use crate::rootfs::{self, bind, inside, pivot, usual};
@@ -81,7 +81,7 @@ fn a_mask_wants_a_real_null_device() {
     let directory = tempfile::tempdir().unwrap();
     std::fs::write(inside(&directory, "fake"), "").unwrap();
     let mut plan = PlanBuilder::new();
-    plan.clone_namespaces(Kind::Mount.flag());
+    plan.clone_namespaces(NamespaceType::Mount);
     let root = open_directory(&mut plan, directory.path());
     let null = open_below(&mut plan, root, "fake");
     plan.push(

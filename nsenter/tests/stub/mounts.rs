@@ -3,7 +3,7 @@
 use std::os::fd::AsFd;
 use std::os::unix::fs::PermissionsExt;
 
-use cofferdam_nsenter::namespaces::Kind;
+use cofferdam_nsenter::NamespaceType;
 use cofferdam_nsenter::plan::{Dir, FsOption, Leaf, Op, PlanBuilder};
 
 use crate::rootfs::{self, NODEV, NOEXEC, NOSUID, RDONLY, bind, inside, mount, pivot, usual};
@@ -75,7 +75,7 @@ fn an_option_can_be_a_descriptor() {
     let namespace = std::fs::File::open("/proc/self/ns/pid").unwrap();
     let mut plan = PlanBuilder::new();
     let (pidns, into) = (plan.input("pid namespace"), plan.slot());
-    plan.clone_namespaces(Kind::Pid.flag() | Kind::Mount.flag());
+    plan.clone_namespaces(NamespaceType::Pid | NamespaceType::Mount);
     let new = Op::NewMount {
         fstype: c("proc"),
         source: None,
@@ -219,7 +219,7 @@ fn locked_flags_are_kept_if_the_plan_allows_it() {
     for keep_locked in [true, false] {
         let mut plan = PlanBuilder::new();
         // A mount with flags, then a user namespace, whose mount namespace locks them.
-        plan.push("mount namespace", Op::Unshare(Kind::Mount.flag()));
+        plan.push("mount namespace", Op::Unshare(NamespaceType::Mount.into()));
         plan.push(
             "no propagation",
             Op::Propagation {
@@ -244,13 +244,13 @@ fn locked_flags_are_kept_if_the_plan_allows_it() {
                 target: at,
             },
         );
-        plan.push("user namespace", Op::Unshare(Kind::User.flag()));
+        plan.push("user namespace", Op::Unshare(NamespaceType::User.into()));
         plan.push("dumpable", Op::Dumpable(true));
         plan.push("maps", Op::AskIdMaps);
         plan.push("not dumpable", Op::Dumpable(false));
         plan.push("gid", Op::SetGid(0));
         plan.push("uid", Op::SetUid(0));
-        plan.push("mount namespace", Op::Unshare(Kind::Mount.flag()));
+        plan.push("mount namespace", Op::Unshare(NamespaceType::Mount.into()));
         let tree = plan.slot();
         plan.push(
             "clone",

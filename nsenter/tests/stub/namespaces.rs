@@ -3,8 +3,8 @@
 
 use std::os::fd::AsFd;
 
-use cofferdam_nsenter::namespaces::{self, Kind};
 use cofferdam_nsenter::plan::{Dir, Op, PlanBuilder, Slot};
+use cofferdam_nsenter::{NamespaceSet, NamespaceType, namespaces};
 use cofferdam_nsenter::{Procfs, pidfd};
 
 use crate::support::{Outcome, Parent, c, resident, root, run, run_with, shell};
@@ -12,7 +12,7 @@ use crate::support::{Outcome, Parent, c, resident, root, run, run_with, shell};
 const READ_ALL: &str =
     "cd /proc/self/ns; for n in user ipc uts net pid mnt cgroup; do readlink $n; done";
 
-fn own(kind: Kind) -> String {
+fn own(kind: NamespaceType) -> String {
     std::fs::read_link(format!("/proc/self/ns/{kind}"))
         .unwrap()
         .to_str()
@@ -25,9 +25,15 @@ fn the_clone_makes_namespaces() {
     if !root() {
         return;
     }
-    let kinds = [Kind::Pid, Kind::Mount, Kind::Network, Kind::Ipc, Kind::Uts];
+    let kinds = [
+        NamespaceType::Pid,
+        NamespaceType::Mount,
+        NamespaceType::Network,
+        NamespaceType::Ipc,
+        NamespaceType::Uts,
+    ];
     let mut plan = PlanBuilder::new();
-    plan.clone_namespaces(kinds.iter().map(|kind| kind.flag()).sum());
+    plan.clone_namespaces(NamespaceSet::from_iter(kinds));
     plan.push("host name", Op::HostName(b"stub".to_vec()));
     plan.push("domain name", Op::DomainName(b"example.org".to_vec()));
     // The shell that runs in the new pid namespace still sees the old procfs: its names there are
@@ -41,13 +47,13 @@ fn the_clone_makes_namespaces() {
     assert_eq!(lines[..3], ["1", "stub", "example.org"]);
     assert_eq!(lines[3..].len(), 7, "{out}");
     for (line, kind) in lines[3..].iter().zip([
-        Kind::User,
-        Kind::Ipc,
-        Kind::Uts,
-        Kind::Network,
-        Kind::Pid,
-        Kind::Mount,
-        Kind::Cgroup,
+        NamespaceType::User,
+        NamespaceType::Ipc,
+        NamespaceType::Uts,
+        NamespaceType::Network,
+        NamespaceType::Pid,
+        NamespaceType::Mount,
+        NamespaceType::Cgroup,
     ]) {
         assert_eq!(*line == own(kind), !kinds.contains(&kind), "{kind}: {line}");
     }
@@ -70,7 +76,7 @@ fn loopback_is_brought_up_by_a_netlink_message() {
         message
     };
     let mut plan = PlanBuilder::new();
-    plan.clone_namespaces(Kind::Network.flag());
+    plan.clone_namespaces(NamespaceType::Network);
     plan.push("loopback up", Op::Netlink(message(1)));
     shell(
         &mut plan,
@@ -80,15 +86,18 @@ fn loopback_is_brought_up_by_a_netlink_message() {
     assert!(out.contains("127.0.0.1"), "{out}");
 
     let mut plan = PlanBuilder::new();
-    plan.clone_namespaces(Kind::Network.flag());
+    plan.clone_namespaces(NamespaceType::Network);
     plan.push("no such device", Op::Netlink(message(77)));
     shell(&mut plan, "exit 0");
     assert_eq!(run(plan).error().raw_os_error(), Some(libc::ENODEV));
 }
 
 /// The steps of a container with a user namespace of its own.
-fn user_namespace(plan: &mut PlanBuilder, others: u32) {
-    plan.push("new user namespace", Op::Unshare(Kind::User.flag()));
+fn user_namespace(plan: &mut PlanBuilder, others: NamespaceSet) {
+    plan.push(
+        "new user namespace",
+        Op::Unshare(NamespaceType::User.into()),
+    );
     plan.push("dumpable", Op::Dumpable(true));
     plan.push("id maps", Op::AskIdMaps);
     plan.push("not dumpable", Op::Dumpable(false));
@@ -105,11 +114,11 @@ fn a_user_namespace_takes_two_stages() {
     let mut plan = PlanBuilder::new();
     user_namespace(
         &mut plan,
-        Kind::Pid.flag()
-            | Kind::Mount.flag()
-            | Kind::Uts.flag()
-            | Kind::Ipc.flag()
-            | Kind::Cgroup.flag(),
+        NamespaceType::Pid
+            | NamespaceType::Mount
+            | NamespaceType::Uts
+            | NamespaceType::Ipc
+            | NamespaceType::Cgroup,
     );
     plan.push("second stage", Op::SecondStage);
     plan.push("session", Op::NewSession);
@@ -132,12 +141,12 @@ fn a_user_namespace_takes_two_stages() {
         ["0", "100000", "1000"]
     );
     for kind in [
-        Kind::User,
-        Kind::Pid,
-        Kind::Mount,
-        Kind::Uts,
-        Kind::Ipc,
-        Kind::Cgroup,
+        NamespaceType::User,
+        NamespaceType::Pid,
+        NamespaceType::Mount,
+        NamespaceType::Uts,
+        NamespaceType::Ipc,
+        NamespaceType::Cgroup,
     ] {
         assert!(!lines.contains(&own(kind).as_str()), "{kind}");
     }
@@ -149,13 +158,16 @@ fn time_offsets_are_written_between_namespace_and_second_stage() {
     if !root() {
         return;
     }
-    if !Kind::Time.is_supported(&Procfs::system().unwrap()) {
+    if !NamespaceType::Time.is_supported(&Procfs::system().unwrap()) {
         println!("skipped: the kernel has no time namespaces");
         return;
     }
     let mut plan = PlanBuilder::new();
     let offsets = plan.slot();
-    plan.push("new time namespace", Op::Unshare(Kind::Time.flag()));
+    plan.push(
+        "new time namespace",
+        Op::Unshare(NamespaceType::Time.into()),
+    );
     let flags = libc::O_WRONLY as u32;
     let open = Op::Open {
         dir: Dir::Cwd,
@@ -191,7 +203,7 @@ fn resident_with_user_namespace() -> (cofferdam_nsenter::Init, std::io::PipeWrit
     let mut plan = PlanBuilder::new();
     user_namespace(
         &mut plan,
-        Kind::Pid.flag() | Kind::Mount.flag() | Kind::Uts.flag() | Kind::Ipc.flag(),
+        NamespaceType::Pid | NamespaceType::Mount | NamespaceType::Uts | NamespaceType::Ipc,
     );
     plan.push("second stage", Op::SecondStage);
     plan.push("host name", Op::HostName(b"joined".to_vec()));
@@ -199,7 +211,13 @@ fn resident_with_user_namespace() -> (cofferdam_nsenter::Init, std::io::PipeWrit
     resident(plan, &mut Parent::default())
 }
 
-const JOINED: [Kind; 5] = [Kind::User, Kind::Ipc, Kind::Uts, Kind::Pid, Kind::Mount];
+const JOINED: [NamespaceType; 5] = [
+    NamespaceType::User,
+    NamespaceType::Ipc,
+    NamespaceType::Uts,
+    NamespaceType::Pid,
+    NamespaceType::Mount,
+];
 
 fn check_joined(outcome: Outcome, pid: u32) {
     let out = outcome.output();
@@ -233,7 +251,7 @@ fn the_namespaces_of_a_process_are_joined_at_once() {
         "join",
         Op::JoinProcess {
             pidfd,
-            flags: JOINED.iter().map(|kind| kind.flag()).sum(),
+            namespaces: JOINED.into_iter().collect(),
         },
     );
     plan.push("close", Op::Close(pidfd));
@@ -253,26 +271,26 @@ fn namespaces_are_joined_by_descriptor_whoever_owns_them() {
     let procfs = Procfs::system().unwrap();
     // One more, owned by the host: it can only be joined before the user namespace.
     let mut host_owned = PlanBuilder::new();
-    host_owned.clone_namespaces(Kind::Network.flag());
+    host_owned.clone_namespaces(NamespaceType::Network);
     shell(&mut host_owned, "read line");
     let (other, _other_write) = resident(host_owned, &mut ());
     let mut plan = PlanBuilder::new();
     let mut files = Vec::new();
-    let mut pairs: Vec<(Slot, u32)> = Vec::new();
+    let mut pairs: Vec<(Slot, NamespaceType)> = Vec::new();
     for kind in JOINED {
         let slot = plan.input(format!("namespace {kind}"));
         files.push((
             slot,
             namespaces::of_process(&procfs, init.pid(), kind).unwrap(),
         ));
-        pairs.push((slot, kind.flag()));
+        pairs.push((slot, kind));
     }
     let slot = plan.input("namespace net");
     files.push((
         slot,
-        namespaces::of_process(&procfs, other.pid(), Kind::Network).unwrap(),
+        namespaces::of_process(&procfs, other.pid(), NamespaceType::Network).unwrap(),
     ));
-    pairs.push((slot, Kind::Network.flag()));
+    pairs.push((slot, NamespaceType::Network));
     plan.push("join", Op::Join(pairs));
     joined_script(&mut plan);
     let inputs = files
@@ -295,21 +313,24 @@ fn a_namespace_of_another_kind_is_refused_and_named() {
         return;
     }
     let procfs = Procfs::system().unwrap();
-    let file = namespaces::of_process(&procfs, std::process::id(), Kind::Uts).unwrap();
+    let file = namespaces::of_process(&procfs, std::process::id(), NamespaceType::Uts).unwrap();
     let mut plan = PlanBuilder::new();
     let slot = plan.input("namespace");
-    plan.push("join", Op::Join(vec![(slot, Kind::Ipc.flag())]));
+    plan.push("join", Op::Join(vec![(slot, NamespaceType::Ipc)]));
     shell(&mut plan, "exit 0");
     let error = run_with(plan, vec![(slot, file.as_fd())], &mut ()).error();
     let failure = error.failure().unwrap();
     assert_eq!(failure.errno(), libc::EINVAL);
-    assert_eq!(failure.detail(), Kind::Ipc.flag().to_string().as_bytes());
+    assert_eq!(
+        failure.detail(),
+        NamespaceType::Ipc.flag().to_string().as_bytes()
+    );
 }
 
 #[test]
 fn a_descriptor_of_a_namespace_knows_its_kind() {
     let procfs = Procfs::system().unwrap();
-    for kind in Kind::ALL {
+    for kind in NamespaceType::ALL {
         if kind.is_supported(&procfs) {
             let file = namespaces::of_process(&procfs, std::process::id(), kind).unwrap();
             assert_eq!(namespaces::kind_of(&file).unwrap(), kind);
@@ -320,12 +341,12 @@ fn a_descriptor_of_a_namespace_knows_its_kind() {
             kind.is_supported(&procfs)
         );
     }
-    let error = namespaces::open("/proc/self/ns/uts".as_ref(), Kind::Network).unwrap_err();
+    let error = namespaces::open("/proc/self/ns/uts".as_ref(), NamespaceType::Network).unwrap_err();
     assert_eq!(
         error.to_string(),
         "/proc/self/ns/uts is a uts namespace, not a net namespace"
     );
-    assert!(namespaces::open("/dev/null".as_ref(), Kind::Network).is_err());
+    assert!(namespaces::open("/dev/null".as_ref(), NamespaceType::Network).is_err());
     assert!(namespaces::kind_of(crate::support::null()).is_err());
 }
 
@@ -369,11 +390,14 @@ fn the_second_stage_is_the_process_that_is_waited_for() {
 #[test]
 fn a_failed_unshare_is_reported() {
     let mut plan = PlanBuilder::new();
-    plan.push("impossible flags", Op::Unshare(0x1));
+    if root() {
+        plan.push("give up every privilege", Op::SetUid(65_534));
+    }
+    plan.push("host name", Op::Unshare(NamespaceType::Uts.into()));
     shell(&mut plan, "exit 0");
     let error = run(plan).error();
     assert_eq!(
         error.failure().map(|f| (f.context(), f.errno())),
-        Some(("impossible flags", libc::EINVAL))
+        Some(("host name", libc::EPERM))
     );
 }

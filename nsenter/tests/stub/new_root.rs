@@ -3,7 +3,7 @@
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
-use cofferdam_nsenter::namespaces::Kind;
+use cofferdam_nsenter::NamespaceType;
 use cofferdam_nsenter::plan::{Dir, Op, PlanBuilder};
 use cofferdam_nsenter::{Answers, ProcessRef, Refusal};
 
@@ -137,7 +137,7 @@ fn propagation_is_changed_at_a_mount_point_and_nowhere_else() {
     let directory = tempfile::tempdir().unwrap();
     let unbindable = |at: std::ffi::CString| {
         let mut plan = PlanBuilder::new();
-        plan.clone_namespaces(Kind::Mount.flag());
+        plan.clone_namespaces(NamespaceType::Mount);
         let change = Op::Propagation {
             path: at,
             flags: libc::MS_UNBINDABLE,
@@ -159,7 +159,7 @@ fn the_mount_that_holds_a_directory_is_found() {
     }
     for directory in ["/proc/sys/kernel", "/proc"] {
         let mut plan = PlanBuilder::new();
-        plan.clone_namespaces(Kind::Mount.flag());
+        plan.clone_namespaces(NamespaceType::Mount);
         let fd = open_directory(&mut plan, directory.as_ref());
         let change = Op::HolderPropagation {
             directory: fd,
@@ -194,7 +194,7 @@ fn a_directory_that_left_its_mount_is_an_error() {
     let directory = tempfile::tempdir().unwrap();
     std::fs::create_dir_all(inside(&directory, "mounted/inner")).unwrap();
     let mut plan = PlanBuilder::new();
-    plan.clone_namespaces(Kind::Mount.flag());
+    plan.clone_namespaces(NamespaceType::Mount);
     let tree = plan.slot();
     let clone = Op::CloneTree {
         dir: Dir::Cwd,

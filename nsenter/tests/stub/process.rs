@@ -362,7 +362,7 @@ fn a_directory_outside_the_root_is_noticed() {
     }
     let directory = tempfile::tempdir().unwrap();
     let mut plan = PlanBuilder::new();
-    plan.clone_namespaces(libc::CLONE_NEWNS as u32);
+    plan.clone_namespaces(cofferdam_nsenter::NamespaceType::Mount);
     let outside = crate::support::open_directory(&mut plan, std::path::Path::new("/proc"));
     let root = crate::support::open_directory(&mut plan, directory.path());
     plan.push("new root", Op::Chroot(root));

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use cofferdam_nsenter::namespaces::Kind;
+use cofferdam_nsenter::NamespaceType;
 use cofferdam_nsenter::plan::{Dir, FsOption, Leaf, Op, PlanBuilder, Slot};
 
 use crate::support::{c, open_directory, path};
@@ -27,7 +27,7 @@ pub(crate) fn directory() -> tempfile::TempDir {
 /// Namespaces, private propagation, and the root as a mount: what every container's plan begins
 /// with.
 pub(crate) fn begin(plan: &mut PlanBuilder, directory: &Path) -> Slot {
-    plan.clone_namespaces(Kind::Mount.flag() | Kind::Pid.flag());
+    plan.clone_namespaces(NamespaceType::Mount | NamespaceType::Pid);
     plan.push(
         "no propagation",
         Op::Propagation {

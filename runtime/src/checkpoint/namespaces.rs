@@ -56,7 +56,7 @@ impl ExternalNamespace<'_> {
                 ErrorKind::Unsupported,
                 format!(
                     "criu {version} cannot handle an external {} namespace, which needs {}",
-                    self.kind.proc_file(),
+                    self.kind.file_name(),
                     self.since
                 ),
             ));
@@ -73,7 +73,7 @@ impl ExternalNamespace<'_> {
 
     /// What the dump calls it, if the process with this `/proc/PID/ns/…` directory is in it.
     pub(crate) fn dumped(&self, process: &str) -> Result<String> {
-        let kind = self.kind.proc_file();
+        let kind = self.kind.file_name();
         let inode = |path: &str| {
             let found = std::fs::metadata(path);
             found

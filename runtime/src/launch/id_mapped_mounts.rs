@@ -8,9 +8,8 @@ use std::path::Path;
 
 use configs::Config;
 use configs::config::{IdMap, MountIdMapping, NamespaceType};
-use nsenter::namespaces::{self, Kind};
 use nsenter::plan::{Op, PlanBuilder};
-use nsenter::{Answers, Deadline, ProcessRef, Refusal, Spawn};
+use nsenter::{Answers, Deadline, ProcessRef, Refusal, Spawn, namespaces};
 
 use super::id_maps;
 use crate::error::{Error, ErrorKind, Result};
@@ -89,7 +88,7 @@ fn existing(
     process: &ProcessRef<'_>,
 ) -> Result<Option<OwnedFd>> {
     if !mapping.userns_path.is_empty() {
-        return namespaces::open(Path::new(&mapping.userns_path), Kind::User)
+        return namespaces::open(Path::new(&mapping.userns_path), NamespaceType::User)
             .map(Some)
             .map_err(|error| {
                 Error::with(
@@ -103,7 +102,7 @@ fn existing(
         && mapping.uid_mappings == config.uid_mappings
         && mapping.gid_mappings == config.gid_mappings;
     if own {
-        return namespaces::of_process(system.procfs()?, process.pid(), Kind::User)
+        return namespaces::of_process(system.procfs()?, process.pid(), NamespaceType::User)
             .map(Some)
             .map_err(|error| Error::system("open the user namespace of the container", error));
     }
@@ -112,13 +111,15 @@ fn existing(
 
 /// A user namespace with these maps that no process is in.
 fn make_user_namespace(uid: &[IdMap], gid: &[IdMap], system: &System) -> Result<OwnedFd> {
-    const CLONE_NEWUSER: u32 = 0x1000_0000;
     let failed = |error: nsenter::Error| {
         Error::system("make a user namespace for an id-mapped mount", error)
     };
     let mut plan = PlanBuilder::new();
     plan.push("become dumpable", Op::Dumpable(true));
-    plan.push("make a user namespace", Op::Unshare(CLONE_NEWUSER));
+    plan.push(
+        "make a user namespace",
+        Op::Unshare(NamespaceType::User.into()),
+    );
     plan.push("get id maps", Op::AskIdMaps);
     plan.push("stop being dumpable", Op::Dumpable(false));
     plan.push("exit", Op::Exit);
@@ -159,7 +160,11 @@ impl Answers for Maker<'_> {
     fn id_maps(&mut self, process: &ProcessRef<'_>) -> Result<(), Refusal> {
         let procfs = self.system.procfs()?;
         id_maps::write_maps(self.uid, self.gid, procfs, process.pid())?;
-        self.namespace = Some(namespaces::of_process(procfs, process.pid(), Kind::User)?);
+        self.namespace = Some(namespaces::of_process(
+            procfs,
+            process.pid(),
+            NamespaceType::User,
+        )?);
         // It lives by the descriptor from here on.
         Ok(())
     }

@@ -3,8 +3,7 @@
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
-use configs::config::NamespaceType;
-use nsenter::namespaces::{self, Kind};
+use nsenter::namespaces;
 use nsenter::plan::Slot;
 
 use crate::error::{Error, ErrorKind, Result};
@@ -67,7 +66,7 @@ fn open<'a>(input: &Input, sources: &Sources<'a>) -> Result<Source<'a>> {
             given(file.map(|(_, file)| file.as_fd()))
         }
         Input::CgroupRoot => given(sources.cgroup_root),
-        Input::Namespace { kind, path } => namespaces::open(Path::new(path), namespace(*kind))
+        Input::Namespace { kind, path } => namespaces::open(Path::new(path), *kind)
             .map(Source::Opened)
             .map_err(|error| {
                 Error::with(
@@ -77,18 +76,5 @@ fn open<'a>(input: &Input, sources: &Sources<'a>) -> Result<Source<'a>> {
                 )
             }),
         Input::InitPidfd => given(sources.init),
-    }
-}
-
-fn namespace(kind: NamespaceType) -> Kind {
-    match kind {
-        NamespaceType::User => Kind::User,
-        NamespaceType::Ipc => Kind::Ipc,
-        NamespaceType::Uts => Kind::Uts,
-        NamespaceType::Network => Kind::Network,
-        NamespaceType::Pid => Kind::Pid,
-        NamespaceType::Mount => Kind::Mount,
-        NamespaceType::Cgroup => Kind::Cgroup,
-        NamespaceType::Time => Kind::Time,
     }
 }

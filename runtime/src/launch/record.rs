@@ -2,8 +2,7 @@
 
 use std::time::SystemTime;
 
-use configs::config::{Namespace, NamespaceType};
-use nsenter::namespaces::Kind;
+use configs::config::NamespaceType;
 
 use super::host_mounts;
 use crate::error::{Error, Result};
@@ -31,27 +30,19 @@ impl RecordCreated<'_> {
         self.state.created = rfc3339(SystemTime::now());
         self.state.creator = None;
         host_mounts::made(&self.state.config.rootfs, &mut self.state.host_mounts);
-        self.state.namespace_paths = Kind::ALL
+        self.state.namespace_paths = NamespaceType::ALL
             .into_iter()
             .filter(|kind| {
                 // One that was made or joined is there.
-                let named = |ns: &Namespace| ns.kind.proc_file() == kind.file_name();
-                self.state.config.namespaces.iter().any(named) || kind.is_supported(procfs)
+                self.state.config.namespaces.contains(*kind) || kind.is_supported(procfs)
             })
             .map(|kind| {
                 (
-                    namespace_key(kind).to_owned(),
+                    kind.flag_name().to_owned(),
                     format!("/proc/{pid}/ns/{}", kind.file_name()),
                 )
             })
             .collect();
         self.directory.write_created(self.state)
     }
-}
-
-fn namespace_key(kind: Kind) -> &'static str {
-    let same = NamespaceType::ALL
-        .into_iter()
-        .find(|other| other.proc_file() == kind.file_name());
-    same.map_or("", NamespaceType::name)
 }

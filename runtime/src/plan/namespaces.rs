@@ -3,6 +3,7 @@
 use std::ffi::CStr;
 
 use configs::config::{Namespace, NamespaceType};
+use nsenter::NamespaceSet;
 use nsenter::plan::{Dir, Op, Slot};
 
 use super::cgroup;
@@ -26,20 +27,15 @@ pub(super) enum SecondStage {
 /// Which process makes or joins which namespace.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Layout<'a> {
-    /// `CLONE_NEW…` flags of the host's clone.
-    pub(super) clone_flags: u32,
+    /// What the host's clone makes.
+    pub(super) clone: NamespaceSet,
     /// The stub makes a user namespace.
     pub(super) new_user: bool,
     /// Namespaces that are joined, in canonical order.
     pub(super) joined: Vec<&'a Namespace>,
-    /// `CLONE_NEW…` flags of what the stub makes besides the user namespace.
-    pub(super) unshare: u32,
+    /// What the stub makes besides the user namespace.
+    pub(super) unshare: NamespaceSet,
     pub(super) second_stage: SecondStage,
-}
-
-fn flag(kind: NamespaceType) -> u32 {
-    // The flags are below 2³¹.
-    u32::try_from(kind.clone_flag()).unwrap_or_default()
 }
 
 impl<'a> Layout<'a> {
@@ -50,22 +46,19 @@ impl<'a> Layout<'a> {
             .iter_canonical()
             .filter(|ns| !ns.path.is_empty())
             .collect();
-        let made = namespaces
-            .iter()
-            .filter(|ns| ns.path.is_empty() && ns.kind != NamespaceType::User)
-            .fold(0, |flags, ns| flags | flag(ns.kind));
+        let made = namespaces.created() - NamespaceType::User;
         // A user namespace and a time namespace with offsets cannot be made by a clone that is
         // followed by an exec, and an existing pid or user namespace must not see a process
         // that shares the host program's memory.
         let two_stages = namespaces.contains(NamespaceType::User)
             || namespaces.path_of(NamespaceType::Pid).is_some()
             || namespaces.is_private(NamespaceType::Time);
-        let clone_flags = if two_stages {
-            0
+        let clone = if two_stages {
+            NamespaceSet::EMPTY
         } else {
             // The cgroup namespace takes its root from the cgroup the process is in, so it comes
             // after the placement.
-            made & !flag(NamespaceType::Cgroup)
+            made - NamespaceType::Cgroup
         };
         let second_stage = match (two_stages, starts_late(params)) {
             (false, _) => SecondStage::None,
@@ -73,10 +66,10 @@ impl<'a> Layout<'a> {
             (true, true) => SecondStage::Late,
         };
         Self {
-            clone_flags,
+            clone,
             new_user: namespaces.is_private(NamespaceType::User),
             joined,
-            unshare: made & !clone_flags,
+            unshare: made - clone,
             second_stage,
         }
     }
@@ -110,7 +103,7 @@ pub(super) fn enter(
     params: &ProcessParams<'_>,
     layout: &Layout<'_>,
 ) -> Result<Option<Slot>> {
-    let joined: Vec<(Slot, u32)> = layout
+    let joined: Vec<(Slot, NamespaceType)> = layout
         .joined
         .iter()
         .map(|ns| {
@@ -119,7 +112,7 @@ pub(super) fn enter(
                     kind: ns.kind,
                     path: ns.path.clone(),
                 }),
-                flag(ns.kind),
+                ns.kind,
             )
         })
         .collect();
@@ -139,7 +132,7 @@ pub(super) fn enter(
     if !joined.is_empty() {
         steps.push("join namespaces", Op::Join(joined.clone()));
         for (slot, kind) in &joined {
-            if late && mounts_procfs(params) && *kind == flag(NamespaceType::Pid) {
+            if late && mounts_procfs(params) && *kind == NamespaceType::Pid {
                 pid_namespace = Some(*slot);
             } else {
                 steps.close(*slot);
@@ -149,7 +142,7 @@ pub(super) fn enter(
     if layout.new_user {
         new_user_namespace(steps, params);
     }
-    if layout.unshare != 0 {
+    if !layout.unshare.is_empty() {
         steps.push("make namespaces", Op::Unshare(layout.unshare));
     }
     if let Some(offsets) = offsets {
@@ -178,7 +171,7 @@ pub(super) fn enter(
 fn new_user_namespace(steps: &mut Steps, params: &ProcessParams<'_>) {
     steps.push(
         "make user namespace",
-        Op::Unshare(flag(NamespaceType::User)),
+        Op::Unshare(NamespaceType::User.into()),
     );
     // The maps are files in this process' /proc directory, which only belong to it while it is
     // dumpable.
@@ -216,18 +209,14 @@ const FINAL_NAME: &CStr = c"runc:[2:INIT]";
 
 /// Joins the namespaces of a running container's init: those its configuration names, in one call.
 pub(super) fn join_container(steps: &mut Steps, params: &ProcessParams<'_>) {
-    let flags = params
-        .config
-        .namespaces
-        .iter()
-        .fold(0, |flags, ns| flags | flag(ns.kind));
-    if flags == 0 {
+    let namespaces: NamespaceSet = params.config.namespaces.iter().map(|ns| ns.kind).collect();
+    if namespaces.is_empty() {
         return;
     }
     let pidfd = steps.input(Input::InitPidfd);
     steps.push(
         "join the namespaces of the container",
-        Op::JoinProcess { pidfd, flags },
+        Op::JoinProcess { pidfd, namespaces },
     );
     steps.close(pidfd);
 }

@@ -3,6 +3,7 @@
 use std::ffi::CString;
 use std::path::{Path, PathBuf};
 
+use nsenter::NamespaceSet;
 use nsenter::plan::{Label, Op, PlanBuilder, Slot};
 
 use super::output::{BuiltPlan, Input};
@@ -91,8 +92,8 @@ impl Steps {
         self.builder.push("continue", Op::Jump(label));
     }
 
-    pub(super) fn clone_namespaces(&mut self, flags: u32) {
-        self.builder.clone_namespaces(flags);
+    pub(super) fn clone_namespaces(&mut self, types: NamespaceSet) {
+        self.builder.clone_namespaces(types);
     }
 
     pub(super) fn passed_descriptors(&mut self, count: usize) -> Result<()> {

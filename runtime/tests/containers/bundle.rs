@@ -163,7 +163,7 @@ fn config(name: &str, rootfs: &Path) -> Config {
         ..specconv::Options::default()
     };
     let host = HostInfo {
-        namespaces: NamespaceType::ALL.to_vec(),
+        namespaces: NamespaceType::ALL.into_iter().collect(),
         ..HostInfo::default()
     };
     let (config, _) = specconv::convert(&spec, &host, &options).unwrap();

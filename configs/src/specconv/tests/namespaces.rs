@@ -10,7 +10,7 @@ fn namespaces_of_every_type() {
     let canonical: Vec<_> = config
         .namespaces
         .iter_canonical()
-        .map(|ns| ns.kind.name())
+        .map(|ns| ns.kind.flag_name())
         .collect();
     assert_eq!(
         canonical,

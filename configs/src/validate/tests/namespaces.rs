@@ -70,7 +70,7 @@ fn user_namespaces_and_mappings_belong_together() {
 #[test]
 fn namespaces_the_kernel_does_not_have() {
     let host = HostInfo {
-        namespaces: vec![],
+        namespaces: crate::NamespaceSet::EMPTY,
         ..host()
     };
     refuses_on(

@@ -5,9 +5,11 @@ use std::ffi::CString;
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
+use proptest::sample;
 use proptest::strategy::Union;
 
 use crate::fields::*;
+use crate::namespace_types::{NamespaceSet, NamespaceType};
 use crate::operations::operations;
 use crate::plan::kinds::Kind;
 use crate::plan::{FsOption, HookCommand, Op, PlanBuilder};
@@ -34,7 +36,7 @@ any! {
     Flags = any::<u32>();
     Flags64 = any::<u64>();
     Mode = any::<u32>();
-    Namespaces = any::<u32>();
+    Namespaces = any_namespaces();
     Device = any::<(u32, u32)>();
     Switch = any::<bool>();
     Text = any_text();
@@ -59,11 +61,19 @@ any! {
     Expect = any::<(Option<u32>, Option<(u32, u32)>, Option<u64>, Option<u64>)>().prop_map(
         |(file_type, device, inode, magic)| Expect { file_type, device, inode, magic }
     );
-    NamespaceList = vec((any_slot(), any::<u32>()), 0..5);
+    NamespaceList = vec((any_slot(), any_namespace()), 0..5);
     PlacedPaths = vec((any_slot(), any_text()), 0..5);
     FsOptions = vec(any_option(), 0..5);
     Hook = any_hook();
     Hooks = vec(any_hook(), 0..3);
+}
+
+fn any_namespace() -> impl Strategy<Value = NamespaceType> {
+    sample::select(NamespaceType::ALL.as_slice())
+}
+
+fn any_namespaces() -> impl Strategy<Value = NamespaceSet> {
+    vec(any_namespace(), 0..9).prop_map(NamespaceSet::from_iter)
 }
 
 fn any_text() -> impl Strategy<Value = CString> {
@@ -137,10 +147,10 @@ pub(super) fn any_plan() -> impl Strategy<Value = PlanBuilder> {
     (
         vec((op, ".{0,20}", vec(1..4096_i32, 0..=6)), 0..12),
         0..20_u32,
-        any::<u32>(),
+        any_namespaces(),
         0..4_usize,
     )
-        .prop_map(|(steps, passed, flags, inputs)| {
+        .prop_map(|(steps, passed, clone, inputs)| {
             let mut plan = PlanBuilder::new();
             for index in 0..8 {
                 if index < inputs {
@@ -150,7 +160,7 @@ pub(super) fn any_plan() -> impl Strategy<Value = PlanBuilder> {
                 }
             }
             plan.passed_descriptors(passed);
-            plan.clone_namespaces(flags);
+            plan.clone_namespaces(clone);
             for (op, context, errnos) in steps {
                 plan.push_tolerating(context, op, &errnos);
             }

@@ -72,7 +72,7 @@ fn joined_namespaces() {
     ] {
         case.config
             .namespaces
-            .set(kind, format!("/proc/1234/ns/{}", kind.proc_file()));
+            .set(kind, format!("/proc/1234/ns/{}", kind.file_name()));
     }
     check("joined_namespaces", case.init().unwrap());
     case.host.procfs_pidns = true;

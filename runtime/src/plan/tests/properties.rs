@@ -20,8 +20,6 @@ use self::invariants::{
 use self::walk::walks;
 use super::{count, position};
 
-const PID: u32 = 0x2000_0000;
-
 proptest! {
     #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
 
@@ -48,7 +46,7 @@ proptest! {
         let built = case.exec().map_err(|error| TestCaseError::fail(error.chain()))?;
         let plan = &built.plan;
         prop_assert!(built.two_stages);
-        prop_assert_eq!(plan.clone_flags(), 0);
+        prop_assert!(plan.clone_namespaces().is_empty());
         prop_assert_eq!(count(plan, |op| matches!(op, Op::SecondStage)), 1);
         late_second_stages_are_powerless(plan)?;
         dumpable_only_for_a_moment(plan)?;
@@ -64,7 +62,9 @@ proptest! {
         let creating = |op: &Op| matches!(op, Op::Hook(_) | Op::LateHooks(_) | Op::WaitStart(_));
         prop_assert_eq!(count(plan, creating), 0);
         // The pid namespace is joined before, and only the child is in it.
-        let joining = |op: &Op| matches!(op, Op::JoinProcess { flags, .. } if flags & PID != 0);
+        let joining = |op: &Op| {
+            matches!(op, Op::JoinProcess { namespaces, .. } if namespaces.contains(NamespaceType::Pid))
+        };
         let joins = position(plan, joining);
         prop_assert_eq!(joins.is_some(), case.config.namespaces.contains(NamespaceType::Pid));
         // The profile is set with the container's own identity.

@@ -69,7 +69,7 @@ fn a_second_container_joins_the_namespaces_of_the_first() {
     bundle.case.config.no_new_privileges = false;
     bundle.case.filter = Some(allowing());
     for kind in [NamespaceType::Pid, NamespaceType::Network] {
-        let path = format!("/proc/{}/ns/{}", first.init.pid(), kind.proc_file());
+        let path = format!("/proc/{}/ns/{}", first.init.pid(), kind.file_name());
         bundle.case.config.namespaces.set(kind, path);
     }
     let net = fs::read_link(format!("/proc/{}/ns/net", first.init.pid())).unwrap();

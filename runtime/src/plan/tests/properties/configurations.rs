@@ -128,7 +128,7 @@ prop_compose! {
         config.mounts.extend(mounts);
         config.namespaces = private(&[]);
         for (kind, joined) in namespaces {
-            let path = if joined { format!("/run/ns/{}", kind.proc_file()) } else { String::new() };
+            let path = if joined { format!("/run/ns/{}", kind.file_name()) } else { String::new() };
             config.namespaces.set(kind, path);
         }
         if own_mounts && !config.namespaces.contains(NamespaceType::Mount) {

@@ -13,11 +13,6 @@ use super::walk::slots;
 use crate::plan::tests::{Case, count, named, ops, position};
 use crate::plan::{BuiltPlan, Input};
 
-const USER: u32 = 0x1000_0000;
-const CGROUP: u32 = 0x0200_0000;
-const TIME: u32 = 0x80;
-/// Pid, mount, network, IPC, UTS.
-const CLONEABLE: u32 = 0x2000_0000 | 0x0002_0000 | 0x4000_0000 | 0x0800_0000 | 0x0400_0000;
 fn all(plan: &Plan, wanted: impl Fn(&Op) -> bool) -> Vec<usize> {
     ops(plan)
         .into_iter()
@@ -34,7 +29,12 @@ fn last(plan: &Plan, wanted: impl Fn(&Op) -> bool) -> Option<usize> {
 /// I1, I2, I4: who makes which namespace, and when.
 pub(super) fn namespaces_are_made_in_order(case: &Case, plan: &Plan) -> Result<(), TestCaseError> {
     let namespaces = &case.config.namespaces;
-    prop_assert_eq!(plan.clone_flags() & !CLONEABLE, 0);
+    let cloneable = NamespaceType::Pid
+        | NamespaceType::Mount
+        | NamespaceType::Network
+        | NamespaceType::Ipc
+        | NamespaceType::Uts;
+    prop_assert!((plan.clone_namespaces() - cloneable).is_empty());
     let needs_second = namespaces.contains(NamespaceType::User)
         || namespaces.path_of(NamespaceType::Pid).is_some()
         || namespaces.is_private(NamespaceType::Time);
@@ -43,35 +43,36 @@ pub(super) fn namespaces_are_made_in_order(case: &Case, plan: &Plan) -> Result<(
         usize::from(needs_second)
     );
     if needs_second {
-        prop_assert_eq!(plan.clone_flags(), 0);
+        prop_assert!(plan.clone_namespaces().is_empty());
     }
-    let mut made = u64::from(plan.clone_flags());
+    let mut made = plan.clone_namespaces();
     for op in ops(plan) {
-        if let Op::Unshare(flags) = op {
-            prop_assert!(*flags == USER || flags & USER == 0);
-            prop_assert_eq!(made & u64::from(*flags), 0);
-            made |= u64::from(*flags);
+        if let Op::Unshare(more) = op {
+            let user = NamespaceType::User;
+            prop_assert!(*more == user.into() || !more.contains(user));
+            prop_assert!(!made.intersects(*more));
+            made |= *more;
         }
     }
-    prop_assert_eq!(made, namespaces.clone_flags());
+    prop_assert_eq!(made, namespaces.created());
 
-    let unshare = |wanted: u32| {
+    let unshare = |wanted: NamespaceType| {
         position(
             plan,
-            |op| matches!(op, Op::Unshare(flags) if flags & wanted != 0),
+            |op| matches!(op, Op::Unshare(made) if made.contains(wanted)),
         )
     };
-    if let Some(user) = unshare(USER) {
+    if let Some(user) = unshare(NamespaceType::User) {
         let maps = position(plan, |op| matches!(op, Op::AskIdMaps)).unwrap();
         let root = position(plan, |op| matches!(op, Op::SetUid(0))).unwrap();
         prop_assert!(user < maps && maps < root);
         for (index, op) in ops(plan).into_iter().enumerate() {
-            if matches!(op, Op::Unshare(flags) if *flags != USER) {
+            if matches!(op, Op::Unshare(made) if *made != NamespaceType::User.into()) {
                 prop_assert!(root < index);
             }
         }
     }
-    if let Some(cgroup) = unshare(CGROUP) {
+    if let Some(cgroup) = unshare(NamespaceType::Cgroup) {
         let placed = last(plan, |op| {
             matches!(op, Op::AskGate(1)) || matches!(op, Op::Write { bytes, .. } if bytes == b"0")
         });
@@ -79,7 +80,7 @@ pub(super) fn namespaces_are_made_in_order(case: &Case, plan: &Plan) -> Result<(
         // The value 0 of oom_score_adj looks the same as a placement, and comes before it.
         prop_assert!(placed.is_none_or(|placed| placed < cgroup) || offsets);
     }
-    if let Some(time) = unshare(TIME) {
+    if let Some(time) = unshare(NamespaceType::Time) {
         let written = named(plan, "set the clocks of the time namespace");
         let second = position(plan, |op| matches!(op, Op::SecondStage)).unwrap();
         prop_assert!(time < written && written < second);

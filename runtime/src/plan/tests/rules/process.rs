@@ -456,15 +456,11 @@ fn exec_joins_what_the_configuration_names_and_enters_a_root_without_mount_names
         ops(&case.exec().unwrap().plan)
             .into_iter()
             .find_map(|op| match op {
-                Op::JoinProcess { flags, .. } => Some(u64::from(*flags)),
+                Op::JoinProcess { namespaces, .. } => Some(*namespaces),
                 _ => None,
             })
     };
-    let all = case
-        .config
-        .namespaces
-        .iter()
-        .fold(0, |flags, ns| flags | ns.kind.clone_flag());
+    let all = case.config.namespaces.iter().map(|ns| ns.kind).collect();
     assert_eq!(joins(&case), Some(all));
     case.config.namespaces = private(&[]);
     assert_eq!(joins(&case), None);
