@@ -5,15 +5,13 @@ use std::{
 
 /// A failure of this crate: what was attempted, on which file, and why it did not work.
 ///
-/// The cause is only reachable through [`source`](std::error::Error::source), it is not repeated in
-/// the text.
-#[derive(Debug, thiserror::Error)]
-#[error("{message}")]
+/// Its text is one line without the cause, which is its [`source`](std::error::Error::source), and
+/// which `{:#}` appends. It turns into an [`io::Error`].
+#[derive(Debug)]
 pub struct Error {
     kind: ErrorKind,
     message: String,
     path: Option<PathBuf>,
-    #[source]
     source: Option<Source>,
 }
 
@@ -152,6 +150,26 @@ impl Error {
         self.kind == ErrorKind::NotFound
             || self.is_absence()
             || self.raw_os_error() == Some(libc::ENODEV)
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)?;
+        if f.alternate() {
+            let mut source = std::error::Error::source(self);
+            while let Some(error) = source {
+                write!(f, ": {error}")?;
+                source = error.source();
+            }
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.source.as_ref().map(|source| &**source as _)
     }
 }
 

@@ -9,7 +9,8 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// Why a configuration could not be read, converted or accepted.
 ///
 /// The message is one line. What is beneath it, if anything, is
-/// [`source`](std::error::Error::source) and not repeated.
+/// [`source`](std::error::Error::source) and not repeated; `{:#}` appends it. It turns into an
+/// [`io::Error`].
 #[derive(Debug)]
 pub struct Error(Box<Inner>);
 
@@ -119,10 +120,18 @@ impl fmt::Display for Error {
             Some(path) if !path.is_empty() => {
                 f.write_str(" (at ")?;
                 shortened(f, path, 200)?;
-                f.write_str(")")
+                f.write_str(")")?;
             }
-            _ => Ok(()),
+            _ => {}
         }
+        if f.alternate() {
+            let mut source = std::error::Error::source(self);
+            while let Some(error) = source {
+                write!(f, ": {error}")?;
+                source = error.source();
+            }
+        }
+        Ok(())
     }
 }
 
@@ -146,5 +155,16 @@ fn shortened(f: &mut fmt::Formatter<'_>, text: &str, most: usize) -> fmt::Result
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         self.0.source.as_ref().map(|source| source as _)
+    }
+}
+
+impl From<Error> for io::Error {
+    /// The error, with the kind that std gives its error number; without one,
+    /// [`io::ErrorKind::Other`].
+    fn from(error: Error) -> Self {
+        let kind = error.raw_os_error().map_or(io::ErrorKind::Other, |number| {
+            io::Error::from_raw_os_error(number).kind()
+        });
+        Self::new(kind, error)
     }
 }

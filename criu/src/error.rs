@@ -97,12 +97,12 @@ impl Error {
         }
     }
 
-    /// The error number of the kernel, or the one that CRIU names, which may be 0.
+    /// The error number of the kernel, or the one that CRIU names.
     #[must_use]
     pub fn raw_os_error(&self) -> Option<i32> {
         match &*self.0 {
             Repr::NotFound { source, .. } | Repr::Io { source, .. } => source.raw_os_error(),
-            Repr::Refused { errno, .. } => Some(*errno),
+            Repr::Refused { errno, .. } => Some(*errno).filter(|errno| *errno != 0),
             _ => None,
         }
     }
@@ -116,7 +116,15 @@ impl From<Repr> for Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&self.0, f)
+        write!(f, "{}", self.0)?;
+        if f.alternate() {
+            let mut source = std::error::Error::source(self);
+            while let Some(error) = source {
+                write!(f, ": {error}")?;
+                source = error.source();
+            }
+        }
+        Ok(())
     }
 }
 

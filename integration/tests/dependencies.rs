@@ -291,8 +291,14 @@ fn has_tests(folder: &Path) -> Option<String> {
 
 /// A program that depends on one crate can name every type of that crate's interface.
 #[test]
+#[allow(
+    unused_qualifications,
+    reason = "the way through `cofferdam` is what is tested"
+)]
 fn types_of_other_crates_are_within_reach() {
     let _: Vec<runtime::devices::Rule> = runtime::cgroups::Resources::default().devices;
     let _: Vec<runtime::cgroups::devices::Rule> = runtime::cgroups::Resources::default().devices;
     let _: fn(runtime::Stats) -> runtime::intelrdt::Stats = |stats| stats.intel_rdt;
+    let _: fn(runtime::Runtime, runtime::seccomp::Backend) -> runtime::Runtime =
+        runtime::Runtime::with_seccomp_backend;
 }

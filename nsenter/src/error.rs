@@ -7,7 +7,7 @@ use std::io;
 use crate::plan::{Op, Plan};
 
 /// The result of an operation of this crate.
-pub type Result<T> = std::result::Result<T, Error>;
+pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// Why an [`Answers`](crate::Answers) method did not do what the stub asked for.
 pub type Refusal = Box<dyn std::error::Error + Send + Sync>;
@@ -136,13 +136,12 @@ impl fmt::Display for Readable<'_> {
 
 /// An error of this crate.
 ///
-/// Its text is one line and does not repeat its source.
-#[derive(Debug, thiserror::Error)]
-#[error("{repr}")]
+/// Its text is one line without the cause, which is its [`source`](std::error::Error::source), and
+/// which `{:#}` appends. It turns into an [`io::Error`].
+#[derive(Debug)]
 pub struct Error {
     kind: ErrorKind,
     repr: Box<Repr>,
-    #[source]
     source: Option<Refusal>,
 }
 
@@ -232,6 +231,37 @@ impl Error {
     /// [`Answers`](crate::Answers) method refused.
     pub fn into_source(self) -> Option<Refusal> {
         self.source
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.repr)?;
+        if f.alternate() {
+            let mut source = std::error::Error::source(self);
+            while let Some(error) = source {
+                write!(f, ": {error}")?;
+                source = error.source();
+            }
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.source.as_ref().map(|source| &**source as _)
+    }
+}
+
+impl From<Error> for io::Error {
+    /// The error, with the kind that std gives its error number; without one,
+    /// [`io::ErrorKind::Other`].
+    fn from(error: Error) -> Self {
+        let kind = error.raw_os_error().map_or(io::ErrorKind::Other, |number| {
+            io::Error::from_raw_os_error(number).kind()
+        });
+        Self::new(kind, error)
     }
 }
 

@@ -11,8 +11,9 @@ type Source = Box<dyn StdError + Send + Sync + 'static>;
 
 /// What went wrong, and while doing what.
 ///
-/// Its `Display` is one line that does not repeat the source; walk [`source`](StdError::source) (or
-/// use [`Error::chain`]) for the whole story. Match on [`Error::kind`] to react to it.
+/// Its `Display` is one line that does not repeat the source; `{:#}` and [`Error::chain`] append
+/// it, and it is [`source`](StdError::source). Match on [`Error::kind`] to react to it. It turns
+/// into an [`io::Error`].
 pub struct Error(Box<Inner>);
 
 struct Inner {
@@ -165,6 +166,9 @@ impl Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if f.alternate() {
+            return f.write_str(&self.chain());
+        }
         f.write_str(&self.0.message)
     }
 }
@@ -186,6 +190,17 @@ impl StdError for Error {
             .source
             .as_ref()
             .map(|source| &**source as &(dyn StdError + 'static))
+    }
+}
+
+impl From<Error> for io::Error {
+    /// The error, with the kind that std gives its error number; without one,
+    /// [`io::ErrorKind::Other`].
+    fn from(error: Error) -> Self {
+        let kind = error.raw_os_error().map_or(io::ErrorKind::Other, |number| {
+            io::Error::from_raw_os_error(number).kind()
+        });
+        Self::new(kind, error)
     }
 }
 

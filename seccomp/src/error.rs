@@ -26,14 +26,12 @@ pub enum ErrorKind {
 
 /// The error of every function of this crate.
 ///
-/// [`Display`](fmt::Display) is one line without the underlying cause; the cause is behind
-/// [`source`](StdError::source).
-#[derive(Debug, thiserror::Error)]
-#[error("{message}")]
+/// Its text is one line without the cause, which is its [`source`](StdError::source), and which
+/// `{:#}` appends. It turns into an [`io::Error`].
+#[derive(Debug)]
 pub struct Error {
     kind: ErrorKind,
     message: String,
-    #[source]
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
@@ -88,11 +86,42 @@ impl Error {
 
     /// The kernel's error number (`errno`), when a system call failed.
     #[must_use]
-    pub fn errno(&self) -> Option<i32> {
+    pub fn raw_os_error(&self) -> Option<i32> {
         self.source
             .as_ref()?
             .downcast_ref::<io::Error>()?
             .raw_os_error()
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)?;
+        if f.alternate() {
+            let mut source = StdError::source(self);
+            while let Some(error) = source {
+                write!(f, ": {error}")?;
+                source = error.source();
+            }
+        }
+        Ok(())
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.source.as_ref().map(|source| &**source as _)
+    }
+}
+
+impl From<Error> for io::Error {
+    /// The error, with the kind that std gives its error number; without one,
+    /// [`io::ErrorKind::Other`].
+    fn from(error: Error) -> Self {
+        let kind = error.raw_os_error().map_or(io::ErrorKind::Other, |number| {
+            io::Error::from_raw_os_error(number).kind()
+        });
+        Self::new(kind, error)
     }
 }
 

@@ -177,7 +177,7 @@ fn what_the_kernel_refuses_is_an_error() {
     })
     .join()
     .unwrap();
-    assert_eq!(error.errno(), Some(libc::EINVAL));
+    assert_eq!(error.raw_os_error(), Some(libc::EINVAL));
     assert_eq!(error.kind(), ErrorKind::Io);
     assert_eq!(error.to_string(), "load the seccomp filter");
 }
@@ -209,7 +209,7 @@ fn what_is_missing_to_load_a_filter_is_said() {
         return;
     }
     let error = error.unwrap();
-    assert_eq!(error.errno(), Some(libc::EACCES));
+    assert_eq!(error.raw_os_error(), Some(libc::EACCES));
     assert_eq!(
         error.to_string(),
         "load the seccomp filter without no_new_privs and without CAP_SYS_ADMIN"

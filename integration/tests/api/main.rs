@@ -23,8 +23,8 @@ use std::path::{Path, PathBuf};
 use interface::Interface;
 
 /// Every published crate, by its folder.
-const CRATES: [&str; 13] = [
-    "apparmor", "cgroups", "configs", "devices", "intelrdt", "keys", "netlink", "nsenter",
+const CRATES: [&str; 14] = [
+    "apparmor", "cgroups", "configs", "criu", "devices", "intelrdt", "keys", "netlink", "nsenter",
     "runtime", "seccomp", "selinux", "user", "xattr",
 ];
 
