@@ -61,93 +61,124 @@ pub fn evaluate(program: &Program, arch: Architecture, nr: u32, args: [u64; 6]) 
 
 fn run(bytes: &[u8], data: &Data) -> Result<u32> {
     let (instructions, _) = bytes.as_chunks::<{ Instruction::SIZE }>();
-    let mut accumulator: u32 = 0;
-    let mut index: u32 = 0;
-    let mut memory = [0_u32; 16];
+    let mut machine = Machine::default();
     let mut position: usize = 0;
     // Jumps only go forward, so this ends.
     loop {
-        let invalid = |what: &str| {
-            Error::new(
-                ErrorKind::InvalidProgram,
-                format!("seccomp filter, instruction {position}: {what}"),
-            )
-        };
-        let bytes = instructions
+        let step = instructions
             .get(position)
-            .ok_or_else(|| invalid("no return before the end"))?;
-        let Instruction { code, jt, jf, k } = Instruction::from_bytes(*bytes);
-        let cell = usize::try_from(k).unwrap_or(usize::MAX);
-        let mut skip: usize = 0;
+            .ok_or("no return before the end")
+            .and_then(|bytes| machine.execute(&Instruction::from_bytes(*bytes), data));
+        match step {
+            Ok(Step::Skip(skip)) => position = position.saturating_add(1).saturating_add(skip),
+            Ok(Step::Return(value)) => return Ok(value),
+            Err(what) => {
+                return Err(Error::new(
+                    ErrorKind::InvalidProgram,
+                    format!("seccomp filter, instruction {position}: {what}"),
+                ));
+            }
+        }
+    }
+}
+
+/// The registers and the memory of a classic BPF program.
+#[derive(Default)]
+struct Machine {
+    accumulator: u32,
+    index: u32,
+    memory: [u32; 16],
+}
+
+/// What comes after an instruction.
+enum Step {
+    /// The next one, after this many others.
+    Skip(usize),
+    /// The end, with this answer.
+    Return(u32),
+}
+
+/// What is wrong with an instruction.
+type Invalid = &'static str;
+
+impl Machine {
+    fn execute(&mut self, instruction: &Instruction, data: &Data) -> Result<Step, Invalid> {
+        let Instruction { code, jt, jf, k } = *instruction;
         match code {
             bpf::LD_W_ABS => {
-                accumulator = data
-                    .word(k)
-                    .ok_or_else(|| invalid("load outside of the data"))?
+                self.accumulator = data.word(k).ok_or("load outside of the data")?;
             }
-            bpf::LD_W_LEN => accumulator = bpf::DATA_SIZE,
-            bpf::LDX_W_LEN => index = bpf::DATA_SIZE,
-            bpf::LD_IMM => accumulator = k,
-            bpf::LDX_IMM => index = k,
-            bpf::LD_MEM => {
-                accumulator = *memory.get(cell).ok_or_else(|| invalid("no such memory"))?
-            }
-            bpf::LDX_MEM => index = *memory.get(cell).ok_or_else(|| invalid("no such memory"))?,
-            bpf::ST => {
-                *memory
-                    .get_mut(cell)
-                    .ok_or_else(|| invalid("no such memory"))? = accumulator
-            }
-            bpf::STX => {
-                *memory
-                    .get_mut(cell)
-                    .ok_or_else(|| invalid("no such memory"))? = index
-            }
-            bpf::TAX => index = accumulator,
-            bpf::TXA => accumulator = index,
-            bpf::RET_K => return Ok(k),
-            bpf::RET_A => return Ok(accumulator),
-            bpf::JA => skip = cell,
+            bpf::LD_W_LEN => self.accumulator = bpf::DATA_SIZE,
+            bpf::LDX_W_LEN => self.index = bpf::DATA_SIZE,
+            bpf::LD_IMM => self.accumulator = k,
+            bpf::LDX_IMM => self.index = k,
+            bpf::LD_MEM => self.accumulator = *self.cell(k)?,
+            bpf::LDX_MEM => self.index = *self.cell(k)?,
+            bpf::ST => *self.cell(k)? = self.accumulator,
+            bpf::STX => *self.cell(k)? = self.index,
+            bpf::TAX => self.index = self.accumulator,
+            bpf::TXA => self.accumulator = self.index,
+            bpf::RET_K => return Ok(Step::Return(k)),
+            bpf::RET_A => return Ok(Step::Return(self.accumulator)),
+            bpf::JA => return Ok(Step::Skip(usize::try_from(k).unwrap_or(usize::MAX))),
             _ if code & bpf::CLASS == bpf::CLASS_JMP => {
-                let operand = if code & bpf::SOURCE_X == 0 { k } else { index };
-                let taken = match code & bpf::OPERATION {
-                    bpf::JUMP_EQ => accumulator == operand,
-                    bpf::JUMP_GT => accumulator > operand,
-                    bpf::JUMP_GE => accumulator >= operand,
-                    bpf::JUMP_SET => accumulator & operand != 0,
-                    _ => return Err(invalid("unknown jump")),
-                };
-                skip = usize::from(if taken { jt } else { jf });
+                let taken = self.jumps(code, self.operand(code, k))?;
+                return Ok(Step::Skip(usize::from(if taken { jt } else { jf })));
             }
             _ if code & bpf::CLASS == bpf::CLASS_ALU => {
-                let operand = if code & bpf::SOURCE_X == 0 { k } else { index };
-                let divide = |by: u32| match (code & bpf::SOURCE_X, by) {
-                    (0, 0) => Err(invalid("division by zero")),
-                    // A division by a zero X register ends the program with the value 0
-                    // (Documentation/networking/filter).
-                    (_, 0) => Ok(None),
-                    (_, by) => Ok(Some(by)),
-                };
-                accumulator = match code & bpf::OPERATION {
-                    bpf::ALU_ADD => accumulator.wrapping_add(operand),
-                    bpf::ALU_SUB => accumulator.wrapping_sub(operand),
-                    bpf::ALU_MUL => accumulator.wrapping_mul(operand),
-                    bpf::ALU_DIV => match divide(operand)? {
-                        Some(by) => accumulator / by,
-                        None => return Ok(0),
-                    },
-                    bpf::ALU_AND => accumulator & operand,
-                    bpf::ALU_OR => accumulator | operand,
-                    bpf::ALU_XOR => accumulator ^ operand,
-                    bpf::ALU_LSH => accumulator.wrapping_shl(operand),
-                    bpf::ALU_RSH => accumulator.wrapping_shr(operand),
-                    bpf::ALU_NEG => accumulator.wrapping_neg(),
-                    _ => return Err(invalid("unknown arithmetic")),
-                };
+                match self.calculate(code, self.operand(code, k))? {
+                    Some(result) => self.accumulator = result,
+                    None => return Ok(Step::Return(0)),
+                }
             }
-            _ => return Err(invalid("unknown instruction")),
+            _ => return Err("unknown instruction"),
         }
-        position = position.saturating_add(1).saturating_add(skip);
+        Ok(Step::Skip(0))
+    }
+
+    fn cell(&mut self, number: u32) -> Result<&mut u32, Invalid> {
+        let number = usize::try_from(number).unwrap_or(usize::MAX);
+        self.memory.get_mut(number).ok_or("no such memory")
+    }
+
+    fn operand(&self, code: u16, k: u32) -> u32 {
+        if code & bpf::SOURCE_X == 0 {
+            k
+        } else {
+            self.index
+        }
+    }
+
+    fn jumps(&self, code: u16, operand: u32) -> Result<bool, Invalid> {
+        Ok(match code & bpf::OPERATION {
+            bpf::JUMP_EQ => self.accumulator == operand,
+            bpf::JUMP_GT => self.accumulator > operand,
+            bpf::JUMP_GE => self.accumulator >= operand,
+            bpf::JUMP_SET => self.accumulator & operand != 0,
+            _ => return Err("unknown jump"),
+        })
+    }
+
+    /// `None` ends the program with the value 0: a division by an X register that is 0
+    /// (Documentation/networking/filter).
+    fn calculate(&self, code: u16, operand: u32) -> Result<Option<u32>, Invalid> {
+        let value = self.accumulator;
+        Ok(Some(match code & bpf::OPERATION {
+            bpf::ALU_ADD => value.wrapping_add(operand),
+            bpf::ALU_SUB => value.wrapping_sub(operand),
+            bpf::ALU_MUL => value.wrapping_mul(operand),
+            bpf::ALU_DIV => match (code & bpf::SOURCE_X, value.checked_div(operand)) {
+                (0, None) => return Err("division by zero"),
+                (_, quotient) => return Ok(quotient),
+            },
+            bpf::ALU_AND => value & operand,
+            bpf::ALU_OR => value | operand,
+            bpf::ALU_XOR => value ^ operand,
+            bpf::ALU_LSH => value.wrapping_shl(operand),
+            bpf::ALU_RSH => value.wrapping_shr(operand),
+            bpf::ALU_NEG => value.wrapping_neg(),
+            _ => return Err("unknown arithmetic"),
+        }))
     }
 }
 
