@@ -4,6 +4,7 @@
 //! mounts and namespaces come from outside, where the standard streams lead, and what becomes of
 //! the cgroup.
 
+pub(crate) mod criu_process;
 #[allow(dead_code, reason = "the dump and the restore use it, which follow")]
 pub(crate) mod descriptors;
 #[allow(dead_code, reason = "the dump and the restore use it, which follow")]
@@ -12,5 +13,6 @@ pub(crate) mod external_mounts;
 pub(crate) mod namespaces;
 #[allow(dead_code, reason = "the dump and the restore use it, which follow")]
 pub(crate) mod options;
+pub(crate) mod restore;
 
 pub use options::{CgroupsMode, CheckpointOptions, CriuOptions, PageServer, RestoreOptions};

@@ -18,6 +18,7 @@
 mod bundle;
 mod command;
 mod commands;
+mod criu_flags;
 mod duration;
 mod failure;
 mod flag;
@@ -86,7 +87,7 @@ static COMMANDS: &[&Command] = &[
     &commands::pause::COMMAND,
     &commands::plan::COMMAND,
     &commands::ps::COMMAND,
-    &commands::checkpoint::RESTORE,
+    &commands::restore::COMMAND,
     &commands::resume::COMMAND,
     &commands::run::COMMAND,
     &commands::spec::COMMAND,

@@ -6,6 +6,7 @@ mod destroy;
 pub(crate) mod events;
 mod exec;
 mod freeze;
+mod restore;
 mod rollback;
 mod signal;
 mod start;
@@ -22,6 +23,7 @@ use configs::Config;
 
 pub(crate) use create::{WhenReady, create, preview};
 pub(crate) use destroy::force_delete;
+pub(crate) use restore::restore;
 
 use crate::error::{Error, Result};
 use crate::id::ContainerId;

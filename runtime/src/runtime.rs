@@ -10,7 +10,8 @@ use rustix::io::Errno;
 use seccomp::Backend;
 
 use crate::bundle::Bundle;
-use crate::container::{Container, WhenReady, create, force_delete, preview};
+use crate::checkpoint::RestoreOptions;
+use crate::container::{Container, WhenReady, create, force_delete, preview, restore};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::ContainerId;
 use crate::process::Process;
@@ -199,6 +200,48 @@ impl Runtime {
     /// Those of `create`.
     pub fn run_bundle(&self, id: &ContainerId, bundle: Bundle) -> Result<Container> {
         self.make_bundle(id, bundle, WhenReady::Go)
+    }
+
+    /// Restores a container from images that [`Container::checkpoint`] has written, or another
+    /// runtime's: its processes go on where they were. The container may have another id and
+    /// another bundle than it had; the configuration has to describe the same namespaces and
+    /// mounts.
+    ///
+    /// Mounts that come from outside have the sources that this configuration names; nothing that
+    /// is written in the images changes that. `process` says what the container is connected with:
+    /// its standard streams take the places of those that were pipes, its terminal is where the
+    /// container's goes; its program, user and so on are those of the images. Hooks run as for a
+    /// new container, but `createContainer`, `startContainer` and `poststart`, which have run.
+    ///
+    /// As after [`run`](Self::run), the init process is a child of this process. If anything
+    /// fails, everything made so far is removed again.
+    ///
+    /// # Errors
+    /// Those of `create`, and those of CRIU, which name its log and quote its last error;
+    /// [`Error::warnings`] has what led to that.
+    pub fn restore(
+        &self,
+        id: &ContainerId,
+        config: Config,
+        process: Process,
+        options: &RestoreOptions,
+    ) -> Result<Container> {
+        let checked = Validated::new(&self.system, config)?;
+        restore(self, id, checked, process, options)
+    }
+
+    /// [`restore`](Self::restore) for a bundle.
+    ///
+    /// # Errors
+    /// Those of `restore`.
+    pub fn restore_bundle(
+        &self,
+        id: &ContainerId,
+        bundle: Bundle,
+        options: &RestoreOptions,
+    ) -> Result<Container> {
+        let checked = bundle.check(&self.system, id)?;
+        restore(self, id, checked, bundle.into_process(), options)
     }
 
     /// Opens a container made before, by this process or another one.

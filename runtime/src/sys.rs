@@ -323,6 +323,14 @@ pub(crate) fn keep_descriptors() {
     }
 }
 
+/// Gives the calling thread a mount namespace of its own, and with it a working directory, a root
+/// directory and a umask of its own.
+pub(crate) fn unshare_mounts() -> io::Result<()> {
+    // SAFETY: the table of descriptors stays shared, which is what other threads could be hurt by.
+    unsafe { rustix::thread::unshare_unsafe(rustix::thread::UnshareFlags::NEWNS) }
+        .map_err(io::Error::from)
+}
+
 /// `struct mount_attr` of `mount_setattr(2)`.
 #[repr(C)]
 struct MountAttr {

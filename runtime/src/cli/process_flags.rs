@@ -34,6 +34,10 @@ pub(crate) const PIDFD_SOCKET: Flag = Flag::text(
 pub(crate) const PID_FILE: Flag = Flag::text("pid-file", "write the process id to this file");
 pub(crate) const DETACH: Flag =
     Flag::switch("detach", "return as soon as the process runs").letter("d");
+pub(crate) const NO_SUBREAPER: Flag = Flag::switch(
+    "no-subreaper",
+    "do not become the parent of orphans of the container",
+);
 pub(crate) const NO_PIVOT: Flag = Flag::switch(
     "no-pivot",
     "change the root without pivot_root(2); only for a rootfs on a ramdisk, where that cannot work",

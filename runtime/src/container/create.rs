@@ -67,6 +67,16 @@ pub(crate) fn create(
         &left,
         &mut warnings,
     );
+    conclude(id, made, left, warnings)
+}
+
+/// Ends a creation: with its warnings, and with what could not be removed if it failed.
+pub(super) fn conclude(
+    id: &ContainerId,
+    made: Result<Container>,
+    left: Left,
+    warnings: Vec<String>,
+) -> Result<Container> {
     match (made, left.into_inner()) {
         (Err(error), Some(left)) => Err(error
             .context(format!(
@@ -325,7 +335,7 @@ pub(crate) fn preview(
 }
 
 /// Refuses what cannot work, before anything is made.
-fn check(config: &Config, process: &Process) -> Result<()> {
+pub(super) fn check(config: &Config, process: &Process) -> Result<()> {
     if process.args.is_empty() {
         return Err(Error::config("args must not be empty"));
     }
@@ -364,7 +374,11 @@ fn host_facts(system: &System, config: &Config) -> Result<HostFacts> {
 
 /// Mounts the directory of the notification socket into the container and tells the process where
 /// it is.
-fn add_notify_socket(config: &mut Config, process: &mut Process, directory: PathBuf) -> Result<()> {
+pub(super) fn add_notify_socket(
+    config: &mut Config,
+    process: &mut Process,
+    directory: PathBuf,
+) -> Result<()> {
     let source = directory
         .join(notify_socket::DIRECTORY)
         .into_os_string()

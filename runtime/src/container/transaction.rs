@@ -105,7 +105,7 @@ impl<'a> CreateTransaction<'a> {
     }
 
     /// Puts the limits in force.
-    fn set_limits(&mut self, resources: &Resources) -> Result<()> {
+    pub(super) fn set_limits(&mut self, resources: &Resources) -> Result<()> {
         let applied = self
             .rollback
             .group()?

@@ -44,7 +44,7 @@ impl Connections {
 }
 
 /// Ids on the host of the container's root user.
-fn root_user(config: &Config) -> Result<(u32, u32)> {
+pub(crate) fn root_user(config: &Config) -> Result<(u32, u32)> {
     let failed = |error| {
         Error::with(
             ErrorKind::InvalidConfig,

@@ -75,6 +75,24 @@ pub(crate) fn configure(
     Ok(())
 }
 
+/// Makes the host's ends of restored veth pairs this container's, and connects them again.
+pub(crate) fn reconnect(id: &ContainerId, networks: &[Network]) -> Result<()> {
+    let mut veths = networks
+        .iter()
+        .filter(|network| network.kind == "veth")
+        .peekable();
+    if veths.peek().is_none() {
+        return Ok(());
+    }
+    let failed = |error| Error::system("connect the container's network interfaces", error);
+    let mut host = Socket::connect().map_err(failed)?;
+    for network in veths {
+        let veth = Veth::parse(network)?;
+        veth.connect_outside(id, &mut host).map_err(failed)?;
+    }
+    Ok(())
+}
+
 /// Counters of the host's ends of the container's veth pairs, as the container sees them.
 pub(crate) fn statistics(networks: &[Network]) -> Result<Option<Vec<NetworkInterface>>> {
     let mut veths = networks
@@ -250,12 +268,8 @@ impl Veth {
         })
     }
 
-    fn connect(
-        &self,
-        id: &ContainerId,
-        host: &mut Socket,
-        inside: &mut Socket,
-    ) -> netlink::Result<()> {
+    /// The host's end: marked as this container's, a port of its bridge, up.
+    fn connect_outside(&self, id: &ContainerId, host: &mut Socket) -> netlink::Result<()> {
         let outer = host.link_by_name(&self.outside)?.index;
         host.set_alias(outer, alias(id))?;
         if let Some(bridge) = &self.bridge {
@@ -265,7 +279,16 @@ impl Veth {
                 host.set_hairpin(outer, true)?;
             }
         }
-        host.set_up(outer)?;
+        host.set_up(outer)
+    }
+
+    fn connect(
+        &self,
+        id: &ContainerId,
+        host: &mut Socket,
+        inside: &mut Socket,
+    ) -> netlink::Result<()> {
+        self.connect_outside(id, host)?;
         let inner = inside.link_by_name(&self.inside)?.index;
         if let Some(mac) = self.mac {
             inside.set_mac(inner, mac)?;

@@ -27,6 +27,14 @@ impl Console {
         }
     }
 
+    /// The console that this is the master of.
+    pub(crate) fn of_master(master: OwnedFd) -> Result<Self> {
+        let name = rustix::pty::ptsname(&master, Vec::new())
+            .map_err(|errno| Error::system("read the name of the console", errno))?;
+        let name = name.to_string_lossy().into_owned();
+        Ok(Self { master, name })
+    }
+
     /// Name of the other side inside the container, `/dev/pts/N`.
     #[must_use]
     pub fn name(&self) -> &str {

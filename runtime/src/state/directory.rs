@@ -27,6 +27,9 @@ pub(crate) const STATE: &str = "state.json";
 /// whose state file is lost.
 pub(crate) const EARLIER: &str = "state.earlier.json";
 
+/// Where the root file system is mounted while CRIU restores it.
+const CRIU_ROOT: &str = "criu-root";
+
 /// The mode of a directory that no container was recorded in yet, or from which everything is
 /// removed.
 const UNUSED: Mode = Mode::RWXU;
@@ -208,6 +211,23 @@ impl StateDirectory {
             )
         };
         make().map_err(|errno| Error::system(format!("make {}", path.display()), errno))
+    }
+
+    /// Makes the directory that CRIU restores the root file system from. Returns its path without
+    /// links, which is what CRIU compares with those of mounts.
+    pub(crate) fn make_criu_root(&self) -> Result<PathBuf> {
+        let path = self.path.join(CRIU_ROOT);
+        let failed = |error| Error::system(format!("make {}", path.display()), error);
+        rustix::fs::mkdirat(&self.directory, CRIU_ROOT, Mode::from_raw_mode(0o755))
+            .map_err(|errno| failed(errno.into()))?;
+        path.canonicalize().map_err(failed)
+    }
+
+    /// Removes that directory. One that stays is removed with the container.
+    pub(crate) fn remove_criu_root(&self) {
+        if let Err(errno) = rustix::fs::unlinkat(&self.directory, CRIU_ROOT, AtFlags::REMOVEDIR) {
+            log::debug!("remove {}: {errno}", self.path.join(CRIU_ROOT).display());
+        }
     }
 }
 

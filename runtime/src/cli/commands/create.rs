@@ -1,11 +1,13 @@
 //! `create`: makes a container whose program waits for `start`.
 
+use crate::bundle::Bundle;
 use crate::cli::bundle;
 use crate::cli::command::{Command, Count, Invocation};
 use crate::cli::failure::Failure;
 use crate::cli::flag::Order;
 use crate::cli::process_flags::{self as flags, Presence};
 use crate::container::{Container, WhenReady};
+use crate::id::ContainerId;
 use crate::timings::Timings;
 
 pub(crate) static COMMAND: Command = Command {
@@ -53,19 +55,12 @@ pub(crate) fn from_bundle(
 ) -> Result<Container, Failure> {
     // Only where a command has the flag.
     let timings = invocation.parsed.switch("timings").then(Timings::begin);
-    let id = invocation.id()?;
-    bundle::enter(invocation)?;
-    let mut bundle = bundle::load(invocation)?;
-    let terminal = bundle.has_terminal();
-    let process = bundle.process();
     let listening = flags::listen_descriptors();
-    flags::connect(invocation, process, terminal, presence, listening)?;
+    let (id, mut bundle) = connected_bundle(invocation, presence, listening)?;
+    let process = bundle.process();
     if listening > 0 {
         process.add_env(format!("LISTEN_FDS={listening}"));
         process.add_env("LISTEN_PID=1");
-    }
-    if let Some(host) = flags::notify_socket() {
-        process.notify_socket(host);
     }
     if let Some(timings) = timings {
         process.timings(timings);
@@ -76,4 +71,23 @@ pub(crate) fn from_bundle(
         invocation.log.warn(warning);
     }
     Ok(container)
+}
+
+/// The bundle of this invocation, its process connected with the caller, to be made a container
+/// with this id.
+pub(super) fn connected_bundle(
+    invocation: &Invocation<'_>,
+    presence: Presence,
+    listening: u32,
+) -> Result<(ContainerId, Bundle), Failure> {
+    let id = invocation.id()?;
+    bundle::enter(invocation)?;
+    let mut bundle = bundle::load(invocation)?;
+    let terminal = bundle.has_terminal();
+    let process = bundle.process();
+    flags::connect(invocation, process, terminal, presence, listening)?;
+    if let Some(host) = flags::notify_socket() {
+        process.notify_socket(host);
+    }
+    Ok((id, bundle))
 }

@@ -11,7 +11,7 @@ use crate::cli::failure::Failure;
 use crate::cli::flag::{Flag, Order};
 use crate::cli::process_flags::{self as flags, Presence};
 use crate::container::{Container, WhenReady};
-use crate::error::ErrorKind;
+use crate::error::{Error, ErrorKind};
 use crate::process::child::Child;
 use crate::process::exit_status::ExitStatus;
 use crate::process::foreground::Foreground;
@@ -33,10 +33,7 @@ pub(crate) static COMMAND: Command = Command {
         Flag::switch("keep", "do not remove the container when its program ends"),
         flags::PID_FILE,
         Flag::switch("timings", "show what took how long, on standard error"),
-        Flag::switch(
-            "no-subreaper",
-            "do not become the parent of orphans of the container",
-        ),
+        flags::NO_SUBREAPER,
         flags::NO_PIVOT,
         flags::NO_NEW_KEYRING,
         flags::PRESERVE_FDS,
@@ -48,18 +45,34 @@ pub(crate) static COMMAND: Command = Command {
 
 fn run(invocation: &Invocation<'_>) -> Result<u8, Failure> {
     let prefix = format!("{} run failed: ", invocation.program);
-    let run = if invocation.parsed.switch("detach") {
-        detached
-    } else {
-        foreground
+    let making = Making {
+        make: &|presence| from_bundle(invocation, presence, when_ready()),
+        start: &Container::start,
     };
-    run(invocation).map_err(|failure| failure.prefixed(&prefix))
+    carry_out(invocation, &making).map_err(|failure| failure.prefixed(&prefix))
 }
 
-fn detached(invocation: &Invocation<'_>) -> Result<u8, Failure> {
+/// How a container comes to run.
+pub(super) struct Making<'a> {
+    /// Makes it.
+    pub(super) make: &'a dyn Fn(Presence) -> Result<Container, Failure>,
+    /// Lets it run when its notification socket is there.
+    pub(super) start: &'a dyn Fn(&Container) -> Result<(), Error>,
+}
+
+/// Makes a container, and stays with it unless `--detach` is given.
+pub(super) fn carry_out(invocation: &Invocation<'_>, making: &Making<'_>) -> Result<u8, Failure> {
+    if invocation.parsed.switch("detach") {
+        detached(invocation, making)
+    } else {
+        foreground(invocation, making)
+    }
+}
+
+fn detached(invocation: &Invocation<'_>, making: &Making<'_>) -> Result<u8, Failure> {
     let pid_file = flags::pid_file(invocation)?;
-    let mut container = from_bundle(invocation, Presence::Detached, when_ready())?;
-    let socket = start(&container, pid_file.as_deref())?;
+    let mut container = (making.make)(Presence::Detached)?;
+    let socket = start(&container, pid_file.as_deref(), making)?;
     show(container.timings()?.as_ref());
     if let Some(socket) = socket {
         socket.forward()?;
@@ -67,15 +80,15 @@ fn detached(invocation: &Invocation<'_>) -> Result<u8, Failure> {
     Ok(0)
 }
 
-fn foreground(invocation: &Invocation<'_>) -> Result<u8, Failure> {
+fn foreground(invocation: &Invocation<'_>, making: &Making<'_>) -> Result<u8, Failure> {
     let pid_file = flags::pid_file(invocation)?;
     // Signals are collected from here on, so that none is lost however soon the program ends, and
     // until this process ends: one that comes while the container is removed must not take the
     // place of the exit code.
     let foreground = Foreground::prepare(!invocation.parsed.switch("no-subreaper"))?;
     let mut foreground = ManuallyDrop::new(foreground);
-    let mut container = from_bundle(invocation, Presence::Foreground, when_ready())?;
-    if let Some(mut socket) = start(&container, pid_file.as_deref())? {
+    let mut container = (making.make)(Presence::Foreground)?;
+    if let Some(mut socket) = start(&container, pid_file.as_deref(), making)? {
         // This process stays, ends as the container does, and is the one that the service manager
         // has started.
         socket.main_pid(rustix::process::getpid().as_raw_nonzero().get());
@@ -135,12 +148,16 @@ fn when_ready() -> WhenReady {
 
 /// Lets the program run, if it does not already, and records its pid; a container for which that
 /// fails is removed.
-fn start(container: &Container, pid_file: Option<&Path>) -> Result<Option<NotifySocket>, Failure> {
+fn start(
+    container: &Container,
+    pid_file: Option<&Path>,
+    making: &Making<'_>,
+) -> Result<Option<NotifySocket>, Failure> {
     let started = || {
         let mut socket = None;
         if let Some(host) = flags::notify_socket() {
             socket = NotifySocket::bind(container, &host)?;
-            container.start()?;
+            (making.start)(container)?;
         }
         // The pid of a program that has ended by now is still its pid.
         let pid = container.init().map(Child::pid).unwrap_or_default();

@@ -1,0 +1,221 @@
+//! The directory of the images, and what is read there: nothing in it is trusted to be what its
+//! name says.
+//!
+//! CRIU opens files in it by their names, as root: its log and its statistics for writing. A link
+//! would lead it elsewhere, so there may be none, but for the one to a former dump that CRIU makes
+//! itself.
+
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags};
+use rustix::io::Errno;
+
+use crate::checkpoint::criu_process::Log;
+use crate::checkpoint::descriptors::{self, Pipe};
+use crate::checkpoint::options::CriuOptions;
+use crate::error::{Error, ErrorKind, Result};
+
+/// The log of a restore.
+const LOG: &str = "restore.log";
+
+/// What CRIU writes into the work directory.
+const WRITTEN: [&str; 2] = [LOG, "stats-restore"];
+
+/// The images of the dump before, which a dump links to.
+const PARENT: &str = "parent";
+
+/// The directories of a restore, open.
+#[derive(Debug)]
+pub(crate) struct Images {
+    directory: OwnedFd,
+    work: Option<OwnedFd>,
+    /// The directory with the log, as the user knows it.
+    log_path: PathBuf,
+}
+
+impl Images {
+    /// Opens the directory with the images, and the one for work files, which is made if it is
+    /// missing.
+    pub(crate) fn open(options: &CriuOptions) -> Result<Self> {
+        let path = &options.image_directory;
+        if path.as_os_str().is_empty() {
+            return Err(Error::config("invalid directory to restore checkpoint"));
+        }
+        let directory = open(path)?;
+        check(&directory, path)?;
+        check_written(&directory, path)?;
+        let work = match &options.work_directory {
+            None => None,
+            Some(path) => {
+                match rustix::fs::mkdir(path, Mode::RWXU) {
+                    Ok(()) | Err(Errno::EXIST) => {}
+                    Err(errno) => {
+                        return Err(Error::system(format!("make {}", path.display()), errno));
+                    }
+                }
+                let work = open(path)?;
+                check_written(&work, path)?;
+                Some(work)
+            }
+        };
+        let log_path = options.work_directory.as_ref().unwrap_or(path).clone();
+        Ok(Self {
+            directory,
+            work,
+            log_path,
+        })
+    }
+
+    /// The same directories in the mount namespace of the calling thread, which CRIU has as well:
+    /// it mounts in the work directory, which the kernel refuses in one of another namespace.
+    pub(crate) fn reopen(&self, options: &CriuOptions) -> Result<Self> {
+        let again = Self::open(options)?;
+        let is_same = |one: &OwnedFd, other: &OwnedFd| -> Result<bool> {
+            let failed = |errno| Error::system("look at the directory of the images", errno);
+            let one = rustix::fs::fstat(one).map_err(failed)?;
+            let other = rustix::fs::fstat(other).map_err(failed)?;
+            Ok((one.st_dev, one.st_ino) == (other.st_dev, other.st_ino))
+        };
+        let same_work = match (&self.work, &again.work) {
+            (Some(one), Some(other)) => is_same(one, other)?,
+            (one, other) => one.is_none() && other.is_none(),
+        };
+        if same_work && is_same(&self.directory, &again.directory)? {
+            return Ok(again);
+        }
+        Err(Error::new(
+            ErrorKind::InvalidState,
+            "the directory of the images was replaced",
+        ))
+    }
+
+    /// Number of the descriptor of the images.
+    pub(crate) fn number(&self) -> i32 {
+        self.directory.as_raw_fd()
+    }
+
+    /// Number of the descriptor of the work directory, if that is another one.
+    pub(crate) fn work_number(&self) -> Option<i32> {
+        self.work.as_ref().map(AsRawFd::as_raw_fd)
+    }
+
+    /// The log that CRIU is going to write.
+    pub(crate) fn log(&self) -> Log<'_> {
+        Log {
+            directory: self.work.as_ref().unwrap_or(&self.directory).as_fd(),
+            path: &self.log_path,
+            name: LOG,
+        }
+    }
+
+    /// The pipes that the standard streams were at the dump.
+    pub(crate) fn pipes(&self) -> Result<Vec<Pipe>> {
+        descriptors::read(&self.directory)
+    }
+}
+
+fn open(path: &Path) -> Result<OwnedFd> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    rustix::fs::open(path, flags, Mode::empty())
+        .map_err(|errno| Error::system(format!("open {}", path.display()), errno))
+}
+
+/// Refuses a directory of images with something in it that leads elsewhere, or that opening waits
+/// for.
+fn check(directory: &OwnedFd, path: &Path) -> Result<()> {
+    let failed = |errno| Error::system(format!("list {}", path.display()), errno);
+    for entry in Dir::read_from(directory).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        let name = entry.file_name();
+        let kind = match entry.file_type() {
+            FileType::Unknown => {
+                let stat = rustix::fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW);
+                FileType::from_raw_mode(stat.map_err(failed)?.st_mode)
+            }
+            known => known,
+        };
+        let fits = match kind {
+            // A server of lazy pages may listen there.
+            FileType::RegularFile | FileType::Directory | FileType::Socket => true,
+            FileType::Symlink => name.to_bytes() == PARENT.as_bytes(),
+            _ => false,
+        };
+        if !fits {
+            let name = Path::new(name.to_str().unwrap_or("?"));
+            return Err(no_image(&path.join(name)));
+        }
+    }
+    Ok(())
+}
+
+/// Refuses those files in a directory that CRIU would write through to others.
+fn check_written(directory: &OwnedFd, path: &Path) -> Result<()> {
+    for name in WRITTEN {
+        let stat = match rustix::fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(stat) => stat,
+            Err(Errno::NOENT) => continue,
+            Err(errno) => {
+                let path = path.join(name);
+                return Err(Error::system(format!("look at {}", path.display()), errno));
+            }
+        };
+        if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile || stat.st_nlink != 1 {
+            return Err(no_image(&path.join(name)));
+        }
+    }
+    Ok(())
+}
+
+fn no_image(path: &Path) -> Error {
+    Error::config(format!(
+        "{} is no regular file: it cannot be part of a checkpoint",
+        path.display()
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    fn images() -> (tempfile::TempDir, CriuOptions) {
+        let directory = tempfile::tempdir().unwrap();
+        let options = CriuOptions::new(directory.path());
+        (directory, options)
+    }
+
+    #[test]
+    fn images_that_lead_elsewhere_are_refused() {
+        let (directory, options) = images();
+        std::fs::write(directory.path().join("core-1.img"), "").unwrap();
+        symlink("../before", directory.path().join(PARENT)).unwrap();
+        Images::open(&options).unwrap();
+        let link = directory.path().join(LOG);
+        symlink("/nonexistent/target", &link).unwrap();
+        let error = Images::open(&options).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidConfig);
+        let expected = format!(
+            "{} is no regular file: it cannot be part of a checkpoint",
+            link.display()
+        );
+        assert_eq!(error.to_string(), expected);
+    }
+
+    #[test]
+    fn a_work_directory_may_hold_anything_but_a_link_in_the_place_of_the_log() {
+        let (directory, mut options) = images();
+        let work = directory.path().join("work");
+        options.work_directory = Some(work.clone());
+        Images::open(&options).unwrap();
+        symlink("/nonexistent", work.join("other")).unwrap();
+        Images::open(&options).unwrap();
+        symlink("/nonexistent", work.join(LOG)).unwrap();
+        assert!(Images::open(&options).is_err());
+        std::fs::remove_file(work.join(LOG)).unwrap();
+        std::fs::write(work.join("file"), "").unwrap();
+        std::fs::hard_link(work.join("file"), work.join(LOG)).unwrap();
+        assert!(Images::open(&options).is_err());
+    }
+}

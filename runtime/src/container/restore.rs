@@ -1,0 +1,248 @@
+//! Restoring a container.
+//!
+//! It is created as any other one, up to the point where the init process would be started; in
+//! place of that, CRIU makes the processes from the images. So a failure at any point leaves
+//! nothing, and what a kill leaves is on record.
+
+use std::path::Path;
+
+use configs::config::NamespaceType;
+use criu::{Criu, JoinNamespace, Session};
+
+use super::rollback::Left;
+use super::transaction::{self, CreateTransaction, Limits};
+use super::{Container, annotations, create};
+use crate::checkpoint::criu_process;
+use crate::checkpoint::descriptors::Pipe;
+use crate::checkpoint::options::RestoreOptions;
+use crate::checkpoint::restore::images::Images;
+use crate::checkpoint::restore::namespaces::{self, Inherited};
+use crate::checkpoint::restore::notifications::{Outcome, Restoring};
+use crate::checkpoint::restore::request::{self, Request};
+use crate::checkpoint::restore::root;
+use crate::error::{Error, ErrorKind, Result};
+use crate::id::ContainerId;
+use crate::launch::record::RecordCreated;
+use crate::launch::streams::{Receivers, Streams};
+use crate::launch::{connections, error_messages, placement};
+use crate::process::child::Child;
+use crate::process::{Process, notify_socket};
+use crate::runtime::Runtime;
+use crate::state::record::Record;
+use crate::validation::Validated;
+use crate::{cgroup, rdt};
+
+/// Restores a container.
+pub(crate) fn restore(
+    runtime: &Runtime,
+    id: &ContainerId,
+    checked: Validated,
+    mut process: Process,
+    options: &RestoreOptions,
+) -> Result<Container> {
+    let left = Left::new();
+    let mut warnings = checked.warnings;
+    warnings.append(&mut process.warnings);
+    let config = checked.config;
+    let made = (|| {
+        create::check(&config, &process)?;
+        if !process.passed.is_empty() {
+            return Err(Error::config(
+                "a restored process has the descriptors of the images, and gets no other",
+            ));
+        }
+        if !config.namespaces.contains(NamespaceType::Mount) {
+            return Err(Error::new(
+                ErrorKind::Unsupported,
+                "a container without a mount namespace cannot be restored",
+            ));
+        }
+        let restore = Restore {
+            criu: options.criu.criu(),
+            images: Images::open(&options.criu)?,
+            options,
+        };
+        restore.make(runtime, id, config, &mut process, &left, &mut warnings)
+    })();
+    create::conclude(id, made, left, warnings)
+}
+
+/// What a container is restored from, and how.
+struct Restore<'a> {
+    criu: Criu,
+    images: Images,
+    options: &'a RestoreOptions,
+}
+
+/// What is connected with the container from outside.
+struct Outside {
+    receivers: Receivers,
+    /// The container has a terminal.
+    terminal: bool,
+    inherited: Inherited,
+    joined: Vec<JoinNamespace>,
+}
+
+impl Restore<'_> {
+    fn make(
+        &self,
+        runtime: &Runtime,
+        id: &ContainerId,
+        mut config: configs::Config,
+        process: &mut Process,
+        left: &Left,
+        warnings: &mut Vec<String>,
+    ) -> Result<Container> {
+        // Dropped after everything else here: rolling back needs descriptors that the others hold.
+        let mut transaction;
+        let version = request::check_version(&self.criu, self.options)?;
+        warnings.extend(annotations::ignored(&config.labels));
+        let receivers = Receivers::connect(process)?;
+        let mut streams = Streams::open(process, connections::root_user(&config)?)?;
+        let mut inherited = self.inherited(&streams)?;
+        let joined = namespaces::join(&config.namespaces, version, &mut inherited)?;
+        let mut outside = Outside {
+            receivers,
+            terminal: process.terminal.is_some(),
+            inherited,
+            joined,
+        };
+        let notify = process.notify_socket.is_some();
+        if notify {
+            create::add_notify_socket(&mut config, process, runtime.path().join(id))?;
+        }
+        let mut limits = Limits::of(&config)?;
+        // CRIU is in the cgroup as well, and not to be counted.
+        let (others, process_limit) = cgroup::split_process_limit(&limits.resources);
+        (limits.resources, limits.late) = (others, false);
+
+        let state = transaction::intent(id, config, &streams, runtime)?;
+        transaction = CreateTransaction::begin(runtime, id, state, left, warnings, None)?;
+        if notify {
+            let directory = &transaction.directory;
+            directory.make_notify_directory(notify_socket::DIRECTORY)?;
+        }
+        let root = transaction.directory.make_criu_root()?;
+        transaction.make_groups(&limits)?;
+        cgroup::require_thawed(transaction.rollback.group()?)?;
+        transaction.expect_hooks_and_networks();
+
+        let config = transaction.state.config.clone();
+        let descriptors = std::mem::take(&mut outside.inherited.descriptors);
+        let prepare = || {
+            root::prepare(&config, &root)?;
+            self.images.reopen(&self.options.criu)
+        };
+        let outcome =
+            criu_process::restore_with(&self.criu, descriptors, prepare, |session, images| {
+                join(&mut transaction, &limits, session.pid())?;
+                let process_limit = process_limit.as_ref();
+                self.drive(
+                    &mut transaction,
+                    session,
+                    &images,
+                    outside,
+                    &root,
+                    process_limit,
+                )
+            })?;
+        let Some((pid, pidfd)) = outcome.init else {
+            return Err(Error::new(
+                ErrorKind::System,
+                "restore: CRIU did not tell that the container is restored",
+            ));
+        };
+        transaction.directory.remove_criu_root();
+        transaction.rollback.finish();
+        let pid = i32::try_from(pid).unwrap_or_default();
+        let child = Child::new(pid, pidfd, id, runtime.system().children())
+            .with_streams(outcome.console, std::mem::take(&mut streams.ours));
+        Ok(Container {
+            child: Some(child),
+            ..Container::of_record(
+                runtime.clone(),
+                id,
+                transaction.directory,
+                Record::from(transaction.state),
+            )
+        })
+    }
+
+    /// The standard streams for the pipes in the images.
+    fn inherited(&self, streams: &Streams) -> Result<Inherited> {
+        let mut inherited = Inherited::default();
+        let ours = streams.theirs();
+        for Pipe { stream, key } in self.images.pipes()? {
+            if let Some(stream) = ours.get(stream) {
+                let stream = stream
+                    .try_clone_to_owned()
+                    .map_err(|error| Error::system("duplicate a standard stream", error))?;
+                inherited.add(key, stream)?;
+            }
+        }
+        Ok(inherited)
+    }
+
+    /// Has CRIU restore the processes, and does what there is to do at its stages.
+    fn drive(
+        &self,
+        transaction: &mut CreateTransaction<'_>,
+        session: Session,
+        images: &Images,
+        outside: Outside,
+        root: &Path,
+        process_limit: Option<&cgroups::Resources>,
+    ) -> Result<Outcome> {
+        let config = &transaction.state.config;
+        let group = transaction.rollback.group()?;
+        let request = Request {
+            config,
+            options: self.options,
+            images,
+            root,
+            inherited: &outside.inherited,
+            joined: outside.joined,
+            mounts: request::mounts(config, &placement::cgroup_view(group))?,
+            cgroups: criu_process::cgroup_roots(session.pid())?,
+        };
+        let request = request.into_options()?;
+        let mut restoring = Restoring {
+            id: transaction.id,
+            system: transaction.system,
+            record: RecordCreated {
+                directory: &transaction.directory,
+                state: &mut transaction.state,
+            },
+            receivers: &outside.receivers,
+            terminal: outside.terminal,
+            veths: !self.options.criu.empty_network,
+            cgroup: group,
+            process_limit,
+            outcome: Outcome::default(),
+        };
+        let restored = session.restore(request, |notification| restoring.handle(notification));
+        let mut outcome = restoring.outcome;
+        transaction.warnings.append(&mut outcome.warnings);
+        match (restored, outcome.failure.take()) {
+            (_, Some(failure)) => Err(failure),
+            (Err(error), None) => Err(images.log().explain(error)),
+            (Ok(_), None) => Ok(outcome),
+        }
+    }
+}
+
+/// Puts CRIU into the groups of the container, where all that it starts is then.
+fn join(transaction: &mut CreateTransaction<'_>, limits: &Limits, pid: u32) -> Result<()> {
+    let group = transaction.rollback.group()?;
+    let starts_unit = group.needs_first_process();
+    group
+        .add(pid)
+        .map_err(cgroup::failed(error_messages::APPLY_CGROUP))?;
+    if starts_unit {
+        transaction.set_limits(&limits.resources)?;
+    }
+    match &limits.rdt {
+        Some(settings) => rdt::join_first(transaction.system, settings, transaction.id, pid),
+        None => Ok(()),
+    }
+}
