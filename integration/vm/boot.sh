@@ -29,12 +29,14 @@ answer=$results/results.tar
 truncate -s 256M "$carry" "$answer"
 mke2fs -q -t ext4 -d "$payload" "$carry"
 
-# cx16=off: QEMU 7.2 emulates cmpxchg16b wrongly.
+# cx16=off: QEMU 7.2 emulates cmpxchg16b wrongly. The rest makes emulation faster: page tables of four levels, no switch
+# of address space protection at each copy to or from a process, and a kernel without what works around faults of real
+# processors (its indirect jumps are emulated slowly) and without clearing of pages that are about to be written.
 timeout "$limit" qemu-system-x86_64 \
-    -accel tcg,thread=multi -cpu max,cx16=off -smp 2 -m 4096 \
+    -accel tcg,thread=multi -cpu max,cx16=off,la57=off,smap=off,smep=off -smp 2 -m 4096 \
     -nographic -no-reboot -nic none \
     -kernel "$folder/vmlinuz.$kernel" -initrd "$folder/initrd.$kernel" \
-    -append "console=ttyS0 root=/dev/vda rw quiet panic=-1 cofferdam.boot=$boot $parameters" \
+    -append "console=ttyS0 root=/dev/vda rw quiet panic=-1 mitigations=off init_on_alloc=0 cofferdam.boot=$boot $parameters" \
     -drive "file=$folder/disk.ext4,if=virtio,format=raw,snapshot=on" \
     -drive "file=$carry,if=virtio,format=raw,readonly=on" \
     -drive "file=$answer,if=virtio,format=raw" \
