@@ -14,6 +14,9 @@ mod stored;
 pub mod validate;
 mod warning;
 
+// Its types are part of this interface.
+pub use devices;
+
 pub use config::Config;
 pub use error::{Error, ErrorKind, Result};
 pub use host::{HostInfo, IntelRdtSupport, NetworkNamespaceFact, RootfsFact};

@@ -3,9 +3,11 @@
 //! The type is the number of its letter (99 is `c`), -1 is the wildcard, permissions are text. A
 //! device repeats the fields of a rule; those have no meaning for a node and are written empty.
 
+use std::fmt;
 use std::path::PathBuf;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+use serde::de::{Error, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::{Access, Device, Kind, Rule, number_from_i64};
 
@@ -30,20 +32,37 @@ impl Serialize for Kind {
 
 impl<'de> Deserialize<'de> for Kind {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        /// The letter, as a number or as itself (the OCI configuration).
-        #[derive(Deserialize)]
-        #[serde(untagged)]
-        enum Letter {
-            Number(u32),
-            Text(char),
-        }
-        let letter = match Letter::deserialize(deserializer)? {
-            Letter::Text(letter) => letter,
-            Letter::Number(number) => char::from_u32(number)
-                .ok_or_else(|| D::Error::custom(format_args!("invalid device type {number}")))?,
-        };
-        Self::from_letter(letter).map_err(D::Error::custom)
+        deserializer.deserialize_any(Letter)
     }
+}
+
+/// Reads a letter, as a number or as itself (the OCI configuration).
+struct Letter;
+
+impl Visitor<'_> for Letter {
+    type Value = Kind;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the type of a device")
+    }
+
+    fn visit_u64<E: Error>(self, number: u64) -> Result<Kind, E> {
+        let letter = u32::try_from(number).ok().and_then(char::from_u32);
+        let letter =
+            letter.ok_or_else(|| E::custom(format_args!("invalid device type {number}")))?;
+        Kind::from_letter(letter).map_err(E::custom)
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Kind, E> {
+        text.parse().map_err(E::custom)
+    }
+}
+
+/// A field that may be `null`, as Go writes what is not set.
+fn or_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(
+    deserializer: D,
+) -> Result<T, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
 fn wildcard() -> i64 {
@@ -58,9 +77,9 @@ struct RuleFields {
     major: i64,
     #[serde(default = "wildcard")]
     minor: i64,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     permissions: Access,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     allow: bool,
 }
 
@@ -94,20 +113,20 @@ impl<'de> Deserialize<'de> for Rule {
 struct DeviceFields {
     #[serde(rename = "type")]
     kind: Kind,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     major: i64,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     minor: i64,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     permissions: Access,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     allow: bool,
     path: PathBuf,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     file_mode: u32,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     uid: u32,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     gid: u32,
 }
 
@@ -171,6 +190,13 @@ mod tests {
     }
 
     #[test]
+    fn null_is_what_go_writes_for_nothing() {
+        let null = json!({"type": 98, "permissions": null, "allow": null});
+        let rule: Rule = serde_json::from_value(null).unwrap();
+        assert_eq!(rule, Rule::deny(Kind::Block, None, None, Access::NONE));
+    }
+
+    #[test]
     fn device_json_is_libcontainers() {
         let device = crate::defaults::nodes().next().unwrap();
         let value = json!({
@@ -185,6 +211,9 @@ mod tests {
     fn wrong_values_are_refused() {
         for wrong in [
             json!({"type": 120}),
+            json!({"type": "cc"}),
+            json!({"type": 4_294_967_395_u64}),
+            json!({"type": -99}),
             json!({"type": 99, "major": -2}),
             json!({"type": 99, "minor": 4_294_967_295_u32}),
             json!({"type": 99, "permissions": "rx"}),

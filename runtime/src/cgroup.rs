@@ -56,12 +56,11 @@ fn systemd_property(from: &config::SystemdProperty) -> (String, String) {
 
 /// The limits. Where the configuration says 0 for "leave alone", there is none.
 pub(crate) fn resources(from: &config::Resources) -> Result<Resources> {
+    if !from.devices.iter().all(|rule| rule.kind.can_cgroup()) {
+        return Err(Error::config("device rules are not about fifos"));
+    }
     Ok(Resources {
-        devices: from
-            .devices
-            .iter()
-            .map(device_rule)
-            .collect::<Result<_>>()?,
+        devices: from.devices.clone(),
         skip_devices: from.skip_devices,
         skip_freeze_on_set: from.skip_freeze_on_set,
         memory: some(from.memory),
@@ -124,32 +123,6 @@ pub(crate) fn resources(from: &config::Resources) -> Result<Resources> {
             .collect(),
         net_cls_classid: some(from.net_cls_classid),
         unified: from.unified.clone(),
-    })
-}
-
-fn device_rule(rule: &config::DeviceRule) -> Result<devices::Rule> {
-    let kind = match rule.kind {
-        config::DeviceType::All => devices::Kind::All,
-        config::DeviceType::Block => devices::Kind::Block,
-        config::DeviceType::Char => devices::Kind::Char,
-        config::DeviceType::Fifo => return Err(Error::config("device rules are not about fifos")),
-    };
-    let right = |granted: bool, right| {
-        if granted {
-            right
-        } else {
-            devices::Access::NONE
-        }
-    };
-    let access = right(rule.access.read, devices::Access::READ)
-        | right(rule.access.write, devices::Access::WRITE)
-        | right(rule.access.mknod, devices::Access::MKNOD);
-    Ok(devices::Rule {
-        kind,
-        major: rule.major,
-        minor: rule.minor,
-        access,
-        allow: rule.allow,
     })
 }
 
@@ -285,6 +258,7 @@ pub(crate) fn warnings(applied: cgroups::Applied) -> impl Iterator<Item = String
 #[cfg(test)]
 mod tests {
     use cgroups::{Hierarchy, Mode};
+    use devices::{Access, Kind, Rule};
 
     use super::*;
 
@@ -298,13 +272,7 @@ mod tests {
             cpuset_cpus: "0-1".to_owned(),
             pids_limit: Some(0),
             freezer: config::FreezerState::Frozen,
-            devices: vec![config::DeviceRule {
-                kind: config::DeviceType::Char,
-                major: Some(1),
-                minor: None,
-                access: config::DeviceAccess::MKNOD,
-                allow: true,
-            }],
+            devices: vec!["c 1:* m".parse().unwrap()],
             ..config::Resources::default()
         };
         let wanted = resources(&from).unwrap();
@@ -322,13 +290,7 @@ mod tests {
 
     #[test]
     fn a_device_rule_cannot_be_about_a_fifo() {
-        let rule = config::DeviceRule {
-            kind: config::DeviceType::Fifo,
-            major: None,
-            minor: None,
-            access: config::DeviceAccess::ALL,
-            allow: true,
-        };
+        let rule = Rule::allow(Kind::Fifo, None, None, Access::ALL);
         let from = config::Resources {
             devices: vec![rule],
             ..config::Resources::default()

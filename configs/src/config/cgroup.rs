@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{DeviceRule, SystemdProperty};
+use super::SystemdProperty;
 use crate::nullable::{is_default, or_default, unique_map};
 
 pub use crate::oci::ThrottleDevice;
@@ -71,7 +71,7 @@ pub struct Cgroup {
 pub struct Resources {
     /// Device rules in the order they apply.
     #[serde(deserialize_with = "or_default", skip_serializing_if = "Vec::is_empty")]
-    pub devices: Vec<DeviceRule>,
+    pub devices: Vec<devices::Rule>,
     /// Memory limit in bytes, -1 for none.
     #[serde(deserialize_with = "or_default", skip_serializing_if = "is_default")]
     pub memory: i64,

@@ -41,7 +41,7 @@ pub use cgroup::{
     WeightDevice,
 };
 pub use cpu_set::{CpuAffinity, CpuAffinityError, CpuSet, CpuSetError};
-pub use device::{Device, DeviceAccess, DeviceRule, DeviceType, InvalidDeviceAccess};
+pub use device::Device;
 pub use hooks::{Command, HookPoint, Hooks};
 pub use id_map::IdMapError;
 pub use memory_policy::{MemoryPolicy, MemoryPolicyFlag, MemoryPolicyMode};

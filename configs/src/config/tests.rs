@@ -54,10 +54,10 @@ fn full() -> Config {
             }),
         }],
         devices: vec![Device {
-            kind: DeviceType::Char,
+            kind: devices::Kind::Char,
             major: 1,
             minor: 3,
-            access: DeviceAccess::ALL,
+            access: devices::Access::ALL,
             allow: true,
             path: "/dev/null".into(),
             file_mode: 0o666,
@@ -94,13 +94,12 @@ fn full() -> Config {
             rootless: true,
             owner_uid: Some(0),
             resources: Resources {
-                devices: vec![DeviceRule {
-                    kind: DeviceType::All,
-                    major: None,
-                    minor: Some(2),
-                    access: DeviceAccess::MKNOD,
-                    allow: false,
-                }],
+                devices: vec![devices::Rule::deny(
+                    devices::Kind::All,
+                    None,
+                    Some(2),
+                    devices::Access::MKNOD,
+                )],
                 memory: -1,
                 pids_limit: Some(0),
                 freezer: FreezerState::Frozen,
@@ -497,8 +496,8 @@ proptest! {
 
     #[test]
     fn device_access_text_is_canonical(text in "[rwm]{0,6}") {
-        let access: DeviceAccess = text.parse().unwrap();
-        prop_assert_eq!(access.to_string().parse::<DeviceAccess>().unwrap(), access);
+        let access: devices::Access = text.parse().unwrap();
+        prop_assert_eq!(access.to_string().parse::<devices::Access>().unwrap(), access);
         prop_assert_eq!(reread(&access), access);
         for letter in ['r', 'w', 'm'] {
             prop_assert_eq!(access.to_string().contains(letter), text.contains(letter));

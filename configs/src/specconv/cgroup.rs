@@ -2,8 +2,7 @@
 
 use super::{Options, devices, systemd};
 use crate::config::{
-    Cgroup, DeviceRule, HugepageLimit, InterfacePriority, NamespaceType, RdmaLimit, Resources,
-    WeightDevice,
+    Cgroup, HugepageLimit, InterfacePriority, NamespaceType, RdmaLimit, Resources, WeightDevice,
 };
 use crate::{Config, Error, Result, Warning, lexical, oci};
 
@@ -14,7 +13,7 @@ const DEFAULT_SCOPE_PREFIX: &str = "runc";
 pub(super) fn convert(
     spec: &oci::Spec,
     options: &Options,
-    default_rules: Vec<DeviceRule>,
+    default_rules: Vec<::devices::Rule>,
     warnings: &mut Vec<Warning>,
 ) -> Result<Cgroup> {
     let path = spec

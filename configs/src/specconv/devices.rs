@@ -1,92 +1,32 @@
 //! Device nodes and device rules, with the defaults every container gets.
 
-use crate::config::{Device, DeviceAccess, DeviceRule, DeviceType};
+use devices::defaults::DEFAULTS;
+use devices::{Access, Kind, Rule, number_from_i64};
+
+use crate::config::Device;
 use crate::{Error, Result, Warning, oci};
-
-/// A rule of the default allow list, and the node that comes with it.
-struct DefaultDevice {
-    kind: DeviceType,
-    major: Option<u32>,
-    minor: Option<u32>,
-    access: DeviceAccess,
-    node: Option<&'static str>,
-}
-
-impl DefaultDevice {
-    const fn char(major: u32, minor: u32, node: Option<&'static str>) -> Self {
-        Self {
-            kind: DeviceType::Char,
-            major: Some(major),
-            minor: Some(minor),
-            access: DeviceAccess::ALL,
-            node,
-        }
-    }
-
-    const fn mknod(kind: DeviceType) -> Self {
-        Self {
-            kind,
-            major: None,
-            minor: None,
-            access: DeviceAccess::MKNOD,
-            node: None,
-        }
-    }
-}
-
-/// Appended to the rules of every container, in this order; a bundle cannot switch it off.
-const DEFAULTS: [DefaultDevice; 11] = [
-    DefaultDevice::mknod(DeviceType::Char),
-    DefaultDevice::mknod(DeviceType::Block),
-    DefaultDevice::char(1, 3, Some("/dev/null")),
-    DefaultDevice::char(1, 8, Some("/dev/random")),
-    DefaultDevice::char(1, 7, Some("/dev/full")),
-    DefaultDevice::char(5, 0, Some("/dev/tty")),
-    DefaultDevice::char(1, 5, Some("/dev/zero")),
-    DefaultDevice::char(1, 9, Some("/dev/urandom")),
-    // Pseudo terminals, their multiplexer, tun.
-    DefaultDevice {
-        kind: DeviceType::Char,
-        major: Some(136),
-        minor: None,
-        access: DeviceAccess::ALL,
-        node: None,
-    },
-    DefaultDevice::char(5, 2, None),
-    DefaultDevice::char(10, 200, None),
-];
 
 /// Bits of a file mode that are its type (`S_IFMT`).
 const FILE_TYPE: u32 = 0o170_000;
 
-/// The nodes and the default rules of a container. A device of the bundle takes the place of the
-/// default with the same path: both the default node and its rule go.
-pub(super) fn nodes_and_default_rules(
-    devices: &[oci::Device],
-) -> Result<(Vec<Device>, Vec<DeviceRule>)> {
+/// The nodes and the default rules of a container, which a bundle cannot switch off. A device of the
+/// bundle takes the place of the default with the same path: both the default node and its rule go.
+pub(super) fn nodes_and_default_rules(devices: &[oci::Device]) -> Result<(Vec<Device>, Vec<Rule>)> {
     let kept = || {
         DEFAULTS.iter().filter(|it| {
             it.node
                 .is_none_or(|path| devices.iter().all(|d| d.path != path))
         })
     };
-    let rules = kept()
-        .map(|it| DeviceRule {
-            kind: it.kind,
-            major: it.major,
-            minor: it.minor,
-            access: it.access,
-            allow: true,
-        })
-        .collect();
+    let rules = kept().map(|it| it.rule).collect();
     let mut nodes: Vec<Device> = kept()
         .filter_map(|it| {
             Some(Device {
-                kind: it.kind,
-                major: it.major.map_or(-1, i64::from),
-                minor: it.minor.map_or(-1, i64::from),
-                access: it.access,
-                allow: true,
+                kind: it.rule.kind,
+                major: it.rule.major.map_or(-1, i64::from),
+                minor: it.rule.minor.map_or(-1, i64::from),
+                access: it.rule.access,
+                allow: it.rule.allow,
                 path: it.node?.to_owned(),
                 file_mode: 0o666,
                 uid: 0,
@@ -102,16 +42,16 @@ pub(super) fn nodes_and_default_rules(
 
 fn node(device: &oci::Device) -> Result<Device> {
     let kind = match device.kind.as_str() {
-        "p" => DeviceType::Fifo,
-        "u" | "c" => DeviceType::Char,
-        "b" => DeviceType::Block,
+        "p" => Kind::Fifo,
+        "u" | "c" => Kind::Char,
+        "b" => Kind::Block,
         other => return Err(Error::conversion(format!("invalid device type {other:?}"))),
     };
     Ok(Device {
         kind,
         major: device.major,
         minor: device.minor,
-        access: DeviceAccess::default(),
+        access: Access::NONE,
         allow: false,
         path: device.path.clone(),
         file_mode: device.file_mode.map_or(0o666, |mode| mode & !FILE_TYPE),
@@ -122,10 +62,7 @@ fn node(device: &oci::Device) -> Result<Device> {
 
 /// Converts the rules of the bundle. One that has only unknown letters for its access does nothing
 /// and is left out.
-pub(super) fn rules(
-    rules: &[oci::DeviceCgroup],
-    warnings: &mut Vec<Warning>,
-) -> Result<Vec<DeviceRule>> {
+pub(super) fn rules(rules: &[oci::DeviceCgroup], warnings: &mut Vec<Warning>) -> Result<Vec<Rule>> {
     let mut converted = Vec::with_capacity(rules.len());
     for (index, rule) in rules.iter().enumerate() {
         converted.extend(convert_rule(index, rule, warnings)?);
@@ -137,20 +74,20 @@ fn convert_rule(
     index: usize,
     rule: &oci::DeviceCgroup,
     warnings: &mut Vec<Warning>,
-) -> Result<Option<DeviceRule>> {
+) -> Result<Option<Rule>> {
     let kind = match rule.kind.as_str() {
-        "" | "a" => DeviceType::All,
-        "b" => DeviceType::Block,
-        "c" => DeviceType::Char,
+        "" | "a" => Kind::All,
+        "b" => Kind::Block,
+        "c" => Kind::Char,
         other => {
             return Err(Error::conversion(format!(
                 "invalid cgroup device type {other:?}"
             )));
         }
     };
-    let (access, unknown) = DeviceAccess::parse_lossy(&rule.access);
+    let (access, unknown) = access(&rule.access);
     // One for all devices would be about everything, whatever its letters are.
-    if access.is_empty() && (!unknown || kind == DeviceType::All) {
+    if access.is_empty() && (!unknown || kind == Kind::All) {
         return Err(Error::conversion(format!(
             "device access at {index} field cannot be empty"
         )));
@@ -161,7 +98,7 @@ fn convert_rule(
             access: rule.access.clone(),
         });
     }
-    let rule = DeviceRule {
+    let rule = Rule {
         kind,
         major: number(index, rule.major)?,
         minor: number(index, rule.minor)?,
@@ -171,16 +108,29 @@ fn convert_rule(
     Ok((!access.is_empty()).then_some(rule))
 }
 
+/// The letters `r`, `w` and `m` in any order, and whether there are others.
+fn access(text: &str) -> (Access, bool) {
+    let mut access = Access::NONE;
+    let mut unknown = false;
+    for letter in text.chars() {
+        match letter {
+            'r' => access = access | Access::READ,
+            'w' => access = access | Access::WRITE,
+            'm' => access = access | Access::MKNOD,
+            _ => unknown = true,
+        }
+    }
+    (access, unknown)
+}
+
 /// A device number of a rule; absent and -1 mean every one.
 fn number(index: usize, number: Option<i64>) -> Result<Option<u32>> {
-    match number {
-        None | Some(-1) => Ok(None),
-        Some(number) => u32::try_from(number).map(Some).map_err(|_| {
-            Error::conversion(format!(
-                "device number {number} at {index} field is out of range"
-            ))
-        }),
-    }
+    let number = number.unwrap_or(-1);
+    number_from_i64(number).map_err(|_| {
+        Error::conversion(format!(
+            "device number {number} at {index} field is out of range"
+        ))
+    })
 }
 
 #[cfg(test)]

@@ -149,7 +149,7 @@ pub(crate) fn check_syntax(what: &str, left: &str) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use configs::config::{Device, DeviceAccess, DeviceType, Mount, MountFlags};
+    use configs::config::{Device, Mount, MountFlags};
 
     use super::*;
     use crate::plan::LegacyHierarchy;
@@ -179,10 +179,10 @@ mod tests {
     fn device(path: &str) -> Device {
         Device {
             path: path.to_owned(),
-            kind: DeviceType::Char,
+            kind: devices::Kind::Char,
             major: 1,
             minor: 3,
-            access: DeviceAccess::ALL,
+            access: devices::Access::ALL,
             allow: true,
             file_mode: 0o666,
             uid: 0,

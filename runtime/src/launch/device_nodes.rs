@@ -4,7 +4,8 @@
 use std::os::fd::OwnedFd;
 
 use configs::Config;
-use configs::config::{Device, DeviceType};
+use configs::config::Device;
+use devices::Kind;
 use rustix::fs::{AtFlags, FileType, Gid, Mode, Uid, makedev};
 use rustix::io::Errno;
 use rustix::mount::{FsMountFlags, FsOpenFlags, MountAttrFlags};
@@ -48,7 +49,7 @@ pub(crate) fn make(config: &Config) -> Result<OwnedFd> {
 
 fn node(directory: &OwnedFd, name: &str, device: &Device) -> rustix::io::Result<()> {
     let kind = match device.kind {
-        DeviceType::Block => FileType::BlockDevice,
+        Kind::Block => FileType::BlockDevice,
         _ => FileType::CharacterDevice,
     };
     let number = |value: i64| u32::try_from(value).map_err(|_| Errno::INVAL);

@@ -1,8 +1,9 @@
 //! Device nodes and the links beside them. Everything is made below the handle of the container's
 //! own `/dev`: a symbolic link in the image leads nowhere else.
 
+use ::devices::Kind;
 use configs::Config;
-use configs::config::{Device, DeviceType, IdMap, NamespaceType};
+use configs::config::{Device, IdMap, NamespaceType};
 use nsenter::plan::{Dir, Expect, Leaf, Op, Slot};
 use user::IdMaps;
 
@@ -88,17 +89,12 @@ impl<'a> Node<'a> {
             u32::try_from(value)
                 .map_err(|_| Error::config(format!("cannot mkdev() device with wildcards: {path}")))
         };
-        let file_type = match device.kind {
-            DeviceType::Char => libc::S_IFCHR,
-            DeviceType::Block => libc::S_IFBLK,
-            DeviceType::Fifo => libc::S_IFIFO,
-            DeviceType::All => {
-                return Err(Error::config(format!(
-                    "{path}: a device node is of type c, b or p"
-                )));
-            }
+        let Some(file_type) = device.kind.file_type() else {
+            return Err(Error::config(format!(
+                "{path}: a device node is of type c, b or p"
+            )));
         };
-        let numbers = if file_type == libc::S_IFIFO {
+        let numbers = if device.kind == Kind::Fifo {
             (0, 0)
         } else {
             (number(device.major)?, number(device.minor)?)
@@ -201,13 +197,13 @@ pub(crate) fn is_made_by_parent(config: &Config, device: &Device) -> bool {
     let root = (config.host_root_uid().ok(), config.host_root_gid().ok());
     let usual = ::devices::defaults::nodes().any(|node| {
         node.path.as_os_str() == clean(&device.path).as_str()
-            && device.kind == DeviceType::Char
+            && device.kind == Kind::Char
             && (device.major, device.minor) == (node.major.into(), node.minor.into())
             && device.file_mode & 0o7777 == node.mode
             && ((device.uid, device.gid) == (0, 0) || (Some(device.uid), Some(device.gid)) == root)
     });
     let wanted = !device.path.is_empty() && clean(&device.path) != "/dev/ptmx";
-    wanted && !usual && matches!(device.kind, DeviceType::Char | DeviceType::Block)
+    wanted && !usual && matches!(device.kind, Kind::Char | Kind::Block)
 }
 
 /// In a user namespace there are no new device nodes: the host's are bound, or those that the

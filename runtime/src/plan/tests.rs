@@ -6,8 +6,8 @@ mod properties;
 mod rules;
 
 use configs::config::{
-    Capabilities, Command, Config, Device, DeviceAccess, DeviceType, IdMap, Mount, MountFlags,
-    NamespaceType, Namespaces, Network,
+    Capabilities, Command, Config, Device, IdMap, Mount, MountFlags, NamespaceType, Namespaces,
+    Network,
 };
 use nsenter::plan::{Op, Plan, Step};
 
@@ -290,10 +290,10 @@ fn standard_devices() -> Vec<Device> {
         ("urandom", 1, 9),
     ]
     .map(|(name, major, minor)| Device {
-        kind: DeviceType::Char,
+        kind: ::devices::Kind::Char,
         major,
         minor,
-        access: DeviceAccess::ALL,
+        access: ::devices::Access::ALL,
         allow: true,
         path: format!("/dev/{name}"),
         file_mode: 0o666,

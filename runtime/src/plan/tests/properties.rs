@@ -62,8 +62,9 @@ proptest! {
         let creating = |op: &Op| matches!(op, Op::Hook(_) | Op::LateHooks(_) | Op::WaitStart(_));
         prop_assert_eq!(count(plan, creating), 0);
         // The pid namespace is joined before, and only the child is in it.
-        let joining = |op: &Op| {
-            matches!(op, Op::JoinProcess { namespaces, .. } if namespaces.contains(NamespaceType::Pid))
+        let joining = |op: &Op| match op {
+            Op::JoinProcess { namespaces, .. } => namespaces.contains(NamespaceType::Pid),
+            _ => false,
         };
         let joins = position(plan, joining);
         prop_assert_eq!(joins.is_some(), case.config.namespaces.contains(NamespaceType::Pid));

@@ -1,13 +1,14 @@
 //! Device nodes and links.
 
-use configs::config::{Device, DeviceType, MountFlags};
+use ::devices::Kind;
+use configs::config::{Device, MountFlags};
 use nsenter::plan::Op;
 
 use super::built;
 use crate::plan::tests::{Case, count, named, ops, volume};
 use crate::plan::{Tag, is_made_by_parent};
 
-fn device(path: &str, kind: DeviceType, major: i64, minor: i64) -> Device {
+fn device(path: &str, kind: Kind, major: i64, minor: i64) -> Device {
     Device {
         path: path.to_owned(),
         kind,
@@ -22,10 +23,10 @@ fn nodes_are_made_below_the_handle_of_dev() {
     let mut case = Case::standard();
     case.config
         .devices
-        .push(device("/dev/net/tun", DeviceType::Char, 10, 200));
+        .push(device("/dev/net/tun", Kind::Char, 10, 200));
     case.config
         .devices
-        .push(device("/srv/fifo", DeviceType::Fifo, 0, 0));
+        .push(device("/srv/fifo", Kind::Fifo, 0, 0));
     let plan = built(&case);
     let dev = ops(&plan)
         .into_iter()
@@ -96,13 +97,13 @@ fn nodes_that_may_not_be_made_are_bound_from_the_host() {
 fn a_user_namespace_gets_other_nodes_from_the_parent() {
     let mut case = Case::user_namespace();
     let usual = case.config.devices.len();
-    let mut private = device("/dev/null", DeviceType::Char, 1, 3);
+    let mut private = device("/dev/null", Kind::Char, 1, 3);
     private.file_mode = 0o600;
     case.config.devices.extend([
-        device("/dev/odd", DeviceType::Char, 1, 5),
-        device("/dev/sub/block", DeviceType::Block, 7, 0),
+        device("/dev/odd", Kind::Char, 1, 5),
+        device("/dev/sub/block", Kind::Block, 7, 0),
         private,
-        device("/dev/pipe", DeviceType::Fifo, 0, 0),
+        device("/dev/pipe", Kind::Fifo, 0, 0),
     ]);
     let plan = built(&case);
     let asked = count(
@@ -138,8 +139,8 @@ fn a_user_namespace_gets_other_nodes_from_the_parent() {
 
     // What is only a rule, or a link of every container, is no node.
     for other in [
-        device("", DeviceType::Char, -1, -1),
-        device("/dev//ptmx", DeviceType::Char, 5, 2),
+        device("", Kind::Char, -1, -1),
+        device("/dev//ptmx", Kind::Char, 5, 2),
     ] {
         assert!(!is_made_by_parent(&case.config, &other));
     }
@@ -178,7 +179,7 @@ fn dev_has_its_links_and_ptmx_is_always_that_of_its_own_devpts() {
     let mut case = Case::standard();
     case.config
         .devices
-        .push(device("/dev/ptmx", DeviceType::Char, 5, 2));
+        .push(device("/dev/ptmx", Kind::Char, 5, 2));
     let links = |case: &Case| -> Vec<String> {
         ops(&built(case))
             .into_iter()
@@ -214,7 +215,7 @@ fn wildcards_are_no_nodes() {
     let mut case = Case::standard();
     case.config
         .devices
-        .push(device("/dev/any", DeviceType::Char, -1, 3));
+        .push(device("/dev/any", Kind::Char, -1, 3));
     assert!(
         case.refusal()
             .contains("cannot mkdev() device with wildcards")
@@ -222,6 +223,6 @@ fn wildcards_are_no_nodes() {
     case.config.devices.pop();
     case.config
         .devices
-        .push(device("/dev/any", DeviceType::All, 1, 3));
+        .push(device("/dev/any", Kind::All, 1, 3));
     assert!(case.refusal().contains("/dev/any"));
 }
