@@ -5,13 +5,10 @@
 //! the cgroup.
 
 pub(crate) mod criu_process;
-#[allow(dead_code, reason = "the dump and the restore use it, which follow")]
 pub(crate) mod descriptors;
-#[allow(dead_code, reason = "the dump and the restore use it, which follow")]
+pub(crate) mod dump;
 pub(crate) mod external_mounts;
-#[allow(dead_code, reason = "the dump and the restore use it, which follow")]
 pub(crate) mod namespaces;
-#[allow(dead_code, reason = "the dump and the restore use it, which follow")]
 pub(crate) mod options;
 pub(crate) mod restore;
 

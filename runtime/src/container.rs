@@ -1,6 +1,7 @@
 //! One container.
 
 mod annotations;
+mod checkpoint;
 mod create;
 mod destroy;
 pub(crate) mod events;

@@ -273,6 +273,20 @@ pub(crate) fn duplicate(number: RawFd) -> io::Result<Option<OwnedFd>> {
     Ok(Some(unsafe { OwnedFd::from_raw_fd(fd) }))
 }
 
+/// Duplicates a descriptor that the program was started with, as [`duplicate`] does, and closes the
+/// original: the duplicate is the only one of this process.
+#[cfg(feature = "cli")]
+pub(crate) fn take_inherited(number: RawFd) -> io::Result<Option<OwnedFd>> {
+    let Some(copy) = duplicate(number)? else {
+        return Ok(None);
+    };
+    if number > libc::STDERR_FILENO {
+        // SAFETY: it is open, and nothing in this process owns it: it was there before the program.
+        drop(unsafe { OwnedFd::from_raw_fd(number) });
+    }
+    Ok(Some(copy))
+}
+
 /// The pid of some ended child, whose status stays to be taken (`waitid(2)` with `WNOWAIT`); `None`
 /// if there is none.
 pub(crate) fn ended_child() -> io::Result<Option<i32>> {

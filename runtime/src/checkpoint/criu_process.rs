@@ -1,6 +1,7 @@
 //! A process of CRIU: the thread and the mount namespace that a restore runs in, and what its log
 //! says of a failure.
 
+use std::error::Error as _;
 use std::fs::File;
 use std::io::BufReader;
 use std::os::fd::{BorrowedFd, OwnedFd};
@@ -68,13 +69,23 @@ fn quotation(path: &Path, lines: Vec<String>) -> Vec<String> {
 
 /// The error of this crate for one of CRIU that has no log.
 pub(crate) fn failure(error: criu::Error) -> Error {
+    use criu::ErrorKind as Criu;
     let kind = match error.kind() {
-        criu::ErrorKind::NotFound | criu::ErrorKind::TooOld | criu::ErrorKind::Unsupported => {
-            ErrorKind::Unsupported
+        Criu::NotFound | Criu::TooOld | Criu::Unsupported => ErrorKind::Unsupported,
+        // What this crate itself found when CRIU told it how far it was.
+        Criu::Notification => {
+            let own = error.source().and_then(|source| source.downcast_ref());
+            own.map_or(ErrorKind::Criu, |own: &Error| own.kind())
         }
-        _ => ErrorKind::System,
+        _ => ErrorKind::Criu,
     };
-    Error::with(kind, "checkpoint/restore", error)
+    let mut message = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        message = format!("{message}: {cause}");
+        next = cause.source();
+    }
+    Error::new(kind, message)
 }
 
 /// Starts CRIU as a child of a new thread that has a mount namespace of its own, in which `prepare`
@@ -294,7 +305,7 @@ mod tests {
             let ended = session.restore(criu::Options::default(), |_| Ok(()));
             ended.map_err(failure)
         });
-        assert_eq!(restored.unwrap_err().kind(), ErrorKind::System);
+        assert_eq!(restored.unwrap_err().kind(), ErrorKind::Criu);
         let seen = std::fs::read_to_string(directory.path().join("criu.seen")).unwrap();
         assert!(seen.contains("kernel"), "{seen:?}");
         assert_eq!(std::fs::read_dir(&point).unwrap().count(), 0);

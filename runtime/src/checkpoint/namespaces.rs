@@ -4,8 +4,6 @@
 //! CRIU knows two kinds, of which the images then hold the name only. The others are dumped as if
 //! they were the container's own.
 
-use std::fs::File;
-use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt;
 
 use configs::config::{NamespaceType, Namespaces};
@@ -64,13 +62,6 @@ impl ExternalNamespace<'_> {
         Ok(())
     }
 
-    /// Opens its file.
-    pub(crate) fn open(&self) -> Result<OwnedFd> {
-        let opened = File::open(self.path);
-        let opened = opened.map_err(|error| Error::system(format!("open {}", self.path), error))?;
-        Ok(opened.into())
-    }
-
     /// What the dump calls it, if the process with this `/proc/PID/ns/…` directory is in it.
     pub(crate) fn dumped(&self, process: &str) -> Result<String> {
         let kind = self.kind.file_name();
@@ -113,7 +104,6 @@ mod tests {
             net.dumped("/proc/self").unwrap(),
             format!("net[{inode}]:extRootNetNS")
         );
-        net.open().unwrap();
         net.require(Version::new(3, 11, 0)).unwrap();
         assert_eq!(
             net.require(Version::new(3, 10, 9)).unwrap_err().to_string(),

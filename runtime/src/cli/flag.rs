@@ -118,8 +118,6 @@ pub(crate) struct Parsed {
     pub(crate) positional: Vec<OsString>,
     /// Help was asked for with `-h` or `--help`.
     pub(crate) help: bool,
-    /// It was asked for with `--help`.
-    pub(crate) long_help: bool,
 }
 
 impl Parsed {
@@ -154,7 +152,6 @@ impl Parsed {
             let Some(flag) = table.iter().find(|flag| flag.is_called(&name)) else {
                 if name == "help" || name == "h" {
                     parsed.help = true;
-                    parsed.long_help |= name == "help";
                     continue;
                 }
                 if parsed.positional.is_empty() {

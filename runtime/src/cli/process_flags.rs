@@ -52,6 +52,12 @@ pub(crate) const PRESERVE_FDS: Flag = Flag::integer(
 )
 .default("0");
 
+pub(crate) const STATUS_FD: Flag = Flag::integer(
+    "status-fd",
+    "descriptor that gets a NUL byte when lazy pages are ready",
+)
+.default("-1");
+
 /// The first descriptor after the standard streams.
 const FIRST_PASSED: i32 = 3;
 
@@ -81,6 +87,9 @@ pub(crate) fn inherited(parsed: &Parsed) -> Result<Option<InheritedDescriptors>,
     let asked = parsed
         .integer(PRESERVE_FDS.name)
         .is_some_and(|count| count > 0)
+        || parsed
+            .integer(STATUS_FD.name)
+            .is_some_and(|number| number >= 0)
         || listen_descriptors() > 0;
     if asked {
         return Ok(Some(InheritedDescriptors::snapshot()?));

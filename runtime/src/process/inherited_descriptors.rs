@@ -72,6 +72,17 @@ impl InheritedDescriptors {
         }
         Ok(taken)
     }
+
+    /// Takes an inherited descriptor over: nothing else of this process holds it then. `None` if
+    /// it was not inherited. The standard streams stay where they are.
+    #[cfg(feature = "cli")]
+    pub(crate) fn take(&self, number: i32) -> Result<Option<OwnedFd>> {
+        if !self.contains(number) {
+            return Ok(None);
+        }
+        sys::take_inherited(number)
+            .map_err(|error| Error::system("take an inherited descriptor over", error))
+    }
 }
 
 #[cfg(test)]

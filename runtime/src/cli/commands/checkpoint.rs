@@ -1,60 +1,167 @@
-//! `checkpoint`: known by name and flags, so that a command line that is right gets a clear refusal.
+//! `checkpoint`: dumps a container into images.
 //!
-//! Engines ask `checkpoint --help` and take exit code 0 for "can do checkpoints", so that fails,
-//! too. `-h` and `help checkpoint`, which people type, explain.
+//! Engines ask `checkpoint --help`, and take exit code 0 for "can do that".
 
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
+
+use rustix::fs::{OFlags, fcntl_getfl};
+
+use crate::checkpoint::{CheckpointOptions, PageServer};
 use crate::cli::command::{Command, Count, Invocation};
 use crate::cli::criu_flags as criu;
 use crate::cli::failure::Failure;
 use crate::cli::flag::{Flag, Order};
+use crate::cli::process_flags as flags;
 
-pub(crate) static CHECKPOINT: Command = Command {
+const PARENT_PATH: Flag = Flag::text(
+    "parent-path",
+    "directory of the images of the pre-dump before, relative to --image-path",
+);
+const LEAVE_RUNNING: Flag = Flag::switch("leave-running", "keep the container running");
+const TCP_SKIP_IN_FLIGHT: Flag = Flag::switch(
+    "tcp-skip-in-flight",
+    "leave out TCP connections that are not established yet",
+);
+const LINK_REMAP: Flag = Flag::switch("link-remap", "link unlinked files back where possible");
+const PAGE_SERVER: Flag = Flag::text("page-server", "ADDRESS:PORT of the page server");
+const PRE_DUMP: Flag = Flag::switch(
+    "pre-dump",
+    "save the memory only, and keep the container running",
+);
+
+pub(crate) static COMMAND: Command = Command {
     name: "checkpoint",
-    about: "not available: checkpoint a running container",
+    about: "checkpoint a running container",
     arguments: "<container-id>",
-    description: "This version cannot checkpoint containers.",
+    description: "Writes the processes of a container into images, from which restore makes it again, and\n\
+                  removes the container.",
     flags: &[
         criu::IMAGE_PATH,
         criu::WORK_PATH,
-        Flag::text(
-            "parent-path",
-            "directory of the images of the pre-dump before",
-        ),
-        Flag::switch("leave-running", "keep the container running"),
+        PARENT_PATH,
+        LEAVE_RUNNING,
         criu::TCP_ESTABLISHED,
-        Flag::switch(
-            "tcp-skip-in-flight",
-            "leave out TCP connections that are not established yet",
-        ),
-        Flag::switch("link-remap", "link unlinked files back where possible"),
+        TCP_SKIP_IN_FLIGHT,
+        LINK_REMAP,
         criu::EXT_UNIX_SK,
         criu::SHELL_JOB,
         criu::LAZY_PAGES,
-        Flag::integer(
-            "status-fd",
-            "descriptor that gets a byte when lazy pages are ready",
-        )
-        .default("-1"),
-        Flag::text("page-server", "ADDRESS:PORT of the page server"),
+        flags::STATUS_FD,
+        PAGE_SERVER,
         criu::FILE_LOCKS,
-        Flag::switch(
-            "pre-dump",
-            "save the memory only, and keep the container running",
-        ),
+        PRE_DUMP,
         criu::MANAGE_CGROUPS_MODE,
         criu::EMPTY_NS,
         criu::AUTO_DEDUP,
     ],
     count: Count::Exactly(1),
     order: Order::Any,
-    run: refuse,
+    run: checkpoint,
 };
 
-/// Whether this is a command that is only known, and refused.
-pub(crate) fn is_refused(command: &Command) -> bool {
-    command.name == CHECKPOINT.name
+fn checkpoint(invocation: &Invocation<'_>) -> Result<u8, Failure> {
+    if !rustix::process::geteuid().is_root() {
+        let text = "runc checkpoint is untested with rootless containers";
+        invocation.log.warn(text);
+    }
+    let container = super::container(invocation)?;
+    let options = options(invocation)?;
+    if invocation.parsed.switch(PRE_DUMP.name) {
+        container.pre_dump(options)?;
+        return Ok(0);
+    }
+    let stays = options.leave_running;
+    container.checkpoint(options)?;
+    if !stays && let Err(error) = container.destroy() {
+        // The images are complete, and that is what counts.
+        invocation.warn_of(&[error]);
+    }
+    Ok(0)
 }
 
-fn refuse(_: &Invocation<'_>) -> Result<u8, Failure> {
-    Err(Failure::new("checkpoint is not available in this version"))
+fn options(invocation: &Invocation<'_>) -> Result<CheckpointOptions, Failure> {
+    let parsed = invocation.parsed;
+    let mut options = CheckpointOptions::new("");
+    options.criu = criu::options(invocation)?;
+    options.parent_path = parsed
+        .text(PARENT_PATH.name)
+        .filter(|path| !path.is_empty())
+        .map(PathBuf::from);
+    options.leave_running = parsed.switch(LEAVE_RUNNING.name);
+    options.tcp_skip_in_flight = parsed.switch(TCP_SKIP_IN_FLIGHT.name);
+    options.link_remap = parsed.switch(LINK_REMAP.name);
+    options.page_server = match parsed.string(PAGE_SERVER.name).as_deref() {
+        None | Some("") => None,
+        Some(server) => Some(page_server(server)?),
+    };
+    if options.criu.lazy_pages {
+        options.status_descriptor = status_descriptor(invocation)?;
+    }
+    Ok(options)
+}
+
+/// The address and port in `ADDRESS:PORT`, or `[ADDRESS]:PORT` for IPv6.
+fn page_server(text: &str) -> Result<PageServer, Failure> {
+    let wrong = || Failure::new("Use --page-server ADDRESS:PORT to specify page server");
+    let (host, port) = text.rsplit_once(':').ok_or_else(wrong)?;
+    let bracketed = host
+        .strip_prefix('[')
+        .and_then(|host| host.strip_suffix(']'));
+    let address = bracketed.unwrap_or(host);
+    let ambiguous = bracketed.is_none() && host.contains(':');
+    if ambiguous || address.is_empty() || port.is_empty() || address.contains(['[', ']']) {
+        return Err(wrong());
+    }
+    Ok(PageServer {
+        address: address.to_owned(),
+        port: port
+            .parse()
+            .map_err(|_| Failure::new("Invalid port number"))?,
+    })
+}
+
+/// The descriptor that the caller has opened for this process, if there is one.
+fn status_descriptor(invocation: &Invocation<'_>) -> Result<Option<OwnedFd>, Failure> {
+    let number = match invocation.parsed.integer(flags::STATUS_FD.name) {
+        None | Some(-1) => return Ok(None),
+        Some(number) => number,
+    };
+    let invalid = |why: &str| Failure::new(format!("invalid --status-fd argument {number}: {why}"));
+    let taken = match (invocation.inherited, i32::try_from(number)) {
+        (Some(inherited), Ok(number)) => inherited.take(number)?,
+        _ => None,
+    };
+    let descriptor = taken.ok_or_else(|| invalid("bad file descriptor"))?;
+    let flags = fcntl_getfl(&descriptor).map_err(|errno| invalid(&errno.to_string()))?;
+    if !flags.intersects(OFlags::WRONLY | OFlags::RDWR) {
+        return Err(invalid("not writable"));
+    }
+    Ok(Some(descriptor))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn page_servers_are_an_address_and_a_port() {
+        let server = |address: &str, port| PageServer {
+            address: address.to_owned(),
+            port,
+        };
+        assert_eq!(page_server("10.0.0.1:27").unwrap(), server("10.0.0.1", 27));
+        assert_eq!(page_server("[::1]:27").unwrap(), server("::1", 27));
+        for text in ["10.0.0.1", ":1", "host:", "::1:27", "[::1]", "[]:1"] {
+            assert_eq!(
+                page_server(text).unwrap_err().message,
+                "Use --page-server ADDRESS:PORT to specify page server",
+                "{text}"
+            );
+        }
+        for text in ["host:x", "host:-1", "host:65536"] {
+            let message = page_server(text).unwrap_err().message;
+            assert_eq!(message, "Invalid port number", "{text}");
+        }
+    }
 }

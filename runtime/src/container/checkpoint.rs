@@ -1,0 +1,67 @@
+//! Dumping a container into images.
+
+use configs::oci::ContainerStatus as Status;
+
+use super::Container;
+use crate::checkpoint::dump::{Kind, Subject, dump};
+use crate::checkpoint::options::CheckpointOptions;
+use crate::error::{Error, ErrorKind, Result};
+
+impl Container {
+    /// Dumps the processes of a running or paused container into images, from which
+    /// [`Runtime::restore`](crate::Runtime::restore) makes a container again. They end with the
+    /// dump, unless [`leave_running`](CheckpointOptions::leave_running) is set; then remove the
+    /// container with [`destroy`](Self::destroy).
+    ///
+    /// Needs CRIU 3.0 and mostly root. If it fails the container goes on as it was before, and
+    /// there are no complete images.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotRunning`], [`ErrorKind::InvalidState`] if it is not started yet, or if a
+    /// mount or namespace is not the one of the configuration; [`ErrorKind::InvalidConfig`] for
+    /// options that cannot be; [`ErrorKind::Unsupported`] if there is no CRIU, or it is too old or
+    /// lacks a feature; [`ErrorKind::Criu`] if it fails, with its log quoted in the
+    /// [warnings](Error::warnings); [`ErrorKind::Timeout`] if another process keeps the lock;
+    /// [`ErrorKind::System`].
+    pub fn checkpoint(&self, options: CheckpointOptions) -> Result<()> {
+        self.dump(options, Kind::Dump)
+    }
+
+    /// Writes the memory of a running container into images, and lets it go on. The
+    /// [`checkpoint`](Self::checkpoint), or another pre-dump, that names these images as its
+    /// [`parent_path`](CheckpointOptions::parent_path) writes only what has changed since.
+    ///
+    /// # Errors
+    /// Those of `checkpoint`.
+    pub fn pre_dump(&self, options: CheckpointOptions) -> Result<()> {
+        self.dump(options, Kind::PreDump)
+    }
+
+    fn dump(&self, options: CheckpointOptions, kind: Kind) -> Result<()> {
+        self.require_dumpable()?;
+        let _lock = self.directory.lock(self.runtime.root()?, &self.id)?;
+        // It may have ended while the lock was waited for.
+        self.require_dumpable()?;
+        let state = self.state()?;
+        let group = self.cgroup()?;
+        let subject = Subject {
+            state: &state,
+            group: &group,
+            system: self.system(),
+        };
+        dump(&subject, options, kind)
+    }
+
+    fn require_dumpable(&self) -> Result<()> {
+        let status = self.status()?;
+        let kind = match status {
+            Status::Running | Status::Paused => return Ok(()),
+            Status::Stopped => ErrorKind::NotRunning,
+            _ => ErrorKind::InvalidState,
+        };
+        Err(Error::new(
+            kind,
+            format!("Container cannot be checkpointed in {status} state"),
+        ))
+    }
+}
