@@ -1,15 +1,14 @@
 //! The error of this crate.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::io;
 
-use crate::plan::{Op, Plan};
+use crate::plan::failure::Failure;
 
 /// The result of an operation of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Why an [`Answers`](crate::Answers) method did not do what the stub asked for.
+/// Why a [`RequestHandler`](crate::RequestHandler) method did not do what the stub asked for.
 pub type Refusal = Box<dyn std::error::Error + Send + Sync>;
 
 /// What kind of thing went wrong.
@@ -18,11 +17,11 @@ pub type Refusal = Box<dyn std::error::Error + Send + Sync>;
 pub enum ErrorKind {
     /// The plan breaks a rule, or encoded bytes are not a plan.
     Plan,
-    /// A system call of the parent failed; [`Error::raw_os_error`] has the errno.
+    /// A system call of the supervisor failed; [`Error::raw_os_error`] has the errno.
     System,
     /// A step of the plan failed in the stub; [`Error::failure`] says which.
     Step,
-    /// An [`Answers`](crate::Answers) method refused; its reason is the source.
+    /// A [`RequestHandler`](crate::RequestHandler) method refused; its reason is the source.
     Refused,
     /// The stub made no progress within the deadline.
     Timeout,
@@ -38,100 +37,6 @@ pub enum ErrorKind {
     Namespace,
     /// A process is gone, or is another one than the recorded one.
     Process,
-}
-
-/// A step of a plan that failed in the stub.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Failure {
-    index: usize,
-    op: Op,
-    context: String,
-    errno: i32,
-    detail: Vec<u8>,
-}
-
-impl Failure {
-    /// The failure of this step of the plan; `None` if the plan has no such step.
-    pub(crate) fn new(plan: &Plan, index: u32, errno: i32, detail: &[u8]) -> Option<Self> {
-        let index = usize::try_from(index).ok()?;
-        let step = plan.steps().get(index)?;
-        Some(Self {
-            index,
-            op: step.op.clone(),
-            context: step.context.clone(),
-            errno,
-            detail: detail.to_vec(),
-        })
-    }
-
-    /// The index of the step.
-    pub fn index(&self) -> usize {
-        self.index
-    }
-
-    /// The operation.
-    pub fn op(&self) -> &Op {
-        &self.op
-    }
-
-    /// What the plan calls the step, such as `mount proc at /proc`.
-    pub fn context(&self) -> &str {
-        &self.context
-    }
-
-    /// The errno of the first system call that failed; 0 if the step failed for another reason than
-    /// a system call.
-    pub fn errno(&self) -> i32 {
-        self.errno
-    }
-
-    /// More about it, at most 256 bytes; the documentation of each [`Op`] says what. Untrusted: it
-    /// may hold anything.
-    pub fn detail(&self) -> &[u8] {
-        &self.detail
-    }
-
-    /// The detail without the mark that file systems put before the messages of their log: `e`, `w`
-    /// or `i` and a space, for an error, a warning or an information (`fs_context_operations`
-    /// in the kernel's `filesystems/mount_api.rst`).
-    fn message(&self) -> Cow<'_, [u8]> {
-        match (&self.op, self.detail.as_slice()) {
-            (
-                Op::NewMount { .. } | Op::Reconfigure { .. } | Op::CheckOptions { .. },
-                [b'e' | b'w' | b'i', b' ', message @ ..],
-            ) => Cow::Borrowed(message),
-            (_, detail) => self.in_words().unwrap_or(Cow::Borrowed(detail)),
-        }
-    }
-}
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.context)?;
-        if !self.detail.is_empty() {
-            write!(f, " ({})", Readable(&self.message()))?;
-        }
-        Ok(())
-    }
-}
-
-/// Bytes from the stub as one line of text.
-struct Readable<'a>(&'a [u8]);
-
-impl fmt::Display for Readable<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for chunk in self.0.utf8_chunks() {
-            for letter in chunk.valid().chars() {
-                if letter.is_control() {
-                    write!(f, "{}", letter.escape_default())?;
-                } else {
-                    write!(f, "{letter}")?;
-                }
-            }
-            write!(f, "{}", chunk.invalid().escape_ascii())?;
-        }
-        Ok(())
-    }
 }
 
 /// An error of this crate.
@@ -193,8 +98,8 @@ impl Error {
 
     /// A failed step; its errno becomes the source.
     pub(crate) fn step(failure: Failure) -> Self {
-        let source: Option<Refusal> = (failure.errno != 0)
-            .then(|| Box::new(io::Error::from_raw_os_error(failure.errno)).into());
+        let source: Option<Refusal> = (failure.errno() != 0)
+            .then(|| Box::new(io::Error::from_raw_os_error(failure.errno())).into());
         Self {
             kind: ErrorKind::Step,
             repr: Box::new(Repr::Failure(failure)),
@@ -215,10 +120,10 @@ impl Error {
         }
     }
 
-    /// The errno, if a system call of parent or stub is the cause.
+    /// The errno, if a system call of supervisor or stub is the cause.
     pub fn raw_os_error(&self) -> Option<i32> {
         match self.failure() {
-            Some(failure) => (failure.errno != 0).then_some(failure.errno),
+            Some(failure) => (failure.errno() != 0).then_some(failure.errno()),
             None => self
                 .source
                 .as_ref()
@@ -227,8 +132,8 @@ impl Error {
         }
     }
 
-    /// Takes the reason out, for example to get back the typed error with which an
-    /// [`Answers`](crate::Answers) method refused.
+    /// Takes the reason out, for example to get back the typed error with which a
+    /// [`RequestHandler`](crate::RequestHandler) method refused.
     pub fn into_source(self) -> Option<Refusal> {
         self.source
     }
@@ -262,48 +167,5 @@ impl From<Error> for io::Error {
             io::Error::from_raw_os_error(number).kind()
         });
         Self::new(kind, error)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn failure(op: Op, detail: &[u8]) -> String {
-        Failure {
-            index: 0,
-            op,
-            context: "mount".to_owned(),
-            errno: 22,
-            detail: detail.to_vec(),
-        }
-        .to_string()
-    }
-
-    #[test]
-    fn a_detail_is_one_readable_line() {
-        let text = "e tmpfs: Bad value for 'größe'\n\x1b[1m\u{85}";
-        assert_eq!(
-            failure(Op::VerifyDirectory, &[text.as_bytes(), b"\xff"].concat()),
-            "mount (e tmpfs: Bad value for 'größe'\\n\\u{1b}[1m\\u{85}\\xff)"
-        );
-        assert_eq!(failure(Op::VerifyDirectory, b""), "mount");
-    }
-
-    #[test]
-    fn the_mark_of_a_file_systems_message_is_left_out() {
-        let mount = Op::NewMount {
-            fstype: c"tmpfs".to_owned(),
-            source: None,
-            options: Vec::new(),
-            mode_of: None,
-            attributes: 0,
-            into: crate::plan::PlanBuilder::new().slot(),
-        };
-        assert_eq!(
-            failure(mount.clone(), b"e tmpfs: Bad value for 'size'"),
-            "mount (tmpfs: Bad value for 'size')"
-        );
-        assert_eq!(failure(mount, b"odd"), "mount (odd)");
     }
 }

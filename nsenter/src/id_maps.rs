@@ -60,7 +60,8 @@ pub struct Request {
 /// Writes the maps of the user namespace of a process that has just made it.
 ///
 /// Each map is one `write(2)`. The caller must hold a reference to the process that keeps its
-/// number from being reused (as inside [`Answers::id_maps`](crate::Answers::id_maps)).
+/// number from being reused (as inside
+/// [`RequestHandler::id_maps`](crate::RequestHandler::id_maps)).
 ///
 /// # Errors
 /// [`ErrorKind::IdMap`]: a map is invalid, the kernel refused it, or a tool failed (its output is

@@ -4,14 +4,12 @@
 mod namespace_types;
 
 #[cfg(feature = "stub")]
-mod detail;
-#[cfg(feature = "stub")]
 mod error;
 #[cfg(feature = "stub")]
 #[path = "../stub/fields.rs"]
 mod fields;
 #[cfg(feature = "stub")]
-mod hook;
+mod hook_outcome;
 #[cfg(feature = "stub")]
 pub mod id_maps;
 #[cfg(feature = "stub")]
@@ -20,7 +18,7 @@ mod image;
 #[path = "../stub/messages.rs"]
 #[allow(
     dead_code,
-    reason = "the stub says errnos, the parent has std for that"
+    reason = "the stub has names for errnos, the library has std for that"
 )]
 mod messages;
 #[cfg(feature = "stub")]
@@ -74,9 +72,11 @@ pub use namespace_types::{NamespaceSet, NamespaceType};
 pub use user;
 
 #[cfg(feature = "stub")]
-pub use error::{Error, ErrorKind, Failure, Refusal, Result};
+pub use error::{Error, ErrorKind, Refusal, Result};
 #[cfg(feature = "stub")]
-pub use hook::HookOutcome;
+pub use hook_outcome::HookOutcome;
+#[cfg(feature = "stub")]
+pub use plan::Failure;
 #[cfg(feature = "stub")]
 pub use procfs::{Procfs, Stat};
 #[cfg(feature = "stub")]
@@ -86,7 +86,7 @@ pub use spawn::Spawn;
 #[cfg(feature = "stub")]
 pub use step_times::StepTimes;
 #[cfg(feature = "stub")]
-pub use supervise::{Answers, Deadline, Init, ProcessRef, Served, Warnings};
+pub use supervise::{Deadline, ProcessRef, RequestHandler, Served, StubProcess, Warnings};
 
 /// Detail of a failed [`plan::Op::MakePath`]: a link leads the path onto a procfs.
 #[cfg(feature = "stub")]

@@ -12,8 +12,7 @@ use crate::namespace_types::NamespaceType;
 use crate::plan::{Op, PlanBuilder};
 use crate::procfs::Procfs;
 use crate::spawn::Spawn;
-use crate::supervise::Deadline;
-use crate::supervise::{Answers, ProcessRef};
+use crate::supervise::{Deadline, ProcessRef, RequestHandler};
 
 impl NamespaceType {
     /// Whether the running kernel has this type: whether `/proc/self/ns` has its file.
@@ -36,7 +35,7 @@ pub fn of_process(procfs: &Procfs, pid: u32, kind: NamespaceType) -> Result<Owne
 /// 4.11).
 ///
 /// # Errors
-/// [`ErrorKind::System`] if the path cannot be opened, [`ErrorKind::Namespace`] if it is no
+/// [`ErrorKind::System`] if the path cannot be opened, [`ErrorKind::Namespace`] if it is not a
 /// namespace of this type.
 pub fn open(path: &Path, kind: NamespaceType) -> Result<OwnedFd> {
     let file = openat(
@@ -88,7 +87,7 @@ pub fn kind_of(namespace: impl AsFd) -> Result<NamespaceType> {
 ///
 /// # Errors
 /// [`ErrorKind::Namespace`] if the path is not a user namespace; the errors of [`Spawn::start`] and
-/// [`Init::serve`](crate::Init::serve) if it cannot be joined.
+/// [`StubProcess::serve`](crate::StubProcess::serve) if it cannot be joined.
 pub fn id_maps_of(path: &Path) -> Result<IdMapping> {
     let procfs = Procfs::system()?;
     if let Some(pid) = pid_in(path)
@@ -142,7 +141,7 @@ struct Reader<'a> {
     maps: Option<Result<IdMapping>>,
 }
 
-impl Answers for Reader<'_> {
+impl RequestHandler for Reader<'_> {
     fn gate(&mut self, _: u32, process: &ProcessRef<'_>) -> std::result::Result<(), Refusal> {
         let maps = maps_of_process(self.procfs, process.pid());
         let read = maps.is_ok();

@@ -75,11 +75,11 @@ fn to_pid(pid: u32) -> Result<Pid> {
 /// Opens a process by its number. The number may be another process' by now: see [`open_verified`].
 ///
 /// # Errors
-/// [`ErrorKind::Process`] if there is none, else [`ErrorKind::System`].
+/// [`ErrorKind::Process`] if no such process exists, else [`ErrorKind::System`].
 pub fn open(pid: u32) -> Result<OwnedFd> {
     pidfd_open(to_pid(pid)?, PidfdFlags::empty()).map_err(|e| {
-        // EINVAL: the number is of a process that was reaped just now, or of a thread, which is no
-        // process either; newer kernels say ENOENT for the latter.
+        // EINVAL: the number is of a process that was reaped just now, or of a thread, which is not
+        // a process either; newer kernels say ENOENT for the latter.
         let kind = match e {
             Errno::SRCH | Errno::INVAL | Errno::NOENT => ErrorKind::Process,
             _ => ErrorKind::System,

@@ -14,7 +14,7 @@ use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{Pid, Signal, kill_process_group};
 
 use crate::error::{Error, Result};
-use crate::hook::HookOutcome;
+use crate::hook_outcome::HookOutcome;
 use crate::output::Output;
 use crate::pidfd::{self, Exit, remaining};
 use crate::sys::{NotStarted, OwnedProcess, ProgramStart, start_program};
@@ -32,7 +32,7 @@ pub(crate) const END_AFTER_KILL: Duration = Duration::from_secs(5);
 pub struct Program<'a> {
     /// The file to execute. It is not looked for in `PATH`.
     pub path: &'a CStr,
-    /// Its arguments verbatim, `argv[0]` first; empty stands for the path alone.
+    /// Its arguments verbatim, `argv[0]` first; if empty, the path alone.
     pub args: &'a [CString],
     /// Its environment verbatim; `None` inherits that of this process.
     pub env: Option<&'a [CString]>,

@@ -22,7 +22,7 @@ use crate::procfs::Procfs;
 use crate::sys::OwnedProcess;
 
 /// How long a killed process may take to end.
-const PATIENCE: Duration = Duration::from_secs(5);
+const REAP_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Between two looks whether it has ended.
 const PAUSE: Timespec = Timespec {
@@ -157,7 +157,7 @@ fn end_by_number(pid: u32) {
     if wait(WaitIdOptions::NOWAIT).is_err() || kill_process(pid, Signal::KILL).is_err() {
         return;
     }
-    let end = Instant::now() + PATIENCE;
+    let end = Instant::now() + REAP_TIMEOUT;
     while matches!(wait(WaitIdOptions::empty()), Ok(None) | Err(Errno::INTR))
         && Instant::now() < end
     {

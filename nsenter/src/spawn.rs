@@ -13,7 +13,7 @@ use crate::image::image;
 use crate::plan::{Op, Plan, Slot};
 use crate::second_stage::SecondStage;
 use crate::step_times::StepTimes;
-use crate::supervise::Init;
+use crate::supervise::StubProcess;
 use crate::sys::{StartError, start_stub};
 use crate::wire::{FIRST_DESCRIPTOR, SECOND_STAGE, TIMED};
 
@@ -39,15 +39,16 @@ impl Spawn<'_> {
     /// only a few system calls are made, on a stack of their own, with all signals blocked. The
     /// calling thread is suspended meanwhile (some tens of microseconds).
     ///
-    /// Until the parent has answered [`Op::AskReady`](crate::plan::Op::AskReady) the stub is killed
-    /// when the *thread* that spawned it ends: spawn and [serve](Init::serve) on one thread.
+    /// Until the supervisor has answered [`Op::AskReady`](crate::plan::Op::AskReady) the stub is
+    /// killed when the *thread* that spawned it ends: spawn and [serve](StubProcess::serve) on one
+    /// thread.
     ///
     /// # Errors
     /// [`ErrorKind::Plan`](crate::ErrorKind::Plan) if descriptors and plan do not fit,
     /// [`ErrorKind::System`](crate::ErrorKind::System) if the kernel does not start it
     /// (`EPERM`: a namespace needs a privilege; `EAGAIN`: too many processes; …),
     /// [`ErrorKind::Frozen`] if its cgroup is frozen.
-    pub fn start(self) -> Result<Init> {
+    pub fn start(self) -> Result<StubProcess> {
         self.start_with(None)
     }
 
@@ -57,11 +58,11 @@ impl Spawn<'_> {
     ///
     /// # Errors
     /// As [`start`](Self::start).
-    pub fn start_timed(self, times: &StepTimes) -> Result<Init> {
+    pub fn start_timed(self, times: &StepTimes) -> Result<StubProcess> {
         self.start_with(Some(times))
     }
 
-    fn start_with(self, times: Option<&StepTimes>) -> Result<Init> {
+    fn start_with(self, times: Option<&StepTimes>) -> Result<StubProcess> {
         let inputs = self.ordered_inputs()?;
         let image = image()?;
         let plan_file = sealed_plan(self.plan)
@@ -104,7 +105,7 @@ impl Spawn<'_> {
             ),
         })?;
         let plan = self.plan.clone();
-        Ok(Init::new(plan, pid, pidfd, second_stage, ours))
+        Ok(StubProcess::new(plan, pid, pidfd, second_stage, ours))
     }
 
     /// The inputs in the order of the plan.

@@ -6,7 +6,7 @@
     clippy::cast_possible_truncation,
     clippy::cast_possible_wrap,
     clippy::cast_sign_loss,
-    reason = "registers are words: a descriptor, a flag or a length is widened on the way in and narrowed on the way out"
+    reason = "registers have 64 bits: a descriptor, a flag or a length is widened on the way in and narrowed on the way out"
 )]
 //! The unsafe part of the crate.
 
@@ -140,8 +140,8 @@ impl Drop for OwnedProcess {
     }
 }
 
-/// What the child needs between clone and execution. It shares the parent's memory: this lives on
-/// the parent's stack while the parent waits.
+/// What the child needs between clone and execution. It shares the memory of its parent, and this
+/// is on the parent's stack while the kernel suspends the parent.
 #[repr(C)]
 struct Start {
     /// The descriptors, in the order of the numbers they shall have; the executable is the last.
@@ -339,21 +339,51 @@ pub(crate) fn start_stub(
         errno: 0,
         call: 0,
     };
-    let start_at = &raw mut start;
+    if let Some(cgroup) = cgroup {
+        require_thawed(cgroup)?;
+    }
+    let (pid, pidfd) = clone_child(&mut start, namespaces, cgroup)?;
+    // SAFETY: the child, which wrote these, has executed the stub or ended.
+    let (errno, call) = unsafe {
+        (
+            (&raw const start.errno).read_volatile(),
+            (&raw const start.call).read_volatile(),
+        )
+    };
+    if errno != 0 {
+        let _ = crate::pidfd::wait(&pidfd);
+        let what = match call {
+            number::EXECVEAT => "execute the init stub",
+            number::WRITE => "enter the cgroup of the init process",
+            _ => "arrange the descriptors of the init stub",
+        };
+        return Err(StartError::Child(what, io::Error::from_raw_os_error(errno)));
+    }
+    Ok((pid, pidfd))
+}
+
+/// A child in a frozen cgroup would suspend this thread until a thaw, with all signals blocked. The
+/// kernel has no way to limit that wait, and another way to wait is not possible: only a child of
+/// `CLONE_VFORK` is exempt from the OOM killer (`in_vfork` in `mm/oom_kill.c`), which would kill
+/// this process too, as it shares the memory of the victim.
+fn require_thawed(cgroup: BorrowedFd<'_>) -> Result<(), StartError> {
+    match is_frozen(cgroup) {
+        Ok(false) => Ok(()),
+        Ok(true) => Err(StartError::Frozen),
+        Err(errno) => Err(StartError::Child("look at the init's cgroup", errno.into())),
+    }
+}
+
+/// Clones a child that executes the stub, or ends with an errno in `start`. Returns when it has
+/// done either.
+fn clone_child(
+    start: &mut Start,
+    namespaces: u32,
+    cgroup: Option<BorrowedFd<'_>>,
+) -> Result<(u32, OwnedFd), StartError> {
+    let start_at = &raw mut *start;
     let mut stack = Stack([MaybeUninit::uninit(); 16 << 10]);
     let mut pidfd: i32 = -1;
-    // A child in a frozen cgroup would suspend this thread until a thaw, with all signals blocked.
-    // The kernel has no way to limit that wait, and another way to wait is no choice: only a
-    // child of CLONE_VFORK is exempt from the OOM killer (in_vfork in mm/oom_kill.c), which
-    // would kill this process too, as it shares the memory of the victim.
-    if let Some(cgroup) = cgroup {
-        let looked = is_frozen(cgroup);
-        let frozen =
-            looked.map_err(|errno| StartError::Child("look at the init's cgroup", errno.into()))?;
-        if frozen {
-            return Err(StartError::Frozen);
-        }
-    }
     let into = cgroup.map_or(0, |_| CLONE_INTO_CGROUP);
     let flags = CLONE_VM | CLONE_VFORK | CLONE_PIDFD | u64::from(namespaces);
     // flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls, set_tid,
@@ -414,21 +444,5 @@ pub(crate) fn start_stub(
     }
     // SAFETY: the kernel has stored a new descriptor there, which is ours alone.
     let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
-    // SAFETY: the child, which wrote these, has executed the stub or ended.
-    let (errno, call) = unsafe {
-        (
-            (&raw const (*start_at).errno).read_volatile(),
-            (&raw const (*start_at).call).read_volatile(),
-        )
-    };
-    if errno != 0 {
-        let _ = crate::pidfd::wait(&pidfd);
-        let what = match call {
-            number::EXECVEAT => "execute the init stub",
-            number::WRITE => "enter the cgroup of the init process",
-            _ => "arrange the descriptors of the init stub",
-        };
-        return Err(StartError::Child(what, io::Error::from_raw_os_error(errno)));
-    }
     Ok((result as u32, pidfd))
 }

@@ -389,7 +389,7 @@ fields! {
     CpuMask: Option<&'a [u8]> = |reader| reader.flag().then(|| reader.bytes());
     /// Numbers of four bytes.
     Numbers: &'a [u8] = |reader| reader.items(4);
-    /// Nodes of memory, one bit each, in words of eight bytes.
+    /// Nodes of memory, one bit each, eight bytes at a time.
     NodeMask: &'a [u8] = |reader| reader.items(8);
     /// A slot that must be filled.
     Uses: Slot = Reader::slot;

@@ -9,13 +9,13 @@
 #![deny(unsafe_code)]
 
 mod executor;
-#[allow(dead_code, reason = "the parent encodes, the stub decodes")]
+#[allow(dead_code, reason = "the supervisor encodes, the stub decodes")]
 mod fields;
 mod messages;
 mod operations;
 mod start;
 mod sys;
-#[allow(dead_code, reason = "the parent encodes, the stub decodes")]
+#[allow(dead_code, reason = "the supervisor encodes, the stub decodes")]
 mod wire;
 
 use core::ffi::CStr;

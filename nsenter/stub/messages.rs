@@ -1,4 +1,4 @@
-//! What errors and signals are called in messages: lower case, in the words of the C library and of
+//! What errors and signals are called in messages: lower case, as the C library and
 //! Go, which those who read the messages of container tools know.
 
 /// The text of an errno; empty for one that is not in the table.

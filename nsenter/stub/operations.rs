@@ -26,6 +26,7 @@
 //! needs the control channel.
 
 use super::fields::*;
+use super::wire::{Record, View};
 
 /// Calls a macro with the table.
 macro_rules! operations {
@@ -139,7 +140,7 @@ macro_rules! operations {
             inheritable: Flags64,
         };
         /// `PR_CAP_AMBIENT_CLEAR_ALL`, then one `PR_CAP_AMBIENT_RAISE` each. A capability that
-        /// cannot be raised is reported at the next question as a warning, it is not a failure.
+        /// cannot be raised is reported with the next request as a warning; it is not a failure.
         AmbientSet = 28 [Protects] (set: Flags64);
         /// `keyctl(KEYCTL_JOIN_SESSION_KEYRING, name)`; then, with permissions, `KEYCTL_DESCRIBE`
         /// and `KEYCTL_SETPERM` with the described permissions or-ed with these bits.
@@ -166,11 +167,11 @@ macro_rules! operations {
             namespaces: Namespaces,
         };
         /// `clone3(CLONE_PARENT | CLONE_PARENT_SETTID)`: the child continues with the next step,
-        /// this process exits. The parent knows the child from the process id that the kernel
+        /// this process exits. The supervisor knows the child from the process id that the kernel
         /// writes into memory they share, before the child runs: whatever happens to this process,
-        /// the child has an owner. Where a limit leaves no room for the child the parent is asked
-        /// ([`Answers::no_room`](crate::Answers::no_room)), and it is tried once more. Once in a
-        /// plan.
+        /// the child has an owner. Where a limit leaves no room for the child the supervisor is
+        /// asked ([`RequestHandler::no_room`](crate::RequestHandler::no_room)), and it is tried
+        /// once more. Once in a plan.
         SecondStage = 43 [Asks];
 
         // ---- mounts
@@ -448,29 +449,29 @@ macro_rules! operations {
         /// root (CVE-2024-21626).
         VerifyDirectory = 102 [Protects];
 
-        // ---- questions to the parent
-        /// A round trip: the parent does something (places the process, asks systemd, runs hooks)
-        /// and answers. The number tells the parent which gate it is.
+        // ---- requests to the supervisor
+        /// A round trip: the supervisor does something (places the process, asks systemd, runs
+        /// hooks) and answers. The number says which gate it is.
         AskGate = 110 [Asks] (number: Number);
-        /// The parent writes the id maps of this process' new user namespace.
+        /// The supervisor writes the id maps of this process' new user namespace.
         AskIdMaps = 111 [Asks];
-        /// Sends a descriptor, tagged; the parent keeps it (`tag` as for [`Op::AskGate`]).
+        /// Sends a descriptor, tagged; the supervisor keeps it (`tag` as for [`Op::AskGate`]).
         SendDescriptor = 112 [Asks] {
             /// What it is, a number known to both sides.
             tag: Number,
             /// The descriptor.
             fd: Uses,
         };
-        /// The parent answers with a descriptor (a mount source that only it may open, …).
+        /// The supervisor answers with a descriptor (a mount source that only it may open, …).
         AskDescriptor = 113 [Asks] {
             /// Which one.
             tag: Number,
             /// Receives it.
             into: Fills,
         };
-        /// Sends a descriptor and waits until the parent is done with it (an id-mapped tree, a
+        /// Sends a descriptor and waits until the supervisor is done with it (an id-mapped tree, a
         /// route socket, …).
-        LendDescriptor = 114 [Asks] {
+        SendDescriptorAndWait = 114 [Asks] {
             /// Which one.
             tag: Number,
             /// The descriptor.
@@ -483,24 +484,24 @@ macro_rules! operations {
         /// [`Op::Exec`]. A missing or unreadable file is sent as empty. The stub goes on meanwhile,
         /// and picks the reply up with the next one it waits for.
         AskHome = 116 [Asks] (path: Text);
-        /// All privileged preparation is done: the parent sets resource limits, records the state,
-        /// and answers.
+        /// All privileged preparation is done: the supervisor sets resource limits, records the
+        /// state, and answers.
         AskReady = 117 [Asks];
         /// Runs a `createContainer` hook: the stub starts the program in the current namespaces,
-        /// the parent supervises it by its pidfd and output pipe.
+        /// the supervisor watches it by its pidfd and output pipe.
         Hook = 118 [Asks] (command: Hook);
 
         // ---- the last steps
         /// `seccomp(SECCOMP_SET_MODE_FILTER, flags, program)`, or `prctl(PR_SET_SECCOMP)` when
         /// `flags` is 0. With `listener` (`SECCOMP_FILTER_FLAG_NEW_LISTENER` is in `flags`) the
-        /// number of the new descriptor goes to the parent by `write`, which takes it with
+        /// number of the new descriptor goes to the supervisor by `write`, which takes it with
         /// `pidfd_getfd(2)`; the stub closes its copy after the answer.
         Seccomp = 130 [Protects Asks] {
             /// `SECCOMP_FILTER_FLAG_*`.
             flags: Flags,
             /// 8 bytes an instruction.
             program: Program,
-            /// Hand the notification descriptor to the parent.
+            /// Hand the notification descriptor to the supervisor.
             listener: Switch,
         };
         /// Finds the first candidate that is an executable file, by effective ids
@@ -516,9 +517,9 @@ macro_rules! operations {
         /// open until the kernel executes the program: one who holds the other end sees by its end
         /// (`POLLERR`) that the program has begun, or that the process has ended.
         WaitStart = 133 (fifo: Uses);
-        /// Runs `startContainer` hooks without a parent: output captured, timeout kept. The first
-        /// failure is one line on standard error, `error running CONTEXT #INDEX: exit status 1,
-        /// stdout: …, stderr: …`, and exit code 255.
+        /// Runs `startContainer` hooks, after the channel is closed: output captured, timeout kept.
+        /// The first failure is one line on standard error, `error running CONTEXT #INDEX: exit
+        /// status 1, stdout: …, stderr: …`, and exit code 255.
         LateHooks = 134 (hooks: Hooks);
         /// `close_range(3 + passed, ~0)`, then, tried again for 100 ms on `ETXTBSY`,
         /// `execve(candidate found by Lookup, args, env)`.
@@ -558,6 +559,11 @@ macro_rules! define_operation {
         }
 
         impl<'a> Operation<'a> {
+            /// What a step of the plan does. `None` as for [`decode`](Self::decode).
+            pub(crate) fn of(plan: &View<'a>, record: &Record) -> Option<Self> {
+                Self::decode(record.operation, plan.bytes(record.fields)?)
+            }
+
             /// Reads the fields of the operation with this number. `None` if the operation does
             /// not exist, or if the bytes are not exactly its fields.
             pub(crate) fn decode(number: u16, fields: &'a [u8]) -> Option<Self> {

@@ -12,8 +12,6 @@
 //! trusts an offset, a length or a number. Contexts (what a step is called in messages) come last,
 //! so that the stub never touches their pages.
 
-use super::operations::Operation;
-
 /// First four bytes of a plan: "CPLN".
 pub(crate) const MAGIC: u32 = u32::from_le_bytes(*b"CPLN");
 /// Version of the encoding. Stub and crate are built together; the check guards against a
@@ -68,11 +66,11 @@ macro_rules! messages {
 
 messages! {
     // From the stub.
-    Gate = 1, IdMaps = 2, SecondStage = 3, Send = 4, Ask = 5, Lend = 6, Console = 7, Home = 8,
+    Gate = 1, IdMaps = 2, SecondStage = 3, Send = 4, Ask = 5, SendAndWait = 6, Console = 7, Home = 8,
     HomeEnd = 9,
     Ready = 10, HookStarted = 11, HookEnded = 12, Listener = 13, Done = 14, Fail = 15, NoRoom = 16,
     NotBegun = 17,
-    // From the parent.
+    // From the supervisor.
     Go = 32,
 }
 
@@ -85,7 +83,7 @@ pub(crate) const MAX_DETAIL: usize = 256;
 /// Detail of a failed [`Op::MakePath`](crate::plan::Op::MakePath): a link leads the path onto a
 /// procfs.
 pub(crate) const INSIDE_PROCFS: &[u8] = b"inside a procfs";
-/// Most bytes of a home directory the parent may answer.
+/// Most bytes of a home directory the supervisor may answer.
 pub(crate) const MAX_HOME: usize = 4096;
 /// Most bytes of the file that [`Op::AskHome`](crate::plan::Op::AskHome) sends.
 pub(crate) const MAX_HOME_FILE: usize = 1 << 20;
@@ -306,11 +304,6 @@ impl<'a> View<'a> {
         let start = usize::try_from(blob.offset).ok()?;
         self.bytes
             .get(start..start.checked_add(usize::try_from(blob.length).ok()?)?)
-    }
-
-    /// What a step does.
-    pub(crate) fn operation(&self, record: &Record) -> Option<Operation<'a>> {
-        Operation::decode(record.operation, self.bytes(record.fields)?)
     }
 }
 

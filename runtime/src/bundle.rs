@@ -47,7 +47,7 @@ impl Bundle {
     /// Reads the `config.json` in this directory.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidConfig`](crate::ErrorKind::InvalidConfig) if there is none, or it is not
+    /// [`ErrorKind::InvalidConfig`](crate::ErrorKind::InvalidConfig) if it is missing, or is not
     /// one of a bundle with a process; [`ErrorKind::System`](crate::ErrorKind::System) if it
     /// cannot be read.
     pub fn load(directory: impl AsRef<Path>) -> Result<Self> {
@@ -122,7 +122,7 @@ impl Bundle {
         self
     }
 
-    /// Keeps the session keyring of the calling program instead of making one for the container.
+    /// Keeps the session keyring of the calling program; the container gets no new one.
     pub fn no_new_keyring(&mut self, on: bool) -> &mut Self {
         self.no_new_keyring = on;
         self
@@ -140,7 +140,7 @@ impl Bundle {
     /// they give it to [`Runtime::create`](crate::Runtime::create), which validates it again.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidConfig`](crate::ErrorKind::InvalidConfig), in the words of crate
+    /// [`ErrorKind::InvalidConfig`](crate::ErrorKind::InvalidConfig), with the text of crate
     /// `configs`.
     pub fn configuration(&self, id: &ContainerId) -> Result<(Config, Vec<String>)> {
         let checked = self.check(&System::default(), id)?;

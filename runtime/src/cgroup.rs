@@ -1,7 +1,8 @@
-//! From the configuration's words for the cgroup to those of crate `cgroups`.
+//! From the configuration of the cgroup to the types of crate `cgroups`.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use cgroups::{Cgroup, CgroupSpec, Resources};
 use configs::config;
@@ -9,6 +10,9 @@ use rustix::io::Errno;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::state::record::ConfigRecord;
+
+/// How long a cgroup may take to become empty.
+pub(crate) const EMPTY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Which cgroup to make.
 pub(crate) fn spec(from: &config::Cgroup, rootless: bool) -> CgroupSpec {
@@ -54,7 +58,7 @@ fn systemd_property(from: &config::SystemdProperty) -> (String, String) {
     (from.name.clone(), from.value.clone())
 }
 
-/// The limits. Where the configuration says 0 for "leave alone", there is none.
+/// The limits. Where the configuration says 0, the limit is left as it is.
 pub(crate) fn resources(from: &config::Resources) -> Result<Resources> {
     if !from.devices.iter().all(|rule| rule.kind.can_cgroup()) {
         return Err(Error::config("device rules are not about fifos"));
@@ -144,7 +148,7 @@ fn throttles(devices: &[config::ThrottleDevice]) -> Vec<cgroups::ThrottleDevice>
     devices.iter().map(convert).collect()
 }
 
-/// 0 and the empty string stand for "not set".
+/// 0 and the empty string mean "not set".
 fn some<T: Default + PartialEq>(value: T) -> Option<T> {
     (value != T::default()).then_some(value)
 }
@@ -316,7 +320,7 @@ mod tests {
             let made = Cgroup::prepare(&hierarchy, &spec, &Resources::default()).unwrap();
             let paths = made.paths();
             let tasks = made.self_join_files().map(|files| files.len());
-            made.delete(std::time::Duration::from_secs(5)).unwrap();
+            made.delete(Duration::from_secs(5)).unwrap();
             assert_eq!(intended.paths(), paths);
             if hierarchy.mode() != Mode::V2 {
                 assert_eq!(joined_controllers(&intended).len(), tasks.unwrap());

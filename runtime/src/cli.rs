@@ -250,7 +250,7 @@ impl CommandLine {
         help::program(&self.program, COMMANDS, GLOBAL_FLAGS)
     }
 
-    /// Help and version texts: a reader that went away is no failure.
+    /// Help and version texts: that the reader has gone is not a failure.
     fn print(&self, text: &str) {
         let _ = io::stdout().write_all(text.as_bytes());
     }

@@ -11,6 +11,7 @@ pub(crate) mod inputs;
 pub(crate) mod mount_messages;
 pub(crate) mod mount_sources;
 pub(crate) mod network;
+pub(crate) mod notify_mount;
 pub(crate) mod placement;
 pub(crate) mod record;
 pub(crate) mod rlimits;

@@ -2,9 +2,9 @@
 //! by pure functions.
 //!
 //! [`init`] and [`exec`] turn a request into a [`BuiltPlan`]: the list of steps that the stub of
-//! `nsenter` executes, and the descriptors that the parent has to open for it. Nothing here reads
-//! or changes the system, except [`HostFacts::read`], whose result is part of a request. The same
-//! request gives the same plan, byte for byte.
+//! `nsenter` executes, and the descriptors that the supervisor has to open for it. Nothing here
+//! reads or changes the system, except [`HostFacts::read`], whose result is part of a request. The
+//! same request gives the same plan, byte for byte.
 //!
 //! The order of the steps is what keeps a container closed. One file a subject:
 //!

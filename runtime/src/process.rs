@@ -152,7 +152,7 @@ impl Process {
     ///
     /// # Errors
     /// [`ErrorKind::InvalidConfig`](crate::ErrorKind::InvalidConfig) if `args` is empty or `cwd` is
-    /// not absolute, in the words engines match on.
+    /// not absolute, with the text that engines match on.
     pub fn from_oci(process: &oci::Process) -> Result<Self> {
         if process.cwd.is_empty() {
             return Err(Error::config("Cwd property must not be empty"));
@@ -310,7 +310,7 @@ impl Process {
         self
     }
 
-    /// Has the time of every step of making a container taken, for
+    /// Measures the time of every step of `create`, for
     /// [`Container::timings`](crate::Container::timings). Says nothing to a process that is
     /// added to a container.
     pub fn timings(&mut self, timings: Timings) -> &mut Self {

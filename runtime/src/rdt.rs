@@ -141,7 +141,7 @@ pub(crate) struct Change<'a> {
 }
 
 impl<'a> Change<'a> {
-    /// Checks a change before anything is written; `None` if there is none.
+    /// Checks a change before anything is written; `None` without one.
     pub(crate) fn new(
         system: &'a System,
         id: &ContainerId,
@@ -344,8 +344,8 @@ mod tests {
             machine.container()
         }] {
             let (system, id) = (container.system(), container.id());
-            let told = join(system, &rdt_settings(), id, 77).unwrap();
-            assert!(told.unwrap().contains("is gone"));
+            let warning = join(system, &rdt_settings(), id, 77).unwrap();
+            assert!(warning.unwrap().contains("is gone"));
             // For the first process there must be one.
             assert!(join_first(system, &rdt_settings(), id, 77).is_err());
             assert_eq!(

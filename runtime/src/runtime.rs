@@ -295,10 +295,10 @@ impl Runtime {
     ///
     /// # Errors
     /// They say what could not be removed; what is on record stays there, so that the call can be
-    /// repeated. [`ErrorKind::Timeout`] if another process keeps the lock of the container (it
-    /// is named) or processes do not end; [`ErrorKind::CorruptState`] if nothing tells any more
-    /// what the container consists of: then its directory alone is removed; [`ErrorKind::Hook`]
-    /// if a poststop hook failed, with everything else removed; [`ErrorKind::System`].
+    /// repeated. [`ErrorKind::Timeout`] if another process keeps the lock of the container (it is
+    /// named) or processes do not end; [`ErrorKind::CorruptState`] if nothing is on record any more
+    /// what the container consists of: then its directory alone is removed; [`ErrorKind::Hook`] if
+    /// a poststop hook failed, with everything else removed; [`ErrorKind::System`].
     pub fn force_delete(&self, id: &ContainerId) -> Result<bool> {
         if self.existing_root()?.is_none() {
             return Ok(false);
@@ -384,7 +384,8 @@ impl Runtime {
             .clone()
     }
 
-    /// Opens the state root, again if the one that is open was removed; `None` if there is none.
+    /// Opens the state root, again if the one that is open was removed; `None` if it does not
+    /// exist.
     fn existing_root(&self) -> Result<Option<Arc<OwnedFd>>> {
         let failed = |errno| Error::system(format!("open {}", self.path.display()), errno);
         if let Some(root) = self.opened() {

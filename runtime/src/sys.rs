@@ -43,7 +43,7 @@ pub(crate) fn prepare_process() -> io::Result<()> {
         }
     }
     for signal in [libc::SIGPIPE, libc::SIGXFSZ] {
-        // SAFETY: SIG_IGN is no handler of ours.
+        // SAFETY: SIG_IGN runs no code of this process.
         if unsafe { libc::signal(signal, libc::SIG_IGN) } == libc::SIG_ERR {
             return Err(io::Error::last_os_error());
         }
@@ -170,7 +170,7 @@ pub(crate) struct Delivered {
     pub(crate) sender: i32,
 }
 
-/// Takes one signal off a non-blocking signalfd; `None` if there is none.
+/// Takes one signal off a non-blocking signalfd; `None` if none is pending.
 pub(crate) fn read_signal(descriptor: BorrowedFd<'_>) -> io::Result<Option<Delivered>> {
     let mut info = MaybeUninit::<libc::signalfd_siginfo>::zeroed();
     let size = size_of::<libc::signalfd_siginfo>();
@@ -311,7 +311,7 @@ pub(crate) fn ended_child() -> io::Result<Option<i32>> {
 /// Makes all descriptors of this process but the standard streams close-on-exec: `close_range(2)`
 /// with `CLOSE_RANGE_CLOEXEC` (Linux 5.11), before that one by one. Only system calls are made.
 pub(crate) fn keep_descriptors() {
-    // SAFETY: numbers only; a descriptor that is not open is none of its concern.
+    // SAFETY: numbers only; descriptors that are not open are skipped.
     let marked = unsafe {
         libc::syscall(
             libc::SYS_close_range,

@@ -8,7 +8,7 @@ use crate::host_info;
 use crate::process::{Process, check_label};
 use crate::system::System;
 
-/// A configuration that has been validated. There is no other way to one than the functions below.
+/// A configuration that has been validated. Only the functions below make one.
 #[derive(Debug)]
 pub(crate) struct Validated {
     pub(crate) config: Config,
@@ -37,8 +37,8 @@ impl Validated {
     }
 }
 
-/// A bundle, a configuration or a process that cannot be used, in the words of the crate that found
-/// it.
+/// A bundle, a configuration or a process that cannot be used, with the text of the crate that
+/// found it.
 pub(crate) fn refused(error: configs::Error) -> Error {
     let kind = match error.kind() {
         configs::ErrorKind::Io => ErrorKind::System,

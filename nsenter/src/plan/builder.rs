@@ -38,8 +38,8 @@ impl PlanBuilder {
         Slot(u16::try_from(number).unwrap_or(u16::MAX))
     }
 
-    /// A slot that the parent fills when it spawns the stub; `name` says what it expects, such as
-    /// `exec fifo`.
+    /// A slot that the supervisor fills when it spawns the stub; `name` says what it expects, such
+    /// as `exec fifo`.
     pub fn input(&mut self, name: impl Into<String>) -> Slot {
         let slot = self.slot();
         self.inputs.push(Input {
@@ -55,7 +55,7 @@ impl PlanBuilder {
     }
 
     /// Appends a step whose listed errnos (at most 6) are not a failure: the stub goes on with the
-    /// next step, and reports it to the parent
+    /// next step, and reports it to the supervisor
     /// ([`Warnings::tolerated`](crate::Warnings::tolerated)).
     pub fn push_tolerating(&mut self, context: impl Into<String>, op: Op, errnos: &[i32]) {
         self.step(context.into(), op, errnos, None);
@@ -103,7 +103,7 @@ impl PlanBuilder {
         }
     }
 
-    /// The namespaces that the parent's own clone makes: fresh ones, of the types pid, mount,
+    /// The namespaces that the supervisor's clone makes: fresh ones, of the types pid, mount,
     /// network, IPC and UTS. Anything else is refused by [`build`](Self::build): a new user
     /// namespace would lose all capabilities when the stub is executed, offsets of a new
     /// time namespace would be frozen before they are written, and a cgroup namespace must come

@@ -89,13 +89,13 @@ fn tolerated(steps: &[Step]) -> Result<()> {
     Ok(())
 }
 
-/// The parent's clone shares the parent's memory until the stub is executed: it may only make
-/// namespaces that have no other process, and that survive the execution.
+/// The supervisor's clone shares the supervisor's memory until the stub is executed: it may only
+/// make namespaces that have no other process, and that survive the execution.
 fn host_clone(steps: &[Step], clone: NamespaceSet) -> Result<()> {
     let harmless = Pid | Mount | Network | Ipc | Uts;
     if !(clone - harmless).is_empty() {
         return Err(Error::plan(
-            "the parent's clone may only make pid, mount, network, ipc and uts namespaces",
+            "the supervisor's clone may only make pid, mount, network, ipc and uts namespaces",
         ));
     }
     let second = steps.iter().find(|step| match &step.op {
@@ -107,7 +107,7 @@ fn host_clone(steps: &[Step], clone: NamespaceSet) -> Result<()> {
     match second {
         Some(step) if !clone.is_empty() => Err(wrong(
             step,
-            "makes or joins what the namespaces of the parent's clone must come after",
+            "makes or joins what the namespaces of the supervisor's clone must come after",
         )),
         _ => Ok(()),
     }
@@ -141,7 +141,7 @@ fn namespaces(steps: &[Step]) -> Result<()> {
             Op::AskIdMaps if !dumpable => {
                 return Err(wrong(
                     step,
-                    "must come while the process is dumpable, or the parent may not write the maps",
+                    "must come while the process is dumpable, or the supervisor may not write the maps",
                 ));
             }
             Op::PivotRoot(_)
@@ -204,7 +204,7 @@ fn tail(steps: &[Step]) -> Result<()> {
         if ready.is_some_and(|ready| ready > filter) {
             return Err(wrong(
                 step,
-                "loads the filter before the parent is told that all is ready",
+                "loads the filter before the process has reported that it is ready",
             ));
         }
         if restricted.is_some_and(|at| at < filter) {

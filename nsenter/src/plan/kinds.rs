@@ -191,8 +191,8 @@ borrowed! {
         |numbers, name, line| line.field(name, format_args!("{numbers:?}"));
     NodeMask: Vec<u64>,
         |bytes| bytes.chunks_exact(8).map(|n| n.try_into().ok().map(u64::from_le_bytes)).collect(),
-        |words, to| put_list(words, put_u64, to),
-        |words, name, line| line.field(name, format_args!("{words:x?}"));
+        |masks, to| put_list(masks, put_u64, to),
+        |masks, name, line| line.field(name, format_args!("{masks:x?}"));
     NamespaceList: Vec<(Slot, NamespaceType)>,
         |list| list.map(|entry| entry.and_then(own_namespace)).collect(),
         |list, to| put_list(list, |(slot, kind), to| {

@@ -9,6 +9,7 @@ mod builder;
 mod check;
 mod decode;
 mod display;
+pub(crate) mod failure;
 mod kinds;
 mod op;
 #[cfg(test)]
@@ -17,6 +18,7 @@ mod tests;
 use std::sync::Arc;
 
 pub use builder::PlanBuilder;
+pub use failure::Failure;
 pub use op::{Dir, Expect, FsOption, HookCommand, Label, Leaf, Op, Slot};
 
 use crate::error::{Error, Result};
@@ -32,12 +34,12 @@ pub struct Step {
 }
 
 impl Step {
-    /// What a failure of the step is called, such as `mount proc at /proc`.
+    /// What the step does, such as `mount proc at /proc`.
     pub fn context(&self) -> &str {
         &self.context
     }
 
-    /// The operation. A [`Label`] in it stands for the index of the step to continue at.
+    /// The operation. A [`Label`] in it is the index of the step to continue at.
     pub fn op(&self) -> &Op {
         &self.op
     }
@@ -53,7 +55,7 @@ impl Step {
     }
 }
 
-/// A descriptor that the parent gives when it spawns the stub.
+/// A descriptor that the supervisor gives when it spawns the stub.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Input {
     pub(crate) slot: Slot,
@@ -104,7 +106,7 @@ impl Plan {
 
     /// Reads an encoded plan. The bytes may come from anywhere: every length, offset and code is
     /// checked. What the builder would refuse for its meaning (say, a filter loaded too early)
-    /// is not looked for.
+    /// is not checked.
     ///
     /// # Errors
     /// [`ErrorKind::Plan`](crate::ErrorKind::Plan) if the bytes are not a plan of this version and
@@ -126,12 +128,25 @@ impl Plan {
         &self.0.steps
     }
 
-    /// The descriptors the parent must give.
+    /// The failure of a step; `None` if the plan has no such step.
+    pub(crate) fn failure(&self, index: u32, errno: i32, detail: &[u8]) -> Option<Failure> {
+        let index = usize::try_from(index).ok()?;
+        let step = self.steps().get(index)?;
+        Some(Failure {
+            index,
+            op: step.op.clone(),
+            context: step.context.clone(),
+            errno,
+            detail: detail.to_vec(),
+        })
+    }
+
+    /// The descriptors the supervisor must give.
     pub fn inputs(&self) -> &[Input] {
         &self.0.inputs
     }
 
-    /// The namespaces that the parent's clone makes.
+    /// The namespaces that the supervisor's clone makes.
     #[must_use]
     pub fn clone_namespaces(&self) -> NamespaceSet {
         self.0.clone

@@ -32,7 +32,7 @@ pub struct HookCommand {
     pub path: CString,
     /// Its arguments, `argv[0]` first, verbatim.
     pub args: Vec<CString>,
-    /// Its environment: exactly this; `None` stands for the environment of the container process
+    /// Its environment: exactly this; `None` is the environment of the container process
     /// ([`Op::Exec`]).
     pub env: Option<Vec<CString>>,
     /// State JSON for its standard input, in two halves; the stub writes its own process id

@@ -100,8 +100,8 @@ fn a_failure_tells_status_and_output() {
         let args = script(&format!("ulimit -c 0; {text}"));
         let outcome = shell(&args).run().unwrap();
         assert!(!outcome.success());
-        let words = outcome.to_string().replace(" (core dumped)", "");
-        assert_eq!(words, expected);
+        let shown = outcome.to_string().replace(" (core dumped)", "");
+        assert_eq!(shown, expected);
     }
 }
 

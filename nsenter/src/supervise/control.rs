@@ -1,4 +1,4 @@
-//! The parent's end of the control channel. What comes in is untrusted.
+//! The supervisor's end of the control channel. What comes in is untrusted.
 
 use std::io::{IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
@@ -130,7 +130,7 @@ impl Control {
         }))
     }
 
-    /// Answers a question. That the stub is gone is noticed at the next [`next`](Self::next).
+    /// Answers a request. That the stub is gone is noticed at the next [`next`](Self::next).
     pub(crate) fn go(
         &self,
         step: u32,

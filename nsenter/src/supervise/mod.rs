@@ -1,21 +1,24 @@
-//! The stub as its parent sees it: questions, answers, end.
+//! The stub as its supervisor sees it: requests, answers, end.
 
-mod answers;
-pub(crate) mod control;
+mod control;
+mod hook;
+mod process_ref;
+mod requests;
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
 use rustix::fs::{AtFlags, FileType, StatxFlags, statx};
 
-use crate::error::{Error, ErrorKind, Failure, Refusal, Result};
-use crate::hook;
+use crate::error::{Error, ErrorKind, Refusal, Result};
 use crate::pidfd::{self, Exit};
 use crate::plan::{Op, Plan, Step};
 use crate::second_stage::SecondStage;
 use crate::sys::OwnedProcess;
 use crate::wire::{MAX_DETAIL, MAX_HOME, MAX_HOME_FILE, Message};
-pub use answers::{Answers, ProcessRef, Warnings};
+pub use process_ref::ProcessRef;
+pub use requests::{RequestHandler, Warnings};
+
 use control::{Control, Event, Received};
 
 /// How long the stub may go without progress.
@@ -23,7 +26,7 @@ use control::{Control, Event, Received};
 pub struct Deadline(Duration);
 
 impl Deadline {
-    /// No single wait for the stub may take longer. The time its questions take to answer does not
+    /// No single wait for the stub may take longer. The time its requests take does not
     /// count, nor do hooks, up to their end or the end of their time.
     pub fn without_progress(limit: Duration) -> Self {
         Self(limit)
@@ -54,7 +57,7 @@ impl Served {
 /// A started stub, later the program. Dropping it kills and reaps the process, unless it was
 /// [detached](Self::detach) or waited for.
 #[derive(Debug)]
-pub struct Init {
+pub struct StubProcess {
     plan: Plan,
     pid: u32,
     process: OwnedProcess,
@@ -65,7 +68,7 @@ pub struct Init {
     control: Option<Control>,
 }
 
-impl Init {
+impl StubProcess {
     pub(crate) fn new(
         plan: Plan,
         pid: u32,
@@ -93,28 +96,32 @@ impl Init {
         self.process.as_fd()
     }
 
-    /// Answers the stub's questions until its plan has reached [`Op::CloseControl`]
+    /// Serves the stub's requests until its plan has reached [`Op::CloseControl`]
     /// or [`Op::Exit`].
     ///
     /// Call it on the thread that spawned the stub.
     ///
     /// # Errors
-    /// [`ErrorKind::Step`] with the [`Failure`], [`ErrorKind::Refused`], [`ErrorKind::Timeout`],
-    /// [`ErrorKind::Died`], [`ErrorKind::Protocol`] or [`ErrorKind::System`]. The stub is then
-    /// killed and reaped.
-    pub fn serve(&mut self, answers: &mut dyn Answers, deadline: Deadline) -> Result<Served> {
+    /// [`ErrorKind::Step`] with the [`Failure`](crate::Failure), [`ErrorKind::Refused`],
+    /// [`ErrorKind::Timeout`], [`ErrorKind::Died`], [`ErrorKind::Protocol`] or
+    /// [`ErrorKind::System`]. The stub is then killed and reaped.
+    pub fn serve(
+        &mut self,
+        handler: &mut dyn RequestHandler,
+        deadline: Deadline,
+    ) -> Result<Served> {
         let Some(control) = self.control.take() else {
             return Err(Error::protocol(
                 "the plan of this process was already served",
             ));
         };
         let mut serving = Serving {
-            init: self,
+            stub: self,
             control,
             deadline,
             last: None,
         };
-        let result = serving.run(answers);
+        let result = serving.run(handler);
         drop(serving);
         if result.is_err() {
             self.kill();
@@ -153,15 +160,15 @@ impl Init {
 
 /// The conversation about one plan.
 struct Serving<'a> {
-    init: &'a mut Init,
+    stub: &'a mut StubProcess,
     control: Control,
     deadline: Deadline,
-    /// The last step that said something: questions only come from later ones.
+    /// The last step with a request or a report: the next one is of a later step.
     last: Option<u32>,
 }
 
 impl Serving<'_> {
-    fn run(&mut self, answers: &mut dyn Answers) -> Result<Served> {
+    fn run(&mut self, handler: &mut dyn RequestHandler) -> Result<Served> {
         loop {
             let received = self.next()?;
             let index = received.packet.step;
@@ -174,7 +181,7 @@ impl Serving<'_> {
                 return Err(Error::protocol("the init process goes back in its plan"));
             }
             self.last = Some(index);
-            let plan = self.init.plan.clone();
+            let plan = self.stub.plan.clone();
             let step = usize::try_from(index)
                 .ok()
                 .and_then(|index| plan.steps().get(index));
@@ -183,7 +190,7 @@ impl Serving<'_> {
                     "the init process is beyond the end of its plan",
                 ));
             };
-            if let Some(served) = self.handle(answers, step, received)? {
+            if let Some(served) = self.handle(handler, step, received)? {
                 return Ok(served);
             }
         }
@@ -192,7 +199,7 @@ impl Serving<'_> {
     fn next(&mut self) -> Result<Received> {
         match self
             .control
-            .next(self.init.process.as_fd(), self.deadline.0)?
+            .next(self.stub.process.as_fd(), self.deadline.0)?
         {
             Event::Packet(received) => Ok(received),
             Event::Ended => Err(self.died()),
@@ -202,9 +209,9 @@ impl Serving<'_> {
     /// The stub is gone, or says nothing any more.
     fn died(&mut self) -> Error {
         let ended =
-            pidfd::wait_timeout(&self.init.process, Some(Duration::from_secs(1))).unwrap_or(false);
+            pidfd::wait_timeout(&self.stub.process, Some(Duration::from_secs(1))).unwrap_or(false);
         match if ended {
-            self.init.wait()
+            self.stub.wait()
         } else {
             Ok(Exit::Unknown)
         } {
@@ -222,7 +229,7 @@ impl Serving<'_> {
     /// The last step that is known to be done, for a message.
     fn after(&self) -> String {
         let last = self.last.and_then(|index| usize::try_from(index).ok());
-        match last.and_then(|index| self.init.plan.steps().get(index)) {
+        match last.and_then(|index| self.stub.plan.steps().get(index)) {
             Some(step) => format!(", some time after \"{}\"", step.context()),
             None => String::new(),
         }
@@ -239,97 +246,73 @@ impl Serving<'_> {
         {
             return Error::protocol("the init process reports an impossible failure");
         }
-        match Failure::new(&self.init.plan, index, errno, &received.payload) {
+        match self.stub.plan.failure(index, errno, &received.payload) {
             Some(failure) => Error::step(failure),
             None => Error::protocol("the init process is beyond the end of its plan"),
         }
     }
 
-    /// One question. A step may only ask what its operation asks.
+    /// One request. A step may only make the one of its operation.
     fn handle(
         &mut self,
-        answers: &mut dyn Answers,
+        handler: &mut dyn RequestHandler,
         step: &Step,
         mut received: Received,
     ) -> Result<Option<Served>> {
-        let (index, value) = (received.packet.step, received.packet.value);
-        let process = ProcessRef::new(self.init.pid, self.init.process.as_fd());
-        let refused =
-            |refusal: Refusal| Error::with_source(ErrorKind::Refused, step.context(), refusal);
+        let index = received.packet.step;
+        let refused = refused(step);
+        let process = ProcessRef::new(self.stub.pid, self.stub.process.as_fd());
         match (received.packet.message, step.op()) {
             (Message::Gate, Op::AskGate(number)) => {
-                answers.gate(*number, &process).map_err(refused)?
+                handler.gate(*number, &process).map_err(refused)?
             }
-            (Message::IdMaps, Op::AskIdMaps) => answers.id_maps(&process).map_err(refused)?,
+            (Message::IdMaps, Op::AskIdMaps) => handler.id_maps(&process).map_err(refused)?,
             (Message::SecondStage | Message::NoRoom, Op::SecondStage) => {
-                self.second_stage(answers, received)?;
-                let process = ProcessRef::new(self.init.pid, self.init.process.as_fd());
-                answers.second_stage(&process).map_err(refused)?;
+                self.second_stage(handler, received)?;
+                let process = ProcessRef::new(self.stub.pid, self.stub.process.as_fd());
+                handler.second_stage(&process).map_err(refused)?;
             }
             (Message::Send, Op::SendDescriptor { tag, .. }) => {
-                answers
-                    .descriptor(*tag, one(&mut received)?)
-                    .map_err(refused)?;
+                let descriptor = one(&mut received)?;
+                handler.keep_descriptor(*tag, descriptor).map_err(refused)?;
                 return Ok(None);
             }
             (Message::Ask, Op::AskDescriptor { tag, .. }) => {
-                let descriptor = answers.ask_descriptor(*tag).map_err(refused)?;
+                let descriptor = handler.provide_descriptor(*tag).map_err(refused)?;
                 self.control.go(index, &[], Some(descriptor.as_fd()))?;
                 return Ok(None);
             }
-            (Message::Lend, Op::LendDescriptor { tag, .. }) => {
-                answers
-                    .lend_descriptor(*tag, one(&mut received)?, &process)
+            (Message::SendAndWait, Op::SendDescriptorAndWait { tag, .. }) => {
+                handler
+                    .use_descriptor(*tag, one(&mut received)?, &process)
                     .map_err(refused)?;
             }
-            (Message::Console, Op::AskConsole(_)) => {
-                let master = one(&mut received)?;
-                if !is_master_of(master.as_fd(), value) {
-                    return Err(Error::protocol(
-                        "the init process gives something else than the master of its terminal",
-                    ));
-                }
-                answers.console(master, value).map_err(refused)?;
-            }
+            (Message::Console, Op::AskConsole(_)) => console(handler, step, received)?,
             (Message::Home | Message::HomeEnd, Op::AskHome(_)) => {
                 let passwd = self.home_file(received)?;
-                let home = answers.home(&passwd).map_err(refused)?;
-                if home.len() > MAX_HOME || home.contains(&0) {
-                    return Err(Error::new(
-                        ErrorKind::Refused,
-                        "the home directory is too long or contains a NUL",
-                    ));
-                }
+                let home = home(handler, step, &passwd)?;
                 self.control.go(index, &home, None)?;
                 return Ok(None);
             }
             (Message::Ready, Op::AskReady) => {
                 let warnings = decode_warnings(&received)?;
-                answers.ready(&process, &warnings).map_err(refused)?;
+                handler.ready(&process, &warnings).map_err(refused)?;
             }
             (Message::HookStarted, Op::Hook(command)) => {
-                let outcome = hook::supervise(
-                    received,
-                    command,
-                    &mut self.control,
-                    &process,
-                    self.deadline.0,
-                );
-                let outcome = match outcome {
-                    Ok(Some(outcome)) => outcome,
-                    Ok(None) => return Err(self.died()),
-                    Err(error) => return Err(error),
-                };
-                answers.hook(step.context(), outcome).map_err(refused)?;
+                let limit = self.deadline.0;
+                let outcome =
+                    hook::supervise(received, command, &mut self.control, &process, limit)?;
+                let outcome = outcome.ok_or_else(|| self.died())?;
+                handler.hook(step.context(), outcome).map_err(refused)?;
             }
             (Message::Listener, Op::Seccomp { listener: true, .. }) => {
-                let listener = pidfd::take_descriptor(process.pidfd(), value)?;
+                let listener = pidfd::take_descriptor(process.pidfd(), received.packet.value)?;
                 if !pidfd::is_seccomp_listener(&listener) {
                     return Err(Error::protocol(
                         "the init process gives something else than a seccomp listener",
                     ));
                 }
-                answers
+                handler
                     .seccomp_listener(listener, &process)
                     .map_err(refused)?;
             }
@@ -350,16 +333,20 @@ impl Serving<'_> {
     }
 
     /// The second stage was made, or a limit was in the way and is to be made room for.
-    fn second_stage(&mut self, answers: &mut dyn Answers, mut received: Received) -> Result<()> {
+    fn second_stage(
+        &mut self,
+        handler: &mut dyn RequestHandler,
+        mut received: Received,
+    ) -> Result<()> {
         let step = received.packet.step;
         if received.packet.message == Message::NoRoom {
             let errno = i32::try_from(received.packet.value).unwrap_or(0);
-            let process = ProcessRef::new(self.init.pid, self.init.process.as_fd());
+            let process = ProcessRef::new(self.stub.pid, self.stub.process.as_fd());
             let refused = |refusal: Refusal| {
                 let what = "make room for the second stage";
                 Error::with_source(ErrorKind::Refused, what, refusal)
             };
-            answers.no_room(&process, errno).map_err(refused)?;
+            handler.no_room(&process, errno).map_err(refused)?;
             self.control.go(step, &[], None)?;
             received = self.next()?;
         }
@@ -375,22 +362,22 @@ impl Serving<'_> {
     /// Takes over the second process and reaps the first.
     fn take_over(&mut self) -> Result<()> {
         let strange = || Error::protocol("the second stage is no child of this process");
-        let second_stage = self.init.second_stage.as_ref().ok_or_else(strange)?;
+        let second_stage = self.stub.second_stage.as_ref().ok_or_else(strange)?;
         let (pid, pidfd) = second_stage.open()?.ok_or_else(strange)?;
-        if !pidfd::wait_timeout(&self.init.process, Some(self.deadline.0))? {
+        if !pidfd::wait_timeout(&self.stub.process, Some(self.deadline.0))? {
             return Err(Error::new(
                 ErrorKind::Timeout,
                 "the first stage of the init process does not end",
             ));
         }
-        let exit = pidfd::wait(&self.init.process)?;
-        self.init.process.set_reaped();
+        let exit = pidfd::wait(&self.stub.process)?;
+        self.stub.process.set_reaped();
         if exit.success() || exit == Exit::Unknown {
-            self.init.process = OwnedProcess::new(pidfd);
-            if let Some(second_stage) = self.init.second_stage.take() {
+            self.stub.process = OwnedProcess::new(pidfd);
+            if let Some(second_stage) = self.stub.second_stage.take() {
                 second_stage.release();
             }
-            self.init.pid = pid;
+            self.stub.pid = pid;
             Ok(())
         } else {
             Err(Error::new(
@@ -429,6 +416,34 @@ fn not_begun(received: &Received) -> Error {
         "the init process cannot begin its plan",
         Box::new(std::io::Error::from_raw_os_error(errno)),
     )
+}
+
+/// A step whose request was refused.
+fn refused(step: &Step) -> impl Fn(Refusal) -> Error + Copy {
+    |refusal| Error::with_source(ErrorKind::Refused, step.context(), refusal)
+}
+
+/// The terminal, which is checked to be one.
+fn console(handler: &mut dyn RequestHandler, step: &Step, mut received: Received) -> Result<()> {
+    let (master, pts) = (one(&mut received)?, received.packet.value);
+    if !is_master_of(master.as_fd(), pts) {
+        return Err(Error::protocol(
+            "the init process gives something else than the master of its terminal",
+        ));
+    }
+    handler.console(master, pts).map_err(refused(step))
+}
+
+/// The home directory in this password file.
+fn home(handler: &mut dyn RequestHandler, step: &Step, passwd: &[u8]) -> Result<Vec<u8>> {
+    let home = handler.home(passwd).map_err(refused(step))?;
+    if home.len() > MAX_HOME || home.contains(&0) {
+        return Err(Error::new(
+            ErrorKind::Refused,
+            "the home directory is too long or contains a NUL",
+        ));
+    }
+    Ok(home)
 }
 
 fn one(received: &mut Received) -> Result<OwnedFd> {

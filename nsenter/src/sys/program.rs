@@ -46,7 +46,7 @@ struct Raw {
     call: usize,
 }
 
-/// The kernel's `struct sigaction`, as words: handler, flags, restorer, mask.
+/// The kernel's `struct sigaction`, as numbers: handler, flags, restorer, mask.
 type Action = [usize; 4];
 
 const SIG_IGN: usize = 1;

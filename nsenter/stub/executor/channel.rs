@@ -1,6 +1,6 @@
-//! Questions to the parent. The stub waits for the answer to each, and ends when the parent is
-//! gone. Only for the home directory it does not wait: the answer is picked up when the next one is
-//! waited for, or at the end.
+//! Requests to the supervisor. The stub waits for the answer to each, and ends when the supervisor
+//! is gone. Only for the home directory it does not wait: the answer is picked up when the next one
+//! is waited for, or at the end.
 
 use core::ffi::CStr;
 
@@ -73,8 +73,8 @@ impl Executor {
         self.tell_with(Message::Send, tag, &[], &[fd])
     }
 
-    pub(super) fn lend_descriptor(&mut self, tag: u32, fd: i32) -> Result<()> {
-        self.ask(Message::Lend, tag, &[fd])
+    pub(super) fn send_descriptor_and_wait(&mut self, tag: u32, fd: i32) -> Result<()> {
+        self.ask(Message::SendAndWait, tag, &[fd])
     }
 
     pub(super) fn ask_descriptor(&mut self, tag: u32, into: Slot) -> Result<()> {
@@ -133,7 +133,7 @@ impl Executor {
         Ok(())
     }
 
-    /// From here on the process belongs to the program's owner: the parent may end.
+    /// From here on the process belongs to the program's owner: the supervisor may end.
     pub(super) fn ask_ready(&mut self) -> Result<()> {
         let warnings = self.warnings.encode();
         self.tell(Message::Ready, 0, &warnings)?;
@@ -147,11 +147,11 @@ impl Executor {
 
     pub(super) fn close_control(&mut self) -> Result<()> {
         self.take_home()?;
-        // At the end of the channel the parent may want to end the process that then waits for its
-        // start, or for hooks.
+        // At the end of the channel the supervisor may want to end the process that then waits for
+        // its start, or for hooks.
         let next = self.plan.record(self.step.saturating_add(1));
         if matches!(
-            next.and_then(|next| self.plan.operation(&next)),
+            next.and_then(|next| Operation::of(&self.plan, &next)),
             Some(Operation::WaitStart { .. } | Operation::LateHooks { .. })
         ) {
             sys::exit_on_signals();
@@ -163,13 +163,13 @@ impl Executor {
         Ok(())
     }
 
-    /// Tells the parent why this is the end.
+    /// Reports to the supervisor why the stub ends.
     pub(super) fn report(&self, errno: Errno) {
         let _ = self.tell(Message::Fail, errno.0.unsigned_abs(), self.detail.get());
     }
 }
 
-/// Tells the parent that the plan was not even begun: its channel comes right after the plan.
+/// Reports that the plan was not begun: its channel comes right after the plan.
 pub(super) fn cannot_begin(plan_fd: u32, errno: Errno) {
     let packet = Packet {
         message: Message::NotBegun,
@@ -181,7 +181,7 @@ pub(super) fn cannot_begin(plan_fd: u32, errno: Errno) {
     }
 }
 
-/// A parent that is gone, or that says something else than the answer to this step, is the end.
+/// A supervisor that is gone, or that says something else than the answer to this step, is the end.
 fn accept(step: u32, packet: &[u8]) -> Result<&[u8]> {
     match Packet::decode(packet) {
         Some((head, payload)) if head.message == Message::Go && head.step == step => {

@@ -23,8 +23,8 @@ struct Running {
 type Ended = (i32, i32);
 
 impl Executor {
-    /// A hook that the parent supervises: it gets the pidfd, with which it can kill, and the
-    /// output.
+    /// A hook that is supervised from outside: the supervisor gets the pidfd, with which it can
+    /// kill, and the output.
     pub(super) fn hook(&mut self, hook: &HookRef<'static>) -> Result<()> {
         let running = self.start(hook)?;
         let fds = [running.pidfd.raw(), running.out.raw(), running.err.raw()];
@@ -41,7 +41,7 @@ impl Executor {
         self.answer(&mut [0; PACKET]).map(drop)
     }
 
-    /// Hooks without a parent.
+    /// Hooks that nothing outside supervises.
     pub(super) fn late_hooks(&mut self, hooks: List<'static, HookRef<'static>>) -> Result<()> {
         for (index, hook) in (0..).zip(hooks) {
             let hook = hook.ok_or(Errno::EINVAL)?;

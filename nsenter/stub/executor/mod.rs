@@ -28,7 +28,7 @@ use wire::{
 /// `HOME=…`. It needs no memory of its own: the limits of the program may be in force already.
 type Home = FixedString<{ MAX_HOME + 8 }>;
 
-/// What a failing step can tell beyond its errno.
+/// What a failing step reports beside its errno.
 struct Detail {
     bytes: [u8; MAX_DETAIL],
     length: usize,
@@ -67,12 +67,12 @@ impl Warnings {
 
     fn encode(&self) -> [u8; WARNINGS] {
         let mut bytes = [0; WARNINGS];
-        let words = self
+        let listed = self
             .list
             .iter()
             .flat_map(|(step, errno)| [*step, errno.unsigned_abs()]);
         let [low, high] = fixed_string::halves(self.ambient);
-        let all = [low, high, self.count, 0].into_iter().chain(words);
+        let all = [low, high, self.count, 0].into_iter().chain(listed);
         for (to, word) in bytes.chunks_exact_mut(4).zip(all) {
             to.copy_from_slice(&word.to_le_bytes());
         }
@@ -96,7 +96,7 @@ struct Executor {
     times: Option<Times>,
     /// Where the kernel writes the process id of the second stage, until that is made.
     second_stage: Option<SharedPid>,
-    /// The socket to the parent; -1 once it is closed.
+    /// The socket to the supervisor; -1 once it is closed.
     control: i32,
     step: u32,
     /// The descriptor table: -1 is empty.
@@ -169,7 +169,7 @@ impl Executor {
             *fds.get_mut(usize::from(slot)).ok_or(Errno::EINVAL)? = number(offset)?;
         }
         sys::close(number(0)?);
-        // What the parent could not close between clone and execution. From here on every open
+        // What the supervisor could not close between clone and execution. From here on every open
         // descriptor is known.
         let inputs = u32::try_from(plan.inputs().count()).map_err(|_| Errno::EINVAL)?;
         let after_inputs = plan_fd.saturating_add(2).saturating_add(inputs);
@@ -246,7 +246,7 @@ impl Executor {
                 self.fail(Errno::EINVAL)
             };
             self.detail.length = 0;
-            let Some(operation) = self.plan.operation(&record) else {
+            let Some(operation) = Operation::of(&self.plan, &record) else {
                 self.fail(Errno::EINVAL)
             };
             let mut target = match operation {
@@ -481,7 +481,9 @@ impl Executor {
             O::AskIdMaps {} => self.ask_id_maps(),
             O::SendDescriptor { tag, fd } => self.send_descriptor(tag, self.fd(fd)?),
             O::AskDescriptor { tag, into } => self.ask_descriptor(tag, into),
-            O::LendDescriptor { tag, fd } => self.lend_descriptor(tag, self.fd(fd)?),
+            O::SendDescriptorAndWait { tag, fd } => {
+                self.send_descriptor_and_wait(tag, self.fd(fd)?)
+            }
             O::AskConsole { master } => self.ask_console(self.fd(master)?),
             O::AskHome { path } => self.ask_home(path),
             O::AskReady {} => self.ask_ready(),
@@ -542,8 +544,8 @@ impl Executor {
         Ok(())
     }
 
-    /// Reports the failure of the step to the parent, or if the channel is closed, as one line on
-    /// standard error.
+    /// Reports the failure of the step to the supervisor, or if the channel is closed, as one line
+    /// on standard error.
     fn fail(&self, errno: Errno) -> ! {
         if self.control >= 0 {
             self.report(errno);

@@ -87,21 +87,21 @@ impl Executor {
 
     /// This process ends; its sibling, which has the same parent, goes on.
     ///
-    /// The parent knows the sibling from the word that the kernel has written; the message only
+    /// The supervisor knows the sibling from the word that the kernel has written; the message only
     /// says when to look.
     pub(super) fn second_stage(&mut self) -> Result<()> {
         let pid = self.second_stage.take().ok_or(Errno::EINVAL)?;
         let mut forked = sys::fork_sibling(&pid);
         if let Err(errno @ (Errno::EAGAIN | Errno::ENOMEM)) = forked {
-            // A limit of the cgroup is used up: the parent may be able to take this process out of
-            // it.
+            // A limit of the cgroup is used up: the supervisor may be able to take this process out
+            // of it.
             self.tell(Message::NoRoom, errno.0.unsigned_abs(), &[])?;
             self.answer(&mut [0; PACKET])?;
             forked = sys::fork_sibling(&pid);
         }
         if forked? {
-            // The death signal is not inherited. Should the parent be gone already, its end of the
-            // channel is closed.
+            // The death signal is not inherited. Should the supervisor be gone already, its end of
+            // the channel is closed.
             if self.death_signal != 0 {
                 self.arm()?;
             }

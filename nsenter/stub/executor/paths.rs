@@ -65,7 +65,7 @@ impl From<Errno> for Refused {
     }
 }
 
-/// Opens `path` below `root`, making what is missing. The second value says whether the last
+/// Opens `path` below `root` and makes what is missing. The second value says whether the last
 /// component was made.
 pub(super) fn make(
     root: i32,
@@ -149,7 +149,7 @@ fn names_proc(path: &[u8]) -> bool {
     component(path, 0).and_then(|(start, end)| path.get(start..end)) == Some(b"proc")
 }
 
-/// Opens a directory below `root` none of whose components is a symlink, making what is missing.
+/// Opens a directory below `root` through no symlink, and makes what is missing.
 pub(super) fn make_plain(root: i32, path: &CStr) -> Result<Fd> {
     let resolve = RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS;
     let open = |path: &CStr| sys::openat2(root, path, O_PATH | O_DIRECTORY, 0, resolve);
@@ -203,75 +203,100 @@ fn not_the_root(root: i32, fd: Fd) -> Result<Fd> {
     }
 }
 
-/// Component by component. `done` is the path walked so far: real directories below the root, no
-/// symlink.
+/// A walk from a root, component by component.
+struct Walk {
+    root: i32,
+    /// The path that is still to be walked, from `at` on.
+    rest: FixedString<PATH_MAX>,
+    at: usize,
+    /// The path walked so far: real directories below the root, no symlink.
+    done: FixedString<PATH_MAX>,
+    /// The file at its end; `None` is the root.
+    current: Option<Fd>,
+}
+
+impl Walk {
+    /// `..`: the directory above, or the root.
+    fn up(&mut self) -> Result<()> {
+        let end = self.done.get().iter().rposition(|byte| *byte == b'/');
+        self.done.truncate(end.unwrap_or(0));
+        self.current = if self.done.get().is_empty() {
+            None
+        } else {
+            Some(reopen(self.root, &self.done)?)
+        };
+        Ok(())
+    }
+
+    /// A symlink, which ends at `end` of the path: its target comes next.
+    fn follow(&mut self, link: &Fd, end: usize) -> core::result::Result<(), Refused> {
+        // Links of procfs lead anywhere, not where their text says.
+        if sys::fstatfs(link.raw())?.0 == PROC_SUPER_MAGIC {
+            return Err(Refused::Procfs);
+        }
+        let mut target = [0; PATH_MAX];
+        let length = sys::readlinkat(link.raw(), c"", &mut target)?;
+        let target = target.get(..length).unwrap_or(&[]);
+        if target.is_empty() {
+            return Err(Errno::ENOENT.into());
+        }
+        if target.first() == Some(&b'/') {
+            self.done.truncate(0);
+            self.current = None;
+        }
+        let mut longer = FixedString::<PATH_MAX>::new();
+        longer.push(target)?;
+        longer.push(self.rest.get().get(end..).unwrap_or(&[]))?;
+        (self.rest, self.at) = (longer, 0);
+        Ok(())
+    }
+}
+
+/// Opens `path` below `root` and makes what is missing. The second value: the last component was
+/// made.
 fn walk(root: i32, path: &CStr, directory: bool) -> core::result::Result<(Fd, bool), Refused> {
-    let mut rest = FixedString::<PATH_MAX>::new();
-    rest.push(path.to_bytes())?;
-    let mut at = 0;
-    let mut done = FixedString::<PATH_MAX>::new();
-    let mut current: Option<Fd> = None;
+    let mut walk = Walk {
+        root,
+        rest: FixedString::new(),
+        at: 0,
+        done: FixedString::new(),
+        current: None,
+    };
+    walk.rest.push(path.to_bytes())?;
     let mut made = false;
     let (mut links, mut created) = (0, 0);
 
-    while let Some((start, end)) = component(rest.get(), at) {
+    while let Some((start, end)) = component(walk.rest.get(), walk.at) {
         let mut name = FixedString::<256>::new();
-        name.push(rest.get().get(start..end).unwrap_or(&[]))?;
-        let last = component(rest.get(), end).is_none();
+        name.push(walk.rest.get().get(start..end).unwrap_or(&[]))?;
+        let last = component(walk.rest.get(), end).is_none();
         match name.get() {
             b"." => {
-                at = end;
+                walk.at = end;
                 continue;
             }
             b".." => {
-                at = end;
-                done.truncate(
-                    done.get()
-                        .iter()
-                        .rposition(|byte| *byte == b'/')
-                        .unwrap_or(0),
-                );
-                current = if done.get().is_empty() {
-                    None
-                } else {
-                    Some(reopen(root, &done)?)
-                };
+                walk.at = end;
+                walk.up()?;
                 continue;
             }
             _ => {}
         }
-        let dir = current.as_ref().map_or(root, Fd::raw);
+        let dir = walk.current.as_ref().map_or(root, Fd::raw);
         match sys::openat(dir, name.as_cstr(), O_PATH | O_NOFOLLOW, 0) {
             Ok(fd) => {
                 let stat = sys::fstat(fd.raw())?;
                 if stat.is_symlink() {
                     links += 1;
-                    // Links of procfs lead anywhere, not where their text says.
                     if links > MAX_LINKS {
                         return Err(Errno::ELOOP.into());
                     }
-                    if sys::fstatfs(fd.raw())?.0 == PROC_SUPER_MAGIC {
-                        return Err(Refused::Procfs);
-                    }
-                    let mut target = [0; PATH_MAX];
-                    let length = sys::readlinkat(fd.raw(), c"", &mut target)?;
-                    let target = target.get(..length).unwrap_or(&[]);
-                    if target.is_empty() {
-                        return Err(Errno::ENOENT.into());
-                    }
-                    if target.first() == Some(&b'/') {
-                        done.truncate(0);
-                        current = None;
-                    }
-                    let mut longer = FixedString::<PATH_MAX>::new();
-                    longer.push(target)?;
-                    longer.push(rest.get().get(end..).unwrap_or(&[]))?;
-                    (rest, at) = (longer, 0);
+                    walk.follow(&fd, end)?;
                 } else if stat.is_directory() || last {
-                    at = end;
-                    done.push(b"/")?;
-                    done.push(name.get())?;
-                    current = Some(fd);
+                    walk.at = end;
+                    walk.done.push(b"/")?;
+                    walk.done.push(name.get())?;
+                    walk.current = Some(fd);
                 } else {
                     return Err(Errno::ENOTDIR.into());
                 }
@@ -290,7 +315,7 @@ fn walk(root: i32, path: &CStr, directory: bool) -> core::result::Result<(Fd, bo
             Err(e) => return Err(e.into()),
         }
     }
-    Ok((reopen(root, &done)?, made))
+    Ok((reopen(root, &walk.done)?, made))
 }
 
 /// Makes one component; `false` if another process was faster.

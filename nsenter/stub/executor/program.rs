@@ -18,7 +18,7 @@ impl Executor {
         if !listener {
             return Ok(());
         }
-        // The number is enough: the parent takes the descriptor out of this process.
+        // The number is enough: the supervisor takes the descriptor out of this process.
         self.tell(
             Message::Listener,
             u32::try_from(fd).map_err(|_| Errno::EINVAL)?,
@@ -57,7 +57,7 @@ impl Executor {
 
     /// What a step does.
     pub(super) fn operation(&self, step: u32) -> Option<Operation<'static>> {
-        self.plan.operation(&self.plan.record(step)?)
+        Operation::of(&self.plan, &self.plan.record(step)?)
     }
 
     /// What this step is called.
@@ -101,7 +101,7 @@ impl Executor {
         let env = pointers(env, self.home.as_ref().map(Home::as_cstr))?;
         let first = FIRST_DESCRIPTOR.saturating_add(self.plan.header().passed);
         match self.start_fifo() {
-            // The one thing that the kernel closes: its end tells that the program has begun.
+            // The one thing that the kernel closes: its end shows that the program has begun.
             Some(fifo) => {
                 let fifo = fifo.unsigned_abs();
                 if fifo > first && sys::close_range(first, fifo - 1).is_err() {
@@ -166,7 +166,7 @@ pub(super) fn push_errno<const N: usize>(line: &mut FixedString<N>, errno: Errno
             line.push_some(b"errno ");
             line.push_number(u64::from(errno.0.unsigned_abs()));
         }
-        words => line.push_some(words.as_bytes()),
+        text => line.push_some(text.as_bytes()),
     }
 }
 

@@ -7,7 +7,7 @@ use super::{AT_EMPTY_PATH, CWD, Result, arch, invoke, number};
 
 const AT_SYMLINK_NOFOLLOW: usize = 0x100;
 
-/// What `fstat(2)` tells.
+/// What `fstat(2)` returns.
 #[derive(Clone, Copy)]
 pub(crate) struct Stat {
     pub(crate) dev: u64,

@@ -62,7 +62,7 @@ pub(crate) fn map_sealed(fd: i32) -> Result<&'static [u8]> {
     Ok(unsafe { core::slice::from_raw_parts(at as *const u8, size) })
 }
 
-/// Memory shared with the parent, one number a step.
+/// Memory shared with the supervisor, one number a step.
 pub(crate) struct Times {
     at: *mut u64,
     count: usize,
@@ -96,7 +96,7 @@ impl Times {
     }
 }
 
-/// A word shared with the parent, for the process id of a child.
+/// A word shared with the supervisor, for the process id of a child.
 pub(crate) struct SharedPid(*mut i32);
 
 impl SharedPid {

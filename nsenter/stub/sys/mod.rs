@@ -6,7 +6,7 @@
     clippy::cast_possible_truncation,
     clippy::cast_possible_wrap,
     clippy::cast_sign_loss,
-    reason = "registers are words: a descriptor, a flag or a length is widened on the way in and narrowed back on the way out"
+    reason = "registers have 64 bits: a descriptor, a flag or a length is widened on the way in and narrowed back on the way out"
 )]
 
 macro_rules! call {
@@ -16,10 +16,16 @@ macro_rules! call {
 }
 
 #[cfg(target_arch = "aarch64")]
-#[allow(dead_code, reason = "the parent has this file, too, to start the stub")]
+#[allow(
+    dead_code,
+    reason = "the supervisor has this file, too, to start the stub"
+)]
 mod aarch64;
 #[cfg(target_arch = "x86_64")]
-#[allow(dead_code, reason = "the parent has this file, too, to start the stub")]
+#[allow(
+    dead_code,
+    reason = "the supervisor has this file, too, to start the stub"
+)]
 mod x86_64;
 
 mod children;

@@ -105,7 +105,7 @@ pub(crate) fn set_resource_limit(resource: u32, soft: u64, hard: u64) -> Result<
     unsafe { call!(PRLIMIT64, 0, resource, limit.as_ptr(), 0) }.map(drop)
 }
 
-/// `set_mempolicy(2)`: the nodes as little-endian words.
+/// `set_mempolicy(2)`: the nodes as a little-endian mask.
 pub(crate) fn set_memory_policy(mode: u32, nodes: &[u8]) -> Result<()> {
     let bits = nodes.len() / 8 * 64;
     // The kernel looks at one bit less than the argument says.
@@ -114,13 +114,13 @@ pub(crate) fn set_memory_policy(mode: u32, nodes: &[u8]) -> Result<()> {
     } else {
         (nodes.as_ptr() as usize, bits + 1)
     };
-    // SAFETY: the kernel reads the words that hold the bits: those of the slice.
+    // SAFETY: the kernel reads the bytes that hold the bits: those of the slice.
     unsafe { call!(SET_MEMPOLICY, mode, mask, bits) }.map(drop)
 }
 
-/// `setgroups(2)`: little-endian words.
+/// `setgroups(2)`: little-endian numbers of 32 bits.
 pub(crate) fn setgroups(gids: &[u8]) -> Result<()> {
-    // SAFETY: the kernel reads that many words of the slice.
+    // SAFETY: the kernel reads that many numbers of the slice.
     unsafe { call!(SETGROUPS, gids.len() / 4, gids.as_ptr()) }.map(drop)
 }
 

@@ -1,14 +1,14 @@
-//! Questions and answers, and a parent that refuses, is slow, or is gone.
+//! Requests and answers, and a supervisor that refuses, is slow, or is gone.
 
 use std::io::{Read, Write};
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
 use cofferdam_nsenter::plan::{HookCommand, Op, PlanBuilder};
-use cofferdam_nsenter::{Answers, Deadline, ErrorKind, ProcessRef, Refusal, pidfd};
+use cofferdam_nsenter::{Deadline, ErrorKind, ProcessRef, Refusal, RequestHandler, pidfd};
 
 use crate::support::{
-    Parent, c, filter, make_fifo, null, path, resident, root, run, run_with, shell, shell_with,
+    Recorder, c, filter, make_fifo, null, path, resident, root, run, run_with, shell, shell_with,
     start,
 };
 
@@ -19,9 +19,9 @@ fn questions_come_in_the_order_of_the_plan() {
     plan.push("second", Op::AskGate(3));
     plan.push("third", Op::AskReady);
     shell(&mut plan, "exit 0");
-    let mut parent = Parent::default();
-    run_with(plan, Vec::new(), &mut parent).output();
-    assert_eq!(parent.log, ["gate 7", "gate 3", "ready"]);
+    let mut recorder = Recorder::default();
+    run_with(plan, Vec::new(), &mut recorder).output();
+    assert_eq!(recorder.log, ["gate 7", "gate 3", "ready"]);
 }
 
 #[test]
@@ -30,17 +30,17 @@ fn a_refusal_ends_the_stub_and_is_given_back() {
     plan.push("place the process", Op::AskGate(1));
     plan.push("never", Op::AskGate(2));
     shell(&mut plan, "exit 0");
-    let mut parent = Parent {
+    let mut recorder = Recorder {
         refuses: Some("gate 1"),
-        ..Parent::default()
+        ..Recorder::default()
     };
-    let error = run_with(plan, Vec::new(), &mut parent).error();
+    let error = run_with(plan, Vec::new(), &mut recorder).error();
     assert_eq!(
         (error.kind(), error.to_string().as_str()),
         (ErrorKind::Refused, "place the process")
     );
     assert_eq!(error.into_source().unwrap().to_string(), "the test refuses");
-    assert_eq!(parent.log, ["gate 1"]);
+    assert_eq!(recorder.log, ["gate 1"]);
 }
 
 #[test]
@@ -71,16 +71,19 @@ fn descriptors_travel_both_ways() {
             bytes: b"through the answer".to_vec(),
         },
     );
-    plan.push("lend", Op::LendDescriptor { tag: 3, fd: mine });
+    plan.push(
+        "send and wait",
+        Op::SendDescriptorAndWait { tag: 3, fd: mine },
+    );
     shell(&mut plan, "exit 0");
-    let mut parent = Parent {
+    let mut recorder = Recorder {
         gives: vec![write.into()],
-        ..Parent::default()
+        ..Recorder::default()
     };
-    run_with(plan, vec![(mine, read.as_fd())], &mut parent).output();
-    assert_eq!(parent.log, ["sent 1", "asked 2", "lent 3"]);
+    run_with(plan, vec![(mine, read.as_fd())], &mut recorder).output();
+    assert_eq!(recorder.log, ["sent 1", "asked 2", "sent and waited for 3"]);
     let mut text = String::new();
-    std::fs::File::from(parent.received.pop().unwrap())
+    std::fs::File::from(recorder.received.pop().unwrap())
         .read_to_string(&mut text)
         .unwrap();
     assert_eq!(text, "through the answer");
@@ -95,18 +98,18 @@ fn home_is_answered_from_the_password_file() {
     let mut plan = PlanBuilder::new();
     plan.push("home", Op::AskHome(path(&file)));
     shell_with(&mut plan, "echo $HOME; echo $OTHER", &["OTHER=1"]);
-    let mut parent = Parent {
+    let mut recorder = Recorder {
         home: b"/home/someone".to_vec(),
-        ..Parent::default()
+        ..Recorder::default()
     };
     assert_eq!(
-        run_with(plan, Vec::new(), &mut parent).output(),
+        run_with(plan, Vec::new(), &mut recorder).output(),
         "/home/someone\n1\n"
     );
     assert!(
-        parent.passwd == content.as_bytes(),
+        recorder.passwd == content.as_bytes(),
         "{} bytes came",
-        parent.passwd.len()
+        recorder.passwd.len()
     );
 }
 
@@ -126,13 +129,13 @@ fn a_password_file_that_is_missing_or_no_file_is_empty() {
         let mut plan = PlanBuilder::new();
         plan.push("home", Op::AskHome(path(&file)));
         shell(&mut plan, "echo $HOME");
-        let mut parent = Parent {
+        let mut recorder = Recorder {
             home: b"/".to_vec(),
             passwd: b"untouched".to_vec(),
-            ..Parent::default()
+            ..Recorder::default()
         };
-        assert_eq!(run_with(plan, Vec::new(), &mut parent).output(), "/\n");
-        assert_eq!(parent.passwd.len(), length, "{}", file.display());
+        assert_eq!(run_with(plan, Vec::new(), &mut recorder).output(), "/\n");
+        assert_eq!(recorder.passwd.len(), length, "{}", file.display());
     }
 }
 
@@ -156,11 +159,11 @@ fn with_hook(command: HookCommand) -> PlanBuilder {
 #[test]
 fn a_hook_gets_the_state_and_its_environment_and_nothing_else() {
     let script = "cat; echo; env | grep -v '^PWD\\|^_\\|^SHLVL\\|^OLDPWD'; ls /proc/self/fd | wc -l; echo error >&2";
-    let mut parent = Parent::default();
+    let mut recorder = Recorder::default();
     let plan = with_hook(hook(script));
-    run_with(plan, Vec::new(), &mut parent).output();
-    let [outcome] = &parent.outcomes[..] else {
-        panic!("{:?}", parent.log)
+    run_with(plan, Vec::new(), &mut recorder).output();
+    let [outcome] = &recorder.outcomes[..] else {
+        panic!("{:?}", recorder.log)
     };
     let out = String::from_utf8_lossy(outcome.stdout()).into_owned();
     let lines: Vec<&str> = out.lines().collect();
@@ -178,9 +181,9 @@ fn a_hook_gets_the_state_and_its_environment_and_nothing_else() {
 fn a_large_state_reaches_a_hook_that_reads_late() {
     let mut command = hook("sleep 0.05; wc -c");
     command.stdin = (vec![b'x'; 300_000], vec![b'y'; 300_000]);
-    let mut parent = Parent::default();
-    run_with(with_hook(command), Vec::new(), &mut parent).output();
-    let count: usize = String::from_utf8_lossy(parent.outcomes[0].stdout())
+    let mut recorder = Recorder::default();
+    run_with(with_hook(command), Vec::new(), &mut recorder).output();
+    let count: usize = String::from_utf8_lossy(recorder.outcomes[0].stdout())
         .trim()
         .parse()
         .unwrap();
@@ -190,14 +193,14 @@ fn a_large_state_reaches_a_hook_that_reads_late() {
 #[test]
 fn a_failing_hook_is_a_refusal_with_its_output() {
     let plan = with_hook(hook("echo out; echo err >&2; exit 3"));
-    let error = run_with(plan, Vec::new(), &mut Parent::default()).error();
+    let error = run_with(plan, Vec::new(), &mut Recorder::default()).error();
     assert_eq!(error.to_string(), "error running createContainer hook #0");
     assert_eq!(
         error.into_source().unwrap().to_string(),
         "exit status 3, stdout: out, stderr: err"
     );
     let plan = with_hook(hook("kill -9 $$"));
-    let error = run_with(plan, Vec::new(), &mut Parent::default()).error();
+    let error = run_with(plan, Vec::new(), &mut Recorder::default()).error();
     assert_eq!(
         error.into_source().unwrap().to_string(),
         "signal: killed, stdout: , stderr: "
@@ -209,7 +212,7 @@ fn a_hook_that_takes_too_long_is_killed_with_what_it_started() {
     let mut command = hook("sleep 1000 & sleep 1000");
     command.timeout_ms = 100;
     let began = Instant::now();
-    let error = run_with(with_hook(command), Vec::new(), &mut Parent::default()).error();
+    let error = run_with(with_hook(command), Vec::new(), &mut Recorder::default()).error();
     assert!(began.elapsed() < Duration::from_secs(100));
     assert_eq!(
         error.into_source().unwrap().to_string(),
@@ -219,35 +222,35 @@ fn a_hook_that_takes_too_long_is_killed_with_what_it_started() {
 
 #[test]
 fn a_hook_that_leaves_somebody_with_its_output_does_not_hang() {
-    let mut parent = Parent::default();
+    let mut recorder = Recorder::default();
     let began = Instant::now();
     run_with(
         with_hook(hook("sleep 1000 & echo done")),
         Vec::new(),
-        &mut parent,
+        &mut recorder,
     )
     .output();
     assert!(began.elapsed() < Duration::from_secs(100));
-    assert_eq!(parent.outcomes[0].stdout(), b"done\n");
+    assert_eq!(recorder.outcomes[0].stdout(), b"done\n");
 }
 
 #[test]
 fn a_hook_that_writes_without_end_is_cut_off() {
-    let mut parent = Parent::default();
+    let mut recorder = Recorder::default();
     run_with(
         with_hook(hook("head -c 10000000 /dev/zero")),
         Vec::new(),
-        &mut parent,
+        &mut recorder,
     )
     .output();
-    assert_eq!(parent.outcomes[0].stdout().len(), 64 << 10);
+    assert_eq!(recorder.outcomes[0].stdout().len(), 64 << 10);
 }
 
 #[test]
 fn a_hook_that_cannot_be_executed_is_a_failed_step() {
     let mut command = hook("");
     command.path = c("/nonexistent/hook");
-    let error = run_with(with_hook(command), Vec::new(), &mut Parent::default()).error();
+    let error = run_with(with_hook(command), Vec::new(), &mut Recorder::default()).error();
     assert_eq!(
         (error.kind(), error.raw_os_error()),
         (ErrorKind::Step, Some(libc::ENOENT))
@@ -290,7 +293,7 @@ fn a_stub_without_progress_is_killed() {
 /// Kills the stub instead of answering.
 struct Killer;
 
-impl Answers for Killer {
+impl RequestHandler for Killer {
     fn gate(&mut self, _: u32, process: &ProcessRef<'_>) -> Result<(), Refusal> {
         pidfd::send_signal(process.pidfd(), libc::SIGKILL)?;
         Ok(())
@@ -362,16 +365,16 @@ fn a_listener_reaches_the_parent() {
         &mut plan,
         "grep Seccomp: /proc/self/status; ls /proc/self/fd | wc -l",
     );
-    let mut parent = Parent::default();
+    let mut recorder = Recorder::default();
     let plan = plan.build().unwrap();
     let (mut out, out_write) = std::io::pipe().unwrap();
     let null = null();
     let stdio = [null.as_fd(), out_write.as_fd(), null.as_fd()];
     let mut init = start(&plan, stdio);
-    init.serve(&mut parent, Deadline::default()).unwrap();
+    init.serve(&mut recorder, Deadline::default()).unwrap();
     drop(out_write);
-    assert_eq!(parent.log, ["ready", "listener"]);
-    let listener = parent.received.pop().unwrap();
+    assert_eq!(recorder.log, ["ready", "listener"]);
+    let listener = recorder.received.pop().unwrap();
     let link = std::fs::read_link(format!(
         "/proc/self/fd/{}",
         std::os::fd::AsRawFd::as_raw_fd(&listener)
@@ -419,7 +422,7 @@ fn a_stub_whose_parent_is_gone_ends() {
 #[test]
 fn answers_can_take_their_time() {
     struct Slow;
-    impl Answers for Slow {
+    impl RequestHandler for Slow {
         fn gate(&mut self, _: u32, _: &ProcessRef<'_>) -> Result<(), Refusal> {
             // Longer than the deadline, which is for the stub alone.
             let (mut read, write) = std::io::pipe()?;
@@ -470,7 +473,7 @@ fn a_hook_does_not_outlive_the_stub() {
         hook
     });
     let error = init
-        .serve(&mut Parent::default(), Deadline::default())
+        .serve(&mut Recorder::default(), Deadline::default())
         .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Died);
     let hook = killer.join().unwrap();

@@ -5,7 +5,7 @@ use std::os::fd::AsFd;
 use cofferdam_nsenter::ErrorKind;
 use cofferdam_nsenter::plan::{Dir, Expect, Op, PlanBuilder};
 
-use crate::support::{Parent, c, path, run, run_with, shell};
+use crate::support::{Recorder, c, path, run, run_with, shell};
 
 fn open(dir: Dir, name: &str, into: cofferdam_nsenter::plan::Slot) -> Op {
     Op::Open {
@@ -149,10 +149,13 @@ fn a_tolerated_failure_is_reported_and_the_plan_goes_on() {
     );
     plan.push("ready", Op::AskReady);
     shell(&mut plan, "echo alive");
-    let mut parent = Parent::default();
-    assert_eq!(run_with(plan, Vec::new(), &mut parent).output(), "alive\n");
-    assert_eq!(parent.warnings.tolerated(), [(0, libc::ENOENT)]);
-    assert_eq!(parent.warnings.unlisted(), 0);
+    let mut recorder = Recorder::default();
+    assert_eq!(
+        run_with(plan, Vec::new(), &mut recorder).output(),
+        "alive\n"
+    );
+    assert_eq!(recorder.warnings.tolerated(), [(0, libc::ENOENT)]);
+    assert_eq!(recorder.warnings.unlisted(), 0);
 }
 
 #[test]

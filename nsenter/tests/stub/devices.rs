@@ -8,7 +8,7 @@ use cofferdam_nsenter::plan::{Op, PlanBuilder, Slot};
 use cofferdam_nsenter::{Deadline, pidfd};
 
 use crate::rootfs::{self, NOSUID, inside, mount, pivot, usual};
-use crate::support::{Parent, c, null, open_directory, root, run, run_built, shell, start};
+use crate::support::{Recorder, c, null, open_directory, root, run, run_built, shell, start};
 
 fn node(dir: Slot, name: &str, mode: u32, device: (u32, u32)) -> Op {
     Op::MakeNode {
@@ -172,11 +172,11 @@ fn a_terminal_is_made_and_becomes_the_controlling_one() {
     )
     .unwrap();
     let plan = plan.build().unwrap();
-    let mut parent = Parent::default();
+    let mut recorder = Recorder::default();
     let mut init = start(&plan, [null().as_fd(); 3]);
-    init.serve(&mut parent, Deadline::default()).unwrap();
-    assert_eq!(parent.log, ["console 0"]);
-    let mut master = std::fs::File::from(parent.received.pop().unwrap());
+    init.serve(&mut recorder, Deadline::default()).unwrap();
+    assert_eq!(recorder.log, ["console 0"]);
+    let mut master = std::fs::File::from(recorder.received.pop().unwrap());
     master.write_all(b"hello\n").unwrap();
     let mut text = Vec::new();
     // The other end is closed when the shell ends: EIO.
@@ -276,11 +276,11 @@ fn a_socket_is_opened_in_the_stubs_network_namespace() {
     plan.push("send", Op::SendDescriptor { tag: 4, fd: into });
     plan.push("close", Op::Close(into));
     shell(&mut plan, "exit 0");
-    let mut parent = Parent::default();
-    run_built(&plan.build().unwrap(), Vec::new(), &mut parent).output();
-    assert_eq!(parent.log, ["sent 4"]);
+    let mut recorder = Recorder::default();
+    run_built(&plan.build().unwrap(), Vec::new(), &mut recorder).output();
+    assert_eq!(recorder.log, ["sent 4"]);
     assert_eq!(
-        rustix::net::sockopt::socket_domain(&parent.received[0]).unwrap(),
+        rustix::net::sockopt::socket_domain(&recorder.received[0]).unwrap(),
         rustix::net::AddressFamily::NETLINK
     );
 }

@@ -111,7 +111,7 @@ fn what_is_wrong_with_the_path_of_a_program_is_told_as_the_kernel_says_it() {
     }
 }
 
-/// Exactly one line, in the words that users of container tools know, and exit code 255.
+/// Exactly one line, in the form that users of container tools know, and exit code 255.
 #[test]
 fn a_program_that_cannot_be_executed_is_one_line_and_255() {
     let directory = tempfile::tempdir().unwrap();
@@ -146,8 +146,8 @@ fn arguments_and_environment_arrive_unchanged() {
     let env = (0..3000).map(|n| c(&format!("V{n:04}={n}"))).collect();
     plan.push("run", Op::Exec { args, env });
     let out = run(plan).output();
-    let (words, env) = out.split_once("|V0000=0\n").unwrap();
-    assert_eq!(words, "zero||two words|ä\u{1F980}|new\nline");
+    let (args, env) = out.split_once("|V0000=0\n").unwrap();
+    assert_eq!(args, "zero||two words|ä\u{1F980}|new\nline");
     assert_eq!(env.lines().count(), 2999);
 }
 

@@ -198,12 +198,12 @@ fn second_stage_without_clone3() {
     let mut plan = PlanBuilder::new();
     plan.push("second stage", Op::SecondStage);
     shell(&mut plan, "ls /proc/self/fd | wc -l");
-    let mut parent = crate::support::Parent::default();
+    let mut recorder = crate::support::Recorder::default();
     assert_eq!(
-        crate::support::run_with(plan, Vec::new(), &mut parent).output(),
+        crate::support::run_with(plan, Vec::new(), &mut recorder).output(),
         "4\n"
     );
-    assert_eq!(parent.log, ["second stage"]);
+    assert_eq!(recorder.log, ["second stage"]);
 }
 
 fn modes_without_fchmodat2() {
@@ -264,7 +264,7 @@ fn descriptors_of_the_host_are_closed_before_the_first_step() {
         .inspect(|leak| rustix::io::fcntl_setfd(leak, rustix::io::FdFlags::empty()).unwrap())
         .collect();
     struct Count(usize);
-    impl cofferdam_nsenter::Answers for Count {
+    impl cofferdam_nsenter::RequestHandler for Count {
         fn gate(
             &mut self,
             _: u32,

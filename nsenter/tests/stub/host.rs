@@ -33,15 +33,15 @@ fn many_threads_spawn_at_once() {
                             &mut plan,
                             &format!("echo {worker} {round}; exit {}", worker + 1),
                         );
-                        let mut parent = crate::support::Parent::default();
-                        let outcome = run_built(&plan.build().unwrap(), Vec::new(), &mut parent);
+                        let mut recorder = crate::support::Recorder::default();
+                        let outcome = run_built(&plan.build().unwrap(), Vec::new(), &mut recorder);
                         assert_eq!(outcome.out, format!("{worker} {round}\n"));
                         assert_eq!(
                             outcome.exit,
                             Some(pidfd::Exit::Code(i32::try_from(worker).unwrap() + 1))
                         );
                         assert_eq!(
-                            parent.log,
+                            recorder.log,
                             [
                                 format!("gate {worker}"),
                                 "second stage".into(),
@@ -256,7 +256,7 @@ pub(crate) fn both_stages_are_born_in_the_cgroup() {
     );
     let plan = plan.build().unwrap();
     struct Where(Vec<String>);
-    impl cofferdam_nsenter::Answers for Where {
+    impl cofferdam_nsenter::RequestHandler for Where {
         fn gate(
             &mut self,
             _: u32,

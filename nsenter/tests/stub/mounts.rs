@@ -85,7 +85,7 @@ fn an_option_can_be_a_descriptor() {
         into,
     };
     plan.push_tolerating("procfs", new, &[libc::EINVAL]);
-    plan.push("lend", Op::AskGate(1));
+    plan.push("wait", Op::AskGate(1));
     let at = open_directory(&mut plan, "/mnt".as_ref());
     let end = plan.label();
     plan.push_or("attach", Op::ChangeDirectoryTo(into), &[libc::EBADF], end);
@@ -101,8 +101,8 @@ fn an_option_can_be_a_descriptor() {
         &mut plan,
         "test -e /mnt/self && cat /mnt/$$/stat || cut -d' ' -f1 /mnt/self/stat",
     );
-    let mut parent = crate::support::Parent::default();
-    let outcome = run_with(plan, vec![(pidns, namespace.as_fd())], &mut parent);
+    let mut recorder = crate::support::Recorder::default();
+    let outcome = run_with(plan, vec![(pidns, namespace.as_fd())], &mut recorder);
     if outcome
         .served
         .as_ref()
@@ -282,7 +282,7 @@ fn locked_flags_are_kept_if_the_plan_allows_it() {
             &mut plan,
             "grep ' /mnt ' /proc/self/mountinfo | tail -1 | cut -d' ' -f6",
         );
-        let outcome = run_with(plan, Vec::new(), &mut crate::support::Parent::default());
+        let outcome = run_with(plan, Vec::new(), &mut crate::support::Recorder::default());
         if keep_locked {
             assert_eq!(outcome.output(), "ro,nosuid,nodev,relatime\n");
         } else {

@@ -7,7 +7,7 @@ use cofferdam_nsenter::plan::{Dir, Op, PlanBuilder, Slot};
 use cofferdam_nsenter::{NamespaceSet, NamespaceType, namespaces};
 use cofferdam_nsenter::{Procfs, pidfd};
 
-use crate::support::{Outcome, Parent, c, resident, root, run, run_with, shell};
+use crate::support::{Outcome, Recorder, c, resident, root, run, run_with, shell};
 
 const READ_ALL: &str =
     "cd /proc/self/ns; for n in user ipc uts net pid mnt cgroup; do readlink $n; done";
@@ -130,9 +130,9 @@ fn a_user_namespace_takes_two_stages() {
             "echo $$; id -u; id -G; grep CapEff /proc/self/status; cat /proc/self/uid_map; {READ_ALL}"
         ),
     );
-    let mut parent = Parent::default();
-    let out = run_with(plan, Vec::new(), &mut parent).output();
-    assert_eq!(parent.log, ["id maps", "second stage", "ready"]);
+    let mut recorder = Recorder::default();
+    let out = run_with(plan, Vec::new(), &mut recorder).output();
+    assert_eq!(recorder.log, ["id maps", "second stage", "ready"]);
     let lines: Vec<&str> = out.lines().collect();
     assert_eq!(lines[..3], ["1", "0", "0 5"]);
     assert!(lines[3].ends_with("1ffffffffff"), "{}", lines[3]);
@@ -199,7 +199,7 @@ fn time_offsets_are_written_between_namespace_and_second_stage() {
 }
 
 /// A process in a user namespace and others, which stays until its input is closed.
-fn resident_with_user_namespace() -> (cofferdam_nsenter::Init, std::io::PipeWriter) {
+fn resident_with_user_namespace() -> (cofferdam_nsenter::StubProcess, std::io::PipeWriter) {
     let mut plan = PlanBuilder::new();
     user_namespace(
         &mut plan,
@@ -208,7 +208,7 @@ fn resident_with_user_namespace() -> (cofferdam_nsenter::Init, std::io::PipeWrit
     plan.push("second stage", Op::SecondStage);
     plan.push("host name", Op::HostName(b"joined".to_vec()));
     shell(&mut plan, "read line");
-    resident(plan, &mut Parent::default())
+    resident(plan, &mut Recorder::default())
 }
 
 const JOINED: [NamespaceType; 5] = [
@@ -256,10 +256,10 @@ fn the_namespaces_of_a_process_are_joined_at_once() {
     );
     plan.push("close", Op::Close(pidfd));
     joined_script(&mut plan);
-    let mut parent = Parent::default();
-    let outcome = run_with(plan, vec![(pidfd, init.pidfd())], &mut parent);
+    let mut recorder = Recorder::default();
+    let outcome = run_with(plan, vec![(pidfd, init.pidfd())], &mut recorder);
     check_joined(outcome, init.pid());
-    assert_eq!(parent.log, ["second stage"]);
+    assert_eq!(recorder.log, ["second stage"]);
 }
 
 #[test]
@@ -297,7 +297,7 @@ fn namespaces_are_joined_by_descriptor_whoever_owns_them() {
         .iter()
         .map(|(slot, file)| (*slot, file.as_fd()))
         .collect();
-    let outcome = run_with(plan, inputs, &mut Parent::default());
+    let outcome = run_with(plan, inputs, &mut Recorder::default());
     let network = std::fs::read_link(format!("/proc/{}/ns/net", other.pid())).unwrap();
     assert!(
         outcome.out.contains(network.to_str().unwrap()),
@@ -374,17 +374,17 @@ fn the_second_stage_is_the_process_that_is_waited_for() {
     plan.push("second stage", Op::SecondStage);
     plan.push("where", Op::AskGate(2));
     shell(&mut plan, "exit 42");
-    let mut parent = Parent::default();
-    let outcome = run_with(plan, Vec::new(), &mut parent);
+    let mut recorder = Recorder::default();
+    let outcome = run_with(plan, Vec::new(), &mut recorder);
     assert_eq!(outcome.exit, Some(pidfd::Exit::Code(42)));
-    assert_eq!(parent.log, ["gate 1", "second stage", "gate 2"]);
+    assert_eq!(recorder.log, ["gate 1", "second stage", "gate 2"]);
     assert!(
-        parent.pids[0] != parent.pids[1] && parent.pids[1] == parent.pids[2],
+        recorder.pids[0] != recorder.pids[1] && recorder.pids[1] == recorder.pids[2],
         "{:?}",
-        parent.pids
+        recorder.pids
     );
     // Reaped, not only ended.
-    assert!(!std::path::Path::new(&format!("/proc/{}", parent.pids[0])).exists());
+    assert!(!std::path::Path::new(&format!("/proc/{}", recorder.pids[0])).exists());
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use cofferdam_nsenter::NamespaceType;
 use cofferdam_nsenter::plan::{Dir, Op, PlanBuilder};
-use cofferdam_nsenter::{Answers, ProcessRef, Refusal};
+use cofferdam_nsenter::{ProcessRef, Refusal, RequestHandler};
 
 use crate::rootfs::{self, NODEV, NOSUID, begin, inside, mount, pivot, usual};
 use crate::support::{c, open_below, open_directory, path, root, run, run_with, shell};
@@ -180,7 +180,7 @@ struct Mover {
     to: PathBuf,
 }
 
-impl Answers for Mover {
+impl RequestHandler for Mover {
     fn gate(&mut self, _: u32, _: &ProcessRef<'_>) -> Result<(), Refusal> {
         Ok(std::fs::rename(&self.from, &self.to)?)
     }

@@ -2,7 +2,7 @@
 
 use cofferdam_nsenter::plan::{Op, PlanBuilder};
 
-use crate::support::{Parent, c, resident, root, run, run_with, shell, status_field};
+use crate::support::{Recorder, c, resident, root, run, run_with, shell, status_field};
 
 /// `/proc/self/status` of a program that was run after these steps.
 fn status_after(steps: Vec<(&str, Op)>) -> String {
@@ -96,7 +96,7 @@ fn the_stub_has_its_name_and_is_not_dumpable() {
     plan.push("look", Op::AskGate(1));
     shell(&mut plan, "exit 0");
     struct Look(String, bool);
-    impl cofferdam_nsenter::Answers for Look {
+    impl cofferdam_nsenter::RequestHandler for Look {
         fn gate(
             &mut self,
             _: u32,
@@ -387,7 +387,7 @@ fn the_death_signal_is_that_of_the_plan() {
     }
     shell(&mut plan, "read line");
     // The signal is sent when the thread that made the process ends.
-    let thread = std::thread::spawn(|| resident(plan, &mut Parent::default()));
+    let thread = std::thread::spawn(|| resident(plan, &mut Recorder::default()));
     let (mut init, _input) = thread.join().unwrap();
     let exit = init.wait().unwrap();
     assert_eq!(
@@ -404,7 +404,7 @@ fn without_a_configured_signal_the_program_outlives_its_creator() {
     let mut plan = PlanBuilder::new();
     plan.push("ready", Op::AskReady);
     shell(&mut plan, "read line; exit 5");
-    let thread = std::thread::spawn(|| resident(plan, &mut Parent::default()));
+    let thread = std::thread::spawn(|| resident(plan, &mut Recorder::default()));
     let (mut init, input) = thread.join().unwrap();
     drop(input);
     assert_eq!(

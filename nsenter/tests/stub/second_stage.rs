@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use cofferdam_nsenter::plan::{Op, Plan, PlanBuilder};
 use cofferdam_nsenter::{
-    Answers, Deadline, Error, ErrorKind, Init, ProcessRef, Refusal, Spawn, pidfd,
+    Deadline, Error, ErrorKind, ProcessRef, Refusal, RequestHandler, Spawn, StubProcess, pidfd,
 };
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
@@ -53,7 +53,7 @@ fn children() -> Vec<String> {
 /// Lets everything pass.
 struct Gates;
 
-impl Answers for Gates {
+impl RequestHandler for Gates {
     fn gate(&mut self, _: u32, _: &ProcessRef<'_>) -> Result<(), Refusal> {
         Ok(())
     }
@@ -65,7 +65,7 @@ fn killed_after(plan: &Plan, delay: Duration) -> Result<(), Error> {
         delay: Duration,
         thread: Option<std::thread::JoinHandle<()>>,
     }
-    impl Answers for Killer {
+    impl RequestHandler for Killer {
         fn gate(&mut self, number: u32, process: &ProcessRef<'_>) -> Result<(), Refusal> {
             if number == 1 {
                 let victim: OwnedFd = process.pidfd().try_clone_to_owned()?;
@@ -90,7 +90,7 @@ fn killed_after(plan: &Plan, delay: Duration) -> Result<(), Error> {
         delay,
         thread: None,
     };
-    let mut init: Init = start(plan, [null.as_fd(); 3]);
+    let mut init: StubProcess = start(plan, [null.as_fd(); 3]);
     let served = init.serve(&mut killer, Deadline::default());
     drop(init);
     if let Some(thread) = killer.thread {
@@ -130,7 +130,7 @@ fn a_second_stage_that_cannot_be_opened_leaves_no_child() {
     }
     /// Takes all descriptors that are left.
     struct Greedy(Vec<OwnedFd>);
-    impl Answers for Greedy {
+    impl RequestHandler for Greedy {
         fn gate(&mut self, _: u32, _: &ProcessRef<'_>) -> Result<(), Refusal> {
             let one = null();
             while let Ok(another) = one.try_clone() {
@@ -164,7 +164,7 @@ fn a_refused_second_stage_leaves_no_child() {
         return;
     }
     struct Refuses;
-    impl Answers for Refuses {
+    impl RequestHandler for Refuses {
         fn gate(&mut self, _: u32, _: &ProcessRef<'_>) -> Result<(), Refusal> {
             Ok(())
         }
@@ -215,7 +215,7 @@ fn a_limit_that_is_in_the_way_is_told_and_room_may_be_made() {
     }
     /// Ends the process that is in the way, or not.
     struct Room(Option<std::process::Child>, Vec<i32>);
-    impl Answers for Room {
+    impl RequestHandler for Room {
         fn no_room(&mut self, _: &ProcessRef<'_>, errno: i32) -> Result<(), Refusal> {
             self.1.push(errno);
             if let Some(mut child) = self.0.take() {
@@ -231,7 +231,7 @@ fn a_limit_that_is_in_the_way_is_told_and_room_may_be_made() {
     assert_eq!(room.1, [libc::EAGAIN]);
 
     struct Refuses;
-    impl Answers for Refuses {
+    impl RequestHandler for Refuses {
         fn no_room(&mut self, _: &ProcessRef<'_>, _: i32) -> Result<(), Refusal> {
             Err("no".into())
         }

@@ -1,4 +1,5 @@
-//! What the tests share: a plan that ends in a shell script, and a parent that answers.
+//! What the tests share: a plan that ends in a shell script, and a supervisor that records the
+//! requests.
 
 use std::ffi::CString;
 use std::io::{PipeWriter, Read};
@@ -9,8 +10,8 @@ use cofferdam_nsenter::id_maps::{self, Request};
 use cofferdam_nsenter::pidfd::Exit;
 use cofferdam_nsenter::plan::{Dir, Op, Plan, PlanBuilder, Slot};
 use cofferdam_nsenter::{
-    Answers, Deadline, Error, HookOutcome, Init, ProcessRef, Procfs, Refusal, Served, Spawn,
-    Warnings,
+    Deadline, Error, HookOutcome, ProcessRef, Procfs, Refusal, RequestHandler, Served, Spawn,
+    StubProcess, Warnings,
 };
 use user::{IdMap, IdMaps};
 
@@ -132,7 +133,7 @@ pub(crate) fn run(plan: PlanBuilder) -> Outcome {
 pub(crate) fn run_with(
     plan: PlanBuilder,
     inputs: Vec<(Slot, BorrowedFd<'_>)>,
-    answers: &mut dyn Answers,
+    answers: &mut dyn RequestHandler,
 ) -> Outcome {
     run_built(&plan.build().unwrap(), inputs, answers)
 }
@@ -141,7 +142,7 @@ pub(crate) fn run_with(
 pub(crate) fn run_built(
     plan: &Plan,
     inputs: Vec<(Slot, BorrowedFd<'_>)>,
-    answers: &mut dyn Answers,
+    answers: &mut dyn RequestHandler,
 ) -> Outcome {
     let null = null();
     let (mut out, out_write) = std::io::pipe().unwrap();
@@ -165,7 +166,7 @@ pub(crate) fn run_built(
 }
 
 /// Starts a stub for a plan without inputs.
-pub(crate) fn start(plan: &Plan, stdio: [BorrowedFd<'_>; 3]) -> Init {
+pub(crate) fn start(plan: &Plan, stdio: [BorrowedFd<'_>; 3]) -> StubProcess {
     start_with(plan, stdio, Vec::new())
 }
 
@@ -174,7 +175,7 @@ fn start_with(
     plan: &Plan,
     stdio: [BorrowedFd<'_>; 3],
     inputs: Vec<(Slot, BorrowedFd<'_>)>,
-) -> Init {
+) -> StubProcess {
     let spawn = Spawn {
         plan,
         stdio,
@@ -187,7 +188,10 @@ fn start_with(
 
 /// Starts the program of a plan; it stays as long as it reads its input and the writing end of that
 /// is open.
-pub(crate) fn resident(plan: PlanBuilder, answers: &mut dyn Answers) -> (Init, PipeWriter) {
+pub(crate) fn resident(
+    plan: PlanBuilder,
+    answers: &mut dyn RequestHandler,
+) -> (StubProcess, PipeWriter) {
     let null = null();
     let (read, write) = std::io::pipe().unwrap();
     let stdio = [read.as_fd(), null.as_fd(), null.as_fd()];
@@ -206,9 +210,9 @@ pub(crate) fn null() -> OwnedFd {
         .into()
 }
 
-/// A parent that answers everything and remembers what it was asked.
+/// Handles every request and records it.
 #[derive(Default)]
-pub(crate) struct Parent {
+pub(crate) struct Recorder {
     pub(crate) log: Vec<String>,
     pub(crate) home: Vec<u8>,
     pub(crate) passwd: Vec<u8>,
@@ -221,7 +225,7 @@ pub(crate) struct Parent {
     pub(crate) pids: Vec<u32>,
 }
 
-impl Parent {
+impl Recorder {
     fn note(&mut self, what: String) -> Result<(), Refusal> {
         let refused = self.refuses.is_some_and(|name| what.starts_with(name));
         self.log.push(what);
@@ -233,7 +237,7 @@ impl Parent {
     }
 }
 
-impl Answers for Parent {
+impl RequestHandler for Recorder {
     fn gate(&mut self, number: u32, process: &ProcessRef<'_>) -> Result<(), Refusal> {
         self.pids.push(process.pid());
         self.note(format!("gate {number}"))
@@ -256,24 +260,24 @@ impl Answers for Parent {
         self.note("second stage".into())
     }
 
-    fn descriptor(&mut self, tag: u32, descriptor: OwnedFd) -> Result<(), Refusal> {
+    fn keep_descriptor(&mut self, tag: u32, descriptor: OwnedFd) -> Result<(), Refusal> {
         self.received.push(descriptor);
         self.note(format!("sent {tag}"))
     }
 
-    fn ask_descriptor(&mut self, tag: u32) -> Result<OwnedFd, Refusal> {
+    fn provide_descriptor(&mut self, tag: u32) -> Result<OwnedFd, Refusal> {
         self.note(format!("asked {tag}"))?;
         self.gives.pop().ok_or_else(|| "nothing to give".into())
     }
 
-    fn lend_descriptor(
+    fn use_descriptor(
         &mut self,
         tag: u32,
         descriptor: OwnedFd,
         _: &ProcessRef<'_>,
     ) -> Result<(), Refusal> {
         self.received.push(descriptor);
-        self.note(format!("lent {tag}"))
+        self.note(format!("sent and waited for {tag}"))
     }
 
     fn console(&mut self, master: OwnedFd, pts: u32) -> Result<(), Refusal> {

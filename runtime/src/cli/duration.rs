@@ -7,7 +7,7 @@ use std::time::Duration;
 ///
 /// # Errors
 ///
-/// `Err(())` for what is no duration; a number without a unit is none, except `0`.
+/// `Err(())` for anything else; a number needs a unit, except `0`.
 pub(crate) fn parse(text: &str) -> Result<Duration, ()> {
     let (negative, mut rest) = match text.strip_prefix('-') {
         Some(rest) => (true, rest),

@@ -114,7 +114,7 @@ pub(crate) enum Order {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Parsed {
     values: Vec<(&'static Flag, OsString)>,
-    /// The arguments that are no flags, in order.
+    /// The positional arguments, in order.
     pub(crate) positional: Vec<OsString>,
     /// Help was asked for with `-h` or `--help`.
     pub(crate) help: bool,
@@ -157,8 +157,8 @@ impl Parsed {
                 if parsed.positional.is_empty() {
                     return Err(format!("flag provided but not defined: -{name}"));
                 }
-                // After a positional argument, what is no flag of ours is the next one: `kill ID
-                // -9`.
+                // After a positional argument, anything but a flag of ours is the next one: `kill
+                // ID -9`.
                 parsed.positional.push(argument);
                 continue;
             };
@@ -202,7 +202,7 @@ impl Parsed {
         self.last(name).filter(|value| !value.is_empty())
     }
 
-    /// The value of a flag that takes a text, as UTF-8; what is no UTF-8 is shown with replacement
+    /// The value of a flag that takes a text, as UTF-8; invalid UTF-8 is shown with replacement
     /// characters.
     pub(crate) fn string(&self, name: &str) -> Option<String> {
         self.text(name)
@@ -233,7 +233,7 @@ impl Parsed {
     }
 }
 
-/// Splits `-name`, `--name`, `-name=value`; `None` for what is no flag.
+/// Splits `-name`, `--name`, `-name=value`; `None` for anything but a flag.
 fn as_flag(argument: &OsString) -> Result<Option<(String, Option<OsString>)>, String> {
     use std::os::unix::ffi::{OsStrExt, OsStringExt};
     let bytes = argument.as_bytes();

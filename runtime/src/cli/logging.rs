@@ -123,7 +123,7 @@ impl Log {
         log
     }
 
-    /// Tells why the command failed: in the log, and on standard error too when that is not the
+    /// Reports why the command failed: in the log, and on standard error too when that is not the
     /// log, because engines show what they find there.
     #[track_caller]
     pub(crate) fn fatal(&self, message: &str) {

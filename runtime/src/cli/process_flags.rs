@@ -44,7 +44,7 @@ pub(crate) const NO_PIVOT: Flag = Flag::switch(
 );
 pub(crate) const NO_NEW_KEYRING: Flag = Flag::switch(
     "no-new-keyring",
-    "keep the session keyring of the caller instead of making one for the container",
+    "keep the session keyring of the caller instead of a new one for the container",
 );
 pub(crate) const PRESERVE_FDS: Flag = Flag::integer(
     "preserve-fds",

@@ -10,7 +10,8 @@ use super::flag::Parsed;
 /// The default, as the help shows it.
 pub(crate) const SHOWN: &str = "/run/cofferdam";
 
-/// The state root: what `--root` says, else the default of this user. Tells whether it was given.
+/// The state root: what `--root` says, else the default of this user. The second value: it was
+/// given.
 pub(crate) fn choose(program: &str, global: &Parsed) -> Result<(PathBuf, bool), Failure> {
     if global.given("root") {
         let typed = global.text("root").map(PathBuf::from).unwrap_or_default();

@@ -6,13 +6,11 @@
 //! children die with it.
 
 use std::os::fd::AsFd;
-use std::path::PathBuf;
-use std::time::Duration;
 
 use cgroups::Cgroup;
 use configs::Config;
-use configs::config::{FreezerState, Mount, MountFlags};
-use nsenter::Init;
+use configs::config::FreezerState;
+use nsenter::StubProcess;
 
 use super::rollback::Left;
 use super::transaction::{self, CreateTransaction, Limits};
@@ -23,20 +21,17 @@ use crate::launch::connections::Connections;
 use crate::launch::inputs::{Inputs, Sources};
 use crate::launch::record::RecordCreated;
 use crate::launch::supervisor::{self, Launch, Role, Stages, Supervisor};
-use crate::launch::{self, error_messages, network, placement, seccomp};
+use crate::launch::{self, error_messages, network, notify_mount, placement, seccomp};
 use crate::plan::{self, BuiltPlan, Gate, HostFacts, InitRequest, ProcessRequest};
 use crate::process::child::Child;
 use crate::process::console::Console;
-use crate::process::{Process, check_label, notify_socket};
+use crate::process::{Process, check_label};
 use crate::runtime::Runtime;
 use crate::state::record::Record;
 use crate::system::System;
 use crate::timings::Watch;
 use crate::validation::{self, Validated};
 use crate::{cgroup, rdt};
-
-/// How long a cgroup may take to become empty.
-pub(super) const CGROUP_EMPTY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What the init process of a new container does when it is ready.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,7 +110,7 @@ fn make(
 
     let notify = process.notify_socket.is_some();
     if notify {
-        add_notify_socket(&mut config, process, runtime.path().join(id))?;
+        notify_mount::add(&mut config, process, runtime.path().join(id))?;
     }
     let limits = Limits::of(&config)?;
     let host = host_facts(runtime.system(), &config)?;
@@ -124,7 +119,7 @@ fn make(
     if notify {
         transaction
             .directory
-            .make_notify_directory(notify_socket::DIRECTORY)?;
+            .make_notify_directory(notify_mount::DIRECTORY)?;
     }
     transaction.mark("record the intent");
     transaction.make_groups(&limits)?;
@@ -216,7 +211,7 @@ fn start(
     process: &Process,
     connections: &Connections,
     sources: &Sources<'_>,
-) -> Result<(Init, Option<Watch>)> {
+) -> Result<(StubProcess, Option<Watch>)> {
     let inputs = Inputs::open(&built.inputs, sources)?;
     let watch = transaction
         .timings
@@ -250,7 +245,7 @@ fn start(
 /// Serves the init process until it is ready and on record. Returns its terminal, if it is kept.
 fn serve(
     transaction: &mut CreateTransaction<'_>,
-    init: &mut Init,
+    init: &mut StubProcess,
     config: &Config,
     process: &Process,
     connections: &Connections,
@@ -370,37 +365,6 @@ fn host_facts(system: &System, config: &Config) -> Result<HostFacts> {
         host.read_umask()?;
     }
     Ok(host)
-}
-
-/// Mounts the directory of the notification socket into the container and tells the process where
-/// it is.
-pub(super) fn add_notify_socket(
-    config: &mut Config,
-    process: &mut Process,
-    directory: PathBuf,
-) -> Result<()> {
-    let source = directory
-        .join(notify_socket::DIRECTORY)
-        .into_os_string()
-        .into_string()
-        .map_err(|_| Error::config("the path of the state root is not UTF-8"))?;
-    config.mounts.push(Mount {
-        source,
-        destination: notify_socket::MOUNT_POINT.to_owned(),
-        device: "bind".to_owned(),
-        flags: MountFlags::BIND
-            | MountFlags::NOSUID
-            | MountFlags::NOEXEC
-            | MountFlags::NODEV
-            | MountFlags::RDONLY,
-        ..Mount::default()
-    });
-    process.add_env(format!(
-        "NOTIFY_SOCKET={}/{}",
-        notify_socket::MOUNT_POINT,
-        notify_socket::SOCKET
-    ));
-    Ok(())
 }
 
 fn oom_killed() -> Error {

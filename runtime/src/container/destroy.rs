@@ -8,7 +8,6 @@ use configs::config::HookPoint;
 use configs::oci::ContainerStatus as Status;
 
 use super::Container;
-use super::create::CGROUP_EMPTY_TIMEOUT;
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::ContainerId;
 use crate::launch::{hooks, host_mounts, network};
@@ -47,7 +46,7 @@ enum Rest {
 impl Container {
     /// Removes everything the container consists of. A created container is killed first, and so is
     /// what is left of a stopped one without a pid namespace of its own. What another process
-    /// removes at the same time is no error, and a container whose creator died in the middle
+    /// removes at the same time is not an error, and a container whose creator died in the middle
     /// can be destroyed, too. Another process that works on the container is waited for, at
     /// most ten seconds.
     ///
@@ -192,13 +191,13 @@ impl Container {
             self.kill_cgroup();
         }
         let deleted = match rest {
-            Rest::Wait => group.delete(CGROUP_EMPTY_TIMEOUT),
+            Rest::Wait => group.delete(cgroup::EMPTY_TIMEOUT),
             // Processes that were on their way into the pid namespace, and those that are frozen,
             // are still there.
             Rest::Kill => group.delete(GRACE).or_else(|error| {
                 log::debug!("kill what is left of container {}: {error}", self.id);
                 self.kill_cgroup();
-                group.delete(CGROUP_EMPTY_TIMEOUT)
+                group.delete(cgroup::EMPTY_TIMEOUT)
             }),
         };
         match deleted {
@@ -230,12 +229,12 @@ impl Container {
             return Ok(());
         }
         group
-            .delete(CGROUP_EMPTY_TIMEOUT)
+            .delete(cgroup::EMPTY_TIMEOUT)
             .map_err(cgroup::failed("unable to remove container's cgroup"))
     }
 }
 
-/// Ends a container, whatever it is doing, and removes it. `false` if there is none.
+/// Ends a container, whatever it is doing, and removes it. `false` if it does not exist.
 pub(crate) fn force_delete(runtime: &Runtime, id: &ContainerId) -> Result<bool> {
     let forced = || {
         let directory = StateDirectory::open(runtime.root()?, runtime.path(), id)?;
@@ -273,7 +272,7 @@ pub(crate) fn force_delete(runtime: &Runtime, id: &ContainerId) -> Result<bool> 
 
 /// Takes the lock. The process that has it may be waiting for one of the container's, or is going
 /// to leave one behind when it is killed: until it gives the lock up, all processes of the
-/// container are killed again and again. A command that goes on making the container for all that,
+/// container are killed again and again. A command that goes on with creating the container,
 /// because it is stopped or because a hook of its own does not end, is killed itself.
 fn lock_by_force(runtime: &Runtime, id: &ContainerId, directory: &StateDirectory) -> Result<Lock> {
     let root = runtime.root()?;
@@ -353,7 +352,7 @@ fn open_process(runtime: &Runtime, pid: u32, start: u64) -> Result<Option<OwnedF
     }
 }
 
-/// The words in front of every failed removal, except of what is not there.
+/// Begins the message of every failed removal, except of what does not exist.
 fn unable_to_destroy(error: Error) -> Error {
     if error.kind() == ErrorKind::NotFound {
         return error;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use cgroups::{Cgroup, Mode};
 use configs::Config;
 use configs::oci::ContainerStatus as Status;
-use nsenter::{Deadline, Init};
+use nsenter::{Deadline, StubProcess};
 
 use super::Container;
 use crate::error::{Error, ErrorKind, Result};
@@ -164,10 +164,10 @@ struct Join<'a> {
 
 /// A process that has started, and where.
 struct Started {
-    stub: Init,
+    stub: StubProcess,
     /// The clone has placed it in the container's cgroup.
     entered: bool,
-    /// It has started outside, since there is no room inside.
+    /// It has started outside: the cgroup's processes or memory are used up.
     outside: bool,
 }
 
@@ -191,7 +191,7 @@ impl Join<'_> {
         built: &BuiltPlan,
         inputs: &Inputs<'_>,
         group: Option<&Cgroup>,
-    ) -> Result<Result<Init, nsenter::Error>> {
+    ) -> Result<Result<StubProcess, nsenter::Error>> {
         let streams = &self.connections.streams;
         Ok(launch::spawn(built, self.process, streams, inputs, group)?.start())
     }
@@ -267,7 +267,7 @@ impl Join<'_> {
     }
 }
 
-/// The error of a process that did not start, with what the cgroup tells of it: `ooms` were killed
+/// The error of a process that did not start, with what the cgroup counts: `ooms` were killed
 /// before.
 fn explain(
     error: nsenter::Error,
@@ -318,7 +318,7 @@ fn initial_cpus(config: &Config, process: &Process) -> u64 {
         .as_ref()
         .or(config.exec_cpu_affinity.as_ref());
     if let Some(initial) = affinity.and_then(|affinity| affinity.initial.as_ref()) {
-        return initial.words().first().copied().unwrap_or(0);
+        return initial.mask().first().copied().unwrap_or(0);
     }
     // Inherited from this thread.
     let Ok(inherited) = rustix::thread::sched_getaffinity(None) else {

@@ -24,9 +24,9 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::id::ContainerId;
 use crate::launch::record::RecordCreated;
 use crate::launch::streams::{Receivers, Streams};
-use crate::launch::{connections, error_messages, placement};
+use crate::launch::{connections, error_messages, notify_mount, placement};
+use crate::process::Process;
 use crate::process::child::Child;
-use crate::process::{Process, notify_socket};
 use crate::runtime::Runtime;
 use crate::state::record::Record;
 use crate::validation::Validated;
@@ -109,7 +109,7 @@ impl Restore<'_> {
         };
         let notify = process.notify_socket.is_some();
         if notify {
-            create::add_notify_socket(&mut config, process, runtime.path().join(id))?;
+            notify_mount::add(&mut config, process, runtime.path().join(id))?;
         }
         let mut limits = Limits::of(&config)?;
         // CRIU is in the cgroup as well, and not to be counted.
@@ -120,7 +120,7 @@ impl Restore<'_> {
         transaction = CreateTransaction::begin(runtime, id, state, left, warnings, None)?;
         if notify {
             let directory = &transaction.directory;
-            directory.make_notify_directory(notify_socket::DIRECTORY)?;
+            directory.make_notify_directory(notify_mount::DIRECTORY)?;
         }
         let root = transaction.directory.make_criu_root()?;
         transaction.make_groups(&limits)?;

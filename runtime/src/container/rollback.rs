@@ -9,7 +9,6 @@ use cgroups::Cgroup;
 use configs::config::{HookPoint, Network};
 use configs::oci::ContainerStatus as Status;
 
-use super::create::CGROUP_EMPTY_TIMEOUT;
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::ContainerId;
 use crate::launch::{hooks, host_mounts, network};
@@ -126,7 +125,7 @@ impl<'a> Rollback<'a> {
         if let Err(error) = group.kill() {
             log::debug!("kill what is left of container {}: {error}", self.id);
         }
-        match group.delete(CGROUP_EMPTY_TIMEOUT) {
+        match group.delete(cgroup::EMPTY_TIMEOUT) {
             Err(error) if error.kind() != cgroups::ErrorKind::NotFound => {
                 Err(cgroup::failed("unable to remove container's cgroup")(error))
             }

@@ -1,12 +1,13 @@
 //! Statistics of a container.
 
 use cgroups::Cgroup;
+use configs::config::Network;
+use netlink::{InterfaceName, Socket};
 use serde::Serialize;
 
 use super::Container;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::id::ContainerId;
-use crate::launch::network;
 use crate::state::record::ConfigRecord;
 use crate::system::System;
 use crate::{cgroup, rdt};
@@ -80,8 +81,40 @@ pub(crate) fn read_stats(
             "read the statistics of the container's cgroup",
         ))?,
         intel_rdt: rdt::stats(system, config.intel_rdt.as_ref(), id)?,
-        network_interfaces: network::statistics(&config.networks)?,
+        network_interfaces: network_statistics(&config.networks)?,
     })
+}
+
+/// Counters of the host's ends of the container's veth pairs, as the container sees them.
+fn network_statistics(networks: &[Network]) -> Result<Option<Vec<NetworkInterface>>> {
+    let mut veths = networks
+        .iter()
+        .filter(|network| network.kind == "veth")
+        .peekable();
+    if veths.peek().is_none() {
+        return Ok(None);
+    }
+    let failed = |error| Error::system("read the counters of the network interfaces", error);
+    let mut host = Socket::connect().map_err(failed)?;
+    let read = |network: &Network| {
+        if network.host_interface_name.is_empty() {
+            return Ok(NetworkInterface::default());
+        }
+        let name: InterfaceName = network.host_interface_name.parse().map_err(failed)?;
+        let counters = host.statistics(&name).map_err(failed)?.from_other_end();
+        Ok(NetworkInterface {
+            name: name.to_string(),
+            rx_bytes: counters.rx_bytes,
+            rx_packets: counters.rx_packets,
+            rx_errors: counters.rx_errors,
+            rx_dropped: counters.rx_dropped,
+            tx_bytes: counters.tx_bytes,
+            tx_packets: counters.tx_packets,
+            tx_errors: counters.tx_errors,
+            tx_dropped: counters.tx_dropped,
+        })
+    };
+    veths.map(read).collect::<Result<_>>().map(Some)
 }
 
 #[cfg(test)]
@@ -112,5 +145,19 @@ mod tests {
         assert!(json["network_interfaces"].is_null());
         let interface = serde_json::to_value(NetworkInterface::default()).unwrap();
         assert!(interface.get("RxBytes").is_some() && interface.get("Name").is_some());
+    }
+
+    #[test]
+    fn without_a_veth_pair_there_are_no_counters() {
+        assert_eq!(network_statistics(&[Network::loopback()]).unwrap(), None);
+        let unnamed = Network {
+            kind: "veth".to_owned(),
+            name: "eth0".to_owned(),
+            ..Network::default()
+        };
+        assert_eq!(
+            network_statistics(&[unnamed]).unwrap(),
+            Some(vec![NetworkInterface::default()])
+        );
     }
 }

@@ -100,7 +100,7 @@ fn wanted(resources: &configs::config::Resources) -> Result<Resources> {
     Ok(wanted)
 }
 
-/// The limits on record, and "none" in words for those that `wanted` adds to them.
+/// The limits on record, and an explicit "no limit" for those that `wanted` adds to them.
 fn wanted_before(new: &Resources, recorded: &configs::config::Resources) -> Result<Resources> {
     let mut before = wanted(recorded)?;
     before.memory_check_before_update = false;

@@ -125,7 +125,7 @@ fn sysctl(path: &str, value: &[u8], detail: &[u8]) -> String {
     }
 }
 
-/// What runc says in front of the failure of a step: the words that readers of messages look for.
+/// What runc says in front of the failure of a step: readers of messages look for this text.
 /// Other steps have their own name alone.
 fn heading(op: &Op) -> Option<&'static str> {
     Some(match op {

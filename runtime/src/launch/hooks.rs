@@ -14,7 +14,7 @@ use rustix::io::Errno;
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::ContainerId;
 
-/// The state of a container in the words of the specification; `labels` hold the annotations and
+/// The state of a container as the specification defines it; `labels` hold the annotations and
 /// the bundle.
 pub(crate) fn oci_state(
     id: &ContainerId,
@@ -251,20 +251,20 @@ mod tests {
         let path = path.to_str().unwrap();
         let here = shell(&format!("test $(pwd) = {path}"));
         assert_eq!(run_one(&here, path, b"", None), Ok(()));
-        let told = Command {
+        let limited = Command {
             dir: path.to_owned(),
             ..here.clone()
         };
-        assert_eq!(run_one(&told, "/", b"", None), Ok(()));
+        assert_eq!(run_one(&limited, "/", b"", None), Ok(()));
         // Only the bundle may be gone.
         let gone = format!("{path}/gone");
         assert_eq!(run_one(&shell("exit 0"), &gone, b"", None), Ok(()));
-        let told = Command {
+        let limited = Command {
             dir: gone.clone(),
             ..here
         };
         assert_eq!(
-            run_one(&told, path, b"", None),
+            run_one(&limited, path, b"", None),
             Err(format!("chdir {gone}: no such file or directory"))
         );
     }

@@ -9,7 +9,7 @@ use std::path::Path;
 use configs::Config;
 use configs::config::{IdMap, MountIdMapping, NamespaceType};
 use nsenter::plan::{Op, PlanBuilder};
-use nsenter::{Answers, Deadline, ProcessRef, Refusal, Spawn, namespaces};
+use nsenter::{Deadline, ProcessRef, Refusal, RequestHandler, Spawn, namespaces};
 
 use super::id_maps;
 use crate::error::{Error, ErrorKind, Result};
@@ -156,7 +156,7 @@ struct Maker<'a> {
     namespace: Option<OwnedFd>,
 }
 
-impl Answers for Maker<'_> {
+impl RequestHandler for Maker<'_> {
     fn id_maps(&mut self, process: &ProcessRef<'_>) -> Result<(), Refusal> {
         let procfs = self.system.procfs()?;
         id_maps::write_maps(self.uid, self.gid, procfs, process.pid())?;

@@ -1,4 +1,4 @@
-//! What the errors of steps that mount, hide or protect something say: in the words of runc where
+//! What the errors of steps that mount, hide or protect something say: the text of runc where
 //! it has some, with names of flags in place of numbers, and with the path of the configuration.
 
 use configs::Config;
@@ -13,7 +13,7 @@ use crate::plan::placed_paths;
 /// The access time attributes of a mount.
 const ACCESS_TIMES: u64 = MountAttr::ATIME | MountAttr::NODIRATIME;
 
-/// Names of attributes, as `mount(2)` calls their flags. Relatime is no bit: it is what is left.
+/// Names of attributes, as `mount(2)` calls their flags. Relatime has no bit: it is what is left.
 const NAMES: [(u64, &str); 8] = [
     (MountAttr::RDONLY, "MS_RDONLY"),
     (MountAttr::NOSUID, "MS_NOSUID"),
@@ -154,7 +154,7 @@ mod tests {
                 format!("cannot change locked atime flags {named}")
             );
         }
-        // What it is already is no change.
+        // It has that attribute already.
         assert_eq!(strict(MountAttr::STRICTATIME), None);
     }
 

@@ -1,4 +1,5 @@
-//! The parent's part of the container's network: devices moved in, veth pairs, addresses, routes.
+//! What the supervisor does for the container's network: devices moved in, veth pairs, addresses,
+//! routes.
 //!
 //! The init process opens a route socket in its network namespace and sends it to the supervisor.
 //! Everything is done with that socket and one of the host: no thread enters the namespace.
@@ -12,7 +13,6 @@ use configs::config::Network;
 use netlink::{Cidr, InterfaceName, LinkKind, MacAddress, NetDevice, NewLink, Route, Socket};
 use nsenter::ProcessRef;
 
-use crate::container::stats::NetworkInterface;
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::ContainerId;
 
@@ -91,38 +91,6 @@ pub(crate) fn reconnect(id: &ContainerId, networks: &[Network]) -> Result<()> {
         veth.connect_outside(id, &mut host).map_err(failed)?;
     }
     Ok(())
-}
-
-/// Counters of the host's ends of the container's veth pairs, as the container sees them.
-pub(crate) fn statistics(networks: &[Network]) -> Result<Option<Vec<NetworkInterface>>> {
-    let mut veths = networks
-        .iter()
-        .filter(|network| network.kind == "veth")
-        .peekable();
-    if veths.peek().is_none() {
-        return Ok(None);
-    }
-    let failed = |error| Error::system("read the counters of the network interfaces", error);
-    let mut host = Socket::connect().map_err(failed)?;
-    let read = |network: &Network| {
-        if network.host_interface_name.is_empty() {
-            return Ok(NetworkInterface::default());
-        }
-        let name: InterfaceName = network.host_interface_name.parse().map_err(failed)?;
-        let counters = host.statistics(&name).map_err(failed)?.from_other_end();
-        Ok(NetworkInterface {
-            name: name.to_string(),
-            rx_bytes: counters.rx_bytes,
-            rx_packets: counters.rx_packets,
-            rx_errors: counters.rx_errors,
-            rx_dropped: counters.rx_dropped,
-            tx_bytes: counters.tx_bytes,
-            tx_packets: counters.tx_packets,
-            tx_errors: counters.tx_errors,
-            tx_dropped: counters.tx_dropped,
-        })
-    };
-    veths.map(read).collect::<Result<_>>().map(Some)
 }
 
 /// Deletes the host's ends of the veth pairs that were made for this container, and with them the
@@ -360,18 +328,5 @@ mod tests {
         assert_eq!((parsed.mtu, parsed.tx_queue_len), (Some(1400), Some(5)));
         assert_eq!(parsed.addresses.len(), 1);
         assert_eq!(parsed.gateways, [IpAddr::from([10, 1, 2, 1])]);
-    }
-
-    #[test]
-    fn without_a_pair_there_are_no_counters() {
-        assert_eq!(statistics(&[Network::loopback()]).unwrap(), None);
-        let unnamed = Network {
-            host_interface_name: String::new(),
-            ..veth()
-        };
-        assert_eq!(
-            statistics(&[unnamed]).unwrap(),
-            Some(vec![NetworkInterface::default()])
-        );
     }
 }

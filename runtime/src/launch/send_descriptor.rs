@@ -66,7 +66,7 @@ pub(crate) struct SocketAddress {
 }
 
 impl SocketAddress {
-    /// That of a socket to connect to. `@` and a name stand for an abstract one.
+    /// That of a socket to connect to. `@` and a name are an abstract one.
     pub(crate) fn of_existing(path: &Path) -> io::Result<Self> {
         Self::new(path, || {
             let flags = OFlags::PATH | OFlags::CLOEXEC;

@@ -1,4 +1,4 @@
-//! From the description of a step to what its error says: the words of runc, on which engines
+//! From the description of a step to what its error says: the text of runc, on which engines
 //! match.
 
 use crate::plan::{

@@ -11,7 +11,7 @@ use cgroups::{Cgroup, Hierarchy};
 use configs::Config;
 use configs::config::{HookPoint, Mount, Rlimit};
 use configs::oci::{self, ContainerStatus as Status};
-use nsenter::{Answers, Deadline, HookOutcome, Init, ProcessRef, Refusal, Warnings};
+use nsenter::{Deadline, HookOutcome, ProcessRef, Refusal, RequestHandler, StubProcess, Warnings};
 use user::Uid;
 
 use super::id_mapped_mounts::UserNamespaces;
@@ -118,7 +118,7 @@ impl<'a> Supervisor<'a> {
     /// Serves the process until its program is about to run.
     pub(crate) fn serve(
         mut self,
-        stub: &mut Init,
+        stub: &mut StubProcess,
         deadline: Deadline,
     ) -> (Result<(), nsenter::Error>, Outcome) {
         let served = stub.serve(&mut self, deadline).map(|served| {
@@ -253,7 +253,7 @@ impl<'a> Supervisor<'a> {
         let mapping = mapping.ok_or_else(|| {
             Error::new(
                 ErrorKind::Init,
-                "the init process lends a tree that no mapping is asked for",
+                "the init process sends a tree that no mapping is asked for",
             )
         })?;
         id_mapped_mounts::apply(
@@ -285,7 +285,7 @@ impl<'a> Supervisor<'a> {
         Ok(())
     }
 
-    /// Sends the pidfd with what kind of process it is, in the words that receivers know.
+    /// Sends the pidfd with the kind of process, by the name that receivers know.
     fn send_pidfd(&self, process: &ProcessRef<'_>) -> Result<()> {
         let kind = match &self.role {
             Role::Init { .. } => "standard",
@@ -305,7 +305,7 @@ impl<'a> Supervisor<'a> {
 
     /// Takes the process out of the container's cgroup, whose processes or memory are used up: what
     /// starts outside can be moved in, which no limit refuses. If that fails, the second
-    /// attempt of the process tells why there is no second stage.
+    /// attempt of the process fails with the reason.
     fn take_out(&mut self, pid: u32) {
         if !self.stages.movable || self.stages.outside {
             return;
@@ -383,7 +383,7 @@ fn refuse(error: Error) -> Refusal {
     Box::new(error)
 }
 
-impl Answers for Supervisor<'_> {
+impl RequestHandler for Supervisor<'_> {
     fn gate(&mut self, number: u32, process: &ProcessRef<'_>) -> Result<(), Refusal> {
         self.pass_gate(number, process).map_err(refuse)
     }
@@ -412,7 +412,7 @@ impl Answers for Supervisor<'_> {
         }
     }
 
-    fn descriptor(&mut self, tag: u32, descriptor: OwnedFd) -> Result<(), Refusal> {
+    fn keep_descriptor(&mut self, tag: u32, descriptor: OwnedFd) -> Result<(), Refusal> {
         match Tag::from_number(tag) {
             Some(Tag::Root) => {
                 self.root = Some(descriptor);
@@ -420,12 +420,12 @@ impl Answers for Supervisor<'_> {
             }
             _ => Err(refuse(Error::new(
                 ErrorKind::Init,
-                "the init process sent a descriptor that nobody wants",
+                "the init process sends a descriptor that the plan does not use",
             ))),
         }
     }
 
-    fn ask_descriptor(&mut self, tag: u32) -> Result<OwnedFd, Refusal> {
+    fn provide_descriptor(&mut self, tag: u32) -> Result<OwnedFd, Refusal> {
         match Tag::from_number(tag) {
             Some(Tag::Source(index)) => self.open_source(index).map_err(refuse),
             Some(Tag::Tree(index)) => self.clone_source(index).map_err(refuse),
@@ -437,7 +437,7 @@ impl Answers for Supervisor<'_> {
         }
     }
 
-    fn lend_descriptor(
+    fn use_descriptor(
         &mut self,
         tag: u32,
         descriptor: OwnedFd,
@@ -451,7 +451,7 @@ impl Answers for Supervisor<'_> {
             }
             _ => Err(refuse(Error::new(
                 ErrorKind::Init,
-                "the init process lends a descriptor that nobody wants",
+                "the init process sends a descriptor that the plan does not use",
             ))),
         }
     }
@@ -490,7 +490,7 @@ impl Answers for Supervisor<'_> {
         let agent = self.launch.agent.ok_or_else(|| {
             refuse(Error::new(
                 ErrorKind::Init,
-                "nobody takes the seccomp notifications",
+                "no agent takes the seccomp notifications",
             ))
         })?;
         agent

@@ -73,7 +73,7 @@ pub(super) fn set(
         let nodes = policy
             .nodes
             .as_ref()
-            .map(|nodes| nodes.words().to_vec())
+            .map(|nodes| nodes.mask().to_vec())
             .unwrap_or_default();
         steps.push(
             "set the memory policy",

@@ -59,7 +59,7 @@ pub(super) fn place(steps: &mut Steps, params: &ProcessParams<'_>) -> Result<()>
 }
 
 /// Joins cgroup v1 hierarchies by the names of their `tasks` files: one descriptor for all of them,
-/// where each descriptor of the parent takes two places of its limit until the process has it.
+/// where each descriptor of the supervisor takes two places of its limit until the process has it.
 fn open_and_join(steps: &mut Steps, params: &ProcessParams<'_>) -> Result<()> {
     if params.cgroup.task_paths.is_empty() {
         return Ok(());
@@ -121,7 +121,7 @@ fn settle_affinity(steps: &mut Steps, params: &ProcessParams<'_>) {
 }
 
 fn mask(cpus: &CpuSet) -> Vec<u8> {
-    cpus.words()
+    cpus.mask()
         .iter()
         .flat_map(|word| word.to_ne_bytes())
         .collect()

@@ -191,8 +191,8 @@ fn nodes(
     Ok(())
 }
 
-/// Whether the parent makes the node, in the user namespace of the host, where that is permitted:
-/// it is none of those that every host has, or it is to have another owner or mode.
+/// Whether the supervisor makes the node, in the user namespace of the host, where that is
+/// permitted: it is none of those that every host has, or it is to have another owner or mode.
 pub(crate) fn is_made_by_parent(config: &Config, device: &Device) -> bool {
     let root = (config.host_root_uid().ok(), config.host_root_gid().ok());
     let usual = ::devices::defaults::nodes().any(|node| {
@@ -206,15 +206,15 @@ pub(crate) fn is_made_by_parent(config: &Config, device: &Device) -> bool {
     wanted && !usual && matches!(device.kind, Kind::Char | Kind::Block)
 }
 
-/// In a user namespace there are no new device nodes: the host's are bound, or those that the
-/// parent makes on a tmpfs of the host's user namespace.
+/// In a user namespace the kernel lets no process make device nodes: the host's are bound, or those
+/// that the supervisor makes on a tmpfs of the host's user namespace.
 fn in_user_namespace(
     steps: &mut Steps,
     params: &ProcessParams<'_>,
     devices: &[Node<'_>],
     dev: Slot,
 ) -> Result<()> {
-    // A parent that is itself in a user namespace can make no more of them.
+    // A supervisor that is itself in a user namespace can make no more of them.
     let privileged = params.has(NamespaceType::User)
         && params.host.effective_uid == 0
         && !params.host.in_user_namespace;
@@ -233,7 +233,7 @@ fn in_user_namespace(
     }
     let made = steps.slot();
     steps.push(
-        "ask the parent for device nodes",
+        "ask the supervisor for device nodes",
         Op::AskDescriptor {
             tag: Tag::Devices.number(),
             into: made,
@@ -254,7 +254,7 @@ fn in_user_namespace(
         },
     );
     steps.push(
-        "attach the device nodes of the parent",
+        "attach the device nodes of the supervisor",
         Op::Attach {
             mount: made,
             target,
@@ -264,7 +264,10 @@ fn in_user_namespace(
     for node in asked {
         bound(steps, node, Some(made))?;
     }
-    steps.push("detach the device nodes of the parent", Op::Detach(made));
+    steps.push(
+        "detach the device nodes of the supervisor",
+        Op::Detach(made),
+    );
     steps.close(made);
     Ok(())
 }
@@ -296,7 +299,7 @@ fn fifo(steps: &mut Steps, params: &ProcessParams<'_>, node: &Node<'_>) -> Resul
     Ok(())
 }
 
-/// Binds a node: one that the parent has made, if it could, or the host's.
+/// Binds a node: one that the supervisor has made, if it could, or the host's.
 fn bound(steps: &mut Steps, node: &Node<'_>, made: Option<Slot>) -> Result<()> {
     let (tree, target) = (steps.slot(), steps.slot());
     let host = Op::CloneTree {

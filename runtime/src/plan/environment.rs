@@ -77,7 +77,7 @@ impl Environment {
             .iter()
             .flat_map(|path| path.split(':'))
             .filter(|dir| dir.starts_with('/'));
-        // A name of nothing, `.` or `..` is no program in any directory.
+        // An empty name, `.` and `..` are not programs in any directory.
         let searched = !matches!(name, "" | "." | "..");
         directories
             .filter(|_| searched)

@@ -11,11 +11,11 @@ use super::steps::{Steps, c_string};
 use crate::{Error, ErrorKind, Result};
 
 /// The description of the step that runs the `startContainer` hooks: the stub reports by it which
-/// of them has failed, since there is no supervisor by then.
+/// of them has failed, since the supervisor has gone by then.
 pub(crate) const START_HOOKS_STEP: &str = "startContainer hook";
 
-/// Once the mounts are made: what the parent has to do, then the `createContainer` hooks, in the
-/// new root directory.
+/// Once the mounts are made: what the supervisor has to do, then the `createContainer` hooks, in
+/// the new root directory.
 pub(super) fn before_the_switch(
     steps: &mut Steps,
     params: &ProcessParams<'_>,
@@ -36,7 +36,7 @@ pub(super) fn before_the_switch(
         "change to the root file system for hooks",
         Op::ChangeDirectoryTo(root.slot),
     );
-    // Like the hooks that the parent runs; the mounts are made without a mask.
+    // Like the hooks that the supervisor runs; the mounts are made without a mask.
     let mask = params.host.umask.unwrap_or(DEFAULT_UMASK);
     steps.push("set the file mode mask for hooks", Op::Umask(mask));
     for (index, command) in hooks.create_container.iter().enumerate() {

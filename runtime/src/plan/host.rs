@@ -147,7 +147,7 @@ fn text(proc: BorrowedFd<'_>, path: &str) -> Result<Option<String>> {
 }
 
 /// Whether a `uid_map` is that of a user namespace other than the initial one. An empty map is one,
-/// too; what cannot be understood is none.
+/// too; a line that cannot be parsed is skipped.
 fn maps_ids(map: &str) -> bool {
     let Some(line) = map.lines().next() else {
         return true;

@@ -175,7 +175,7 @@ fn new_user_namespace(steps: &mut Steps, params: &ProcessParams<'_>) {
     );
     // The maps are files in this process' /proc directory, which only belong to it while it is
     // dumpable.
-    steps.push("let the parent write the id maps", Op::Dumpable(true));
+    steps.push("let the supervisor write the id maps", Op::Dumpable(true));
     steps.push("write id maps", Op::AskIdMaps);
     steps.push("stop being dumpable", Op::Dumpable(false));
     if !setgroups_denied(params) {

@@ -1,5 +1,5 @@
-//! The network namespace: loopback up; everything else is done by the parent over a socket opened
-//! in there.
+//! The network namespace: loopback up; everything else is done by the supervisor over a socket
+//! opened in there.
 
 use configs::config::NamespaceType;
 use nsenter::plan::Op;
@@ -45,7 +45,7 @@ pub(super) fn configure(steps: &mut Steps, params: &ProcessParams<'_>) {
         );
         steps.push(
             "configure network interfaces",
-            Op::LendDescriptor {
+            Op::SendDescriptorAndWait {
                 tag: Tag::RouteSocket.number(),
                 fd: into,
             },

@@ -6,17 +6,17 @@ use std::path::PathBuf;
 use configs::config::NamespaceType;
 use nsenter::plan::{Plan, Slot};
 
-/// A plan and what its execution needs from the parent.
+/// A plan and what its execution needs from the supervisor.
 #[derive(Debug)]
 pub struct BuiltPlan {
     /// The steps.
     pub plan: Plan,
-    /// Descriptors the parent opens and hands over at spawn.
+    /// Descriptors the supervisor opens and hands over at spawn.
     pub inputs: Vec<(Slot, Input)>,
     /// The host's clone carries `CLONE_INTO_CGROUP` with the container's v2 directory.
     pub spawn_into_cgroup: bool,
     /// The process that runs the user's program starts by a second clone; the supervisor learns it
-    /// by [`Answers::second_stage`](nsenter::Answers::second_stage).
+    /// by [`RequestHandler::second_stage`](nsenter::RequestHandler::second_stage).
     pub two_stages: bool,
     /// Where the plan mounts something in the mount namespace of the host, in order, because the
     /// container has none of its own: as seen from inside the root file system. Deleting
@@ -26,7 +26,7 @@ pub struct BuiltPlan {
     pub warnings: Vec<String>,
 }
 
-/// A descriptor that the parent opens before the spawn.
+/// A descriptor that the supervisor opens before the spawn.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Input {
@@ -61,7 +61,7 @@ impl fmt::Display for Input {
     }
 }
 
-/// Where the process waits for the parent to do something
+/// Where the process waits for the supervisor to do something
 /// ([`Op::AskGate`](nsenter::plan::Op::AskGate)).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -100,30 +100,30 @@ impl Gate {
     }
 }
 
-/// What a descriptor that crosses between the process and the parent is.
+/// What a descriptor that crosses between the process and the supervisor is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Tag {
-    /// Sent by the process: its root directory (`O_PATH`). The parent keeps it and resolves later
-    /// [`Tag::Source`] questions below it (`openat2(2)` with `RESOLVE_IN_ROOT |
+    /// Sent by the process: its root directory (`O_PATH`). The supervisor keeps it and resolves
+    /// later [`Tag::Source`] questions below it (`openat2(2)` with `RESOLVE_IN_ROOT |
     /// RESOLVE_NO_MAGICLINKS`), with its own rights.
     Root,
-    /// Lent by the process: a `NETLINK_ROUTE` socket of the container's network namespace. The
-    /// parent moves `netDevices`, makes veth pairs, sets addresses and routes.
+    /// Sent by the process: a `NETLINK_ROUTE` socket of the container's network namespace. The
+    /// supervisor moves `netDevices`, makes veth pairs, sets addresses and routes.
     RouteSocket,
     /// Asked for by the process: the root of a detached tmpfs, made in the user namespace of the
-    /// parent, with those nodes of `linux.devices` that the process cannot make itself. Each has
-    /// its index as name. The parent leaves out what it may not make either.
+    /// supervisor, with those nodes of `linux.devices` that the process cannot make itself. Each
+    /// has its index as name. The supervisor leaves out what it may not make either.
     Devices,
     /// Asked for by the process: the source of the mount with this index in the configuration,
     /// `O_PATH`, resolved below [`Tag::Root`]. Asked only if the process itself was refused.
     Source(u32),
     /// Asked for by the process: a detached tree of the source of the mount with this index,
-    /// without the mounts below, cloned in the mount namespace of the parent. Asked only if the
+    /// without the mounts below, cloned in the mount namespace of the supervisor. Asked only if the
     /// kernel does not clone it in that of the process.
     Tree(u32),
-    /// Lent by the process: the detached tree of the mount with this index. The parent sets its id
-    /// mapping (`mount_setattr(2)` with `MOUNT_ATTR_IDMAP`).
+    /// Sent by the process: the detached tree of the mount with this index. The supervisor sets its
+    /// id mapping (`mount_setattr(2)` with `MOUNT_ATTR_IDMAP`).
     IdMap(u32),
 }
 

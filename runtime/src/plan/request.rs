@@ -32,7 +32,7 @@ pub struct InitRequest<'a> {
     pub request: ProcessRequest<'a>,
     /// What a mount of type `cgroup` shows.
     pub cgroup_view: &'a CgroupView,
-    /// The parent has something to do once the mounts are made, besides `prestart` and
+    /// The supervisor has something to do once the mounts are made, besides `prestart` and
     /// `createRuntime` hooks: limits to set, an RDT group to fill. Asked as
     /// [`Gate::Hooks`](super::Gate::Hooks).
     pub late_limits: bool,
@@ -55,7 +55,7 @@ pub struct CgroupPlacement {
     /// the process opens them by itself and writes `0`. The directory is the one input
     /// [`Input::CgroupRoot`](super::Input::CgroupRoot), where `tasks` takes an input each.
     pub task_paths: Vec<(String, PathBuf)>,
-    /// The parent places the process itself while it waits at
+    /// The supervisor places the process itself while it waits at
     /// [`Gate::Cgroup`](super::Gate::Cgroup): the systemd driver, or a directory that
     /// `CLONE_INTO_CGROUP` refused.
     pub gate: bool,
@@ -89,7 +89,7 @@ pub struct LegacyHierarchy {
     pub data: String,
     /// Symbolic links to `directory` beside it: `cpu` and `cpuacct` for `cpu,cpuacct`.
     pub links: Vec<String>,
-    /// The container's own directory on the host, or that of the caller; empty if there is none,
+    /// The container's own directory on the host, or that of the caller; empty if neither exists,
     /// which shows an empty directory in place of it.
     pub own: PathBuf,
     /// The container has no cgroup of its own here, but runs in that of its caller: it is shown
@@ -104,6 +104,6 @@ pub struct Filter {
     pub flags: u32,
     /// `struct sock_filter` records, 8 bytes each, native byte order.
     pub program: Vec<u8>,
-    /// The filter has a notification descriptor, which the parent takes.
+    /// The filter has a notification descriptor, which the supervisor takes.
     pub listener: bool,
 }

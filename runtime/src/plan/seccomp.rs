@@ -12,8 +12,8 @@ pub(super) fn load(steps: &mut Steps, params: &ProcessParams<'_>) {
     let Some(filter) = params.filter else {
         return;
     };
-    // The parent takes the notification descriptor out of the process, which another user may only
-    // do if that is dumpable.
+    // The supervisor takes the notification descriptor out of the process, which another user may
+    // only do if that is dumpable.
     let opens = filter.listener && params.host.effective_uid != 0;
     if opens {
         steps.push("become dumpable", Op::Dumpable(true));
@@ -69,7 +69,7 @@ pub(super) struct Later {
 ///
 /// Asked are the calls that both stages make between an early filter and a late one, and that a
 /// program without stages could do without. What is not asked comes after a late filter as well
-/// (`write` for the last words, `close`, `execve`), has another way in the stub, or belongs to the
+/// (`write` for a last message, `close`, `execve`), has another way in the stub, or belongs to the
 /// change of identity: a filter that forbids that one lets no runtime in.
 pub(super) fn lets_second_stage_start(filter: &Filter, later: &Later) -> bool {
     let Some(native) = Architecture::native() else {
@@ -96,7 +96,7 @@ pub(super) fn lets_second_stage_start(filter: &Filter, later: &Later) -> bool {
     };
     // The first stage says that there is a second one, and ends.
     let leaves = allowed(libc::SYS_exit_group, [0; 6]) || allowed(libc::SYS_exit, [0; 6]);
-    // The second waits for the parent's word, names itself, and takes what it would not have
+    // The second waits for the supervisor's word, names itself, and takes what it would not have
     // inherited.
     let goes_on = allowed(libc::SYS_read, [3, 0, 16, 0, 0, 0])
         && allowed(libc::SYS_prctl, [PR_SET_NAME, 0, 0, 0, 0, 0])

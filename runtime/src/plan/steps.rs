@@ -9,7 +9,7 @@ use nsenter::plan::{Label, Op, PlanBuilder, Slot};
 use super::output::{BuiltPlan, Input};
 use crate::{Error, Result};
 
-/// A plan in the making.
+/// Collects the steps of a plan.
 #[derive(Debug)]
 pub(super) struct Steps {
     builder: PlanBuilder,
@@ -38,7 +38,7 @@ impl Steps {
         }
     }
 
-    /// A slot that the parent fills.
+    /// A slot that the supervisor fills.
     pub(super) fn input(&mut self, input: Input) -> Slot {
         let slot = self.builder.input(input.to_string());
         self.inputs.push((slot, input));
@@ -50,7 +50,7 @@ impl Steps {
         self.builder.push(context, op);
     }
 
-    /// A step for which these errnos are no failure.
+    /// A step that does not fail with these errnos.
     pub(super) fn push_tolerating(&mut self, context: impl Into<String>, op: Op, errnos: &[i32]) {
         self.builder.push_tolerating(context, op, errnos);
     }
@@ -69,7 +69,7 @@ impl Steps {
     /// Closes a descriptor; its slot may be used again.
     pub(super) fn close(&mut self, slot: Slot) {
         self.builder.push("close a descriptor", Op::Close(slot));
-        // An input keeps its slot: the parent fills it, and only once.
+        // An input keeps its slot: the supervisor fills it, and only once.
         if !self.inputs.iter().any(|(input, _)| *input == slot) {
             self.free.push(slot);
         }

@@ -50,7 +50,7 @@ struct Before {
 
 impl Drop for Before {
     fn drop(&mut self) {
-        // What was set once can be set again; and there is no way to tell of a failure.
+        // What was set once can be set again; and a failure could not be reported.
         if self.subreaper {
             let _ = set_child_subreaper(None);
         }
@@ -310,11 +310,11 @@ impl Foreground {
     /// to end.
     fn is_told_to_end(&self) -> Result<bool> {
         let ends = [libc::SIGHUP, libc::SIGINT, libc::SIGQUIT, libc::SIGTERM];
-        let mut told = false;
+        let mut ends_now = false;
         while let Some(delivered) = self.next_signal()? {
-            told |= ends.contains(&delivered.signal);
+            ends_now |= ends.contains(&delivered.signal);
         }
-        Ok(told)
+        Ok(ends_now)
     }
 }
 

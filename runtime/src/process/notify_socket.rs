@@ -2,7 +2,7 @@
 //!
 //! The container sends its notifications to a socket of its own, `/run/notify/notify.sock`; the
 //! only one passed on is that it is ready, followed by `MAINPID=` in the numbers of the host and by
-//! a `BARRIER=1`, which tells when the service manager has seen both.
+//! a `BARRIER=1`, which shows when the service manager has seen both.
 
 use std::collections::VecDeque;
 use std::fs::{self, Permissions};
@@ -20,14 +20,8 @@ use rustix::pipe::{PipeFlags, pipe_with};
 
 use crate::container::Container;
 use crate::error::{Error, Result};
+use crate::launch::notify_mount::{DIRECTORY, SOCKET};
 use crate::launch::send_descriptor::SocketAddress;
-
-/// The directory below the container's own one that is mounted into the container.
-pub(crate) const DIRECTORY: &str = "notify";
-/// The socket in it.
-pub(crate) const SOCKET: &str = "notify.sock";
-/// Where the directory is mounted.
-pub(crate) const MOUNT_POINT: &str = "/run/notify";
 
 /// How long the service manager may take to take the notification, and then to see the barrier.
 const DELIVERY_TIMEOUT: Duration = Duration::from_secs(30);
@@ -42,7 +36,7 @@ const MOST_DATAGRAMS: usize = 4096;
 #[derive(Debug)]
 pub struct NotifySocket {
     container: UnixDatagram,
-    /// `None` if there is no service manager.
+    /// `None` without a service manager.
     host: Option<UnixDatagram>,
     phase: Phase,
     pid: Option<i32>,
@@ -66,7 +60,7 @@ impl NotifySocket {
     /// Binds the socket inside the container's directory and connects to `host`. `None` if the
     /// container was made without one.
     ///
-    /// If there is no socket at `host`, the container still has its own, which its environment
+    /// If `host` has no socket, the container still has its own, which its environment
     /// promises; what it says is read and passed on to nothing.
     ///
     /// # Errors
@@ -133,8 +127,8 @@ impl NotifySocket {
     }
 
     /// Waits until the container says that it is ready, passes that on, and returns; also when the
-    /// container's init process has ended without saying it, or there is no service manager.
-    /// That a service manager does not take it is no reason to trouble the container, and no
+    /// container's init process has ended without saying it, or without a service manager.
+    /// That a service manager does not take it has no effect on the container, and no
     /// error.
     ///
     /// # Errors

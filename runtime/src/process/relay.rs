@@ -27,7 +27,7 @@ pub(crate) struct Relay {
     name: &'static str,
     /// `None` when its end was seen.
     from: Option<StreamEnd>,
-    /// `None` when there is no reader any more or everything was written.
+    /// `None` when the reader has gone or everything was written.
     to: Option<StreamEnd>,
     buffer: Vec<u8>,
     /// How many bytes may still be read, if not all that come.
@@ -200,8 +200,8 @@ mod tests {
                 });
                 if ready {
                     relay.step();
-                    // A refusal is no progress: the master of a terminal that nothing has open
-                    // refuses for ever.
+                    // A refusal does not count as progress: the master of a terminal that nothing
+                    // has open refuses for ever.
                     if relay.rests.is_none() {
                         last = Instant::now();
                     }

@@ -96,7 +96,7 @@ impl StreamEnd {
         })
     }
 
-    /// Reads once; `WouldBlock` if there is nothing now.
+    /// Reads once; `WouldBlock` if the pipe has nothing now.
     pub(crate) fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
         match self.way {
             Way::Plain => (&self.file).read(buffer),
@@ -116,8 +116,8 @@ impl StreamEnd {
         }
     }
 
-    /// Writes once, at most [`PIPE_BUF`](super::relay::CHUNK) bytes; `WouldBlock` if there is no
-    /// room now.
+    /// Writes once, at most [`PIPE_BUF`](super::relay::CHUNK) bytes; `WouldBlock` if the pipe has
+    /// no room now.
     pub(crate) fn write(&self, data: &[u8]) -> io::Result<usize> {
         match self.way {
             Way::Plain => (&self.file).write(data),
@@ -199,7 +199,7 @@ mod tests {
     use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
     use rustix::pipe::{PipeFlags, pipe_with};
 
-    /// Writes until there is no more room; a write that waits never returns.
+    /// Writes until the pipe is full; a write that waits never returns.
     fn fill(sink: &StreamEnd) -> usize {
         let mut all = 0;
         loop {

@@ -186,7 +186,7 @@ impl StateDirectory {
             .map_err(|errno| Error::system(format!("look at {}", self.path.display()), errno))
     }
 
-    /// Whether this looks like a directory that a process is just making or removing: no record,
+    /// Whether this looks like a directory that a process is just creating or removing: no record,
     /// the mode of one without, and a change within the last seconds.
     pub(crate) fn is_in_passing(&self) -> Result<bool> {
         const MOMENT: i64 = 10;

@@ -2,8 +2,8 @@
 //!
 //! Our init process has both ends open while it waits, and reads one byte. That of runc waits in
 //! open(2) for a reader, to write one byte. Who opens the fifo for reading without waiting lets it
-//! go on: so whether one waits cannot be found out by opening. The name of the process tells, which
-//! procfs shows beside its start time.
+//! go on: so whether one waits cannot be found out by opening. The name of the process shows it,
+//! which procfs shows beside its start time.
 
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
@@ -29,7 +29,7 @@ pub(crate) enum OtherEnd {
     Reads(OwnedFd),
     /// The fifo is there, and nothing reads it.
     Nothing,
-    /// There is no fifo.
+    /// The fifo does not exist.
     NoFifo,
 }
 
@@ -82,7 +82,7 @@ impl StateDirectory {
         match self.open_fifo(OFlags::WRONLY | OFlags::NONBLOCK) {
             Ok(_) => Ok(Some(true)),
             Err(Errno::NXIO) => Ok(None),
-            // There is none, or what is in its place is none.
+            // It does not exist, or something else is in its place.
             Err(Errno::NOENT | Errno::INVAL | Errno::LOOP | Errno::ISDIR) => Ok(Some(false)),
             // It belongs to the root user of the container. There is one, more is unknown.
             Err(Errno::ACCESS) => Ok(Some(true)),

@@ -15,7 +15,8 @@ use super::directory::{EARLIER, STATE, StateDirectory, exists, not_found};
 use crate::error::{Error, ErrorKind, Result};
 use crate::state::record::{Record, State};
 
-/// A state file larger than this is none. (A configuration of some hundred mounts takes 100 KiB.)
+/// A larger file is not accepted as a state file. (A configuration of some hundred mounts takes 100
+/// KiB.)
 const MAX_STATE: u64 = 64 << 20;
 
 /// What there is to go by when a container is removed.
@@ -152,7 +153,7 @@ impl StateDirectory {
         self.put(state, Placing::KeepingEarlier)
     }
 
-    /// Puts on record that nothing is making this container any more, although it was not finished.
+    /// Records that no process is creating this container any more, although it was not finished.
     pub(crate) fn write_abandoned(&self) -> Result<()> {
         let mut state: serde_json::Value = self.read_state()?;
         if let Some(creator) = state.get_mut("creator") {

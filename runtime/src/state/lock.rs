@@ -116,7 +116,7 @@ impl Lock {
     }
 }
 
-/// Growing pauses of a loop that waits for what nothing tells of.
+/// Growing pauses of a loop that waits for something without an event.
 #[derive(Debug, Default)]
 pub(crate) struct Pauses(Option<Duration>);
 
@@ -147,10 +147,10 @@ fn holders(device: u64, inode: u64) -> Vec<u32> {
     );
     let locks = std::fs::read_to_string("/proc/locks").unwrap_or_default();
     let holder = |line: &str| {
-        let mut words = line.split_whitespace().skip(1);
-        let held = words.next() == Some("FLOCK");
-        let pid = words.nth(2)?.parse().ok()?;
-        (held && words.next() == Some(&file) && pid != 0).then_some(pid)
+        let mut fields = line.split_whitespace().skip(1);
+        let held = fields.next() == Some("FLOCK");
+        let pid = fields.nth(2)?.parse().ok()?;
+        (held && fields.next() == Some(&file) && pid != 0).then_some(pid)
     };
     locks.lines().filter_map(holder).collect()
 }

@@ -50,7 +50,7 @@ pub struct State {
     /// Directory of the Intel RDT monitoring group.
     #[serde(default)]
     pub intel_rdt_mon_path: String,
-    /// The process that is making this container. Present only until it is created.
+    /// The process that is creating this container. Present only until it is created.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub creator: Option<Creator>,
     /// Mounts in the mount namespace of the host, in the order they were made, of a container that
@@ -74,7 +74,7 @@ pub struct HostMount {
     pub made: Option<u64>,
 }
 
-/// A process that is making a container.
+/// A process that is creating a container.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Creator {
     /// Its pid.

@@ -54,7 +54,7 @@ fn a_failing_hook_at_any_point() {
     bundle.config.hooks.poststop = vec![hook(&format!("> {}", mark.display()))];
     for point in ["prestart", "createRuntime", "poststart"] {
         let mut hooks = bundle.config.hooks.clone();
-        let failing = vec![hook("echo told >&2; exit 4")];
+        let failing = vec![hook("echo failed >&2; exit 4")];
         match point {
             "prestart" => hooks.prestart = failing,
             "createRuntime" => hooks.create_runtime = failing,
@@ -70,7 +70,7 @@ fn a_failing_hook_at_any_point() {
             .unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Hook, "{}", error.chain());
         let expected =
-            format!("error running {point} hook #0: exit status 4, stdout: , stderr: told");
+            format!("error running {point} hook #0: exit status 4, stdout: , stderr: failed");
         assert!(error.chain().contains(&expected), "{}", error.chain());
         bundle.assert_nothing_left();
         assert!(mark.exists(), "the poststop hook did not run");
@@ -82,7 +82,9 @@ fn a_failing_hook_at_any_point() {
 fn a_console_socket_that_nobody_listens_at() {
     let Some(bundle) = Bundle::new() else { return };
     let mut process = forever();
-    process.terminal(Some(Terminal::Socket(bundle.outside().join("nobody"))));
+    process.terminal(Some(Terminal::Socket(
+        bundle.outside().join("without-listener"),
+    )));
     let error = bundle.create(process).unwrap_err();
     assert!(
         error.chain().contains("failed to dial"),
@@ -110,13 +112,13 @@ fn failing_hooks_inside_the_container() {
     let Some(mut bundle) = Bundle::new() else {
         return;
     };
-    bundle.config.hooks.create_container = vec![hook("exit 0"), hook("echo told >&2; exit 4")];
+    bundle.config.hooks.create_container = vec![hook("exit 0"), hook("echo failed >&2; exit 4")];
     let error = bundle.create(forever()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Hook);
     assert_eq!(
         error.chain(),
         "unable to start container process: error during container init: \
-         error running createContainer hook #1: exit status 4, stdout: , stderr: told"
+         error running createContainer hook #1: exit status 4, stdout: , stderr: failed"
     );
     bundle.assert_nothing_left();
 }

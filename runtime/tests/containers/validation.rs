@@ -13,7 +13,7 @@ use crate::bundle::{Bundle, forever, output, read_all, shell};
 /// Makes a configuration one that is refused.
 type Change = Box<dyn Fn(&mut Config)>;
 
-/// What the command line refuses, and the words it does so with.
+/// What the command line refuses, and the text of the error.
 fn refused() -> Vec<(&'static str, Change)> {
     let sysctl = |name: &'static str| -> Change {
         Box::new(move |config| {
@@ -123,7 +123,7 @@ fn no_way_to_make_or_plan_a_container_skips_the_validation() {
     let Some(bundle) = Bundle::new() else { return };
     let link = bundle.outside().join("rootfs-link");
     std::os::unix::fs::symlink(bundle.rootfs(), link).unwrap();
-    for (words, change) in refused() {
+    for (text, change) in refused() {
         let mut config = bundle.config.clone();
         change(&mut config);
         let (runtime, id) = (&bundle.runtime, &bundle.id);
@@ -133,7 +133,7 @@ fn no_way_to_make_or_plan_a_container_skips_the_validation() {
             runtime.run(id, config.clone(), forever()).unwrap_err(),
         ] {
             assert_eq!(error.kind(), ErrorKind::InvalidConfig, "{}", error.chain());
-            assert!(error.chain().contains(words), "{}", error.chain());
+            assert!(error.chain().contains(text), "{}", error.chain());
         }
         bundle.assert_nothing_left();
     }
@@ -162,7 +162,7 @@ fn processes_are_checked_as_those_of_bundles_are() {
             process.args([""; 0]);
         }),
     ];
-    for (words, change) in changes {
+    for (text, change) in changes {
         let process = || {
             let mut process = forever();
             change(&mut process);
@@ -178,7 +178,7 @@ fn processes_are_checked_as_those_of_bundles_are() {
             runtime.plan(&other, config, &process()).unwrap_err(),
         ] {
             assert_eq!(error.kind(), ErrorKind::InvalidConfig, "{}", error.chain());
-            assert!(error.chain().contains(words), "{}", error.chain());
+            assert!(error.chain().contains(text), "{}", error.chain());
         }
     }
     container.signal(Signal::KILL).unwrap();
@@ -306,8 +306,8 @@ fn a_bundle_is_validated_and_its_warnings_survive_a_failure() {
         .create_bundle(&bundle.id, loaded())
         .unwrap_err();
     let warnings = error.warnings().join("\n");
-    for words in ["CAP_TEST", "linux.uidMappings"] {
-        assert!(warnings.contains(words), "{warnings}");
+    for text in ["CAP_TEST", "linux.uidMappings"] {
+        assert!(warnings.contains(text), "{warnings}");
     }
     bundle.assert_nothing_left();
 

@@ -43,7 +43,7 @@ fn run(invocation: &Invocation<'_>) -> Result<u8, Failure> {
     Ok(0)
 }
 
-/// The container. If there is none, what an interrupted command may have left of it is removed;
+/// The container. If it does not exist, what an interrupted command may have left of it is removed;
 /// whether that works does not change the answer.
 fn load(invocation: &Invocation<'_>, runtime: &Runtime, id: &ContainerId) -> Result<Container> {
     let absent = match runtime.load(id) {

@@ -101,7 +101,7 @@ fn outcome(mut child: Child, pipe: Option<impl Read>) -> io::Result<(ExitStatus,
     let mut text = Vec::new();
     let read = pipe.map_or(Ok(0), |mut pipe| pipe.read_to_end(&mut text));
     if read.is_err() {
-        // That it has ended already is no matter.
+        // It may have ended already.
         let _ = child.kill();
     }
     let status = child.wait()?;

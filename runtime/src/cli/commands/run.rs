@@ -137,7 +137,7 @@ fn show(timings: Option<&Timings>) {
     }
 }
 
-/// The socket on which a service tells that it is ready must be there before the service is.
+/// The socket on which a service reports that it is ready must exist before the service is.
 fn when_ready() -> WhenReady {
     if flags::notify_socket().is_some() {
         WhenReady::Wait

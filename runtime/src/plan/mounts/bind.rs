@@ -62,7 +62,7 @@ pub(in crate::plan) fn bind(
         }
         steps.push(
             entry.context("map ids"),
-            Op::LendDescriptor {
+            Op::SendDescriptorAndWait {
                 tag: Tag::IdMap(entry.index).number(),
                 fd: tree,
             },

@@ -36,7 +36,7 @@ pub(in crate::plan) fn mount(
 }
 
 /// cgroup v2. With a cgroup namespace a new mount, whose root is the container's cgroup. Without
-/// one, a clone of the host's mount: it shows the same, and making a new mount of a live cgroup2
+/// one, a clone of the host's mount: it shows the same, and a new mount of a live cgroup2
 /// costs milliseconds.
 fn unified(
     steps: &mut Steps,

@@ -65,7 +65,7 @@ pub(in crate::plan) fn attributes_of(mount: &Mount, flags: MountFlags) -> u64 {
     own & !(change.attr_clr | field) | change.attr_set
 }
 
-/// The recursive attributes; nothing if there are none.
+/// The recursive attributes, if the mount has any.
 pub(in crate::plan) fn recursive_change(mount: &Mount) -> Change {
     mount
         .rec_attr
@@ -144,7 +144,7 @@ const OF_FILE_SYSTEM: [(MountFlags, &CStr, Option<&CStr>); 5] = [
     (MountFlags::LAZYTIME, c"lazytime", Some(c"nolazytime")),
 ];
 
-/// The options of a new file system: those that flags stand for, then the data of the mount.
+/// The options of a new file system: those of the flags, then the data of the mount.
 ///
 /// `mount(2)` knows `MS_I_VERSION` for every file system, and those without change counters ignore
 /// it. `fsconfig(2)` only knows the option of ext4; all others that count changes do so without

@@ -71,7 +71,7 @@ pub(in crate::plan) fn remount(
     Ok(())
 }
 
-/// What is at the destination. If that is no mount, the kernel refuses to change it.
+/// What is at the destination. If that is not a mount point, the kernel refuses to change it.
 fn found(steps: &mut Steps, root: &Rootfs, entry: &Entry<'_>) -> Result<Slot> {
     match entry.mount.device.as_str() {
         "proc" | "sysfs" => plain_directory(steps, root, entry),

@@ -11,11 +11,11 @@ use crate::plan::steps::{Steps, c_string};
 
 /// The detached tree of a bind source.
 ///
-/// In a user namespace the process may lack the right to reach the source although the parent has
-/// it: then the parent opens it, below this process' root, so that it sees the mounts made so far.
-/// And what is mounted below the source is locked there, so that the kernel clones it only as a
-/// whole (`EINVAL`): a tree without that is cloned by the parent, in the mount namespace of the
-/// host.
+/// In a user namespace the process may lack the right to reach the source although the supervisor
+/// has it: then the supervisor opens it, below this process' root, so that it sees the mounts made
+/// so far. And what is mounted below the source is locked there, so that the kernel clones it only
+/// as a whole (`EINVAL`): a tree without that is cloned by the supervisor, in the mount namespace
+/// of the host.
 pub(in crate::plan) fn source(
     steps: &mut Steps,
     params: &ProcessParams<'_>,
@@ -50,11 +50,11 @@ pub(in crate::plan) fn source(
     Ok(tree)
 }
 
-/// The tree with the help of the parent; continues at `opened`.
+/// The tree with the help of the supervisor; continues at `opened`.
 fn from_parent(steps: &mut Steps, entry: &Entry<'_>, recursive: bool, tree: Slot, opened: Label) {
     let handle = steps.slot();
     steps.push(
-        "open the root for the parent",
+        "open the root for the supervisor",
         Op::Open {
             dir: Dir::Cwd,
             path: c"/".to_owned(),
@@ -65,7 +65,7 @@ fn from_parent(steps: &mut Steps, entry: &Entry<'_>, recursive: bool, tree: Slot
         },
     );
     steps.push(
-        "show the parent the root",
+        "send the root to the supervisor",
         Op::SendDescriptor {
             tag: Tag::Root.number(),
             fd: handle,
@@ -74,7 +74,7 @@ fn from_parent(steps: &mut Steps, entry: &Entry<'_>, recursive: bool, tree: Slot
     steps.close(handle);
     let found = steps.slot();
     steps.push(
-        entry.context("ask the parent for the source"),
+        entry.context("ask the supervisor for the source"),
         Op::AskDescriptor {
             tag: Tag::Source(entry.index).number(),
             into: found,
@@ -103,7 +103,7 @@ fn from_parent(steps: &mut Steps, entry: &Entry<'_>, recursive: bool, tree: Slot
     steps.bind(locked);
     steps.close(found);
     steps.push(
-        entry.context("ask the parent for the tree"),
+        entry.context("ask the supervisor for the tree"),
         Op::AskDescriptor {
             tag: Tag::Tree(entry.index).number(),
             into: tree,

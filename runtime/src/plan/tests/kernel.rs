@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 use configs::config::{IdMap, MountFlags, NamespaceType};
 use nsenter::plan::Slot;
-use nsenter::{Answers, Deadline, Init, ProcessRef, Refusal, Spawn};
+use nsenter::{Deadline, ProcessRef, Refusal, RequestHandler, Spawn, StubProcess};
 use rustix::fs::{CWD, FileType, Mode, OFlags, ResolveFlags};
 
 use super::{Case, mount};
@@ -121,7 +121,11 @@ impl Bundle {
         self.spawn(self.case.init().unwrap(), None)
     }
 
-    fn spawn(&self, built: BuiltPlan, init: Option<&Init>) -> Result<Running, nsenter::Error> {
+    fn spawn(
+        &self,
+        built: BuiltPlan,
+        init: Option<&StubProcess>,
+    ) -> Result<Running, nsenter::Error> {
         let fifo_path = self.dir.path().join("exec.fifo");
         if !fifo_path.exists() {
             rustix::fs::mknodat(
@@ -168,21 +172,21 @@ impl Bundle {
         }
         .start()?;
         drop((write, inputs));
-        let mut parent = Parent::new(&self.case);
-        parent.rearranged = self.rearranged.then(|| self.rootfs().to_owned());
-        init.serve(&mut parent, Deadline::default())?;
+        let mut supervisor = Supervisor::new(&self.case);
+        supervisor.rearranged = self.rearranged.then(|| self.rootfs().to_owned());
+        init.serve(&mut supervisor, Deadline::default())?;
         Ok(Running {
             init,
             output: read,
             fifo,
-            parent,
+            supervisor,
         })
     }
 
     /// Creates, starts, and gives back what the program printed.
     fn run(&self) -> String {
         self.create()
-            .unwrap_or_else(|error| panic!("{}", told(&error)))
+            .unwrap_or_else(|error| panic!("{}", chain_of(&error)))
             .finish()
     }
 
@@ -190,12 +194,12 @@ impl Bundle {
     fn refusal(&self) -> String {
         match self.create() {
             Ok(running) => panic!("it was created: {}", running.finish()),
-            Err(error) => told(&error),
+            Err(error) => chain_of(&error),
         }
     }
 }
 
-pub(super) fn told(error: &nsenter::Error) -> String {
+pub(super) fn chain_of(error: &nsenter::Error) -> String {
     let mut text = error.to_string();
     if let Some(failure) = error.failure() {
         text = format!(
@@ -223,10 +227,10 @@ pub(super) fn chown(path: &Path, id: u32) {
 
 /// A created container, or an added process that runs already.
 pub(super) struct Running {
-    init: Init,
+    init: StubProcess,
     output: std::io::PipeReader,
     fifo: File,
-    parent: Parent,
+    supervisor: Supervisor,
 }
 
 impl Running {
@@ -259,8 +263,8 @@ impl Running {
     }
 }
 
-/// The parent's side.
-pub(super) struct Parent {
+/// Handles the requests of a stub.
+pub(super) struct Supervisor {
     /// A root file system whose names are exchanged at the gate.
     rearranged: Option<PathBuf>,
     maps: Option<(Vec<IdMap>, Vec<IdMap>)>,
@@ -271,7 +275,7 @@ pub(super) struct Parent {
     pids: Vec<u32>,
 }
 
-impl Parent {
+impl Supervisor {
     fn new(case: &Case) -> Self {
         Self {
             rearranged: None,
@@ -293,7 +297,7 @@ impl Parent {
     }
 }
 
-impl Answers for Parent {
+impl RequestHandler for Supervisor {
     fn gate(&mut self, _: u32, _: &ProcessRef<'_>) -> Result<(), Refusal> {
         self.asked.push("gate");
         if let Some(rootfs) = &self.rearranged {
@@ -325,13 +329,13 @@ impl Answers for Parent {
         Ok(())
     }
 
-    fn descriptor(&mut self, tag: u32, descriptor: OwnedFd) -> Result<(), Refusal> {
+    fn keep_descriptor(&mut self, tag: u32, descriptor: OwnedFd) -> Result<(), Refusal> {
         assert_eq!(Tag::from_number(tag), Some(Tag::Root));
         self.root = Some(descriptor);
         Ok(())
     }
 
-    fn ask_descriptor(&mut self, tag: u32) -> Result<OwnedFd, Refusal> {
+    fn provide_descriptor(&mut self, tag: u32) -> Result<OwnedFd, Refusal> {
         self.asked.push("source");
         let Some(Tag::Source(index)) = Tag::from_number(tag) else {
             return Err("not a source".into());

@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use configs::config::{MountFlags, NamespaceType, Network};
 
-use super::{Bundle, need_root, told};
+use super::{Bundle, chain_of, need_root};
 use crate::plan::HostFacts;
 use crate::plan::tests::{allowing, volume};
 
@@ -30,9 +30,9 @@ fn a_user_namespace_gets_bound_devices_and_sources_that_it_cannot_reach() {
     ));
     let running = bundle
         .create()
-        .unwrap_or_else(|error| panic!("{}", told(&error)));
+        .unwrap_or_else(|error| panic!("{}", chain_of(&error)));
     assert_eq!(
-        running.parent.asked,
+        running.supervisor.asked,
         ["id maps", "second stage", "source", "ready"]
     );
     let output = running.finish();
@@ -80,9 +80,9 @@ fn a_second_container_joins_the_namespaces_of_the_first() {
         bundle.case.host.procfs_pidns = pidns;
         let running = bundle
             .create()
-            .unwrap_or_else(|error| panic!("{}", told(&error)));
-        assert_eq!(running.parent.asked, ["second stage", "ready"]);
-        assert_eq!(running.parent.pids[0], running.parent.pids[1]);
+            .unwrap_or_else(|error| panic!("{}", chain_of(&error)));
+        assert_eq!(running.supervisor.asked, ["second stage", "ready"]);
+        assert_eq!(running.supervisor.pids[0], running.supervisor.pids[1]);
         let output = running.finish();
         assert!(!output.starts_with("pid 1\n"), "{output}");
         assert!(output.contains(net.to_str().unwrap()), "{output}");
@@ -112,14 +112,14 @@ fn an_added_process_has_the_keyring_of_the_init() {
         bundle.script(&format!("{serial} > /tmp/init; exec sleep 100"));
         let mut first = bundle
             .create()
-            .unwrap_or_else(|error| panic!("{}", told(&error)));
+            .unwrap_or_else(|error| panic!("{}", chain_of(&error)));
         first.start();
         bundle.script(&format!(
             "{serial}; while ! test -s /tmp/init; do true; done; cat /tmp/init"
         ));
         let added = bundle
             .spawn(bundle.case.exec().unwrap(), Some(&first.init))
-            .unwrap_or_else(|error| panic!("{}", told(&error)));
+            .unwrap_or_else(|error| panic!("{}", chain_of(&error)));
         let output = added.output();
         let lines: Vec<&str> = output.lines().collect();
         assert_eq!((lines.len(), lines[0].len()), (2, 8), "{output}");

@@ -6,7 +6,7 @@ use std::os::fd::OwnedFd;
 
 use configs::config::Command;
 
-use super::{Bundle, chown, need_root, told};
+use super::{Bundle, chain_of, chown, need_root};
 use crate::plan::tests::{allowing, refusing};
 use crate::{Process, Terminal};
 
@@ -48,8 +48,8 @@ fn a_process_is_added_to_a_running_container() {
     added.case.process.user(1000, 100).cwd("/tmp");
     let mut running = added
         .spawn(added.case.exec().unwrap(), Some(&first.init))
-        .unwrap_or_else(|error| panic!("{}", told(&error)));
-    assert_eq!(running.parent.asked, ["ready", "second stage"]);
+        .unwrap_or_else(|error| panic!("{}", chain_of(&error)));
+    assert_eq!(running.supervisor.asked, ["ready", "second stage"]);
     running.fifo.flush().unwrap();
     let pidns = fs::read_link(format!("/proc/{}/ns/pid", first.init.pid())).unwrap();
     let output = running.output();
@@ -82,8 +82,8 @@ fn a_terminal_is_the_console_of_an_init_and_the_terminal_of_an_added_process() {
     bundle.case.process.terminal(Some(Terminal::Keep));
     let mut first = bundle
         .create()
-        .unwrap_or_else(|error| panic!("{}", told(&error)));
-    assert_eq!(first.parent.asked, ["console", "ready"]);
+        .unwrap_or_else(|error| panic!("{}", chain_of(&error)));
+    assert_eq!(first.supervisor.asked, ["console", "ready"]);
     first.start();
     let lines = |master: OwnedFd, wanted: usize| {
         let mut master = File::from(master);
@@ -96,7 +96,7 @@ fn a_terminal_is_the_console_of_an_init_and_the_terminal_of_an_added_process() {
         String::from_utf8(text).unwrap().replace('\r', "")
     };
     assert_eq!(
-        lines(first.parent.master.take().unwrap(), 3),
+        lines(first.supervisor.master.take().unwrap(), 3),
         "/dev/pts/0\n88\n/dev/console\n"
     );
 
@@ -108,9 +108,9 @@ fn a_terminal_is_the_console_of_an_init_and_the_terminal_of_an_added_process() {
         .user(1000, 1000);
     let mut second = bundle
         .spawn(bundle.case.exec().unwrap(), Some(&first.init))
-        .unwrap_or_else(|error| panic!("{}", told(&error)));
+        .unwrap_or_else(|error| panic!("{}", chain_of(&error)));
     assert_eq!(
-        lines(second.parent.master.take().unwrap(), 2),
+        lines(second.supervisor.master.take().unwrap(), 2),
         "/dev/pts/1\nvia tty\n"
     );
     for running in [second, first] {
@@ -136,8 +136,8 @@ fn hooks_run_in_the_root_and_the_late_ones_as_the_user() {
         vec![hook("cat > /tmp/late; echo $PATH $HOME > /tmp/env")];
     let running = bundle
         .create()
-        .unwrap_or_else(|error| panic!("{}", told(&error)));
-    assert_eq!(running.parent.asked, ["gate", "ready"]);
+        .unwrap_or_else(|error| panic!("{}", chain_of(&error)));
+    assert_eq!(running.supervisor.asked, ["gate", "ready"]);
     let read = |name: &str| fs::read_to_string(bundle.rootfs().join(name)).unwrap_or_default();
     let state: configs::oci::State = serde_json::from_str(&read("state")).unwrap();
     assert_eq!(
@@ -211,7 +211,7 @@ fn filters_are_on_and_the_capability_to_load_them_is_gone() {
         bundle.script("exec sleep 100");
         let mut first = bundle
             .create()
-            .unwrap_or_else(|error| panic!("{}", told(&error)));
+            .unwrap_or_else(|error| panic!("{}", chain_of(&error)));
         first.start();
         bundle.script(script);
         let strict = refusing(&[
@@ -232,7 +232,7 @@ fn filters_are_on_and_the_capability_to_load_them_is_gone() {
             bundle.case.filter = Some(filter);
             let added = bundle
                 .spawn(bundle.case.exec().unwrap(), Some(&first.init))
-                .unwrap_or_else(|error| panic!("{}", told(&error)));
+                .unwrap_or_else(|error| panic!("{}", chain_of(&error)));
             assert_eq!(
                 added.output(),
                 status(restricted.into()),
@@ -251,7 +251,7 @@ fn a_filter_may_forbid_any_call_that_only_the_birth_of_an_added_process_takes() 
     let mut bundle = Bundle::standard("exec sleep 100");
     let mut first = bundle
         .create()
-        .unwrap_or_else(|error| panic!("{}", told(&error)));
+        .unwrap_or_else(|error| panic!("{}", chain_of(&error)));
     first.start();
     // With no_new_privs the filter is loaded after all of this. Sorting the capabilities takes
     // prctl(2) in any case.
@@ -271,7 +271,7 @@ fn a_filter_may_forbid_any_call_that_only_the_birth_of_an_added_process_takes() 
             bundle.case.filter = Some(refusing(&refused));
             let added = bundle
                 .spawn(bundle.case.exec().unwrap(), Some(&first.init))
-                .unwrap_or_else(|error| panic!("{calls:?}: {}", told(&error)));
+                .unwrap_or_else(|error| panic!("{calls:?}: {}", chain_of(&error)));
             assert_eq!(added.output(), "here\n", "{calls:?}");
         }
     }
@@ -285,7 +285,7 @@ fn a_policy_that_is_lost_at_birth_reaches_the_added_program() {
     let mut bundle = Bundle::standard("exec sleep 100");
     let mut first = bundle
         .create()
-        .unwrap_or_else(|error| panic!("{}", told(&error)));
+        .unwrap_or_else(|error| panic!("{}", chain_of(&error)));
     first.start();
     bundle.case.process = Process::new(["/bin/cut", "-d", " ", "-f41", "/proc/self/stat"]);
     bundle
@@ -299,7 +299,7 @@ fn a_policy_that_is_lost_at_birth_reaches_the_added_program() {
         });
     let added = bundle
         .spawn(bundle.case.exec().unwrap(), Some(&first.init))
-        .unwrap_or_else(|error| panic!("{}", told(&error)));
+        .unwrap_or_else(|error| panic!("{}", chain_of(&error)));
     // SCHED_BATCH is 3.
     assert_eq!(added.output(), "3\n");
     rustix::process::pidfd_send_signal(first.init.pidfd(), rustix::process::Signal::KILL).unwrap();

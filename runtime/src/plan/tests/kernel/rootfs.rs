@@ -6,7 +6,7 @@ use std::path::Path;
 
 use configs::config::{Mount, MountAttr, MountFlags, NamespaceType};
 
-use super::{Bundle, need_root, told};
+use super::{Bundle, chain_of, need_root};
 use crate::plan::tests::{mount, private, volume};
 use crate::plan::{CgroupView, LegacyHierarchy};
 
@@ -174,7 +174,7 @@ fn links_in_the_image_lead_nowhere_else() {
     );
     assert_eq!(fs::read_dir(&canary).unwrap().count(), 0);
 
-    // A link to /proc is none of the files there that may be replaced.
+    // A link to /proc is not one of the files there that may be replaced.
     for before in [false, true] {
         let mut bundle = Bundle::new("cat /proc/self/comm");
         symlink("/proc", bundle.rootfs().join("elsewhere")).unwrap();
@@ -207,8 +207,8 @@ fn protections_stay_on_the_mounts_when_somebody_else_renames_their_mount_points(
         .to_vec();
     let running = bundle
         .create()
-        .unwrap_or_else(|error| panic!("{}", told(&error)));
-    assert_eq!(running.parent.asked, ["gate", "ready"]);
+        .unwrap_or_else(|error| panic!("{}", chain_of(&error)));
+    assert_eq!(running.supervisor.asked, ["gate", "ready"]);
     assert_eq!(
         running.finish(),
         "0\n0\ntouch: /proc.away/sys/kernel/hostname: Read-only file system\n/proc.away/self/comm\n"

@@ -89,7 +89,7 @@ pub(super) fn namespaces_are_made_in_order(case: &Case, plan: &Plan) -> Result<(
 }
 
 /// I3: dumpable only around the id maps, around opening a file of the process' own directory, while
-/// an ordinary user's parent takes the notification descriptor, and at the end, when nothing is
+/// an ordinary user's supervisor takes the notification descriptor, and at the end, when nothing is
 /// left that the program has not.
 pub(super) fn dumpable_only_for_a_moment(plan: &Plan) -> Result<(), TestCaseError> {
     let ops = ops(plan);
@@ -202,7 +202,7 @@ pub(super) fn the_tail_is_in_order(case: &Case, plan: &Plan) -> Result<(), TestC
     Ok(())
 }
 
-/// I8: what is attached was made or cloned by the process itself, or handed out by its parent.
+/// I8: what is attached was made or cloned by the process itself, or handed out by its supervisor.
 pub(super) fn only_trees_are_attached(plan: &Plan) -> Result<(), TestCaseError> {
     let mut filled: BTreeMap<Slot, &Op> = BTreeMap::new();
     for op in ops(plan) {

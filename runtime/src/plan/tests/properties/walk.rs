@@ -54,7 +54,7 @@ pub(super) fn slots(op: &Op) -> (Vec<Slot>, Vec<Slot>) {
         | Op::Verify { fd, .. }
         | Op::SetXattr { fd, .. }
         | Op::SendDescriptor { fd, .. }
-        | Op::LendDescriptor { fd, .. }
+        | Op::SendDescriptorAndWait { fd, .. }
         | Op::MountAttributes { mount: fd, .. }
         | Op::MakeNode { dir: fd, .. }
         | Op::Symlink { dir: fd, .. }

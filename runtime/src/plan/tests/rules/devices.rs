@@ -91,8 +91,8 @@ fn nodes_that_may_not_be_made_are_bound_from_the_host() {
     );
 }
 
-/// In a user namespace: the usual nodes are the host's, others are made by the parent with their
-/// owner and mode, and pipes can be made.
+/// In a user namespace: the usual nodes are the host's, others are made by the supervisor with
+/// their owner and mode, and pipes can be made.
 #[test]
 fn a_user_namespace_gets_other_nodes_from_the_parent() {
     let mut case = Case::user_namespace();
@@ -121,7 +121,7 @@ fn a_user_namespace_gets_other_nodes_from_the_parent() {
             plan.steps()[at].op(),
             Op::CloneTree { path, .. } if path.to_bytes() == name.as_bytes()
         ));
-        // What the parent may not make is the host's.
+        // What the supervisor may not make is the host's.
         assert_eq!(plan.steps()[at].tolerated(), [libc::ENOENT]);
     }
     assert_eq!(count(&plan, |op| matches!(op, Op::Detach(_))), 1);
@@ -137,7 +137,7 @@ fn a_user_namespace_gets_other_nodes_from_the_parent() {
     case.config.devices[last].uid = 100_007;
     assert_eq!(pipes(&case), [(b"pipe".to_vec(), 7, 0)]);
 
-    // What is only a rule, or a link of every container, is no node.
+    // Neither a rule alone nor a link of every container makes a node.
     for other in [
         device("", Kind::Char, -1, -1),
         device("/dev//ptmx", Kind::Char, 5, 2),
@@ -145,7 +145,7 @@ fn a_user_namespace_gets_other_nodes_from_the_parent() {
         assert!(!is_made_by_parent(&case.config, &other));
     }
 
-    // Without privilege the parent can make none either.
+    // Without privilege the supervisor can make none either.
     case.host.effective_uid = 1000;
     assert_eq!(
         count(&built(&case), |op| matches!(op, Op::AskDescriptor { .. })),

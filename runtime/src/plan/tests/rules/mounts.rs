@@ -415,17 +415,17 @@ fn mount_labels_go_where_the_file_system_takes_them() {
 }
 
 #[test]
-fn an_id_mapped_mount_is_lent_to_the_parent_before_it_is_attached() {
+fn an_id_mapped_mount_is_sent_to_the_supervisor_before_it_is_attached() {
     let mut bind = volume("/src", "/data", MountFlags::REC, MountFlags::NONE);
     bind.id_mapping = Some(MountIdMapping::default());
     let mut case = with_mounts(vec![mount("tmpfs", "/t", MountFlags::NONE, ""), bind]);
     let plan = built(&case);
-    let lend = position(&plan, |op| matches!(op, Op::LendDescriptor { .. })).unwrap();
+    let sent = position(&plan, |op| matches!(op, Op::SendDescriptorAndWait { .. })).unwrap();
     assert!(matches!(
-        plan.steps()[lend].op(),
-        Op::LendDescriptor { tag, .. } if *tag == Tag::IdMap(1).number()
+        plan.steps()[sent].op(),
+        Op::SendDescriptorAndWait { tag, .. } if *tag == Tag::IdMap(1).number()
     ));
-    assert!(lend < named(&plan, "mount \"/src\" at \"/data\": attach"));
+    assert!(sent < named(&plan, "mount \"/src\" at \"/data\": attach"));
     case.config.rootless_euid = true;
     assert!(case.refusal().contains("id-mapped"));
     let mut tmpfs = mount("tmpfs", "/t", MountFlags::NONE, "");
@@ -447,7 +447,7 @@ fn a_source_that_the_mapped_root_cannot_reach_is_asked_for() {
     let step = &plan.steps()[own];
     assert_eq!(step.tolerated(), [libc::EACCES, libc::EPERM, libc::EINVAL]);
     let ask = usize::try_from(step.otherwise().unwrap()).unwrap();
-    // The parent resolves below a root that this process shows it.
+    // The supervisor resolves below a root that this process shows it.
     assert!(matches!(plan.steps()[ask].op(), Op::Open { path, .. } if path.to_bytes() == b"/"));
     assert!(matches!(
         plan.steps()[ask + 1].op(),
@@ -458,7 +458,7 @@ fn a_source_that_the_mapped_root_cannot_reach_is_asked_for() {
         Op::AskDescriptor { tag, .. } if *tag == Tag::Source(7).number()
     ));
 
-    // What has locked mounts below is cloned by the parent, unless it is cloned as a whole.
+    // What has locked mounts below is cloned by the supervisor, unless it is cloned as a whole.
     let clone = &plan.steps()[ask + 4];
     assert_eq!(clone.tolerated(), [libc::EINVAL]);
     let locked = usize::try_from(clone.otherwise().unwrap()).unwrap();
@@ -473,7 +473,7 @@ fn a_source_that_the_mapped_root_cannot_reach_is_asked_for() {
     assert_eq!(plan.steps()[own].tolerated(), [libc::EACCES, libc::EPERM]);
     assert_eq!(count(&plan, |op| matches!(op, Op::AskDescriptor { .. })), 1);
 
-    // A parent without privilege has no more rights than the process.
+    // A supervisor without privilege has no more rights than the process.
     let mut case = Case::user_namespace();
     case.host.effective_uid = 1000;
     assert_eq!(

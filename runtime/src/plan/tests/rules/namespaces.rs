@@ -35,7 +35,7 @@ fn a_joined_pid_namespace_sees_only_the_finished_process_where_the_kernel_allows
     let given = |op: &Op| matches!(op, Op::NewMount { options, .. } if options.contains(&pidns));
     assert_eq!(count(&whole.plan, given), 1);
     // A filter that takes a capability to load is loaded inside, with that one capability and after
-    // the parent knows.
+    // the supervisor knows.
     case.config.no_new_privileges = false;
     case.filter = Some(allowing());
     assert!(second_stage(&case) > pivot(&case));
@@ -277,7 +277,7 @@ fn further_networks_are_left_to_the_parent() {
     let socket = position(&plan, |op| matches!(op, Op::Socket { .. })).unwrap();
     assert!(matches!(
         plan.steps()[socket + 1].op(),
-        Op::LendDescriptor { tag, .. } if *tag == Tag::RouteSocket.number()
+        Op::SendDescriptorAndWait { tag, .. } if *tag == Tag::RouteSocket.number()
     ));
     assert_eq!(count(&plan, |op| matches!(op, Op::Netlink(_))), 1);
     // The loopback of a joined namespace is its owner's business.

@@ -273,12 +273,12 @@ fn a_policy_that_the_cpuset_forbids_is_told_as_such() {
     let plan = built(&case);
     let step = &plan.steps()[named(&plan, "set the scheduling policy")];
     assert_eq!(step.tolerated(), [libc::EPERM]);
-    let told = named(
+    let failing = named(
         &plan,
         "process scheduler can't be used together with AllowedCPUs",
     );
-    assert_eq!(step.otherwise(), u32::try_from(told).ok());
-    assert!(plan.steps()[told].tolerated().is_empty());
+    assert_eq!(step.otherwise(), u32::try_from(failing).ok());
+    assert!(plan.steps()[failing].tolerated().is_empty());
 }
 
 #[test]
@@ -371,7 +371,7 @@ fn the_terminal_comes_from_the_containers_devpts_and_covers_the_console_of_an_in
         plan.steps()[console].op(),
         Op::CloneTree { dir: Dir::Slot(dir), path, .. } if dir == slave && path.is_empty()
     ));
-    // With a terminal the standard streams are no null device.
+    // With a terminal the standard streams are never the null device.
     assert_eq!(count(&plan, |op| matches!(op, Op::ReopenNull)), 0);
 
     let plan = case.exec().unwrap().plan;

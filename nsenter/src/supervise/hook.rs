@@ -1,6 +1,5 @@
-//! How hooks end, and supervising one that the stub has started.
+//! Supervising a hook that the stub has started.
 
-use std::fmt;
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
@@ -8,86 +7,15 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::hook_outcome::HookOutcome;
 use crate::output::Output;
 use crate::pidfd::{self, Exit, remaining};
 use crate::plan::HookCommand;
 use crate::procfs::Procfs;
-use crate::supervise::ProcessRef;
-use crate::supervise::control::{Control, Event, Received};
 use crate::wire::Message;
 
-/// How a hook ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HookOutcome {
-    exit: Exit,
-    timed_out: Option<Duration>,
-    stdout: Vec<u8>,
-    stderr: Vec<u8>,
-}
-
-impl HookOutcome {
-    pub(crate) fn new(
-        exit: Exit,
-        timed_out: Option<Duration>,
-        stdout: Vec<u8>,
-        stderr: Vec<u8>,
-    ) -> Self {
-        Self {
-            exit,
-            timed_out,
-            stdout,
-            stderr,
-        }
-    }
-
-    /// How it ended; a hook that was killed for taking too long ended by signal 9.
-    pub fn exit(&self) -> Exit {
-        self.exit
-    }
-
-    /// Its time limit, if that ended it.
-    pub fn timed_out(&self) -> Option<Duration> {
-        self.timed_out
-    }
-
-    /// What it wrote to standard output, the first 64 KiB.
-    pub fn stdout(&self) -> &[u8] {
-        &self.stdout
-    }
-
-    /// What it wrote to standard error, the first 64 KiB.
-    pub fn stderr(&self) -> &[u8] {
-        &self.stderr
-    }
-
-    /// Whether it ended with exit code 0 in time.
-    pub fn success(&self) -> bool {
-        self.timed_out.is_none() && self.exit.success()
-    }
-}
-
-/// `exit status 1, stdout: …, stderr: …`, or `hook ran past specified timeout of 1.0s`.
-impl fmt::Display for HookOutcome {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(limit) = self.timed_out {
-            return write!(
-                f,
-                "hook ran past specified timeout of {:.1}s",
-                limit.as_secs_f64()
-            );
-        }
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes.trim_ascii_end()).into_owned();
-        write!(
-            f,
-            "{}, stdout: {}, stderr: {}",
-            self.exit,
-            text(&self.stdout),
-            text(&self.stderr)
-        )
-    }
-}
-
-impl std::error::Error for HookOutcome {}
+use super::control::{Control, Event, Received};
+use super::process_ref::ProcessRef;
 
 /// The hook's process: killed unless the stub has reported its end.
 struct Hook {
@@ -147,7 +75,7 @@ struct Limits {
     end: Option<Instant>,
     /// How long the stub may take to say that the hook has ended: a stub that is not heard of is
     /// no reason to wait for ever.
-    patience: Duration,
+    stub_timeout: Duration,
     timed_out: Option<Duration>,
     /// The hook has ended, or was killed.
     over: bool,
@@ -158,7 +86,7 @@ impl Limits {
     fn hook_has_ended(&mut self) {
         if !self.over {
             self.over = true;
-            self.end = Instant::now().checked_add(self.patience);
+            self.end = Instant::now().checked_add(self.stub_timeout);
         }
     }
 
@@ -172,7 +100,7 @@ impl Limits {
                 ErrorKind::Timeout,
                 format!(
                     "the init process does not say how a hook ended within {:.1}s",
-                    self.patience.as_secs_f64()
+                    self.stub_timeout.as_secs_f64()
                 ),
             ));
         }
@@ -189,7 +117,7 @@ pub(crate) fn supervise(
     command: &HookCommand,
     control: &mut Control,
     stub: &ProcessRef<'_>,
-    patience: Duration,
+    stub_timeout: Duration,
 ) -> Result<Option<HookOutcome>> {
     let step = started.packet.step;
     let Ok([process, out, err]) = <[OwnedFd; 3]>::try_from(started.descriptors) else {
@@ -204,7 +132,7 @@ pub(crate) fn supervise(
     let mut limits = Limits {
         timeout,
         end: timeout.and_then(|timeout| Instant::now().checked_add(timeout)),
-        patience,
+        stub_timeout,
         timed_out: None,
         over: false,
     };
@@ -231,7 +159,7 @@ pub(crate) fn supervise(
         drop(fds);
         output.collect();
         if says {
-            break match control.next(stub.pidfd(), patience)? {
+            break match control.next(stub.pidfd(), stub_timeout)? {
                 Event::Packet(received) => received,
                 Event::Ended => return Ok(None),
             };

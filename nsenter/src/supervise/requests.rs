@@ -1,41 +1,13 @@
-//! What the stub asks, as a trait: the parent's side of a plan.
+//! The requests of the stub, as a trait: the supervisor's side of a plan.
 
 use std::fmt;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::OwnedFd;
 
 use crate::error::Refusal;
-use crate::hook::HookOutcome;
+use crate::hook_outcome::HookOutcome;
 use crate::wire::{MAX_TOLERATED, WARNINGS, u32_at, u64_at};
 
-/// The process that asks: alive and not reaped as long as this reference exists, so that its number
-/// cannot be another process' by now.
-#[derive(Clone, Copy, Debug)]
-pub struct ProcessRef<'a> {
-    pid: u32,
-    pidfd: BorrowedFd<'a>,
-}
-
-impl<'a> ProcessRef<'a> {
-    pub(crate) fn new(pid: u32, pidfd: BorrowedFd<'a>) -> Self {
-        Self { pid, pidfd }
-    }
-
-    /// The process id, in the parent's pid namespace.
-    pub fn pid(&self) -> u32 {
-        self.pid
-    }
-
-    /// Its pidfd.
-    pub fn pidfd(&self) -> BorrowedFd<'a> {
-        self.pidfd
-    }
-}
-
-impl AsFd for ProcessRef<'_> {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.pidfd
-    }
-}
+use super::process_ref::ProcessRef;
 
 /// What did not work in the stub and was no failure.
 ///
@@ -84,19 +56,19 @@ impl Warnings {
         self.unlisted
     }
 
-    /// Whether there is nothing to tell.
+    /// Whether everything worked.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
 }
 
-/// A question that the plan asks and the parent does not answer.
+/// A request of the plan that the supervisor does not handle.
 #[derive(Debug)]
 struct Unanswered(&'static str);
 
 impl fmt::Display for Unanswered {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the parent has no answer for {}", self.0)
+        write!(f, "the supervisor has no answer for {}", self.0)
     }
 }
 
@@ -106,18 +78,19 @@ fn unanswered<T>(what: &'static str) -> Result<T, Refusal> {
     Err(Box::new(Unanswered(what)))
 }
 
-/// The parent's answers to the questions of a plan ([`Init::serve`](crate::Init::serve)).
+/// What the supervisor does for the requests of a plan
+/// ([`StubProcess::serve`](crate::StubProcess::serve)).
 ///
-/// Each method is called at most once for each step that asks, in the order of the plan; the stub
-/// waits meanwhile. Every method has a default that refuses, except where a default is useful. A
-/// refusal ends the stub, and `serve` returns it as source of an error of kind
+/// Each method is called at most once for each step that has a request, in the order of the plan;
+/// the stub waits meanwhile. Every method has a default that refuses, except where a default is
+/// useful. A refusal ends the stub, and `serve` returns it as source of an error of kind
 /// [`Refused`](crate::ErrorKind::Refused). What the stub sends is untrusted: descriptors may be of
 /// any type.
-pub trait Answers {
+pub trait RequestHandler {
     /// [`Op::AskGate`](crate::plan::Op::AskGate).
     ///
     /// # Errors
-    /// Whatever should end the stub.
+    /// What should end the stub.
     fn gate(&mut self, number: u32, process: &ProcessRef<'_>) -> Result<(), Refusal> {
         let _ = (number, process);
         unanswered("a gate")
@@ -126,7 +99,7 @@ pub trait Answers {
     /// [`Op::AskIdMaps`](crate::plan::Op::AskIdMaps): see [`id_maps`](crate::id_maps).
     ///
     /// # Errors
-    /// Whatever should end the stub.
+    /// What should end the stub.
     fn id_maps(&mut self, process: &ProcessRef<'_>) -> Result<(), Refusal> {
         let _ = process;
         unanswered("the id maps")
@@ -136,7 +109,7 @@ pub trait Answers {
     /// was made; the first one is reaped. The default accepts it.
     ///
     /// # Errors
-    /// Whatever should end the stub.
+    /// What should end the stub.
     fn second_stage(&mut self, process: &ProcessRef<'_>) -> Result<(), Refusal> {
         let _ = process;
         Ok(())
@@ -149,7 +122,7 @@ pub trait Answers {
     /// [`second_stage`](Self::second_stage). The default does nothing.
     ///
     /// # Errors
-    /// Whatever should end the stub.
+    /// What should end the stub.
     fn no_room(&mut self, process: &ProcessRef<'_>, errno: i32) -> Result<(), Refusal> {
         let _ = (process, errno);
         Ok(())
@@ -158,8 +131,8 @@ pub trait Answers {
     /// [`Op::SendDescriptor`](crate::plan::Op::SendDescriptor). The default closes it.
     ///
     /// # Errors
-    /// Whatever should end the stub.
-    fn descriptor(&mut self, tag: u32, descriptor: OwnedFd) -> Result<(), Refusal> {
+    /// What should end the stub.
+    fn keep_descriptor(&mut self, tag: u32, descriptor: OwnedFd) -> Result<(), Refusal> {
         let _ = (tag, descriptor);
         Ok(())
     }
@@ -167,42 +140,42 @@ pub trait Answers {
     /// [`Op::AskDescriptor`](crate::plan::Op::AskDescriptor).
     ///
     /// # Errors
-    /// Whatever should end the stub.
-    fn ask_descriptor(&mut self, tag: u32) -> Result<OwnedFd, Refusal> {
+    /// What should end the stub.
+    fn provide_descriptor(&mut self, tag: u32) -> Result<OwnedFd, Refusal> {
         let _ = tag;
         unanswered("a descriptor")
     }
 
-    /// [`Op::LendDescriptor`](crate::plan::Op::LendDescriptor).
+    /// [`Op::SendDescriptorAndWait`](crate::plan::Op::SendDescriptorAndWait).
     ///
     /// # Errors
-    /// Whatever should end the stub.
-    fn lend_descriptor(
+    /// What should end the stub.
+    fn use_descriptor(
         &mut self,
         tag: u32,
         descriptor: OwnedFd,
         process: &ProcessRef<'_>,
     ) -> Result<(), Refusal> {
         let _ = (tag, descriptor, process);
-        unanswered("a lent descriptor")
+        unanswered("a descriptor that was sent")
     }
 
     /// [`Op::AskConsole`](crate::plan::Op::AskConsole): the terminal's master and the number of its
     /// pts.
     ///
     /// # Errors
-    /// Whatever should end the stub.
+    /// What should end the stub.
     fn console(&mut self, master: OwnedFd, pts: u32) -> Result<(), Refusal> {
         let _ = (master, pts);
         unanswered("the console")
     }
 
     /// [`Op::AskHome`](crate::plan::Op::AskHome): the content of the container's password file,
-    /// empty if there is none; at most 1 MiB. The answer is the home directory, at most 4096
+    /// empty if it cannot be read; at most 1 MiB. The answer is the home directory, at most 4096
     /// bytes without NUL.
     ///
     /// # Errors
-    /// Whatever should end the stub.
+    /// What should end the stub.
     fn home(&mut self, passwd: &[u8]) -> Result<Vec<u8>, Refusal> {
         let _ = passwd;
         unanswered("the home directory")
@@ -212,7 +185,7 @@ pub trait Answers {
     /// accepts it.
     ///
     /// # Errors
-    /// Whatever should end the stub.
+    /// What should end the stub.
     fn ready(&mut self, process: &ProcessRef<'_>, warnings: &Warnings) -> Result<(), Refusal> {
         let _ = (process, warnings);
         Ok(())
@@ -223,7 +196,7 @@ pub trait Answers {
     /// time; the refusal is [`HookOutcome`] itself.
     ///
     /// # Errors
-    /// Whatever should end the stub.
+    /// What should end the stub.
     fn hook(&mut self, context: &str, outcome: HookOutcome) -> Result<(), Refusal> {
         let _ = context;
         if outcome.success() {
@@ -236,7 +209,7 @@ pub trait Answers {
     /// [`Op::Seccomp`](crate::plan::Op::Seccomp) with a listener.
     ///
     /// # Errors
-    /// Whatever should end the stub.
+    /// What should end the stub.
     fn seccomp_listener(
         &mut self,
         listener: OwnedFd,
@@ -247,5 +220,5 @@ pub trait Answers {
     }
 }
 
-/// Refuses every question and accepts the news: enough for a plan that asks nothing.
-impl Answers for () {}
+/// Refuses every request and accepts every report: enough for a plan without requests.
+impl RequestHandler for () {}

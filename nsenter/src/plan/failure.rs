@@ -1,10 +1,91 @@
-//! What the detail of a failed step says, in words: the stub sends numbers.
+//! A step that failed. The stub sends numbers, which become text here.
 
 use std::borrow::Cow;
+use std::fmt;
 
-use crate::error::Failure;
+use super::op::Op;
 use crate::namespace_types::NamespaceType;
-use crate::plan::Op;
+
+/// A step of a plan that failed in the stub.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    pub(super) index: usize,
+    pub(super) op: Op,
+    pub(super) context: String,
+    pub(super) errno: i32,
+    pub(super) detail: Vec<u8>,
+}
+
+impl Failure {
+    /// The index of the step.
+    pub fn index(&self) -> usize {
+        self.index
+    }
+
+    /// The operation.
+    pub fn op(&self) -> &Op {
+        &self.op
+    }
+
+    /// What the plan calls the step, such as `mount proc at /proc`.
+    pub fn context(&self) -> &str {
+        &self.context
+    }
+
+    /// The errno of the first system call that failed; 0 if the step failed for another reason than
+    /// a system call.
+    pub fn errno(&self) -> i32 {
+        self.errno
+    }
+
+    /// More about it, at most 256 bytes; the documentation of each [`Op`] says what. Untrusted: it
+    /// may hold anything.
+    pub fn detail(&self) -> &[u8] {
+        &self.detail
+    }
+
+    /// The detail without the mark that file systems put before the messages of their log: `e`, `w`
+    /// or `i` and a space, for an error, a warning or an information (`fs_context_operations`
+    /// in the kernel's `filesystems/mount_api.rst`).
+    fn message(&self) -> Cow<'_, [u8]> {
+        match (&self.op, self.detail.as_slice()) {
+            (
+                Op::NewMount { .. } | Op::Reconfigure { .. } | Op::CheckOptions { .. },
+                [b'e' | b'w' | b'i', b' ', message @ ..],
+            ) => Cow::Borrowed(message),
+            (_, detail) => self.as_text().unwrap_or(Cow::Borrowed(detail)),
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.context)?;
+        if !self.detail.is_empty() {
+            write!(f, " ({})", Readable(&self.message()))?;
+        }
+        Ok(())
+    }
+}
+
+/// Bytes from the stub as one line of text.
+struct Readable<'a>(&'a [u8]);
+
+impl fmt::Display for Readable<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for chunk in self.0.utf8_chunks() {
+            for letter in chunk.valid().chars() {
+                if letter.is_control() {
+                    write!(f, "{}", letter.escape_default())?;
+                } else {
+                    write!(f, "{letter}")?;
+                }
+            }
+            write!(f, "{}", chunk.invalid().escape_ascii())?;
+        }
+        Ok(())
+    }
+}
 
 /// `MOUNT_ATTR_NOATIME`, `MOUNT_ATTR_STRICTATIME`, `MOUNT_ATTR_NODIRATIME` and
 /// `MOUNT_ATTR_NOSYMFOLLOW` of `mount_setattr(2)`.
@@ -13,8 +94,8 @@ const STRICTATIME: u64 = 0x20;
 const NODIRATIME: u64 = 0x80;
 const NOSYMFOLLOW: u64 = 0x20_0000;
 
-/// `MOUNT_ATTR_*` bits of a mount's attributes with the words of `mount(8)`.
-const WORDS: [(u64, &str); 8] = [
+/// `MOUNT_ATTR_*` bits of a mount's attributes with the names of `mount(8)`.
+const ATTRIBUTES: [(u64, &str); 8] = [
     (0x1, "ro"),
     (0x2, "nosuid"),
     (0x4, "nodev"),
@@ -51,18 +132,18 @@ impl Failure {
         std::str::from_utf8(self.detail()).ok()?.parse().ok()
     }
 
-    /// The detail in words, where it is a number.
-    pub(crate) fn in_words(&self) -> Option<Cow<'_, [u8]>> {
+    /// The text of a detail that is a number.
+    fn as_text(&self) -> Option<Cow<'_, [u8]>> {
         if let (Some(item), Op::Mask { paths, .. } | Op::ReadonlyPaths(paths)) =
             (self.item(), self.op())
         {
             return Some(Cow::Borrowed(paths.get(item)?.1.as_bytes()));
         }
-        let words = match self.op() {
+        let text = match self.op() {
             Op::Join(_) => namespaces(self.number()?),
-            _ => words(self.present_flags()?, &WORDS),
+            _ => names(self.present_flags()?, &ATTRIBUTES),
         };
-        Some(Cow::Owned(words.into_bytes()))
+        Some(Cow::Owned(text.into_bytes()))
     }
 }
 
@@ -82,17 +163,17 @@ fn attributes(flags: u64) -> u64 {
 fn namespaces(flags: u64) -> String {
     let mut types = NamespaceType::ALL;
     types.sort_by_key(|kind| kind.flag());
-    words(
+    names(
         flags,
         &types.map(|kind| (u64::from(kind.flag()), kind.oci_name())),
     )
 }
 
-fn words(bits: u64, table: &[(u64, &str)]) -> String {
+fn names(bits: u64, table: &[(u64, &str)]) -> String {
     let known: Vec<&str> = table
         .iter()
         .filter(|(bit, _)| bits & bit != 0)
-        .map(|(_, word)| *word)
+        .map(|(_, name)| *name)
         .collect();
     known.join(",")
 }
@@ -124,7 +205,7 @@ mod tests {
     }
 
     fn failure(op: Op, errno: i32, detail: &[u8]) -> Failure {
-        Failure::new(&plan(op), 0, errno, detail).unwrap()
+        plan(op).failure(0, errno, detail).unwrap()
     }
 
     fn slot() -> crate::plan::Slot {
@@ -177,5 +258,43 @@ mod tests {
         ]);
         let failed = failure(join, libc::EPERM, (0x2002_0000_u32).to_string().as_bytes());
         assert_eq!(failed.to_string(), "step (mount,pid)");
+    }
+
+    fn shown(op: Op, detail: &[u8]) -> String {
+        Failure {
+            index: 0,
+            op,
+            context: "mount".to_owned(),
+            errno: 22,
+            detail: detail.to_vec(),
+        }
+        .to_string()
+    }
+
+    #[test]
+    fn a_detail_is_one_readable_line() {
+        let text = "e tmpfs: Bad value for 'größe'\n\x1b[1m\u{85}";
+        assert_eq!(
+            shown(Op::VerifyDirectory, &[text.as_bytes(), b"\xff"].concat()),
+            "mount (e tmpfs: Bad value for 'größe'\\n\\u{1b}[1m\\u{85}\\xff)"
+        );
+        assert_eq!(shown(Op::VerifyDirectory, b""), "mount");
+    }
+
+    #[test]
+    fn the_mark_of_a_file_systems_message_is_left_out() {
+        let mount = Op::NewMount {
+            fstype: c"tmpfs".to_owned(),
+            source: None,
+            options: Vec::new(),
+            mode_of: None,
+            attributes: 0,
+            into: slot(),
+        };
+        assert_eq!(
+            shown(mount.clone(), b"e tmpfs: Bad value for 'size'"),
+            "mount (tmpfs: Bad value for 'size')"
+        );
+        assert_eq!(shown(mount, b"odd"), "mount (odd)");
     }
 }
