@@ -88,7 +88,8 @@ pub fn apply_on_exec(profile: &str) -> Result<()> {
     }
     // The kernel decides; whether AppArmor is on is looked up to explain a refusal only.
     apply_on_exec_at(&task, profile).map_err(|error| {
-        // Without security modules there are no attributes; without AppArmor they take nothing.
+        // Without security modules the kernel has no attributes; without AppArmor they take
+        // nothing.
         let [_, shared] = ExecAttribute::PATHS;
         let refused = error.raw_os_error() == Some(Errno::INVAL.raw_os_error())
             || matches!(statat(&task, shared, AtFlags::empty()), Err(Errno::NOENT));
@@ -105,7 +106,7 @@ pub fn apply_on_exec(profile: &str) -> Result<()> {
 ///
 /// # Errors
 /// As [`apply_on_exec`], but [`Apply`](crate::ErrorKind::Apply) without AppArmor as well: `EINVAL`,
-/// or `ENOENT` if there are no attributes at all.
+/// or `ENOENT` if the kernel has no attributes at all.
 pub fn apply_on_exec_at(task: impl AsFd, profile: &str) -> Result<()> {
     let Some(attribute) = ExecAttribute::new(profile)? else {
         return Ok(());

@@ -9,7 +9,7 @@ pub struct Applied {
     pub warnings: Vec<Warning>,
 }
 
-/// Something that was asked for, is not in force, and is no error.
+/// Something that was asked for, is not in force, and does not fail the call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Warning {

@@ -69,7 +69,7 @@ impl Cgroup {
 
     /// Whether the cgroup only comes into being with the first process that is
     /// [`add`](Self::add)ed: so it is with a scope of systemd, which cannot be without. Until then
-    /// there is no [`dir`](Self::dir) to clone into, and limits cannot be [`set`](Self::set).
+    /// [`dir`](Self::dir) returns none to clone into, and limits cannot be [`set`](Self::set).
     #[must_use]
     pub fn needs_first_process(&self) -> bool {
         #[cfg(feature = "systemd")]
@@ -207,7 +207,7 @@ impl Cgroup {
     /// create U`, or what systemd answered ([`ErrorKind::Systemd`], [`ErrorKind::Timeout`]).
     ///
     /// `failed to write PID`, with the kernel's reason. For a rootless caller a lack of permission
-    /// on cgroup v1 is no error.
+    /// on cgroup v1 is not an error.
     pub fn add(&self, pid: u32) -> Result<()> {
         #[cfg(feature = "systemd")]
         if let Some(unit) = &self.unit {

@@ -2,7 +2,7 @@
 //!
 //! Names are single components: nothing in a cgroup file name can lead out of the cgroup.
 //! Directories are opened with openat2(2) below the root of the hierarchies, without symbolic links
-//! on cgroup v2, where there are none.
+//! on cgroup v2, which has none of them.
 
 use std::{
     borrow::Cow,
@@ -199,7 +199,7 @@ impl Dir {
     }
 
     /// Opens a file of the cgroup at `path` below this directory; `None` where only the way by its
-    /// directory tells what is the matter.
+    /// directory gives the reason.
     pub(crate) fn open_below(
         &self,
         path: &Path,
@@ -262,7 +262,7 @@ impl Dir {
         })
     }
 
-    /// As [`write`](Self::write); `false` if there is no such file.
+    /// As [`write`](Self::write); `false` if the file does not exist.
     pub(crate) fn write_if_present(&self, name: &str, value: &str) -> Result<bool> {
         match self.open(name, OFlags::WRONLY) {
             Ok(fd) => self.write_to(&fd, name, value).map(|()| true),

@@ -57,6 +57,16 @@ pub enum ErrorKind {
 }
 
 impl Error {
+    /// The error of a limit whose controller has no cgroup.
+    pub(crate) fn no_cgroup(controller: &str) -> Self {
+        Self::new(
+            ErrorKind::NoController,
+            format_args!(
+                "cannot set {controller} limit: container could not join or create cgroup"
+            ),
+        )
+    }
+
     pub(crate) fn new(kind: ErrorKind, message: impl fmt::Display) -> Self {
         Self {
             kind,

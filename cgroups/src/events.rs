@@ -162,7 +162,7 @@ impl OomEvents {
 impl PressureEvents {
     /// Takes what the descriptor has polled readable for. `None` when that was a false alarm.
     ///
-    /// To be called after such a poll only: of a [trigger](PressureTrigger) the kernel tells each
+    /// To be called after such a poll only: of a [trigger](PressureTrigger) the kernel reports each
     /// event to one poll, and forgets it.
     ///
     /// # Errors

@@ -146,7 +146,7 @@ impl GroupDir {
     }
 
     /// The trimmed content of a file, in one step if the directory is not open. `None` if it cannot
-    /// be read like that: the way by the directory tells why.
+    /// be read like that: opening the directory gives the reason.
     pub(crate) fn read_in_one_step(&self, hierarchy: &Hierarchy, name: &str) -> Option<String> {
         let file = self.open(hierarchy, name, OFlags::RDONLY).ok()?;
         Some(read_all(file).ok()?.trim().to_owned())

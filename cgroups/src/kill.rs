@@ -75,7 +75,7 @@ pub(crate) fn one_by_one(
     Ok(())
 }
 
-/// `SIGKILL`, for [`one_by_one`]. A process that has ended meanwhile is no error.
+/// `SIGKILL`, for [`one_by_one`]. A process that has ended meanwhile is not an error.
 pub(crate) fn send_kill(pidfd: BorrowedFd<'_>, pid: u32) -> Result<()> {
     match pidfd_send_signal(pidfd, Signal::KILL) {
         Ok(()) | Err(Errno::SRCH) => Ok(()),

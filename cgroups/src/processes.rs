@@ -36,7 +36,7 @@ fn retried(pid: u32, limit: Duration, mut write: impl FnMut() -> Result<()>) -> 
     loop {
         match write() {
             // The cpu controller refuses a process between fork and its first run (TASK_NEW), and
-            // there is no notification of that run.
+            // that run sends no notification.
             Err(error) if error.raw_os_error() == Some(libc::EINVAL) && backoff.pause() => {}
             Err(error) => {
                 return Err(Error::because(

@@ -7,7 +7,7 @@ use devices::Rule;
 /// Limits and settings for a cgroup. `None`, and an empty list, leave the kernel's value alone.
 ///
 /// The fields are those of libcontainer's configuration, and with feature `serde` so is the JSON:
-/// the field's name is its key, and 0 stands for "not set" where libcontainer has no other way to
+/// the field's name is its key, and 0 means "not set" where libcontainer has no other way to
 /// say it. OCI runtime-spec, config-linux.md, "Control groups", describes the same things.
 #[derive(Debug, Clone, Default, PartialEq)]
 #[cfg_attr(
@@ -33,8 +33,8 @@ pub struct Resources {
     /// everything.
     #[cfg_attr(feature = "serde", serde(with = "json::zero_is_none"))]
     pub memory_reservation: Option<i64>,
-    /// Memory *and* swap together, in bytes: at least `memory`, without which there is no such
-    /// limit on cgroup v2; -1 is unlimited.
+    /// Memory *and* swap together, in bytes: at least `memory`, without which the kernel has no
+    /// such limit on cgroup v2; -1 is unlimited.
     #[cfg_attr(feature = "serde", serde(with = "json::zero_is_none"))]
     pub memory_swap: Option<i64>,
     /// How readily the kernel swaps, 0 to 100. cgroup v1 only. -1 (in JSON) is "not set".
@@ -56,7 +56,7 @@ pub struct Resources {
     /// CPU time per period and in total of all CPUs, in µs: at least 1000; negative is unlimited.
     #[cfg_attr(feature = "serde", serde(with = "json::zero_is_none"))]
     pub cpu_quota: Option<i64>,
-    /// Unused quota that may be saved up, in µs: at most the quota, 0 is none (Linux 5.14).
+    /// Unused quota that may be saved up, in µs: at most the quota, 0 for no burst (Linux 5.14).
     pub cpu_burst: Option<u64>,
     /// The period of the quota, in µs: 1000 to 1000000, default 100000.
     #[cfg_attr(feature = "serde", serde(with = "json::zero_is_none"))]

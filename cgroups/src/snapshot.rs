@@ -121,7 +121,7 @@ impl Cgroup {
     ///
     /// # Errors
     /// [`ErrorKind::Io`](crate::ErrorKind::Io) for a file that cannot be read. One of
-    /// `resources.unified` that cannot be read is left out: it is no limit.
+    /// `resources.unified` that cannot be read is left out: it is not a limit.
     pub fn snapshot(&self, resources: &Resources) -> Result<Snapshot> {
         let mut files = Vec::new();
         match &self.driver {

@@ -5,6 +5,7 @@
 
 mod address;
 mod bus;
+mod call_error;
 mod gvariant;
 mod manager;
 mod message;
@@ -22,7 +23,8 @@ use std::{
 use zbus::{OwnedObjectPath, Variant};
 
 use self::{
-    bus::{Bus, CALL_LIMIT, CallError},
+    bus::{Bus, CALL_LIMIT},
+    call_error::CallError,
     manager::{
         JOB_LIMIT, call, is_running, manager_property, property_of, subscribe, version,
         wait_for_job,
@@ -317,7 +319,7 @@ impl Unit {
         }
     }
 
-    /// Tells systemd the limits. Returns what is left to write to the files.
+    /// Sets the limits as properties of the unit. Returns what is left to write to the files.
     ///
     /// On cgroup v1 systemd empties the list of devices and fills it again, whichever property is
     /// set. `hold` has to keep the processes from running into that, as long as its result lives.

@@ -76,18 +76,10 @@ impl Member {
     }
 }
 
-/// What becomes of a limit whose controller has no cgroup.
-pub(crate) fn no_cgroup(controller: &str) -> Error {
-    Error::new(
-        ErrorKind::NoController,
-        format_args!("cannot set {controller} limit: container could not join or create cgroup"),
-    )
-}
-
-/// What becomes of a limit whose controller this machine does not have: the same words, which
-/// programs look for, and the reason.
+/// The error of a limit whose controller this machine does not have: the same text, which programs
+/// look for, and the reason.
 fn not_mounted(controller: &str) -> Error {
-    let known = no_cgroup(controller);
+    let known = Error::no_cgroup(controller);
     Error::new(
         ErrorKind::NoController,
         format_args!("{known}: no hierarchy with controller {controller:?} is mounted"),
@@ -304,7 +296,9 @@ impl Group {
         let mut applied = Applied::default();
         if resources.sets_devices() {
             let set = || {
-                let member = self.member("devices").ok_or_else(|| no_cgroup("devices"))?;
+                let member = self
+                    .member("devices")
+                    .ok_or_else(|| Error::no_cgroup("devices"))?;
                 devices::apply(
                     hierarchy,
                     member.group_dir.dir(hierarchy)?,
@@ -320,7 +314,7 @@ impl Group {
             let mounted = |v1: &V1| v1.controllers.iter().any(|known| known == name);
             let member = self.member(name).ok_or_else(|| {
                 if hierarchy.v1().iter().any(mounted) {
-                    no_cgroup(name)
+                    Error::no_cgroup(name)
                 } else {
                     not_mounted(name)
                 }

@@ -158,7 +158,7 @@ impl Group {
     ) -> Result<Applied> {
         if self.denied {
             return match resources.needed_controllers().first() {
-                Some(name) => Err(crate::v1::no_cgroup(name)),
+                Some(name) => Err(Error::no_cgroup(name)),
                 None => Ok(Applied::default()),
             };
         }
@@ -260,7 +260,7 @@ pub(crate) fn path_for(hierarchy: &Hierarchy, inner: &Path) -> Result<PathBuf> {
 
 /// Hands every controller of the root down to the cgroup, through all its ancestors.
 ///
-/// A controller that cannot be enabled is no error here: it is one when a limit needs it.
+/// A controller that cannot be enabled is not an error here, but when a limit needs it.
 pub(crate) fn enable(hierarchy: &Hierarchy, group_dir: &GroupDir, dir: &Dir) -> Result<()> {
     let wanted = hierarchy.controllers()?;
     let has_all = |text: &str| {
@@ -268,7 +268,7 @@ pub(crate) fn enable(hierarchy: &Hierarchy, group_dir: &GroupDir, dir: &Dir) -> 
             .iter()
             .all(|name| text.split_whitespace().any(|other| other == name))
     };
-    // The last link of the chain tells whether it is complete.
+    // The last link of the chain shows whether it is complete.
     if wanted.is_empty() || has_all(&dir.read("cgroup.controllers")?) {
         return Ok(());
     }

@@ -18,7 +18,7 @@ use crate::{
     processes::{in_group, pidfd},
 };
 
-/// Waits until there is no process in the cgroup and, on cgroup v2, below it; `false` if there
+/// Waits until the last process has left the cgroup and, on cgroup v2, below it; `false` if there
 /// still is one at the deadline.
 pub(crate) fn wait_until_empty(dir: &Dir, deadline: Instant) -> Result<bool> {
     match cgroup_events::wait_for(dir, "populated", 0, deadline) {

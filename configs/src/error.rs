@@ -32,7 +32,7 @@ pub enum ErrorKind {
     Io,
     /// The file is larger than the limit.
     TooLarge,
-    /// The text is no JSON, or nested too deeply, or not UTF-8.
+    /// The text is not JSON, or nested too deeply, or not UTF-8.
     Syntax,
     /// A value has the wrong type or is out of range, a key is given twice, or a string has a NUL.
     Data,

@@ -11,7 +11,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// There is no such program.
+    /// The program does not exist.
     NotFound,
     /// The program is older than what was asked for needs.
     TooOld,
@@ -65,7 +65,7 @@ pub(crate) enum Repr {
     },
 }
 
-/// What CRIU adds in words, if it does.
+/// The text that CRIU adds, if it does.
 fn text(message: &Option<String>) -> String {
     message
         .as_ref()

@@ -14,7 +14,7 @@ const LONGEST_LINE: u64 = 4 << 10;
 const MOST_ERRORS: usize = 16;
 
 /// The lines with `Error` in a log, each with its number and the five lines before it, or nothing
-/// if there is none. Lines that belong together are next to each other; `...` is between those
+/// without one. Lines that belong together are next to each other; `...` is between those
 /// that do not.
 ///
 /// # Errors

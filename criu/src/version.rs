@@ -9,7 +9,7 @@ pub struct Version {
     pub major: u32,
     /// The second number.
     pub minor: u32,
-    /// The third number, 0 if there is none.
+    /// The third number, 0 if it is missing.
     pub sublevel: u32,
 }
 

@@ -2,7 +2,7 @@ use std::{fmt, ops, str::FromStr};
 
 use crate::{Error, ErrorKind};
 
-/// A set of the three things a device rule can grant: reading, writing and making the node.
+/// A set of the three things a device rule can grant: reading, writing and creating the node.
 ///
 /// The text form is any of the letters `r`, `w` and `m` (OCI runtime-spec, config-linux.md,
 /// "Allowed Device list"; cgroup-v1/devices.rst). It is always printed in that order.

@@ -4,7 +4,7 @@
 //! bpf_cgroup_dev_ctx`: the word `access_type` (low half: 1 block device, 2 character device; high
 //! half: 1 mknod, 2 read, 4 write), then `major`, then `minor`. It returns 1 to allow, 0 to deny.
 //!
-//! What a program means, in the words of `security/device_cgroup.c`:
+//! What a program means, as `security/device_cgroup.c` defines it:
 //! * deny by default: an access is allowed if *one* exception grants all of it; two exceptions that
 //!   grant half each do not.
 //! * allow by default: an access is denied if an exception denies *any* part of it. An exception

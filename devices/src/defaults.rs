@@ -1,7 +1,7 @@
 //! The devices that every container gets.
 //!
 //! runtime-spec, config-linux.md, "Default Devices", and what engines have come to rely on beyond
-//! it: making (not opening) any node, pseudo terminals, and `/dev/net/tun`.
+//! it: creating (not opening) any node, pseudo terminals, and `/dev/net/tun`.
 
 use std::path::PathBuf;
 

@@ -228,7 +228,7 @@ mod tests {
         let dev = fs::File::open(root.path()).unwrap();
         assert_eq!(walk(&dev, Path::new("/dev")).unwrap(), []);
 
-        // Making a device needs CAP_MKNOD; without it there is nothing more to see.
+        // Creating a device needs CAP_MKNOD; without it the test ends here.
         if mknod(&at("bus/usb/1"), FileType::CharacterDevice, 189, 1).is_err() {
             println!("skipped: mknod is not permitted");
             return;

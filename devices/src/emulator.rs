@@ -111,7 +111,7 @@ impl Emulator {
                 && other.0 == key.0
                 && overlaps(other.1, key.1)
                 && overlaps(other.2, key.2)
-                // An exception with both numbers is no wildcard: a wider rule leaves it alone.
+                // An exception with both numbers matches one device: a wider rule leaves it alone.
                 && (other.1.is_none() || other.2.is_none());
             if wider && !(access & rule.access).is_empty() {
                 return Err(Error::new(

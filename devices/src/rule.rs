@@ -28,7 +28,7 @@ impl Kind {
         }
     }
 
-    /// The type a letter stands for.
+    /// The type of a letter.
     ///
     /// # Errors
     /// [`ErrorKind::InvalidType`] for another letter than `a`, `b`, `c`, `u` and `p`.
@@ -210,7 +210,7 @@ impl FromStr for Rule {
     ///
     /// # Errors
     /// [`ErrorKind::InvalidList`] for another form or number, [`ErrorKind::InvalidType`],
-    /// [`ErrorKind::InvalidAccess`]; also for a FIFO, of which there are no rules.
+    /// [`ErrorKind::InvalidAccess`]; also for a FIFO, for which the kernel has no rules.
     fn from_str(text: &str) -> Result<Self> {
         let invalid = || {
             Error::new(
@@ -239,7 +239,7 @@ impl FromStr for Rule {
 }
 
 impl Number {
-    /// Decimal digits alone, or `*`; the kernel's own number for `*` is no device's.
+    /// Decimal digits alone, or `*`; the kernel's own number for `*` does not belong to a device.
     fn parse(text: &str) -> Option<Option<u32>> {
         if text == "*" {
             return Some(None);

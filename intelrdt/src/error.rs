@@ -25,7 +25,7 @@ pub enum ErrorKind {
 ///
 /// `{}` is one line that says what was attempted on what; the cause is the
 /// [`source`](std::error::Error::source), which `{:#}` appends. Where the kernel explains a refusal
-/// (`info/last_cmd_status`), its words and the error number are part of the line. It turns into an
+/// (`info/last_cmd_status`), its text and the error number are part of the line. It turns into an
 /// [`io::Error`].
 #[derive(Debug)]
 pub struct Error(Repr);

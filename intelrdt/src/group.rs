@@ -32,10 +32,10 @@ impl<'a> Group<'a> {
     /// for which nothing is set must be there already: it would have the whole cache.
     ///
     /// # Errors
-    /// [`Invalid`](crate::ErrorKind::Invalid) for a name that is none;
+    /// [`Invalid`](crate::ErrorKind::Invalid) for a name that a directory cannot have;
     /// [`Io`](crate::ErrorKind::Io), with `clos dir not accessible (must be pre-created …)`, if
     /// the class should be there; [`Refused`](crate::ErrorKind::Refused) with the kernel's
-    /// words, for instance when the processor has no class left.
+    /// text, for instance when the processor has no class left.
     pub fn create(root: &'a Root, settings: &Settings, container_id: &str) -> Result<Self> {
         settings.check()?;
         check_name(container_id)?;
@@ -122,7 +122,7 @@ impl<'a> Group<'a> {
     /// group. Processes that it starts later are in the group from the start.
     ///
     /// # Errors
-    /// [`Refused`](crate::ErrorKind::Refused) with the kernel's words.
+    /// [`Refused`](crate::ErrorKind::Refused) with the kernel's text.
     pub fn add(&self, pid: u32) -> Result<()> {
         let text = pid.to_string();
         self.write(&self.class, "tasks", &text)?;
@@ -155,7 +155,7 @@ impl<'a> Group<'a> {
     }
 
     /// The lines of the settings that the class does not fulfil as it is. With a class that others
-    /// share, these are what [`Group::set`] would change for them. Lines that are no [`Schema`]
+    /// share, these are what [`Group::set`] would change for them. Lines that are not a [`Schema`]
     /// are left to the kernel.
     ///
     /// # Errors
@@ -182,8 +182,8 @@ impl<'a> Group<'a> {
     }
 
     /// Removes what belongs to the container: the class if it is its own, else its monitoring
-    /// group. What is gone already is no error. Tasks in there go back to the default class, or to
-    /// the class.
+    /// group. What is gone already is not an error. Tasks in there go back to the default class, or
+    /// to the class.
     ///
     /// Another process than the one that created the group finds it with [`Group::load`].
     ///

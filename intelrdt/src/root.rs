@@ -69,7 +69,7 @@ impl Root {
         Features::read(&self.directory)
     }
 
-    /// The kernel's words for why the last command was refused; `None` if it has none.
+    /// The kernel's text on why the last command was refused; `None` if it has none.
     pub(crate) fn last_command_status(&self) -> Option<String> {
         self.directory.read("info/last_cmd_status").ok()
     }

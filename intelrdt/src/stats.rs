@@ -152,8 +152,8 @@ fn last(lines: &[String], word: &str) -> String {
     line.cloned().unwrap_or_default()
 }
 
-/// A counter: `None` if there is no such file, and `Some(None)` if the kernel writes `Unavailable`
-/// or `Error` for a number.
+/// A counter: `None` if the file does not exist, and `Some(None)` if the kernel writes
+/// `Unavailable` or `Error` for a number.
 fn counter(cache: &Directory, name: &str) -> Result<Option<Option<u64>>> {
     let Some(text) = optional(cache.read(name))? else {
         return Ok(None);

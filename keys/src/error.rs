@@ -12,7 +12,7 @@ pub enum ErrorKind {
     Unsupported,
     /// The user's quota of keys or key bytes is used up (`EDQUOT`; `/proc/sys/kernel/keys/`).
     Quota,
-    /// There is no such key (`ENOKEY`).
+    /// The key does not exist (`ENOKEY`).
     NotFound,
     /// The key has expired or was revoked (`EKEYEXPIRED`, `EKEYREVOKED`).
     Expired,

@@ -69,7 +69,7 @@ pub fn read(key: Serial) -> Result<Vec<u8>> {
 /// keyring; [`Quota`](crate::ErrorKind::Quota); [`NotFound`](crate::ErrorKind::NotFound),
 /// [`Expired`](crate::ErrorKind::Expired); [`Rejected`](crate::ErrorKind::Rejected) by a restricted
 /// keyring; [`Io`](crate::ErrorKind::Io): `EDEADLK` for a circle of keyrings, `ENOTDIR` if what is
-/// linked to is no keyring, `ENFILE` if it is full.
+/// linked to is not a keyring, `ENFILE` if it is full.
 pub fn link(key: Serial, keyring: Serial) -> Result<()> {
     sys::link(key.as_raw(), keyring.as_raw())
         .map_err(|source| linked("link", key, "to", keyring, source))
@@ -81,7 +81,7 @@ pub fn link(key: Serial, keyring: Serial) -> Result<()> {
 /// # Errors
 /// [`NotFound`](crate::ErrorKind::NotFound) if the key or the keyring does not exist;
 /// [`Denied`](crate::ErrorKind::Denied) unless the caller may write to the keyring;
-/// [`Io`](crate::ErrorKind::Io): `ENOENT` if the keyring has no such link, `ENOTDIR` if it is no
+/// [`Io`](crate::ErrorKind::Io): `ENOENT` if the keyring has no such link, `ENOTDIR` if it is not a
 /// keyring.
 pub fn unlink(key: Serial, keyring: Serial) -> Result<()> {
     sys::unlink(key.as_raw(), keyring.as_raw())
@@ -92,7 +92,7 @@ pub fn unlink(key: Serial, keyring: Serial) -> Result<()> {
 /// (`KEYCTL_SEARCH`).
 ///
 /// # Errors
-/// [`NotFound`](crate::ErrorKind::NotFound) if there is none that the caller may find;
+/// [`NotFound`](crate::ErrorKind::NotFound) if the caller may find none;
 /// [`Expired`](crate::ErrorKind::Expired) if all there are have expired or were revoked;
 /// [`Rejected`](crate::ErrorKind::Rejected) if it was instantiated with that error;
 /// [`Denied`](crate::ErrorKind::Denied) if the caller may not search the keyring.

@@ -66,9 +66,9 @@ pub fn session_name(container_id: &str) -> String {
     format!("_ses.{container_id}")
 }
 
-/// Makes the named keyring the session keyring of the calling thread, creating it if there is none
-/// that the thread may search; without name, a fresh anonymous one (`KEYCTL_JOIN_SESSION_KEYRING`,
-/// `keyctl_join_session_keyring(3)`).
+/// Makes the named keyring the session keyring of the calling thread, creating it if it does not
+/// exist that the thread may search; without name, a fresh anonymous one
+/// (`KEYCTL_JOIN_SESSION_KEYRING`, `keyctl_join_session_keyring(3)`).
 ///
 /// # Errors
 /// `unable to create session key`: [`Unsupported`](ErrorKind::Unsupported),
@@ -129,7 +129,7 @@ pub fn add_permissions(key: Serial, more: Permissions) -> Result<Permissions> {
 /// (`request_key(2)`).
 ///
 /// # Errors
-/// [`NotFound`](ErrorKind::NotFound) if there is none; [`Expired`](ErrorKind::Expired).
+/// [`NotFound`](ErrorKind::NotFound) if it does not exist; [`Expired`](ErrorKind::Expired).
 pub fn request(kind: &CStr, description: &CStr) -> Result<Serial> {
     sys::request(kind, description)
         .map(Serial)

@@ -49,7 +49,7 @@ pub struct Address {
 }
 
 impl Address {
-    /// Takes the fields of a message about an address; others are none.
+    /// Takes the fields of a message about an address; `None` for other messages.
     pub(crate) fn from_message(message: &RouteNetlinkMessage) -> Option<Self> {
         let RouteNetlinkMessage::NewAddress(message) = message else {
             return None;

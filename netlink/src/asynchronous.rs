@@ -149,8 +149,8 @@ impl Connection {
             let answer = match message.payload {
                 NetlinkPayload::InnerMessage(object) => Some(Answer::Object(Some(object))),
                 NetlinkPayload::Error(error) => {
-                    let words = explanation(&error, flags);
-                    Some(Answer::End(error.raw_code().saturating_neg(), words))
+                    let explanation = explanation(&error, flags);
+                    Some(Answer::End(error.raw_code().saturating_neg(), explanation))
                 }
                 NetlinkPayload::Done(done) => Some(Answer::End(done.code.saturating_neg(), None)),
                 _ => None,

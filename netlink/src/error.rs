@@ -11,7 +11,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 pub enum ErrorKind {
     /// A name, address or number that cannot be one.
     Invalid,
-    /// There is no such link, address or route.
+    /// The link, address or route does not exist.
     NotFound,
     /// There is one of this name, address or destination already.
     Exists,
@@ -50,11 +50,11 @@ pub(crate) enum Repr {
     Alias(usize),
     #[error("vlan id {0} is not in 0..4095")]
     VlanId(u16),
-    #[error("{operation}{}", words.as_deref().map(|words| format!(" ({words})")).unwrap_or_default())]
+    #[error("{operation}{}", explanation.as_deref().map(|text| format!(" ({text})")).unwrap_or_default())]
     Refused {
         operation: String,
         /// What the kernel says beyond the error number.
-        words: Option<String>,
+        explanation: Option<String>,
         source: io::Error,
     },
     #[error("{operation}")]

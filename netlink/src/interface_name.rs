@@ -22,7 +22,7 @@ impl InterfaceName {
     /// A name of this prefix and random hexadecimal digits up to seven, as many as fit.
     ///
     /// # Errors
-    /// [`Invalid`](crate::ErrorKind::Invalid) if the prefix leaves no room or is no name;
+    /// [`Invalid`](crate::ErrorKind::Invalid) if the prefix leaves no room or is not a name;
     /// [`Io`](crate::ErrorKind::Io).
     pub fn random(prefix: &str) -> Result<Self> {
         let number = crate::sys::random().map_err(|source| Error::io("getrandom", source))?;

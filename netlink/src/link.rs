@@ -55,7 +55,7 @@ pub struct Link {
 }
 
 impl Link {
-    /// Takes the fields of a message about a link; others are none.
+    /// Takes the fields of a message about a link; `None` for other messages.
     pub(crate) fn from_message(message: &RouteNetlinkMessage) -> Option<Self> {
         let RouteNetlinkMessage::NewLink(message) = message else {
             return None;

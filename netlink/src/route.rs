@@ -78,7 +78,8 @@ impl Route {
         }
     }
 
-    /// Takes the fields of a message about a unicast route of the main table; others are none.
+    /// Takes the fields of a message about a unicast route of the main table; `None` for other
+    /// messages.
     pub(crate) fn from_message(message: &RouteNetlinkMessage) -> Option<Self> {
         let RouteNetlinkMessage::NewRoute(message) = message else {
             return None;

@@ -22,7 +22,7 @@ use crate::sys;
 use crate::wire::{Outcome, Reply, answers};
 
 /// How long a request may take.
-const PATIENCE: Duration = Duration::from_secs(10);
+const ACKNOWLEDGEMENT_TIMEOUT: Duration = Duration::from_secs(10);
 /// The kernel fills at most 32 KiB per datagram of a list; one device with many virtual functions
 /// can need more.
 const DATAGRAM_BYTES: usize = 128 * 1024;
@@ -169,7 +169,7 @@ impl Socket {
 
     /// Asks until nothing has changed while the answer was written.
     fn exchange(&mut self, request: &Request) -> Result<Vec<RouteNetlinkMessage>> {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + ACKNOWLEDGEMENT_TIMEOUT;
         loop {
             match self.ask(request, deadline)? {
                 Outcome::Complete(objects) => return Ok(objects),

@@ -103,7 +103,8 @@ verbs! {
     /// Lets a bridge send packets back through the port they came from, or not.
     ///
     /// # Errors
-    /// [`Io`](crate::ErrorKind::Io): `EINVAL` or `EOPNOTSUPP` if the device is no port of a bridge.
+    /// [`Io`](crate::ErrorKind::Io): `EINVAL` or `EOPNOTSUPP` if the device is not a port of a
+    /// bridge.
     set_hairpin(port: LinkIndex, on: bool) = request::set_hairpin(port, on);
 
     /// Moves a device to another network namespace, by a descriptor of it. There it is down and has

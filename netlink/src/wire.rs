@@ -71,10 +71,10 @@ impl Reply {
             Answer::Object(None) => log::debug!("{operation}: an unreadable answer"),
             Answer::Interrupted => self.interrupted = true,
             Answer::End(0, _) => return Some(Ok(self.end())),
-            Answer::End(code, words) => {
+            Answer::End(code, text) => {
                 let refused = Repr::Refused {
                     operation: operation.to_owned(),
-                    words,
+                    explanation: text,
                     source: std::io::Error::from_raw_os_error(code),
                 };
                 return Some(Err(refused.into()));
@@ -108,12 +108,12 @@ fn answer(message: &[u8], flags: u16) -> Answer {
 /// The kernel's message for an error, from a message with these flags in its header.
 pub(crate) fn explanation(error: &ErrorMessage, flags: u16) -> Option<String> {
     (flags & NLM_F_ACK_TLVS != 0)
-        .then(|| words(error.header.get(HEADER_BYTES..)?))
+        .then(|| text(error.header.get(HEADER_BYTES..)?))
         .flatten()
 }
 
 /// Finds the kernel's message among the attributes behind an error.
-fn words(mut attributes: &[u8]) -> Option<String> {
+fn text(mut attributes: &[u8]) -> Option<String> {
     while let [a, b, c, d, ..] = *attributes {
         let length = usize::from(u16::from_ne_bytes([a, b]));
         let value = attributes.get(4..length)?;
@@ -144,22 +144,22 @@ mod tests {
         bytes
     }
 
-    fn refusal(code: i32, words: &[u8]) -> Vec<u8> {
+    fn refusal(code: i32, text: &[u8]) -> Vec<u8> {
         let mut payload = (-code).to_ne_bytes().to_vec();
         payload.extend([0; 16]);
-        payload.extend(u16::try_from(4 + words.len()).unwrap().to_ne_bytes());
+        payload.extend(u16::try_from(4 + text.len()).unwrap().to_ne_bytes());
         payload.extend(1u16.to_ne_bytes());
-        payload.extend(words);
+        payload.extend(text);
         message(2, NLM_F_ACK_TLVS, 9, &payload)
     }
 
     #[test]
-    fn errors_carry_the_kernels_words() {
+    fn errors_carry_the_kernels_text() {
         let answers = answers(&refusal(libc::EINVAL, b"Not that way\0"), 9);
-        let [Answer::End(code, Some(words))] = answers.as_slice() else {
+        let [Answer::End(code, Some(text))] = answers.as_slice() else {
             panic!("{answers:?}");
         };
-        assert_eq!((*code, words.as_str()), (libc::EINVAL, "Not that way"));
+        assert_eq!((*code, text.as_str()), (libc::EINVAL, "Not that way"));
     }
 
     #[test]
@@ -230,7 +230,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_error_attributes_end(bytes in any::<Vec<u8>>()) {
-            let _ = words(&bytes);
+            let _ = text(&bytes);
         }
 
         #[test]

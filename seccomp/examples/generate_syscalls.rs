@@ -64,7 +64,7 @@ fn parse(line: &str) -> Option<(&str, u32)> {
         Some(number) => number.parse::<u32>().ok()? | 0x4000_0000,
         None => number.parse().ok()?,
     };
-    // The end markers and bases of the headers are no calls.
+    // The end markers and bases of the headers are not calls.
     (!matches!(name, "syscalls" | "arch_specific_syscall") && !name.contains(char::is_uppercase))
         .then_some((name, number))
 }
@@ -147,7 +147,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     );
     println!("/// The kernel version whose headers the table was made from.");
     println!("pub(crate) const LINUX_VERSION: &str = \"{version}\";\n");
-    println!("/// Stands for \"this architecture does not have the call\".");
+    println!("/// This architecture does not have the call.");
     println!("pub(crate) const NONE: u32 = u32::MAX;\n");
     println!("/// Name and numbers of every call, sorted by name. The columns are");
     println!("/// {}.", COLUMNS.map(|(name, _)| name).join(", "));

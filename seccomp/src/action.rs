@@ -136,7 +136,7 @@ impl Action {
         rank(self) < rank(other)
     }
 
-    /// The action a filter's return value stands for; like the kernel, an unknown value is
+    /// The action of a filter's return value; like the kernel, an unknown value is
     /// [`Action::KillProcess`] and the data of actions without data are ignored.
     #[must_use]
     pub fn from_return_value(value: u32) -> Self {

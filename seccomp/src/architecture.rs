@@ -5,7 +5,7 @@ use crate::named::named_enum;
 named_enum! {
     /// A system call ABI, under libseccomp's names.
     ///
-    /// The kernel tells a filter the ABI as an `AUDIT_ARCH_*` value (`linux/audit.h`).
+    /// The kernel passes a filter the ABI as an `AUDIT_ARCH_*` value (`linux/audit.h`).
     /// [`X86_64`](Self::X86_64) and [`X32`](Self::X32) share one and differ by bit 30 of the system
     /// call number.
     #[non_exhaustive]

@@ -90,7 +90,7 @@ pub struct DockerConditions {
 
 impl DockerConditions {
     /// Those of this machine, for a container with this bounding set: the architecture of this
-    /// build and the release that uname(2) tells.
+    /// build and the release that uname(2) returns.
     ///
     /// # Errors
     ///
@@ -126,7 +126,7 @@ impl DockerProfile {
     ///
     /// # Errors
     ///
-    /// [`InvalidProfile`](crate::ErrorKind::InvalidProfile): the text is no JSON, a key is unknown
+    /// [`InvalidProfile`](crate::ErrorKind::InvalidProfile): the text is not JSON, a key is unknown
     /// or given twice, or a value has the wrong type. The source names the key and where it is.
     pub fn from_slice(json: &[u8]) -> Result<Self> {
         serde_json::from_slice(json).map_err(|error| Error::json("seccomp profile", error))

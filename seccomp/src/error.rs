@@ -56,7 +56,7 @@ impl Error {
         }
     }
 
-    /// A text that is no profile.
+    /// A text that is not a profile.
     #[cfg(feature = "serde")]
     pub(crate) fn json(what: &str, source: serde_json::Error) -> Self {
         Self {

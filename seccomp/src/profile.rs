@@ -10,7 +10,7 @@ use crate::program::Program;
 /// A seccomp profile: the content of `linux.seccomp` in an OCI configuration (runtime-spec 1.3,
 /// "config-linux.md", section Seccomp).
 ///
-/// With the feature `serde` the JSON names are the specification's, and `null` stands for an absent
+/// With the feature `serde` the JSON names are the specification's, and `null` means an absent
 /// value. A key, or a name of an action, an operator, an architecture or a flag, that is not one of
 /// the specification's is an error that names it: a filter without it can be weaker than was meant.
 /// For a document in Docker's form there is [`DockerProfile`](crate::DockerProfile).
@@ -42,7 +42,7 @@ pub struct Profile {
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub flags: Option<Vec<FilterFlag>>,
     /// Path of the UNIX socket that receives the listener descriptor of `SCMP_ACT_NOTIFY` rules; a
-    /// leading `@` stands for the abstract namespace.
+    /// leading `@` means the abstract namespace.
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub listener_path: Option<String>,
     /// Opaque data sent along with the listener descriptor.
@@ -161,7 +161,7 @@ impl Profile {
     ///
     /// # Errors
     ///
-    /// [`InvalidProfile`](crate::ErrorKind::InvalidProfile): the text is no JSON, a key is unknown
+    /// [`InvalidProfile`](crate::ErrorKind::InvalidProfile): the text is not JSON, a key is unknown
     /// or given twice, or a value has the wrong type. The source names the key and where it is.
     /// The keys that only Docker's form has are unknown here.
     #[cfg(feature = "serde")]

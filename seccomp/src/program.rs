@@ -114,7 +114,7 @@ impl Program {
         u16::try_from(self.bytes.len() / Instruction::SIZE).unwrap_or(u16::MAX)
     }
 
-    /// Whether there is no instruction; a compiled program always has some.
+    /// Whether it has no instruction; a compiled program always has some.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.bytes.is_empty()

@@ -11,7 +11,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 pub enum ErrorKind {
     /// A label is asked for where SELinux is off or absent.
     Disabled,
-    /// A text is no label or no level.
+    /// A text is neither a label nor a level.
     InvalidLabel,
     /// Every pair of categories is taken.
     Exhausted,

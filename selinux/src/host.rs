@@ -53,7 +53,7 @@ impl SeLinux {
     }
 
     /// SELinux with these directories for selinuxfs and for the calling thread in procfs. That they
-    /// are what they stand for is up to the caller.
+    /// are what they are named after is up to the caller.
     pub fn open_at(selinuxfs: impl Into<OwnedFd>, task: impl AsFd) -> Self {
         let label = read_at(task, Path::new("attr/current"))
             .ok()
@@ -126,7 +126,7 @@ impl SeLinux {
 }
 
 /// A task's label as procfs shows it, with a NUL or line end behind. Before a policy is loaded
-/// there is none.
+/// a task has no label.
 fn label_of(text: &[u8]) -> Option<Label> {
     let end = text.iter().position(|byte| matches!(byte, 0 | b'\n'));
     let text = std::str::from_utf8(text.get(..end.unwrap_or(text.len()))?).ok()?;

@@ -48,7 +48,7 @@ impl McsPairs {
     }
 
     /// Takes the pair of a level that is in use already, and says whether it was free. A level that
-    /// is no pair on `s0` never collides with one, and is left alone.
+    /// is not a pair on `s0` never collides with one, and is left alone.
     pub fn reserve(&mut self, level: &Level) -> bool {
         pair_of(level).is_none_or(|pair| self.taken.insert(pair))
     }

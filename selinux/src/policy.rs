@@ -27,7 +27,7 @@ pub fn is_enabled() -> bool {
 /// The label that the policy's file contexts give to a path (`selabel_lookup(3)`).
 ///
 /// `mode` is a file's `st_mode`, of which the file type matters: an entry may hold for directories
-/// only, say. 0 stands for any type.
+/// only, say. 0 means any type.
 ///
 /// # Errors
 /// [`Policy`](crate::ErrorKind::Policy) if no policy is installed or none of its entries matches.
@@ -44,7 +44,7 @@ pub fn label_for_path(path: impl AsRef<Path>, mode: u32) -> Result<Label> {
 /// `read` (`selinux_check_access(3)`). A refusal may be logged, as one by the kernel is.
 ///
 /// # Errors
-/// [`Disabled`](crate::ErrorKind::Disabled): without policy there is no answer.
+/// [`Disabled`](crate::ErrorKind::Disabled): without a policy the kernel does not answer.
 pub fn is_allowed(subject: &Label, object: &Label, class: &str, permission: &str) -> Result<bool> {
     enabled()?;
     let (subject, object) = (c_string(subject)?, c_string(object)?);

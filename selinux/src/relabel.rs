@@ -60,8 +60,8 @@ pub struct Relabelled {
 /// Gives a file, or a directory and all below it, a label.
 ///
 /// Symbolic links are labelled themselves and not followed, also if the tree changes meanwhile:
-/// each step goes from an open directory to a name in it. What disappears meanwhile is no error.
-/// Mounts below the directory are included.
+/// each step goes from an open directory to a name in it. What disappears meanwhile is not an
+/// error. Mounts below the directory are included.
 ///
 /// # Errors
 /// [`Protected`](crate::ErrorKind::Protected) for `/`, `/etc`, `/usr` and their like, under

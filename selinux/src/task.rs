@@ -61,7 +61,8 @@ impl TaskAttribute {
         }
         // The kernel decides; whether SELinux is on is looked up to explain a refusal only.
         self.set_at(task, label).map_err(|error| {
-            // Without security modules there are no attributes; without SELinux they take nothing.
+            // Without security modules the kernel has no attributes; without SELinux they take
+            // nothing.
             let absent = [Errno::NOENT, Errno::INVAL].map(|errno| Some(errno.raw_os_error()));
             if absent.contains(&error.raw_os_error()) && !SeLinux::system().is_enabled() {
                 Repr::Disabled.into()
@@ -76,7 +77,7 @@ impl TaskAttribute {
     ///
     /// # Errors
     /// As [`TaskAttribute::set`], but [`Io`](crate::ErrorKind::Io) with the kernel's error number
-    /// without SELinux as well: `EINVAL`, or `ENOENT` if there are no attributes at all.
+    /// without SELinux as well: `EINVAL`, or `ENOENT` if the kernel has no attributes at all.
     pub fn set_at(self, task: impl AsFd, label: &Label) -> Result<Reset> {
         let path = Path::new(self.path());
         let flags = OFlags::WRONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW;

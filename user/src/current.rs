@@ -120,9 +120,9 @@ mod tests {
         );
         assert_eq!(users.current_user().unwrap().unwrap().name, "me");
         assert_eq!(users.current_group().unwrap().unwrap().name, "mine");
-        let nobody = UserDb::default();
-        assert!(nobody.current_user().unwrap().is_none());
-        assert!(nobody.current_group().unwrap().is_none());
+        let empty = UserDb::default();
+        assert!(empty.current_user().unwrap().is_none());
+        assert!(empty.current_group().unwrap().is_none());
     }
 
     #[test]

@@ -25,9 +25,9 @@ pub enum Existing {
 /// caller's user namespace.
 ///
 /// # Errors
-/// [`Io`](crate::ErrorKind::Io) with the path: a component is no directory (`ENOTDIR`, also for a
-/// symbolic link), or the kernel refused. [`InvalidSpec`](crate::ErrorKind::InvalidSpec) for a path
-/// with `..`.
+/// [`Io`](crate::ErrorKind::Io) with the path: a component is not a directory (`ENOTDIR`, also for
+/// a symbolic link), or the kernel refused. [`InvalidSpec`](crate::ErrorKind::InvalidSpec) for a
+/// path with `..`.
 pub fn create_dir_all(
     root: impl AsFd,
     path: impl AsRef<Path>,

@@ -15,7 +15,7 @@ pub enum ErrorKind {
     NotAFile,
     /// A file, line or entry count is above its limit.
     TooLarge,
-    /// A text that should be an id is none, or an id is out of range.
+    /// A text is not an id, or an id is out of range.
     InvalidId,
     /// A `user[:group]` text has the wrong shape, or a path has a `..` component.
     InvalidSpec,
@@ -62,7 +62,7 @@ pub(crate) enum Repr {
     NoUser(String),
     #[error("unable to find group {0}: no matching entries in group file")]
     NoGroup(String),
-    // The capital letter is the wording that callers of the reference implementation match.
+    // The capital letter is in the text that callers of the reference implementation match.
     #[error("Unable to find group {0}: no matching entries in group file")]
     NoAdditionalGroup(String),
     #[error("the {file} entry of {name} has no valid {field}")]

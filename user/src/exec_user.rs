@@ -81,7 +81,7 @@ impl UserDb {
     ///   specification (`config.User`) takes the group from the container's `/etc/passwd`, and
     ///   names none for a user that is not there.
     /// * Without group, the supplementary groups are those that list the user's name (those of
-    ///   `default` if the user is not listed). With a group there are none.
+    ///   `default` if the user is not listed). With a group, none.
     /// * The empty text is the user `default.uid`.
     ///
     /// ```

@@ -14,7 +14,7 @@ use crate::lines::Lines;
 pub struct Entry<'a> {
     /// The group name.
     pub name: &'a OsStr,
-    /// The group id; `None` where the field is no number (see
+    /// The group id; `None` where the field is not a number (see
     /// [`passwd::Entry`](crate::passwd::Entry)).
     pub gid: Option<Gid>,
     members: &'a [u8],

@@ -68,7 +68,7 @@ macro_rules! id_type {
         }
 
         impl $name {
-            /// As `parse`, without words for what is wrong: a file has thousands of fields.
+            /// As `parse`, without a message of what is wrong: a file has thousands of fields.
             pub(crate) fn parse_quietly(text: &[u8]) -> Option<Self> {
                 decimal(text).and_then(Self::new)
             }

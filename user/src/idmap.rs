@@ -125,7 +125,7 @@ impl IdMaps {
         &self.0
     }
 
-    /// Whether there is no range: no namespace was asked for, or its map is not written yet.
+    /// Whether it has no range: no namespace was asked for, or its map is not written yet.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

@@ -11,8 +11,8 @@ use crate::lines::{Lines, first_with_field};
 
 /// One line of a passwd file. Absent fields are empty; the password field is not kept.
 ///
-/// An id is `None` where the field is no number: such an entry never matches an id, and a look-up
-/// by name that ends at it fails instead of giving id 0.
+/// An id is `None` where the field is not a number: such an entry never matches an id, and a
+/// look-up by name that ends at it fails instead of giving id 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Entry<'a> {
@@ -63,7 +63,7 @@ pub fn entries(bytes: &[u8]) -> impl Iterator<Item = Result<Entry<'_>>> + Clone 
 
 /// The home directory that a passwd file gives for a user id: that of the first entry with this id.
 ///
-/// `None` if there is no entry, if its home field is empty or holds a NUL byte, or if the file
+/// `None` without an entry, if its home field is empty or holds a NUL byte, or if the file
 /// breaks a limit before the entry; the caller then uses `/`.
 ///
 /// ```

@@ -22,7 +22,7 @@ pub fn running_in_userns() -> bool {
 /// one.
 ///
 /// The first line decides: anything but `0 0 4294967295` means yes. No line at all means yes too: a
-/// namespace whose map is not written yet. Text that is no map means no.
+/// namespace whose map is not written yet. Text that is not a map means no.
 pub fn is_userns_map(text: &[u8]) -> bool {
     let line = text.split(|byte| *byte == b'\n').next().unwrap_or_default();
     IdMaps::parse(line).is_ok_and(|map| !map.is_initial())

@@ -26,7 +26,7 @@ impl Names {
             .map(OsStr::from_bytes)
     }
 
-    /// Whether there is no name.
+    /// Whether it has no name.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

@@ -127,7 +127,7 @@ impl Cgroup {
         Self::intended(hierarchy, &CgroupSpec::at(path))
     }
 
-    /// The cgroup that [`prepare`](Self::prepare) would make, without making anything.
+    /// The cgroup that [`prepare`](Self::prepare) would make; nothing is made.
     ///
     /// # Errors
     /// As [`prepare`](Self::prepare), as far as they come from `spec` or from finding its place.

@@ -45,7 +45,7 @@ impl Cgroup {
 
     /// Asks for a notification when memory is under pressure: of the kernel's own levels on cgroup
     /// v1, and on v2 by a [trigger](PressureTrigger#impl-From<PressureLevel>-for-PressureTrigger)
-    /// that stands for the level.
+    /// that has the level.
     ///
     /// # Errors
     /// As [`oom_events`](Self::oom_events) on cgroup v1, as

@@ -45,7 +45,7 @@ pub struct PressureTrigger {
     pub stall: Duration,
     /// The time looked at: at most 10 s, in whole microseconds; older kernels want at least 500
     /// ms. There is one event per window at most. Without `CAP_SYS_RESOURCE` it must be a
-    /// multiple of 2 s, or there is no trigger at all on older kernels.
+    /// multiple of 2 s, or older kernels refuse the trigger.
     pub window: Duration,
 }
 

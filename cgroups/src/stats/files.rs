@@ -44,7 +44,7 @@ impl<'a> Files<'a> {
         self.dir
     }
 
-    /// The content of a file; `None` if there is no such file.
+    /// The content of a file; `None` if it does not exist.
     pub(crate) fn text(&self, name: &str) -> Result<Option<String>> {
         let read = match self.open_files.read(name) {
             Some(Known::Absent) => return Ok(None),
@@ -70,7 +70,7 @@ impl<'a> Files<'a> {
         }
     }
 
-    /// A file with one number; `None` if there is no such file.
+    /// A file with one number; `None` if it does not exist.
     pub(crate) fn number_if_present(&self, name: &str) -> Result<Option<u64>> {
         let Some(text) = self.text(name)? else {
             return Ok(None);
@@ -81,12 +81,12 @@ impl<'a> Files<'a> {
         }
     }
 
-    /// A file with one number; 0 if there is no such file.
+    /// A file with one number; 0 if it does not exist.
     pub(crate) fn number(&self, name: &str) -> Result<u64> {
         Ok(self.number_if_present(name)?.unwrap_or_default())
     }
 
-    /// Hands out the lines `KEY NUMBER` of a file; `false` if there is no such file.
+    /// Hands out the lines `KEY NUMBER` of a file; `false` if it does not exist.
     pub(crate) fn table(&self, name: &str, mut each: impl FnMut(&str, u64)) -> Result<bool> {
         let Some(text) = self.text(name)? else {
             return Ok(false);

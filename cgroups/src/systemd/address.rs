@@ -11,7 +11,7 @@ use rustix::{
     net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with},
 };
 
-use super::bus::{failed, no_answer, remaining};
+use super::call_error::{failed, no_answer, remaining};
 use crate::Result;
 
 /// Where systemd can be reached.

@@ -10,7 +10,8 @@ use zbus::{OwnedObjectPath, OwnedVariant, Variant};
 
 use super::{
     address::{self, Address},
-    bus::{Bus, CallError},
+    bus::Bus,
+    call_error::CallError,
     message,
 };
 use crate::{Error, ErrorKind, Result};

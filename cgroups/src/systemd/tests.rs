@@ -356,7 +356,7 @@ fn processes_are_frozen_while_systemd_writes_devices_on_v1() {
     assert!(held("auto", list(), [true, false]));
     assert!(!held("auto", Vec::new(), [true, false]));
     assert!(!held("strict", list(), [true, true]));
-    // There is no such unit.
+    // The unit does not exist.
     assert!(!held("", Vec::new(), [true, false]));
 }
 

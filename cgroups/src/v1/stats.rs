@@ -15,8 +15,8 @@ use crate::{
 /// The unit of `cpuacct.stat` in nanoseconds: `USER_HZ` is 100 on every architecture we know.
 const TICK: u64 = 10_000_000;
 
-/// Any limit above this is none: the kernel says `LONG_MAX`, rounded down to whole pages, and no
-/// page is larger than 64 KiB.
+/// Any limit above this means no limit: the kernel says `LONG_MAX`, rounded down to whole pages,
+/// and no page is larger than 64 KiB.
 const NO_LIMIT: u64 = i64::MAX as u64 - (64 << 10);
 
 /// Whether a controller has numbers that are wanted.
@@ -149,7 +149,7 @@ fn memory(files: &Files<'_>, memory: &mut Memory) -> Result<()> {
         return Ok(());
     }
     memory.cache = memory.raw.get("cache").copied().unwrap_or_default();
-    // The least of the cgroup's own limit and those above it: where there is none, it has none.
+    // The least of the cgroup's own limit and those above it: without any, it has none.
     let none = |least: &str| {
         let least = memory.raw.get(least).copied();
         least.filter(|limit| *limit > NO_LIMIT)
@@ -261,7 +261,7 @@ const TIME: Table = |blkio| &mut blkio.io_time_recursive;
 const SECTORS: Table = |blkio| &mut blkio.sectors_recursive;
 
 /// The sets of files that schedulers offer, the richest first. Which one counts, its first file
-/// tells: the one of a scheduler that is built in and not used exists without an entry.
+/// shows: the one of a scheduler that is built in and not used exists without an entry.
 const BLKIO_SETS: [&[(&str, Table)]; 5] = [
     // BFQ with CONFIG_BFQ_CGROUP_DEBUG
     &[

@@ -180,7 +180,7 @@ fn attach_instead(
 ) -> Result<()> {
     if let [only] = old {
         match replace(only) {
-            // Before Linux 5.6 there is no BPF_F_REPLACE.
+            // Linux has BPF_F_REPLACE since 5.6.
             Err(error) if error.raw_os_error() == Some(libc::EINVAL) => {}
             done => return done.map_err(|error| failed(dir, "replace device program of", error)),
         }

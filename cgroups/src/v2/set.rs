@@ -300,7 +300,7 @@ fn unified_error(dir: &Dir, key: &str, error: Error) -> Error {
         };
         let available = dir.read("cgroup.controllers").unwrap_or_default();
         if !available.split_whitespace().any(|name| name == controller) {
-            // Without the kernel's words: they are about a file, and the controller is what is
+            // Without the kernel's text: it is about a file, and the controller is what is
             // missing.
             log::debug!("{error}");
             return Error::new(

@@ -49,7 +49,7 @@ fn rules(hierarchy: &Hierarchy) {
     assert!(found.set(&resources).unwrap().warnings.is_empty());
     assert!(succeeds_inside(&cgroup, ": > /dev/full; : < /dev/full"));
 
-    // Left alone when asked to, or when there are none.
+    // Left alone when asked to, or without rules.
     resources.devices = vec![Rule::everything(false)];
     resources.skip_devices = true;
     assert!(found.set(&resources).unwrap().warnings.is_empty());

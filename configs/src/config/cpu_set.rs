@@ -9,7 +9,7 @@ use crate::oci;
 
 /// A set of CPU or memory node numbers, as a bit mask.
 ///
-/// Text form: the kernel's list format (`0-3,7`). JSON form: an array of 64-bit words, lowest
+/// Text form: the kernel's list format (`0-3,7`). JSON form: an array of 64-bit numbers, lowest
 /// first.
 ///
 /// ```
@@ -22,7 +22,7 @@ use crate::oci;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct CpuSet {
     // No zero word at the end, so that equal sets compare equal.
-    words: Vec<u64>,
+    mask: Vec<u64>,
 }
 
 impl CpuSet {
@@ -41,16 +41,16 @@ impl CpuSet {
         }
     }
 
-    /// The mask, 64 numbers a word, lowest first, without zero words at the end.
+    /// The mask, 64 CPUs in each number, lowest first, without zeros at the end.
     #[must_use]
-    pub fn words(&self) -> &[u64] {
-        &self.words
+    pub fn mask(&self) -> &[u64] {
+        &self.mask
     }
 
     /// Whether a number is in the set.
     #[must_use]
     pub fn contains(&self, id: u32) -> bool {
-        self.words
+        self.mask
             .get(id as usize / 64)
             .is_some_and(|word| word >> (id % 64) & 1 == 1)
     }
@@ -58,20 +58,20 @@ impl CpuSet {
     /// How many numbers are in the set.
     #[must_use]
     pub fn count(&self) -> u32 {
-        self.words.iter().map(|word| word.count_ones()).sum()
+        self.mask.iter().map(|bits| bits.count_ones()).sum()
     }
 
     /// True for the set without any number.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.words.is_empty()
+        self.mask.is_empty()
     }
 
     /// The numbers in ascending order.
     pub fn iter(&self) -> impl Iterator<Item = u32> + '_ {
         (0u32..)
             .step_by(64)
-            .zip(&self.words)
+            .zip(&self.mask)
             .flat_map(|(base, word)| {
                 (0..64)
                     .filter(move |bit| word >> bit & 1 == 1)
@@ -81,17 +81,17 @@ impl CpuSet {
 
     fn insert(&mut self, id: u32) {
         let index = id as usize / 64;
-        if self.words.len() <= index {
-            self.words.resize(index + 1, 0);
+        if self.mask.len() <= index {
+            self.mask.resize(index + 1, 0);
         }
-        if let Some(word) = self.words.get_mut(index) {
-            *word |= 1 << (id % 64);
+        if let Some(bits) = self.mask.get_mut(index) {
+            *bits |= 1 << (id % 64);
         }
     }
 
     fn trim(&mut self) {
-        while self.words.last() == Some(&0) {
-            self.words.pop();
+        while self.mask.last() == Some(&0) {
+            self.mask.pop();
         }
     }
 }
@@ -100,7 +100,7 @@ impl CpuSet {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CpuSetError {
-    /// An element is no number.
+    /// An element is not a number.
     #[error("invalid number {0:?}")]
     Number(String),
     /// A number is larger than [`CpuSet::MAX_ID`].
@@ -177,14 +177,14 @@ impl fmt::Display for CpuSet {
 
 impl Serialize for CpuSet {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.words.serialize(serializer)
+        self.mask.serialize(serializer)
     }
 }
 
 impl<'de> Deserialize<'de> for CpuSet {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let mut set = Self {
-            words: Vec::deserialize(deserializer)?,
+            mask: Vec::deserialize(deserializer)?,
         };
         set.trim();
         Ok(set)

@@ -87,7 +87,7 @@ impl Hooks {
         }
     }
 
-    /// True when there is no hook at all.
+    /// True without any hook.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         HookPoint::ALL

@@ -47,7 +47,7 @@ pub enum IdMapError {
         /// The id inside.
         id: u32,
     },
-    /// The id outside is no valid id.
+    /// The id outside is not a valid id.
     #[error("mapping for {kind} {id} (host id {host}) is larger than native integer size ({max})", max = u32::MAX - 1)]
     TooLarge {
         /// `uid` or `gid`.

@@ -2,7 +2,7 @@
 //!
 //! JSON keys, their order and what is left out when empty are libcontainer's: cAdvisor, podman and
 //! the kubelet's tooling read this object. Everything here is decided and typed; the bundle's own
-//! wording is in [`oci`].
+//! JSON form is in [`oci`].
 //!
 //! Many types exist twice therefore, here and there, with fields of the same names: they are two
 //! file formats. One has the specification's keys and values as written, unknown ones among them;

@@ -248,7 +248,7 @@ fn a_stored_configuration_may_have_null_for_whatever_is_nil_in_go() {
         (0, Cgroup::default())
     );
     assert_eq!(config.seccomp.unwrap().default_action, ActionName::Allow);
-    // Trailing zero words do not make another set.
+    // Trailing zeros do not make another set.
     assert_eq!(
         config.exec_cpu_affinity.unwrap().initial,
         Some("0-1".parse().unwrap())

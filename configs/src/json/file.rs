@@ -17,7 +17,7 @@ use crate::{Error, ErrorKind, Result};
 ///
 /// # Errors
 /// [`ErrorKind::NotFound`] with the message `open PATH` if it is not there, [`ErrorKind::Io`] if it
-/// cannot be read or is no regular file, [`ErrorKind::TooLarge`].
+/// cannot be read or is not a regular file, [`ErrorKind::TooLarge`].
 pub fn read_file(path: impl AsRef<Path>) -> Result<Vec<u8>> {
     read_at(CWD, path.as_ref(), MAX_SIZE)
 }

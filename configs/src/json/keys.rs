@@ -3,8 +3,8 @@
 //!
 //! [`Keyed`] is a deserializer around another one. It learns the fields of every struct that is
 //! read, replaces a key that differs from a field only in case by the name of that field, and notes
-//! a key that is no field at all. The usual spelling costs a comparison of each key with the names
-//! of its struct, and no memory.
+//! a key that is not a field at all. The usual spelling costs a comparison of each key with the
+//! names of its struct, and no memory.
 
 use std::borrow::Cow;
 use std::cell::RefCell;

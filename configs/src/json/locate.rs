@@ -11,7 +11,7 @@ pub(super) enum Frame {
 /// The path of the value at a byte offset, such as `linux.devices[2].major`; empty for the document
 /// itself.
 ///
-/// Never fails: of a text that is no JSON, the path reaches as far as the text makes sense.
+/// Never fails: of a text that is not JSON, the path reaches as far as the text makes sense.
 pub(super) fn path_at(text: &[u8], offset: usize) -> String {
     let mut stack: Vec<Frame> = Vec::new();
     let mut expect_key = false;

@@ -7,7 +7,7 @@ impl Spec {
     /// The process of the bundle, checked as [`Process::check`] does.
     ///
     /// # Errors
-    /// There is no process, or it is not usable.
+    /// The process is missing, or not usable.
     pub fn checked_process(&self, selinux_enabled: bool) -> Result<&Process> {
         let process = self
             .process

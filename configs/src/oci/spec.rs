@@ -110,7 +110,7 @@ pub struct Mount {
         skip_serializing_if = "String::is_empty"
     )]
     pub source: String,
-    /// Options as in fstab(5); what is no flag goes to the file system as data.
+    /// Options as in fstab(5); anything but a flag goes to the file system as data.
     #[serde(deserialize_with = "or_default", skip_serializing_if = "Vec::is_empty")]
     pub options: Vec<String>,
     /// Uid mappings of an id-mapped mount (`mount_setattr(2)`, Linux 5.12).

@@ -24,7 +24,7 @@ pub(super) fn check(config: &Config, host: &HostInfo) -> Result<()> {
 
 /// Whether a limit of memory and swap together can be turned into cgroup v2's limit of swap alone.
 fn swap_limit(memory_and_swap: i64, memory: i64) -> Result<()> {
-    // 0 is unset, -1 no limit; a limit of swap alone is always possible when there is none of
+    // 0 is unset, -1 no limit; a limit of swap alone is always possible without one of
     // memory.
     if matches!(memory_and_swap, 0 | -1) || memory == -1 {
         return Ok(());

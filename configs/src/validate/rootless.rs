@@ -39,7 +39,7 @@ pub(super) fn check(config: &Config) -> Result<()> {
     Ok(())
 }
 
-/// The id of an option; what is no number is left to the file system.
+/// The id of an option; anything but a number is left to the file system.
 fn id_of(option: &str, key: &str) -> Option<u32> {
     option.strip_prefix(key)?.parse().ok()
 }

@@ -1,4 +1,4 @@
-//! On trees of plain files. What the kernel does by itself there (making `tasks` in a new
+//! On trees of plain files. What the kernel does by itself there (creating `tasks` in a new
 //! directory, removing a group with its files) the tree does not; the tests prepare it.
 
 use super::*;

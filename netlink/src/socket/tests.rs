@@ -518,9 +518,9 @@ fn counters_are_those_of_the_namespace_of_the_socket() {
     }
     let namespace = Namespace::new(socket.namespace().unwrap(), "");
     socket.add_address(index, cidr("192.0.2.1/24")).unwrap();
-    // There is no answer: what is counted is the question who has this address, as soon as the
+    // Nothing answers: what is counted is the question who has this address, as soon as the
     // kernel has seen the cable.
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + ACKNOWLEDGEMENT_TIMEOUT;
     let sent = loop {
         let ask = || {
             let from = std::net::UdpSocket::bind("192.0.2.1:0").unwrap();

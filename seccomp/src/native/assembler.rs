@@ -22,7 +22,7 @@ pub(super) enum Destination {
 pub(super) struct Label(usize);
 
 /// The distance a conditional jump to a resolved target may have at most: one less than its 8 bits
-/// can say, because making the other target near may add an instruction in between.
+/// can say, because bringing the other target near may add an instruction in between.
 const NEAR: usize = 254;
 
 /// A program under construction.

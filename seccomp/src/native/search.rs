@@ -98,14 +98,14 @@ impl Segments {
     pub(super) fn write(&self, field: Field, assembler: &mut Assembler) -> Destination {
         let (low_mask, high_mask) = (half(field.mask), half(field.mask >> 32));
         if high_mask == 0 {
-            let words: Vec<_> = self
+            let values: Vec<_> = self
                 .0
                 .iter()
                 .map(|(value, to)| (half(*value), *to))
                 .collect();
-            return write_word(&words, field.index, Word::Low, low_mask, assembler);
+            return write_word(&values, field.index, Word::Low, low_mask, assembler);
         }
-        // The low words of each high word at which the destination changes.
+        // The low halves of each high half at which the destination changes.
         let mut by_high: Vec<(u32, Vec<(u32, Destination)>)> = Vec::new();
         let mut before = None;
         for (value, destination) in &self.0 {
@@ -131,12 +131,12 @@ impl Segments {
                 highs.push(next.into(), *last);
             }
         }
-        let words: Vec<_> = highs
+        let values: Vec<_> = highs
             .0
             .iter()
             .map(|(value, to)| (half(*value), *to))
             .collect();
-        write_word(&words, field.index, Word::High, high_mask, assembler)
+        write_word(&values, field.index, Word::High, high_mask, assembler)
     }
 }
 
@@ -188,16 +188,16 @@ impl Word {
 
 /// Loads a word and searches for it.
 fn write_word(
-    words: &[(u32, Destination)],
+    values: &[(u32, Destination)],
     index: u8,
     word: Word,
     mask: u32,
     assembler: &mut Assembler,
 ) -> Destination {
-    if let [(_, destination)] = words {
+    if let [(_, destination)] = values {
         return *destination;
     }
-    let search = write_search(&leaves(words), assembler);
+    let search = write_search(&leaves(values), assembler);
     assembler.enter(search);
     if mask != u32::MAX {
         assembler.push(bpf::ALU_AND_K, mask);
@@ -213,9 +213,9 @@ struct Leaf {
     except: Vec<(u32, Destination)>,
 }
 
-fn leaves(words: &[(u32, Destination)]) -> Vec<Leaf> {
+fn leaves(values: &[(u32, Destination)]) -> Vec<Leaf> {
     let mut leaves = Vec::new();
-    let mut rest = words;
+    let mut rest = values;
     while let [(start, destination), after @ ..] = rest {
         let mut leaf = Leaf {
             start: *start,

@@ -57,7 +57,7 @@ fn expected(rules: &Rules<'_>, arch: Architecture, nr: u32, args: [u64; 6]) -> u
         let answer = entry.action.return_value();
         let mut matches = false;
         if number(name) == Some(nr) {
-            // A mask without bits is no condition.
+            // A mask without bits compares nothing.
             let always = |conditions: &Vec<Condition>| {
                 conditions
                     .iter()

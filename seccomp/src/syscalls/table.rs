@@ -3,7 +3,7 @@
 /// The kernel version whose headers the table was made from.
 pub(crate) const LINUX_VERSION: &str = "6.17";
 
-/// Stands for "this architecture does not have the call".
+/// This architecture does not have the call.
 pub(crate) const NONE: u32 = u32::MAX;
 
 /// Name and numbers of every call, sorted by name. The columns are

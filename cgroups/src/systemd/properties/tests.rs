@@ -328,5 +328,9 @@ fn devices_before_systemd_240_have_names_and_nodes() {
         Some("/dev/char/4000:77")
     );
     assert_eq!(entry(&rule(Some(4000), None), &names), None);
-    assert_eq!(applied.warnings.len(), 1, "the absent driver is told of");
+    assert_eq!(
+        applied.warnings.len(),
+        1,
+        "a warning names the absent driver"
+    );
 }
