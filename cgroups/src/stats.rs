@@ -12,6 +12,9 @@ pub(crate) use files::Files;
 
 /// Everything the controllers count for a cgroup.
 ///
+/// A controller that the cgroup does not have counts nothing, and all its numbers are 0 or empty:
+/// [`counted`](Self::counted) tells that from one whose numbers are 0.
+///
 /// With feature `serde` the JSON is the `data` of `events --stats`: `cpu`, `cpuset`, `memory`,
 /// `pids`, `blkio` and `hugetlb`. RDMA and the miscellaneous controller have no place there and are
 /// left out.
@@ -37,6 +40,10 @@ pub struct Stats {
     /// The miscellaneous controller, by resource name.
     #[cfg_attr(feature = "serde", serde(skip))]
     pub misc: BTreeMap<String, Misc>,
+    /// The controllers whose numbers these are: those that were asked for and have files in the
+    /// cgroup. On cgroup v2 the kernel keeps `cpu.stat` without the controller.
+    #[cfg_attr(feature = "serde", serde(skip))]
+    pub counted: Controllers,
 }
 
 /// Processor time.
@@ -252,7 +259,7 @@ pub struct NumaCount {
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct Pids {
-    /// How many there are.
+    /// How many there are. On cgroup v2 they are counted where the controller is missing.
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "is_zero"))]
     pub current: u64,
     /// How many there may be; 0 is unlimited, which is how the JSON of `events` has it. (In

@@ -1,7 +1,8 @@
-use std::ops::BitOr;
+use std::ops::{BitOr, BitOrAssign};
 
-/// Controllers to be read by [`Cgroup::stats_of`](crate::Cgroup::stats_of), under the names they
-/// have on cgroup v2: `Controllers::CPU | Controllers::MEMORY`.
+/// Controllers to be read by [`Cgroup::stats_of`](crate::Cgroup::stats_of), and those that
+/// [`Stats::counted`](super::Stats::counted) names, under the names they have on cgroup v2:
+/// `Controllers::CPU | Controllers::MEMORY`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct Controllers(u16);
 
@@ -33,6 +34,11 @@ impl Controllers {
     pub const fn contains(self, other: Self) -> bool {
         self.0 & other.0 == other.0
     }
+
+    /// Whether one of `other` is among these.
+    pub(crate) const fn meets(self, other: Self) -> bool {
+        self.0 & other.0 != 0
+    }
 }
 
 impl BitOr for Controllers {
@@ -40,5 +46,11 @@ impl BitOr for Controllers {
 
     fn bitor(self, other: Self) -> Self {
         Self(self.0 | other.0)
+    }
+}
+
+impl BitOrAssign for Controllers {
+    fn bitor_assign(&mut self, other: Self) {
+        *self = *self | other;
     }
 }

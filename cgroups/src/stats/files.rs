@@ -1,6 +1,10 @@
 //! The files of a cgroup in one hierarchy, as one reading of statistics goes through them.
 
-use std::{cell::RefCell, collections::BTreeMap, path::PathBuf};
+use std::{
+    cell::{Cell, RefCell},
+    collections::BTreeMap,
+    path::PathBuf,
+};
 
 use rustix::{fs::OFlags, io::Errno};
 
@@ -19,6 +23,8 @@ pub(crate) struct Files<'a> {
     complete: bool,
     /// The files that were looked for and do not exist.
     missing: RefCell<Vec<String>>,
+    /// Whether there was any since [`found`](Self::found) was asked.
+    found: Cell<bool>,
 }
 
 impl<'a> Files<'a> {
@@ -28,6 +34,7 @@ impl<'a> Files<'a> {
             open_files,
             complete: false,
             missing: RefCell::default(),
+            found: Cell::default(),
         }
     }
 
@@ -60,7 +67,10 @@ impl<'a> Files<'a> {
             },
         };
         match read {
-            Ok(text) => Ok(Some(text)),
+            Ok(text) => {
+                self.found.set(true);
+                Ok(Some(text))
+            }
             // An open file of a controller or cgroup that has just gone says ENODEV.
             Err(Errno::NOENT | Errno::NODEV) => {
                 self.missing.borrow_mut().push(name.to_owned());
@@ -68,6 +78,11 @@ impl<'a> Files<'a> {
             }
             Err(errno) => Err(self.dir.error("read", name, errno)),
         }
+    }
+
+    /// Whether one of the files that were read since the last call exists.
+    pub(crate) fn found(&self) -> bool {
+        self.found.replace(false)
     }
 
     /// A file with one number; `None` if it does not exist.

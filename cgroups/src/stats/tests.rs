@@ -29,6 +29,7 @@ fn complete() -> Fake {
 /// Everything but one controller's part of `stats`.
 fn without(controllers: Controllers, mut stats: Stats) -> Stats {
     let empty = Stats::default();
+    stats.counted = empty.counted;
     match controllers {
         Controllers::CPU => stats.cpu = empty.cpu,
         Controllers::MEMORY => stats.memory = empty.memory,
@@ -55,6 +56,7 @@ fn only_what_is_asked_for_is_read() {
         Controllers::MISC,
     ] {
         let stats = cgroup.stats_of(one).unwrap();
+        assert_eq!(stats.counted, one);
         assert_eq!(without(one, stats.clone()), Stats::default(), "{one:?}");
         assert_ne!(stats, Stats::default(), "{one:?}");
     }
@@ -67,6 +69,38 @@ fn only_what_is_asked_for_is_read() {
     fake.file("ctr/memory.current", "much\n");
     cgroup.stats().unwrap_err();
     cgroup.stats_of(Controllers::CPU).unwrap();
+}
+
+/// Numbers that are 0 are told from those of a controller that is not there.
+#[test]
+fn a_controller_that_is_not_there_is_not_counted() {
+    let v2 = Fake::v2("cpu memory", "/");
+    for (file, content) in [("cpu.stat", "usage_usec 0\n"), ("memory.stat", "file 0\n")] {
+        v2.file(format!("ctr/{file}"), content);
+    }
+    v2.file("ctr/cpu.pressure", PRESSURE);
+    v2.file("ctr/io.pressure", PRESSURE);
+    let stats = v2.cgroup("ctr").stats().unwrap();
+    assert_eq!(stats.counted, Controllers::CPU | Controllers::MEMORY);
+    let v1 = Fake::v1("4:pids:/\n3:memory:/\n2:cpu,cpuacct:/\n1:hugetlb:/\n0::/\n");
+    for (file, content) in [
+        ("pids/ctr/pids.current", "0\n"),
+        ("memory/ctr/memory.stat", "cache 0\n"),
+        ("hugetlb/ctr/cgroup.procs", ""),
+        ("cpu,cpuacct/ctr/cpuacct.stat", "user 0\nsystem 0\n"),
+        ("unified/ctr/io.pressure", PRESSURE),
+    ] {
+        v1.file(file, content);
+    }
+    let counted = |wanted| v1.cgroup("ctr").stats_of(wanted).unwrap().counted;
+    let all = Controllers::PIDS | Controllers::MEMORY | Controllers::CPU;
+    assert_eq!(counted(Controllers::ALL), all);
+    assert_eq!(
+        counted(Controllers::PIDS | Controllers::IO),
+        Controllers::PIDS
+    );
+    v1.file("memory/ctr/memory.numa_stat", "total=0 N0=0\n");
+    assert_eq!(counted(Controllers::NUMA), Controllers::NUMA);
 }
 
 #[test]

@@ -19,22 +19,24 @@ const TICK: u64 = 10_000_000;
 /// and no page is larger than 64 KiB.
 const NO_LIMIT: u64 = i64::MAX as u64 - (64 << 10);
 
-/// Whether a controller has numbers that are wanted.
+/// Whether a controller has numbers that are wanted. The cgroup v2 side has the pressure of several.
 pub(crate) fn counts(controller: &str, wanted: Controllers) -> bool {
-    wanted.contains(match controller {
+    controller == UNIFIED || wanted.meets(numbers_of(controller))
+}
+
+/// What a controller counts.
+fn numbers_of(controller: &str) -> Controllers {
+    match controller {
         "cpuset" => Controllers::CPUSET,
-        "memory" if wanted.contains(Controllers::NUMA) => Controllers::NUMA,
-        "memory" => Controllers::MEMORY,
+        "memory" => Controllers::MEMORY | Controllers::NUMA,
         "cpu" | "cpuacct" => Controllers::CPU,
         "pids" => Controllers::PIDS,
         "blkio" => Controllers::IO,
         "hugetlb" => Controllers::HUGETLB,
         "rdma" => Controllers::RDMA,
         "misc" => Controllers::MISC,
-        // The pressure of several controllers.
-        UNIFIED => return true,
-        _ => return false,
-    })
+        _ => Controllers::default(),
+    }
 }
 
 /// Adds the numbers of one controller. Files that are not there count nothing.
@@ -45,16 +47,38 @@ pub(crate) fn read(
     stats: &mut Stats,
 ) -> Result<()> {
     match controller {
-        "cpuset" => cpuset(files, &mut stats.cpuset),
         "memory" => {
-            if wanted.contains(Controllers::MEMORY) {
-                memory(files, &mut stats.memory)?;
-            }
-            if wanted.contains(Controllers::NUMA) {
-                numa(files, &mut stats.memory.numa)?;
+            for (numbers, read) in MEMORY_PARTS {
+                if wanted.contains(numbers) {
+                    read(files, &mut stats.memory)?;
+                    if files.found() {
+                        stats.counted |= numbers;
+                    }
+                }
             }
             Ok(())
         }
+        UNIFIED => v2::stats::pressure(files, wanted, stats),
+        _ => {
+            read_one(files, controller, stats)?;
+            if files.found() {
+                stats.counted |= numbers_of(controller);
+            }
+            Ok(())
+        }
+    }
+}
+
+/// Reads a part of what the memory controller counts.
+type ReadMemory = fn(&Files<'_>, &mut Memory) -> Result<()>;
+
+/// Two parts of one controller, of which one may be wanted without the other.
+const MEMORY_PARTS: [(Controllers, ReadMemory); 2] =
+    [(Controllers::MEMORY, memory), (Controllers::NUMA, numa)];
+
+fn read_one(files: &Files<'_>, controller: &str, stats: &mut Stats) -> Result<()> {
+    match controller {
+        "cpuset" => cpuset(files, &mut stats.cpuset),
         "cpu" => v2::stats::cpu(files, stats),
         "cpuacct" => cpuacct(files, stats),
         "pids" => pids(files, &mut stats.pids),
@@ -62,7 +86,6 @@ pub(crate) fn read(
         "hugetlb" => hugetlb(files, stats),
         "rdma" => v2::stats::rdma(files, &mut stats.rdma),
         "misc" => v2::stats::misc(files, &mut stats.misc),
-        UNIFIED => v2::stats::pressure(files, wanted, stats),
         _ => Ok(()),
     }
 }
@@ -181,10 +204,10 @@ fn memory(files: &Files<'_>, memory: &mut Memory) -> Result<()> {
     Ok(())
 }
 
-fn numa(files: &Files<'_>, numa: &mut NumaStats) -> Result<()> {
+fn numa(files: &Files<'_>, memory: &mut Memory) -> Result<()> {
     const FILE: &str = "memory.numa_stat";
     if let Some(text) = files.text(FILE)? {
-        *numa = pages_by_node(&text)
+        memory.numa = pages_by_node(&text)
             .ok_or_else(|| files.malformed(FILE, "a column is not KEY=NUMBER"))?;
     }
     Ok(())

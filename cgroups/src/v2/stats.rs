@@ -22,11 +22,16 @@ pub(crate) fn read(
     let mut stats = Stats::default();
     let mut failed = None;
     let mut keep = |controller: Controllers, read: &mut dyn FnMut(&mut Stats) -> Result<()>| {
-        if wanted.contains(controller)
-            && let Err(error) = read(&mut stats)
-        {
-            log::debug!("{error}");
-            failed.get_or_insert(error);
+        if !wanted.contains(controller) {
+            return;
+        }
+        match read(&mut stats) {
+            Ok(()) if files.found() => stats.counted |= controller,
+            Ok(()) => {}
+            Err(error) => {
+                log::debug!("{error}");
+                failed.get_or_insert(error);
+            }
         }
     };
     keep(Controllers::PIDS, &mut |stats| pids(files, stats));
@@ -35,12 +40,17 @@ pub(crate) fn read(
     });
     keep(Controllers::IO, &mut |stats| io(files, &mut stats.blkio));
     keep(Controllers::CPU, &mut |stats| cpu(files, stats));
-    for pressure in PRESSURES {
-        keep(pressure.0, &mut |stats| pressure_of(files, pressure, stats));
-    }
     keep(Controllers::HUGETLB, &mut |stats| hugetlb(files, stats));
     keep(Controllers::RDMA, &mut |stats| rdma(files, &mut stats.rdma));
     keep(Controllers::MISC, &mut |stats| misc(files, &mut stats.misc));
+    for pressure in PRESSURES {
+        if wanted.contains(pressure.0)
+            && let Err(error) = pressure_of(files, pressure, &mut stats)
+        {
+            log::debug!("{error}");
+            failed.get_or_insert(error);
+        }
+    }
     match failed {
         Some(error) if !rootless => Err(error),
         _ => Ok(stats),
