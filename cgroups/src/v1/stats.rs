@@ -19,7 +19,8 @@ const TICK: u64 = 10_000_000;
 /// and no page is larger than 64 KiB.
 const NO_LIMIT: u64 = i64::MAX as u64 - (64 << 10);
 
-/// Whether a controller has numbers that are wanted. The cgroup v2 side has the pressure of several.
+/// Whether a controller has numbers that are wanted. The side of cgroup v2 has the pressure of
+/// several.
 pub(crate) fn counts(controller: &str, wanted: Controllers) -> bool {
     controller == UNIFIED || wanted.meets(numbers_of(controller))
 }
