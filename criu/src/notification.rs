@@ -3,6 +3,7 @@ use std::os::fd::OwnedFd;
 /// What CRIU reports while it dumps or restores. It waits until the caller's function returns, and
 /// gives up if that fails.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Notification {
     /// The stage.
     pub stage: Stage,

@@ -4,6 +4,7 @@ use crate::rpc;
 
 /// The version of a CRIU program. Versions are ordered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub struct Version {
     /// The first number.
     pub major: u32,

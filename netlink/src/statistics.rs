@@ -3,6 +3,7 @@ use netlink_packet_route::link::LinkAttribute;
 
 /// The counters of one device since it exists, both ways.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Statistics {
     /// Bytes received.
     pub rx_bytes: u64,

@@ -40,6 +40,7 @@ impl Backend {
 
 /// A compiled profile.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Compiled {
     /// The program to load.
     pub program: Program,

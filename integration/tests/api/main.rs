@@ -13,6 +13,7 @@
     reason = "a test that cannot go on fails, and says why"
 )]
 
+mod growth;
 mod interface;
 mod names;
 mod source;

@@ -8,6 +8,7 @@ use nsenter::plan::{Plan, Slot};
 
 /// A plan and what its execution needs from the supervisor.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct BuiltPlan {
     /// The steps.
     pub plan: Plan,

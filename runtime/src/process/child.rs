@@ -34,6 +34,7 @@ pub struct Child {
 
 /// Our ends of the pipes asked for with [`Stdio::Pipe`](crate::Stdio::Pipe).
 #[derive(Debug, Default)]
+#[non_exhaustive]
 pub struct Pipes {
     /// Writes to the standard input of the process.
     pub stdin: Option<OwnedFd>,
