@@ -14,7 +14,6 @@ const WITHOUT_DEFAULT: [(&str, &[&str]); 9] = [
         "configs",
         &[
             "config::Device",
-            "config::DeviceRule",
             "config::MemoryPolicy",
             "config::Namespace",
             "config::Personality",
