@@ -1,11 +1,16 @@
 //! Dumping a container into images.
 
+use std::time::Duration;
+
 use configs::oci::ContainerStatus as Status;
 
 use super::Container;
 use crate::checkpoint::dump::{Kind, Subject, dump};
 use crate::checkpoint::options::CheckpointOptions;
 use crate::error::{Error, ErrorKind, Result};
+
+/// How long processes that CRIU has killed may take to end.
+const END_TIMEOUT: Duration = Duration::from_secs(10);
 
 impl Container {
     /// Dumps the processes of a running or paused container into images, from which
@@ -49,7 +54,15 @@ impl Container {
             group: &group,
             system: self.system(),
         };
-        dump(&subject, options, kind)
+        let goes_on = kind == Kind::PreDump || options.leave_running;
+        dump(&subject, options, kind)?;
+        if goes_on || self.wait_timeout(END_TIMEOUT)? {
+            return Ok(());
+        }
+        Err(Error::new(
+            ErrorKind::Timeout,
+            "the container is dumped, but its processes do not end",
+        ))
     }
 
     fn require_dumpable(&self) -> Result<()> {

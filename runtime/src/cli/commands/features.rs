@@ -1,4 +1,4 @@
-//! `features`: what this runtime can do, whatever the host.
+//! `features`: what this runtime can do, whatever the host has, and the CRIU that is there.
 
 use std::collections::BTreeMap;
 
@@ -20,7 +20,8 @@ pub(crate) static COMMAND: Command = Command {
     about: "show the features of this runtime",
     arguments: "",
     description: "The result is a JSON object as the OCI runtime specification defines it (features.md). It says what the\n\
-                  runtime can do, not what the host has.",
+                  runtime can do, not what the host has, but for the annotation io.cofferdam.criu.version: the version of\n\
+                  the CRIU in PATH that checkpoint and restore use.",
     flags: &[],
     count: Count::Exactly(0),
     order: Order::Any,
@@ -28,7 +29,13 @@ pub(crate) static COMMAND: Command = Command {
 };
 
 fn run(_: &Invocation<'_>) -> Result<u8, Failure> {
-    output::write(&format!("{}\n", output::pretty(&features(), "    ")?))?;
+    let mut features = features();
+    // Checkpoints are the one thing that the runtime cannot do by itself.
+    if let Ok(version) = criu::Criu::default().version() {
+        let key = "io.cofferdam.criu.version".to_owned();
+        features.annotations.insert(key, version.to_string());
+    }
+    output::write(&format!("{}\n", output::pretty(&features, "    ")?))?;
     Ok(0)
 }
 
@@ -51,7 +58,7 @@ fn features() -> Features {
         ),
         (
             "org.opencontainers.runc.checkpoint.enabled".to_owned(),
-            "false".to_owned(),
+            "true".to_owned(),
         ),
     ]);
     annotations.insert("io.cofferdam.commit".to_owned(), version::COMMIT.to_owned());

@@ -1,0 +1,12 @@
+//! Checkpoint and restore, end to end.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on fails, and says why"
+)]
+
+mod dump_failures;
+mod stand_in;
