@@ -29,6 +29,9 @@ pub use devices;
 pub use intelrdt;
 pub use nsenter;
 pub use seccomp;
+// With it comes `selinux::policy`, which this crate does not need itself.
+#[cfg(feature = "libselinux")]
+pub use selinux;
 
 pub use bundle::Bundle;
 pub use checkpoint::{CgroupsMode, CheckpointOptions, CriuOptions, PageServer, RestoreOptions};
@@ -51,3 +54,21 @@ pub use runtime::{Containers, Runtime};
 pub use state::pid_file::write_pid_file;
 pub use state::record::State;
 pub use timings::Timings;
+
+#[cfg(all(test, feature = "libselinux"))]
+mod tests {
+    #[test]
+    fn the_policy_can_be_asked_with_this_crate_alone() {
+        use crate::selinux::{ErrorKind, Label, policy};
+        if policy::is_enabled() {
+            assert!(policy::label_for_path("/etc/passwd", 0).is_ok());
+            return;
+        }
+        let label: Label = "u:r:t:s0".parse().expect("a label");
+        let error = policy::is_allowed(&label, &label, "file", "read");
+        assert_eq!(
+            error.map_err(|error| error.kind()),
+            Err(ErrorKind::Disabled)
+        );
+    }
+}
