@@ -17,24 +17,13 @@
 //! 4. Of the rules whose conditions hold, the one with the strictest action decides.
 //! 5. Otherwise it is the default action.
 //!
-//! # Example
-//!
-//! ```
-//! use cofferdam_seccomp::{Action, Architecture, Backend, Profile, Rule, compile, evaluate};
-//!
-//! let profile =
-//!     Profile::new(Action::Allow).rule(Rule::new(Action::Errno(1), ["mount_setattr"]));
-//! let program = compile(&profile, Backend::Native)?.program;
-//! // mount_setattr is 442 on every architecture but MIPS and x32.
-//! let answer = evaluate(&program, Architecture::native().unwrap(), 442, [0; 6])?;
-//! assert_eq!(Action::from_return_value(answer), Action::Errno(1));
-//! # Ok::<(), cofferdam_seccomp::Error>(())
-//! ```
-//!
 //! # Kernel interface
 //!
 //! seccomp(2) and prctl(2) `PR_SET_SECCOMP` (Linux 3.5), `SECCOMP_SET_MODE_FILTER` with flags
 //! (3.17), actions and flags as documented at [`Action`] and [`FilterFlags`].
+
+#![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod action;
 mod architecture;
@@ -74,8 +63,3 @@ pub use install::install;
 pub use operator::Operator;
 pub use profile::{Arg, Profile, Rule};
 pub use program::{Instruction, MAX_INSTRUCTIONS, Program};
-
-/// The examples of the README are compiled and run.
-#[cfg(doctest)]
-#[doc = include_str!("../README.md")]
-struct Readme;
