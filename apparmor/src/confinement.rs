@@ -67,6 +67,7 @@ impl Confinement {
     /// assert_eq!(context.profile, "docker-default");
     /// assert_eq!(context.mode, Some(Mode::Enforce));
     /// ```
+    #[must_use]
     pub fn parse(text: &[u8]) -> Self {
         let end = text
             .iter()
@@ -110,6 +111,7 @@ impl Confinement {
     }
 
     /// Whether nothing restricts the task.
+    #[must_use]
     pub fn is_unconfined(&self) -> bool {
         (self.profile == "unconfined" && self.mode.is_none()) || self.mode == Some(Mode::Unconfined)
     }

@@ -78,6 +78,7 @@ impl Error {
     }
 
     /// The class of the failure.
+    #[must_use]
     pub fn kind(&self) -> ErrorKind {
         match &self.0 {
             Repr::Name { .. } => ErrorKind::InvalidProfile,
@@ -89,6 +90,7 @@ impl Error {
     }
 
     /// The file or program concerned, if there is one.
+    #[must_use]
     pub fn path(&self) -> Option<&Path> {
         match &self.0 {
             Repr::Name { .. } => None,
@@ -102,6 +104,7 @@ impl Error {
     }
 
     /// The error number of the kernel, if it refused something.
+    #[must_use]
     pub fn raw_os_error(&self) -> Option<i32> {
         match &self.0 {
             Repr::Apply { source, .. }

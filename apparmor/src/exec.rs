@@ -63,6 +63,7 @@ impl ExecAttribute {
     }
 
     /// The bytes to write, in one call.
+    #[must_use]
     pub fn text(&self) -> &[u8] {
         &self.text
     }

@@ -37,6 +37,7 @@ impl AppArmor {
     }
 
     /// AppArmor below another directory with the layout of `/sys`.
+    #[must_use]
     pub fn open_at(sysfs: impl Into<OwnedFd>) -> Self {
         Self {
             sysfs: sysfs.into(),
@@ -48,6 +49,7 @@ impl AppArmor {
     ///
     /// This does not change while the kernel runs. Inside a container without securityfs the answer
     /// is no.
+    #[must_use]
     pub fn is_enabled(&self) -> bool {
         statat(&self.sysfs, SECURITYFS, AtFlags::empty()).is_ok()
             && self

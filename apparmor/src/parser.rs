@@ -17,6 +17,7 @@ pub struct Parser {
 
 impl Parser {
     /// The installed program, if there is one.
+    #[must_use]
     pub fn system() -> Option<Self> {
         PROGRAMS
             .iter()
@@ -26,6 +27,7 @@ impl Parser {
     }
 
     /// The program at this path.
+    #[must_use]
     pub fn new(program: impl Into<PathBuf>) -> Self {
         Self {
             program: program.into(),

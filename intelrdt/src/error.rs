@@ -83,6 +83,7 @@ impl Error {
     }
 
     /// The class of the failure.
+    #[must_use]
     pub fn kind(&self) -> ErrorKind {
         match &self.0 {
             Repr::Unavailable | Repr::NoCacheAllocation | Repr::NoBandwidthAllocation => {
@@ -96,6 +97,7 @@ impl Error {
     }
 
     /// The file or directory concerned, if there is one.
+    #[must_use]
     pub fn path(&self) -> Option<&Path> {
         match &self.0 {
             Repr::NotPreCreated { path, .. }
@@ -108,6 +110,7 @@ impl Error {
     }
 
     /// The error number of the kernel, if it refused something.
+    #[must_use]
     pub fn raw_os_error(&self) -> Option<i32> {
         match &self.0 {
             Repr::NotPreCreated { cause, .. }

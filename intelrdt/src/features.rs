@@ -57,6 +57,7 @@ impl Features {
     }
 
     /// Whether anything is monitored.
+    #[must_use]
     pub fn monitors(&self) -> bool {
         self.cache_monitoring || self.total_bandwidth_monitoring || self.local_bandwidth_monitoring
     }

@@ -102,11 +102,13 @@ impl<'a> Group<'a> {
     }
 
     /// The path of the class.
+    #[must_use]
     pub fn path(&self) -> &Path {
         self.class.path()
     }
 
     /// The path of the monitoring group.
+    #[must_use]
     pub fn monitoring_path(&self) -> Option<PathBuf> {
         self.monitoring
             .as_ref()
@@ -114,6 +116,7 @@ impl<'a> Group<'a> {
     }
 
     /// Whether the class was made by this value and not found.
+    #[must_use]
     pub fn was_created(&self) -> bool {
         self.created
     }

@@ -50,6 +50,7 @@ impl Root {
 
     /// An open directory of the same layout; the path is for messages and for
     /// [`Group::path`](crate::Group::path).
+    #[must_use]
     pub fn open_at(directory: impl Into<OwnedFd>, path: impl Into<PathBuf>) -> Self {
         Self {
             directory: Directory::new(directory.into(), path),
@@ -57,6 +58,7 @@ impl Root {
     }
 
     /// The path it was opened by.
+    #[must_use]
     pub fn path(&self) -> &Path {
         self.directory.path()
     }

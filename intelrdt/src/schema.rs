@@ -13,11 +13,13 @@ pub struct Schema {
 
 impl Schema {
     /// The resource: `L3`, `L2`, `MB`, …
+    #[must_use]
     pub fn resource(&self) -> &str {
         &self.resource
     }
 
     /// The value of a cache or memory domain.
+    #[must_use]
     pub fn value(&self, domain: u32) -> Option<&str> {
         self.values.get(&domain).map(String::as_str)
     }
@@ -25,6 +27,7 @@ impl Schema {
     /// Whether every domain this line names has the same value in the other, which may name more.
     ///
     /// Masks compare by value: `0f` is `f`. A bandwidth may still be rounded by the processor.
+    #[must_use]
     pub fn is_within(&self, present: &Self) -> bool {
         let mask = !self.resource.starts_with("MB");
         self.resource == present.resource

@@ -52,6 +52,7 @@ impl Settings {
     /// };
     /// assert_eq!(settings.schemata_text().as_deref(), Some("L3:0=f\nMB:0=50\n"));
     /// ```
+    #[must_use]
     pub fn schemata_text(&self) -> Option<String> {
         let text: String = [&self.l3_cache_schema, &self.mem_bw_schema]
             .into_iter()

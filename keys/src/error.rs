@@ -73,6 +73,7 @@ impl Error {
     }
 
     /// The class of the failure.
+    #[must_use]
     pub fn kind(&self) -> ErrorKind {
         match self.cause().map(io::Error::raw_os_error) {
             None => ErrorKind::Malformed,
@@ -87,6 +88,7 @@ impl Error {
     }
 
     /// The error number of the kernel, if it refused something.
+    #[must_use]
     pub fn raw_os_error(&self) -> Option<i32> {
         self.cause().and_then(io::Error::raw_os_error)
     }

@@ -41,11 +41,13 @@ pub struct Serial(i32);
 
 impl Serial {
     /// The number of a key, or `None` for zero and for the negative numbers of special keyrings.
+    #[must_use]
     pub const fn new(raw: i32) -> Option<Self> {
         if raw > 0 { Some(Self(raw)) } else { None }
     }
 
     /// The number.
+    #[must_use]
     pub const fn as_raw(self) -> i32 {
         self.0
     }
@@ -62,6 +64,7 @@ impl fmt::Display for Serial {
 /// ```
 /// assert_eq!(cofferdam_keys::session_name("web"), "_ses.web");
 /// ```
+#[must_use]
 pub fn session_name(container_id: &str) -> String {
     format!("_ses.{container_id}")
 }

@@ -16,16 +16,19 @@ impl Permissions {
     pub const OTHER_SEARCH: Self = Self(0x0000_0008);
 
     /// The mask with these bits.
+    #[must_use]
     pub const fn from_bits(bits: u32) -> Self {
         Self(bits)
     }
 
     /// The bits.
+    #[must_use]
     pub const fn bits(self) -> u32 {
         self.0
     }
 
     /// Whether every bit of `other` is set.
+    #[must_use]
     pub const fn contains(self, other: Self) -> bool {
         self.0 & other.0 == other.0
     }
@@ -36,6 +39,7 @@ impl Permissions {
     /// The keyring belongs to the user who made it. Without user namespace that is the processes'
     /// own user; with one, the processes have other ids, and only the rights of others reach
     /// them.
+    #[must_use]
     pub const fn searchable(in_user_namespace: bool) -> Self {
         if in_user_namespace {
             Self::OTHER_SEARCH

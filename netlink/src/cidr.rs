@@ -25,6 +25,7 @@ impl Cidr {
     }
 
     /// The single address as a network of its own.
+    #[must_use]
     pub fn host(address: IpAddr) -> Self {
         Self {
             address,
@@ -33,16 +34,19 @@ impl Cidr {
     }
 
     /// The address.
+    #[must_use]
     pub const fn address(self) -> IpAddr {
         self.address
     }
 
     /// The prefix length in bits.
+    #[must_use]
     pub const fn prefix(self) -> u8 {
         self.prefix
     }
 
     /// The network: the address with zeros behind the prefix.
+    #[must_use]
     pub fn network(self) -> Self {
         let behind = u32::from(bits(self.address).saturating_sub(self.prefix));
         let address = match self.address {

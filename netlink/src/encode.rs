@@ -17,11 +17,13 @@ use crate::request;
 /// let message = cofferdam_netlink::encode::loopback_up();
 /// assert_eq!(message.len(), 32);
 /// ```
+#[must_use]
 pub fn loopback_up() -> Vec<u8> {
     link_up(LinkIndex::LOOPBACK, 1)
 }
 
 /// `RTM_NEWLINK` that switches a device of the sender's namespace on.
+#[must_use]
 pub fn link_up(index: LinkIndex, sequence: u32) -> Vec<u8> {
     request::set_up(index, true).encode(sequence)
 }

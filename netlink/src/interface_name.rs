@@ -15,6 +15,7 @@ const MAX_BYTES: usize = 15;
 
 impl InterfaceName {
     /// The name.
+    #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }

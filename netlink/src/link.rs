@@ -14,11 +14,13 @@ impl LinkIndex {
     pub const LOOPBACK: Self = Self(1);
 
     /// The number, or `None` for 0, which means no device.
+    #[must_use]
     pub const fn new(raw: u32) -> Option<Self> {
         if raw == 0 { None } else { Some(Self(raw)) }
     }
 
     /// The number.
+    #[must_use]
     pub const fn as_raw(self) -> u32 {
         self.0
     }

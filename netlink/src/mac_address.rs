@@ -9,6 +9,7 @@ pub struct MacAddress([u8; 6]);
 
 impl MacAddress {
     /// The address of these bytes.
+    #[must_use]
     pub const fn new(bytes: [u8; 6]) -> Self {
         Self(bytes)
     }
@@ -25,16 +26,19 @@ impl MacAddress {
     }
 
     /// The bytes.
+    #[must_use]
     pub const fn bytes(self) -> [u8; 6] {
         self.0
     }
 
     /// Whether it is that of a group; a device cannot have such an address.
+    #[must_use]
     pub const fn is_multicast(self) -> bool {
         self.0[0] & 1 == 1
     }
 
     /// Whether no manufacturer gave it out.
+    #[must_use]
     pub const fn is_local(self) -> bool {
         self.0[0] & 2 == 2
     }

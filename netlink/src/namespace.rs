@@ -33,6 +33,7 @@ impl Namespace {
     }
 
     /// Takes an open namespace, with a path for messages.
+    #[must_use]
     pub fn new(descriptor: impl Into<OwnedFd>, path: impl Into<PathBuf>) -> Self {
         Self {
             descriptor: descriptor.into(),
@@ -41,6 +42,7 @@ impl Namespace {
     }
 
     /// The path.
+    #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }

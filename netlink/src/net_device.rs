@@ -20,6 +20,7 @@ pub struct NetDevice {
 
 impl NetDevice {
     /// A device that keeps its name unless another is given.
+    #[must_use]
     pub fn new(name: InterfaceName, new_name: Option<InterfaceName>) -> Self {
         Self {
             new_name: new_name.unwrap_or_else(|| name.clone()),

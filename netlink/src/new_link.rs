@@ -83,6 +83,7 @@ pub struct NewLink<'a> {
 
 impl<'a> NewLink<'a> {
     /// A device with everything else left to the kernel.
+    #[must_use]
     pub fn new(name: &'a InterfaceName, kind: LinkKind<'a>) -> Self {
         Self {
             name,

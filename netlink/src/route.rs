@@ -22,6 +22,7 @@ pub struct Route {
 
 impl Route {
     /// The default route through a gateway.
+    #[must_use]
     pub fn default_gateway(gateway: IpAddr, link: Option<LinkIndex>) -> Self {
         Self {
             gateway: Some(gateway),

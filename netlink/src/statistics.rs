@@ -49,6 +49,7 @@ impl Statistics {
     /// The same traffic seen from the other end of the cable: what one end sent, the other
     /// received. The counters of a host's end of a veth pair thus become those of the
     /// container.
+    #[must_use]
     pub const fn from_other_end(self) -> Self {
         Self {
             rx_bytes: self.tx_bytes,

@@ -84,6 +84,7 @@ impl Error {
     }
 
     /// The class of the failure.
+    #[must_use]
     pub fn kind(&self) -> ErrorKind {
         match &self.0 {
             Repr::Disabled => ErrorKind::Disabled,
@@ -98,6 +99,7 @@ impl Error {
     }
 
     /// The file concerned, if there is one.
+    #[must_use]
     pub fn path(&self) -> Option<&Path> {
         match &self.0 {
             Repr::Protected(path) | Repr::Io { path, .. } | Repr::File { path, .. } => Some(path),
@@ -107,6 +109,7 @@ impl Error {
     }
 
     /// The error number of the kernel, if it refused something.
+    #[must_use]
     pub fn raw_os_error(&self) -> Option<i32> {
         match &self.0 {
             Repr::Io { source, .. } | Repr::Attribute { source, .. } => source.raw_os_error(),

@@ -37,6 +37,7 @@ impl SeLinux {
     /// It counts as enabled if selinuxfs is mounted, and not read-only (as container tools leave it
     /// to containers that should not see it), and the calling thread has a label other than
     /// `kernel`, which it has until a policy is loaded.
+    #[must_use]
     pub fn system() -> Self {
         let Some(selinuxfs) = find_selinuxfs() else {
             return Self { enabled: None };
@@ -54,6 +55,7 @@ impl SeLinux {
 
     /// SELinux with these directories for selinuxfs and for the calling thread in procfs. That they
     /// are what they are named after is up to the caller.
+    #[must_use]
     pub fn open_at(selinuxfs: impl Into<OwnedFd>, task: impl AsFd) -> Self {
         let label = read_at(task, Path::new("attr/current"))
             .ok()
@@ -67,6 +69,7 @@ impl SeLinux {
     }
 
     /// Whether SELinux labels mean something here.
+    #[must_use]
     pub fn is_enabled(&self) -> bool {
         self.enabled.is_some()
     }
@@ -81,6 +84,7 @@ impl SeLinux {
     }
 
     /// The label of the thread that asked first.
+    #[must_use]
     pub fn current(&self) -> Option<&Label> {
         self.enabled.as_ref().map(|enabled| &enabled.current)
     }

@@ -45,21 +45,25 @@ impl Label {
     }
 
     /// The whole text.
+    #[must_use]
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
     /// The SELinux user.
+    #[must_use]
     pub fn user(&self) -> &str {
         self.part(0, self.role.saturating_sub(1))
     }
 
     /// The role.
+    #[must_use]
     pub fn role(&self) -> &str {
         self.part(self.role, self.kind.saturating_sub(1))
     }
 
     /// The type, or domain of a process.
+    #[must_use]
     pub fn type_name(&self) -> &str {
         let end = self
             .level
@@ -68,6 +72,7 @@ impl Label {
     }
 
     /// The text of the level or range, with its categories; `None` under a policy without levels.
+    #[must_use]
     pub fn level(&self) -> Option<&str> {
         self.level.map(|start| self.part(start, self.text.len()))
     }

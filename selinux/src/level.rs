@@ -45,6 +45,7 @@ impl Level {
     }
 
     /// The number of the sensitivity.
+    #[must_use]
     pub fn sensitivity(&self) -> u16 {
         self.sensitivity
     }
@@ -56,6 +57,7 @@ impl Level {
 
     /// Whether a subject of this level may read what has the other: its sensitivity is as high and
     /// its categories include the other's.
+    #[must_use]
     pub fn dominates(&self, other: &Self) -> bool {
         self.sensitivity >= other.sensitivity && self.categories.is_superset(&other.categories)
     }

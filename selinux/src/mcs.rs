@@ -19,6 +19,7 @@ pub struct McsPairs {
 
 impl McsPairs {
     /// A registry with every pair free.
+    #[must_use]
     pub fn new() -> Self {
         Self::default()
     }

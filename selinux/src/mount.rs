@@ -15,6 +15,7 @@ pub enum MountLabelling {
 impl MountLabelling {
     /// What holds for a new mount of this file system type. Bind mounts keep the labels of their
     /// source.
+    #[must_use]
     pub fn of(file_system: &str) -> Self {
         match file_system {
             "proc" | "sysfs" | "cgroup2" => Self::Policy,
@@ -42,6 +43,7 @@ impl MountLabelling {
 /// assert_eq!(append_mount_option("mode=755", None), "mode=755");
 /// # Ok::<(), cofferdam_selinux::Error>(())
 /// ```
+#[must_use]
 pub fn append_mount_option(data: &str, label: Option<&Label>) -> String {
     match label {
         None => data.to_owned(),

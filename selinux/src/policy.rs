@@ -20,6 +20,7 @@ use crate::label::Label;
 
 /// Whether libselinux takes SELinux for enabled. The same question as
 /// [`SeLinux::is_enabled`](crate::SeLinux::is_enabled).
+#[must_use]
 pub fn is_enabled() -> bool {
     !matches!(kernel_support(), KernelSupport::Unsupported)
 }

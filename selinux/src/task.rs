@@ -24,6 +24,7 @@ pub enum TaskAttribute {
 
 impl TaskAttribute {
     /// The file below `/proc/PID`.
+    #[must_use]
     pub const fn path(self) -> &'static str {
         match self {
             Self::Exec => "attr/exec",
@@ -38,6 +39,7 @@ impl TaskAttribute {
     ///
     /// A program that starts confined programs often writes this from a process that has nothing
     /// but system calls.
+    #[must_use]
     pub fn text(label: Option<&Label>) -> &[u8] {
         label.map_or(b"\n", |label| label.as_str().as_bytes())
     }

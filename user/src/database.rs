@@ -21,6 +21,7 @@ pub struct UserDb {
 
 impl UserDb {
     /// Takes the contents of a passwd and a group file, as read elsewhere.
+    #[must_use]
     pub fn from_bytes(passwd: impl Into<Vec<u8>>, group: impl Into<Vec<u8>>) -> Self {
         Self {
             passwd: passwd.into(),
@@ -95,12 +96,14 @@ impl UserDb {
     }
 
     /// The home directory of a user id; see [`home_of`](crate::home_of).
+    #[must_use]
     pub fn home(&self, uid: Uid) -> Option<&Path> {
         crate::home_of(&self.passwd, uid)
     }
 
     /// The name to show for the owner of a file: the user's name, or `#` and the number if it has
     /// none.
+    #[must_use]
     pub fn owner_name(&self, uid: Uid) -> String {
         match self.user_by_id(uid) {
             Ok(Some(entry)) => entry.name.to_string_lossy().into_owned(),

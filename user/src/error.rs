@@ -102,6 +102,7 @@ impl Error {
     }
 
     /// The class of the failure.
+    #[must_use]
     pub fn kind(&self) -> ErrorKind {
         match &self.0 {
             Repr::Io { .. } => ErrorKind::Io,
@@ -123,6 +124,7 @@ impl Error {
     }
 
     /// The operation that the kernel refused, such as `open`.
+    #[must_use]
     pub fn operation(&self) -> Option<&'static str> {
         match &self.0 {
             Repr::Io { operation, .. } => Some(operation),
@@ -131,6 +133,7 @@ impl Error {
     }
 
     /// The file concerned, if there is one.
+    #[must_use]
     pub fn path(&self) -> Option<&Path> {
         match &self.0 {
             Repr::Io { path, .. }
@@ -142,6 +145,7 @@ impl Error {
     }
 
     /// The error number of the kernel, if it refused something.
+    #[must_use]
     pub fn raw_os_error(&self) -> Option<i32> {
         match &self.0 {
             Repr::Io { source, .. } => source.raw_os_error(),

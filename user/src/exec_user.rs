@@ -21,6 +21,7 @@ pub struct ExecUser {
 
 impl ExecUser {
     /// An identity without supplementary groups, at home in `/`.
+    #[must_use]
     pub fn new(uid: Uid, gid: Gid) -> Self {
         Self {
             uid,

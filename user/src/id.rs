@@ -35,6 +35,7 @@ macro_rules! id_type {
             pub const ROOT: Self = Self(0);
 
             /// The id, or `None` for 4294967295.
+            #[must_use]
             pub const fn new(raw: u32) -> Option<Self> {
                 if raw == u32::MAX {
                     None
@@ -44,11 +45,13 @@ macro_rules! id_type {
             }
 
             /// The number.
+            #[must_use]
             pub const fn as_raw(self) -> u32 {
                 self.0
             }
 
             #[doc = concat!("The real ", $article, " id of this process.")]
+            #[must_use]
             pub fn current() -> Self {
                 Self($current().as_raw())
             }

@@ -116,16 +116,19 @@ pub struct IdMaps(Vec<IdMap>);
 
 impl IdMaps {
     /// A map of these ranges, not yet [validated](IdMaps::validate).
+    #[must_use]
     pub fn new(ranges: impl Into<Vec<IdMap>>) -> Self {
         Self(ranges.into())
     }
 
     /// The ranges.
+    #[must_use]
     pub fn ranges(&self) -> &[IdMap] {
         &self.0
     }
 
     /// Whether it has no range: no namespace was asked for, or its map is not written yet.
+    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -193,11 +196,13 @@ impl IdMaps {
     /// let maps = IdMaps::new([IdMap::new(0, 1000, 1), IdMap::new(1, 100_000, 65_536)]);
     /// assert_eq!(maps.kernel_text(), "0 1000 1\n1 100000 65536\n");
     /// ```
+    #[must_use]
     pub fn kernel_text(&self) -> String {
         self.0.iter().map(|range| format!("{range}\n")).collect()
     }
 
     /// The outside id of an inside id, if it is mapped.
+    #[must_use]
     pub fn host_id(&self, container_id: u32) -> Option<u32> {
         self.0
             .iter()
@@ -206,6 +211,7 @@ impl IdMaps {
     }
 
     /// The inside id of an outside id, if it is mapped.
+    #[must_use]
     pub fn container_id(&self, host_id: u32) -> Option<u32> {
         self.0
             .iter()
@@ -214,6 +220,7 @@ impl IdMaps {
     }
 
     /// Whether every mapped id is the same inside and outside.
+    #[must_use]
     pub fn is_identity(&self) -> bool {
         self.0
             .iter()
@@ -221,6 +228,7 @@ impl IdMaps {
     }
 
     /// Whether this is the map of the initial user namespace: all ids, each to itself.
+    #[must_use]
     pub fn is_initial(&self) -> bool {
         self.0 == [IdMap::new(0, 0, u32::MAX)]
     }
@@ -278,16 +286,19 @@ impl IdMapping {
     }
 
     /// The outside uid and gid of a pair of inside ids, if both are mapped.
+    #[must_use]
     pub fn to_host(&self, uid: u32, gid: u32) -> Option<(u32, u32)> {
         Some((self.uids.host_id(uid)?, self.gids.host_id(gid)?))
     }
 
     /// The inside uid and gid of a pair of outside ids, if both are mapped.
+    #[must_use]
     pub fn to_container(&self, uid: u32, gid: u32) -> Option<(u32, u32)> {
         Some((self.uids.container_id(uid)?, self.gids.container_id(gid)?))
     }
 
     /// The outside ids of the inside root, if both are mapped.
+    #[must_use]
     pub fn root_pair(&self) -> Option<(u32, u32)> {
         self.to_host(0, 0)
     }

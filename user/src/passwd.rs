@@ -47,6 +47,7 @@ impl<'a> Entry<'a> {
     }
 
     /// The home directory if it can be one: not empty and without NUL byte.
+    #[must_use]
     pub fn home_dir(&self) -> Option<&'a Path> {
         let bytes = self.home.as_bytes();
         (!bytes.is_empty() && !bytes.contains(&0)).then(|| Path::new(self.home))
@@ -74,6 +75,7 @@ pub fn entries(bytes: &[u8]) -> impl Iterator<Item = Result<Entry<'_>>> + Clone 
 /// assert_eq!(home_of(passwd, Uid::new(33).unwrap()), Some(Path::new("/srv/web")));
 /// assert_eq!(home_of(passwd, Uid::new(34).unwrap()), None);
 /// ```
+#[must_use]
 pub fn home_of(passwd: &[u8], uid: Uid) -> Option<&Path> {
     with_id(passwd, uid).ok()??.home_dir()
 }

@@ -8,6 +8,7 @@ use crate::idmap::IdMaps;
 ///
 /// Decided by `/proc/self/uid_map` as [`is_userns_map`] says; a file that is absent or cannot be
 /// read (a kernel without user namespaces) means no.
+#[must_use]
 pub fn running_in_userns() -> bool {
     static ANSWER: OnceLock<bool> = OnceLock::new();
     *ANSWER.get_or_init(|| {
@@ -23,6 +24,7 @@ pub fn running_in_userns() -> bool {
 ///
 /// The first line decides: anything but `0 0 4294967295` means yes. No line at all means yes too: a
 /// namespace whose map is not written yet. Text that is not a map means no.
+#[must_use]
 pub fn is_userns_map(text: &[u8]) -> bool {
     let line = text.split(|byte| *byte == b'\n').next().unwrap_or_default();
     IdMaps::parse(line).is_ok_and(|map| !map.is_initial())

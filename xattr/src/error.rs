@@ -61,6 +61,7 @@ impl Error {
     }
 
     /// The class of the failure.
+    #[must_use]
     pub fn kind(&self) -> ErrorKind {
         match Errno::from_io_error(&self.source) {
             Some(Errno::NOTSUP) => ErrorKind::Unsupported,
@@ -71,16 +72,19 @@ impl Error {
     }
 
     /// The system call by its man page name, such as `lgetxattr`.
+    #[must_use]
     pub fn operation(&self) -> &'static str {
         self.operation
     }
 
     /// The path, if the operation had one instead of a descriptor.
+    #[must_use]
     pub fn path(&self) -> Option<&Path> {
         self.path.as_deref()
     }
 
     /// The error number of the kernel; `None` if the call was not made.
+    #[must_use]
     pub fn raw_os_error(&self) -> Option<i32> {
         self.source.raw_os_error()
     }

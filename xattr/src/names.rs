@@ -27,11 +27,13 @@ impl Names {
     }
 
     /// Whether it has no name.
+    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
     /// Whether this name is among them.
+    #[must_use]
     pub fn contains(&self, name: impl AsRef<OsStr>) -> bool {
         let name = name.as_ref();
         self.iter().any(|listed| listed == name)
