@@ -5,7 +5,7 @@ mod error;
 mod host;
 mod int_enum;
 pub mod json;
-pub mod lexical;
+mod lexical;
 mod nullable;
 pub mod oci;
 pub mod process;

@@ -53,6 +53,8 @@ pub enum Need {
     Containerd,
     /// `podman`.
     Podman,
+    /// CRIU is there, and can do on this kernel what it needs to (`criu check`).
+    Checkpoints,
     /// The program under test is ours, not another runtime that tests the tests.
     Cofferdam,
     /// systemd is the init of this machine, and answers.
@@ -115,6 +117,9 @@ impl Need {
             Self::Docker => installed("dockerd").or_else(|| installed("docker")),
             Self::Containerd => installed("containerd").or_else(|| installed("ctr")),
             Self::Podman => installed("podman"),
+            Self::Checkpoints => {
+                installed("criu").or_else(|| absent(criu_works(), "criu check fails"))
+            }
             Self::Cofferdam => absent(
                 program::is_cofferdam(),
                 "the program under test is another runtime",
@@ -131,6 +136,12 @@ impl Need {
             ),
         }
     }
+}
+
+/// Whether CRIU finds all that it needs of this kernel.
+fn criu_works() -> bool {
+    let checked = program::find("criu").map(|criu| Command::new(criu).arg("check").output());
+    checked.is_some_and(|output| output.is_ok_and(|output| output.status.success()))
 }
 
 /// What a file of a kernel file system holds, if it is there.

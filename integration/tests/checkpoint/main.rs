@@ -9,4 +9,8 @@
 )]
 
 mod dump_failures;
+mod portable;
+mod restore;
+mod round_trip;
 mod stand_in;
+mod subject;

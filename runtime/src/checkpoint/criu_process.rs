@@ -42,15 +42,21 @@ impl Log<'_> {
         }
     }
 
-    /// The error of this crate for one of CRIU: it names the log and quotes the last line in it
-    /// that is an error. What led to that is among the warnings.
+    /// The error of this crate for one of CRIU: it names the log and, unless CRIU has said more
+    /// than a number, quotes the last line in it that is an error. What led to that is among the
+    /// warnings.
     pub(crate) fn explain(&self, error: criu::Error) -> Error {
         let path = self.path.join(self.name);
         let lines = self.errors();
         let mut error = failure(error);
         if let Some(last) = lines.last() {
+            let (said, path) = (error.chain(), path.display());
             let text = last.split_once(':').map_or(last.as_str(), |(_, text)| text);
-            let message = format!("{} (see {}: {text})", error.chain(), path.display());
+            let message = if said.contains("Error (") {
+                format!("{said} (see {path})")
+            } else {
+                format!("{said} (see {path}: {text})")
+            };
             error = Error::new(error.kind(), message);
         }
         error.with_warnings(quotation(&path, lines))

@@ -98,7 +98,8 @@ impl Restore<'_> {
         let version = request::check_version(&self.criu, self.options)?;
         warnings.extend(annotations::ignored(&config.labels));
         let receivers = Receivers::connect(process)?;
-        let mut streams = Streams::open(process, connections::root_user(&config)?)?;
+        let owner = connections::root_user(&config)?;
+        let mut streams = Streams::open(process, owner)?;
         let mut inherited = self.inherited(&streams)?;
         let joined = namespaces::join(&config.namespaces, version, &mut inherited)?;
         let mut outside = Outside {
@@ -128,6 +129,10 @@ impl Restore<'_> {
         transaction.expect_hooks_and_networks();
 
         let config = transaction.state.config.clone();
+        let _searchable = match config.namespaces.contains(NamespaceType::User) {
+            true => self.images.searchable_by(owner.1)?,
+            false => None,
+        };
         let descriptors = std::mem::take(&mut outside.inherited.descriptors);
         let prepare = || {
             root::prepare(&config, &root)?;

@@ -5,10 +5,10 @@
 //! would lead it elsewhere, so there may be none, but for the one to a former dump that CRIU makes
 //! itself.
 
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags};
+use rustix::fs::{AtFlags, Dir, FileType, Gid, Mode, OFlags, Stat};
 use rustix::io::Errno;
 
 use crate::checkpoint::criu_process::Log;
@@ -90,6 +90,28 @@ impl Images {
         ))
     }
 
+    /// Lets a group search the directory of the images until the result is dropped: CRIU opens some
+    /// of them as the root user of the container's user namespace, whom a directory of mode 0700
+    /// keeps out. (The images themselves may be read by all.)
+    pub(crate) fn searchable_by(&self, gid: u32) -> Result<Option<Searchable<'_>>> {
+        const OTHERS: u32 = 0o001;
+        const GROUP: u32 = 0o010;
+        let failed = |errno| {
+            let what = "give the container's root user access to the directory of the images";
+            Error::system(what, errno)
+        };
+        let directory = self.directory.as_fd();
+        let before = rustix::fs::fstat(directory).map_err(failed)?;
+        if before.st_mode & OTHERS != 0 {
+            return Ok(None);
+        }
+        let searchable = Searchable { directory, before };
+        rustix::fs::fchown(directory, None, Some(Gid::from_raw(gid))).map_err(failed)?;
+        let mode = Mode::from_raw_mode(before.st_mode & 0o7777 | GROUP);
+        rustix::fs::fchmod(directory, mode).map_err(failed)?;
+        Ok(Some(searchable))
+    }
+
     /// Number of the descriptor of the images.
     pub(crate) fn number(&self) -> i32 {
         self.directory.as_raw_fd()
@@ -112,6 +134,22 @@ impl Images {
     /// The pipes that the standard streams were at the dump.
     pub(crate) fn pipes(&self) -> Result<Vec<Pipe>> {
         descriptors::read(&self.directory)
+    }
+}
+
+/// A directory that a group may search; dropping this ends that.
+pub(crate) struct Searchable<'a> {
+    directory: BorrowedFd<'a>,
+    before: Stat,
+}
+
+impl Drop for Searchable<'_> {
+    fn drop(&mut self) {
+        // What was set once can be set again.
+        let mode = Mode::from_raw_mode(self.before.st_mode & 0o7777);
+        let _ = rustix::fs::fchmod(self.directory, mode);
+        let group = Gid::from_raw(self.before.st_gid);
+        let _ = rustix::fs::fchown(self.directory, None, Some(group));
     }
 }
 
@@ -201,6 +239,28 @@ mod tests {
             link.display()
         );
         assert_eq!(error.to_string(), expected);
+    }
+
+    #[test]
+    fn a_group_may_search_the_directory_for_a_time() {
+        use std::os::unix::fs::MetadataExt;
+        if !rustix::process::geteuid().is_root() {
+            return;
+        }
+        let (directory, options) = images();
+        let images = Images::open(&options).unwrap();
+        let rights = || {
+            let metadata = std::fs::metadata(directory.path()).unwrap();
+            (metadata.mode() & 0o7777, metadata.gid())
+        };
+        let before = rights();
+        assert_eq!(before, (0o700, 0));
+        let searchable = images.searchable_by(4711).unwrap();
+        assert_eq!(rights(), (0o710, 4711));
+        drop(searchable);
+        assert_eq!(rights(), before);
+        rustix::fs::fchmod(&images.directory, Mode::from_raw_mode(0o711)).unwrap();
+        assert!(images.searchable_by(4711).unwrap().is_none());
     }
 
     #[test]
