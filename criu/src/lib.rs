@@ -6,6 +6,7 @@ mod log;
 mod notification;
 mod program;
 mod rpc;
+mod statistics;
 mod version;
 
 pub use error::{BoxError, Error, ErrorKind, Result};
@@ -16,4 +17,5 @@ pub use rpc::{
     CgroupMode, CgroupRoot, ExternalMount, Features, InheritedDescriptor, JoinNamespace, Options,
     PageServer, VethPair,
 };
+pub use statistics::DumpStatistics;
 pub use version::Version;

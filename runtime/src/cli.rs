@@ -19,6 +19,7 @@ mod bundle;
 mod command;
 mod commands;
 mod criu_flags;
+mod dump_progress;
 mod duration;
 mod failure;
 mod flag;

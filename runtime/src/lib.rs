@@ -39,6 +39,7 @@ pub use configs::oci::{ContainerStatus as Status, State as OciState};
 pub use container::Container;
 pub use container::events::{Event, Events};
 pub use container::stats::Stats;
+pub use criu::DumpStatistics;
 pub use error::{Error, ErrorKind, Result};
 pub use host_info::host_info;
 pub use id::ContainerId;

@@ -7,7 +7,7 @@ use std::fs::File;
 use std::os::fd::{AsRawFd, OwnedFd};
 
 use cgroups::{Cgroup, FreezerState, Mode};
-use criu::{BoxError, Features, Notification, Options, Session, Stage, Version};
+use criu::{BoxError, DumpStatistics, Features, Notification, Options, Session, Stage, Version};
 use rustix::fs::OFlags;
 
 use self::directories::Directories;
@@ -49,13 +49,13 @@ pub(crate) struct Subject<'a> {
     pub(crate) system: &'a System,
 }
 
-/// Dumps a container. If that fails the processes go on, or stay paused, as they were before, and
-/// there are no complete images.
+/// Dumps a container, and gives CRIU's statistics, if it has written some. If that fails the
+/// processes go on, or stay paused, as they were before, and there are no complete images.
 pub(crate) fn dump(
     subject: &Subject<'_>,
     mut options: CheckpointOptions,
     kind: Kind,
-) -> Result<()> {
+) -> Result<Option<DumpStatistics>> {
     let criu = options.criu.criu();
     let version = criu.require(OLDEST).map_err(failure)?;
     let directories = Directories::prepare(&options.criu)?;
@@ -92,7 +92,7 @@ pub(crate) fn dump(
         status,
     };
     let done = run(session, kind, request, &mut handler);
-    done.map_err(|error| {
+    done.map(|()| directories.statistics()).map_err(|error| {
         let error = Log {
             directory: directories.log(),
             path: &directories.log_path,

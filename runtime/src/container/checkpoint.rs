@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use configs::oci::ContainerStatus as Status;
+use criu::DumpStatistics;
 
 use super::Container;
 use crate::checkpoint::dump::{Kind, Subject, dump};
@@ -18,6 +19,8 @@ impl Container {
     /// dump, unless [`leave_running`](CheckpointOptions::leave_running) is set; then remove the
     /// container with [`destroy`](Self::destroy).
     ///
+    /// Returns what CRIU says that it took, if it does.
+    ///
     /// Needs CRIU 3.0 and mostly root. If it fails the container goes on as it was before, and
     /// there are no complete images.
     ///
@@ -28,7 +31,7 @@ impl Container {
     /// lacks a feature; [`ErrorKind::Criu`] if it fails, with its log quoted in the
     /// [warnings](Error::warnings); [`ErrorKind::Timeout`] if another process keeps the lock;
     /// [`ErrorKind::System`].
-    pub fn checkpoint(&self, options: CheckpointOptions) -> Result<()> {
+    pub fn checkpoint(&self, options: CheckpointOptions) -> Result<Option<DumpStatistics>> {
         self.dump(options, Kind::Dump)
     }
 
@@ -38,11 +41,11 @@ impl Container {
     ///
     /// # Errors
     /// Those of `checkpoint`.
-    pub fn pre_dump(&self, options: CheckpointOptions) -> Result<()> {
+    pub fn pre_dump(&self, options: CheckpointOptions) -> Result<Option<DumpStatistics>> {
         self.dump(options, Kind::PreDump)
     }
 
-    fn dump(&self, options: CheckpointOptions, kind: Kind) -> Result<()> {
+    fn dump(&self, options: CheckpointOptions, kind: Kind) -> Result<Option<DumpStatistics>> {
         self.require_dumpable()?;
         let _lock = self.directory.lock(self.runtime.root()?, &self.id)?;
         // It may have ended while the lock was waited for.
@@ -55,9 +58,9 @@ impl Container {
             system: self.system(),
         };
         let goes_on = kind == Kind::PreDump || options.leave_running;
-        dump(&subject, options, kind)?;
+        let statistics = dump(&subject, options, kind)?;
         if goes_on || self.wait_timeout(END_TIMEOUT)? {
-            return Ok(());
+            return Ok(statistics);
         }
         Err(Error::new(
             ErrorKind::Timeout,

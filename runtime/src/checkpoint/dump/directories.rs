@@ -3,11 +3,13 @@
 //! CRIU writes with the privileges of its caller and follows symbolic links. So what it is going to
 //! write may not be one already.
 
+use std::fs::File;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, statat, unlinkat};
+use criu::DumpStatistics;
+use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, openat, statat, unlinkat};
 use rustix::io::Errno;
 
 use super::LOG;
@@ -17,9 +19,6 @@ use crate::error::{Error, Result};
 
 /// The image that CRIU writes last: without it there is nothing to restore.
 const INVENTORY: &str = "inventory.img";
-/// What CRIU writes into the work directory, besides its log.
-const STATISTICS: &str = "stats-dump";
-
 /// Mode of those that are made.
 const MODE: u32 = 0o700;
 
@@ -66,7 +65,7 @@ impl Directories {
                 require_file(self.images.as_fd(), path, &name)?;
             }
         }
-        for name in [LOG, STATISTICS] {
+        for name in [LOG, DumpStatistics::FILE] {
             require_file(self.log(), &self.log_path, name)?;
         }
         Ok(())
@@ -81,6 +80,17 @@ impl Directories {
         }
     }
 
+    /// What CRIU says of the dump. A configuration file of CRIU may have led it elsewhere.
+    pub(super) fn statistics(&self) -> Option<DumpStatistics> {
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let opened = openat(self.log(), DumpStatistics::FILE, flags, Mode::empty());
+        let read = opened
+            .map_err(std::io::Error::from)
+            .and_then(|file| DumpStatistics::read(File::from(file)));
+        read.inspect_err(|error| log::debug!("read {}: {error}", DumpStatistics::FILE))
+            .ok()
+    }
+
     /// Checks that images are in this directory, relative to these.
     pub(super) fn check_parent(&self, parent: &Path) -> Result<()> {
         const OPTION: &str = "--parent-path";
@@ -88,7 +98,7 @@ impl Directories {
             return Err(Error::config(format!("{OPTION} must be relative")));
         }
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        match rustix::fs::openat(&self.images, parent, flags, Mode::empty()) {
+        match openat(&self.images, parent, flags, Mode::empty()) {
             Ok(_) => Ok(()),
             Err(errno) => Err(Error::with(
                 crate::ErrorKind::InvalidConfig,

@@ -2,14 +2,20 @@
 //!
 //! Engines ask `checkpoint --help`, and take exit code 0 for "can do that".
 
+use std::fmt::Write as _;
+use std::io::Write as _;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use ::criu::DumpStatistics;
 
 use rustix::fs::{OFlags, fcntl_getfl};
 
 use crate::checkpoint::{CheckpointOptions, PageServer};
 use crate::cli::command::{Command, Count, Invocation};
 use crate::cli::criu_flags as criu;
+use crate::cli::dump_progress::DumpProgress;
 use crate::cli::failure::Failure;
 use crate::cli::flag::{Flag, Order};
 use crate::cli::process_flags as flags;
@@ -25,6 +31,7 @@ const TCP_SKIP_IN_FLIGHT: Flag = Flag::switch(
 );
 const LINK_REMAP: Flag = Flag::switch("link-remap", "link unlinked files back where possible");
 const PAGE_SERVER: Flag = Flag::text("page-server", "ADDRESS:PORT of the page server");
+const TIMINGS: Flag = Flag::switch("timings", "show what took how long, on standard error");
 const PRE_DUMP: Flag = Flag::switch(
     "pre-dump",
     "save the memory only, and keep the container running",
@@ -54,6 +61,7 @@ pub(crate) static COMMAND: Command = Command {
         criu::MANAGE_CGROUPS_MODE,
         criu::EMPTY_NS,
         criu::AUTO_DEDUP,
+        TIMINGS,
     ],
     count: Count::Exactly(1),
     order: Order::Any,
@@ -67,17 +75,48 @@ fn checkpoint(invocation: &Invocation<'_>) -> Result<u8, Failure> {
     }
     let container = super::container(invocation)?;
     let options = options(invocation)?;
-    if invocation.parsed.switch(PRE_DUMP.name) {
-        container.pre_dump(options)?;
-        return Ok(0);
-    }
-    let stays = options.leave_running;
-    container.checkpoint(options)?;
+    let pre_dump = invocation.parsed.switch(PRE_DUMP.name);
+    let stays = options.leave_running || pre_dump;
+    let began = Instant::now();
+    let progress = DumpProgress::begin(&container, &options);
+    let done = if pre_dump {
+        container.pre_dump(options)
+    } else {
+        container.checkpoint(options)
+    };
+    drop(progress);
+    let statistics = done?;
+    let took = began.elapsed();
     if !stays && let Err(error) = container.destroy() {
         // The images are complete, and that is what counts.
         invocation.warn_of(&[error]);
     }
+    if invocation.parsed.switch(TIMINGS.name) {
+        show(statistics.as_ref(), took);
+    }
     Ok(0)
+}
+
+/// Standard error may be gone; the images are what counts.
+fn show(statistics: Option<&DumpStatistics>, took: Duration) {
+    let mut text = format!("checkpoint took {took:.1?}\n");
+    if let Some(of) = statistics {
+        let _ = write!(
+            text,
+            "processes were stopped within {:.1?}, for {:.1?}\n\
+             memory was taken in {:.1?}, and written in {:.1?}\n\
+             pages: {} scanned, {} written, {} in parent images, {} left behind\n",
+            of.freezing,
+            of.frozen,
+            of.memory_dump,
+            of.memory_write,
+            of.pages_scanned,
+            of.pages_written,
+            of.pages_in_parent,
+            of.pages_lazy,
+        );
+    }
+    let _ = std::io::stderr().write_all(text.as_bytes());
 }
 
 fn options(invocation: &Invocation<'_>) -> Result<CheckpointOptions, Failure> {
