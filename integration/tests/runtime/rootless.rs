@@ -233,6 +233,21 @@ fn what_the_user_may_not_is_refused() {
     );
 }
 
+/// What was asked for is not there, and the process does not run elsewhere instead.
+#[test]
+fn exec_into_a_cgroup_that_is_not_there_fails() {
+    need!(Root, Busybox, UserNamespaces);
+    let mut case = Case::rootless();
+    case.bundle.args(&["/bin/sleep", "1000"]);
+    case.start();
+    for cgroup in ["/no-such", "no-such"] {
+        let output = case.exec_before(&["--cgroup", cgroup, "/bin/sh", "-c", "echo ran"]);
+        assert_eq!((output.code, output.stdout.as_str()), (255, ""), "{output}");
+        assert!(output.stderr.contains("cgroup"), "{output}");
+    }
+    case.delete();
+}
+
 #[test]
 fn what_needs_a_cgroup_says_so() {
     need!(Root, Busybox, UserNamespaces);

@@ -121,6 +121,12 @@ impl Container {
     fn group_to_join(&self, process: &Process) -> Result<Cgroup> {
         let own = self.cgroup()?;
         if !process.sub_cgroups.is_empty() {
+            if own.paths().is_empty() {
+                return Err(Error::new(
+                    ErrorKind::CgroupNotFound,
+                    format!("{}: the container has none", placement::cannot_join(&own)),
+                ));
+            }
             let paths: BTreeMap<String, PathBuf> = process
                 .sub_cgroups
                 .iter()

@@ -68,9 +68,7 @@ pub(crate) fn of_exec(
     let mut tasks = match group.self_join_files() {
         _ if gate => Vec::new(),
         // Without permission there may be no cgroup to join.
-        Err(error) if config.rootless_cgroups && error.kind() == cgroups::ErrorKind::NotFound => {
-            Vec::new()
-        }
+        Err(error) if !needed && error.kind() == cgroups::ErrorKind::NotFound => Vec::new(),
         other => other
             .map_err(cgroup::failed(cannot_join(group)))
             .map_err(error_messages::not_started)?,
