@@ -135,3 +135,59 @@ pub(crate) fn is_frozen(dir: &Dir) -> Result<bool> {
     let state = dir.read_if_present(FILE)?;
     Ok(state.is_some_and(|text| text.trim() != THAWED))
 }
+
+#[cfg(test)]
+mod tests {
+    use rustix::fs::{CWD, FileType, Mode, makedev, mknodat};
+
+    use super::*;
+    use crate::fake::Fake;
+
+    /// A `freezer.state` that takes everything and never says FROZEN: the device behind
+    /// `/dev/null`. `None` for a caller who may not make one.
+    fn never_frozen() -> Option<Fake> {
+        let fake = Fake::v1("1:freezer:/\n");
+        fake.file("freezer/ctr/cgroup.procs", "");
+        let path = fake.root().join("freezer/ctr").join(FILE);
+        let mode = Mode::RUSR | Mode::WUSR;
+        mknodat(CWD, &path, FileType::CharacterDevice, mode, makedev(1, 3)).ok()?;
+        // Not on a file system without devices.
+        std::fs::File::open(&path).is_ok().then_some(fake)
+    }
+
+    fn directory(fake: &Fake) -> Dir {
+        let path = fake.root().join("freezer/ctr");
+        Dir::new(std::fs::File::open(&path).unwrap().into(), &path)
+    }
+
+    #[test]
+    fn what_does_not_freeze_in_time_is_an_error() {
+        let Some(fake) = never_frozen() else { return };
+        let dir = directory(&fake);
+        let started = Instant::now();
+        let limit = Duration::from_millis(200);
+        let error = set_until(&dir, started + limit).unwrap_err();
+        assert_eq!(error.kind(), crate::ErrorKind::Timeout);
+        assert!(started.elapsed() >= limit);
+    }
+
+    /// A busy container needs longer than the second that 1000 attempts take.
+    #[test]
+    fn what_freezes_after_more_than_a_second_is_frozen() {
+        let Some(fake) = never_frozen() else { return };
+        let path = fake.root().join("freezer/ctr").join(FILE);
+        let ready = path.with_extension("ready");
+        std::fs::write(&ready, THAWED).unwrap();
+        let second = Duration::from_millis(1200);
+        let started = Instant::now();
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                std::thread::sleep(second);
+                std::fs::rename(&ready, &path).unwrap();
+            });
+            set(&directory(&fake), FreezerState::Frozen).unwrap();
+        });
+        assert!(started.elapsed() >= second);
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), FROZEN);
+    }
+}

@@ -281,6 +281,33 @@ fn errors_are_in_the_log_file_and_on_standard_error() {
     case.finish();
 }
 
+/// Hours of another zone would be some ahead of this clock, or behind.
+#[test]
+fn times_in_the_log_are_utc() {
+    need!(Containers);
+    let case = Case::new();
+    let now = || {
+        let date = Limited::new("/bin/date").args(["--utc", "+%Y-%m-%dT%H"]);
+        date.output().ok().stdout.trim().to_owned()
+    };
+    let before = now();
+    for zone in ["UTC", "JST-9", "HST10"] {
+        let output = case.command(&["state", "nobody"]).env("TZ", zone).output();
+        let time = output.stderr.strip_prefix("time=\"").unwrap();
+        let (time, rest) = time.split_once('"').unwrap();
+        let hour = time.get(..13).unwrap();
+        assert!(
+            before.as_str() <= hour && hour <= now().as_str(),
+            "{zone}: {output}"
+        );
+        assert!(
+            time.ends_with('Z') && rest.starts_with(" level=error"),
+            "{output}"
+        );
+    }
+    case.finish();
+}
+
 #[test]
 fn spec_writes_a_bundle_that_runs() {
     need!(Root, Busybox);

@@ -121,6 +121,22 @@ fn size(rows: u16, columns: u16) -> Winsize {
     }
 }
 
+#[test]
+fn lines_of_the_log_have_no_colours_on_a_terminal() {
+    need!(Containers);
+    let case = Case::new();
+    let arguments = ["--debug", "state", "nobody"];
+    let (code, shown) = OnTerminal::start(&case, &arguments, Stdio::null()).finish();
+    assert_eq!(code, Some(1));
+    assert!(!shown.contains('\u{1b}'), "{shown:?}");
+    let is_plain = |line: &str| line.contains("time=\"") && line.contains("\" level=");
+    assert!(
+        shown.lines().count() > 0 && shown.lines().all(is_plain),
+        "{shown:?}"
+    );
+    case.finish();
+}
+
 /// Lines for standard input, until it is closed.
 fn flood(mut stdin: ChildStdin) -> JoinHandle<()> {
     std::thread::spawn(move || while stdin.write_all(b"yes\nyes\nyes\nyes\n").is_ok() {})

@@ -111,6 +111,47 @@ fn unlimited_in_statistics() {
     assert_eq!(stats.memory.swap.limit, u64::MAX);
 }
 
+/// What was logged in this process: another test may run beside.
+static LOGGED: std::sync::Mutex<Vec<String>> = std::sync::Mutex::new(Vec::new());
+
+struct Collector;
+
+impl log::Log for Collector {
+    fn enabled(&self, _: &log::Metadata<'_>) -> bool {
+        true
+    }
+
+    fn log(&self, record: &log::Record<'_>) {
+        LOGGED.lock().unwrap().push(record.args().to_string());
+    }
+
+    fn flush(&self) {}
+}
+
+#[test]
+fn of_several_failing_statistics_the_first_is_returned_and_all_are_logged() {
+    log::set_logger(&Collector).unwrap();
+    log::set_max_level(log::LevelFilter::Debug);
+    let fake = fake();
+    let failing = [
+        "pids.current",
+        "memory.stat",
+        "cpu.pressure",
+        "misc.current",
+    ];
+    for name in failing {
+        fake.file(Path::new("ctr").join(name), "some x\n");
+    }
+    let place = |name: &str| format!("{}: ", fake.root().join("ctr").join(name).display());
+    let error = fake.cgroup("ctr").stats().unwrap_err().to_string();
+    assert!(error.contains(&place("pids.current")), "{error}");
+    let logged = LOGGED.lock().unwrap();
+    for name in failing {
+        let is_named = |line: &String| line.contains(&place(name));
+        assert!(logged.iter().any(is_named), "{name}: {logged:?}");
+    }
+}
+
 #[test]
 fn malformed_statistics_are_errors_except_for_rootless_callers() {
     for (name, content) in [
