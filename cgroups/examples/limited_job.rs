@@ -12,15 +12,14 @@
     reason = "a program for people"
 )]
 
-use std::{
-    env,
-    error::Error,
-    process::{Command, ExitCode, ExitStatus, Stdio},
-    thread::{self, JoinHandle},
-    time::Duration,
-};
+use std::env;
+use std::error::Error;
+use std::process::{Command, ExitCode, ExitStatus, Stdio};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
-use cofferdam_cgroups::{Cgroup, CgroupSpec, Hierarchy, Resources, events::Event};
+use cofferdam_cgroups::events::Event;
+use cofferdam_cgroups::{Cgroup, CgroupSpec, Hierarchy, Resources};
 
 fn main() -> Result<ExitCode, Box<dyn Error>> {
     let mut arguments = env::args().skip(1);

@@ -1,14 +1,15 @@
-use std::{
-    collections::BTreeMap,
-    os::fd::{AsFd, BorrowedFd, OwnedFd},
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::collections::BTreeMap;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
+use crate::dir::Dir;
+use crate::open_files::DescriptorBudget;
+use crate::stats::Controllers;
 use crate::{
     Applied, Error, ErrorKind, FreezerState, Hierarchy, HierarchyMount, Mode, Resources, Result,
-    Stats, dir::Dir, kill, open_files::DescriptorBudget, processes, stats::Controllers, v1, v2,
+    Stats, kill, processes, v1, v2,
 };
 
 mod create;

@@ -2,17 +2,13 @@
 
 use std::time::Instant;
 
-use rustix::{
-    event::{PollFd, PollFlags, Timespec, poll},
-    fs::OFlags,
-    io::Errno,
-};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::OFlags;
+use rustix::io::Errno;
 
-use crate::{
-    Error, Result,
-    dir::{Dir, read_from_start},
-    file_format::value_of,
-};
+use crate::dir::{Dir, read_from_start};
+use crate::file_format::value_of;
+use crate::{Error, Result};
 
 const FILE: &str = "cgroup.events";
 

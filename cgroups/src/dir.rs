@@ -4,21 +4,15 @@
 //! Directories are opened with openat2(2) below the root of the hierarchies, without symbolic links
 //! on cgroup v2, which has none of them.
 
-use std::{
-    borrow::Cow,
-    ffi::{OsStr, OsString},
-    fmt,
-    os::{
-        fd::{AsFd, BorrowedFd, OwnedFd},
-        unix::ffi::OsStrExt as _,
-    },
-    path::{Component, Path, PathBuf},
-};
+use std::borrow::Cow;
+use std::ffi::{OsStr, OsString};
+use std::fmt;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Component, Path, PathBuf};
 
-use rustix::{
-    fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags},
-    io::Errno,
-};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags};
+use rustix::io::Errno;
 
 use crate::{Error, ErrorKind, Result};
 

@@ -1,7 +1,6 @@
-use std::{
-    fmt, io,
-    path::{Path, PathBuf},
-};
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
 
 /// A failure of this crate: what was attempted, on which file, and why it did not work.
 ///

@@ -2,13 +2,13 @@
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
-use rustix::{
-    event::{EventfdFlags, PollFd, PollFlags, eventfd, poll},
-    fs::{OFlags, inotify},
-    io::Errno,
-};
+use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd, poll};
+use rustix::fs::{OFlags, inotify};
+use rustix::io::Errno;
 
-use crate::{Error, ErrorKind, Result, dir::Dir, file_format::value_of};
+use crate::dir::Dir;
+use crate::file_format::value_of;
+use crate::{Error, ErrorKind, Result};
 
 mod psi;
 

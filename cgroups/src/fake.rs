@@ -1,10 +1,8 @@
 //! A directory tree in place of cgroupfs, for tests.
 
-use std::{
-    fs,
-    os::fd::OwnedFd,
-    path::{Path, PathBuf},
-};
+use std::fs;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
 
 use crate::{Cgroup, Hierarchy, Paths};
 

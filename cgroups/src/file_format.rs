@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use crate::{Error, ErrorKind, Result, dir::Dir};
+use crate::dir::Dir;
+use crate::{Error, ErrorKind, Result};
 
 /// A number; `max` is 2⁶⁴-1, and a negative one, which some kernels print for a counter that went
 /// below zero, is 0.

@@ -1,17 +1,14 @@
-use std::{
-    os::fd::OwnedFd,
-    path::{Path, PathBuf},
-    sync::{Arc, OnceLock},
-};
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 
-use rustix::{fs::OFlags, io::Errno};
+use rustix::fs::OFlags;
+use rustix::io::Errno;
 
-use crate::{
-    Error, ErrorKind, Hierarchy, Result,
-    dir::{Below, Dir, read_all},
-    open_files::{DescriptorBudget, OpenFiles},
-    stats::Files,
-};
+use crate::dir::{Below, Dir, read_all};
+use crate::open_files::{DescriptorBudget, OpenFiles};
+use crate::stats::Files;
+use crate::{Error, ErrorKind, Hierarchy, Result};
 
 /// The directory of a cgroup in one hierarchy: its place, and the directory itself, opened when it
 /// is first needed and then kept.

@@ -1,19 +1,13 @@
-use std::{
-    os::fd::{AsFd, BorrowedFd, OwnedFd},
-    path::{Path, PathBuf},
-    sync::{Arc, OnceLock},
-};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 
-use rustix::{
-    fs::{CWD, Mode as FileMode, OFlags, StatFs},
-    io::Errno,
-};
+use rustix::fs::{CWD, Mode as FileMode, OFlags, StatFs};
+use rustix::io::Errno;
 
-use crate::{
-    Error, ErrorKind, Result,
-    dir::{Dir, read_all},
-    membership::{Membership, V1Mount, v1_mounts},
-};
+use crate::dir::{Dir, read_all};
+use crate::membership::{Membership, V1Mount, v1_mounts};
+use crate::{Error, ErrorKind, Result};
 
 /// Where the kernel's control groups are mounted by convention.
 const SYSTEM_ROOT: &str = "/sys/fs/cgroup";

@@ -1,8 +1,11 @@
 //! Huge pages: the sizes of the machine, as cgroup file names spell them, and the limits.
 
-use std::{fs, path::Path, sync::OnceLock};
+use std::fs;
+use std::path::Path;
+use std::sync::OnceLock;
 
-use crate::{HugepageLimit, Result, dir::Dir};
+use crate::dir::Dir;
+use crate::{HugepageLimit, Result};
 
 /// The sizes, read once: they are fixed when the machine boots.
 pub(crate) fn sizes() -> &'static [String] {

@@ -1,21 +1,15 @@
 //! Killing everything in a cgroup, and sending signals to it.
 
-use std::{
-    collections::BTreeSet,
-    os::fd::{AsFd as _, BorrowedFd},
-    path::Path,
-};
+use std::collections::BTreeSet;
+use std::os::fd::{AsFd as _, BorrowedFd};
+use std::path::Path;
 
-use rustix::{
-    io::Errno,
-    process::{Signal, pidfd_send_signal},
-};
+use rustix::io::Errno;
+use rustix::process::{Signal, pidfd_send_signal};
 
-use crate::{
-    Error, Result,
-    dir::Dir,
-    processes::{in_tree, pidfd},
-};
+use crate::dir::Dir;
+use crate::processes::{in_tree, pidfd};
+use crate::{Error, Result};
 
 /// How often the list of processes is read when nothing keeps them from forking.
 const PASSES: u32 = 100;

@@ -1,10 +1,8 @@
 //! `/proc/PID/cgroup` and the cgroup lines of `/proc/PID/mountinfo` (cgroups(7), proc(5)).
 
-use std::{
-    ffi::OsString,
-    os::unix::ffi::{OsStrExt as _, OsStringExt as _},
-    path::PathBuf,
-};
+use std::ffi::OsString;
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+use std::path::PathBuf;
 
 use procfs::process::MountInfo;
 

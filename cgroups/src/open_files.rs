@@ -1,14 +1,10 @@
 //! What a handle knows of the files of a cgroup between two readings: opening a file of cgroupfs
 //! costs five times what reading it costs.
 
-use std::{
-    collections::BTreeMap,
-    os::fd::OwnedFd,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicUsize, Ordering},
-    },
-};
+use std::collections::BTreeMap;
+use std::os::fd::OwnedFd;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rustix::io::Errno;
 

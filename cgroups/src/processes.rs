@@ -1,18 +1,16 @@
 //! The processes in a cgroup and below it.
 
-use std::{
-    ffi::OsString,
-    os::fd::OwnedFd,
-    time::{Duration, Instant},
-};
+use std::ffi::OsString;
+use std::os::fd::OwnedFd;
+use std::time::{Duration, Instant};
 
-use rustix::{
-    fs::OFlags,
-    io::Errno,
-    process::{Pid, PidfdFlags, pidfd_open},
-};
+use rustix::fs::OFlags;
+use rustix::io::Errno;
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
-use crate::{Error, ErrorKind, Result, backoff::Backoff, dir::Dir};
+use crate::backoff::Backoff;
+use crate::dir::Dir;
+use crate::{Error, ErrorKind, Result};
 
 /// How long joining is tried.
 const ADD_LIMIT: Duration = Duration::from_millis(120);

@@ -1,17 +1,16 @@
 //! Removing cgroups: children first, and only once no process is left inside.
 
-use std::{
-    ffi::OsString,
-    path::Path,
-    time::{Duration, Instant},
-};
+use std::ffi::OsString;
+use std::path::Path;
+use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
 
-use crate::{
-    Error, ErrorKind, Hierarchy, Result, backoff::Backoff, dir::Dir, group_dir::GroupDir,
-    processes, wait_empty::wait_until_empty,
-};
+use crate::backoff::Backoff;
+use crate::dir::Dir;
+use crate::group_dir::GroupDir;
+use crate::wait_empty::wait_until_empty;
+use crate::{Error, ErrorKind, Hierarchy, Result, processes};
 
 /// Until when removing may wait.
 pub(crate) type Deadline = Instant;

@@ -1,6 +1,8 @@
 use std::sync::Arc;
 
-use crate::{Cgroup, Result, Stats, open_files::DescriptorBudget, stats::Controllers};
+use crate::open_files::DescriptorBudget;
+use crate::stats::Controllers;
+use crate::{Cgroup, Result, Stats};
 
 /// Reads the statistics of one cgroup again and again, and keeps the files open in between: that
 /// takes less than half of the time.

@@ -5,12 +5,9 @@
 
 use std::path::PathBuf;
 
-use crate::{
-    Cgroup, Error, ErrorKind, Resources, Result,
-    cgroup::Driver,
-    dir::{Dir, check_name},
-    hugepages,
-};
+use crate::cgroup::Driver;
+use crate::dir::{Dir, check_name};
+use crate::{Cgroup, Error, ErrorKind, Resources, Result, hugepages};
 
 /// The contents of the files that [`Cgroup::set`](crate::Cgroup::set) writes limits to.
 ///

@@ -4,11 +4,9 @@
     reason = "system calls with pointers into their arguments"
 )]
 
-use std::{
-    ffi::{c_int, c_long},
-    io,
-    os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd},
-};
+use std::ffi::{c_int, c_long};
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
 use devices::bpf::Insn;
 

@@ -14,23 +14,18 @@ mod properties;
 #[cfg(test)]
 mod tests;
 
-use std::{
-    path::{Path, PathBuf},
-    sync::atomic::{AtomicBool, AtomicU64, Ordering},
-    time::{Duration, Instant},
-};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use zbus::{OwnedObjectPath, Variant};
 
-use self::{
-    bus::{Bus, CALL_LIMIT},
-    call_error::CallError,
-    manager::{
-        JOB_LIMIT, call, is_running, manager_property, property_of, subscribe, version,
-        wait_for_job,
-    },
-    properties::{Property, property},
+use self::bus::{Bus, CALL_LIMIT};
+use self::call_error::CallError;
+use self::manager::{
+    JOB_LIMIT, call, is_running, manager_property, property_of, subscribe, version, wait_for_job,
 };
+use self::properties::{Property, property};
 use crate::{Applied, CgroupSpec, Error, ErrorKind, Hierarchy, Mode, Resources, Result};
 
 const NO_SUCH_UNIT: &str = "org.freedesktop.systemd1.NoSuchUnit";

@@ -1,26 +1,22 @@
 //! cgroup v1: one directory per hierarchy (`Documentation/admin-guide/cgroup-v1/`), and the one of
 //! cgroup v2 beside them on a hybrid machine.
 
-use std::{
-    os::fd::OwnedFd,
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::Duration,
-};
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
 
 use rustix::fs::OFlags;
 
+use crate::dir::{Below, Dir};
+use crate::file_format::value_of;
+use crate::group_dir::{GroupDir, unmake};
+use crate::hierarchy::V1;
+use crate::open_files::DescriptorBudget;
+use crate::stats::Controllers;
 use crate::{
     Applied, CgroupSpec, Error, ErrorKind, FreezerState, Hierarchy, HierarchyMount, Resources,
-    Result, Stats,
-    dir::{Below, Dir},
-    file_format::value_of,
-    group_dir::{GroupDir, unmake},
-    hierarchy::V1,
-    hugepages,
-    open_files::DescriptorBudget,
-    processes, remove,
-    stats::Controllers,
+    Result, Stats, hugepages, processes, remove,
 };
 
 mod blkio;

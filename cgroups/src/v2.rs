@@ -1,18 +1,16 @@
 //! cgroup v2: one directory, every controller (`Documentation/admin-guide/cgroup-v2.rst`).
 
-use std::{
-    path::{Path, PathBuf},
-    sync::atomic::{AtomicBool, Ordering},
-};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use self::devices::Attachment;
+use crate::dir::{Below, Dir};
+use crate::file_format::value_of;
+use crate::group_dir::{GroupDir, unmake};
+use crate::stats::Controllers;
 use crate::{
     Applied, CgroupSpec, Error, ErrorKind, FreezerState, Hierarchy, Resources, Result, Stats,
-    dir::{Below, Dir},
-    file_format::value_of,
-    group_dir::{GroupDir, unmake},
     processes, remove,
-    stats::Controllers,
 };
 
 mod devices;

@@ -1,22 +1,15 @@
 //! Waiting until no process is left in a cgroup.
 
-use std::{
-    os::fd::OwnedFd,
-    time::{Duration, Instant},
-};
+use std::os::fd::OwnedFd;
+use std::time::{Duration, Instant};
 
-use rustix::{
-    event::{PollFd, PollFlags, Timespec, poll},
-    io::Errno,
-};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
 
-use crate::{
-    Error, Result,
-    backoff::Backoff,
-    cgroup_events,
-    dir::Dir,
-    processes::{in_group, pidfd},
-};
+use crate::backoff::Backoff;
+use crate::dir::Dir;
+use crate::processes::{in_group, pidfd};
+use crate::{Error, Result, cgroup_events};
 
 /// Waits until the last process has left the cgroup and, on cgroup v2, below it; `false` if there
 /// still is one at the deadline.
@@ -79,7 +72,8 @@ mod tests {
     use std::process::{Command, Stdio};
 
     use super::*;
-    use crate::{dir::Below, fake::Fake};
+    use crate::dir::Below;
+    use crate::fake::Fake;
 
     /// Whether the v1 cgroup that lists these processes is taken for empty within the time.
     fn is_empty_within(time: Duration, procs: &str) -> bool {

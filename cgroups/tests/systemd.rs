@@ -7,13 +7,11 @@
     reason = "a test that cannot do its work shall say where"
 )]
 
-use std::{
-    collections::BTreeMap,
-    fs,
-    os::unix::fs::MetadataExt as _,
-    path::{Path, PathBuf},
-    process::Command,
-};
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use cofferdam_cgroups::{Cgroup, CgroupSpec, ErrorKind, Hierarchy, Mode, Resources};
 use devices::{Access, Kind, Rule};

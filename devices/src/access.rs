@@ -1,4 +1,6 @@
-use std::{fmt, ops, str::FromStr};
+use std::fmt;
+use std::ops;
+use std::str::FromStr;
 
 use crate::{Error, ErrorKind};
 

@@ -1,12 +1,8 @@
-use std::{
-    os::fd::AsFd,
-    path::{Path, PathBuf},
-};
+use std::os::fd::AsFd;
+use std::path::{Path, PathBuf};
 
-use rustix::{
-    fs::{AtFlags, CWD, FileType, Mode, OFlags, RawMode, Stat},
-    io::Errno,
-};
+use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, RawMode, Stat};
+use rustix::io::Errno;
 
 use crate::{Access, Error, ErrorKind, Kind, Result, Rule};
 
@@ -175,7 +171,8 @@ fn walk_directory(
 
 #[cfg(test)]
 mod tests {
-    use std::{fs, os::unix::fs::symlink};
+    use std::fs;
+    use std::os::unix::fs::symlink;
 
     use super::*;
 

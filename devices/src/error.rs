@@ -1,4 +1,5 @@
-use std::{fmt, io};
+use std::fmt;
+use std::io;
 
 /// A failure of this crate: what was attempted, on what, and why it did not work.
 ///

@@ -18,8 +18,9 @@
 )]
 
 use std::collections::BTreeMap;
+use std::env;
 use std::error::Error;
-use std::{env, fs};
+use std::fs;
 
 use libseccomp::{ScmpArch, ScmpSyscall};
 

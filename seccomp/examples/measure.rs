@@ -11,9 +11,11 @@
     reason = "printing the result is what the example is for"
 )]
 
+use std::env;
 use std::error::Error;
+use std::fs;
+use std::thread;
 use std::time::{Duration, Instant};
-use std::{env, fs, thread};
 
 use cofferdam_seccomp::{Backend, Profile, Program, compile, install};
 

@@ -1,15 +1,12 @@
 //! Creating cgroups, and finding those that exist.
 
-use std::{
-    collections::BTreeMap,
-    path::{Component, Path, PathBuf},
-};
+use std::collections::BTreeMap;
+use std::path::{Component, Path, PathBuf};
 
 use super::{Cgroup, Driver, Paths};
-use crate::{
-    Applied, CgroupSpec, Error, ErrorKind, Hierarchy, Mode, Resources, Result, dir::Below,
-    group_dir::GroupDir, v1, v2,
-};
+use crate::dir::Below;
+use crate::group_dir::GroupDir;
+use crate::{Applied, CgroupSpec, Error, ErrorKind, Hierarchy, Mode, Resources, Result, v1, v2};
 
 impl Cgroup {
     /// Creates the cgroup with its limits: [`prepare`](Self::prepare) and [`set`](Self::set). Look

@@ -1,15 +1,16 @@
 //! A cgroup that is a unit of systemd.
 
-use std::{
-    collections::BTreeMap,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use super::{Cgroup, Driver, Frozen, create::sub_path};
+use super::create::sub_path;
+use super::{Cgroup, Driver, Frozen};
+use crate::dir::Below;
+use crate::group_dir::GroupDir;
+use crate::systemd::Unit;
 use crate::{
-    Applied, CgroupSpec, Error, ErrorKind, FreezerState, Hierarchy, Mode, Resources, Result,
-    dir::Below, group_dir::GroupDir, systemd::Unit, v1, v2,
+    Applied, CgroupSpec, Error, ErrorKind, FreezerState, Hierarchy, Mode, Resources, Result, v1, v2,
 };
 
 /// The unit, and what has to be done when it is there.

@@ -1,5 +1,7 @@
 use super::*;
-use crate::{CgroupSpec, Paths, fake::Fake, stats::Controllers};
+use crate::fake::Fake;
+use crate::stats::Controllers;
+use crate::{CgroupSpec, Paths};
 
 #[test]
 #[allow(clippy::print_stderr, reason = "a test that does nothing says so")]

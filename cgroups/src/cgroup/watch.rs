@@ -1,12 +1,9 @@
 //! Notification of what happens in a cgroup.
 
 use super::{Cgroup, Driver};
-use crate::{
-    Error, ErrorKind, Result,
-    dir::Dir,
-    events::{OomEvents, PressureEvents, PressureLevel, PressureTrigger},
-    v1,
-};
+use crate::dir::Dir;
+use crate::events::{OomEvents, PressureEvents, PressureLevel, PressureTrigger};
+use crate::{Error, ErrorKind, Result, v1};
 
 impl Cgroup {
     /// How many processes were killed because memory ran out: `oom_kill` of `memory.events`

@@ -1,15 +1,15 @@
 //! Thresholds of pressure stall information (`Documentation/accounting/psi.rst`, "Monitoring for
 //! pressure thresholds").
 
-use std::{os::fd::OwnedFd, time::Duration};
+use std::os::fd::OwnedFd;
+use std::time::Duration;
 
-use rustix::{
-    event::epoll::{self, CreateFlags, EventData, EventFlags},
-    fs::OFlags,
-};
+use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
+use rustix::fs::OFlags;
 
 use super::{Event, PressureLevel};
-use crate::{Error, ErrorKind, Result, dir::Dir};
+use crate::dir::Dir;
+use crate::{Error, ErrorKind, Result};
 
 /// What the tasks of a cgroup can wait for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -1,19 +1,16 @@
 //! The files of a cgroup in one hierarchy, as one reading of statistics goes through them.
 
-use std::{
-    cell::{Cell, RefCell},
-    collections::BTreeMap,
-    path::PathBuf,
-};
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 
-use rustix::{fs::OFlags, io::Errno};
+use rustix::fs::OFlags;
+use rustix::io::Errno;
 
-use crate::{
-    Error, Result,
-    dir::{Dir, read_from_start},
-    file_format::{key_values, unparsable, unsigned},
-    open_files::{Known, OpenFiles},
-};
+use crate::dir::{Dir, read_from_start};
+use crate::file_format::{key_values, unparsable, unsigned};
+use crate::open_files::{Known, OpenFiles};
+use crate::{Error, Result};
 
 #[derive(Debug)]
 pub(crate) struct Files<'a> {
@@ -149,7 +146,9 @@ impl<'a> Files<'a> {
 mod tests {
     use std::fs;
 
-    use crate::{fake::Fake, stats::MemoryEntry, v1::KEPT_FILES};
+    use crate::fake::Fake;
+    use crate::stats::MemoryEntry;
+    use crate::v1::KEPT_FILES;
 
     #[test]
     fn files_come_with_controllers_on_v2() {

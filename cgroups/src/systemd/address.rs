@@ -1,15 +1,12 @@
 //! Where systemd can be reached, and how to get there.
 
-use std::{
-    os::unix::{ffi::OsStrExt as _, net::UnixStream},
-    path::PathBuf,
-    time::Instant,
-};
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::time::Instant;
 
-use rustix::{
-    io::Errno,
-    net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with},
-};
+use rustix::io::Errno;
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
 
 use super::call_error::{failed, no_answer, remaining};
 use crate::Result;
@@ -103,7 +100,8 @@ fn unescape(text: &str) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
-    use std::{thread, time::Duration};
+    use std::thread;
+    use std::time::Duration;
 
     use rustix::net::{accept, bind, listen};
 

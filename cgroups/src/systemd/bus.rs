@@ -2,21 +2,17 @@
 //!
 //! No thread and no executor: one call at a time is all that is needed here.
 
-use std::{
-    collections::VecDeque,
-    io::{self, Read as _, Write as _},
-    os::unix::net::UnixStream,
-    time::{Duration, Instant},
-};
+use std::collections::VecDeque;
+use std::io::{self, Read as _, Write as _};
+use std::os::unix::net::UnixStream;
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use zbus::DynamicType;
 
-use super::{
-    address::Address,
-    call_error::{CallError, failed, no_answer, remaining},
-    message::{ERROR, FIXED, METHOD_CALL, METHOD_RETURN, Message, SIGNAL},
-};
+use super::address::Address;
+use super::call_error::{CallError, failed, no_answer, remaining};
+use super::message::{ERROR, FIXED, METHOD_CALL, METHOD_RETURN, Message, SIGNAL};
 use crate::{Error, ErrorKind, Result};
 
 /// How long a single call may take: a manager that does not answer must not block the caller for

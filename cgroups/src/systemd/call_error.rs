@@ -1,9 +1,7 @@
 //! Why a call to systemd failed, and how much time one has left.
 
-use std::{
-    io,
-    time::{Duration, Instant},
-};
+use std::io;
+use std::time::{Duration, Instant};
 
 use crate::{Error, ErrorKind, Result};
 

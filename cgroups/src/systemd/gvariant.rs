@@ -4,7 +4,8 @@
 //! Of the format (GLib, "GVariant Text Format") dictionaries, variants and maybe types are left
 //! out: no property of a unit that can be set needs them.
 
-use zbus::{Array, ObjectPath, Signature, Variant, wire::StructureBuilder};
+use zbus::wire::StructureBuilder;
+use zbus::{Array, ObjectPath, Signature, Variant};
 
 use crate::{Error, ErrorKind, Result};
 

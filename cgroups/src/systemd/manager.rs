@@ -1,19 +1,15 @@
 //! Talking to systemd's manager: where it is, its calls, its jobs.
 
-use std::{
-    env,
-    path::{Path, PathBuf},
-    time::{Duration, Instant},
-};
+use std::env;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use zbus::{OwnedObjectPath, OwnedVariant, Variant};
 
-use super::{
-    address::{self, Address},
-    bus::Bus,
-    call_error::CallError,
-    message,
-};
+use super::address::{self, Address};
+use super::bus::Bus;
+use super::call_error::CallError;
+use super::message;
 use crate::{Error, ErrorKind, Result};
 
 const SYSTEMD: [&str; 2] = ["org.freedesktop.systemd1", "/org/freedesktop/systemd1"];

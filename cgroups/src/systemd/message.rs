@@ -1,15 +1,11 @@
 //! D-Bus messages: header and body (D-Bus specification, "Message Protocol"). The encoding of
 //! values is zbus's.
 
-use serde::{Serialize, de::DeserializeOwned};
-use zbus::{
-    DynamicType, Type, Variant,
-    wire::{
-        BE, LE,
-        serialized::{Context, Data},
-        to_bytes,
-    },
-};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use zbus::wire::serialized::{Context, Data};
+use zbus::wire::{BE, LE, to_bytes};
+use zbus::{DynamicType, Type, Variant};
 
 use crate::{Error, ErrorKind, Result};
 

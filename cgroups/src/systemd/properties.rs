@@ -6,10 +6,8 @@
 use devices::{Emulator, Kind, Rule};
 use zbus::Variant;
 
-use crate::{
-    Applied, Error, ErrorKind, Resources, Result,
-    conversion::{cpu_weight, swap_max},
-};
+use crate::conversion::{cpu_weight, swap_max};
+use crate::{Applied, Error, ErrorKind, Resources, Result};
 
 /// Name and value.
 pub(super) type Property = (String, Variant<'static>);

@@ -1,11 +1,9 @@
 use zbus::OwnedVariant;
 
-use super::{
-    bus::tests::{Peer, connected},
-    manager::parse_version,
-    message::Message,
-    *,
-};
+use super::bus::tests::{Peer, connected};
+use super::manager::parse_version;
+use super::message::Message;
+use super::*;
 use crate::Cgroup;
 
 fn spec() -> CgroupSpec {
@@ -297,7 +295,8 @@ fn limits_are_told_and_rounded() {
 /// Answers for a unit with this policy and list, and says whether processes were held when the
 /// limits came.
 fn held(policy: &'static str, devices: Vec<(&'static str, &'static str)>, skip: [bool; 2]) -> bool {
-    use std::sync::{Arc, atomic::AtomicU32};
+    use std::sync::Arc;
+    use std::sync::atomic::AtomicU32;
     let holds = Arc::new(AtomicU32::new(0));
     let seen = Arc::clone(&holds);
     let (mut bus, peer) = connected(move |peer| {

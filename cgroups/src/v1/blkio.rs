@@ -1,6 +1,7 @@
 //! The `blkio` controller.
 
-use crate::{Resources, Result, dir::Dir};
+use crate::dir::Dir;
+use crate::{Resources, Result};
 
 pub(super) fn set(dir: &Dir, resources: &Resources) -> Result<()> {
     let weights = resources.blkio_weight.is_some() || !resources.blkio_weight_device.is_empty();

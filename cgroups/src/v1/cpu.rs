@@ -1,6 +1,8 @@
 //! The `cpu` controller: shares, CFS quota, real-time budget.
 
-use crate::{Error, ErrorKind, Resources, Result, dir::Dir, file_format::read_unsigned};
+use crate::dir::Dir;
+use crate::file_format::read_unsigned;
+use crate::{Error, ErrorKind, Resources, Result};
 
 pub(super) fn is_set(resources: &Resources) -> bool {
     resources.cpu_shares.is_some()

@@ -2,11 +2,9 @@
 
 use std::path::Path;
 
-use crate::{
-    Hierarchy, Resources, Result,
-    dir::{Below, Dir},
-    group_dir::GroupDir,
-};
+use crate::dir::{Below, Dir};
+use crate::group_dir::GroupDir;
+use crate::{Hierarchy, Resources, Result};
 
 /// The files, which have no prefix in a hierarchy mounted with option `noprefix`.
 struct Names {

@@ -3,7 +3,8 @@
 use devices::{Emulator, Rule};
 use rustix::fs::OFlags;
 
-use crate::{Error, ErrorKind, Hierarchy, Result, dir::Dir};
+use crate::dir::Dir;
+use crate::{Error, ErrorKind, Hierarchy, Result};
 
 /// Puts the rules in force. An access that both the old and the new rules allow is never
 /// interrupted. `Ok(Some(reason))` where the kernel does not let us.
@@ -67,7 +68,8 @@ mod tests {
     use devices::{Access, Kind};
 
     use super::*;
-    use crate::{Resources, fake::Fake};
+    use crate::Resources;
+    use crate::fake::Fake;
 
     #[test]
     fn more_rules_than_the_kernel_takes_in_time_are_refused() {

@@ -5,13 +5,10 @@
 
 use std::time::{Duration, Instant};
 
+use crate::backoff::{Backoff, sleep};
+use crate::dir::Dir;
 use crate::freezer::{LIMIT, unable};
-use crate::{
-    FreezerState, Result,
-    backoff::{Backoff, sleep},
-    dir::Dir,
-    processes,
-};
+use crate::{FreezerState, Result, processes};
 
 pub(crate) const FILE: &str = "freezer.state";
 const FROZEN: &str = "FROZEN";

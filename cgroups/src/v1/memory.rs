@@ -1,10 +1,8 @@
 //! The `memory` controller.
 
-use crate::{
-    Error, ErrorKind, Resources, Result,
-    dir::Dir,
-    file_format::{read_unsigned, read_unsigned_if_present},
-};
+use crate::dir::Dir;
+use crate::file_format::{read_unsigned, read_unsigned_if_present};
+use crate::{Error, ErrorKind, Resources, Result};
 
 const LIMIT: &str = "memory.limit_in_bytes";
 const SWAP_LIMIT: &str = "memory.memsw.limit_in_bytes";

@@ -1,6 +1,7 @@
 //! The `net_cls` and `net_prio` controllers.
 
-use crate::{Resources, Result, dir::Dir};
+use crate::dir::Dir;
+use crate::{Resources, Result};
 
 pub(super) fn set_class(dir: &Dir, resources: &Resources) -> Result<()> {
     match resources.net_cls_classid {

@@ -1,16 +1,12 @@
 //! Reading what the controllers of cgroup v1 count.
 
 use super::UNIFIED;
-use crate::{
-    Result, Stats,
-    file_format::{list, unsigned},
-    hugepages,
-    stats::{
-        Blkio, BlkioEntry, Controllers, Cpuset, Files, Hugetlb, Memory, MemoryEntry, NumaCount,
-        NumaPages, NumaStats, Pids,
-    },
-    v2,
+use crate::file_format::{list, unsigned};
+use crate::stats::{
+    Blkio, BlkioEntry, Controllers, Cpuset, Files, Hugetlb, Memory, MemoryEntry, NumaCount,
+    NumaPages, NumaStats, Pids,
 };
+use crate::{Result, Stats, hugepages, v2};
 
 /// The unit of `cpuacct.stat` in nanoseconds: `USER_HZ` is 100 on every architecture we know.
 const TICK: u64 = 10_000_000;

@@ -1,7 +1,10 @@
-use std::{collections::BTreeMap, fs, path::Path};
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
 
 use super::*;
-use crate::{Cgroup, HugepageLimit, IfPriority, ThrottleDevice, WeightDevice, fake::Fake};
+use crate::fake::Fake;
+use crate::{Cgroup, HugepageLimit, IfPriority, ThrottleDevice, WeightDevice};
 
 const MEMBERSHIP: &str = "\
 12:cpuset:/own

@@ -3,19 +3,17 @@
 //! Programs of the ancestors stay in force. There is never a moment without a program: the new one
 //! is attached before, or in the same step as, the old one is taken away.
 
-use std::{
-    io,
-    os::fd::OwnedFd,
-    sync::{Mutex, MutexGuard, PoisonError},
-};
+use std::io;
+use std::os::fd::OwnedFd;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use devices::{Access, Emulator, Rule, bpf::Insn};
-use rustix::{
-    io::Errno,
-    process::{Resource, Rlimit, getrlimit, setrlimit},
-};
+use devices::bpf::Insn;
+use devices::{Access, Emulator, Rule};
+use rustix::io::Errno;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-use crate::{Error, ErrorKind, Hierarchy, Result, dir::Dir, sys};
+use crate::dir::Dir;
+use crate::{Error, ErrorKind, Hierarchy, Result, sys};
 
 /// Whether there may be programs to replace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -244,15 +242,14 @@ fn attached(dir: &Dir, room: usize) -> io::Result<Vec<OwnedFd>> {
 
 #[cfg(test)]
 mod tests {
-    use std::{
-        fs::{self, File},
-        path::{Path, PathBuf},
-    };
+    use std::fs::{self, File};
+    use std::path::{Path, PathBuf};
 
     use devices::Kind;
 
     use super::*;
-    use crate::{Resources, fake::Fake};
+    use crate::Resources;
+    use crate::fake::Fake;
 
     #[test]
     fn errnos_of_the_verifier() {

@@ -2,8 +2,10 @@
 
 use std::time::Instant;
 
+use crate::cgroup_events::wait_for;
+use crate::dir::Dir;
 use crate::freezer::{LIMIT, not_supported, unable};
-use crate::{FreezerState, Result, cgroup_events, cgroup_events::wait_for, dir::Dir};
+use crate::{FreezerState, Result, cgroup_events};
 
 pub(crate) const FILE: &str = "cgroup.freeze";
 
@@ -53,7 +55,9 @@ pub(crate) fn is_frozen(dir: &Dir) -> Result<bool> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{ErrorKind, dir::Below, fake::Fake};
+    use crate::ErrorKind;
+    use crate::dir::Below;
+    use crate::fake::Fake;
 
     #[test]
     fn a_freeze_that_is_under_way_is_no_frozen_cgroup() {

@@ -1,17 +1,15 @@
 //! Writing limits. What is not set is not written.
 
-use std::{ffi::OsStr, path::Path};
+use std::ffi::OsStr;
+use std::path::Path;
 
 use rustix::fs::OFlags;
 
 use super::devices::Attachment;
-use crate::{
-    Applied, Error, ErrorKind, Hierarchy, Resources, Result,
-    conversion::{cpu_weight, io_weight, limit_text, pids_text, swap_max},
-    dir::{Dir, check_name, read_all},
-    file_format::{read_unsigned_if_present, unsigned},
-    hugepages,
-};
+use crate::conversion::{cpu_weight, io_weight, limit_text, pids_text, swap_max};
+use crate::dir::{Dir, check_name, read_all};
+use crate::file_format::{read_unsigned_if_present, unsigned};
+use crate::{Applied, Error, ErrorKind, Hierarchy, Resources, Result, hugepages};
 
 /// The period of a quota that comes without one, in µs; also the kernel's default.
 const DEFAULT_PERIOD: u64 = 100_000;

@@ -2,13 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use crate::{
-    Hierarchy, Result, Stats, hugepages,
-    stats::{
-        Blkio, BlkioEntry, Controllers, Files, Hugetlb, Memory, MemoryEntry, Misc, Pids, Psi,
-        PsiLine, Rdma, RdmaEntry,
-    },
+use crate::stats::{
+    Blkio, BlkioEntry, Controllers, Files, Hugetlb, Memory, MemoryEntry, Misc, Pids, Psi, PsiLine,
+    Rdma, RdmaEntry,
 };
+use crate::{Hierarchy, Result, Stats, hugepages};
 
 /// Reads everything. A controller that is not there counts nothing; of failures the first one is
 /// returned, unless the caller is rootless. With `root` it is the root cgroup of that hierarchy,

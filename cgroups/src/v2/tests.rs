@@ -1,7 +1,10 @@
-use std::{collections::BTreeMap, fs, path::Path};
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
 
 use super::*;
-use crate::{Cgroup, fake::Fake};
+use crate::Cgroup;
+use crate::fake::Fake;
 
 const CONTROLLERS: &str = "cpuset cpu io memory hugetlb pids rdma misc\n";
 

@@ -3,11 +3,9 @@
 use cofferdam_cgroups::{Cgroup, ErrorKind, Hierarchy, Resources};
 use devices::{Access, Kind, Rule};
 
-use crate::{
-    fixture::succeeds_inside,
-    hierarchies::{v1, v2},
-    scratch::{limited, scratch},
-};
+use crate::fixture::succeeds_inside;
+use crate::hierarchies::{v1, v2};
+use crate::scratch::{limited, scratch};
 
 fn rules(hierarchy: &Hierarchy) {
     let null = Rule::allow(Kind::Char, Some(1), Some(3), Access::ALL);

@@ -1,18 +1,15 @@
 //! Notifications that memory ran out, or that a resource is short.
 
-use std::{process::Stdio, time::Duration};
+use std::process::Stdio;
+use std::time::Duration;
 
-use cofferdam_cgroups::{
-    ErrorKind, Resources,
-    events::{Event, PressureLevel, PressureResource, PressureTrigger},
-    stats::Controllers,
-};
+use cofferdam_cgroups::events::{Event, PressureLevel, PressureResource, PressureTrigger};
+use cofferdam_cgroups::stats::Controllers;
+use cofferdam_cgroups::{ErrorKind, Resources};
 
-use crate::{
-    fixture::{BUDGET, Sleeper, succeeds_inside},
-    hierarchies::{any, v1, v2_with},
-    scratch::{limited, little_memory, scratch},
-};
+use crate::fixture::{BUDGET, Sleeper, succeeds_inside};
+use crate::hierarchies::{any, v1, v2_with};
+use crate::scratch::{limited, little_memory, scratch};
 
 #[test]
 fn out_of_memory_on_v1() {

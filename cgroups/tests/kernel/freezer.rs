@@ -4,11 +4,9 @@ use std::path::Path;
 
 use cofferdam_cgroups::{Cgroup, CgroupSpec, ErrorKind, FreezerState, Hierarchy, Resources};
 
-use crate::{
-    fixture::Sleeper,
-    hierarchies::{v1, v2},
-    scratch::scratch,
-};
+use crate::fixture::Sleeper;
+use crate::hierarchies::{v1, v2};
+use crate::scratch::scratch;
 
 fn freezing(hierarchy: &Hierarchy) {
     let cgroup = scratch(hierarchy, &Resources::default());

@@ -1,6 +1,8 @@
 //! What this machine has for a test; `None`, after saying why, if that is not enough.
 
-use std::{fs::File, os::fd::OwnedFd, path::Path};
+use std::fs::File;
+use std::os::fd::OwnedFd;
+use std::path::Path;
 
 use cofferdam_cgroups::{Hierarchy, Mode};
 

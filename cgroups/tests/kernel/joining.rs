@@ -1,14 +1,15 @@
 //! How processes get in without being moved by another process.
 
-use std::{collections::BTreeMap, fs, path::PathBuf, time::Instant};
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
+use std::time::Instant;
 
 use cofferdam_cgroups::{Mode, Resources};
 
-use crate::{
-    fixture::{BUDGET, Sleeper},
-    hierarchies::{any, v1, v2},
-    scratch::{cgroups_of, scratch},
-};
+use crate::fixture::{BUDGET, Sleeper};
+use crate::hierarchies::{any, v1, v2};
+use crate::scratch::{cgroups_of, scratch};
 
 #[test]
 fn by_tasks_files() {

@@ -1,21 +1,18 @@
 //! From creation to removal.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    ffi::OsStr,
-    fs,
-    os::unix::{ffi::OsStrExt as _, process::ExitStatusExt as _},
-    path::PathBuf,
-    time::Duration,
-};
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
+use std::fs;
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::process::ExitStatusExt as _;
+use std::path::PathBuf;
+use std::time::Duration;
 
 use cofferdam_cgroups::{Cgroup, CgroupSpec, ErrorKind, Hierarchy, Resources};
 
-use crate::{
-    fixture::{BUDGET, Sleeper},
-    hierarchies::{v1, v2},
-    scratch::{cgroups_of, scratch, unique_path},
-};
+use crate::fixture::{BUDGET, Sleeper};
+use crate::hierarchies::{v1, v2};
+use crate::scratch::{cgroups_of, scratch, unique_path};
 
 fn from_creation_to_removal(hierarchy: &Hierarchy) {
     let resources = Resources::default();

@@ -1,20 +1,16 @@
 //! Limits, read back from the kernel's files.
 
-use std::{
-    collections::BTreeMap,
-    fs,
-    io::{Read as _, Write as _},
-    path::PathBuf,
-    process::{Command, Stdio},
-};
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{Read as _, Write as _};
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
 
 use cofferdam_cgroups::{Cgroup, CgroupSpec, ErrorKind, Rdma, Resources};
 
-use crate::{
-    fixture::{BUDGET, Sleeper, read, succeeds_inside},
-    hierarchies::{v1, v2_with},
-    scratch::{limited, scratch, unique_path},
-};
+use crate::fixture::{BUDGET, Sleeper, read, succeeds_inside};
+use crate::hierarchies::{v1, v2_with};
+use crate::scratch::{limited, scratch, unique_path};
 
 #[test]
 fn processors_are_asked_for_below_a_new_parent_on_v1() {

@@ -2,7 +2,8 @@
 
 use cofferdam_cgroups::Resources;
 
-use crate::{hierarchies::v1, scratch::scratch};
+use crate::hierarchies::v1;
+use crate::scratch::scratch;
 
 #[test]
 fn every_hierarchy_is_described() {

@@ -1,11 +1,9 @@
 //! Cgroups of one test.
 
-use std::{
-    fs,
-    ops::Deref,
-    path::PathBuf,
-    sync::atomic::{AtomicU32, Ordering},
-};
+use std::fs;
+use std::ops::Deref;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use cofferdam_cgroups::{Cgroup, CgroupSpec, Hierarchy, Resources};
 

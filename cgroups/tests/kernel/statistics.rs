@@ -1,14 +1,14 @@
 //! What the kernel counts for real processes.
 
-use std::{fs, process::Stdio, time::Instant};
+use std::fs;
+use std::process::Stdio;
+use std::time::Instant;
 
 use cofferdam_cgroups::{Cgroup, CgroupSpec, ErrorKind, Hierarchy, Paths, Resources};
 
-use crate::{
-    fixture::{BUDGET, Sleeper, read, succeeds_inside},
-    hierarchies::{v1, v2, v2_with},
-    scratch::{limited, little_memory, scratch, unique_path},
-};
+use crate::fixture::{BUDGET, Sleeper, read, succeeds_inside};
+use crate::hierarchies::{v1, v2, v2_with};
+use crate::scratch::{limited, little_memory, scratch, unique_path};
 
 /// A process that has worked for a while and is now stopped.
 fn stopped_in(cgroup: &Cgroup) -> Sleeper {

@@ -1,7 +1,8 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::{Rule, arbitrary::any_state, defaults};
+use crate::arbitrary::any_state;
+use crate::{Rule, defaults};
 
 /// One access as the kernel asks the program about it.
 #[derive(Debug, Clone, Copy)]

@@ -8,7 +8,8 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use cofferdam_integration::{Case, eventually, limited::PATIENCE, need};
+use cofferdam_integration::limited::PATIENCE;
+use cofferdam_integration::{Case, eventually, need};
 use rustix::process::{Pid, Signal, kill_process};
 use rustix::pty::{OpenptFlags, grantpt, ioctl_tiocgptpeer, openpt, unlockpt};
 use rustix::termios::{Winsize, tcsetwinsize};

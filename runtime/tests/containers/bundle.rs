@@ -9,7 +9,8 @@ use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use cofferdam::configs::config::{Cgroup, NamespaceType};
-use cofferdam::configs::{Config, HostInfo, oci::Spec, specconv};
+use cofferdam::configs::oci::Spec;
+use cofferdam::configs::{Config, HostInfo, specconv};
 use cofferdam::{Container, ContainerId, ErrorKind, Process, Runtime, Signal, Stdio};
 
 const BUSYBOX: &str = "/bin/busybox";

@@ -1,7 +1,8 @@
 use std::path::Path;
 
 use super::*;
-use crate::{events::Event, fake::Fake};
+use crate::events::Event;
+use crate::fake::Fake;
 
 fn fake() -> Fake {
     let fake = Fake::v2("memory", "/");

@@ -1,5 +1,6 @@
 use super::pages_by_node;
-use crate::{ErrorKind, v1::tests::fake};
+use crate::ErrorKind;
+use crate::v1::tests::fake;
 
 #[test]
 fn statistics() {

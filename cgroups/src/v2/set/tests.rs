@@ -1,9 +1,11 @@
-use std::{collections::BTreeMap, path::Path};
+use std::collections::BTreeMap;
+use std::path::Path;
 
 use devices::Rule;
 
 use super::*;
-use crate::{HugepageLimit, Rdma, ThrottleDevice, Warning, WeightDevice, v2::tests::fake};
+use crate::v2::tests::fake;
+use crate::{HugepageLimit, Rdma, ThrottleDevice, Warning, WeightDevice};
 
 /// Sets the limits in a cgroup that has (only) these files, and returns what is in them then.
 fn set(files: &[&str], resources: &Resources) -> Vec<String> {

@@ -1,7 +1,8 @@
 use std::path::Path;
 
 use super::*;
-use crate::{ErrorKind, v2::tests::fake};
+use crate::ErrorKind;
+use crate::v2::tests::fake;
 
 #[test]
 fn statistics() {
