@@ -55,7 +55,6 @@ mod supervise;
 mod stub {
     use crate::{fields, messages, operations, wire};
 
-    #[path = "executor/mod.rs"]
     mod executor;
     mod sys;
 }

@@ -15,7 +15,7 @@
 //! * the variant of `plan::Op` with its documentation, how it is encoded, decoded, printed and
 //!   checked (`src/plan/`), and how the tests make a random one;
 //! * the variant of [`Operation`], which the stub decodes from the plan and executes by the names
-//!   of the fields (`executor/mod.rs`). A new operation is a row here and its execution there.
+//!   of the fields (`executor.rs`). A new operation is a row here and its execution there.
 //!
 //! A kind says the type of a field, and how that is encoded and printed (`fields.rs`). A kind also
 //! says what happens to a descriptor slot: `Uses` needs it filled, `MaybeUses` looks whether it is,
