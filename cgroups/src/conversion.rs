@@ -7,7 +7,8 @@ use crate::{Error, ErrorKind, Result};
 /// The curve goes through (2, 1), (1024, 100) and (262144, 10000): with l = log₂(shares) the
 /// weight is 10^((l² + 125·l)/612 - 7/34), rounded up. A linear map, as it was used before, turns
 /// the one default into 39.
-pub(crate) fn cpu_weight(shares: u64) -> u64 {
+#[must_use]
+pub fn cpu_weight(shares: u64) -> u64 {
     match shares {
         0..=2 => 1,
         262_144.. => 10_000,

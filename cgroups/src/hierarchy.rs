@@ -299,7 +299,8 @@ impl Hierarchy {
     /// all ids to themselves. `false` where that cannot be read: only in a user namespace may a
     /// protection be missing.
     pub(crate) fn in_user_namespace(&self) -> bool {
-        read_self(self.inner.proc.as_ref(), "uid_map").is_ok_and(|map| maps_ids(&map))
+        read_self(self.inner.proc.as_ref(), "uid_map")
+            .is_ok_and(|map| user::is_userns_map(map.as_bytes()))
     }
 
     /// The cgroup v2 path of the calling process, as the kernel writes it.
@@ -410,17 +411,6 @@ fn read_self(proc: Option<&OwnedFd>, name: &str) -> Result<String> {
         None => rustix::fs::open(&path, flags, FileMode::empty()),
     };
     read_all(fd.map_err(failed)?).map_err(failed)
-}
-
-/// Whether a `uid_map` is that of a user namespace other than the initial one. Text that is not a
-/// map is not.
-fn maps_ids(map: &str) -> bool {
-    let Some(line) = map.lines().next() else {
-        return true;
-    };
-    let fields: Vec<_> = line.split_whitespace().collect();
-    let is_map = fields.len() == 3 && fields.iter().all(|field| field.parse::<u32>().is_ok());
-    is_map && fields != ["0", "0", "4294967295"]
 }
 
 /// The v1 hierarchies of `own` that are mounted below `root` under one of their usual names.

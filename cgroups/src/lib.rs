@@ -38,6 +38,7 @@ pub use devices;
 
 pub use applied::{Applied, Warning};
 pub use cgroup::{Cgroup, Frozen, Paths};
+pub use conversion::cpu_weight;
 pub use error::{Error, ErrorKind, Result};
 pub use hierarchy::{Hierarchy, HierarchyMount, Mode};
 pub use resources::{

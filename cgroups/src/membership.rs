@@ -85,26 +85,20 @@ pub(crate) fn v1_mounts(mountinfo: &str) -> Result<Vec<V1Mount>> {
         .collect()
 }
 
-/// The kernel writes blank, tab, newline and backslash as a backslash and three octal digits.
-fn unescape(text: &[u8]) -> PathBuf {
-    let mut plain = Vec::with_capacity(text.len());
-    let mut rest = text;
-    while let Some((&byte, tail)) = rest.split_first() {
-        if let (
-            b'\\',
-            [
-                a @ b'0'..=b'3',
-                b @ b'0'..=b'7',
-                c @ b'0'..=b'7',
-                after @ ..,
-            ],
-        ) = (byte, tail)
+/// Undoes the octal escapes of mountinfo: the kernel writes blank, tab, newline and backslash as a
+/// backslash and three octal digits (`proc_pid_mountinfo(5)`).
+fn unescape(field: &[u8]) -> PathBuf {
+    let mut plain = Vec::with_capacity(field.len());
+    let mut rest = field;
+    while let [byte, after @ ..] = rest {
+        if *byte == b'\\'
+            && let [a @ b'0'..=b'3', b @ b'0'..=b'7', c @ b'0'..=b'7', tail @ ..] = after
         {
-            plain.push((a - b'0') << 6 | (b - b'0') << 3 | (c - b'0'));
-            rest = after;
-        } else {
-            plain.push(byte);
+            plain.push((a - b'0') * 64 + (b - b'0') * 8 + (c - b'0'));
             rest = tail;
+        } else {
+            plain.push(*byte);
+            rest = after;
         }
     }
     PathBuf::from(OsString::from_vec(plain))

@@ -290,19 +290,6 @@ impl Group {
             return Err(unified_on_v1());
         }
         let mut applied = Applied::default();
-        if resources.sets_devices() {
-            let set = || {
-                let member = self
-                    .member("devices")
-                    .ok_or_else(|| Error::no_cgroup("devices"))?;
-                devices::apply(
-                    hierarchy,
-                    member.group_dir.dir(hierarchy)?,
-                    &resources.devices,
-                )
-            };
-            applied.devices(set(), rootless)?;
-        }
         let with = |name: &str, wanted: bool, set: &mut dyn FnMut(&Dir) -> Result<()>| {
             if !wanted {
                 return Ok(());
@@ -320,6 +307,19 @@ impl Group {
         with("cpuset", resources.sets_cpuset(), &mut |dir| {
             cpuset::set(dir, resources)
         })?;
+        if resources.sets_devices() {
+            let set = || {
+                let member = self
+                    .member("devices")
+                    .ok_or_else(|| Error::no_cgroup("devices"))?;
+                devices::apply(
+                    hierarchy,
+                    member.group_dir.dir(hierarchy)?,
+                    &resources.devices,
+                )
+            };
+            applied.devices(set(), rootless)?;
+        }
         with("memory", memory::is_set(resources), &mut |dir| {
             memory::set(dir, resources)
         })?;

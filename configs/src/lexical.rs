@@ -5,13 +5,15 @@
 ///
 /// `..` at the root is dropped; in a relative path leading `..` parts stay.
 pub(crate) fn clean(path: &str) -> String {
-    let rooted = path.starts_with('/');
+    if path.starts_with('/') {
+        return rooted(path);
+    }
     let mut parts: Vec<&str> = Vec::new();
     for part in path.split('/') {
         match part {
             "" | "." => {}
             ".." => match parts.last() {
-                Some(&"..") | None if !rooted => parts.push(".."),
+                Some(&"..") | None => parts.push(".."),
                 _ => {
                     parts.pop();
                 }
@@ -19,11 +21,40 @@ pub(crate) fn clean(path: &str) -> String {
             name => parts.push(name),
         }
     }
-    match (rooted, parts.is_empty()) {
-        (true, _) => format!("/{}", parts.join("/")),
-        (false, true) => ".".to_owned(),
-        (false, false) => parts.join("/"),
+    if parts.is_empty() {
+        ".".to_owned()
+    } else {
+        parts.join("/")
     }
+}
+
+/// The path without `.`, `..` and doubled slashes, as the kernel would see it below a root without
+/// symbolic links: absolute, never above the root.
+///
+/// ```
+/// use cofferdam_configs::lexical::rooted;
+///
+/// assert_eq!(rooted("proc/./self//attr"), "/proc/self/attr");
+/// assert_eq!(rooted("../../proc"), "/proc");
+/// assert_eq!(rooted(""), "/");
+/// ```
+#[must_use]
+pub fn rooted(path: &str) -> String {
+    let mut cleaned = String::with_capacity(path.len() + 1);
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => cleaned.truncate(cleaned.rfind('/').unwrap_or(0)),
+            part => {
+                cleaned.push('/');
+                cleaned.push_str(part);
+            }
+        }
+    }
+    if cleaned.is_empty() {
+        cleaned.push('/');
+    }
+    cleaned
 }
 
 /// Cleans a path and keeps it below whatever it will be joined to: `..` cannot lead out. Empty
@@ -36,7 +67,7 @@ pub(crate) fn clean_inside(path: &str) -> String {
             clean(path)
         };
     }
-    let inside = clean(&format!("/{path}"));
+    let inside = rooted(path);
     match inside.strip_prefix('/') {
         Some("") | None => ".".to_owned(),
         Some(relative) => relative.to_owned(),
@@ -71,6 +102,22 @@ mod tests {
             ("a/../..", ".."),
         ] {
             assert_eq!(clean(path), cleaned, "{path}");
+        }
+    }
+
+    #[test]
+    fn rooted_paths_stay_below_the_root() {
+        for (path, cleaned) in [
+            ("", "/"),
+            ("/", "/"),
+            ("/proc/", "/proc"),
+            ("//proc", "/proc"),
+            ("/proc/.", "/proc"),
+            ("/a/../proc", "/proc"),
+            ("../../proc", "/proc"),
+            ("proc/./self//attr", "/proc/self/attr"),
+        ] {
+            assert_eq!(rooted(path), cleaned, "{path}");
         }
     }
 

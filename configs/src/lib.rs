@@ -5,7 +5,7 @@ mod error;
 mod host;
 mod int_enum;
 pub mod json;
-mod lexical;
+pub mod lexical;
 mod nullable;
 pub mod oci;
 pub mod process;

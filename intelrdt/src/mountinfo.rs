@@ -14,26 +14,23 @@ pub(crate) fn resctrl_mount(mountinfo: &[u8]) -> Option<PathBuf> {
     })
 }
 
-/// Undoes the octal escapes for blank, tab, line end and backslash.
-fn unescape(text: &[u8]) -> PathBuf {
-    let mut path = Vec::with_capacity(text.len());
-    let mut rest = text;
-    while let Some((byte, tail)) = rest.split_first() {
-        let escaped = match rest {
-            [
-                b'\\',
-                a @ b'0'..=b'3',
-                b @ b'0'..=b'7',
-                c @ b'0'..=b'7',
-                tail @ ..,
-            ] => Some((((a & 3) << 6) | ((b & 7) << 3) | (c & 7), tail)),
-            _ => None,
-        };
-        let (byte, tail) = escaped.unwrap_or((*byte, tail));
-        path.push(byte);
-        rest = tail;
+/// Undoes the octal escapes of mountinfo: the kernel writes blank, tab, newline and backslash as a
+/// backslash and three octal digits (`proc_pid_mountinfo(5)`).
+fn unescape(field: &[u8]) -> PathBuf {
+    let mut plain = Vec::with_capacity(field.len());
+    let mut rest = field;
+    while let [byte, after @ ..] = rest {
+        if *byte == b'\\'
+            && let [a @ b'0'..=b'3', b @ b'0'..=b'7', c @ b'0'..=b'7', tail @ ..] = after
+        {
+            plain.push((a - b'0') * 64 + (b - b'0') * 8 + (c - b'0'));
+            rest = tail;
+        } else {
+            plain.push(*byte);
+            rest = after;
+        }
     }
-    PathBuf::from(OsString::from_vec(path))
+    PathBuf::from(OsString::from_vec(plain))
 }
 
 #[cfg(test)]

@@ -306,6 +306,17 @@ mod tests {
     }
 
     #[test]
+    fn shares_have_the_same_weight_in_the_state_and_in_the_cgroup() {
+        for shares in (1..=262_145).chain([u64::MAX]) {
+            assert_eq!(
+                configs::specconv::cpu_weight(shares),
+                cgroups::cpu_weight(shares),
+                "{shares}"
+            );
+        }
+    }
+
+    #[test]
     fn the_intended_place_is_where_it_is_made() {
         if !rustix::process::geteuid().is_root() {
             return;

@@ -205,6 +205,19 @@ fn x32_is_an_architecture_of_its_own() {
     }
 }
 
+/// `read` is call number 0 of x86_64.
+#[test]
+fn a_profile_of_call_number_0_has_a_threshold() {
+    for backend in backends() {
+        let mut profile = profile("SCMP_ACT_ERRNO", vec![rule(&["read"], "SCMP_ACT_ALLOW")]);
+        profile.architectures = vec![Architecture::X86_64];
+        let program = program(&profile, backend);
+        let answer = |number| evaluate(&program, Architecture::X86_64, number, [0; 6]).unwrap();
+        assert_eq!(answer(0), Action::Allow.return_value(), "{backend:?}");
+        assert_eq!(answer(1), Action::Errno(38).return_value(), "{backend:?}");
+    }
+}
+
 #[test]
 fn an_architecture_without_calls_has_no_threshold_and_says_so() {
     for backend in backends() {

@@ -41,7 +41,7 @@ mod tests {
         assert!(is_userns_map(b"0 1000 1\n"));
         assert!(is_userns_map(b"0 0 65536\n"));
         assert!(is_userns_map(b"0 0 1\n0 0 4294967295\n"));
-        assert!(!is_userns_map(b"what is this\n"));
+        assert!(!is_userns_map(b"what is this\n") && !is_userns_map(b"0 0\n"));
     }
 
     #[test]

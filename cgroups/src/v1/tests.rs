@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::*;
 use crate::fake::Fake;
-use crate::{Cgroup, HugepageLimit, IfPriority, ThrottleDevice, WeightDevice};
+use crate::{Cgroup, FreezerState, HugepageLimit, IfPriority, ThrottleDevice, WeightDevice};
 
 const MEMBERSHIP: &str = "\
 12:cpuset:/own
@@ -412,4 +412,39 @@ fn hybrid_adds_the_unified_directory() {
     let files = cgroup.self_join_files().unwrap();
     assert_eq!(files.len(), 1);
     assert_eq!(files[0].0, "devices");
+}
+
+/// Of several limits that cannot be set the first one is reported. A cgroup whose limits are not in
+/// force is not frozen.
+#[test]
+fn limits_are_set_in_order_and_the_freezer_comes_last() {
+    let fake = Fake::v1("3:freezer:/\n2:memory:/\n");
+    fake.file("memory/ctr/cgroup.procs", "");
+    fake.file("freezer/ctr/freezer.state", "THAWED");
+    let mut resources = Resources {
+        cpuset_cpus: Some("0".into()),
+        devices: vec![::devices::Rule::everything(false)],
+        pids_limit: Some(1),
+        net_cls_classid: Some(1),
+        rdma: [("a".to_owned(), crate::Rdma::default())].into(),
+        freezer: Some(FreezerState::Frozen),
+        ..Resources::default()
+    };
+    let cgroup = fake.cgroup("ctr");
+    let mut first = |controller: &str, without: fn(&mut Resources)| {
+        let error = cgroup.set(&resources).unwrap_err();
+        assert!(
+            error.to_string().contains(controller),
+            "{controller}: {error}"
+        );
+        assert_eq!(fake.read("freezer/ctr/freezer.state"), "THAWED");
+        without(&mut resources);
+    };
+    first("cpuset", |resources| resources.cpuset_cpus = None);
+    first("devices", |resources| resources.devices.clear());
+    first("pids", |resources| resources.pids_limit = None);
+    first("net_cls", |resources| resources.net_cls_classid = None);
+    first("rdma", |resources| resources.rdma.clear());
+    assert!(cgroup.set(&resources).unwrap().warnings.is_empty());
+    assert_eq!(fake.read("freezer/ctr/freezer.state"), "FROZEN");
 }

@@ -187,9 +187,7 @@ pub fn cpu_weight(shares: u64) -> u64 {
             #[allow(clippy::cast_precision_loss, reason = "below 2^18")]
             let l = (shares as f64).log2();
             let weight = 10f64.powf((l * l + 125.0 * l) / 612.0 - 7.0 / 34.0);
-            // The last bits of the floating point result must not lift an exact weight to the next
-            // one.
-            let weight = (weight - 1e-9).ceil();
+            let weight = weight.ceil();
             #[allow(
                 clippy::cast_possible_truncation,
                 clippy::cast_sign_loss,

@@ -9,8 +9,9 @@ use crate::{Error, Result, Warning, oci};
 /// Bits of a file mode that are its type (`S_IFMT`).
 const FILE_TYPE: u32 = 0o170_000;
 
-/// The nodes and the default rules of a container, which a bundle cannot switch off. A device of the
-/// bundle takes the place of the default with the same path: both the default node and its rule go.
+/// The nodes and the default rules of a container, which a bundle cannot switch off. A device of
+/// the bundle takes the place of the default with the same path: both the default node and its rule
+/// go.
 pub(super) fn nodes_and_default_rules(devices: &[oci::Device]) -> Result<(Vec<Device>, Vec<Rule>)> {
     let kept = || {
         DEFAULTS.iter().filter(|it| {

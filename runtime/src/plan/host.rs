@@ -1,9 +1,9 @@
 //! What a plan must know of the machine.
 
-use std::ffi::OsStr;
+use std::ffi::OsString;
 use std::io::Read as _;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::ffi::OsStrExt;
+use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, CWD, Mode, OFlags};
@@ -65,7 +65,7 @@ impl HostFacts {
     /// [`ErrorKind::System`](crate::ErrorKind::System) if a file in it cannot be read.
     pub fn read_at(proc: BorrowedFd<'_>) -> Result<Self> {
         let in_user_namespace = match text(proc, "self/uid_map")? {
-            Some(map) => maps_ids(&map),
+            Some(map) => user::is_userns_map(map.as_bytes()),
             None => false,
         };
         // Outside of user namespaces the file always says "allow".
@@ -146,25 +146,6 @@ fn text(proc: BorrowedFd<'_>, path: &str) -> Result<Option<String>> {
     }
 }
 
-/// Whether a `uid_map` is that of a user namespace other than the initial one. An empty map is one,
-/// too; a line that cannot be parsed is skipped.
-fn maps_ids(map: &str) -> bool {
-    let Some(line) = map.lines().next() else {
-        return true;
-    };
-    let numbers: Vec<&str> = line.split_ascii_whitespace().collect();
-    match *numbers.as_slice() {
-        [inside, outside, size]
-            if [inside, outside, size]
-                .iter()
-                .all(|n| n.parse::<u32>().is_ok()) =>
-        {
-            (inside, outside, size) != ("0", "0", "4294967295")
-        }
-        _ => false,
-    }
-}
-
 /// The value of the line `Umask:`, which is octal.
 fn umask(status: &str) -> Option<u32> {
     let value = status
@@ -235,9 +216,8 @@ fn full_proc_mounts(mountinfo: &[u8], rootfs: &Path) -> Vec<PathBuf> {
         .filter_map(|line| {
             let mut fields = line.split(|byte| *byte == b' ');
             let root = fields.nth(3)?;
-            let point = unescape(fields.next()?);
+            let path = unescape(fields.next()?);
             let kind = fields.skip_while(|field| *field != b"-").nth(1)?;
-            let path = PathBuf::from(OsStr::from_bytes(&point));
             (root == b"/" && (kind == b"proc" || kind == b"sysfs") && !path.starts_with(rootfs))
                 .then_some(path)
         })
@@ -246,8 +226,9 @@ fn full_proc_mounts(mountinfo: &[u8], rootfs: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// Undoes the octal escapes (`\040` for a space) of mountinfo.
-fn unescape(field: &[u8]) -> Vec<u8> {
+/// Undoes the octal escapes of mountinfo: the kernel writes blank, tab, newline and backslash as a
+/// backslash and three octal digits (`proc_pid_mountinfo(5)`).
+fn unescape(field: &[u8]) -> PathBuf {
     let mut plain = Vec::with_capacity(field.len());
     let mut rest = field;
     while let [byte, after @ ..] = rest {
@@ -261,20 +242,12 @@ fn unescape(field: &[u8]) -> Vec<u8> {
             rest = after;
         }
     }
-    plain
+    PathBuf::from(OsString::from_vec(plain))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn only_the_full_identity_map_is_no_user_namespace() {
-        assert!(!maps_ids("         0          0 4294967295\n"));
-        assert!(maps_ids("         0       1000          1\n"));
-        assert!(maps_ids(""));
-        assert!(!maps_ids("nonsense\n"));
-    }
 
     #[test]
     fn releases_compare_by_number() {
