@@ -26,7 +26,8 @@ pub enum Backend {
     /// profile with another one is refused.
     Native,
     /// libseccomp, with this crate's ENOSYS prologue. A rule that is stricter than the default
-    /// action for a system call that is newer than the library is refused.
+    /// action is refused if the library does not know its system call, or (for one without
+    /// conditions) would let it through on one of the architectures.
     Libseccomp,
 }
 

@@ -13,11 +13,13 @@ use crate::action::Action;
 use crate::architecture::Architecture;
 use crate::compile::Warning;
 use crate::error::{Error, ErrorKind, Result};
+use crate::evaluate::evaluate;
+use crate::native;
 use crate::operator::Operator;
 use crate::program::{Instruction, Program};
 use crate::prologue::{Threshold, prologue};
-use crate::rules::{Condition, Rules};
-use crate::syscalls::Syscall;
+use crate::rules::{Condition, Entry, Rules};
+use crate::syscalls::{self, Syscall};
 
 /// With more rules than this, the filter is a binary tree over system call numbers instead of a
 /// list.
@@ -56,7 +58,57 @@ pub(crate) fn compile(rules: &Rules<'_>, warnings: &mut Vec<Warning>) -> Result<
         ));
     }
     instructions.extend(chunks.iter().map(|chunk| Instruction::from_bytes(*chunk)));
-    Program::new(&instructions, rules.flags)
+    let program = Program::new(&instructions, rules.flags)?;
+    check(&program, rules)?;
+    Ok(program)
+}
+
+/// Refuses a filter that lets through what a rule without conditions restricts. With libseccomp
+/// 2.5.4 that is one of 32-bit x86 whose first rule is for a call that has no number there, such as
+/// accept(2): the filter compares the number of socketcall(2) with the architecture, which is
+/// still loaded.
+///
+/// What the filter should answer is what the native compiler's does. Where that cannot compile
+/// the profile there is nothing to compare with.
+fn check(program: &Program, rules: &Rules<'_>) -> Result<()> {
+    if !rules
+        .architectures
+        .iter()
+        .all(|arch| syscalls::knows(*arch))
+    {
+        return Ok(());
+    }
+    let Ok(native) = native::compile(rules, &mut Vec::new()) else {
+        return Ok(());
+    };
+    let restricts = |entry: &&Entry<'_>| {
+        entry.alternatives.is_empty() && entry.action.is_stricter_than(rules.default_action)
+    };
+    for name in rules
+        .entries
+        .iter()
+        .filter(restricts)
+        .flat_map(|entry| entry.names)
+    {
+        for arch in rules.architectures.iter().copied() {
+            for (number, args) in native::entries_of(name, arch) {
+                let answer = |program| evaluate(program, arch, number, args);
+                let wanted = Action::from_return_value(answer(&native)?);
+                if wanted.is_stricter_than(Action::from_return_value(answer(program)?)) {
+                    return Err(incomplete(name, arch));
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+fn incomplete(name: &str, arch: Architecture) -> Error {
+    let (arch, version) = (arch.name(), version().unwrap_or_default());
+    Error::new(
+        ErrorKind::Unsupported,
+        format!("libseccomp {version} cannot restrict seccomp syscall {name:?} on {arch}"),
+    )
 }
 
 fn context(rules: &Rules<'_>, warnings: &mut Vec<Warning>) -> Result<ScmpFilterContext> {

@@ -150,6 +150,20 @@ fn resolve<'rules>(rules: &'rules Rules<'_>, warnings: &mut Vec<Warning>) -> Vec
     resolved
 }
 
+/// The ways into a system call on an architecture: its number, and on 32-bit x86 the number of
+/// socketcall(2) or ipc(2) with the argument that selects it.
+#[cfg(feature = "libseccomp")]
+pub(crate) fn entries_of(name: &str, arch: Architecture) -> Vec<(u32, [u64; 6])> {
+    let own = Syscall::from_name(name).and_then(|syscall| syscall.number(arch));
+    let mut entries: Vec<_> = own.map(|number| (number, [0; 6])).into_iter().collect();
+    if arch == Architecture::X86
+        && let Some(multiplex::Multiplexed { number, selector }) = multiplex::x86(name)
+    {
+        entries.push((number, [selector, 0, 0, 0, 0, 0]));
+    }
+    entries
+}
+
 /// The answers for the numbers of one ABI; `None` if it is not part of the filter.
 fn collect(
     rules: &Rules<'_>,

@@ -456,6 +456,36 @@ fn libseccomp_refuses_to_leave_out_what_restricts() {
     }
 }
 
+/// On 32-bit x86 accept(2) is entered through socketcall(2) alone.
+#[cfg(feature = "libseccomp")]
+#[test]
+fn libseccomp_refuses_what_it_cannot_restrict_on_an_architecture() {
+    let restricted = |default, action| {
+        let mut profile = profile(default, vec![rule(&["accept"], action)]);
+        profile.architectures = vec![Architecture::X86_64, Architecture::X86];
+        profile
+    };
+    // socketcall(2) with the number of accept(2).
+    let accept = [5, 0, 0, 0, 0, 0];
+    let strict = restricted("SCMP_ACT_ALLOW", "SCMP_ACT_ERRNO");
+    let native = program(&strict, Backend::Native);
+    let answer = evaluate(&native, Architecture::X86, 102, accept).unwrap();
+    assert_eq!(Action::from_return_value(answer), Action::Errno(1));
+    match compile(&strict, Backend::Libseccomp) {
+        Ok(compiled) => {
+            let theirs = evaluate(&compiled.program, Architecture::X86, 102, accept);
+            assert_eq!(theirs.unwrap(), answer);
+        }
+        Err(error) => {
+            assert_eq!(error.kind(), ErrorKind::Unsupported);
+            let text = error.to_string();
+            assert!(text.contains("accept") && text.contains("X86"), "{text}");
+        }
+    }
+    let lenient = restricted("SCMP_ACT_ERRNO", "SCMP_ACT_ALLOW");
+    assert!(compile(&lenient, Backend::Libseccomp).is_ok());
+}
+
 #[test]
 fn a_backend_that_this_build_lacks_is_refused() {
     assert!(Backend::Native.is_available() && Backend::Auto.is_available());

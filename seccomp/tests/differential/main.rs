@@ -46,8 +46,8 @@ fn numbers() -> impl Iterator<Item = u32> {
 /// Calls that the kernel's headers give to more ABIs than libseccomp 2.5 does.
 const NUMBERED_DIFFERENTLY: [&str; 2] = ["map_shadow_stack", "sync_file_range2"];
 
-/// Calls that 32-bit x86 only enters through socketcall(2) or ipc(2). libseccomp 2.5 makes no rule
-/// for them there.
+/// Calls that 32-bit x86 only enters through socketcall(2) or ipc(2). A rule for one of them
+/// that is the first of the architecture never holds with libseccomp 2.5.
 const ONLY_MULTIPLEXED: [&str; 5] = ["accept", "send", "recv", "semop", "semtimedop"];
 
 /// A profile without the names that are too new for the installed libseccomp: they raise the ENOSYS
