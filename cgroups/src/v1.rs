@@ -92,6 +92,16 @@ pub(crate) fn place(hierarchy: &Hierarchy, v1: &V1, inner: &Path) -> Result<Path
     Ok(Path::new(&v1.directory).join(inside))
 }
 
+/// Fails for the directory of another user, which would be on record and could not be removed.
+fn may_be_joined(hierarchy: &Hierarchy, group_dir: &GroupDir, v1: &V1) -> Result<()> {
+    let unified = v1.controllers.iter().any(|name| name == UNIFIED);
+    let file = if unified { "cgroup.procs" } else { "tasks" };
+    match group_dir.open(hierarchy, file, OFlags::WRONLY) {
+        Err(error) if error.is_permission() => Err(error),
+        _ => Ok(()),
+    }
+}
+
 impl Group {
     pub(crate) fn create(
         hierarchy: &Hierarchy,
@@ -131,10 +141,18 @@ impl Group {
         let mut fresh = true;
         for v1 in hierarchy.v1() {
             let mut group_dir = GroupDir::new(hierarchy, place(hierarchy, v1, inner)?, Below::V1);
-            match group_dir.make_v1(hierarchy, made) {
+            // Without a path of their own, rootless callers use what they may.
+            let lenient = spec.rootless && spec.path.is_none();
+            let usable = group_dir.make_v1(hierarchy, made).and_then(|()| {
+                if lenient && made.last().is_none_or(|last| last != group_dir.relative()) {
+                    may_be_joined(hierarchy, &group_dir, v1)
+                } else {
+                    Ok(())
+                }
+            });
+            match usable {
                 Ok(()) => {}
-                // Without a path of their own, rootless callers use what they may.
-                Err(error) if error.is_permission() && spec.rootless && spec.path.is_none() => {
+                Err(error) if error.is_permission() && lenient => {
                     log::debug!("{error}: left out");
                     continue;
                 }

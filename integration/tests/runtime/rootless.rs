@@ -233,6 +233,36 @@ fn what_the_user_may_not_is_refused() {
     );
 }
 
+/// Directories that have the name of the container by chance are not its cgroup: it does without,
+/// and can be removed.
+#[test]
+fn cgroups_of_others_are_not_used() {
+    need!(Root, Busybox, UserNamespaces, CgroupV1);
+    let mut case = Case::rootless();
+    let membership = std::fs::read_to_string("/proc/self/cgroup").unwrap();
+    let mut others = Vec::new();
+    for controller in ["cpuset", "pids"] {
+        let own = membership.lines().find_map(|line| {
+            let (controllers, path) = line.split_once(':')?.1.split_once(':')?;
+            (controllers == controller).then(|| path.trim_start_matches('/').to_owned())
+        });
+        let Some(own) = own else { continue };
+        let hierarchy = std::path::Path::new("/sys/fs/cgroup").join(controller);
+        let directory = hierarchy.join(own).join(&case.id);
+        std::fs::create_dir(&directory).unwrap();
+        others.push(directory);
+    }
+    case.bundle.script("exit 7");
+    let outputs = [case.run(), case.run()];
+    for directory in others {
+        std::fs::remove_dir(directory).unwrap();
+    }
+    for output in outputs {
+        assert_eq!((output.code, output.stderr.as_str()), (7, ""), "{output}");
+    }
+    case.finish();
+}
+
 /// What was asked for is not there, and the process does not run elsewhere instead.
 #[test]
 fn exec_into_a_cgroup_that_is_not_there_fails() {
