@@ -28,7 +28,7 @@ use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use serde_json::{Value, json};
 
 /// A run that takes longer than this counts as hung.
-const PATIENCE: Timespec = Timespec {
+const END_TIMEOUT: Timespec = Timespec {
     tv_sec: 60,
     tv_nsec: 0,
 };
@@ -105,7 +105,10 @@ fn outcome(child: &mut Child) -> Result<Option<i32>, Box<dyn Error>> {
         .and_then(Pid::from_raw)
         .ok_or("no pid")?;
     let pidfd = pidfd_open(pid, PidfdFlags::empty())?;
-    let ready = poll(&mut [PollFd::new(&pidfd, PollFlags::IN)], Some(&PATIENCE))?;
+    let ready = poll(
+        &mut [PollFd::new(&pidfd, PollFlags::IN)],
+        Some(&END_TIMEOUT),
+    )?;
     if ready == 0 {
         child.kill()?;
         child.wait()?;

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use configs::oci::Spec;
 use serde_json::{Value, json};
 
-use crate::{lent_ids, program, tiny_program};
+use crate::{program, subordinate_ids, tiny_program};
 
 /// The programs of busybox that tests call by name.
 const APPLETS: &[&str] = &[
@@ -45,7 +45,7 @@ impl Bundle {
     /// A bundle with busybox and a minimal `/etc`.
     ///
     /// # Panics
-    /// There is no static busybox, or no room.
+    /// Without a static busybox, or without room.
     pub fn new() -> Self {
         let directory = tempfile::Builder::new()
             .prefix("cofferdam-test-")
@@ -129,7 +129,7 @@ impl Bundle {
     }
 
     /// Makes it a container of the ordinary user who runs this: the template of `spec --rootless`,
-    /// in which the user is root, with the ids that are lent to that user above.
+    /// in which the user is root, with the subordinate ids of that user above.
     ///
     /// # Panics
     /// The configuration has no `linux` section.
@@ -142,12 +142,12 @@ impl Bundle {
         let template = serde_json::to_value(spec).expect("a spec is JSON");
         self.config["linux"] = template["linux"].clone();
         self.config["mounts"] = template["mounts"].clone();
-        if let Some((uids, gids)) = lent_ids::of_this_user() {
-            for (key, lent) in [("uidMappings", uids), ("gidMappings", gids)] {
+        if let Some((uids, gids)) = subordinate_ids::of_this_user() {
+            for (key, range) in [("uidMappings", uids), ("gidMappings", gids)] {
                 self.config["linux"][key]
                     .as_array_mut()
                     .expect("id maps")
-                    .push(json!({ "containerID": 1, "hostID": lent.first, "size": lent.count }));
+                    .push(json!({ "containerID": 1, "hostID": range.first, "size": range.count }));
             }
         }
         self

@@ -218,7 +218,7 @@ impl Case {
         self.call(&line)
     }
 
-    /// `exec FLAGS ID …`: the arguments up to the first that is no flag go before the id. Every
+    /// `exec FLAGS ID …`: flags go before the id. Every
     /// flag takes a value.
     pub fn exec_before(&self, arguments: &[&str]) -> Output {
         let mut flags = 0;
@@ -299,13 +299,13 @@ impl Case {
 /// Looks again and again until something is so; not for ever.
 ///
 /// # Panics
-/// It is still not so after [`PATIENCE`](crate::limited::PATIENCE).
+/// It is still not so after [`TIMEOUT`](crate::limited::TIMEOUT).
 #[track_caller]
 pub fn eventually(what: &str, mut so: impl FnMut() -> bool) {
     let started = std::time::Instant::now();
     while !so() {
         assert!(
-            started.elapsed() < crate::limited::PATIENCE,
+            started.elapsed() < crate::limited::TIMEOUT,
             "not in time: {what}"
         );
         std::thread::yield_now();

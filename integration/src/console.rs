@@ -11,7 +11,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
 
 /// How long a message may take.
-const PATIENCE: Timespec = Timespec {
+const TIMEOUT: Timespec = Timespec {
     tv_sec: 120,
     tv_nsec: 0,
 };
@@ -70,7 +70,7 @@ impl ConsoleSocket {
 }
 
 fn wait(socket: impl std::os::fd::AsFd) {
-    let ready = poll(&mut [PollFd::new(&socket, PollFlags::IN)], Some(&PATIENCE)).expect("poll");
+    let ready = poll(&mut [PollFd::new(&socket, PollFlags::IN)], Some(&TIMEOUT)).expect("poll");
     assert!(ready > 0, "nothing came over the socket");
 }
 

@@ -28,7 +28,7 @@ pub const IMAGE: &str = "localhost/busybox:test";
 pub enum RunBy {
     /// The program under test.
     UnderTest,
-    /// Debian's runc. What an engine says in words and formats of its own differs between its
+    /// Debian's runc. The messages and formats of an engine itself differ between its
     /// versions: a test compares what it says of both.
     Runc,
 }
@@ -81,8 +81,8 @@ fn directory() -> (tempfile::TempDir, PathBuf) {
     (directory, rootfs)
 }
 
-/// An archive of a root file system, to be imported as an image. Its files are root's, whoever runs
-/// the test.
+/// An archive of a root file system, to be imported as an image. Its files are root's, whichever
+/// user runs the test.
 fn archive(rootfs: &Path) -> PathBuf {
     let path = rootfs.with_extension("tar");
     let _ = Limited::new("tar")

@@ -27,7 +27,6 @@ pub mod cgroup;
 pub mod console;
 pub mod engine;
 pub mod leftovers;
-pub mod lent_ids;
 pub mod library;
 pub mod limited;
 pub mod needs;
@@ -35,6 +34,7 @@ pub mod ordinary_user;
 pub mod parallel;
 pub mod program;
 pub mod scratch;
+pub mod subordinate_ids;
 pub mod tiny_program;
 pub mod unit;
 

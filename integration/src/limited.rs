@@ -14,18 +14,18 @@ use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
 /// How long a command of the runtime may take, unless a test says otherwise: it ends what hangs, on
 /// slow machines too.
-pub const PATIENCE: Duration = Duration::from_secs(120);
+pub const TIMEOUT: Duration = Duration::from_secs(120);
 
 /// How long a command of a container engine may take: it runs dozens of programs, in the emulated
 /// test bed each of them ten times slower, and waits for daemons that do the same.
-pub const ENGINE_PATIENCE: Duration = Duration::from_secs(600);
+pub const ENGINE_TIMEOUT: Duration = Duration::from_secs(600);
 
 /// A command with its input and a limit of time.
 #[derive(Debug)]
 pub struct Limited {
     command: Command,
     input: Vec<u8>,
-    patience: Duration,
+    timeout: Duration,
 }
 
 /// What a command did.
@@ -35,7 +35,7 @@ pub struct Output {
     pub command: String,
     /// The exit code; 128 + N when signal N ended it.
     pub code: i32,
-    /// Standard output. What is no UTF-8 is replaced.
+    /// Standard output. Invalid UTF-8 is replaced.
     pub stdout: String,
     /// Standard error, likewise.
     pub stderr: String,
@@ -47,7 +47,7 @@ impl Limited {
         Self {
             command: Command::new(program),
             input: Vec::new(),
-            patience: PATIENCE,
+            timeout: TIMEOUT,
         }
     }
 
@@ -88,8 +88,8 @@ impl Limited {
 
     /// Changes the limit of time.
     #[must_use]
-    pub fn patience(mut self, patience: Duration) -> Self {
-        self.patience = patience;
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
         self
     }
 
@@ -115,10 +115,10 @@ impl Limited {
             });
             let out = scope.spawn(|| read_until(stdout, &ended));
             let err = scope.spawn(|| read_until(stderr, &ended));
-            let in_time = wait(&child, self.patience);
+            let in_time = wait(&child, self.timeout);
             if !in_time {
                 let _ = child.kill();
-                wait(&child, PATIENCE);
+                wait(&child, TIMEOUT);
             }
             ended.store(true, Ordering::Release);
             (
@@ -138,7 +138,7 @@ impl Limited {
             stdout: out,
             stderr: err,
         };
-        assert!(in_time, "took longer than {:?}: {output}", self.patience);
+        assert!(in_time, "took longer than {:?}: {output}", self.timeout);
         output
     }
 
@@ -155,12 +155,12 @@ impl Limited {
     }
 }
 
-/// Waits for a child's end, not longer than `patience`. Tells whether it ended.
-pub fn wait(child: &Child, patience: Duration) -> bool {
+/// Waits for a child's end, not longer than `timeout`. Returns whether it ended.
+pub fn wait(child: &Child, timeout: Duration) -> bool {
     let pid = Pid::from_child(child);
     let pidfd = pidfd_open(pid, PidfdFlags::empty()).expect("pidfd_open of a child");
     let mut watched = [PollFd::new(&pidfd, PollFlags::IN)];
-    let limit = Timespec::try_from(patience).expect("a short time");
+    let limit = Timespec::try_from(timeout).expect("a short time");
     loop {
         match poll(&mut watched, Some(&limit)) {
             Err(rustix::io::Errno::INTR) => {}
@@ -201,7 +201,7 @@ fn read_until(mut from: impl Read + AsFd, ended: &AtomicBool) -> String {
 }
 
 impl Output {
-    /// The same, after making sure that it succeeded.
+    /// The same, after a check that it succeeded.
     #[track_caller]
     #[must_use]
     pub fn ok(self) -> Self {
@@ -209,7 +209,7 @@ impl Output {
         self
     }
 
-    /// The same, after making sure that it failed with this exit code and said this on standard
+    /// The same, after a check that it failed with this exit code and said this on standard
     /// error.
     #[track_caller]
     #[must_use]

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::Path;
 use std::process::Command;
 
-use crate::{cgroup, lent_ids, program};
+use crate::{cgroup, program, subordinate_ids};
 
 /// One need.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,10 +15,10 @@ pub enum Need {
     /// It is not.
     OrdinaryUser,
     /// This user may make containers with limits and with any ids inside: root, or an ordinary user
-    /// with lent ids and a delegated cgroup.
+    /// with subordinate ids and a delegated cgroup.
     Containers,
     /// `/etc/subuid` and `/etc/subgid` give this user ids, and `newuidmap` maps them.
-    LentIds,
+    SubordinateIds,
     /// This program is in a cgroup v2 beside which this user may make others.
     DelegatedCgroup,
     /// `/sys/fs/cgroup` has cgroup v1 controllers.
@@ -82,12 +82,16 @@ impl Need {
                 "needs an ordinary user",
             ),
             Self::Containers => Self::Root.missing().and_then(|_| {
-                Self::LentIds
+                Self::SubordinateIds
                     .missing()
                     .or_else(|| Self::DelegatedCgroup.missing())
             }),
-            Self::LentIds => installed("newuidmap")
-                .or_else(|| absent(lent_ids::of_this_user().is_some(), "no subordinate ids")),
+            Self::SubordinateIds => installed("newuidmap").or_else(|| {
+                absent(
+                    subordinate_ids::of_this_user().is_some(),
+                    "no subordinate ids",
+                )
+            }),
             Self::DelegatedCgroup => absent(cgroup::delegated().is_some(), "no delegated cgroup"),
             Self::CgroupV1 => absent(cgroup::has_v1(), "no cgroup v1 controllers"),
             Self::CgroupV2 => absent(cgroup::v2_mount().is_some(), "no cgroup v2"),
@@ -161,7 +165,7 @@ fn effective_capability(number: u32) -> bool {
     u64::from_str_radix(set.trim(), 16).is_ok_and(|bits| bits >> number & 1 == 1)
 }
 
-/// Whether the manager of this machine answers. Its directory alone tells nothing: other programs
+/// Whether the manager of this machine answers. Its directory alone proves nothing: other programs
 /// leave one behind.
 fn systemd_answers() -> bool {
     Path::new("/run/systemd/system").is_dir()
@@ -189,7 +193,7 @@ pub fn is_promised(need: Need) -> bool {
     promised.split_whitespace().any(|word| word == name)
 }
 
-/// Tells of a skip: on standard error, and in the file that `COFFERDAM_SKIPS` names, from which the
+/// Reports a skip: on standard error, and in the file that `COFFERDAM_SKIPS` names, from which the
 /// summary counts.
 pub fn skip(test: &str, reason: &str) {
     let line = format!("SKIP {test}: {reason}\n");

@@ -23,7 +23,7 @@ impl OrdinaryUser {
     /// Copies `program` to where the user can execute it.
     ///
     /// # Panics
-    /// There is no room.
+    /// Without room.
     pub fn new(program: &Path) -> Self {
         let directory = tempfile::Builder::new()
             .prefix("cofferdam-user-")
@@ -67,7 +67,7 @@ impl OrdinaryUser {
     /// namespace of each command shows them.
     ///
     /// # Panics
-    /// There is no room.
+    /// Without room.
     pub fn grant(&mut self, first: u32, count: u32) -> &mut Self {
         fs::write(
             self.directory.path().join("subid"),

@@ -23,7 +23,7 @@ impl Scratch {
     /// A new folder; its name begins with `prefix`.
     ///
     /// # Errors
-    /// There is no room, or no /dev/shm.
+    /// Without room, or without /dev/shm.
     pub fn create(prefix: &str) -> io::Result<Self> {
         let path = tempfile::Builder::new()
             .prefix(prefix)

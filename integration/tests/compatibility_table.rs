@@ -80,7 +80,7 @@ fn every_difference_has_a_reason_and_a_test() {
             wrong.push(format!("{line}: no test"));
         }
         for test in tests.into_iter().filter(|test| !exists(test)) {
-            wrong.push(format!("{line}: there is no test {test}"));
+            wrong.push(format!("{line}: no test is called {test}"));
         }
     }
     assert!(rows > 0, "docs/compatibility.md has no rows");

@@ -130,40 +130,40 @@ fn is_met(expression: &str, allowed: &BTreeSet<String>) -> bool {
         .replace('/', " OR ")
         .replace('(', " ( ")
         .replace(')', " ) ");
-    let mut words = spaced.split_whitespace().peekable();
-    let met = alternatives(&mut words, allowed);
-    met && words.next().is_none()
+    let mut tokens = spaced.split_whitespace().peekable();
+    let met = alternatives(&mut tokens, allowed);
+    met && tokens.next().is_none()
 }
 
-type Words<'a> = std::iter::Peekable<std::str::SplitWhitespace<'a>>;
+type Tokens<'a> = std::iter::Peekable<std::str::SplitWhitespace<'a>>;
 
-fn alternatives(words: &mut Words<'_>, allowed: &BTreeSet<String>) -> bool {
-    let mut met = all_of(words, allowed);
-    while words.next_if_eq(&"OR").is_some() {
-        met |= all_of(words, allowed);
+fn alternatives(tokens: &mut Tokens<'_>, allowed: &BTreeSet<String>) -> bool {
+    let mut met = all_of(tokens, allowed);
+    while tokens.next_if_eq(&"OR").is_some() {
+        met |= all_of(tokens, allowed);
     }
     met
 }
 
-fn all_of(words: &mut Words<'_>, allowed: &BTreeSet<String>) -> bool {
-    let mut met = licence(words, allowed);
-    while words.next_if_eq(&"AND").is_some() {
-        met &= licence(words, allowed);
+fn all_of(tokens: &mut Tokens<'_>, allowed: &BTreeSet<String>) -> bool {
+    let mut met = licence(tokens, allowed);
+    while tokens.next_if_eq(&"AND").is_some() {
+        met &= licence(tokens, allowed);
     }
     met
 }
 
-fn licence(words: &mut Words<'_>, allowed: &BTreeSet<String>) -> bool {
-    let Some(word) = words.next() else {
+fn licence(tokens: &mut Tokens<'_>, allowed: &BTreeSet<String>) -> bool {
+    let Some(word) = tokens.next() else {
         return false;
     };
     if word == "(" {
-        let met = alternatives(words, allowed);
-        return words.next() == Some(")") && met;
+        let met = alternatives(tokens, allowed);
+        return tokens.next() == Some(")") && met;
     }
     let mut name = word.to_owned();
-    if words.next_if_eq(&"WITH").is_some() {
-        name = format!("{name} WITH {}", words.next().unwrap_or_default());
+    if tokens.next_if_eq(&"WITH").is_some() {
+        name = format!("{name} WITH {}", tokens.next().unwrap_or_default());
     }
     allowed.contains(&name)
 }
@@ -257,7 +257,7 @@ fn what_is_published_says_what_it_is() {
         ] {
             assert!(package[field].is_string(), "{package_name}: no {field}");
         }
-        for field in ["authors", "keywords", "categories"] {
+        for field in ["authors", "keytokens", "categories"] {
             let list = package[field].as_array().unwrap();
             assert!(!list.is_empty(), "{package_name}: no {field}");
         }

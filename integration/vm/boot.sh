@@ -17,7 +17,7 @@ results=$3
 limit=$4
 boot=$5
 
-line=$(grep "^$boot " "$here/boots.list") || { echo "vm: there is no boot $boot" >&2; exit 1; }
+line=$(grep "^$boot " "$here/boots.list") || { echo "vm: no boot is called $boot" >&2; exit 1; }
 read -r _ kernel parameters <<TEXT
 $line
 TEXT

@@ -5,7 +5,7 @@
 # Prints counts, the titles that failed or were skipped and, last, those that fail with ours and pass with runc; fails if
 # there are such.
 
-# `ok NUMBER TITLE [# skip REASON]` or `not ok NUMBER TITLE`; the number tells titles of the same name apart.
+# `ok NUMBER TITLE [# skip REASON]` or `not ok NUMBER TITLE`; the number distinguishes titles of the same name.
 /^(not )?ok [0-9]/ {
     runtime = FILENAME ~ /runc$/ ? "runc" : "ours"
     verdict = /^not / ? "failed" : / # skip/ ? "skipped" : "passed"

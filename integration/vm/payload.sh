@@ -18,7 +18,7 @@ cp "$binary" "$folder/cofferdam"
 cp "$here"/guest/suite "$here"/guest/each "$here"/guest/*.list "$folder/"
 echo "$selection" >"$folder/selection"
 
-# Cargo tells of every program it built in a line of JSON.
+# Cargo prints a line of JSON for every program that it has built.
 cargo test --locked --workspace --all-features --no-run --quiet --message-format json >"$folder/messages"
 grep '"test":true},"features"' "$folder/messages" |
     sed -n 's|.*/\([a-z]*\)#.*"kind":\["\([a-z]*\)"\].*"name":"\([^"]*\)".*"executable":"\([^"]*\)".*|\1 \2 \3 \4|p' |
@@ -31,5 +31,5 @@ grep '"test":true},"features"' "$folder/messages" |
 rm "$folder/messages"
 
 for program in $(sed '/^#/d; s/ .*//' "$here/guest/programs.list"); do
-    [ -e "$folder/programs/$program" ] || { echo "vm: there is no test program $program" >&2; exit 1; }
+    [ -e "$folder/programs/$program" ] || { echo "vm: no test program is called $program" >&2; exit 1; }
 done

@@ -24,7 +24,7 @@ lap() {
 }
 
 "$here/image.sh" "$folder"
-lap 'making the disk'
+lap 'create the disk'
 "$here/payload.sh" "$binary" "$folder/payload" "$selection"
 lap 'building the test programs'
 

@@ -106,7 +106,7 @@ impl Bench {
         }
     }
 
-    /// An id that tells whose container it is.
+    /// An id that names the program whose container it is.
     pub(crate) fn id(&self, name: &str) -> String {
         format!("{}-{name}", self.mark)
     }

@@ -136,7 +136,7 @@ fn waiting(peer: &Peer, bundle: &Path, id: &str) -> Outcome<u64> {
 
 fn wait_until_running(peer: &Peer, id: &str) -> Outcome<()> {
     let deadline = Instant::now() + Duration::from_secs(10);
-    // There is no state yet for a moment, and no runtime tells its caller when its program runs.
+    // For a moment no state exists, and no runtime reports to its caller when its program runs.
     while !peer.state(id).is_ok_and(|state| state.status == "running") {
         if Instant::now() > deadline {
             return Err(format!("{}: {id} is not running", peer.name).into());

@@ -22,7 +22,7 @@ pub(crate) struct Peer {
 #[derive(Debug)]
 pub(crate) struct State {
     pub(crate) status: String,
-    /// Of the init; 0 if there is none.
+    /// Of the init process; 0 if it does not run.
     pub(crate) pid: u64,
 }
 

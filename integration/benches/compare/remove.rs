@@ -16,7 +16,7 @@ type Outcome = Result<(), Box<dyn Error>>;
 /// How many commands remove containers at the same time.
 const WORKERS: usize = 4;
 /// How long cgroups may take to become empty.
-const PATIENCE: Duration = Duration::from_secs(30);
+const REMOVAL_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Containers, cgroups and the folder itself. To be called in the layout in which they were made.
 pub(crate) fn everything(folder: &Path) -> Outcome {
@@ -27,7 +27,7 @@ pub(crate) fn everything(folder: &Path) -> Outcome {
 }
 
 /// The containers of all peers whose id begins with `prefix`, and the cgroups of that name that no
-/// state tells of.
+/// state names.
 pub(crate) fn containers(peers: &[Peer], prefix: &str) -> Outcome {
     // With the processes gone no runtime has to wait for them.
     let cgroups = cgroup::marked(prefix);
@@ -50,7 +50,7 @@ pub(crate) fn containers(peers: &[Peer], prefix: &str) -> Outcome {
             }
         });
     }
-    cgroup::remove(&cgroups, Instant::now() + PATIENCE)?;
+    cgroup::remove(&cgroups, Instant::now() + REMOVAL_TIMEOUT)?;
     Ok(())
 }
 

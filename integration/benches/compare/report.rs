@@ -25,7 +25,7 @@ pub(crate) struct Verdicts {
 }
 
 impl Verdicts {
-    /// Compares a figure with the greatest that counts as reached; the words for a table.
+    /// Compares a figure with the greatest that counts as reached; the text for a table.
     pub(crate) fn judge(&mut self, what: &str, figure: f64, greatest: Option<f64>) -> String {
         let Some(greatest) = greatest else {
             return String::new();

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::{CgroupParent, Daemon, RunBy};
-use crate::limited::{ENGINE_PATIENCE, Limited, Output};
+use crate::limited::{ENGINE_TIMEOUT, Limited, Output};
 use crate::program;
 
 /// A containerd with its state in a temporary directory.
@@ -99,7 +99,7 @@ fn namespace(socket: &Path) -> String {
 
 fn client(socket: &Path) -> Limited {
     let namespace = format!("--namespace={}", namespace(socket));
-    Limited::new("ctr").patience(ENGINE_PATIENCE).args([
+    Limited::new("ctr").timeout(ENGINE_TIMEOUT).args([
         Path::new("--address"),
         socket,
         Path::new(&namespace),

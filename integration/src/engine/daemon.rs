@@ -10,7 +10,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::limited::wait;
 
 /// How long a daemon may take to answer, and to end.
-const PATIENCE: Duration = Duration::from_secs(60);
+const START_TIMEOUT: Duration = Duration::from_secs(60);
 /// How often a starting daemon is asked.
 const INTERVAL: Duration = Duration::from_millis(20);
 
@@ -44,7 +44,7 @@ impl Daemon {
                 daemon.log()
             );
             assert!(
-                started.elapsed() < PATIENCE,
+                started.elapsed() < START_TIMEOUT,
                 "{command:?} does not answer:\n{}",
                 daemon.log()
             );
@@ -61,7 +61,7 @@ impl Daemon {
 impl Drop for Daemon {
     fn drop(&mut self) {
         let _ = kill_process(Pid::from_child(&self.child), Signal::TERM);
-        if !wait(&self.child, PATIENCE) {
+        if !wait(&self.child, START_TIMEOUT) {
             let _ = self.child.kill();
         }
         let _ = self.child.wait();

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use super::{CgroupParent, Containerd, Daemon, DockerCommandLine, IMAGE, RunBy};
-use crate::limited::{ENGINE_PATIENCE, Limited, Output};
+use crate::limited::{ENGINE_TIMEOUT, Limited, Output};
 use crate::program;
 
 /// A Docker daemon whose default runtime is the program under test.
@@ -92,7 +92,7 @@ impl DockerCommandLine for Docker {
 
 fn client(socket: &std::path::Path) -> Limited {
     Limited::new("docker")
-        .patience(ENGINE_PATIENCE)
+        .timeout(ENGINE_TIMEOUT)
         .args([format!("--host=unix://{}", socket.display())])
         .without_env("DOCKER_HOST")
 }

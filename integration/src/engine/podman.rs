@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::{CgroupParent, DockerCommandLine, IMAGE, RunBy};
-use crate::limited::{ENGINE_PATIENCE, Limited, Output};
+use crate::limited::{ENGINE_TIMEOUT, Limited, Output};
 
 /// A podman with its storage in a temporary directory, of the user who runs the test.
 #[derive(Debug)]
@@ -66,7 +66,7 @@ impl Podman {
             "systemd"
         };
         Limited::new("podman")
-            .patience(ENGINE_PATIENCE)
+            .timeout(ENGINE_TIMEOUT)
             .args(["--storage-driver=vfs", "--events-backend=file"])
             .args([format!("--cgroup-manager={manager}")])
             .args([
@@ -89,7 +89,7 @@ impl DockerCommandLine for Podman {
         self.call_by(RunBy::UnderTest, arguments)
     }
 
-    /// With limits that need no privilege to set, and logs where there is no journal.
+    /// With limits that need no privilege to set, and logs that need no journal.
     fn run_by(&self, runtime: RunBy, arguments: &[&str]) -> Output {
         let parent = self.cgroups.as_ref();
         let parent = parent.map(|parent| format!("--cgroup-parent={}", parent.0));

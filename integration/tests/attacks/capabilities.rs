@@ -123,7 +123,10 @@ fn ambient_capabilities_are_those_listed_and_possible() {
     case.bundle.script("cat /proc/self/status");
     let output = case.run();
     victim::sane(&output);
-    assert!(output.stderr.contains("CAP_NET_RAW"), "not told: {output}");
+    assert!(
+        output.stderr.contains("CAP_NET_RAW"),
+        "no warning: {output}"
+    );
     if output.code == 0 {
         assert!(
             sets(&output.stdout)

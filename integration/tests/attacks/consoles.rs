@@ -41,7 +41,7 @@ fn run(case: &mut Case) -> Result<String, Output> {
     // TIOCGPTN succeeds on masters only.
     assert!(
         rustix::pty::ptsname(master.as_fd(), Vec::new()).is_ok(),
-        "what was sent is no master of a terminal"
+        "what was sent is not the master of a terminal"
     );
     let _ = case.call(&["start", &case.id]).ok();
     let shown = read_terminal(master);

@@ -13,14 +13,14 @@ use crate::{mount_table, races, victim};
 
 /// How often to try when no try made a container: one that is refused at every exchange shows
 /// nothing.
-const PATIENCE: usize = 200;
+const MOST_TRIES: usize = 200;
 
 /// Creates the container `times` times, and until it was made once, while `pairs` are exchanged; no
 /// mount may show anything but `allowed`.
 fn race(host: &Host, case: &Case, times: usize, pairs: Vec<(PathBuf, PathBuf)>, allowed: &[&Path]) {
     let swapper = Swapper::new(pairs);
     let (mut tried, mut made) = (0, 0);
-    while tried < times || (made == 0 && tried < PATIENCE) {
+    while tried < times || (made == 0 && tried < MOST_TRIES) {
         tried += 1;
         if let Ok(pid) = victim::create(case) {
             made += 1;

@@ -2,7 +2,7 @@
 //! was.
 //!
 //! Every test makes a [`host::Host`] first: a mount namespace of the test's own, with decoy files
-//! in it. The program under test runs there, and [`host::Host::unchanged`] tells whether it left a
+//! in it. The program under test runs there, and [`host::Host::unchanged`] checks that it left no
 //! trace. An attack that races repeats itself [`RACES`] times; more is a matter of
 //! `COFFERDAM_RACES`.
 

@@ -1,4 +1,4 @@
-//! `/etc/passwd` and `/etc/group` that never end (CVE-2026-47262), or are no files at all.
+//! `/etc/passwd` and `/etc/group` that never end (CVE-2026-47262), or are not files at all.
 
 use std::fs::File;
 use std::os::unix::fs::symlink;

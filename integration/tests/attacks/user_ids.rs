@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 use crate::host::Host;
 use crate::victim;
 
-/// Everything that might be taken for a number, with the number that it is. `None`: it is none, and
-/// must be refused.
+/// Everything that might be taken for a number, with the number that it is. `None`: it is not a
+/// number, and must be refused.
 const INPUTS: [(&str, Option<u32>); 25] = [
     ("0", Some(0)),
     ("1", Some(1)),

@@ -51,7 +51,7 @@ pub(crate) fn output_and_exit_code(engine: &impl DockerCommandLine) {
     assert!(output.stderr.contains("err\n"), "{output}");
 }
 
-/// The engine makes the exit code of what the runtime says: the same of the same words as with
+/// The engine makes the exit code of what the runtime says: the same of the same text as with
 /// runc.
 pub(crate) fn codes_of_a_shell(engine: &impl DockerCommandLine) {
     for program in ["/no/such/program", "no-such-program", "/etc/passwd"] {
@@ -158,8 +158,8 @@ pub(crate) fn death_by_memory(engine: &impl DockerCommandLine) {
     assert_eq!(output.code, 137, "{output}");
     let _ = engine.call(&["rm", NAME]).ok();
 
-    // Of the same among the container's own processes the cgroup tells, and the engine after the
-    // container's end.
+    // The same among the container's own processes is counted by the cgroup, and reported by the
+    // engine after the container's end.
     start(engine, &LITTLE_MEMORY, &["/bin/sleep", "1000"]);
     let file = if cgroup::is_unified() {
         "memory.events"

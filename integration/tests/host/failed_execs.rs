@@ -103,7 +103,7 @@ fn execs_whose_stub_is_killed_leave_no_child() {
     ends(&container);
 }
 
-/// Descriptors come and go in other threads, and now and then there is none for what an exec
+/// Descriptors come and go in other threads, and now and then none is left for what an exec
 /// receives.
 #[test]
 fn execs_without_descriptors_leave_no_child() {

@@ -89,7 +89,7 @@ fn call(case: &Case, layout: Layout, arguments: &[&str]) -> Option<(i32, String)
         .stderr(said.try_clone().unwrap())
         .spawn()
         .unwrap();
-    if !limited::wait(&child, limited::PATIENCE) {
+    if !limited::wait(&child, limited::TIMEOUT) {
         child.kill().unwrap();
         child.wait().unwrap();
         return None;

@@ -88,8 +88,8 @@ fn unknown_keys_are_told_by_their_place() {
     case.bundle.args(&["/bin/sleep", "1000"]);
     let output = case.start();
     for place in ["process.noNewPriviliges", "linux.maskedPath"] {
-        let words = format!("ignoring unknown key {place}");
-        assert!(output.stderr.contains(&words), "{output}");
+        let text = format!("ignoring unknown key {place}");
+        assert!(output.stderr.contains(&text), "{output}");
     }
     assert!(!output.stderr.contains("windows"), "{output}");
 

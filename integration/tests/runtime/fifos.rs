@@ -31,7 +31,7 @@ fn one_for_a_namespace_is_refused_by_its_name() {
         for command in ["run", "create"] {
             let output = case
                 .command(&[command, &case.id])
-                .patience(SOON)
+                .timeout(SOON)
                 .output()
                 .failed(1, path.to_str().unwrap());
             assert!(!output.stderr.contains("panic"), "{output}");
@@ -49,7 +49,7 @@ fn one_for_the_log_needs_a_reader() {
     let log = path.to_str().unwrap();
     let run = |more: &[&str]| {
         let line = [&["--log", log], more, &["run", &case.id]].concat();
-        case.command(&line).patience(SOON).output()
+        case.command(&line).timeout(SOON).output()
     };
     let said = format!("open {log}: a FIFO that no process reads");
     let _ = run(&[]).failed(1, &said);
@@ -78,7 +78,7 @@ fn one_for_the_bundle_or_its_configuration_is_refused() {
     let bundle = path.to_str().unwrap();
     let _ = case
         .command(&["run", "--bundle", bundle, &case.id])
-        .patience(SOON)
+        .timeout(SOON)
         .output()
         .failed(1, bundle);
     let folder = case.bundle.path().join("other");
@@ -86,7 +86,7 @@ fn one_for_the_bundle_or_its_configuration_is_refused() {
     mkfifoat(CWD, folder.join("config.json"), Mode::RUSR | Mode::WUSR).unwrap();
     let _ = case
         .command(&["run", "--bundle", folder.to_str().unwrap(), &case.id])
-        .patience(SOON)
+        .timeout(SOON)
         .output()
         .failed(1, "config.json");
     case.finish();

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::Stdio;
 
 use cofferdam_integration::console::{ConsoleSocket, read_terminal};
-use cofferdam_integration::limited::{PATIENCE, wait};
+use cofferdam_integration::limited::{TIMEOUT, wait};
 use cofferdam_integration::{Case, Limited, eventually, need};
 use serde_json::json;
 
@@ -115,7 +115,7 @@ fn readiness_is_passed_to_a_service_manager() {
         case.bundle.script(script);
         let path = case.bundle.path().join("manager");
         let manager = UnixDatagram::bind(&path).unwrap();
-        manager.set_read_timeout(Some(PATIENCE)).unwrap();
+        manager.set_read_timeout(Some(TIMEOUT)).unwrap();
         let flags: &[&str] = if detached { &["--detach"] } else { &[] };
         let command = case.command(&[&["run"], flags, &[&case.id]].concat());
         // Detached, it returns when the container is ready: the container's streams are its own.
@@ -152,7 +152,7 @@ fn readiness_is_passed_to_a_service_manager() {
         if !detached {
             let _ = case.call(&["kill", &case.id, "KILL"]).ok();
         }
-        assert!(wait(&running, PATIENCE), "it still waits");
+        assert!(wait(&running, TIMEOUT), "it still waits");
         let code = running.wait().unwrap().code();
         assert_eq!(code, Some(if detached { 0 } else { 137 }));
         case.delete();
@@ -182,7 +182,7 @@ fn a_service_manager_that_is_gone_does_not_end_the_container() {
         if flags.is_empty() {
             let _ = case.call(&["kill", &case.id, "KILL"]).ok();
         }
-        assert!(wait(&running, PATIENCE), "it still waits");
+        assert!(wait(&running, TIMEOUT), "it still waits");
         let code = running.wait().unwrap().code();
         assert_eq!(code, Some(if flags.is_empty() { 137 } else { 0 }));
         case.delete();
@@ -417,7 +417,7 @@ fn signals_are_forwarded_in_the_foreground() {
         rustix::process::Signal::TERM,
     )
     .unwrap();
-    assert!(wait(&child, PATIENCE));
+    assert!(wait(&child, TIMEOUT));
     assert_eq!(child.wait().unwrap().code(), Some(33));
     case.finish();
 }

@@ -138,8 +138,8 @@ fn start_container_hooks_are_under_the_filter() {
         let output = case.run();
         assert_ne!(output.code, 0, "{output}");
         assert!(!output.stdout.contains("the program ran"), "{output}");
-        for words in ["error running startContainer hook #0", "bad system call"] {
-            assert!(output.stderr.contains(words), "{output}");
+        for text in ["error running startContainer hook #0", "bad system call"] {
+            assert!(output.stderr.contains(text), "{output}");
         }
         case.finish();
     }
@@ -186,8 +186,8 @@ fn both_compilers_make_the_same_filter() {
     assert_eq!(native.stdout, libseccomp.stdout, "{native}{libseccomp}");
     assert_eq!(native.code, libseccomp.code, "{native}{libseccomp}");
     // What the profile asks for, so that two wrong answers do not pass for one right one.
-    for words in ["Seccomp:\t2", "\n1\n0\n1\n1\n", "\n159\n"] {
-        assert!(native.stdout.contains(words), "{words:?}: {native}");
+    for text in ["Seccomp:\t2", "\n1\n0\n1\n1\n", "\n159\n"] {
+        assert!(native.stdout.contains(text), "{text:?}: {native}");
     }
     let of_program = |output: &Output| -> Vec<String> {
         let lines = output.stderr.lines();
@@ -197,8 +197,8 @@ fn both_compilers_make_the_same_filter() {
             .collect()
     };
     assert_eq!(of_program(&native), of_program(&libseccomp));
-    for words in ["No space left", "Resource temporarily unavailable"] {
-        assert!(native.stderr.contains(words), "{words:?}: {native}");
+    for text in ["No space left", "Resource temporarily unavailable"] {
+        assert!(native.stderr.contains(text), "{text:?}: {native}");
     }
 
     case.bundle.args(&["/bin/sleep", "1000"]);
@@ -304,8 +304,8 @@ fn ambient_capabilities_that_cannot_be_raised_share_a_warning() {
         json!({ "bounding": sets, "effective": sets, "permitted": sets, "ambient": sets });
     let output = case.run().ok();
     assert_eq!(output.stderr.lines().count(), 1, "{output}");
-    for words in ["can't raise ambient capabilities", "CAP_CHOWN", "CAP_KILL"] {
-        assert!(output.stderr.contains(words), "{output}");
+    for text in ["can't raise ambient capabilities", "CAP_CHOWN", "CAP_KILL"] {
+        assert!(output.stderr.contains(text), "{output}");
     }
     case.bundle.config["process"]["capabilities"]["inheritable"] = json!(["CAP_KILL"]);
     let output = case.run().ok();
@@ -329,7 +329,10 @@ fn annotations_of_other_runtimes_are_told_and_change_nothing() {
         case.bundle.config["annotations"] = json!({ key: value });
         let output = case.run().ok();
         assert_eq!(output.stdout, plain.stdout, "{key}");
-        assert!(output.stderr.contains(key), "{key} is not told: {output}");
+        assert!(
+            output.stderr.contains(key),
+            "{key} is not reported: {output}"
+        );
     }
     case.finish();
 }

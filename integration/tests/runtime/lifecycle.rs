@@ -3,7 +3,7 @@
 use std::fs;
 use std::process::Stdio;
 
-use cofferdam_integration::limited::{PATIENCE, wait};
+use cofferdam_integration::limited::{TIMEOUT, wait};
 use cofferdam_integration::{Case, Limited, eventually, need};
 
 #[test]
@@ -97,7 +97,7 @@ fn a_container_in_the_foreground_is_deleted_by_force() {
         // Both remove it; neither has anything to complain about.
         let deleted = case.call(&["delete", "--force", &case.id]).ok();
         assert_eq!(deleted.stderr, "");
-        assert!(wait(&running, PATIENCE));
+        assert!(wait(&running, TIMEOUT));
         assert_eq!(running.wait().unwrap().code(), Some(137));
         assert_eq!(fs::read_to_string(&said).unwrap(), "");
         case.finish();

@@ -1,6 +1,6 @@
 //! Limits, update, pause, events, on both versions of cgroups.
 
-use cofferdam_integration::limited::{PATIENCE, wait};
+use cofferdam_integration::limited::{TIMEOUT, wait};
 use cofferdam_integration::{Case, Limited, cgroup, eventually, need};
 use serde_json::{Value, json};
 
@@ -393,10 +393,12 @@ fn events_tell_of_killed_processes() {
         "bs=100M",
         "count=1",
     ]);
-    eventually("the kill is told", || text().contains("\"type\":\"oom\""));
+    eventually("the kill is reported", || {
+        text().contains("\"type\":\"oom\"")
+    });
     let _ = case.call(&["kill", &case.id, "KILL"]).ok();
     let _ = case.call(&["delete", "--force", &case.id]).ok();
-    assert!(wait(&events, PATIENCE), "events ends with the container");
+    assert!(wait(&events, TIMEOUT), "events ends with the container");
     let _ = events.wait();
     case.finish();
 }

@@ -5,7 +5,7 @@ use std::os::unix::fs::symlink;
 use cofferdam_integration::{Case, need};
 use serde_json::json;
 
-/// Engines look for these words, and add a hint.
+/// Engines look for this text, and add a hint.
 #[test]
 fn a_directory_and_a_file_do_not_go_together() {
     need!(Containers, Busybox);

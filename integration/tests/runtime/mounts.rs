@@ -141,7 +141,7 @@ fn a_device_of_the_configuration_is_made_and_others_may_not_be_opened() {
     let output = case.inside(script);
     let lines = output.lines();
     assert_eq!(lines[0], "character special file 1:5 640 7 8");
-    // Making any node is allowed by default, opening it is not.
+    // Creating any node is allowed by default, opening it is not.
     assert!(output.stdout.contains("not permitted"), "{output}");
     assert!(output.stdout.contains("null"), "{output}");
     case.finish();

@@ -150,7 +150,7 @@ fn the_user_namespace_of_another_container_can_be_joined() {
         .args(&["/bin/sleep", "1000"]);
     first.start();
     let own = format!("/proc/{}/ns/user", first.pid());
-    // By the name that procfs has for it, and by one that tells nothing of a process.
+    // By the name that procfs has for it, and by one that contains no process id.
     let elsewhere = tempfile::NamedTempFile::new().unwrap();
     let path = elsewhere.path().to_str().unwrap();
     let _ = Limited::new("mount")

@@ -91,13 +91,13 @@ fn one_place_of_the_limit_on_the_processes_of_a_user_is_enough() {
         .detached(&["exec", "--detach", &case.id, "/bin/sleep", "1000"])
         .ok();
     let output = case.exec(&["/bin/grep", "Max processes", "/proc/self/limits"]);
-    let words: Vec<String> = output
+    let columns: Vec<String> = output
         .ok()
         .stdout
         .split_whitespace()
         .map(str::to_owned)
         .collect();
-    assert_eq!(words, ["Max", "processes", "2", "2", "processes"]);
+    assert_eq!(columns, ["Max", "processes", "2", "2", "processes"]);
     case.delete();
 }
 

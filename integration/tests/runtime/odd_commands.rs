@@ -3,7 +3,7 @@
 
 use cofferdam_integration::{Case, Output, need, program};
 
-/// Runs each command line, in which `ID` stands for the container's id, in both runtimes one after
+/// Runs each command line, in which `ID` is the container's id, in both runtimes one after
 /// the other, on a container that `prepare` makes. Of the commands whose line starts with `!` only
 /// the exit code counts: what they print is help.
 fn same(prepare: impl Fn(&Case), lines: &[&str]) {
@@ -13,7 +13,7 @@ fn same(prepare: impl Fn(&Case), lines: &[&str]) {
         prepare(&case);
         let answers = lines.iter().map(|line| {
             let line = line.trim_start_matches('!');
-            let words: Vec<&str> = line
+            let arguments: Vec<&str> = line
                 .split(' ')
                 .map(|word| match word {
                     "ID" => &case.id,
@@ -22,10 +22,10 @@ fn same(prepare: impl Fn(&Case), lines: &[&str]) {
                 })
                 .collect();
             // What goes on must not keep the pipes of this test.
-            if words.contains(&"--detach") || words.contains(&"create") {
-                case.detached(&words)
+            if arguments.contains(&"--detach") || arguments.contains(&"create") {
+                case.detached(&arguments)
             } else {
-                case.call(&words)
+                case.call(&arguments)
             }
         });
         let answers = answers.collect();

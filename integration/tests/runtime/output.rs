@@ -1,6 +1,6 @@
 //! What commands print: engines and scripts read it.
 
-use cofferdam_integration::{Case, Limited, lent_ids, need, program};
+use cofferdam_integration::{Case, Limited, need, program, subordinate_ids};
 use serde_json::{Value, json};
 
 fn keys(value: &Value) -> Vec<&str> {
@@ -66,7 +66,7 @@ fn state_has_the_keys_of_the_specification_and_more() {
 #[test]
 fn list_shows_all_containers_in_three_forms() {
     need!(Containers, Busybox);
-    let owner = lent_ids::name().expect("a name of this user");
+    let owner = subordinate_ids::name().expect("a name of this user");
     let mut case = Case::new();
     case.bundle.args(&["/bin/sleep", "1000"]);
     assert_eq!(
@@ -341,11 +341,11 @@ fn timings_tell_the_phases_and_the_steps_of_a_run() {
         .stderr
         .lines()
         .map(|line| line.split_whitespace().collect())
-        .filter(|words: &Vec<&str>| matches!(words.get(2), Some(&("runtime" | "init"))))
+        .filter(|fields: &Vec<&str>| matches!(fields.get(2), Some(&("runtime" | "init"))))
         .collect();
     let ends: Vec<f64> = lines
         .iter()
-        .map(|words| words[0].parse().unwrap())
+        .map(|fields| fields[0].parse().unwrap())
         .collect();
     assert!(ends.is_sorted(), "{output}");
     for (process, what) in [
@@ -354,8 +354,8 @@ fn timings_tell_the_phases_and_the_steps_of_a_run() {
         ("init", "ready"),
         ("runtime", "remove the container"),
     ] {
-        let told = |words: &Vec<&str>| words[2] == process && words[3..].join(" ") == what;
-        assert!(lines.iter().any(told), "{process}: {what}: {output}");
+        let logged = |fields: &Vec<&str>| fields[2] == process && fields[3..].join(" ") == what;
+        assert!(lines.iter().any(logged), "{process}: {what}: {output}");
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::os::fd::AsFd;
 
-use cofferdam_integration::limited::PATIENCE;
+use cofferdam_integration::limited::TIMEOUT;
 use cofferdam_integration::{Case, need};
 use runtime::cgroups::events::{Event, PressureEvents, PressureLevel};
 use runtime::{Container, ErrorKind, Runtime};
@@ -16,7 +16,7 @@ fn load(case: &Case) -> Container {
 
 /// Waits for the next event; not for ever.
 fn next(events: &mut PressureEvents) -> Event {
-    let limit = Timespec::try_from(PATIENCE).unwrap();
+    let limit = Timespec::try_from(TIMEOUT).unwrap();
     loop {
         if let Some(event) = events.read().unwrap() {
             return event;
@@ -37,7 +37,7 @@ fn a_container_that_needs_more_memory_than_it_may_have_is_told_of() {
     let mut events = container.pressure_events(PressureLevel::Low).unwrap();
     // No more than the limit is needed so far.
     assert_eq!(events.read().unwrap(), None);
-    // What is read of a file stays in memory until there is no room: reclaiming it is the lowest
+    // What is read of a file stays in memory until that is full: reclaiming it is the lowest
     // pressure.
     let file = case.bundle.rootfs().join("big");
     std::fs::write(&file, vec![1_u8; 64 << 20]).unwrap();

@@ -20,9 +20,9 @@ fn the_template_makes_a_container() {
     case.bundle.script(script);
     let output = case.run();
     assert_eq!(output.code, 3, "{output}");
-    let words: Vec<&str> = output.stdout.split_whitespace().collect();
+    let columns: Vec<&str> = output.stdout.split_whitespace().collect();
     let id = ID.to_string();
-    assert_eq!(words, ["0", "0", &id, "1", "deny", "runc", "sh"]);
+    assert_eq!(columns, ["0", "0", &id, "1", "deny", "runc", "sh"]);
     case.finish();
 }
 
@@ -76,7 +76,7 @@ fn a_seccomp_agent_gets_the_notifications() {
         "syscalls": [{ "names": ["chroot"], "action": "SCMP_ACT_NOTIFY" }]
     });
     case.bundle.args(&["/bin/sleep", "1000"]);
-    let told = |pid: u32| {
+    let checked = |pid: u32| {
         let mut connection = agent.accept().unwrap().0;
         let mut text = String::new();
         connection.read_to_string(&mut text).unwrap();
@@ -89,9 +89,9 @@ fn a_seccomp_agent_gets_the_notifications() {
     for restricted in [false, true] {
         case.bundle.config["process"]["noNewPrivileges"] = json!(restricted);
         case.start();
-        told(case.pid());
+        checked(case.pid());
         assert_eq!(case.exec(&["id", "-u"]).ok().stdout, "0\n");
-        told(case.pid());
+        checked(case.pid());
         let _ = case.call(&["delete", "--force", &case.id]).ok();
     }
     case.finish();
@@ -161,9 +161,12 @@ fn subordinate_ids_are_mapped() {
     }
     case.bundle.config["process"]["user"] = json!({ "uid": 1000, "gid": 5 });
     let output = case.inside("id -u; id -g; cat /proc/self/uid_map");
-    let words: Vec<&str> = output.stdout.split_whitespace().collect();
+    let columns: Vec<&str> = output.stdout.split_whitespace().collect();
     let id = ID.to_string();
-    assert_eq!(words, ["1000", "5", "0", &id, "1", "1", "100000", "65536"]);
+    assert_eq!(
+        columns,
+        ["1000", "5", "0", &id, "1", "1", "100000", "65536"]
+    );
 
     // One more than was granted.
     case.bundle.config["linux"]["uidMappings"][1]["size"] = json!(65_537);

@@ -72,7 +72,7 @@ fn an_empty_path_is_no_socket() {
                 .failed(1, "the path of the socket is empty");
             case.bundle.config["process"]["terminal"] = false.into();
         }
-        // No service manager is no reason to fail.
+        // Without a service manager it does not fail.
         let _ = case
             .command(&["run", &case.id])
             .env("NOTIFY_SOCKET", path)

@@ -131,10 +131,12 @@ fn events_and_the_cgroup_tell_of_a_process_killed_for_memory() {
         read(&case, "memory", "memory.oom_control")
     };
     assert!(counts.lines().any(|line| line == "oom_kill 1"), "{counts}");
-    eventually("the kill is told", || text().contains("\"type\":\"oom\""));
+    eventually("the kill is reported", || {
+        text().contains("\"type\":\"oom\"")
+    });
     delete(case);
     assert!(
-        limited::wait(&events, limited::PATIENCE),
+        limited::wait(&events, limited::TIMEOUT),
         "events ends with the container"
     );
     let _ = events.wait();
@@ -384,7 +386,7 @@ fn a_unit_of_the_same_name_that_failed_is_no_obstacle() {
     });
     start(&case);
     assert_eq!(property(&unit, "Slice"), SLICE);
-    // Nor is one of its own making left after delete.
+    // Nor is one that the runtime has made left after delete.
     eventually("the unit has failed", failed);
     case.wait_for_status("stopped");
     let _ = case.call(&["delete", &case.id]).ok();

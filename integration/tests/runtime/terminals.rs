@@ -8,7 +8,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use cofferdam_integration::limited::PATIENCE;
+use cofferdam_integration::limited::TIMEOUT;
 use cofferdam_integration::{Case, eventually, need};
 use rustix::process::{Pid, Signal, kill_process};
 use rustix::pty::{OpenptFlags, grantpt, ioctl_tiocgptpeer, openpt, unlockpt};
@@ -69,7 +69,7 @@ impl OnTerminal {
     /// Waits until the text is shown.
     fn shows(&mut self, text: &str) {
         while !self.seen.contains(text) {
-            let more = self.shown.recv_timeout(PATIENCE);
+            let more = self.shown.recv_timeout(TIMEOUT);
             let more = more.unwrap_or_else(|error| panic!("no {text:?}: {error}: {}", self.end()));
             self.seen.push_str(&String::from_utf8_lossy(&more));
         }
@@ -93,7 +93,7 @@ impl OnTerminal {
     /// Waits for the end, and returns the exit code and all that was shown.
     fn finish(mut self) -> (Option<i32>, String) {
         let status = self.status();
-        while let Ok(more) = self.shown.recv_timeout(PATIENCE) {
+        while let Ok(more) = self.shown.recv_timeout(TIMEOUT) {
             self.seen.push_str(&String::from_utf8_lossy(&more));
         }
         (status.code(), std::mem::take(&mut self.seen))
@@ -206,15 +206,15 @@ fn signals_are_forwarded_while_nothing_takes_the_input() {
         let mut stdin = command.child.stdin.take().unwrap();
         command.shows("ready");
         // More than all buffers on the way hold; the rest waits in the pipe of the runtime.
-        let (tell, told) = channel();
+        let (sender, written) = channel();
         let flood = std::thread::spawn(move || {
             let mut sent = 0;
             while let Ok(count) = stdin.write(b"yes\n") {
                 sent += count;
-                let _ = tell.send(sent);
+                let _ = sender.send(sent);
             }
         });
-        while told.recv_timeout(Duration::from_secs(2)).is_ok() {}
+        while written.recv_timeout(Duration::from_secs(2)).is_ok() {}
         command.signal(Signal::TERM);
         assert_eq!(command.finish().0, Some(9), "exec: {exec}");
         flood.join().unwrap();
@@ -247,8 +247,8 @@ fn the_window_size_follows_the_terminal_of_the_caller() {
         command.shows("ready");
         assert!(command.seen.contains("20 70"), "{}", command.seen);
         tcsetwinsize(&command.master, size(33, 111)).unwrap();
-        // The kernel tells the foreground process group of the terminal, which this command is not
-        // in here.
+        // The kernel signals the foreground process group of the terminal, which this command is
+        // not in here.
         command.signal(Signal::WINCH);
         let mut stdin = command.child.stdin.take().unwrap();
         command.shows("33 111");

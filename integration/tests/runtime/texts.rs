@@ -1,4 +1,4 @@
-//! The words in front of failures: those of runc 1.5, which engines, scripts and its own suite look
+//! The text in front of failures: that of runc 1.5, which engines, scripts and its own suite look
 //! for.
 
 use cofferdam_integration::{Case, need};
@@ -11,13 +11,13 @@ const DURING_INIT: &str = "unable to start container process: error during conta
 
 /// What `create` and `run` say for a change of the configuration, after their own name.
 #[track_caller]
-fn says(pointer: &str, value: Value, words: &str) {
+fn says(pointer: &str, value: Value, text: &str) {
     let mut case = Case::new();
     set(&mut case.bundle.config, pointer, value);
     for command in ["create", "run"] {
         let output = case.call(&[command, &case.id]);
         assert_eq!(output.code, 1, "{pointer}: {output}");
-        let expected = format!("{command} failed: {words}");
+        let expected = format!("{command} failed: {text}");
         assert!(
             output.stderr.replace("\\\"", "\"").contains(&expected),
             "{pointer}: not {expected:?}: {output}"
@@ -42,7 +42,7 @@ fn hooks_before_the_program_are_part_of_the_init() {
 #[test]
 fn steps_of_the_init_are_named() {
     need!(Containers, Busybox);
-    for (pointer, value, words) in [
+    for (pointer, value, text) in [
         (
             "/process/args",
             json!(["/no/such"]),
@@ -74,7 +74,7 @@ fn steps_of_the_init_are_named() {
             "error setting rlimit",
         ),
     ] {
-        says(pointer, value, &format!("{DURING_INIT}{words}"));
+        says(pointer, value, &format!("{DURING_INIT}{text}"));
     }
 }
 
@@ -95,7 +95,7 @@ fn a_process_that_exec_cannot_start_is_named_like_one_of_run() {
     let mut case = Case::new();
     case.bundle.args(&["/bin/sleep", "1000"]);
     case.start();
-    for (arguments, words) in [
+    for (arguments, text) in [
         (
             &["/no/such"][..],
             "exec: \\\"/no/such\\\": stat /no/such: no such file or directory",
@@ -111,7 +111,7 @@ fn a_process_that_exec_cannot_start_is_named_like_one_of_run() {
     ] {
         let output = case.exec_before(arguments);
         assert_eq!(output.code, 255, "{output}");
-        let expected = format!("exec failed: {NOT_STARTED}{words}");
+        let expected = format!("exec failed: {NOT_STARTED}{text}");
         assert!(
             output.stderr.contains(&expected),
             "not {expected:?}: {output}"
@@ -121,7 +121,7 @@ fn a_process_that_exec_cannot_start_is_named_like_one_of_run() {
 }
 
 #[test]
-fn what_other_programs_say_keeps_their_words() {
+fn what_other_programs_say_keeps_their_text() {
     need!(Containers, Busybox, Ps);
     let mut case = Case::new();
     case.bundle.args(&["/bin/sleep", "1000"]);
@@ -139,7 +139,7 @@ fn what_other_programs_say_keeps_their_words() {
     case.delete();
 }
 
-/// Engines take these words for a program that may not run or is not there, wherever they are.
+/// Engines take this text for a program that may not run or is not there, wherever they are.
 #[test]
 fn what_is_not_about_the_program_does_not_sound_like_it() {
     need!(Containers, Busybox);
@@ -148,8 +148,8 @@ fn what_is_not_about_the_program_does_not_sound_like_it() {
     let output = case.run();
     if output.code != 0 {
         assert!(output.stderr.contains("oom_score_adj"), "{output}");
-        for words in ["permission denied", "no such file or directory"] {
-            assert!(!output.stderr.contains(words), "{output}");
+        for text in ["permission denied", "no such file or directory"] {
+            assert!(!output.stderr.contains(text), "{output}");
         }
     }
     case.finish();

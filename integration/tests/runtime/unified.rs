@@ -53,7 +53,7 @@ fn run_in_a_cgroup_of_its_own() {
 }
 
 /// What the file system does not know is an error, with a cgroup namespace and without; what it
-/// knows is none.
+/// knows is not enabled.
 #[test]
 fn options_of_a_cgroup_mount_are_the_kernels() {
     need!(Root, Busybox, CgroupV2);

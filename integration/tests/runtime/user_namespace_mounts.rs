@@ -52,7 +52,7 @@ fn a_bind_without_the_mounts_below_shows_what_is_under_them() {
     }
 }
 
-/// What the container itself has mounted is no business of the host.
+/// What the container itself has mounted stays inside.
 #[test]
 fn a_tree_of_the_container_is_not_taken_from_the_host() {
     need!(Root, Busybox);

@@ -1,5 +1,5 @@
 //! Containers of an ordinary user with what a whole system gives such a user: delegated cgroups,
-//! lent ids, a name.
+//! subordinate ids, a name.
 
 #![allow(
     clippy::unwrap_used,
