@@ -120,7 +120,7 @@ pub fn send_signal(pidfd: impl AsFd, signal: i32) -> Result<()> {
     let result = match Signal::from_named_raw(signal) {
         Some(named) => pidfd_send_signal(pidfd, named).map_err(std::io::Error::from),
         // 0, and the real-time signals, for which rustix has no names.
-        None => crate::sys::pidfd_send_signal(pidfd.as_fd(), signal, false),
+        None => crate::sys::signal::pidfd_send_signal(pidfd.as_fd(), signal, false),
     };
     result.map_err(|e| {
         let kind = if e.raw_os_error() == Some(libc::ESRCH) {

@@ -11,9 +11,11 @@ mod decode;
 mod display;
 pub(crate) mod failure;
 mod kinds;
+mod line;
 mod op;
 #[cfg(test)]
 mod tests;
+mod values;
 
 use std::sync::Arc;
 

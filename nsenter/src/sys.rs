@@ -30,6 +30,7 @@ mod arch;
 mod arch;
 
 mod program;
+pub(crate) mod signal;
 
 use std::ffi::{CStr, c_char};
 use std::io;
@@ -55,27 +56,6 @@ pub(crate) fn terminal_number(master: BorrowedFd<'_>) -> io::Result<u32> {
     let result = unsafe { libc::ioctl(master.as_raw_fd(), libc::TIOCGPTN, &raw mut number) };
     if result == 0 {
         Ok(number)
-    } else {
-        Err(io::Error::last_os_error())
-    }
-}
-
-/// `pidfd_send_signal(2)` with any number. With `group`, to the process group that the process
-/// leads (`PIDFD_SIGNAL_PROCESS_GROUP`, Linux 6.9).
-pub(crate) fn pidfd_send_signal(pidfd: BorrowedFd<'_>, signal: i32, group: bool) -> io::Result<()> {
-    let flags: libc::c_uint = if group { 4 } else { 0 };
-    // SAFETY: the descriptor is open; a null siginfo asks the kernel to make one.
-    let result = unsafe {
-        libc::syscall(
-            libc::SYS_pidfd_send_signal,
-            pidfd.as_raw_fd(),
-            signal,
-            std::ptr::null::<libc::siginfo_t>(),
-            flags,
-        )
-    };
-    if result == 0 {
-        Ok(())
     } else {
         Err(io::Error::last_os_error())
     }

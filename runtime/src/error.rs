@@ -70,6 +70,19 @@ pub enum ErrorKind {
 }
 
 impl Error {
+    /// The container does not exist.
+    pub(crate) fn no_container() -> Self {
+        Self::new(ErrorKind::NotFound, "container does not exist")
+    }
+
+    /// The id is in use.
+    pub(crate) fn container_exists() -> Self {
+        Self::new(
+            ErrorKind::AlreadyExists,
+            "container with given ID already exists",
+        )
+    }
+
     /// An error without source.
     pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         Self(Box::new(Inner {

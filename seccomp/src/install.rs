@@ -21,10 +21,10 @@ use crate::sys;
 ///
 /// # Errors
 ///
-/// [`ErrorKind::Io`](crate::ErrorKind::Io) with the kernel's [`raw_os_error`](Error::raw_os_error): `EACCES`
-/// (neither `no_new_privs` nor `CAP_SYS_ADMIN`), `EINVAL` (unknown flag or invalid program),
-/// `EBUSY` (there is a listener already), `ENOMEM` (no memory, or all filters of the thread
-/// together are too long); see seccomp(2).
+/// [`ErrorKind::Io`](crate::ErrorKind::Io) with the kernel's [`raw_os_error`](Error::raw_os_error):
+/// `EACCES` (neither `no_new_privs` nor `CAP_SYS_ADMIN`), `EINVAL` (unknown flag or invalid
+/// program), `EBUSY` (there is a listener already), `ENOMEM` (no memory, or all filters of the
+/// thread together are too long); see seccomp(2).
 pub fn install(program: &Program) -> Result<Option<OwnedFd>> {
     sys::load(program).map_err(|error| {
         let why = match error.raw_os_error() {

@@ -3,8 +3,8 @@
 
 use std::ffi::{CStr, CString};
 
-use super::display::{Line, quoted};
-use super::op::{FsOption, HookCommand};
+use super::line::{Line, quoted};
+use super::values::{FsOption, HookCommand};
 use crate::fields::*;
 use crate::namespace_types::{NamespaceSet, NamespaceType};
 

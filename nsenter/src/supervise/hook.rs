@@ -56,7 +56,7 @@ impl Hook {
         if !self.may_be_killed {
             return;
         }
-        if crate::sys::pidfd_send_signal(self.pidfd.as_fd(), libc::SIGKILL, true).is_err() {
+        if crate::sys::signal::pidfd_send_signal(self.pidfd.as_fd(), libc::SIGKILL, true).is_err() {
             let _ = pidfd::send_signal(&self.pidfd, libc::SIGKILL);
         }
     }

@@ -16,7 +16,6 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{AtFlags, Mode, OFlags};
 use rustix::io::Errno;
 
-use super::file::Placing;
 use super::lock::Lock;
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::ContainerId;
@@ -67,7 +66,7 @@ impl StateDirectory {
         let failed = |errno| Error::system(format!("make the directory of container {id}"), errno);
         match rustix::fs::mkdirat(&root, id.as_str(), UNUSED) {
             Ok(()) => {}
-            Err(Errno::EXIST) => return Err(exists()),
+            Err(Errno::EXIST) => return Err(Error::container_exists()),
             Err(errno) => return Err(failed(errno)),
         }
         let directory = match rustix::fs::openat(&root, id.as_str(), OPEN, Mode::empty()) {
@@ -87,7 +86,7 @@ impl StateDirectory {
         match lock.try_take(&root, id) {
             Ok(true) => Ok((made, lock)),
             // Whatever the other process is doing, it was faster.
-            Ok(false) => Err(exists()),
+            Ok(false) => Err(Error::container_exists()),
             // Not locked yet it looked like one that a killed process has left.
             Err(error) if error.kind() == ErrorKind::NotFound => Err(deleted_meanwhile(id)),
             Err(error) => Err(error),
@@ -104,7 +103,7 @@ impl StateDirectory {
         id: &ContainerId,
         state: &State,
     ) -> Result<()> {
-        let claimed = self.put(state, Placing::First);
+        let claimed = self.write_first(state);
         let claimed = claimed.and_then(|()| {
             // Whatever the umask made of it.
             rustix::fs::fchmod(&self.directory, USED)
@@ -127,7 +126,7 @@ impl StateDirectory {
                 directory,
                 path: root_path.join(id),
             }),
-            Err(Errno::NOENT) => Err(not_found()),
+            Err(Errno::NOENT) => Err(Error::no_container()),
             Err(errno) => Err(Error::system(
                 format!("open the directory of container {id}"),
                 errno,
@@ -282,17 +281,6 @@ fn clear(directory: BorrowedFd<'_>, depth: u32) -> Result<(), Errno> {
         }
     }
     Ok(())
-}
-
-pub(crate) fn not_found() -> Error {
-    Error::new(ErrorKind::NotFound, "container does not exist")
-}
-
-pub(crate) fn exists() -> Error {
-    Error::new(
-        ErrorKind::AlreadyExists,
-        "container with given ID already exists",
-    )
 }
 
 /// Not locked yet, it looked like one that a killed process has left. What is there now is not

@@ -11,7 +11,7 @@ use rustix::io::Errno;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::directory::{EARLIER, STATE, StateDirectory, exists, not_found};
+use super::directory::{EARLIER, STATE, StateDirectory};
 use crate::error::{Error, ErrorKind, Result};
 use crate::state::record::{Record, State};
 
@@ -37,8 +37,8 @@ pub(crate) enum Remains {
 
 /// How a new state file takes its place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Placing {
-    /// There must be none.
+enum Placing {
+    /// An error if one exists.
     First,
     /// Over the old one.
     Over,
@@ -47,6 +47,11 @@ pub(crate) enum Placing {
 }
 
 impl StateDirectory {
+    /// Writes the state file of a new container: an error if it exists.
+    pub(super) fn write_first(&self, state: &impl Serialize) -> Result<()> {
+        self.put(state, Placing::First)
+    }
+
     /// Reads the state file: all of it ([`State`]) or the part that `T` names.
     pub(crate) fn read_state<T: DeserializeOwned>(&self) -> Result<T> {
         self.read(STATE)
@@ -113,7 +118,7 @@ impl StateDirectory {
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let file = match rustix::fs::openat(&self.directory, name, flags, Mode::empty()) {
             Ok(file) => file,
-            Err(Errno::NOENT) => return Err(not_found()),
+            Err(Errno::NOENT) => return Err(Error::no_container()),
             // A symbolic link; a socket, or a device without a driver.
             Err(Errno::LOOP | Errno::NXIO | Errno::NODEV) => return Err(no_file()),
             Err(errno) => return Err(self.failed("open", name, errno)),
@@ -163,7 +168,7 @@ impl StateDirectory {
         Ok(())
     }
 
-    pub(crate) fn put(&self, state: &impl Serialize, placing: Placing) -> Result<()> {
+    fn put(&self, state: &impl Serialize, placing: Placing) -> Result<()> {
         let text =
             serde_json::to_vec(state).map_err(|error| self.failed("encode", STATE, error))?;
         let name = if placing == Placing::KeepingEarlier {
@@ -181,7 +186,7 @@ impl StateDirectory {
         write(&name, file).map_err(|error| {
             let _ = rustix::fs::unlinkat(&self.directory, &name, AtFlags::empty());
             if placing == Placing::First && error.kind() == io::ErrorKind::AlreadyExists {
-                exists()
+                Error::container_exists()
             } else {
                 self.write_failed(error)
             }
@@ -190,7 +195,7 @@ impl StateDirectory {
 
     fn write_failed(&self, error: io::Error) -> Error {
         if error.kind() == io::ErrorKind::NotFound {
-            not_found()
+            Error::no_container()
         } else {
             self.failed("write", STATE, error)
         }

@@ -8,7 +8,6 @@ use rustix::event::{Timespec, poll};
 use rustix::fs::{AtFlags, FlockOperation};
 use rustix::io::Errno;
 
-use super::directory;
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::ContainerId;
 
@@ -72,7 +71,7 @@ impl Lock {
         if self.is_at_its_path(root, id)? {
             Ok(true)
         } else {
-            Err(directory::not_found())
+            Err(Error::no_container())
         }
     }
 
