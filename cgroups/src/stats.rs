@@ -13,7 +13,7 @@ pub(crate) use files::Files;
 /// Everything the controllers count for a cgroup.
 ///
 /// A controller that the cgroup does not have counts nothing, and all its numbers are 0 or empty:
-/// [`counted`](Self::counted) tells that from one whose numbers are 0.
+/// [`counted`](Self::counted) distinguishes that from one whose numbers are 0.
 ///
 /// With feature `serde` the JSON is the `data` of `events --stats`: `cpu`, `cpuset`, `memory`,
 /// `pids`, `blkio` and `hugetlb`. RDMA and the miscellaneous controller have no place there and are

@@ -152,7 +152,7 @@ impl NamespaceSet {
         (flags & !all.0 == 0).then_some(Self(flags))
     }
 
-    /// Whether there is no type in it.
+    /// Whether it has no type.
     #[must_use]
     pub const fn is_empty(self) -> bool {
         self.0 == 0

@@ -5,7 +5,7 @@
 //! process has not made itself. A message about it may never come: the stub may be killed right
 //! after the clone, or there may be no descriptor left to receive one. So the kernel writes the
 //! process id (`CLONE_PARENT_SETTID`, `clone(2)`) into memory that both share, before the child
-//! runs. Once the stub has ended and the word is still zero, there is no second stage.
+//! runs. Once the stub has ended and the word is still zero, no second stage exists.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};

@@ -100,7 +100,7 @@ macro_rules! operations {
         /// `personality(domain)`.
         Personality = 21 (domain: Flags64);
         /// `prlimit(0, resource, {soft, hard})` of this process, `RLIMIT_*` of `getrlimit(2)`;
-        /// `u64::MAX` is no limit.
+        /// `u64::MAX` means no limit.
         ResourceLimit = 30 {
             /// Which resource.
             resource: Number,

@@ -134,7 +134,7 @@ unsafe extern "C" fn memmove(to: *mut u8, from: *const u8, count: usize) -> *mut
         // SAFETY: the contract of memmove; the target lies above and overlaps.
         unsafe { memory::copy_down(to, from, count) };
     } else {
-        // SAFETY: the contract of memmove; the target lies below, or there is no overlap.
+        // SAFETY: the contract of memmove; the target lies below, or the two do not overlap.
         unsafe { memory::copy_up(to, from, count) };
     }
     to

@@ -66,8 +66,8 @@ macro_rules! messages {
 
 messages! {
     // From the stub.
-    Gate = 1, IdMaps = 2, SecondStage = 3, Send = 4, Ask = 5, SendAndWait = 6, Console = 7, Home = 8,
-    HomeEnd = 9,
+    Gate = 1, IdMaps = 2, SecondStage = 3, Send = 4, Ask = 5, SendAndWait = 6, Console = 7,
+    Home = 8, HomeEnd = 9,
     Ready = 10, HookStarted = 11, HookEnded = 12, Listener = 13, Done = 14, Fail = 15, NoRoom = 16,
     NotBegun = 17,
     // From the supervisor.

@@ -116,7 +116,7 @@ impl Runtime {
     /// waiting for [`Container::start`].
     ///
     /// The configuration is validated first, against facts about this machine that are looked up
-    /// here; there is no way around that. Whether this process is root (`rootless_euid`) is one
+    /// here; that cannot be avoided. Whether this process is root (`rootless_euid`) is one
     /// of the facts, whatever the configuration says. [`create_bundle`](Self::create_bundle)
     /// takes a bundle instead.
     ///

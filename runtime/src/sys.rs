@@ -288,7 +288,7 @@ pub(crate) fn take_inherited(number: RawFd) -> io::Result<Option<OwnedFd>> {
 }
 
 /// The pid of some ended child, whose status stays to be taken (`waitid(2)` with `WNOWAIT`); `None`
-/// if there is none.
+/// without one.
 pub(crate) fn ended_child() -> io::Result<Option<i32>> {
     let mut info = MaybeUninit::<libc::siginfo_t>::zeroed();
     let options = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;

@@ -71,7 +71,7 @@ fn only_what_is_asked_for_is_read() {
     cgroup.stats_of(Controllers::CPU).unwrap();
 }
 
-/// Numbers that are 0 are told from those of a controller that is not there.
+/// Numbers that are 0 differ from those of a controller that is not enabled.
 #[test]
 fn a_controller_that_is_not_there_is_not_counted() {
     let v2 = Fake::v2("cpu memory", "/");

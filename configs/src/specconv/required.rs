@@ -66,7 +66,7 @@ fn version(text: &str) -> Result<()> {
 }
 
 /// The first number of a semantic version (<https://semver.org/spec/v2.0.0.html>), or `None` if the
-/// text is none.
+/// text is not one.
 fn major(text: &str) -> Option<u64> {
     let (text, build) = match text.split_once('+') {
         Some((text, build)) => (text, Some(build)),

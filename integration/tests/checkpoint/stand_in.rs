@@ -13,7 +13,7 @@ pub(crate) struct StandIn {
     directory: tempfile::TempDir,
 }
 
-/// Requests are told apart by the second byte: 10 for the version, 9 for features, 1 for a dump, 4
+/// The second byte says which request it is: 10 for the version, 9 for features, 1 for a dump, 4
 /// for a pre-dump. Each is kept in a file. Answers are `type`, `success: true` and what is asked
 /// for: `version { major: 4, minor: 1 }`, `features { mem_track: true, lazy_pages: true }`.
 const HEAD: &str = r#"#!/bin/sh
@@ -85,7 +85,7 @@ impl StandIn {
             .env("IMAGES", images)
     }
 
-    /// Fails to dump; the container then has this status, and there are no complete images.
+    /// Fails to dump; the container then has this status, and the images are not complete.
     #[track_caller]
     pub(crate) fn fails(&self, flags: &[&str], said: &str, status: &str) -> String {
         let output = self.command(flags).output().failed(1, "");

@@ -253,7 +253,7 @@ fn failing_poststop_hooks_are_told_and_all_of_them_run() {
         let mark = hook(&format!("echo second >> {}", log.display()));
         case.bundle.config["hooks"]["poststop"] =
             json!([hook("exit 4")[0], mark[0], hook("kill -TERM $$")[0]]);
-        let told = [
+        let messages = [
             "error running poststop hook #0: exit status 4",
             "error running poststop hook #2: signal: terminated",
         ];
@@ -270,7 +270,7 @@ fn failing_poststop_hooks_are_told_and_all_of_them_run() {
                 case.run().failed(1, "error running createRuntime hook #0")
             }
         };
-        for text in told.iter().filter(|_| verb != "unwinding") {
+        for text in messages.iter().filter(|_| verb != "unwinding") {
             assert!(output.stderr.contains(text), "{verb}: {output}");
         }
         assert_eq!(std::fs::read_to_string(&log).unwrap(), "second\n", "{verb}");

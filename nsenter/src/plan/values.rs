@@ -4,7 +4,8 @@ use std::ffi::CString;
 
 use crate::fields::Slot;
 
-/// One option of a new file system ([`Op::NewMount`](super::Op::NewMount)), as given to `fsconfig(2)`.
+/// One option of a new file system ([`Op::NewMount`](super::Op::NewMount)), as given to
+/// `fsconfig(2)`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FsOption {
     /// `FSCONFIG_SET_FLAG`.

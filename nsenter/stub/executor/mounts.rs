@@ -272,7 +272,7 @@ pub(super) fn attach_readonly(mount: i32, target: i32) -> Result<()> {
 
 /// Changes the propagation of the mount that a directory lies in. That can only be done at the root
 /// of the mount. Going up, the kernel lets no path past it (`RESOLVE_NO_XDEV`), wherever
-/// directories are moved meanwhile; from one that was moved out of what is mounted there is no way
+/// directories are moved meanwhile; from one that was moved out of what is mounted no way leads
 /// up (`ENOENT`).
 pub(super) fn holder_propagation(directory: i32, kind: u64) -> Result<()> {
     let mut above: Option<sys::Fd> = None;

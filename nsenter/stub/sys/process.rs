@@ -98,7 +98,7 @@ pub(crate) fn personality(domain: u64) -> Result<()> {
     unsafe { call!(PERSONALITY, domain) }.map(drop)
 }
 
-/// `prlimit64(2)` of this process; all ones are no limit.
+/// `prlimit64(2)` of this process; all ones mean no limit.
 pub(crate) fn set_resource_limit(resource: u32, soft: u64, hard: u64) -> Result<()> {
     let limit = [soft, hard];
     // SAFETY: the kernel reads a struct rlimit64 and writes nothing.

@@ -31,7 +31,7 @@ pub(crate) struct Log<'a> {
 }
 
 impl Log<'_> {
-    /// The lines that say why CRIU failed; none if there is no log.
+    /// The lines that say why CRIU failed; none without a log.
     fn errors(&self) -> Vec<String> {
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let opened = rustix::fs::openat(self.directory, self.name, flags, Mode::empty());
@@ -78,7 +78,7 @@ pub(crate) fn failure(error: criu::Error) -> Error {
     use criu::ErrorKind as Criu;
     let kind = match error.kind() {
         Criu::NotFound | Criu::TooOld | Criu::Unsupported => ErrorKind::Unsupported,
-        // What this crate itself found when CRIU told it how far it was.
+        // What this crate itself found when CRIU reported how far it was.
         Criu::Notification => {
             let own = error.source().and_then(|source| source.downcast_ref());
             own.map_or(ErrorKind::Criu, |own: &Error| own.kind())

@@ -1,6 +1,6 @@
 //! `descriptors.json`: where the standard streams of the init process lead, kept with the images.
 //!
-//! A pipe to a process outside is none that CRIU could make again. At the restore the stream of the
+//! CRIU cannot make a pipe to a process outside again. At the restore the stream of the
 //! new caller takes its place, by the name that the pipe has in `/proc/PID/fd`: `pipe:[INODE]`.
 
 use std::fs::File;
@@ -45,7 +45,7 @@ pub(crate) fn write(images: impl AsFd, descriptors: &[String]) -> Result<()> {
     File::from(file).write_all(&bytes).map_err(failed)
 }
 
-/// Reads it. What is no pipe needs nothing in its place, and is not in the list.
+/// Reads it. Only pipes need something in their place; the list has no others.
 ///
 /// # Errors
 /// [`ErrorKind::InvalidConfig`] if it is not such a file.

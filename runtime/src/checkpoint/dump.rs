@@ -50,7 +50,7 @@ pub(crate) struct Subject<'a> {
 }
 
 /// Dumps a container, and gives CRIU's statistics, if it has written some. If that fails the
-/// processes go on, or stay paused, as they were before, and there are no complete images.
+/// processes go on, or stay paused, as they were before, and the images are not complete.
 pub(crate) fn dump(
     subject: &Subject<'_>,
     mut options: CheckpointOptions,

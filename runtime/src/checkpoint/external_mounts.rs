@@ -4,7 +4,7 @@
 //! Each has a key that the images store instead of its source. At the dump CRIU is given `mount
 //! point` and `key`, at the restore `key` and `source`, both of which are written into one text,
 //! `mnt[LEFT]:RIGHT`. A key is never a text that the file system of the container decides: it comes
-//! from the configuration, and the source that it stands for does, too.
+//! from the configuration, and so does the source that it names.
 
 use std::path::PathBuf;
 

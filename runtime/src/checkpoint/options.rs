@@ -88,7 +88,7 @@ pub struct CheckpointOptions {
 pub struct PageServer {
     /// An IP address.
     pub address: String,
-    /// A port; 0 is none.
+    /// A port, not 0.
     pub port: u16,
 }
 

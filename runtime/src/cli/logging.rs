@@ -88,8 +88,8 @@ impl Log {
         }
     }
 
-    /// Opens the log file, created with mode 0644 and only ever appended to, or standard error when
-    /// there is none. A FIFO needs a reader: this does not wait for one.
+    /// Opens the log file, created with mode 0644 and only ever appended to, or standard
+    /// error without one. A FIFO needs a reader: this does not wait for one.
     pub(crate) fn open(path: Option<&Path>, format: Format, debug: bool) -> Result<Self, Failure> {
         let file = match path {
             None => None,
@@ -170,7 +170,7 @@ impl Log {
         };
         text.push('\n');
         // One write a line, so that lines of several processes do not mix. A log that cannot be
-        // written is no reason to fail.
+        // written does not fail the command.
         let _ = match &self.file {
             Some(file) => self.append(file, text.as_bytes()),
             None => io::stderr().write_all(text.as_bytes()),

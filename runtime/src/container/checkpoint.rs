@@ -22,13 +22,13 @@ impl Container {
     /// Returns what CRIU says that it took, if it does.
     ///
     /// Needs CRIU 3.0 and mostly root. If it fails the container goes on as it was before, and
-    /// there are no complete images.
+    /// the images are not complete.
     ///
     /// # Errors
     /// [`ErrorKind::NotRunning`], [`ErrorKind::InvalidState`] if it is not started yet, or if a
     /// mount or namespace is not the one of the configuration; [`ErrorKind::InvalidConfig`] for
-    /// options that cannot be; [`ErrorKind::Unsupported`] if there is no CRIU, or it is too old or
-    /// lacks a feature; [`ErrorKind::Criu`] if it fails, with its log quoted in the
+    /// options that cannot be; [`ErrorKind::Unsupported`] if CRIU is not installed, or is too old
+    /// or lacks a feature; [`ErrorKind::Criu`] if it fails, with its log quoted in the
     /// [warnings](Error::warnings); [`ErrorKind::Timeout`] if another process keeps the lock;
     /// [`ErrorKind::System`].
     pub fn checkpoint(&self, options: CheckpointOptions) -> Result<Option<DumpStatistics>> {

@@ -209,7 +209,7 @@ impl Container {
     }
 
     /// A creator that died just after it made the cgroup has not recorded where it is. The
-    /// configuration tells: making it once more leads to the same place.
+    /// configuration says: making it once more leads to the same place.
     fn remove_unrecorded_cgroup(&self) -> Result<()> {
         let config = self.directory.read_either::<State>()?.config;
         let spec = cgroup::spec(&config.cgroups, config.rootless_cgroups);

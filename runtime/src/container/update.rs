@@ -14,8 +14,8 @@ impl Container {
     /// device rules stay as they are.
     ///
     /// Whatever fails, the kernel's refusal of a limit, Intel RDT, or writing the record, the
-    /// limits are those from before the call, and so is the record. Limits that there were none
-    /// of are none again.
+    /// limits are those from before the call, and so is the record. What had
+    /// no limit has none again.
     ///
     /// Returns what was asked for and is not in force.
     ///

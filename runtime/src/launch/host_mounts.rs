@@ -65,8 +65,8 @@ pub(crate) fn made(rootfs: &str, mounts: &mut [HostMount]) {
     }
 }
 
-/// Unmounts what the container has mounted, the last one first. What is not there any more is no
-/// error; after one that cannot be unmounted the others still are.
+/// Unmounts what the container has mounted, the last one first. What does not exist any more is not
+/// an error; after one that cannot be unmounted the others still are.
 pub(crate) fn unmount(rootfs: &str, mounts: &[HostMount]) -> Result<()> {
     let mut first = Ok(());
     for mount in mounts.iter().rev() {

@@ -192,7 +192,7 @@ fn nodes(
 }
 
 /// Whether the supervisor makes the node, in the user namespace of the host, where that is
-/// permitted: it is none of those that every host has, or it is to have another owner or mode.
+/// permitted: it is not one of those that every host has, or it is to have another owner or mode.
 pub(crate) fn is_made_by_parent(config: &Config, device: &Device) -> bool {
     let root = (config.host_root_uid().ok(), config.host_root_gid().ok());
     let usual = ::devices::defaults::nodes().any(|node| {

@@ -55,7 +55,7 @@ impl Directories {
         self.work.as_ref().unwrap_or(&self.images).as_fd()
     }
 
-    /// Fails if CRIU would write through a link, or into what is no file.
+    /// Fails if CRIU would write through a link, or into what is not a file.
     fn refuse_links(&self, path: &Path) -> Result<()> {
         let failed = |errno| Error::system(format!("list {}", path.display()), errno);
         for entry in Dir::read_from(&self.images).map_err(failed)? {
@@ -71,7 +71,7 @@ impl Directories {
         Ok(())
     }
 
-    /// Makes sure that there are no complete images: not before a dump has overwritten those of
+    /// Makes the images incomplete: not before a dump has overwritten those of
     /// another one, and not after one that has failed.
     pub(super) fn invalidate(&self) -> Result<()> {
         match unlinkat(&self.images, INVENTORY, AtFlags::empty()) {

@@ -2,7 +2,7 @@
 //! configuration says.
 //!
 //! CRIU is given a path for each, and whatever is mounted there becomes, after the restore, what
-//! the key stands for: a bind mount of the configuration, with the flags that the mount has *now*.
+//! the key names: a bind mount of the configuration, with the flags that the mount has *now*.
 //! The processes of the container may have renamed directories above mount points, so that another
 //! mount is at that path. So each is compared with its source, and compared once more when all
 //! processes are stopped and dumped.

@@ -141,7 +141,7 @@ fn find_or_make(
             AtFlags::SYMLINK_NOFOLLOW,
         )
         .map_err(|errno| failed("chown", errno))?,
-        // Made meanwhile, or a link that leads nowhere, which resolving it tells.
+        // Made meanwhile, or a link that leads nowhere, which resolving it shows.
         Err(Errno::EXIST) => {}
         Err(errno) => return Err(failed("make", errno)),
     }
