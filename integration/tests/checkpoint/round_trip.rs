@@ -263,6 +263,8 @@ fn a_container_with_a_user_namespace_comes_back() {
     need!(Root, Busybox, Checkpoints);
     let mut subject = Subject::counter();
     subject.case.bundle.user_namespace(100_000, 65_536);
+    // Without one of its own, CRIU may not mount cgroup v2 in a user namespace.
+    subject.case.bundle.namespace(json!({"type": "cgroup"}));
     subject.start(Ours);
     subject.counts_beyond(0);
     subject.dump(Ours, &[]);
