@@ -6,6 +6,7 @@ use std::os::unix::fs::symlink;
 use std::process::{Command, Stdio};
 
 use cofferdam_integration::console::ConsoleSocket;
+use cofferdam_integration::limited::Limited;
 use cofferdam_integration::{Case, cgroup, eventually, need};
 use serde_json::json;
 
@@ -89,14 +90,13 @@ fn streams_and_the_exit_code_come_through_the_foreground() {
     subject.case.finish();
 }
 
-#[test]
-fn a_terminal_goes_to_the_new_console_socket() {
-    need!(Root, Busybox, Checkpoints);
+/// A container on a terminal, dumped; the master of its first terminal is gone.
+fn dumped_on_a_terminal() -> Subject {
     let mut case = Case::new();
     case.bundle.config["root"]["readonly"] = false.into();
     case.bundle.config["process"]["terminal"] = true.into();
-    case.bundle
-        .script("while read line; do echo got $line; done");
+    let script = "while read line; do echo got $line; [ $line = end ] && exit 5; done";
+    case.bundle.script(script);
     let socket = ConsoleSocket::bind(&case.bundle.path().join("first"));
     let line = [
         "run",
@@ -106,10 +106,16 @@ fn a_terminal_goes_to_the_new_console_socket() {
         &case.id,
     ];
     let _ = case.detached(&line).ok();
-    let (first, _) = socket.receive();
+    let (_first, _) = socket.receive();
     let mut subject = Subject::of(case);
     subject.dump(Ours, &[]);
-    drop(first);
+    subject
+}
+
+#[test]
+fn a_terminal_goes_to_the_new_console_socket() {
+    need!(Root, Busybox, Checkpoints);
+    let mut subject = dumped_on_a_terminal();
     let socket = ConsoleSocket::bind(&subject.case.bundle.path().join("second"));
     subject.restore(Ours, &["--console-socket", socket.path()]);
     let (second, name) = socket.receive();
@@ -123,6 +129,35 @@ fn a_terminal_goes_to_the_new_console_socket() {
         seen.push_str(&String::from_utf8_lossy(&buffer[..count]));
     }
     subject.case.delete();
+}
+
+/// In the foreground the terminal of the command is that of the program.
+#[test]
+fn a_terminal_is_carried_in_the_foreground() {
+    need!(Root, Busybox, Script, Checkpoints);
+    let mut subject = dumped_on_a_terminal();
+    // The terminal of the images has to go somewhere.
+    let refused = subject.try_restore(Ours, &[]);
+    let _ = refused.failed(1, "cannot allocate tty if");
+    subject.case.bundle.config["process"]["terminal"] = false.into();
+    let refused = subject.try_restore(Ours, &[]);
+    let _ = refused.failed(1, "the images have a terminal that another process holds");
+    subject.case.bundle.config["process"]["terminal"] = true.into();
+    let program = subject.case.program.display();
+    let root = subject.case.root().display();
+    let line = subject.line("restore", &[]).join(" ");
+    let restored = Limited::new("script")
+        .args([
+            "-qec",
+            &format!("{program} --root {root} {line}"),
+            "/dev/null",
+        ])
+        .directory(subject.case.bundle.path())
+        .input("hello\nend\n")
+        .output();
+    assert_eq!(restored.code, 5, "{restored}");
+    assert!(restored.stdout.contains("got hello"), "{restored}");
+    subject.case.finish();
 }
 
 /// What is mounted is decided by the configuration of the restore: not by the images, and not by
