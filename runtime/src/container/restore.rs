@@ -114,8 +114,9 @@ impl Restore<'_> {
         }
         let mut limits = Limits::of(&config)?;
         // CRIU is in the cgroup as well, and not to be counted.
-        let (others, process_limit) = cgroup::split_process_limit(&limits.resources);
-        (limits.resources, limits.late) = (others, false);
+        let process_limit = cgroup::split_process_limit(&limits.resources).1;
+        limits.resources = with_room_for_criu(&limits.resources);
+        limits.late = false;
 
         let state = transaction::intent(id, config, &streams, runtime)?;
         transaction = CreateTransaction::begin(runtime, id, state, left, warnings, None)?;
@@ -141,15 +142,7 @@ impl Restore<'_> {
         let outcome =
             criu_process::restore_with(&self.criu, descriptors, prepare, |session, images| {
                 join(&mut transaction, &limits, session.pid())?;
-                let process_limit = process_limit.as_ref();
-                self.drive(
-                    &mut transaction,
-                    session,
-                    &images,
-                    outside,
-                    &root,
-                    process_limit,
-                )
+                self.drive(&mut transaction, session, &images, outside, &root)
             })?;
         let Some((pid, pidfd)) = outcome.init else {
             return Err(Error::new(
@@ -157,6 +150,9 @@ impl Restore<'_> {
                 "restore: CRIU did not tell that the container is restored",
             ));
         };
+        if let Some(limit) = &process_limit {
+            transaction.set_limits(limit)?;
+        }
         transaction.directory.remove_criu_root();
         transaction.rollback.finish();
         let pid = i32::try_from(pid).unwrap_or_default();
@@ -196,7 +192,6 @@ impl Restore<'_> {
         images: &Images,
         outside: Outside,
         root: &Path,
-        process_limit: Option<&cgroups::Resources>,
     ) -> Result<Outcome> {
         let config = &transaction.state.config;
         let group = transaction.rollback.group()?;
@@ -221,8 +216,6 @@ impl Restore<'_> {
             receivers: &outside.receivers,
             terminal: outside.terminal,
             veths: !self.options.criu.empty_network,
-            cgroup: group,
-            process_limit,
             outcome: Outcome::default(),
         };
         let restored = session.restore(request, |notification| restoring.handle(notification));
@@ -249,5 +242,42 @@ fn join(transaction: &mut CreateTransaction<'_>, limits: &Limits, pid: u32) -> R
     match &limits.rdt {
         Some(settings) => rdt::join_first(transaction.system, settings, transaction.id, pid),
         None => Ok(()),
+    }
+}
+
+/// The same limits, but for that of the number of processes, which CRIU and its helpers count for.
+fn with_room_for_criu(limits: &cgroups::Resources) -> cgroups::Resources {
+    const ROOM: u32 = 32;
+    let mut wider = limits.clone();
+    if let Some(limit @ 0..) = &mut wider.pids_limit {
+        *limit = limit.saturating_add(ROOM.into());
+    }
+    if let Some(limit) = wider.unified.get_mut("pids.max")
+        && let Ok(number) = limit.trim().parse::<u64>()
+    {
+        *limit = number.saturating_add(ROOM.into()).to_string();
+    }
+    wider
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_limit_of_processes_has_room_for_criu() {
+        let wider = |pids_limit, unified: &str| {
+            let limits = cgroups::Resources {
+                pids_limit,
+                unified: [("pids.max".to_owned(), unified.to_owned())].into(),
+                ..cgroups::Resources::default()
+            };
+            let wider = with_room_for_criu(&limits);
+            (wider.pids_limit, wider.unified.get("pids.max").cloned())
+        };
+        assert_eq!(wider(Some(2), "3"), (Some(34), Some("35".to_owned())));
+        assert_eq!(wider(Some(-1), "max"), (Some(-1), Some("max".to_owned())));
+        assert_eq!(wider(Some(i64::MAX), "").0, Some(i64::MAX));
+        assert_eq!(wider(None, "").0, None);
     }
 }

@@ -7,13 +7,12 @@ use configs::oci::ContainerStatus as Status;
 use criu::{BoxError, Notification, Stage};
 use nsenter::pidfd;
 
-use crate::cgroup;
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::ContainerId;
 use crate::launch::record::RecordCreated;
 use crate::launch::send_descriptor::send_named;
 use crate::launch::streams::Receivers;
-use crate::launch::{error_messages, hooks, network};
+use crate::launch::{hooks, network};
 use crate::process::console::Console;
 use crate::system::System;
 
@@ -27,9 +26,6 @@ pub(crate) struct Restoring<'a> {
     pub(crate) terminal: bool,
     /// CRIU makes the veth pairs of the container.
     pub(crate) veths: bool,
-    pub(crate) cgroup: &'a cgroups::Cgroup,
-    /// The limit that would count CRIU as well.
-    pub(crate) process_limit: Option<&'a cgroups::Resources>,
     pub(crate) outcome: Outcome,
 }
 
@@ -88,13 +84,6 @@ impl Restoring<'_> {
     /// All processes are there, and stopped.
     fn restored(&mut self, pid: u32) -> Result<()> {
         let init = open(pid)?;
-        if let Some(limit) = self.process_limit {
-            let applied = self
-                .cgroup
-                .set(limit)
-                .map_err(cgroup::failed(error_messages::SET_LIMITS))?;
-            self.outcome.warnings.extend(cgroup::warnings(applied));
-        }
         if self.veths {
             network::reconnect(self.id, &self.record.state.config.networks)?;
         }
