@@ -253,6 +253,7 @@ mod tests {
             let metadata = std::fs::metadata(directory.path()).unwrap();
             (metadata.mode() & 0o7777, metadata.gid())
         };
+        rustix::fs::fchmod(&images.directory, Mode::RWXU).unwrap();
         let before = rights();
         assert_eq!(before, (0o700, 0));
         let searchable = images.searchable_by(4711).unwrap();

@@ -131,7 +131,7 @@ mod tests {
         assert!(
             error
                 .to_string()
-                .ends_with("version 3.10 must be 3.11 or higher"),
+                .ends_with("an external net namespace, which needs 3.11"),
             "{error}"
         );
         let group = wanted(NamespaceType::Cgroup, "/proc/self/ns/cgroup");
