@@ -18,6 +18,7 @@
     clippy::indexing_slicing,
     clippy::print_stderr,
     clippy::missing_panics_doc,
+    clippy::must_use_candidate,
     reason = "a test that cannot go on fails, and says why"
 )]
 

@@ -84,6 +84,7 @@ impl Error {
     }
 
     /// The class of the failure.
+    #[must_use]
     pub fn kind(&self) -> ErrorKind {
         match &self.0 {
             Repr::Name(_)
@@ -109,6 +110,7 @@ impl Error {
     }
 
     /// The error number of the kernel, if it refused something.
+    #[must_use]
     pub fn raw_os_error(&self) -> Option<i32> {
         match &self.0 {
             Repr::Refused { source, .. } | Repr::Io { source, .. } => source.raw_os_error(),

@@ -108,11 +108,13 @@ impl Error {
     }
 
     /// What kind of thing went wrong.
+    #[must_use]
     pub fn kind(&self) -> ErrorKind {
         self.kind
     }
 
     /// The step that failed, if the stub reported one.
+    #[must_use]
     pub fn failure(&self) -> Option<&Failure> {
         match &*self.repr {
             Repr::Failure(failure) => Some(failure),
@@ -134,6 +136,7 @@ impl Error {
 
     /// Takes the reason out, for example to get back the typed error with which a
     /// [`RequestHandler`](crate::RequestHandler) method refused.
+    #[must_use]
     pub fn into_source(self) -> Option<Refusal> {
         self.source
     }

@@ -30,26 +30,31 @@ impl HookOutcome {
     }
 
     /// How it ended; a hook that was killed for taking too long ended by signal 9.
+    #[must_use]
     pub fn exit(&self) -> Exit {
         self.exit
     }
 
     /// Its time limit, if that ended it.
+    #[must_use]
     pub fn timed_out(&self) -> Option<Duration> {
         self.timed_out
     }
 
     /// What it wrote to standard output, the first 64 KiB.
+    #[must_use]
     pub fn stdout(&self) -> &[u8] {
         &self.stdout
     }
 
     /// What it wrote to standard error, the first 64 KiB.
+    #[must_use]
     pub fn stderr(&self) -> &[u8] {
         &self.stderr
     }
 
     /// Whether it ended with exit code 0 in time.
+    #[must_use]
     pub fn success(&self) -> bool {
         self.timed_out.is_none() && self.exit.success()
     }

@@ -25,6 +25,7 @@ pub struct Tools {
 
 impl Tools {
     /// Looks for both in a list of directories in the form of `PATH`. Relative entries are skipped.
+    #[must_use]
     pub fn find(path: &std::ffi::OsStr) -> Self {
         let find = |name: &str| {
             path.as_bytes()

@@ -34,6 +34,7 @@ pub enum Exit {
 
 impl Exit {
     /// Whether it ended with exit code 0.
+    #[must_use]
     pub fn success(self) -> bool {
         self == Self::Code(0)
     }

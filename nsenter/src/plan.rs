@@ -37,21 +37,25 @@ pub struct Step {
 
 impl Step {
     /// What the step does, such as `mount proc at /proc`.
+    #[must_use]
     pub fn context(&self) -> &str {
         &self.context
     }
 
     /// The operation. A [`Label`] in it is the index of the step to continue at.
+    #[must_use]
     pub fn op(&self) -> &Op {
         &self.op
     }
 
     /// The errnos that do not fail this step.
+    #[must_use]
     pub fn tolerated(&self) -> &[i32] {
         &self.errnos
     }
 
     /// The step to continue at on one of the tolerated errnos; `None` is the next one.
+    #[must_use]
     pub fn otherwise(&self) -> Option<u32> {
         self.otherwise
     }
@@ -66,11 +70,13 @@ pub struct Input {
 
 impl Input {
     /// The slot it fills.
+    #[must_use]
     pub fn slot(&self) -> Slot {
         self.slot
     }
 
     /// What it is, such as `exec fifo`.
+    #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
@@ -126,6 +132,7 @@ impl Plan {
     }
 
     /// The steps, in order.
+    #[must_use]
     pub fn steps(&self) -> &[Step] {
         &self.0.steps
     }
@@ -144,6 +151,7 @@ impl Plan {
     }
 
     /// The descriptors the supervisor must give.
+    #[must_use]
     pub fn inputs(&self) -> &[Input] {
         &self.0.inputs
     }
@@ -155,11 +163,13 @@ impl Plan {
     }
 
     /// How many descriptors after the standard streams stay open for the program.
+    #[must_use]
     pub fn passed(&self) -> u32 {
         self.0.passed
     }
 
     /// The encoded plan.
+    #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         &self.0.bytes
     }

@@ -165,32 +165,38 @@ impl Stat {
     }
 
     /// The process id.
+    #[must_use]
     pub fn pid(&self) -> u32 {
         self.pid
     }
 
     /// The name (`PR_SET_NAME`), any bytes.
+    #[must_use]
     pub fn name(&self) -> &[u8] {
         &self.name
     }
 
     /// The state letter: `R`, `S`, `D`, `Z`, `T`, …
+    #[must_use]
     pub fn state(&self) -> char {
         self.state
     }
 
     /// The parent's process id.
+    #[must_use]
     pub fn parent(&self) -> u32 {
         self.parent
     }
 
     /// When it started, in clock ticks since boot. With the process id it names one process, also
     /// after the id was given to another.
+    #[must_use]
     pub fn start_time(&self) -> u64 {
         self.start_time
     }
 
     /// Whether it still runs: neither a zombie (`Z`) nor dead (`X`, `x`).
+    #[must_use]
     pub fn is_alive(&self) -> bool {
         !matches!(self.state, 'Z' | 'X' | 'x')
     }

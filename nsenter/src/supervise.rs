@@ -28,6 +28,7 @@ pub struct Deadline(Duration);
 impl Deadline {
     /// No single wait for the stub may take longer. The time its requests take does not
     /// count, nor do hooks, up to their end or the end of their time.
+    #[must_use]
     pub fn without_progress(limit: Duration) -> Self {
         Self(limit)
     }
@@ -49,6 +50,7 @@ pub struct Served {
 
 impl Served {
     /// What did not work and was no failure.
+    #[must_use]
     pub fn warnings(&self) -> &Warnings {
         &self.warnings
     }
@@ -87,11 +89,13 @@ impl StubProcess {
     }
 
     /// The process id. It changes once, when a second stage takes over.
+    #[must_use]
     pub fn pid(&self) -> u32 {
         self.pid
     }
 
     /// The pidfd. It changes once, when a second stage takes over.
+    #[must_use]
     pub fn pidfd(&self) -> BorrowedFd<'_> {
         self.process.as_fd()
     }
@@ -153,6 +157,7 @@ impl StubProcess {
 
     /// Lets the process live on its own: it is not killed when this value is gone. Returns its
     /// pidfd. A stub whose plan was not served ends with its control channel.
+    #[must_use]
     pub fn detach(self) -> OwnedFd {
         self.process.release()
     }

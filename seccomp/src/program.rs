@@ -102,6 +102,7 @@ impl Program {
     }
 
     /// The instructions, one after the other.
+    #[must_use]
     pub fn instructions(&self) -> impl ExactSizeIterator<Item = Instruction> {
         let (chunks, _) = self.bytes.as_chunks::<{ Instruction::SIZE }>();
         chunks.iter().map(|chunk| Instruction::from_bytes(*chunk))

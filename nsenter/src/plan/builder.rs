@@ -26,6 +26,7 @@ pub struct PlanBuilder {
 
 impl PlanBuilder {
     /// An empty plan: no namespace, no passed descriptor.
+    #[must_use]
     pub fn new() -> Self {
         Self::default()
     }

@@ -18,28 +18,33 @@ pub struct Failure {
 
 impl Failure {
     /// The index of the step.
+    #[must_use]
     pub fn index(&self) -> usize {
         self.index
     }
 
     /// The operation.
+    #[must_use]
     pub fn op(&self) -> &Op {
         &self.op
     }
 
     /// What the plan calls the step, such as `mount proc at /proc`.
+    #[must_use]
     pub fn context(&self) -> &str {
         &self.context
     }
 
     /// The errno of the first system call that failed; 0 if the step failed for another reason than
     /// a system call.
+    #[must_use]
     pub fn errno(&self) -> i32 {
         self.errno
     }
 
     /// More about it, at most 256 bytes; the documentation of each [`Op`] says what. Untrusted: it
     /// may hold anything.
+    #[must_use]
     pub fn detail(&self) -> &[u8] {
         &self.detail
     }
@@ -108,6 +113,7 @@ const ATTRIBUTES: [(u64, &str); 8] = [
 
 impl Failure {
     /// Which entry failed of a step that handles a list, [`Op::Mask`] or [`Op::ReadonlyPaths`].
+    #[must_use]
     pub fn item(&self) -> Option<usize> {
         let count = match self.op() {
             Op::Mask { paths, .. } | Op::ReadonlyPaths(paths) => paths.len(),
@@ -119,6 +125,7 @@ impl Failure {
 
     /// The attributes (`MOUNT_ATTR_*`) that a mount has whose change was refused with `EPERM`
     /// ([`Op::MountAttributes`]).
+    #[must_use]
     pub fn present_flags(&self) -> Option<u64> {
         match self.op() {
             Op::MountAttributes { .. } if self.errno() == libc::EPERM => {

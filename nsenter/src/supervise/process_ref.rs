@@ -16,11 +16,13 @@ impl<'a> ProcessRef<'a> {
     }
 
     /// The process id, in the pid namespace of the supervisor.
+    #[must_use]
     pub fn pid(&self) -> u32 {
         self.pid
     }
 
     /// Its pidfd.
+    #[must_use]
     pub fn pidfd(&self) -> BorrowedFd<'a> {
         self.pidfd
     }

@@ -41,22 +41,26 @@ impl Warnings {
 
     /// Capabilities, one bit each, that [`Op::AmbientSet`](crate::plan::Op::AmbientSet) could not
     /// raise.
+    #[must_use]
     pub fn ambient(&self) -> u64 {
         self.ambient
     }
 
     /// The steps that failed with an errno which the plan tolerates: index and errno, in order; at
     /// most 32.
+    #[must_use]
     pub fn tolerated(&self) -> &[(usize, i32)] {
         &self.tolerated
     }
 
     /// How many more tolerated failures there were than [`tolerated`](Self::tolerated) lists.
+    #[must_use]
     pub fn unlisted(&self) -> u32 {
         self.unlisted
     }
 
     /// Whether everything worked.
+    #[must_use]
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
