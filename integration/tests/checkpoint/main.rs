@@ -8,6 +8,7 @@
     reason = "a test that cannot go on fails, and says why"
 )]
 
+mod dump;
 mod dump_failures;
 mod portable;
 mod restore;

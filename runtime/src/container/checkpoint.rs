@@ -22,7 +22,8 @@ impl Container {
     /// Returns what CRIU says that it took, if it does.
     ///
     /// Needs CRIU 3.0 and mostly root. If it fails the container goes on as it was before, and
-    /// the images are not complete.
+    /// the images are not complete. (A CRIU that is killed while it has code of its own in a
+    /// process takes that process with it.)
     ///
     /// # Errors
     /// [`ErrorKind::NotRunning`], [`ErrorKind::InvalidState`] if it is not started yet, or if a
