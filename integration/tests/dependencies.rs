@@ -257,7 +257,7 @@ fn what_is_published_says_what_it_is() {
         ] {
             assert!(package[field].is_string(), "{package_name}: no {field}");
         }
-        for field in ["authors", "keytokens", "categories"] {
+        for field in ["authors", "keywords", "categories"] {
             let list = package[field].as_array().unwrap();
             assert!(!list.is_empty(), "{package_name}: no {field}");
         }
