@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use prost::Message;
 
-/// The first words of the file: that it is none of an image, and what it is (`criu/include/magic.h`
+/// The first two numbers of the file: that it is a service file, not an image, and which (`criu/include/magic.h`
 /// of CRIU).
 const MAGIC: [u32; 2] = [0x5510_5940, 0x5709_3306];
 

@@ -14,8 +14,8 @@ struct Fake {
     directory: tempfile::TempDir,
 }
 
-/// The answer is `type: VERSION, success: true, version { major: 4, minor: 1 }`. What is asked is
-/// told by the second byte: 10 for the version, 2 for a restore.
+/// The answer is `type: VERSION, success: true, version { major: 4, minor: 1 }`. The second byte
+/// says which request it is: 10 for the version, 2 for a restore.
 const HEAD: &str = r#"#!/bin/sh
 asked=$(dd bs=65536 count=1 <&3 2>/dev/null | od -An -tu1 -N2)
 case "$asked" in
@@ -151,7 +151,7 @@ fn what_is_missing_or_wrong_is_refused_before_anything_is_made() {
     fake.case.finish();
 }
 
-/// Whoever can put a link among the images would have CRIU, which is root, write where that leads.
+/// A user who can put a link among the images would have CRIU, which is root, write where that leads.
 #[test]
 fn links_among_the_images_lead_nowhere() {
     need!(Root, Busybox);

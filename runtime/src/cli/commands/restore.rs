@@ -1,7 +1,7 @@
 //! `restore`: makes a container from images, and goes on as `run` does.
 
 use super::create::connected_bundle;
-use super::run::{self, Making};
+use super::run::{self, Creation};
 use crate::checkpoint::RestoreOptions;
 use crate::cli::command::{Command, Count, Invocation};
 use crate::cli::criu_flags as criu;
@@ -54,12 +54,12 @@ fn carry_out(invocation: &Invocation<'_>) -> Result<u8, Failure> {
     options.criu = criu::options(invocation)?;
     options.lsm_profile = invocation.parsed.string(LSM_PROFILE.name);
     options.lsm_mount_context = invocation.parsed.string(LSM_MOUNT_CONTEXT.name);
-    let making = Making {
-        make: &|presence| make(invocation, presence, &options),
+    let creation = Creation {
+        create: &|presence| make(invocation, presence, &options),
         // Its processes run already.
         start: &|_| Ok(()),
     };
-    run::carry_out(invocation, &making)
+    run::carry_out(invocation, &creation)
 }
 
 fn make(

@@ -45,34 +45,37 @@ pub(crate) static COMMAND: Command = Command {
 
 fn run(invocation: &Invocation<'_>) -> Result<u8, Failure> {
     let prefix = format!("{} run failed: ", invocation.program);
-    let making = Making {
-        make: &|presence| from_bundle(invocation, presence, when_ready()),
+    let creation = Creation {
+        create: &|presence| from_bundle(invocation, presence, when_ready()),
         start: &Container::start,
     };
-    carry_out(invocation, &making).map_err(|failure| failure.prefixed(&prefix))
+    carry_out(invocation, &creation).map_err(|failure| failure.prefixed(&prefix))
 }
 
 /// How a container comes to run.
-pub(super) struct Making<'a> {
-    /// Makes it.
-    pub(super) make: &'a dyn Fn(Presence) -> Result<Container, Failure>,
+pub(super) struct Creation<'a> {
+    /// Creates it.
+    pub(super) create: &'a dyn Fn(Presence) -> Result<Container, Failure>,
     /// Lets it run when its notification socket is there.
     pub(super) start: &'a dyn Fn(&Container) -> Result<(), Error>,
 }
 
 /// Makes a container, and stays with it unless `--detach` is given.
-pub(super) fn carry_out(invocation: &Invocation<'_>, making: &Making<'_>) -> Result<u8, Failure> {
+pub(super) fn carry_out(
+    invocation: &Invocation<'_>,
+    creation: &Creation<'_>,
+) -> Result<u8, Failure> {
     if invocation.parsed.switch("detach") {
-        detached(invocation, making)
+        detached(invocation, creation)
     } else {
-        foreground(invocation, making)
+        foreground(invocation, creation)
     }
 }
 
-fn detached(invocation: &Invocation<'_>, making: &Making<'_>) -> Result<u8, Failure> {
+fn detached(invocation: &Invocation<'_>, creation: &Creation<'_>) -> Result<u8, Failure> {
     let pid_file = flags::pid_file(invocation)?;
-    let mut container = (making.make)(Presence::Detached)?;
-    let socket = start(&container, pid_file.as_deref(), making)?;
+    let mut container = (creation.create)(Presence::Detached)?;
+    let socket = start(&container, pid_file.as_deref(), creation)?;
     show(container.timings()?.as_ref());
     if let Some(socket) = socket {
         socket.forward()?;
@@ -80,15 +83,15 @@ fn detached(invocation: &Invocation<'_>, making: &Making<'_>) -> Result<u8, Fail
     Ok(0)
 }
 
-fn foreground(invocation: &Invocation<'_>, making: &Making<'_>) -> Result<u8, Failure> {
+fn foreground(invocation: &Invocation<'_>, creation: &Creation<'_>) -> Result<u8, Failure> {
     let pid_file = flags::pid_file(invocation)?;
     // Signals are collected from here on, so that none is lost however soon the program ends, and
     // until this process ends: one that comes while the container is removed must not take the
     // place of the exit code.
     let foreground = Foreground::prepare(!invocation.parsed.switch("no-subreaper"))?;
     let mut foreground = ManuallyDrop::new(foreground);
-    let mut container = (making.make)(Presence::Foreground)?;
-    if let Some(mut socket) = start(&container, pid_file.as_deref(), making)? {
+    let mut container = (creation.create)(Presence::Foreground)?;
+    if let Some(mut socket) = start(&container, pid_file.as_deref(), creation)? {
         // This process stays, ends as the container does, and is the one that the service manager
         // has started.
         socket.main_pid(rustix::process::getpid().as_raw_nonzero().get());
@@ -151,13 +154,13 @@ fn when_ready() -> WhenReady {
 fn start(
     container: &Container,
     pid_file: Option<&Path>,
-    making: &Making<'_>,
+    creation: &Creation<'_>,
 ) -> Result<Option<NotifySocket>, Failure> {
     let started = || {
         let mut socket = None;
         if let Some(host) = flags::notify_socket() {
             socket = NotifySocket::bind(container, &host)?;
-            (making.start)(container)?;
+            (creation.start)(container)?;
         }
         // The pid of a program that has ended by now is still its pid.
         let pid = container.init().map(Child::pid).unwrap_or_default();
