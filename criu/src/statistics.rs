@@ -3,8 +3,8 @@ use std::time::Duration;
 
 use prost::Message;
 
-/// The first two numbers of the file: that it is a service file, not an image, and which (`criu/include/magic.h`
-/// of CRIU).
+/// The first two numbers of the file: that it is a service file, not an image, and which
+/// (`criu/include/magic.h` of CRIU).
 const MAGIC: [u32; 2] = [0x5510_5940, 0x5709_3306];
 
 /// The message takes some tens of bytes.

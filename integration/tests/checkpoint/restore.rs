@@ -151,7 +151,8 @@ fn what_is_missing_or_wrong_is_refused_before_anything_is_made() {
     fake.case.finish();
 }
 
-/// A user who can put a link among the images would have CRIU, which is root, write where that leads.
+/// A user who can put a link among the images would have CRIU, which is root, write where that
+/// leads.
 #[test]
 fn links_among_the_images_lead_nowhere() {
     need!(Root, Busybox);
