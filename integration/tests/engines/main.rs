@@ -11,5 +11,6 @@
 mod containerd;
 mod docker;
 mod podman;
+mod podman_checkpoint;
 mod podman_systemd;
 mod promises;
