@@ -50,13 +50,31 @@ pub fn features() -> Features {
     }
 }
 
+impl FilterFlag {
+    /// Whether the running kernel supports the flag: one call of seccomp(2).
+    #[must_use]
+    pub fn is_supported(self) -> bool {
+        sys::knows_flags(match self {
+            // Only legal together with a listener.
+            Self::WaitKillableRecv => self.flags() | FilterFlags::NEW_LISTENER,
+            _ => self.flags(),
+        })
+    }
+}
+
+/// The version of the library that is linked.
 #[cfg(feature = "libseccomp")]
 pub(crate) fn libseccomp_version() -> Option<String> {
-    crate::libseccomp_backend::version()
+    let libseccomp::ScmpVersion {
+        major,
+        minor,
+        micro,
+    } = libseccomp::ScmpVersion::current().ok()?;
+    Some(format!("{major}.{minor}.{micro}"))
 }
 
 #[cfg(not(feature = "libseccomp"))]
-pub(crate) fn libseccomp_version() -> Option<String> {
+fn libseccomp_version() -> Option<String> {
     None
 }
 

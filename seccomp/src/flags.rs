@@ -3,7 +3,6 @@
 use std::ops::{BitOr, BitOrAssign};
 
 use crate::named::named_enum;
-use crate::sys;
 
 /// Flags of `seccomp(SECCOMP_SET_MODE_FILTER)`, see seccomp(2); the values are `linux/seccomp.h`'s.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -94,15 +93,5 @@ impl FilterFlag {
             Self::Tsync => FilterFlags::TSYNC,
             Self::WaitKillableRecv => FilterFlags::WAIT_KILLABLE_RECV,
         }
-    }
-
-    /// Whether the running kernel supports the flag: one call of seccomp(2).
-    #[must_use]
-    pub fn is_supported(self) -> bool {
-        sys::knows_flags(match self {
-            // Only legal together with a listener.
-            Self::WaitKillableRecv => self.flags() | FilterFlags::NEW_LISTENER,
-            _ => self.flags(),
-        })
     }
 }

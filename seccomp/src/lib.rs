@@ -49,10 +49,11 @@ mod prologue;
 mod rules;
 mod sys;
 mod syscalls;
+mod warning;
 
 pub use action::{Action, ActionName};
 pub use architecture::Architecture;
-pub use compile::{Backend, Compiled, Warning, compile};
+pub use compile::{Backend, Compiled, compile};
 #[cfg(feature = "serde")]
 pub use docker::{DockerConditions, DockerProfile};
 pub use error::{Error, ErrorKind, Result};
@@ -63,3 +64,4 @@ pub use install::install;
 pub use operator::Operator;
 pub use profile::{Arg, Profile, Rule};
 pub use program::{Instruction, MAX_INSTRUCTIONS, Program};
+pub use warning::Warning;

@@ -5,21 +5,21 @@ use std::io::{Read, Seek};
 
 use libseccomp::{
     ScmpAction, ScmpArch, ScmpArgCompare, ScmpCompareOp, ScmpFilterContext, ScmpSyscall,
-    ScmpVersion,
 };
 use rustix::fs::{MemfdFlags, memfd_create};
 
 use crate::action::Action;
 use crate::architecture::Architecture;
-use crate::compile::Warning;
 use crate::error::{Error, ErrorKind, Result};
 use crate::evaluate::evaluate;
+use crate::features::libseccomp_version;
 use crate::native;
 use crate::operator::Operator;
 use crate::program::{Instruction, Program};
 use crate::prologue::{Threshold, prologue};
 use crate::rules::{Condition, Entry, Rules};
 use crate::syscalls::{self, Syscall};
+use crate::warning::Warning;
 
 /// With more rules than this, the filter is a binary tree over system call numbers instead of a
 /// list.
@@ -27,16 +27,6 @@ const MAX_RULES_OF_LIST: usize = 32;
 
 /// `SCMP_FLTATR_CTL_OPTIMIZE`: binary tree.
 const OPTIMIZE_TREE: u32 = 2;
-
-/// The version of the library that is linked.
-pub(crate) fn version() -> Option<String> {
-    let ScmpVersion {
-        major,
-        minor,
-        micro,
-    } = ScmpVersion::current().ok()?;
-    Some(format!("{major}.{minor}.{micro}"))
-}
 
 /// Compiles checked rules.
 pub(crate) fn compile(rules: &Rules<'_>, warnings: &mut Vec<Warning>) -> Result<Program> {
@@ -104,7 +94,7 @@ fn check(program: &Program, rules: &Rules<'_>) -> Result<()> {
 }
 
 fn incomplete(name: &str, arch: Architecture) -> Error {
-    let (arch, version) = (arch.name(), version().unwrap_or_default());
+    let (arch, version) = (arch.name(), libseccomp_version().unwrap_or_default());
     Error::new(
         ErrorKind::Unsupported,
         format!("libseccomp {version} cannot restrict seccomp syscall {name:?} on {arch}"),
@@ -188,7 +178,7 @@ fn add_rules(
 
 /// Without the rule the filter would let through what it is to restrict.
 fn newer_than_library(name: &str) -> Error {
-    let version = version().unwrap_or_default();
+    let version = libseccomp_version().unwrap_or_default();
     Error::new(
         ErrorKind::Unsupported,
         format!("seccomp syscall {name:?} is newer than libseccomp {version}"),

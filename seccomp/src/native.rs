@@ -21,13 +21,13 @@ mod tree;
 use crate::action::Action;
 use crate::architecture::{Architecture, X32_SYSCALL_BIT};
 use crate::bpf;
-use crate::compile::Warning;
 use crate::enosys;
 use crate::error::Result;
 use crate::operator::Operator;
 use crate::program::Program;
 use crate::rules::{Condition, Entry, Rules};
 use crate::syscalls::Syscall;
+use crate::warning::Warning;
 
 use assembler::{Assembler, Destination};
 use conditions::Checks;

@@ -2,12 +2,12 @@
 
 use crate::action::Action;
 use crate::architecture::Architecture;
-use crate::compile::Warning;
 use crate::error::{Error, ErrorKind, Result};
 use crate::features;
 use crate::flags::{FilterFlag, FilterFlags};
 use crate::operator::Operator;
 use crate::profile::{Arg, Profile};
+use crate::warning::Warning;
 
 /// The last index of an argument.
 const MAX_ARG_INDEX: u32 = 5;
