@@ -126,30 +126,41 @@ fn few_descriptors_are_enough_however_many_hierarchies_there_are() {
 }
 
 /// With so little memory the kernel refuses to execute the program, or begins to and kills the
-/// process. The init process itself needs none once it has its limits, so that it depends on the
-/// limit alone which of the two happens.
+/// process, or lets it run as far as its start, depending on the program. The init process itself
+/// needs none once it has its limits, so that it depends on limit and program alone which of these
+/// happens.
 #[test]
 fn memory_limits_below_what_executing_takes_have_one_outcome() {
     need!(Containers, Busybox);
-    let refused = "exec /bin/true: cannot allocate memory\n";
-    for (limit, value, code, text) in [
-        ("RLIMIT_AS", 0, 255, refused),
-        ("RLIMIT_DATA", 0, 255, refused),
-        ("RLIMIT_AS", 100_000, 255, refused),
-        ("RLIMIT_AS", 500_000, 128 + 11, ""),
-        ("RLIMIT_DATA", 100_000, 128 + 11, ""),
+    let refused = (255, "exec /bin/true: cannot allocate memory\n");
+    for (limit, value, expected) in [
+        ("RLIMIT_AS", 0, Some(refused)),
+        ("RLIMIT_DATA", 0, Some(refused)),
+        ("RLIMIT_AS", 100_000, Some(refused)),
+        ("RLIMIT_AS", 500_000, None),
+        ("RLIMIT_DATA", 100_000, None),
     ] {
         let mut case = Case::new();
         case.bundle.args(&["/bin/true"]);
         case.bundle.config["process"]["rlimits"] =
             serde_json::json!([{ "type": limit, "soft": value, "hard": value }]);
+        let first = case.run();
+        let outcome = (first.code, first.stderr.as_str());
+        match expected {
+            Some(expected) => assert_eq!(outcome, expected, "{limit} {value}: {first}"),
+            // What the kernel or the program makes of it: not an error of the runtime.
+            None => assert!(
+                ![0, 1, 255].contains(&first.code) && !first.stderr.contains("level="),
+                "{limit} {value}: {first}"
+            ),
+        }
         // The answers of the runtime and the limits reach the init process in any order.
-        for _ in 0..8 {
-            let output = case.run();
+        for _ in 1..8 {
+            let again = case.run();
             assert_eq!(
-                (output.code, output.stderr.as_str()),
-                (code, text),
-                "{limit} {value}: {output}"
+                (again.code, again.stderr.as_str()),
+                outcome,
+                "{limit} {value}: {again}"
             );
             case.nothing_left();
         }
