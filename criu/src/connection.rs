@@ -5,6 +5,7 @@ use std::mem::MaybeUninit;
 use std::os::fd::OwnedFd;
 
 use prost::Message;
+use rustix::io::Errno;
 use rustix::net::{
     RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, SendAncillaryBuffer,
     SendFlags, recvmsg, sendmsg,
@@ -80,7 +81,11 @@ impl Connection {
                 RecvFlags::CMSG_CLOEXEC,
             )
         })
-        .map_err(|errno| Error::io(ATTEMPT, errno))?;
+        .map_err(|errno| match errno {
+            // The timeout of the socket.
+            Errno::AGAIN => Error::io(ATTEMPT, Errno::TIMEDOUT),
+            errno => Error::io(ATTEMPT, errno),
+        })?;
         let descriptor = control.drain().find_map(|message| match message {
             RecvAncillaryMessage::ScmRights(mut descriptors) => descriptors.next(),
             _ => None,

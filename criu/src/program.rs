@@ -2,8 +2,10 @@ use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
 
 use command_fds::{CommandFdExt, FdMapping};
+use rustix::net::sockopt::{Timeout, set_socket_timeout};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 
 use crate::connection::Connection;
@@ -17,6 +19,9 @@ const SOCKET: i32 = 3;
 
 /// The descriptors that [`Criu::start`] passes on begin here.
 pub const FIRST_INHERITED: i32 = SOCKET + 1;
+
+/// How long the answer to a question may take that is not about a container.
+const ASK_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A CRIU program.
 #[derive(Clone, Debug)]
@@ -43,7 +48,8 @@ impl Criu {
     ///
     /// # Errors
     /// [`NotFound`](crate::ErrorKind::NotFound); [`Protocol`](crate::ErrorKind::Protocol) if it is
-    /// older than 3.0, which cannot be asked; [`Io`](crate::ErrorKind::Io).
+    /// older than 3.0, which cannot be asked; [`Io`](crate::ErrorKind::Io), also if it does not
+    /// answer within ten seconds.
     pub fn version(&self) -> Result<Version> {
         let response = self.ask(&Request {
             r#type: RequestType::Version.into(),
@@ -95,10 +101,21 @@ impl Criu {
     }
 
     fn ask(&self, request: &Request) -> Result<Response> {
-        let session = self.start(Vec::new())?;
-        let response = session.call(request, &mut |_| Ok(()));
+        self.ask_within(ASK_TIMEOUT, request)
+    }
+
+    /// Asks what needs no process of a container. Nothing of that is shown: messages of CRIU would
+    /// be in the midst of what the calling program writes.
+    fn ask_within(&self, timeout: Duration, request: &Request) -> Result<Response> {
+        let session = self.spawn(Vec::new(), Stdio::null)?;
+        if let Some(Connection(socket)) = &session.connection {
+            set_socket_timeout(socket, Timeout::Recv, Some(timeout))
+                .map_err(|errno| Error::io("set a timeout for CRIU", errno))?;
+        }
+        // After a failure it is killed: it may be one that never answers.
+        let response = session.call(request, &mut |_| Ok(()))?;
         session.finish()?;
-        response
+        Ok(response)
     }
 
     /// Starts it (`criu swrk`). The descriptors are its own from number [`FIRST_INHERITED`] on, in
@@ -107,6 +124,10 @@ impl Criu {
     /// # Errors
     /// [`NotFound`](crate::ErrorKind::NotFound), [`Io`](crate::ErrorKind::Io).
     pub fn start(&self, inherited: Vec<OwnedFd>) -> Result<Session> {
+        self.spawn(inherited, Stdio::inherit)
+    }
+
+    fn spawn(&self, inherited: Vec<OwnedFd>, stream: fn() -> Stdio) -> Result<Session> {
         let (own, other) = socketpair(
             AddressFamily::UNIX,
             SocketType::SEQPACKET,
@@ -124,7 +145,11 @@ impl Criu {
         command
             .fd_mappings(mappings.collect())
             .map_err(|error| Error::io("pass descriptors to CRIU", io::Error::other(error)))?;
-        let child = command.stdin(Stdio::inherit()).spawn();
+        let child = command
+            .stdin(stream())
+            .stdout(stream())
+            .stderr(stream())
+            .spawn();
         let child = child.map_err(|source| match source.kind() {
             io::ErrorKind::NotFound => {
                 let program = self.program.to_string_lossy().into_owned();
@@ -248,5 +273,30 @@ fn request(kind: RequestType, options: Options) -> Request {
         r#type: kind.into(),
         opts: Some(options),
         ..Request::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    /// The program is killed: otherwise this would wait for its end.
+    #[test]
+    fn a_program_that_does_not_answer_is_given_up() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("criu");
+        std::fs::write(&path, "#!/bin/sh\nexec sleep 1000\n").unwrap();
+        std::fs::set_permissions(&path, PermissionsExt::from_mode(0o755)).unwrap();
+        let version = Request {
+            r#type: RequestType::Version.into(),
+            ..Request::default()
+        };
+        let asked = Criu::new(&path).ask_within(Duration::from_millis(50), &version);
+        let error = asked.unwrap_err();
+        let timed_out = rustix::io::Errno::TIMEDOUT.raw_os_error();
+        assert_eq!(error.raw_os_error(), Some(timed_out));
+        assert_eq!(error.to_string(), "receive an answer of CRIU");
     }
 }

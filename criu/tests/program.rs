@@ -41,6 +41,17 @@ fn a_program_that_ends_is_an_error() {
     );
 }
 
+/// What CRIU prints while it is asked is not seen: `features` writes JSON to the same place.
+#[test]
+fn a_question_shows_nothing() {
+    let text = "streams=$(for fd in 0 1 2; do readlink /proc/$$/fd/$fd; done)\n\
+                echo \"$streams\" >\"$0.streams\"";
+    let (directory, criu) = script(text);
+    let _ = criu.version().unwrap_err();
+    let streams = std::fs::read_to_string(directory.path().join("criu.streams")).unwrap();
+    assert_eq!(streams, "/dev/null\n".repeat(3));
+}
+
 /// Its descriptors are those that it was given, in order, and no other of this process.
 #[test]
 fn descriptors_are_passed_in_order() {

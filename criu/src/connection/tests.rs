@@ -218,8 +218,5 @@ fn an_end_while_we_ask_is_an_error_and_no_signal() {
     let error = connection.call(&asked(RequestType::Dump), &mut |_| Ok(()));
     let error = error.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Io);
-    assert_eq!(
-        error.raw_os_error(),
-        Some(rustix::io::Errno::PIPE.raw_os_error())
-    );
+    assert_eq!(error.raw_os_error(), Some(Errno::PIPE.raw_os_error()));
 }
