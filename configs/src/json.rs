@@ -22,9 +22,13 @@ mod locate;
 
 pub(crate) use file::read_at;
 pub use file::read_file;
+#[cfg(feature = "legacy")]
+pub(crate) use keys::same_but_for_case;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+#[cfg(feature = "legacy")]
+use serde::de::IgnoredAny;
 use serde::ser::Error as _;
 
 use crate::{Error, ErrorKind, Result};
@@ -56,6 +60,16 @@ pub(crate) fn from_foreign<T: DeserializeOwned>(text: &[u8]) -> Result<(T, Vec<S
         .and_then(|value| reader.end().map(|()| value))
         .map(|value| (value, unknown.into_places()))
         .map_err(|error| syntax_or_data(text, &error))
+}
+
+/// The text up to the end of its first value; all of it if that has none.
+#[cfg(feature = "legacy")]
+pub(crate) fn first_value(text: &[u8]) -> &[u8] {
+    let mut values = serde_json::Deserializer::from_slice(text).into_iter::<IgnoredAny>();
+    match values.next() {
+        Some(Ok(_)) => text.get(..values.byte_offset()).unwrap_or(text),
+        Some(Err(_)) | None => text,
+    }
 }
 
 /// The text, unless it breaks one of the rules that are not about its syntax.

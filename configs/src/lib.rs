@@ -1,10 +1,14 @@
 #![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod config;
 mod error;
 mod host;
 mod int_enum;
 pub mod json;
+#[cfg(feature = "legacy")]
+#[cfg_attr(docsrs, doc(cfg(feature = "legacy")))]
+pub mod legacy;
 pub mod lexical;
 mod nullable;
 pub mod oci;
