@@ -21,6 +21,7 @@ const WITHOUT_DEFAULT: [(&str, &[&str]); 9] = [
             "config::Seccomp",
             "config::SeccompSyscall",
             "config::SystemdProperty",
+            "legacy::Options",
             "oci::Spec",
             "process::IoPriority",
             "process::SchedulingAttributes",
