@@ -38,6 +38,7 @@ mod rootless;
 mod signals;
 mod small_limits;
 mod sockets;
+mod specification;
 mod systemd;
 mod terminals;
 mod texts;
