@@ -1,8 +1,12 @@
 //! The error of every fallible function of this crate.
 
+mod era;
+
 use std::error::Error as StdError;
 use std::fmt;
 use std::io;
+
+pub use era::Era;
 
 /// A specialised `Result`.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

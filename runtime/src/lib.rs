@@ -40,7 +40,7 @@ pub use container::Container;
 pub use container::events::{Event, Events};
 pub use container::stats::Stats;
 pub use criu::DumpStatistics;
-pub use error::{Error, ErrorKind, Result};
+pub use error::{Era, Error, ErrorKind, Result};
 pub use host_info::host_info;
 pub use id::ContainerId;
 pub use process::child::{Child, Pipes};
