@@ -14,13 +14,15 @@ use crate::peer::{self, Absent, Peer};
 use crate::report::{Table, Verdicts};
 use crate::shuffle::Shuffle;
 
-/// What can be asked for by name; `life` is create, start, state, exec, kill and delete.
-pub(crate) const SCENARIOS: [&str; 9] = [
+/// What can be asked for by name; `life` is create, start, state, exec, kill and delete,
+/// `checkpoint` a restore, too.
+pub(crate) const SCENARIOS: [&str; 10] = [
     "run",
     "run-sparse",
     "run-seccomp",
     "run-cgroupns",
     "life",
+    "checkpoint",
     "parallel",
     "list",
     "mounts",
@@ -98,6 +100,7 @@ impl Bench {
             "run-seccomp" => self.run_seccomp(),
             "run-cgroupns" => self.run_cgroupns(),
             "life" => self.life(),
+            "checkpoint" => self.checkpoint(),
             "parallel" => self.parallel(),
             "list" => self.list(),
             "mounts" => self.mounts(),

@@ -51,6 +51,11 @@ impl Bundles {
         Ok(bundles)
     }
 
+    /// The folder that everything is in.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.join(format!("bundle-{name}"))
     }

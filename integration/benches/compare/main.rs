@@ -21,6 +21,7 @@
 
 mod bench;
 mod bundle;
+mod checkpoint;
 mod fixed;
 mod layout;
 mod life;
@@ -33,6 +34,7 @@ mod report;
 mod rounds;
 mod run;
 mod shuffle;
+mod stand_in;
 mod supervise;
 mod sys;
 mod target;
@@ -96,7 +98,14 @@ fn parse(arguments: impl Iterator<Item = String>) -> Result<Request, String> {
 }
 
 fn main() -> ExitCode {
-    let request = match parse(std::env::args().skip(1)) {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if arguments
+        .first()
+        .is_some_and(|argument| argument == stand_in::ARGUMENT)
+    {
+        return conclude(stand_in::answer(&arguments));
+    }
+    let request = match parse(arguments.into_iter()) {
         Ok(request) => request,
         Err(message) => {
             eprintln!("compare: {message}");
@@ -114,6 +123,10 @@ fn main() -> ExitCode {
         (Role::Remove(folder), _) => remove::everything(folder),
         _ => supervise::all(&request.layouts, request.rounds, &request.scenarios),
     };
+    conclude(outcome)
+}
+
+fn conclude(outcome: bench::Outcome<()>) -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -57,6 +57,16 @@ pub(crate) fn wait(child: &Child) -> io::Result<Usage> {
     })
 }
 
+/// A descriptor that the program was started with, by its number.
+pub(crate) fn inherited(number: i32) -> io::Result<BorrowedFd<'static>> {
+    // SAFETY: fcntl has no requirements on the number; one that is not open is an error.
+    if unsafe { libc::fcntl(number, libc::F_GETFD) } < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: it is open, and nothing in this program closes what it was started with.
+    Ok(unsafe { BorrowedFd::borrow_raw(number) })
+}
+
 /// A descriptor that is readable once SIGINT, SIGTERM or SIGHUP came; see `signalfd(2)`.
 #[derive(Debug)]
 pub(crate) struct Signals(OwnedFd);
