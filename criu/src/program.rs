@@ -168,8 +168,8 @@ impl Criu {
 }
 
 /// A running CRIU. It is killed if this is dropped before a [`dump`](Self::dump),
-/// [`pre_dump`](Self::pre_dump) or [`restore`](Self::restore) has ended; CRIU lets the tree go on
-/// where its dump is not finished.
+/// [`pre_dump`](Self::pre_dump) or [`restore`](Self::restore) has ended; the kernel lets the tree
+/// go on where its dump is not finished.
 #[derive(Debug)]
 pub struct Session {
     connection: Option<Connection>,
@@ -208,10 +208,11 @@ impl Session {
         options: Options,
         mut handle: impl FnMut(Notification) -> Result<(), BoxError>,
     ) -> Result<()> {
-        self.call(&request(RequestType::PreDump, options), &mut handle)?;
-        // CRIU waits for the next request of the chain now. That this end is closed is an error to
-        // it, which it exits with.
-        self.finish().map(drop)
+        // The memory was written by a child of CRIU that has ended. CRIU waits for the next request
+        // of a chain now, and reports the end of the connection as an error on standard error: it
+        // is killed instead.
+        self.call(&request(RequestType::PreDump, options), &mut handle)
+            .map(drop)
     }
 
     /// Restores a tree, and returns the pid of its first process as the calling process sees it.
@@ -261,7 +262,6 @@ impl Session {
 
 impl Drop for Session {
     fn drop(&mut self) {
-        self.connection = None;
         // Neither signals nor waits again for one that was waited for.
         let _ = self.child.kill();
         let _ = self.child.wait();

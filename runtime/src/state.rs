@@ -1,6 +1,7 @@
 //! What the state root holds of a container: its directory, the files in it, and the lock on it.
 
 pub(crate) mod directory;
+pub(crate) mod dump_process;
 pub(crate) mod exec_fifo;
 pub(crate) mod file;
 pub(crate) mod lock;

@@ -10,6 +10,8 @@
 
 mod dump;
 mod dump_failures;
+mod ended;
+mod outside;
 mod portable;
 mod restore;
 mod round_trip;

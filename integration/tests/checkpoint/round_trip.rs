@@ -10,6 +10,7 @@ use cofferdam_integration::limited::Limited;
 use cofferdam_integration::{Case, cgroup, eventually, need};
 use serde_json::json;
 
+use crate::outside::Ended;
 use crate::subject::{COUNT, Runtime, Subject};
 
 use Runtime::Ours;
@@ -431,20 +432,4 @@ fn children_of_restores() -> Vec<String> {
         namespaces > 1 || read(format!("/proc/{pid}/comm")).trim_end() == "criu"
     };
     children.filter(of_restores).collect()
-}
-
-/// A child that is killed with the value.
-struct Ended(std::process::Child);
-
-impl Ended {
-    fn end(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-impl Drop for Ended {
-    fn drop(&mut self) {
-        self.end();
-    }
 }

@@ -19,6 +19,8 @@ use super::{descriptors, namespaces};
 use crate::cgroup;
 use crate::error::{Error, ErrorKind, Result};
 use crate::launch::placement::cgroup_view;
+use crate::state::directory::StateDirectory;
+use crate::state::dump_process::DumpProcess;
 use crate::state::record::State;
 use crate::system::System;
 
@@ -47,6 +49,7 @@ pub(crate) struct Subject<'a> {
     pub(crate) state: &'a State,
     pub(crate) group: &'a Cgroup,
     pub(crate) system: &'a System,
+    pub(crate) directory: &'a StateDirectory,
 }
 
 /// Dumps a container, and gives CRIU's statistics, if it has written some. If that fails the
@@ -86,6 +89,7 @@ pub(crate) fn dump(
     let before = subject.freezer_state()?;
     directories.invalidate()?;
     let session = criu.start(Vec::new()).map_err(failure)?;
+    let _record = DumpProcess::record(subject.directory, subject.system, session.pid())?;
     let mut handler = Handler {
         subject,
         mount_points,

@@ -57,6 +57,7 @@ impl Container {
             state: &state,
             group: &group,
             system: self.system(),
+            directory: &self.directory,
         };
         let goes_on = kind == Kind::PreDump || options.leave_running;
         let statistics = dump(&subject, options, kind)?;

@@ -1,6 +1,6 @@
 //! Removing a container: the record is replayed, whatever part of it exists.
 
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use cgroups::Cgroup;
@@ -14,6 +14,7 @@ use crate::launch::{hooks, host_mounts, network};
 use crate::process::signal::Signal;
 use crate::runtime::Runtime;
 use crate::state::directory::StateDirectory;
+use crate::state::dump_process;
 use crate::state::file::Remains;
 use crate::state::lock;
 use crate::state::lock::{Lock, Pauses};
@@ -28,8 +29,9 @@ const INIT_EXIT_TIMEOUT: Duration = Duration::from_secs(10);
 /// into its pid namespace.
 const GRACE: Duration = Duration::from_millis(100);
 
-/// How long a command that makes the container has to notice that its init process was killed.
-const CREATOR_GRACE: Duration = Duration::from_secs(5);
+/// How long a command that makes the container, or the CRIU that dumps it, has to notice that its
+/// processes were killed.
+const WORKER_GRACE: Duration = Duration::from_secs(5);
 
 /// How often the processes of a container are killed that another runtime process does not let go.
 const KILL_INTERVAL: Duration = Duration::from_millis(50);
@@ -121,10 +123,7 @@ impl Container {
         let Some(pidfd) = self.init_pidfd()? else {
             return Ok(());
         };
-        match crate::process::child::send(pidfd.as_fd(), Signal::KILL) {
-            Err(error) if error.kind() != ErrorKind::NotRunning => return Err(error),
-            _ => {}
-        }
+        kill(pidfd.as_fd())?;
         let children = self.system().children();
         let mut ended = children.wait(&self.id, pidfd.as_fd(), Some(GRACE))?;
         if !ended {
@@ -140,6 +139,22 @@ impl Container {
                 ErrorKind::Timeout,
                 "container init still running",
             ))
+        }
+    }
+
+    /// Kills a CRIU that has outlived the process that had it dump the container: the processes of
+    /// the container do not go away as long as it traces them.
+    fn end_orphaned_dump(&self) -> Result<()> {
+        let Some(criu) = open_dump(&self.runtime, &self.directory)? else {
+            return Ok(());
+        };
+        kill(criu.as_fd())?;
+        let ended = nsenter::pidfd::wait_timeout(&criu, Some(INIT_EXIT_TIMEOUT))
+            .map_err(|error| Error::system("wait for a killed CRIU", error))?;
+        if ended {
+            Ok(())
+        } else {
+            Err(Error::new(ErrorKind::Timeout, "a killed CRIU does not end"))
         }
     }
 
@@ -259,6 +274,7 @@ pub(crate) fn force_delete(runtime: &Runtime, id: &ContainerId) -> Result<bool> 
             );
         }
         let container = Container::of_settled_record(runtime.clone(), id, directory, record);
+        container.end_orphaned_dump()?;
         container.kill_init()?;
         container.remove_everything(&lock, Rest::Kill)
     };
@@ -273,7 +289,8 @@ pub(crate) fn force_delete(runtime: &Runtime, id: &ContainerId) -> Result<bool> 
 /// Takes the lock. The process that has it may be waiting for one of the container's, or is going
 /// to leave one behind when it is killed: until it gives the lock up, all processes of the
 /// container are killed again and again. A command that goes on with creating the container,
-/// because it is stopped or because a hook of its own does not end, is killed itself.
+/// because it is stopped or because a hook of its own does not end, is killed itself, and so is a
+/// CRIU that goes on with a dump, because it waits for a restore to fetch the memory.
 fn lock_by_force(runtime: &Runtime, id: &ContainerId, directory: &StateDirectory) -> Result<Lock> {
     let root = runtime.root()?;
     let lock = directory.unheld_lock()?;
@@ -283,8 +300,8 @@ fn lock_by_force(runtime: &Runtime, id: &ContainerId, directory: &StateDirectory
     let mut next_kill = started;
     while !lock.try_take(&root, id)? {
         if Instant::now() >= next_kill {
-            let creator_too = started.elapsed() >= CREATOR_GRACE;
-            if let Err(error) = kill_unlocked(runtime, id, &lock, creator_too) {
+            let workers_too = started.elapsed() >= WORKER_GRACE;
+            if let Err(error) = kill_unlocked(runtime, id, &lock, workers_too) {
                 log::debug!("kill container {id}: {}", error.chain());
             }
             next_kill = Instant::now() + KILL_INTERVAL;
@@ -304,7 +321,7 @@ fn kill_unlocked(
     runtime: &Runtime,
     id: &ContainerId,
     lock: &Lock,
-    creator_too: bool,
+    workers_too: bool,
 ) -> Result<()> {
     let root = runtime.root()?;
     let directory = StateDirectory::open(&root, runtime.path(), id)?;
@@ -325,20 +342,38 @@ fn kill_unlocked(
         return Ok(());
     }
     let creator = container.record.creator.filter(|creator| creator.command);
-    let creator = match creator.filter(|_| creator_too) {
+    let creator = match creator.filter(|_| workers_too) {
         Some(creator) => open_process(runtime, creator.pid, creator.start)?,
         None => None,
     };
-    for pidfd in creator.into_iter().chain(container.init_pidfd()?) {
-        match crate::process::child::send(pidfd.as_fd(), Signal::KILL) {
-            Err(error) if error.kind() != ErrorKind::NotRunning => return Err(error),
-            _ => {}
-        }
+    let dump = match workers_too {
+        true => open_dump(runtime, &container.directory)?,
+        false => None,
+    };
+    let workers = creator.into_iter().chain(dump);
+    for pidfd in workers.chain(container.init_pidfd()?) {
+        kill(pidfd.as_fd())?;
     }
     match group.as_ref().map(Cgroup::kill) {
         Some(Err(error)) if error.kind() != cgroups::ErrorKind::NotFound => {
             Err(cgroup::failed("kill the processes of the container")(error))
         }
+        _ => Ok(()),
+    }
+}
+
+/// A pidfd of the CRIU that dumps the container, if there is one.
+fn open_dump(runtime: &Runtime, directory: &StateDirectory) -> Result<Option<OwnedFd>> {
+    match dump_process::read(directory)? {
+        Some((pid, start)) => open_process(runtime, pid, start),
+        None => Ok(None),
+    }
+}
+
+/// Kills a process that may have ended by now.
+fn kill(pidfd: BorrowedFd<'_>) -> Result<()> {
+    match crate::process::child::send(pidfd, Signal::KILL) {
+        Err(error) if error.kind() != ErrorKind::NotRunning => Err(error),
         _ => Ok(()),
     }
 }

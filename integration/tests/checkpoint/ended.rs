@@ -1,0 +1,82 @@
+//! Dumps and restores that `delete --force` ends, and what is left of those that were killed: by a
+//! program in the place of CRIU.
+
+use std::fs;
+use std::process::Stdio;
+
+use cofferdam_integration::{eventually, need};
+
+use crate::outside::Ended;
+use crate::stand_in::{SUCCEED, StandIn, notify};
+
+/// Says that it has come so far, and does not go on: as a CRIU that waits for another host to fetch
+/// memory.
+fn stays(at: &str) -> String {
+    format!("echo $$ >\"$here/pid.new\"; mv \"$here/pid.new\" \"$here/{at}\"; exec sleep 1000\n")
+}
+
+/// The pid that the program has written, as soon as it has come so far.
+fn waits_at(dump: &StandIn, at: &str) -> u32 {
+    let path = dump.images().with_file_name("bin").join(at);
+    eventually("the dump has begun", || path.exists());
+    fs::read_to_string(path).unwrap().trim().parse().unwrap()
+}
+
+fn lives(pid: u32) -> bool {
+    // A process that has ended and was not waited for has no command line.
+    fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|line| !line.is_empty())
+}
+
+#[test]
+fn a_forced_deletion_ends_a_dump_that_does_not_end() {
+    need!(Root);
+    let dump = StandIn::new(&stays("dumps"));
+    dump.case.start();
+    let mut checkpoint = Ended(dump.command(&[]).spawn(Stdio::null()));
+    let criu = waits_at(&dump, "dumps");
+    // Without force the container is left alone.
+    let refused = dump.case.call(&["delete", &dump.case.id]);
+    let _ = refused.failed(1, "");
+    assert!(lives(criu));
+    let forced = ["delete", "--force", &dump.case.id];
+    let _ = dump.case.call(&forced).ok();
+    assert!(!lives(criu));
+    assert_eq!(checkpoint.0.wait().unwrap().code(), Some(1));
+    assert!(!dump.images().join("inventory.img").exists());
+    dump.case.finish();
+}
+
+/// CRIU outlives the process that has started it, and the processes of the container do not go away
+/// as long as it traces them.
+#[test]
+fn a_forced_deletion_ends_what_a_killed_dump_has_left() {
+    need!(Root);
+    for (at, script) in [
+        ("begun", stays("begun")),
+        ("dumped", notify("post-dump") + &stays("dumped")),
+    ] {
+        let dump = StandIn::new(&script);
+        dump.case.start();
+        let mut checkpoint = Ended(dump.command(&[]).spawn(Stdio::null()));
+        let criu = waits_at(&dump, at);
+        checkpoint.end();
+        assert!(lives(criu), "{at}");
+        assert_eq!(dump.case.status(), "running");
+        let forced = ["delete", "--force", &dump.case.id];
+        let _ = dump.case.call(&forced).ok();
+        assert!(!lives(criu), "{at}");
+        dump.case.finish();
+    }
+}
+
+/// After a pre-dump CRIU waits for the next request, and complains when there is none.
+#[test]
+fn nothing_is_said_when_a_pre_dump_ends() {
+    need!(Root);
+    let complain = "dd bs=65536 count=1 <&3 >/dev/null 2>&1; echo \"Can't recv request\" >&2";
+    let dump = StandIn::new(&format!("{SUCCEED}\n{complain}"));
+    dump.case.start();
+    let done = dump.command(&["--pre-dump"]).output().ok();
+    assert_eq!((&*done.stdout, &*done.stderr), ("", ""));
+    dump.case.delete();
+}
