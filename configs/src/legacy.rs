@@ -13,24 +13,43 @@
 //! use cofferdam_configs::legacy::{self, Options, Revision};
 //!
 //! let text = br#"{
-//!     "rootfs": "/srv/web",
 //!     "hostname": "web",
-//!     "namespaces": [{"type": "NEWNS"}, {"type": "NEWUTS"}, {"type": "NEWPID"}]
+//!     "namespaces": ["NEWNS", "NEWUTS", "NEWPID"],
+//!     "capabilities_mask": ["SYS_ADMIN"],
+//!     "environment": ["PATH=/bin"]
 //! }"#;
-//! let loaded = legacy::load(text, &Options::default())?;
-//! assert_eq!(loaded.revision, Revision::F);
+//! let options = Options { rootfs: "/srv/web".into(), ..Options::default() };
+//! let loaded = legacy::load(text, &options)?;
+//! assert_eq!(loaded.revision, Revision::A);
 //! assert_eq!(loaded.config.rootfs, "/srv/web");
+//! assert_eq!(loaded.process.env, ["PATH=/bin"]);
 //! # Ok::<(), cofferdam_configs::Error>(())
 //! ```
 
+mod cgroup;
+mod checks;
+mod current;
+mod device;
+mod early;
+mod mount;
+mod names;
+mod network;
 mod options;
+mod reading;
+mod restrictions;
 mod revision;
+mod rlimits;
+mod seccomp;
+mod shapes;
 mod warning;
 
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use crate::config::Command;
-use crate::{Config, Error, Result, json};
+use crate::{Config, Result, json, oci};
+
+use reading::Reading;
 
 pub use options::{CAPABILITIES, Options};
 pub use revision::Revision;
@@ -112,35 +131,51 @@ pub struct Relabel {
 /// The text is not JSON or not a configuration, or asks for something that is refused today:
 /// [`Error::json_path`](crate::Error::json_path) is the place in the file.
 pub fn load(text: &[u8], options: &Options) -> Result<Loaded> {
-    let _ = options;
     let text = json::first_value(text);
     let (file, _) = json::from_foreign::<Map<String, Value>>(text)?;
-    let (revision, guessed) = revision::detect(&file);
-    let mut warnings = Vec::new();
-    if guessed {
-        warnings.push(Warning::Revision { revision });
-    }
-    if revision != Revision::F {
-        let message = format!("revision {revision} is not read yet");
-        return Err(Error::conversion(message));
-    }
-    let (config, unknown) = json::from_foreign::<Config>(text)?;
-    warnings.extend(
-        unknown
-            .into_iter()
-            .map(|place| Warning::UnknownKey { place }),
-    );
-    Ok(Loaded {
+    let (revision, is_guess) = revision::detect(&file);
+    let mut loaded = Loaded {
         revision,
-        config,
+        config: Config {
+            version: oci::VERSION.to_owned(),
+            ..Config::default()
+        },
         process: Process {
             cwd: "/".to_owned(),
             ..Process::default()
         },
-        has_cgroup: true,
+        has_cgroup: false,
         slice: None,
         mount_commands: Vec::new(),
         relabels: Vec::new(),
-        warnings,
-    })
+        warnings: Vec::new(),
+    };
+    let mut reading = Reading {
+        revision,
+        is_of_2015: false,
+        options,
+        warnings: Vec::new(),
+    };
+    if is_guess {
+        reading.warnings.push(Warning::Revision { revision });
+    }
+    if revision == Revision::F {
+        let file = read(text, &mut reading)?;
+        current::convert(file, &mut loaded, &mut reading)?;
+    } else {
+        let file = read(text, &mut reading)?;
+        early::convert(file, &mut loaded, &mut reading)?;
+    }
+    checks::check(&loaded)?;
+    loaded.warnings = reading.warnings;
+    Ok(loaded)
+}
+
+fn read<T: DeserializeOwned>(text: &[u8], reading: &mut Reading<'_>) -> Result<T> {
+    let (file, unknown) = json::from_foreign(text)?;
+    let unknown = unknown.into_iter();
+    reading
+        .warnings
+        .extend(unknown.map(|place| Warning::UnknownKey { place }));
+    Ok(file)
 }

@@ -29,6 +29,16 @@ mod sysctl;
 
 use crate::{Config, HostInfo, Result, Warning};
 
+/// The rules one by one, for a reader that knows the place of each in its file.
+#[cfg(feature = "legacy")]
+pub(crate) mod rules {
+    pub(crate) use super::mounts::check as mounts;
+    pub(crate) use super::namespaces::{host_names, namespaces, security};
+    pub(crate) use super::network::networks;
+    pub(crate) use super::rootfs::check as rootfs;
+    pub(crate) use super::sysctl::check as sysctl;
+}
+
 pub use process::{io_priority, scheduler};
 pub use sysctl::{sysctl_path, sysctl_with_dots};
 

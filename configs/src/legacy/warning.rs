@@ -45,6 +45,11 @@ pub enum Warning {
         /// The destination.
         destination: String,
     },
+    /// A mount destination that is not absolute; it is taken relative to `/`.
+    RelativeDestination {
+        /// Where it is.
+        place: String,
+    },
     /// An optional device of which the numbers are not known; it is left out.
     UnknownDevice {
         /// Where the name is.
@@ -79,6 +84,9 @@ impl fmt::Display for Warning {
             }
             Self::MissingMount { destination } => {
                 write!(f, "no mount has the destination {destination}: the container has none")
+            }
+            Self::RelativeDestination { place } => {
+                write!(f, "{place} is not absolute; it is taken relative to /")
             }
             Self::UnknownDevice { place, name } => {
                 write!(f, "ignoring device {name:?} at {place}: its numbers are not known")

@@ -3,7 +3,7 @@
 use crate::config::{Mount, MountAttr, MountIdMapping};
 use crate::{Config, Error, Result, Warning};
 
-pub(super) fn check(config: &Config) -> Result<()> {
+pub(crate) fn check(config: &Config) -> Result<()> {
     for mount in &config.mounts {
         let problem = bind_options(mount).or_else(|| {
             let mapping = mount.id_mapping.as_ref()?;

@@ -3,7 +3,7 @@
 use crate::config::NamespaceType;
 use crate::{Config, Error, HostInfo, Result};
 
-pub(super) fn host_names(config: &Config) -> Result<()> {
+pub(crate) fn host_names(config: &Config) -> Result<()> {
     let has_uts = config.namespaces.contains(NamespaceType::Uts);
     if !config.hostname.is_empty() && !has_uts {
         return Err(Error::invalid(
@@ -18,7 +18,7 @@ pub(super) fn host_names(config: &Config) -> Result<()> {
     Ok(())
 }
 
-pub(super) fn security(config: &Config, host: &HostInfo) -> Result<()> {
+pub(crate) fn security(config: &Config, host: &HostInfo) -> Result<()> {
     if (!config.mask_paths.is_empty() || !config.readonly_paths.is_empty())
         && !config.namespaces.contains(NamespaceType::Mount)
     {
@@ -34,7 +34,7 @@ pub(super) fn security(config: &Config, host: &HostInfo) -> Result<()> {
     Ok(())
 }
 
-pub(super) fn namespaces(config: &Config, host: &HostInfo) -> Result<()> {
+pub(crate) fn namespaces(config: &Config, host: &HostInfo) -> Result<()> {
     let namespaces = &config.namespaces;
     let has_mappings = !config.uid_mappings.is_empty() || !config.gid_mappings.is_empty();
     if namespaces.contains(NamespaceType::User) {

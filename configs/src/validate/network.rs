@@ -3,7 +3,7 @@
 use crate::config::NamespaceType;
 use crate::{Config, Error, Result};
 
-pub(super) fn networks(config: &Config) -> Result<()> {
+pub(crate) fn networks(config: &Config) -> Result<()> {
     if (config.networks.is_empty() && config.routes.is_empty())
         || config.namespaces.contains(NamespaceType::Network)
     {

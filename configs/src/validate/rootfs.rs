@@ -4,7 +4,7 @@ use crate::{Config, Error, HostInfo, Result, RootfsFact, lexical};
 
 /// It must exist and be its own real path: a user who may change a symlink on the way could change
 /// what is mounted.
-pub(super) fn check(config: &Config, host: &HostInfo) -> Result<()> {
+pub(crate) fn check(config: &Config, host: &HostInfo) -> Result<()> {
     let cleaned = lexical::clean(&config.rootfs);
     let real = match &host.rootfs {
         RootfsFact::Failed(reason) => return Err(Error::invalid("invalid rootfs").because(reason)),

@@ -15,7 +15,7 @@ const IPC: [&str; 8] = [
     "kernel.shm_rmid_forced",
 ];
 
-pub(super) fn check(config: &Config, host: &HostInfo) -> Result<()> {
+pub(crate) fn check(config: &Config, host: &HostInfo) -> Result<()> {
     for name in config.sysctl.keys() {
         check_one(name, config, host)?;
     }
