@@ -42,5 +42,6 @@ mod specification;
 mod systemd;
 mod terminals;
 mod texts;
+mod twins;
 mod unified;
 mod user_namespace_mounts;

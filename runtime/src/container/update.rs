@@ -10,8 +10,9 @@ use crate::{cgroup, rdt};
 impl Container {
     /// Changes the limits of a running container to those of `config.cgroups.resources` (and
     /// `config.intel_rdt`) and records them; nothing else of `config` is looked at. Take the
-    /// one of [`config`](Self::config) and change it. A paused container stays paused, and
-    /// device rules stay as they are.
+    /// one of [`config`](Self::config) and change it. A paused container stays paused. Device
+    /// rules are set if they are others than those on record, unless `skip_devices` says
+    /// otherwise.
     ///
     /// Whatever fails, the kernel's refusal of a limit, Intel RDT, or writing the record, the
     /// limits are those from before the call, and so is the record. What had
@@ -31,8 +32,16 @@ impl Container {
         let _lock = self.directory.lock(self.runtime.root()?, &self.id)?;
         let mut state = self.state()?;
         let group = self.cgroup()?;
-        let wanted = wanted(&config.cgroups.resources)?;
-        let recorded = wanted_before(&wanted, &state.config.cgroups.resources)?;
+        let present = &state.config.cgroups.resources;
+        let asked = &config.cgroups.resources;
+        let devices_change = !asked.skip_devices && asked.devices != present.devices;
+        let mut wanted = wanted(asked)?;
+        let recorded = wanted_before(&wanted, present)?;
+        wanted.skip_devices = !devices_change;
+        let devices = devices_change.then(|| Resources {
+            devices: present.devices.clone(),
+            ..Resources::default()
+        });
         let rdt = rdt::Change::new(
             self.system(),
             &self.id,
@@ -46,6 +55,7 @@ impl Container {
                 .map_err(cgroup::failed("read the limits of the container"))?,
             // systemd needs the limits as well: it sets what it knows again and again.
             recorded: state.config.cgroups.systemd.then_some(recorded),
+            devices,
             rdt,
         };
         let mut change = || {
@@ -75,6 +85,8 @@ struct Before<'a> {
     group: &'a Cgroup,
     limits: Snapshot,
     recorded: Option<Resources>,
+    /// The device rules, if they change.
+    devices: Option<Resources>,
     rdt: Option<rdt::Change<'a>>,
 }
 
@@ -87,12 +99,16 @@ impl Before<'_> {
             None => Ok(()),
         };
         let limits = self.group.restore(&self.limits).map_err(failed());
+        let devices = match &self.devices {
+            Some(rules) => self.group.set(rules).map(drop).map_err(failed()),
+            None => Ok(()),
+        };
         let rdt = self.rdt.as_ref().map_or(Ok(()), rdt::Change::take_back);
-        unit.and(limits).and(rdt)
+        unit.and(limits).and(devices).and(rdt)
     }
 }
 
-/// The limits to write: never device rules, and the freezer as it is now.
+/// The limits to write, without device rules, and the freezer as it is now.
 fn wanted(resources: &configs::config::Resources) -> Result<Resources> {
     let mut wanted = cgroup::resources(resources)?;
     wanted.skip_devices = true;
