@@ -1,5 +1,6 @@
 //! Device nodes.
 
+use devices::defaults::DEFAULTS;
 use devices::{Access, Kind};
 use serde::{Deserialize, Serialize};
 
@@ -44,4 +45,24 @@ pub struct Device {
         skip_serializing_if = "is_default"
     )]
     pub gid: u32,
+}
+
+impl Device {
+    /// The nodes that every container of a bundle gets, `/dev/null` and the like
+    /// ([`devices::defaults`]): for a configuration that is not made of a bundle.
+    pub fn defaults() -> impl Iterator<Item = Self> {
+        DEFAULTS.iter().filter_map(|default| {
+            Some(Self {
+                kind: default.rule.kind,
+                major: default.rule.major.map_or(-1, i64::from),
+                minor: default.rule.minor.map_or(-1, i64::from),
+                access: default.rule.access,
+                allow: default.rule.allow,
+                path: default.node?.to_owned(),
+                file_mode: 0o666,
+                uid: 0,
+                gid: 0,
+            })
+        })
+    }
 }

@@ -13,27 +13,14 @@ const FILE_TYPE: u32 = 0o170_000;
 /// the bundle takes the place of the default with the same path: both the default node and its rule
 /// go.
 pub(super) fn nodes_and_default_rules(devices: &[oci::Device]) -> Result<(Vec<Device>, Vec<Rule>)> {
-    let kept = || {
-        DEFAULTS.iter().filter(|it| {
-            it.node
-                .is_none_or(|path| devices.iter().all(|d| d.path != path))
-        })
-    };
-    let rules = kept().map(|it| it.rule).collect();
-    let mut nodes: Vec<Device> = kept()
-        .filter_map(|it| {
-            Some(Device {
-                kind: it.rule.kind,
-                major: it.rule.major.map_or(-1, i64::from),
-                minor: it.rule.minor.map_or(-1, i64::from),
-                access: it.rule.access,
-                allow: it.rule.allow,
-                path: it.node?.to_owned(),
-                file_mode: 0o666,
-                uid: 0,
-                gid: 0,
-            })
-        })
+    let configured = |path: &str| devices.iter().any(|device| device.path == path);
+    let mut nodes: Vec<Device> = Device::defaults()
+        .filter(|node| !configured(&node.path))
+        .collect();
+    let rules = DEFAULTS
+        .iter()
+        .filter(|default| !default.node.is_some_and(configured))
+        .map(|default| default.rule)
         .collect();
     for device in devices {
         nodes.push(node(device)?);
