@@ -12,7 +12,7 @@ use std::error::Error;
 
 use cofferdam::{ContainerId, Foreground, Runtime, Terminal};
 
-fn main() -> Result<(), Box<dyn Error>> {
+pub(crate) fn main() -> Result<(), Box<dyn Error>> {
     let id: ContainerId = "interactive-terminal".parse()?;
     let mut bundle = configuration::bundle(id.as_str(), &configuration::rootfs()?, &["sh"])?;
     bundle.process().terminal(Some(Terminal::Keep));

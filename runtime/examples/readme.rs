@@ -12,7 +12,7 @@ use std::error::Error;
 
 use cofferdam::{ContainerId, Runtime};
 
-fn main() -> Result<(), Box<dyn Error>> {
+pub(crate) fn main() -> Result<(), Box<dyn Error>> {
     let id: ContainerId = "readme".parse()?;
     let script = "echo hello from process $$ on $(hostname)";
     let bundle = configuration::bundle(

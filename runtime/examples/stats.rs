@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use cofferdam::{ContainerId, Event, Runtime};
 
-fn main() -> Result<(), Box<dyn Error>> {
+pub(crate) fn main() -> Result<(), Box<dyn Error>> {
     let id: ContainerId = "stats".parse()?;
     let script = "i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done";
     let bundle = configuration::bundle(

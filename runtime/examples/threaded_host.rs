@@ -17,7 +17,7 @@ use std::thread;
 
 use cofferdam::{ContainerId, Runtime, Stdio};
 
-fn main() -> Result<(), Box<dyn Error>> {
+pub(crate) fn main() -> Result<(), Box<dyn Error>> {
     let rootfs = configuration::rootfs()?;
     let runtime = Runtime::new("/run/cofferdam-examples")?;
     let outputs = thread::scope(|scope| {

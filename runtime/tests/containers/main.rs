@@ -8,12 +8,18 @@
     clippy::panic,
     reason = "tests, and helpers of tests"
 )]
+#![allow(
+    clippy::duplicate_mod,
+    reason = "the examples are programs, each with its own copy of what they share"
+)]
 
 mod bundle;
+mod examples;
 mod exec;
 mod failures;
 mod lifecycle;
 mod network;
 mod sockets;
+mod states;
 mod terminal;
 mod validation;
