@@ -1,4 +1,4 @@
-//! Every row of docs/compatibility.md names a reason and tests, and the tests exist.
+//! Documents with tables that name tests and items of the library: what they name exists.
 
 #![allow(
     clippy::expect_used,
@@ -6,6 +6,10 @@
     clippy::panic,
     reason = "a test that cannot go on fails, and says why"
 )]
+
+mod differences;
+mod eras;
+mod index;
 
 use std::path::{Path, PathBuf};
 
@@ -56,33 +60,34 @@ fn exists(reference: &str) -> bool {
     })
 }
 
-#[test]
-fn every_difference_has_a_reason_and_a_test() {
-    let text = std::fs::read_to_string(workspace_root().join("docs/compatibility.md"))
-        .expect("docs/compatibility.md is readable");
-    let mut rows = 0;
-    let mut wrong = Vec::new();
-    for line in text.lines().filter(|line| line.starts_with("| ")) {
-        let cells: Vec<&str> = line.trim_matches('|').split(" | ").map(str::trim).collect();
-        if cells.first() == Some(&"what") {
-            continue;
-        }
-        rows += 1;
-        let [_, _, _, why, tests] = cells[..] else {
-            wrong.push(format!("{line}: {} cells, not 5", cells.len()));
+/// A document of the workspace.
+fn document(path: &str) -> String {
+    std::fs::read_to_string(workspace_root().join(path))
+        .unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// The cells of the rows of all tables whose first column has this title, without that line.
+fn rows<'a>(text: &'a str, title: &str) -> Vec<Vec<&'a str>> {
+    let mut inside = false;
+    let mut rows = Vec::new();
+    for line in text.lines() {
+        let Some(row) = line.strip_prefix("| ") else {
+            // The line of dashes below the titles belongs to the table.
+            inside &= line.starts_with('|');
             continue;
         };
-        if why.is_empty() {
-            wrong.push(format!("{line}: no reason"));
-        }
-        let tests: Vec<&str> = tests.split('`').skip(1).step_by(2).collect();
-        if tests.is_empty() {
-            wrong.push(format!("{line}: no test"));
-        }
-        for test in tests.into_iter().filter(|test| !exists(test)) {
-            wrong.push(format!("{line}: no test is called {test}"));
+        let row = row.trim_end().trim_end_matches('|').trim_end();
+        let cells: Vec<&str> = row.split(" | ").map(str::trim).collect();
+        if cells.first() == Some(&title) {
+            inside = true;
+        } else if inside {
+            rows.push(cells);
         }
     }
-    assert!(rows > 0, "docs/compatibility.md has no rows");
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    rows
+}
+
+/// What stands between backticks.
+fn quoted(cell: &str) -> impl Iterator<Item = &str> {
+    cell.split('`').skip(1).step_by(2)
 }
