@@ -41,6 +41,7 @@ mod revision;
 mod rlimits;
 mod seccomp;
 mod shapes;
+mod to_oci;
 mod warning;
 
 use serde::de::DeserializeOwned;
@@ -53,6 +54,7 @@ use reading::Reading;
 
 pub use options::{CAPABILITIES, Options};
 pub use revision::Revision;
+pub use to_oci::to_oci;
 pub use warning::Warning;
 
 /// A file that was read.

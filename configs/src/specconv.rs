@@ -37,6 +37,8 @@ mod systemd;
 
 pub use cgroup::{cpu_weight, resources};
 pub use mount_options::known_mount_options;
+#[cfg(feature = "legacy")]
+pub(crate) use mount_options::{options_of, propagation_name};
 pub use seccomp::seccomp;
 
 use crate::config::{Capabilities, CpuAffinity, MountFlags, NamespaceType, Network};

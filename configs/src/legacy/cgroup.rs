@@ -8,10 +8,10 @@ use super::device::{Device, default_rules, rules};
 use super::reading::{Reading, below, keys, number, refused};
 use super::shapes::{Names, TextOr};
 use super::{Loaded, Revision};
-use crate::Result;
 use crate::config::{
     Cgroup, FreezerState, HugepageLimit, InterfacePriority, RdmaLimit, ThrottleDevice, WeightDevice,
 };
+use crate::{Result, specconv};
 
 keys! {
     /// The object `cgroups`.
@@ -201,7 +201,9 @@ fn cpu(raw: &mut RawCgroup, cgroup: &mut Cgroup) -> Result<()> {
     limits.cpuset_cpus = raw.cpuset_cpus.take().unwrap_or_default();
     limits.cpuset_mems = raw.cpuset_mems.take().unwrap_or_default();
     limits.cpu_idle = raw.cpu_idle;
-    limits.cpu_weight = raw.cpu_weight.unwrap_or_default();
+    // What cgroup v2 takes in place of the shares.
+    let weight = raw.cpu_weight.filter(|weight| *weight != 0);
+    limits.cpu_weight = weight.unwrap_or_else(|| specconv::cpu_weight(limits.cpu_shares));
     Ok(())
 }
 

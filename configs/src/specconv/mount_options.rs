@@ -125,6 +125,90 @@ pub(super) fn propagation(word: &str) -> Option<MountFlags> {
     }
 }
 
+/// The `rootfsPropagation` value of a propagation; `None` for flags that are not one.
+#[cfg(feature = "legacy")]
+pub(crate) fn propagation_name(flags: MountFlags) -> Option<&'static str> {
+    let is_it = |effect: &Effect| matches!(effect, Propagation(other) if *other == flags);
+    OPTIONS
+        .iter()
+        .find(|(_, effect)| is_it(effect))
+        .map(|(name, _)| *name)
+}
+
+/// The options from which a mount becomes what it is, and whether they are all of it: flags may be
+/// set that no option sets. Mappings are not among them.
+#[cfg(feature = "legacy")]
+pub(crate) fn options_of(mount: &Mount) -> (Vec<String>, bool) {
+    let mut options: Vec<&str> = Vec::new();
+    // What only matters together with others, or not at all once the mount is made.
+    let mut left = mount.flags.difference(MountFlags::REC);
+    if mount.is_bind() {
+        let is_recursive = mount.flags.contains(MountFlags::REC);
+        options.push(if is_recursive { "rbind" } else { "bind" });
+        left = left.difference(MountFlags::BIND);
+    }
+    let mut cleared = mount.cleared_flags;
+    for (name, effect) in OPTIONS {
+        match effect {
+            Set(flags) if left.contains(*flags) => {
+                options.push(name);
+                left = left.difference(*flags);
+            }
+            Clear(flags) if cleared.contains(*flags) => {
+                options.push(name);
+                cleared = cleared.difference(*flags);
+            }
+            CopyUp if mount.is_copy_up() => options.push(name),
+            _ => {}
+        }
+    }
+    let mut complete = left.is_empty() && cleared.is_empty();
+    for flags in &mount.propagation_flags {
+        let name = propagation_name(*flags);
+        complete &= name.is_some();
+        options.extend(name);
+    }
+    let attributes = mount.rec_attr.unwrap_or_default();
+    options.extend(attribute_options(attributes));
+    let known = attributes.attr_set | attributes.attr_clr;
+    complete &= known & !KNOWN_ATTRIBUTES == 0;
+    complete &= mount.extensions & !Mount::COPY_UP == 0;
+    let mut options: Vec<String> = options.into_iter().map(str::to_owned).collect();
+    if !mount.data.is_empty() {
+        options.push(mount.data.clone());
+    }
+    (options, complete)
+}
+
+/// The attributes of whole trees that an option sets or clears.
+#[cfg(feature = "legacy")]
+const KNOWN_ATTRIBUTES: u64 = MountAttr::RDONLY
+    | MountAttr::NOSUID
+    | MountAttr::NODEV
+    | MountAttr::NOEXEC
+    | MountAttr::ATIME
+    | MountAttr::NODIRATIME
+    | MountAttr::NOSYMFOLLOW;
+
+/// The options that set and clear the attributes of a whole tree.
+#[cfg(feature = "legacy")]
+fn attribute_options(attributes: MountAttr) -> impl Iterator<Item = &'static str> {
+    OPTIONS
+        .iter()
+        .filter(move |(_, effect)| match effect {
+            // The access time is one field, of which relatime is the value 0.
+            SetAll(flag) if flag & !MountAttr::ATIME == 0 => {
+                attributes.attr_clr & MountAttr::ATIME != 0
+                    && attributes.attr_set & MountAttr::ATIME == *flag
+            }
+            SetAll(flag) => attributes.attr_set & flag != 0,
+            ClearAll(flag) if flag & !MountAttr::ATIME == 0 => false,
+            ClearAll(flag) => attributes.attr_clr & flag != 0,
+            _ => false,
+        })
+        .map(|(name, _)| *name)
+}
+
 /// Applies options to a mount, one after the other: a later option overrides an earlier one.
 ///
 /// What is not in the table is for the file system and goes to `data`. `linux` is what an id

@@ -7,7 +7,7 @@ use cofferdam_configs::{HostInfo, RootfsFact, validate};
 use crate::{options, warnings};
 
 /// Every fixture, with its revision.
-const FIXTURES: [(&str, Revision, &str); 17] = [
+pub(crate) const FIXTURES: [(&str, Revision, &str); 17] = [
     (
         "zero-command",
         Revision::Zero,

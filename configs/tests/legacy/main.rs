@@ -17,6 +17,7 @@ mod mounts;
 mod names;
 mod network;
 mod since_2015;
+mod to_oci;
 
 use cofferdam_configs::legacy::{self, Loaded, Options};
 use cofferdam_configs::{Error, Result};
