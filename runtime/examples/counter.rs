@@ -23,14 +23,16 @@ pub(crate) fn main() -> Result<(), Box<dyn Error>> {
     std::fs::create_dir_all(&images)?;
 
     let mut container = runtime.run_bundle(&id, bundle(&id)?)?;
-    let before = count_to(&mut container, 3)?;
+    let mut output = output_of(&mut container)?;
+    let before = count_to(&mut output, 3)?;
     println!("counted to {before}");
 
     // Its processes are in the images now, and it is gone.
     container.checkpoint(CheckpointOptions::new(&images))?;
 
     let mut container = runtime.restore_bundle(&id, bundle(&id)?, &RestoreOptions::new(&images))?;
-    let after = count_to(&mut container, before + 3)?;
+    let mut output = output_of(&mut container)?;
+    let after = count_to(&mut output, before + 3)?;
     println!("went on to {after}");
 
     container.signal(Signal::KILL)?;
@@ -52,10 +54,15 @@ fn bundle(id: &ContainerId) -> Result<Bundle, Box<dyn Error>> {
     Ok(bundle)
 }
 
+/// The end of the pipe that this program has.
+fn output_of(container: &mut Container) -> Result<BufReader<File>, Box<dyn Error>> {
+    let init = container.init_mut().ok_or("not a child")?;
+    let output = init.pipes().stdout.take().ok_or("not a pipe")?;
+    Ok(BufReader::new(File::from(output)))
+}
+
 /// Reads what the container counts, until it has come to `end`.
-fn count_to(container: &mut Container, end: u64) -> Result<u64, Box<dyn Error>> {
-    let pipes = container.init_mut().ok_or("no child")?.pipes();
-    let output = BufReader::new(File::from(pipes.stdout.take().ok_or("no pipe")?));
+fn count_to(output: &mut impl BufRead, end: u64) -> Result<u64, Box<dyn Error>> {
     for line in output.lines() {
         let count = line?.parse()?;
         if count >= end {

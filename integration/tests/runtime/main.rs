@@ -27,6 +27,7 @@ mod namespaces;
 mod no_room;
 mod odd_bundles;
 mod odd_commands;
+mod old_configurations;
 mod output;
 mod pressure;
 mod recursive_mounts;

@@ -8,6 +8,8 @@ use std::process::{Command, Stdio};
 
 use crate::bundle::Bundle;
 
+#[path = "../../examples/container_json.rs"]
+mod container_json;
 #[path = "../../examples/counter.rs"]
 mod counter;
 #[path = "../../examples/factory.rs"]
@@ -28,7 +30,8 @@ mod user_namespace;
 type Main = fn() -> Result<(), Box<dyn Error>>;
 
 /// All examples by their names.
-const EXAMPLES: [(&str, Main); 8] = [
+const EXAMPLES: [(&str, Main); 9] = [
+    ("container_json", container_json::main),
     ("counter", counter::main),
     ("factory", factory::main),
     ("interactive_terminal", interactive_terminal::main),
@@ -152,6 +155,18 @@ fn user_namespace() {
     prints(
         "user_namespace",
         &["user 0 on testing, 0 100000 65536", "exit status 0"],
+    );
+}
+
+#[test]
+fn container_json() {
+    prints(
+        "container_json",
+        &[
+            "a file of revision A",
+            "process 1 on spring",
+            "exit status 0",
+        ],
     );
 }
 
