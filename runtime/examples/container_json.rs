@@ -1,5 +1,5 @@
-//! A container as libcontainer described it in April 2014: the file `container.json`, and a command.
-//! Files of all later forms are read in the same way.
+//! A container as libcontainer described it in April 2014: the file `container.json`, and a
+//! command. Files of all later forms are read in the same way.
 //!
 //! ```text
 //! cargo run --example container_json -- /path/to/rootfs

@@ -74,7 +74,7 @@ impl<'a> Index<'a> {
             self.missing.push(id);
         }
         match reason {
-            Some(reason) if reason.is_empty() => self.wrong.push(format!("{id}: no reason")),
+            Some("") => self.wrong.push(format!("{id}: no reason")),
             Some(_) => {}
             None if tests.is_empty() => self.wrong.push(format!("{id}: no test")),
             None => self.wrong.extend(

@@ -1,5 +1,5 @@
-//! Containers made of libcontainer's older configuration files. They run on this machine; those with
-//! labels and profiles need more, and are read and validated in the tests of crate `configs`.
+//! Containers made of libcontainer's older configuration files. They run on every machine; those
+//! with labels and profiles need more, and are read and validated in the tests of crate `configs`.
 
 use std::fs::{self, File};
 use std::io::Read as _;

@@ -1,4 +1,5 @@
-//! What holds when nothing is said (DEF): a process with nothing but a program, made by the library.
+//! What holds when nothing is said (DEF): a process with nothing but a program, made by the
+//! library.
 
 use std::fs::File;
 use std::io::Read as _;
