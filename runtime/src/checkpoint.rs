@@ -8,6 +8,7 @@ pub(crate) mod criu_process;
 pub(crate) mod descriptors;
 pub(crate) mod dump;
 pub(crate) mod external_mounts;
+pub(crate) mod image_files;
 pub(crate) mod namespaces;
 pub(crate) mod options;
 pub(crate) mod restore;

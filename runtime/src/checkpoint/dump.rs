@@ -63,7 +63,7 @@ pub(crate) fn dump(
     let version = criu.require(OLDEST).map_err(failure)?;
     let directories = Directories::prepare(&options.criu)?;
     if let Some(parent) = &options.parent_path {
-        directories.check_parent(parent)?;
+        directories.check_parent(&options.criu.image_directory, parent)?;
     }
     let status = status_descriptor(&mut options)?;
     let features = Features {

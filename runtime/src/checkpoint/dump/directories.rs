@@ -14,6 +14,7 @@ use rustix::io::Errno;
 
 use super::LOG;
 use crate::checkpoint::descriptors;
+use crate::checkpoint::image_files::{self, PARENT};
 use crate::checkpoint::options::CriuOptions;
 use crate::error::{Error, Result};
 
@@ -71,12 +72,29 @@ impl Directories {
         Ok(())
     }
 
-    /// Makes the images incomplete: not before a dump has overwritten those of
-    /// another one, and not after one that has failed.
+    /// Makes the images incomplete: not before a dump has overwritten those of another one, and
+    /// not after one that has failed. The link to the images before goes, too: CRIU keeps the one
+    /// that it finds, which may lead to others than this dump is built on.
     pub(super) fn invalidate(&self) -> Result<()> {
-        match unlinkat(&self.images, INVENTORY, AtFlags::empty()) {
+        self.remove(INVENTORY)?;
+        if self.kind_of_parent()? == Some(FileType::Symlink) {
+            self.remove(PARENT)?;
+        }
+        Ok(())
+    }
+
+    fn remove(&self, name: &str) -> Result<()> {
+        match unlinkat(&self.images, name, AtFlags::empty()) {
             Ok(()) | Err(Errno::NOENT) => Ok(()),
-            Err(errno) => Err(Error::system(format!("remove {INVENTORY}"), errno)),
+            Err(errno) => Err(Error::system(format!("remove {name}"), errno)),
+        }
+    }
+
+    fn kind_of_parent(&self) -> Result<Option<FileType>> {
+        match statat(&self.images, PARENT, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(stat) => Ok(Some(FileType::from_raw_mode(stat.st_mode))),
+            Err(Errno::NOENT) => Ok(None),
+            Err(errno) => Err(Error::system(format!("look at {PARENT}"), errno)),
         }
     }
 
@@ -91,21 +109,31 @@ impl Directories {
             .ok()
     }
 
-    /// Checks that images are in this directory, relative to these.
-    pub(super) fn check_parent(&self, parent: &Path) -> Result<()> {
+    /// Checks the directory of the images before, relative to these. `images` is the path of these.
+    pub(super) fn check_parent(&self, images: &Path, parent: &Path) -> Result<()> {
         const OPTION: &str = "--parent-path";
         if parent.is_absolute() {
             return Err(Error::config(format!("{OPTION} must be relative")));
         }
-        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        match openat(&self.images, parent, flags, Mode::empty()) {
-            Ok(_) => Ok(()),
-            Err(errno) => Err(Error::with(
-                crate::ErrorKind::InvalidConfig,
-                format!("invalid {OPTION}: {}", parent.display()),
-                errno,
-            )),
+        let failed = |errno| {
+            let what = format!("invalid {OPTION}: {}", parent.display());
+            Error::with(crate::ErrorKind::InvalidConfig, what, errno)
+        };
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let before = openat(&self.images, parent, flags, Mode::empty()).map_err(failed)?;
+        image_files::check(&before, &images.join(parent))?;
+        // CRIU takes what has the name of its link for the images before.
+        if !matches!(self.kind_of_parent()?, None | Some(FileType::Symlink)) {
+            let found = statat(&self.images, PARENT, AtFlags::SYMLINK_NOFOLLOW).map_err(failed)?;
+            let before = rustix::fs::fstat(&before).map_err(failed)?;
+            if (found.st_dev, found.st_ino) != (before.st_dev, before.st_ino) {
+                return Err(Error::config(format!(
+                    "{} is in the place of the link to {OPTION}",
+                    images.join(PARENT).display()
+                )));
+            }
         }
+        Ok(())
     }
 }
 
@@ -208,14 +236,51 @@ mod tests {
     #[test]
     fn parent_images_are_in_a_directory_relative_to_these() {
         let directory = tempfile::tempdir().unwrap();
-        let made = Directories::prepare(&options(&directory)).unwrap();
-        std::fs::create_dir(directory.path().join("a/former")).unwrap();
-        made.check_parent(Path::new("../former")).unwrap();
-        let refused = |path: &str| made.check_parent(Path::new(path)).unwrap_err().chain();
+        let options = options(&directory);
+        let made = Directories::prepare(&options).unwrap();
+        let former = directory.path().join("a/former");
+        std::fs::create_dir(&former).unwrap();
+        let check = |path: &str| made.check_parent(&options.image_directory, Path::new(path));
+        check("../former").unwrap();
+        let refused = |path: &str| check(path).unwrap_err().chain();
         assert_eq!(refused("/a/former"), "--parent-path must be relative");
         assert_eq!(
             refused("former"),
             "invalid --parent-path: former: No such file or directory (os error 2)"
         );
+        std::os::unix::fs::symlink("/etc/shadow", former.join("pages-1.img")).unwrap();
+        assert!(refused("../former").contains("former/pages-1.img is no regular file"));
+    }
+
+    #[test]
+    fn only_the_parent_images_are_in_the_place_of_the_link_to_them() {
+        let directory = tempfile::tempdir().unwrap();
+        let options = options(&directory);
+        let made = Directories::prepare(&options).unwrap();
+        for path in ["a/former", "a/images/parent"] {
+            std::fs::create_dir(directory.path().join(path)).unwrap();
+        }
+        let check = |path: &str| made.check_parent(&options.image_directory, Path::new(path));
+        check("parent").unwrap();
+        let error = check("../former").unwrap_err().to_string();
+        assert!(
+            error.ends_with("images/parent is in the place of the link to --parent-path"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn a_link_to_other_parent_images_does_not_stay() {
+        let directory = tempfile::tempdir().unwrap();
+        let options = options(&directory);
+        let made = Directories::prepare(&options).unwrap();
+        let link = options.image_directory.join(PARENT);
+        std::os::unix::fs::symlink("../other", &link).unwrap();
+        made.invalidate().unwrap();
+        assert!(link.symlink_metadata().is_err());
+        // Images that are there themselves do.
+        std::fs::create_dir(&link).unwrap();
+        made.invalidate().unwrap();
+        assert!(link.is_dir());
     }
 }

@@ -1,18 +1,15 @@
 //! The directory of the images, and what is read there: nothing in it is trusted to be what its
-//! name says.
-//!
-//! CRIU opens files in it by their names, as root: its log and its statistics for writing. A link
-//! would lead it elsewhere, so there may be none, but for the one to a former dump that CRIU makes
-//! itself.
+//! name says. CRIU writes its log and its statistics there.
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{AtFlags, Dir, FileType, Gid, Mode, OFlags, Stat};
+use rustix::fs::{AtFlags, FileType, Gid, Mode, OFlags, Stat};
 use rustix::io::Errno;
 
 use crate::checkpoint::criu_process::Log;
 use crate::checkpoint::descriptors::{self, Pipe};
+use crate::checkpoint::image_files::{check, no_image};
 use crate::checkpoint::options::CriuOptions;
 use crate::error::{Error, ErrorKind, Result};
 
@@ -21,9 +18,6 @@ const LOG: &str = "restore.log";
 
 /// What CRIU writes into the work directory.
 const WRITTEN: [&str; 2] = [LOG, "stats-restore"];
-
-/// The images of the dump before, which a dump links to.
-const PARENT: &str = "parent";
 
 /// The directories of a restore, open.
 #[derive(Debug)]
@@ -159,34 +153,6 @@ fn open(path: &Path) -> Result<OwnedFd> {
         .map_err(|errno| Error::system(format!("open {}", path.display()), errno))
 }
 
-/// Refuses a directory of images with something in it that leads elsewhere, or that opening waits
-/// for.
-fn check(directory: &OwnedFd, path: &Path) -> Result<()> {
-    let failed = |errno| Error::system(format!("list {}", path.display()), errno);
-    for entry in Dir::read_from(directory).map_err(failed)? {
-        let entry = entry.map_err(failed)?;
-        let name = entry.file_name();
-        let kind = match entry.file_type() {
-            FileType::Unknown => {
-                let stat = rustix::fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW);
-                FileType::from_raw_mode(stat.map_err(failed)?.st_mode)
-            }
-            known => known,
-        };
-        let fits = match kind {
-            // A server of lazy pages may listen there.
-            FileType::RegularFile | FileType::Directory | FileType::Socket => true,
-            FileType::Symlink => name.to_bytes() == PARENT.as_bytes(),
-            _ => false,
-        };
-        if !fits {
-            let name = Path::new(name.to_str().unwrap_or("?"));
-            return Err(no_image(&path.join(name)));
-        }
-    }
-    Ok(())
-}
-
 /// Refuses those files in a directory that CRIU would write through to others.
 fn check_written(directory: &OwnedFd, path: &Path) -> Result<()> {
     for name in WRITTEN {
@@ -205,13 +171,6 @@ fn check_written(directory: &OwnedFd, path: &Path) -> Result<()> {
     Ok(())
 }
 
-fn no_image(path: &Path) -> Error {
-    Error::config(format!(
-        "{} is no regular file: it cannot be part of a checkpoint",
-        path.display()
-    ))
-}
-
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::symlink;
@@ -228,7 +187,7 @@ mod tests {
     fn images_that_lead_elsewhere_are_refused() {
         let (directory, options) = images();
         std::fs::write(directory.path().join("core-1.img"), "").unwrap();
-        symlink("../before", directory.path().join(PARENT)).unwrap();
+        symlink("../before", directory.path().join("parent")).unwrap();
         Images::open(&options).unwrap();
         let link = directory.path().join(LOG);
         symlink("/nonexistent/target", &link).unwrap();
