@@ -12,5 +12,7 @@ pub(crate) mod image_files;
 pub(crate) mod namespaces;
 pub(crate) mod options;
 pub(crate) mod restore;
+pub(crate) mod stages;
 
 pub use options::{CgroupsMode, CheckpointOptions, CriuOptions, PageServer, RestoreOptions};
+pub use stages::{RestoreObserver, RestoreStage};

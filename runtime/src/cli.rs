@@ -28,10 +28,12 @@ mod logging;
 mod output;
 mod process_flags;
 mod resource_update;
+mod restore_progress;
 mod size;
 mod state_root;
 mod sub_cgroup;
 mod table;
+mod terminal_line;
 mod version;
 
 use std::ffi::{OsStr, OsString};

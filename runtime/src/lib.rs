@@ -34,7 +34,10 @@ pub use seccomp;
 pub use selinux;
 
 pub use bundle::Bundle;
-pub use checkpoint::{CgroupsMode, CheckpointOptions, CriuOptions, PageServer, RestoreOptions};
+pub use checkpoint::{
+    CgroupsMode, CheckpointOptions, CriuOptions, PageServer, RestoreObserver, RestoreOptions,
+    RestoreStage,
+};
 pub use configs::oci::{ContainerStatus as Status, State as OciState};
 pub use container::Container;
 pub use container::events::{Event, Events};

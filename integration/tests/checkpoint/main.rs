@@ -13,6 +13,7 @@ mod dump_failures;
 mod ended;
 mod outside;
 mod portable;
+mod progress;
 mod restore;
 mod round_trip;
 mod stand_in;

@@ -9,8 +9,8 @@ use cofferdam_integration::limited::Limited;
 use cofferdam_integration::{Case, eventually, need};
 
 /// A case with images that hold nothing, and a program in the place of CRIU.
-struct Fake {
-    case: Case,
+pub(crate) struct Fake {
+    pub(crate) case: Case,
     directory: tempfile::TempDir,
 }
 
@@ -24,10 +24,10 @@ esac
 "#;
 
 /// `type: RESTORE, success: false, cr_errno: 5`.
-const REFUSE: &str = r"printf '\010\002\020\000\070\005' >&3; exit 1";
+pub(crate) const REFUSE: &str = r"printf '\010\002\020\000\070\005' >&3; exit 1";
 
 impl Fake {
-    fn new(restore: &str) -> Self {
+    pub(crate) fn new(restore: &str) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let program = directory.path().join("bin/criu");
         fs::create_dir(directory.path().join("bin")).unwrap();
@@ -43,7 +43,8 @@ impl Fake {
         }
     }
 
-    fn images(&self) -> std::path::PathBuf {
+    /// The directory of the images.
+    pub(crate) fn images(&self) -> std::path::PathBuf {
         self.directory.path().join("images")
     }
 
@@ -61,8 +62,9 @@ impl Fake {
         self.case.command(&line.concat()).env("PATH", path)
     }
 
+    /// Fails to restore, says so, and leaves nothing.
     #[track_caller]
-    fn fails(&self, flags: &[&str], said: &str) -> String {
+    pub(crate) fn fails(&self, flags: &[&str], said: &str) -> String {
         let output = self.command(flags).output().failed(1, said);
         self.case.nothing_left();
         output.stderr

@@ -159,6 +159,10 @@ fn a_terminal_is_carried_in_the_foreground() {
         .output();
     assert_eq!(restored.code, 5, "{restored}");
     assert!(restored.stdout.contains("got hello"), "{restored}");
+    // How far the restore was, before the program ran again.
+    let stages = "\rrestoring namespaces\rrestoring mounts    \rrestoring processes and memory\r";
+    let (_, after) = restored.stdout.split_once(stages).expect("stages");
+    assert!(after.contains("got hello"), "{restored}");
     subject.case.finish();
 }
 

@@ -3,6 +3,7 @@
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 
+use super::stages::RestoreObserver;
 use crate::error::{Error, Result};
 
 /// What a checkpoint and a restore have in common. Whatever has to be restored in a special way has
@@ -103,6 +104,8 @@ pub struct RestoreOptions {
     pub lsm_profile: Option<String>,
     /// An SELinux context for mounts instead of the one in the images. CRIU 3.16.
     pub lsm_mount_context: Option<String>,
+    /// Is called at each stage of the restore.
+    pub observer: Option<RestoreObserver>,
 }
 
 impl CriuOptions {
@@ -193,6 +196,7 @@ impl RestoreOptions {
             criu: CriuOptions::new(image_directory),
             lsm_profile: None,
             lsm_mount_context: None,
+            observer: None,
         }
     }
 }

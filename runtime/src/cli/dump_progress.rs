@@ -2,12 +2,12 @@
 //! container uses.
 
 use std::fs;
-use std::io::{self, IsTerminal as _, Write as _};
 use std::path::Path;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use super::terminal_line::TerminalLine;
 use crate::checkpoint::CheckpointOptions;
 use crate::container::Container;
 
@@ -28,14 +28,17 @@ impl DumpProgress {
             end: None,
             thread: None,
         };
-        if options.page_server.is_some() || !io::stderr().is_terminal() {
+        if options.page_server.is_some() {
             return nothing;
         }
+        let Some(terminal) = TerminalLine::begin() else {
+            return nothing;
+        };
         let (end, ended) = channel();
         let images = options.criu.image_directory.clone();
         let memory = memory(container);
         let thread = std::thread::Builder::new().name("progress".to_owned());
-        match thread.spawn(move || show(&images, memory, &ended)) {
+        match thread.spawn(move || show(&terminal, &images, memory, &ended)) {
             Ok(thread) => Self {
                 end: Some(end),
                 thread: Some(thread),
@@ -66,15 +69,9 @@ fn memory(container: &Container) -> u64 {
     parts.iter().filter_map(|part| memory.raw.get(*part)).sum()
 }
 
-fn show(images: &Path, memory: u64, ended: &Receiver<()>) {
-    let mut width = 0;
+fn show(terminal: &TerminalLine, images: &Path, memory: u64, ended: &Receiver<()>) {
     while ended.recv_timeout(INTERVAL) == Err(RecvTimeoutError::Timeout) {
-        let line = line(written(images), memory);
-        width = line.len().max(width);
-        let _ = write!(io::stderr(), "\r{line:width$}");
-    }
-    if width != 0 {
-        let _ = write!(io::stderr(), "\r{:width$}\r", "");
+        terminal.show(&line(written(images), memory));
     }
 }
 

@@ -20,6 +20,7 @@ use crate::checkpoint::restore::namespaces::{self, Inherited};
 use crate::checkpoint::restore::notifications::{Outcome, Restoring};
 use crate::checkpoint::restore::request::{self, Request};
 use crate::checkpoint::restore::root;
+use crate::checkpoint::stages::RestoreStage;
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::ContainerId;
 use crate::launch::record::RecordCreated;
@@ -216,8 +217,10 @@ impl Restore<'_> {
             receivers: &outside.receivers,
             terminal: outside.terminal,
             veths: !self.options.criu.empty_network,
+            observer: self.options.observer.as_ref(),
             outcome: Outcome::default(),
         };
+        restoring.reached(RestoreStage::Begun);
         let restored = session.restore(request, |notification| restoring.handle(notification));
         let mut outcome = restoring.outcome;
         transaction.warnings.append(&mut outcome.warnings);

@@ -7,6 +7,7 @@ use configs::oci::ContainerStatus as Status;
 use criu::{BoxError, Notification, Stage};
 use nsenter::pidfd;
 
+use crate::checkpoint::stages::{RestoreObserver, RestoreStage};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::ContainerId;
 use crate::launch::record::RecordCreated;
@@ -26,6 +27,7 @@ pub(crate) struct Restoring<'a> {
     pub(crate) terminal: bool,
     /// CRIU makes the veth pairs of the container.
     pub(crate) veths: bool,
+    pub(crate) observer: Option<&'a RestoreObserver>,
     pub(crate) outcome: Outcome,
 }
 
@@ -56,13 +58,32 @@ impl Restoring<'_> {
     fn at(&mut self, notification: Notification) -> Result<()> {
         log::debug!("notify: {:?}", notification.stage);
         match notification.stage {
-            Stage::SetupNamespaces => self.run_hooks(process(&notification)?),
-            Stage::PostRestore => self.restored(process(&notification)?),
+            Stage::SetupNamespaces => {
+                self.run_hooks(process(&notification)?)?;
+                self.reached(RestoreStage::Namespaces);
+                Ok(())
+            }
+            Stage::PostSetupNamespaces => {
+                self.reached(RestoreStage::Contents);
+                Ok(())
+            }
+            Stage::PostRestore => {
+                self.restored(process(&notification)?)?;
+                self.reached(RestoreStage::Processes);
+                Ok(())
+            }
             Stage::OrphanPtsMaster => match notification.descriptor {
                 Some(master) => self.take_console(master),
                 None => Err(unexpected("no terminal comes with orphan-pts-master")),
             },
             _ => Ok(()),
+        }
+    }
+
+    /// Reports a stage, if that is asked for.
+    pub(crate) fn reached(&self, stage: RestoreStage) {
+        if let Some(observer) = self.observer {
+            observer.reached(stage);
         }
     }
 

@@ -8,6 +8,7 @@ use crate::cli::criu_flags as criu;
 use crate::cli::failure::Failure;
 use crate::cli::flag::{Flag, Order};
 use crate::cli::process_flags::{self as flags, Presence};
+use crate::cli::restore_progress;
 use crate::container::Container;
 
 const LSM_PROFILE: Flag = Flag::text("lsm-profile", "LSM profile to restore with, TYPE:NAME");
@@ -55,7 +56,15 @@ fn carry_out(invocation: &Invocation<'_>) -> Result<u8, Failure> {
     options.lsm_profile = invocation.parsed.string(LSM_PROFILE.name);
     options.lsm_mount_context = invocation.parsed.string(LSM_MOUNT_CONTEXT.name);
     let creation = Creation {
-        create: &|presence| make(invocation, presence, &options),
+        create: &|presence| {
+            // The line of progress is gone when this returns.
+            let observer = restore_progress::observer();
+            let options = RestoreOptions {
+                observer,
+                ..options.clone()
+            };
+            make(invocation, presence, &options)
+        },
         // Its processes run already.
         start: &|_| Ok(()),
     };
