@@ -25,6 +25,18 @@ pub const PAUSE: &[u8] = &[
     0xeb, 0xf7, // jmp back to the first instruction
 ];
 
+/// `flock(9, LOCK_EX); exit(0)`.
+#[cfg(target_arch = "x86_64")]
+pub const LOCK_9: &[u8] = &[
+    0xb8, 0x49, 0, 0, 0, // mov eax, 73
+    0xbf, 0x09, 0, 0, 0, // mov edi, 9
+    0xbe, 0x02, 0, 0, 0, // mov esi, 2
+    0x0f, 0x05, // syscall
+    0xb8, 0x3c, 0, 0, 0, // mov eax, 60
+    0x31, 0xff, // xor edi, edi
+    0x0f, 0x05, // syscall
+];
+
 /// `exit(0)`.
 #[cfg(target_arch = "aarch64")]
 pub const TRUE: &[u8] = &[
@@ -43,6 +55,18 @@ pub const PAUSE: &[u8] = &[
     0x03, 0x00, 0x80, 0xd2, // mov x3, 0
     0x01, 0x00, 0x00, 0xd4, // svc 0
     0xfa, 0xff, 0xff, 0x17, // b back to the first instruction
+];
+
+/// `flock(9, LOCK_EX); exit(0)`.
+#[cfg(target_arch = "aarch64")]
+pub const LOCK_9: &[u8] = &[
+    0x08, 0x04, 0x80, 0xd2, // mov x8, 32
+    0x20, 0x01, 0x80, 0xd2, // mov x0, 9
+    0x41, 0x00, 0x80, 0xd2, // mov x1, 2
+    0x01, 0x00, 0x00, 0xd4, // svc 0
+    0xa8, 0x0b, 0x80, 0xd2, // mov x8, 93
+    0x00, 0x00, 0x80, 0xd2, // mov x0, 0
+    0x01, 0x00, 0x00, 0xd4, // svc 0
 ];
 
 #[cfg(target_arch = "x86_64")]

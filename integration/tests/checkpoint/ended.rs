@@ -1,5 +1,4 @@
-//! Dumps and restores that `delete --force` ends, and what is left of those that were killed: by a
-//! program in the place of CRIU.
+//! Dumps and restores that `delete --force` ends, and what is left of those that were killed.
 
 use std::fs;
 use std::process::Stdio;
@@ -8,6 +7,7 @@ use cofferdam_integration::{eventually, need};
 
 use crate::outside::Ended;
 use crate::stand_in::{SUCCEED, StandIn, notify};
+use crate::subject::{Runtime, Subject};
 
 /// Says that it has come so far, and does not go on: as a CRIU that waits for another host to fetch
 /// memory.
@@ -79,4 +79,44 @@ fn nothing_is_said_when_a_pre_dump_ends() {
     let done = dump.command(&["--pre-dump"]).output().ok();
     assert_eq!((&*done.stdout, &*done.stderr), ("", ""));
     dump.case.delete();
+}
+
+/// Kills the command when the log of CRIU has this, and deletes the container by force.
+fn killed_at(subject: &Subject, command: &str, flags: &[&str], log: &str, line: &str) {
+    let log = subject.images().join(log);
+    let _ = fs::remove_file(&log);
+    let mut command = Ended(subject.command(command, flags).spawn(Stdio::null()));
+    eventually(line, || {
+        fs::read_to_string(&log).is_ok_and(|text| text.contains(line))
+    });
+    command.end();
+    let forced = ["delete", "--force", &subject.case.id];
+    let _ = subject.case.call(&forced).ok();
+    subject.case.nothing_left();
+}
+
+/// By the CRIU of the machine: when it begins, in the midst of it, and when it is almost done.
+#[test]
+fn what_is_killed_at_any_point_can_be_deleted() {
+    need!(Root, Busybox, Checkpoints);
+    let mut subject = Subject::counter();
+    subject.start(Runtime::Ours);
+    subject.counts_beyond(0);
+    subject.dump(Runtime::Ours, &[]);
+    for line in ["Preparing cgroups yard", "mnt-v2: ", "pie: "] {
+        killed_at(&subject, "restore", &[], "restore.log", line);
+    }
+    for line in ["Seized task", "Dumping pages", "Unlock network"] {
+        let _ = fs::remove_file(subject.case.bundle.rootfs().join("count"));
+        subject.start(Runtime::Ours);
+        subject.counts_beyond(0);
+        killed_at(
+            &subject,
+            "checkpoint",
+            &["--leave-running"],
+            "dump.log",
+            line,
+        );
+    }
+    subject.case.finish();
 }

@@ -11,6 +11,7 @@
 mod dump;
 mod dump_failures;
 mod ended;
+mod options;
 mod outside;
 mod portable;
 mod progress;

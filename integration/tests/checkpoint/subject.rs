@@ -97,13 +97,39 @@ impl Subject {
         assert!(started.code == 0, "{started}");
     }
 
+    /// A command of this subject, with its options and the flag that names the images.
+    pub(crate) fn command(&self, command: &str, flags: &[&str]) -> Limited {
+        let line = self.line(command, flags);
+        let line: Vec<&str> = line.iter().map(String::as_str).collect();
+        self.case.command(&line)
+    }
+
+    /// Tries to dump it; the container goes on, and the log of CRIU has this line.
+    #[track_caller]
+    pub(crate) fn dump_fails(&self, flags: &[&str], said: &str) {
+        let refused = self.command("checkpoint", flags).output();
+        let _ = refused.failed(1, "criu failed: type DUMP errno ");
+        let log = fs::read_to_string(self.images().join("dump.log")).unwrap();
+        assert!(log.contains(said), "{said}: {log}");
+        assert!(!self.images().join("inventory.img").exists());
+        self.counts_beyond(self.count());
+    }
+
+    /// Tries to restore it; nothing is left, and the log of CRIU has this line.
+    #[track_caller]
+    pub(crate) fn restore_fails(&mut self, flags: &[&str], said: &str) {
+        let refused = self.try_restore(Runtime::Ours, flags);
+        let _ = refused.failed(1, "criu failed: type RESTORE errno ");
+        let log = fs::read_to_string(self.images().join("restore.log")).unwrap();
+        assert!(log.contains(said), "{said}: {log}");
+        self.case.nothing_left();
+    }
+
     /// Dumps it.
     #[track_caller]
     pub(crate) fn dump(&mut self, runtime: Runtime, flags: &[&str]) {
         self.case.program = runtime.program();
-        let line = self.line("checkpoint", flags);
-        let line: Vec<&str> = line.iter().map(String::as_str).collect();
-        let dumped = self.case.call(&line);
+        let dumped = self.command("checkpoint", flags).output();
         self.case.program = Runtime::Ours.program();
         let log = || fs::read_to_string(self.images().join("dump.log")).unwrap_or_default();
         assert!(dumped.code == 0, "{dumped}\n{}", log());
