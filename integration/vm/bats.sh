@@ -1,6 +1,6 @@
 #!/bin/sh
-# Runs those files of runc's own test suite that are about cgroups in the test bed, with the program under test and with
-# Debian's runc, with both cgroup drivers, and compares.
+# Runs those files of runc's own test suite that are about cgroups and checkpoints in the test bed, with the program under
+# test and with Debian's runc, with both cgroup drivers, and compares.
 #
 #   integration/vm/bats.sh BINARY FOLDER CHECKOUT [FILE]…
 #
@@ -15,7 +15,7 @@ binary=$(readlink -f "$1")
 folder=$(readlink -m "$2")
 checkout=$(readlink -f "$3")
 shift 3
-[ $# -gt 0 ] || set -- cgroups cgroup_delegation update events dev delete pause cpu_affinity
+[ $# -gt 0 ] || set -- cgroups cgroup_delegation update events dev delete pause cpu_affinity checkpoint
 
 for needed in integration/helpers.bash cmd/_bin/recvtty cmd/_bin/sd-helper; do
     [ -e "$checkout/tests/$needed" ] || { echo "bats: $checkout has no tests/$needed" >&2; exit 1; }

@@ -177,6 +177,11 @@ fn links_among_the_images_lead_nowhere() {
     fs::create_dir(&work).unwrap();
     symlink(&precious, work.join("restore.log")).unwrap();
     fake.fails(&["--work-path", work.to_str().unwrap()], "no regular file");
+    // CRIU would take memory of the container from there, and punch holes into it.
+    let parent = fake.images().join("parent");
+    fs::create_dir(&parent).unwrap();
+    symlink(&precious, parent.join("pages-1.img")).unwrap();
+    fake.fails(&["--auto-dedup"], "parent/pages-1.img is no regular file");
     assert_eq!(fs::read_to_string(&precious).unwrap(), "precious");
     assert!(!fake.directory.path().join("bin/criu.started").exists());
     fake.case.finish();
