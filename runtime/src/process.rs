@@ -10,6 +10,7 @@ pub(crate) mod notify_socket;
 pub(crate) mod relay;
 pub(crate) mod signal;
 mod stream_end;
+pub(crate) mod user_names;
 
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
@@ -36,6 +37,7 @@ pub struct Process {
     pub(crate) uid: u32,
     pub(crate) gid: u32,
     pub(crate) additional_gids: Vec<u32>,
+    pub(crate) names: user_names::UserNames,
     pub(crate) cwd: String,
     pub(crate) umask: Option<u32>,
     pub(crate) capabilities: Option<configs::config::Capabilities>,
@@ -119,6 +121,7 @@ impl Process {
             uid: 0,
             gid: 0,
             additional_gids: Vec::new(),
+            names: user_names::UserNames::default(),
             cwd: "/".to_owned(),
             umask: None,
             capabilities: None,
@@ -231,6 +234,57 @@ impl Process {
     pub fn additional_gids(&mut self, gids: impl IntoIterator<Item = u32>) -> &mut Self {
         self.additional_gids = gids.into_iter().collect();
         self
+    }
+
+    /// The user, and the group after a colon, each by name or number, as in `www-data` or
+    /// `1000:adm`. They are looked up in the container's `/etc/passwd` and `/etc/group` when the
+    /// process is made, and take the place of [`user`](Self::user) and
+    /// [`additional_gids`](Self::additional_gids).
+    ///
+    /// A user without a group has the groups that the files give it. A number that is not in the
+    /// files is taken as it is, with group 0. For an init process the files are those of the root
+    /// file system, without the mounts of the configuration.
+    pub fn user_name(&mut self, user: impl Into<String>) -> &mut Self {
+        self.names.user = Some(user.into());
+        self
+    }
+
+    /// Supplementary groups by name or number, in addition to those that
+    /// [`user_name`](Self::user_name) or [`additional_gids`](Self::additional_gids) give.
+    pub fn group_names<G: Into<String>>(
+        &mut self,
+        groups: impl IntoIterator<Item = G>,
+    ) -> &mut Self {
+        self.names.groups = groups.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Looks up what is given by name, in the files below the directory that `root` opens.
+    pub(crate) fn look_up_names(&mut self, root: impl FnOnce() -> Result<OwnedFd>) -> Result<()> {
+        if self.names.is_empty() {
+            return Ok(());
+        }
+        let ids = std::mem::take(&mut self.names).look_up(&root()?)?;
+        if let Some(user) = ids.user {
+            (self.uid, self.gid, self.additional_gids) = user;
+        }
+        for gid in ids.groups {
+            if !self.additional_gids.contains(&gid) {
+                self.additional_gids.push(gid);
+            }
+        }
+        Ok(())
+    }
+
+    /// Fails if there are names that were not looked up.
+    pub(crate) fn check_names(&self) -> Result<()> {
+        if self.names.is_empty() {
+            return Ok(());
+        }
+        Err(Error::new(
+            ErrorKind::Unsupported,
+            "process.user: names are looked up only when a process is made",
+        ))
     }
 
     /// Working directory inside the container, absolute.

@@ -25,7 +25,7 @@ use crate::launch::{self, error_messages, network, notify_mount, placement, secc
 use crate::plan::{self, BuiltPlan, Gate, HostFacts, InitRequest, ProcessRequest};
 use crate::process::child::Child;
 use crate::process::console::Console;
-use crate::process::{Process, check_label};
+use crate::process::{Process, check_label, user_names};
 use crate::runtime::Runtime;
 use crate::state::record::Record;
 use crate::system::System;
@@ -101,6 +101,7 @@ fn make(
     // Dropped after everything else here: rolling back needs descriptors that the others hold.
     let mut transaction;
     let mut timings = process.timings.take();
+    process.look_up_names(|| user_names::root_file_system(&config.rootfs))?;
     check(&config, process)?;
     warnings.extend(annotations::ignored(&config.labels));
     let mut connections = Connections::open(&config, process, runtime.seccomp(), warnings)?;
@@ -334,6 +335,7 @@ pub(super) fn check(config: &Config, process: &Process) -> Result<()> {
     if process.args.is_empty() {
         return Err(Error::config("args must not be empty"));
     }
+    process.check_names()?;
     validation::process(process)?;
     if config.rootless_euid && !process.additional_gids.is_empty() {
         return Err(Error::config(

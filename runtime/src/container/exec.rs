@@ -1,7 +1,7 @@
 //! Running another process in a container.
 
 use std::collections::BTreeMap;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -17,8 +17,8 @@ use crate::launch::inputs::{Inputs, Sources};
 use crate::launch::supervisor::{self, Launch, Outcome, Role, Stages, Supervisor};
 use crate::launch::{self, error_messages, placement};
 use crate::plan::{self, BuiltPlan, CgroupPlacement, Filter, HostFacts, ProcessRequest};
-use crate::process::Process;
 use crate::process::child::Child;
+use crate::process::{Process, user_names};
 use crate::{cgroup, rdt, validation};
 
 /// How long a process that joins a paused container may take: it is frozen until a command
@@ -45,6 +45,7 @@ impl Container {
     fn join(&self, process: &mut Process, warnings: &mut Vec<String>) -> Result<Child> {
         let paused = self.require_joinable(process)?;
         let config = self.config()?;
+        process.look_up_names(|| self.root_of_init())?;
         check(&config, process)?;
         let mut connections =
             Connections::open(&config, process, self.runtime.seccomp(), warnings)?;
@@ -98,6 +99,16 @@ impl Container {
         let child = Child::new(pid, started.stub.detach(), &self.id, registry);
         let pipes = std::mem::take(&mut connections.streams.ours);
         Ok(child.with_streams(outcome.console, pipes))
+    }
+
+    /// The root directory of the init process.
+    fn root_of_init(&self) -> Result<OwnedFd> {
+        let root = user_names::root_of(self.system().procfs()?, self.current()?.init_process_pid)?;
+        // Only now it is known to be that of the init process, whose pid could have been reused.
+        match self.init_pidfd()? {
+            Some(_) => Ok(root),
+            None => Err(stopped()),
+        }
     }
 
     /// Fails unless a process can join now; says whether the container is paused.
