@@ -26,6 +26,14 @@ pub fn under_test() -> PathBuf {
     }
 }
 
+/// The program `nsinit` that was built with the program under test: the one beside it.
+///
+/// # Panics
+/// It does not exist.
+pub fn nsinit() -> PathBuf {
+    existing(under_test().with_file_name("nsinit"))
+}
+
 fn existing(path: PathBuf) -> PathBuf {
     assert!(
         path.is_file(),

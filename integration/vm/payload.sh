@@ -3,8 +3,8 @@
 #
 #   integration/vm/payload.sh BINARY FOLDER [SELECTION]
 #
-# FOLDER gets `cofferdam`, `suite` with what it uses, and `programs/CRATE.TARGET` for every program of programs.list. They are
-# this machine's, linked to its C library: the one in the test bed is younger and runs them.
+# FOLDER gets `cofferdam`, `nsinit` from beside BINARY, `suite` with what it uses, and `programs/CRATE.TARGET` for every program
+# of programs.list. They are this machine's, linked to its C library: the one in the test bed is younger and runs them.
 set -eu
 
 here=$(dirname "$(readlink -f "$0")")
@@ -15,6 +15,7 @@ selection=${3:-}
 rm -rf "$folder"
 mkdir -p "$folder/programs"
 cp "$binary" "$folder/cofferdam"
+cp "$(dirname "$binary")/nsinit" "$folder/nsinit"
 cp "$here"/guest/suite "$here"/guest/each "$here"/guest/*.list "$folder/"
 echo "$selection" >"$folder/selection"
 

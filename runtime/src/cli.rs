@@ -16,35 +16,37 @@
 //! arguments are known.
 
 mod bundle;
-mod command;
+pub(crate) mod command;
+pub(crate) mod command_line;
 mod commands;
-mod criu_flags;
+pub(crate) mod criu_flags;
 mod dump_progress;
-mod duration;
-mod failure;
-mod flag;
-mod help;
-mod logging;
-mod output;
-mod process_flags;
+pub(crate) mod duration;
+pub(crate) mod failure;
+pub(crate) mod flag;
+pub(crate) mod help;
+pub(crate) mod logging;
+pub(crate) mod output;
+pub(crate) mod process_flags;
+pub(crate) mod program;
 mod resource_update;
 mod restore_progress;
 mod size;
-mod state_root;
+pub(crate) mod state_root;
 mod sub_cgroup;
 mod table;
 mod terminal_line;
-mod version;
+pub(crate) mod version;
 
-use std::ffi::{OsStr, OsString};
-use std::io::{self, Write as _};
+use std::ffi::OsString;
 use std::path::Path;
 use std::process::ExitCode;
 
-use command::{Command, Globals, Invocation};
+use command::{Command, Globals};
 use failure::{Failure, NO_SUCH_COMMAND};
-use flag::{Flag, Order, Parsed};
+use flag::{Flag, Parsed};
 use logging::{Format, Log};
+use program::Program;
 use seccomp::Backend;
 
 /// The flags before the command.
@@ -99,27 +101,29 @@ static COMMANDS: &[&Command] = &[
     &commands::update::COMMAND,
 ];
 
+/// The program `cofferdam`.
+pub(crate) static COFFERDAM: Program = Program {
+    name: "cofferdam",
+    about: "Open Container Initiative runtime",
+    introduction: "A container is made from a bundle: a directory with a config.json, as the OCI runtime\n\
+                   specification defines it, and a root file system. In such a directory,\n\n    \
+                   # {program} run <container-id>\n\n\
+                   runs a container under a name of your choice, unique below the state root.",
+    flags: GLOBAL_FLAGS,
+    commands: |_| Ok(COMMANDS),
+    version: version::lines,
+    no_such_command: NO_SUCH_COMMAND,
+    needs_command: |_| false,
+    log: open_log,
+    globals,
+};
+
 /// Runs one command line, `argv[0]` first, and returns the exit code of the process.
 ///
 /// The base name of `argv[0]` is how the program calls itself in help, version and messages, so a
 /// link with another name behaves as a program of that name.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    run_to_code(arguments).into()
-}
-
-fn run_to_code(arguments: impl IntoIterator<Item = OsString>) -> u8 {
-    let mut arguments = arguments.into_iter();
-    let argv0 = arguments.next().unwrap_or_else(|| "cofferdam".into());
-    let program = Path::new(&argv0)
-        .file_name()
-        .unwrap_or(OsStr::new("cofferdam"))
-        .to_string_lossy()
-        .into_owned();
-    let line = CommandLine {
-        argv0: argv0.to_string_lossy().into_owned(),
-        program,
-    };
-    line.run(arguments)
+    command_line::run(&COFFERDAM, arguments).into()
 }
 
 /// As [`run`], for a program without a `main` of the Rust standard library, which would have done
@@ -128,142 +132,8 @@ fn run_to_code(arguments: impl IntoIterator<Item = OsString>) -> u8 {
 /// is an error and not the end. So is `SIGXFSZ`: a file beyond `RLIMIT_FSIZE` is an error of the
 /// write. `SIGXCPU`, which ends the program, says so first. If the caller ignores `SIGCHLD`,
 /// that ends here: hooks and helpers would leave no exit status. Does not return.
-#[allow(
-    clippy::exit,
-    reason = "it does what the standard library does after main"
-)]
 pub fn enter(arguments: impl IntoIterator<Item = OsString>) -> ! {
-    let code = match crate::sys::prepare_process() {
-        Ok(()) => run_to_code(arguments),
-        // Standard error may be there, even so.
-        Err(error) => fail(
-            &Log::stderr(),
-            &Failure::io("prepare the standard streams", error),
-        ),
-    };
-    std::process::exit(i32::from(code))
-}
-
-/// The names under which this process was called.
-struct CommandLine {
-    argv0: String,
-    program: String,
-}
-
-impl CommandLine {
-    fn run(&self, arguments: impl Iterator<Item = OsString>) -> u8 {
-        let global = match Parsed::read(GLOBAL_FLAGS, Order::FlagsFirst, arguments) {
-            Ok(global) => global,
-            Err(message) => {
-                self.print(&format!("Incorrect Usage. {message}\n\n{}", self.help()));
-                return fail(&Log::stderr(), &Failure::new(message));
-            }
-        };
-        if global.switch("version") {
-            self.print(&format!("{} version {}", self.program, version::lines()));
-            return 0;
-        }
-        let Some((name, rest)) = global.positional.split_first() else {
-            self.print(&self.help());
-            return 0;
-        };
-        if global.help {
-            self.print(&self.help());
-            return 0;
-        }
-        let name = name.to_string_lossy();
-        if name == "help" || name == "h" {
-            return self.explain(rest.first());
-        }
-        let Some(command) = find(&name) else {
-            return self.no_such_command(&name);
-        };
-        self.dispatch(command, &global, rest)
-    }
-
-    fn dispatch(&self, command: &'static Command, global: &Parsed, rest: &[OsString]) -> u8 {
-        let parsed = match Parsed::read(command.flags, command.order, rest.iter().cloned()) {
-            Ok(parsed) => parsed,
-            Err(message) => {
-                self.print(&format!(
-                    "Incorrect Usage: {message}\n\n{}",
-                    help::command(&self.program, command)
-                ));
-                return fail(&Log::stderr(), &Failure::new(message));
-            }
-        };
-        if parsed.help {
-            self.print(&help::command(&self.program, command));
-            return 0;
-        }
-        // Before anything is opened: what this process opens itself must not be taken for something
-        // passed on purpose.
-        let inherited = match process_flags::inherited(&parsed) {
-            Ok(inherited) => inherited,
-            Err(failure) => return fail(&Log::stderr(), &failure),
-        };
-        let log = match open_log(global) {
-            Ok(log) => log.install(),
-            Err(failure) => return fail(&Log::stderr(), &failure),
-        };
-        if let Some(complaint) = command.miscounted(&self.argv0, parsed.positional.len()) {
-            self.print(&format!(
-                "Incorrect Usage.\n\n{}",
-                help::command(&self.program, command)
-            ));
-            return fail(log, &Failure::new(complaint));
-        }
-        let globals = match globals(&self.program, global) {
-            Ok(globals) => globals,
-            Err(failure) => return fail(log, &failure),
-        };
-        let invocation = Invocation {
-            program: &self.program,
-            globals: &globals,
-            parsed: &parsed,
-            log,
-            inherited: inherited.as_ref(),
-        };
-        (command.run)(&invocation).unwrap_or_else(|failure| fail(log, &failure))
-    }
-
-    fn explain(&self, name: Option<&OsString>) -> u8 {
-        let Some(name) = name else {
-            self.print(&self.help());
-            return 0;
-        };
-        let name = name.to_string_lossy();
-        match find(&name) {
-            Some(command) => {
-                self.print(&help::command(&self.program, command));
-                0
-            }
-            None => self.no_such_command(&name),
-        }
-    }
-
-    fn no_such_command(&self, name: &str) -> u8 {
-        fail(
-            &Log::stderr(),
-            &Failure::new(format!("No help topic for '{name}'")).code(NO_SUCH_COMMAND),
-        )
-    }
-
-    fn help(&self) -> String {
-        help::program(&self.program, COMMANDS, GLOBAL_FLAGS)
-    }
-
-    /// Help and version texts: that the reader has gone is not a failure.
-    fn print(&self, text: &str) {
-        let _ = io::stdout().write_all(text.as_bytes());
-    }
-}
-
-fn find(name: &str) -> Option<&'static Command> {
-    COMMANDS
-        .iter()
-        .copied()
-        .find(|command| command.name == name)
+    command_line::enter(&COFFERDAM, arguments)
 }
 
 fn open_log(global: &Parsed) -> Result<Log, Failure> {
@@ -315,14 +185,6 @@ fn seccomp_backend(typed: Option<&str>) -> Result<Backend, Failure> {
         ));
     }
     Ok(backend)
-}
-
-fn fail(log: &Log, failure: &Failure) -> u8 {
-    for warning in &failure.warnings {
-        log.warn(warning);
-    }
-    log.fatal(&failure.message);
-    failure.code
 }
 
 #[cfg(test)]

@@ -11,6 +11,10 @@ mod error;
 mod host_info;
 mod id;
 mod launch;
+#[cfg(all(test, feature = "cli"))]
+mod man;
+#[cfg(feature = "cli")]
+pub mod nsinit;
 pub mod plan;
 mod process;
 mod rdt;

@@ -25,6 +25,7 @@ mod mount_errors;
 mod mounts;
 mod namespaces;
 mod no_room;
+mod nsinit;
 mod odd_bundles;
 mod odd_commands;
 mod old_configurations;

@@ -15,9 +15,9 @@ use rustix::pty::{OpenptFlags, grantpt, ioctl_tiocgptpeer, openpt, unlockpt};
 use rustix::termios::{Winsize, tcsetwinsize};
 
 /// A command that runs on a terminal of its own, which is read all the time.
-struct OnTerminal {
-    child: Child,
-    master: OwnedFd,
+pub(crate) struct OnTerminal {
+    pub(crate) child: Child,
+    pub(crate) master: OwnedFd,
     shown: Receiver<Vec<u8>>,
     seen: String,
 }
@@ -31,17 +31,24 @@ impl OnTerminal {
     /// The same with another standard output.
     fn start_with(case: &Case, arguments: &[&str], stdin: Stdio, stdout: Option<File>) -> Self {
         case.bundle.write();
+        let mut command = Command::new(&case.program);
+        command
+            .arg("--root")
+            .arg(case.root())
+            .args(arguments)
+            .current_dir(case.bundle.path());
+        Self::run(command, stdin, stdout)
+    }
+
+    /// The same for any command.
+    pub(crate) fn run(mut command: Command, stdin: Stdio, stdout: Option<File>) -> Self {
         let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
         let master = openpt(flags).unwrap();
         grantpt(&master).unwrap();
         unlockpt(&master).unwrap();
         let slave = ioctl_tiocgptpeer(&master, flags).unwrap();
         tcsetwinsize(&master, size(20, 70)).unwrap();
-        let child = Command::new(&case.program)
-            .arg("--root")
-            .arg(case.root())
-            .args(arguments)
-            .current_dir(case.bundle.path())
+        let child = command
             .stdin(stdin)
             .stdout(stdout.map_or_else(|| slave.try_clone().unwrap(), OwnedFd::from))
             .stderr(slave)
@@ -67,7 +74,7 @@ impl OnTerminal {
     }
 
     /// Waits until the text is shown.
-    fn shows(&mut self, text: &str) {
+    pub(crate) fn shows(&mut self, text: &str) {
         while !self.seen.contains(text) {
             let more = self.shown.recv_timeout(TIMEOUT);
             let more = more.unwrap_or_else(|error| panic!("no {text:?}: {error}: {}", self.end()));
@@ -75,7 +82,7 @@ impl OnTerminal {
         }
     }
 
-    fn signal(&self, signal: Signal) {
+    pub(crate) fn signal(&self, signal: Signal) {
         let pid = Pid::from_raw(i32::try_from(self.child.id()).unwrap()).unwrap();
         kill_process(pid, signal).unwrap();
     }
@@ -91,7 +98,7 @@ impl OnTerminal {
     }
 
     /// Waits for the end, and returns the exit code and all that was shown.
-    fn finish(mut self) -> (Option<i32>, String) {
+    pub(crate) fn finish(mut self) -> (Option<i32>, String) {
         let status = self.status();
         while let Ok(more) = self.shown.recv_timeout(TIMEOUT) {
             self.seen.push_str(&String::from_utf8_lossy(&more));
@@ -113,7 +120,7 @@ impl Drop for OnTerminal {
     }
 }
 
-fn size(rows: u16, columns: u16) -> Winsize {
+pub(crate) fn size(rows: u16, columns: u16) -> Winsize {
     Winsize {
         ws_row: rows,
         ws_col: columns,

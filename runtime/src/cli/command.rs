@@ -88,7 +88,9 @@ pub(crate) struct Globals {
 pub(crate) struct Invocation<'a> {
     /// The name of the program: the base name of `argv[0]`.
     pub(crate) program: &'a str,
-    /// What stood before the command.
+    /// The flags before the command, as they were typed.
+    pub(crate) global: &'a Parsed,
+    /// What they mean.
     pub(crate) globals: &'a Globals,
     /// What stood after it.
     pub(crate) parsed: &'a Parsed,

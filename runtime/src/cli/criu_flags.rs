@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use super::command::Invocation;
 use super::failure::Failure;
-use super::flag::Flag;
-use crate::checkpoint::{CgroupsMode, CriuOptions};
+use super::flag::{Flag, Parsed};
+use crate::checkpoint::{CgroupsMode, CriuOptions, PageServer};
 
 pub(crate) const IMAGE_PATH: Flag = Flag::text(
     "image-path",
@@ -15,6 +15,8 @@ pub(crate) const WORK_PATH: Flag = Flag::text(
     "work-path",
     "directory of work files and logs, default is the one of the images",
 );
+pub(crate) const LEAVE_RUNNING: Flag = Flag::switch("leave-running", "keep the container running");
+pub(crate) const PAGE_SERVER: Flag = Flag::text("page-server", "ADDRESS:PORT of the page server");
 pub(crate) const TCP_ESTABLISHED: Flag =
     Flag::switch("tcp-established", "allow open TCP connections");
 pub(crate) const EXT_UNIX_SK: Flag = Flag::switch("ext-unix-sk", "allow external unix sockets");
@@ -66,4 +68,59 @@ pub(crate) fn options(invocation: &Invocation<'_>) -> Result<CriuOptions, Failur
         lazy_pages: switch(&LAZY_PAGES),
         ..CriuOptions::new(images)
     })
+}
+
+/// The page server that [`PAGE_SERVER`] names.
+pub(crate) fn page_server(parsed: &Parsed) -> Result<Option<PageServer>, Failure> {
+    let typed = parsed.string(PAGE_SERVER.name);
+    typed.as_deref().map(address_and_port).transpose()
+}
+
+/// The address and port in `ADDRESS:PORT`, or `[ADDRESS]:PORT` for IPv6.
+fn address_and_port(text: &str) -> Result<PageServer, Failure> {
+    let wrong = || Failure::new("Use --page-server ADDRESS:PORT to specify page server");
+    let (host, port) = text.rsplit_once(':').ok_or_else(wrong)?;
+    let bracketed = host
+        .strip_prefix('[')
+        .and_then(|host| host.strip_suffix(']'));
+    let address = bracketed.unwrap_or(host);
+    let ambiguous = bracketed.is_none() && host.contains(':');
+    if ambiguous || address.is_empty() || port.is_empty() || address.contains(['[', ']']) {
+        return Err(wrong());
+    }
+    Ok(PageServer {
+        address: address.to_owned(),
+        port: port
+            .parse()
+            .map_err(|_| Failure::new("Invalid port number"))?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn page_servers_are_an_address_and_a_port() {
+        let server = |address: &str, port| PageServer {
+            address: address.to_owned(),
+            port,
+        };
+        assert_eq!(
+            address_and_port("10.0.0.1:27").unwrap(),
+            server("10.0.0.1", 27)
+        );
+        assert_eq!(address_and_port("[::1]:27").unwrap(), server("::1", 27));
+        for text in ["10.0.0.1", ":1", "host:", "::1:27", "[::1]", "[]:1"] {
+            assert_eq!(
+                address_and_port(text).unwrap_err().message,
+                "Use --page-server ADDRESS:PORT to specify page server",
+                "{text}"
+            );
+        }
+        for text in ["host:x", "host:-1", "host:65536"] {
+            let message = address_and_port(text).unwrap_err().message;
+            assert_eq!(message, "Invalid port number", "{text}");
+        }
+    }
 }

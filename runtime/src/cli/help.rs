@@ -4,21 +4,17 @@ use std::fmt::Write as _;
 
 use super::command::Command;
 use super::flag::{Flag, Takes};
-use super::version;
-
-const ABOUT: &str = "Open Container Initiative runtime";
+use super::program::Program;
 
 /// `NAME`, `USAGE`, `COMMANDS`, `GLOBAL OPTIONS`.
-pub(crate) fn program(program: &str, commands: &[&Command], flags: &[Flag]) -> String {
+pub(crate) fn program(name: &str, program: &Program, commands: &[&Command]) -> String {
     let mut text = format!(
-        "NAME:\n   {program} - {ABOUT}\n\n\
-         A container is made from a bundle: a directory with a config.json, as the OCI runtime\n\
-         specification defines it, and a root file system. In such a directory,\n\n    \
-         # {program} run <container-id>\n\n\
-         runs a container under a name of your choice, unique below the state root.\n\n\
-         USAGE:\n   {program} [global options] command [command options] [arguments...]\n\n\
+        "NAME:\n   {name} - {}\n\n{}\n\n\
+         USAGE:\n   {name} [global options] command [command options] [arguments...]\n\n\
          VERSION:\n   {}\n\nCOMMANDS:\n",
-        version::lines().trim_end()
+        program.about,
+        program.introduction.replace("{program}", name),
+        (program.version)().trim_end()
     );
     let entries: Vec<(String, &str)> = commands
         .iter()
@@ -30,7 +26,7 @@ pub(crate) fn program(program: &str, commands: &[&Command], flags: &[Flag]) -> S
         .collect();
     columns(&mut text, &entries);
     text.push_str("\nGLOBAL OPTIONS:\n");
-    let mut entries = options(flags);
+    let mut entries = options(program.flags);
     entries.push(("--help, -h".to_owned(), "show help".to_owned()));
     entries.push(("--version, -v".to_owned(), "print the version".to_owned()));
     columns(&mut text, &entries);
@@ -117,11 +113,11 @@ fn columns(text: &mut String, entries: &[(String, impl AsRef<str>)]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::{COMMANDS, GLOBAL_FLAGS};
+    use crate::cli::{COFFERDAM, COMMANDS, GLOBAL_FLAGS};
 
     #[test]
     fn every_command_and_every_shown_flag_is_in_the_help() {
-        let text = program("cofferdam", COMMANDS, GLOBAL_FLAGS);
+        let text = program("cofferdam", &COFFERDAM, COMMANDS);
         for command in COMMANDS {
             assert!(
                 text.contains(&format!("\n   {} ", command.name)),

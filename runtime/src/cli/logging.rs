@@ -28,6 +28,8 @@ pub(crate) enum Format {
     Text,
     /// One JSON object a line.
     Json,
+    /// `[exec] 2014/04/01 12:00:00 …`.
+    Exec,
 }
 
 impl Format {
@@ -45,6 +47,8 @@ impl Format {
 #[derive(Debug)]
 pub(crate) struct Log {
     file: Option<File>,
+    /// Nothing is logged but what is fatal.
+    silent: bool,
     /// The file is a FIFO or a terminal whose reader does not read.
     stuck: AtomicBool,
     format: Format,
@@ -55,6 +59,7 @@ pub(crate) struct Log {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Level {
     Debug,
+    Info,
     Warning,
     Error,
 }
@@ -63,6 +68,7 @@ impl Level {
     fn name(self) -> &'static str {
         match self {
             Self::Debug => "debug",
+            Self::Info => "info",
             Self::Warning => "warning",
             Self::Error => "error",
         }
@@ -82,9 +88,18 @@ impl Log {
     pub(crate) fn stderr() -> Self {
         Self {
             file: None,
+            silent: false,
             stuck: AtomicBool::new(false),
             format: Format::Text,
             debug: false,
+        }
+    }
+
+    /// No log: only what is fatal is said, on standard error.
+    pub(crate) fn silent() -> Self {
+        Self {
+            silent: true,
+            ..Self::stderr()
         }
     }
 
@@ -106,6 +121,7 @@ impl Log {
         };
         Ok(Self {
             file,
+            silent: false,
             stuck: AtomicBool::new(false),
             format,
             debug,
@@ -128,7 +144,7 @@ impl Log {
     #[track_caller]
     pub(crate) fn fatal(&self, message: &str) {
         self.error(message);
-        if self.file.is_some() {
+        if self.file.is_some() || self.silent {
             let _ = writeln!(io::stderr(), "{message}");
         }
     }
@@ -138,6 +154,16 @@ impl Log {
     pub(crate) fn error(&self, message: &str) {
         self.line(&Line {
             level: Level::Error,
+            message,
+            place: self.place(Location::caller()),
+        });
+    }
+
+    /// Something that was asked for.
+    #[track_caller]
+    pub(crate) fn info(&self, message: &str) {
+        self.line(&Line {
+            level: Level::Info,
             message,
             place: self.place(Location::caller()),
         });
@@ -160,6 +186,9 @@ impl Log {
     }
 
     fn line(&self, line: &Line<'_>) {
+        if self.silent {
+            return;
+        }
         let now = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default();
@@ -167,6 +196,7 @@ impl Log {
         let mut text = match self.format {
             Format::Text => text_line(line, &now),
             Format::Json => json_line(line, &now),
+            Format::Exec => exec_line(line, &now),
         };
         text.push('\n');
         // One write a line, so that lines of several processes do not mix. A log that cannot be
@@ -259,6 +289,15 @@ fn text_line(line: &Line<'_>, now: &str) -> String {
     text
 }
 
+/// The time is that of RFC 3339 with other signs in it.
+fn exec_line(line: &Line<'_>, now: &str) -> String {
+    let time = now
+        .trim_end_matches('Z')
+        .replace('-', "/")
+        .replace('T', " ");
+    format!("[exec] {time} {}", line.message)
+}
+
 /// A value of the text format: bare when it is one plain word, else in quotes with escapes.
 fn quoted(text: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-._/@^+".contains(c);
@@ -321,6 +360,14 @@ mod tests {
             "time=\"T\" level=error msg=\"a \\\"b\\\"\\n\""
         );
         assert_eq!(text_line(&line(""), "T"), "time=\"T\" level=error msg=\"\"");
+    }
+
+    #[test]
+    fn lines_of_2014_have_their_prefix_and_time() {
+        assert_eq!(
+            exec_line(&line("broken"), "2014-04-01T12:34:56Z"),
+            "[exec] 2014/04/01 12:34:56 broken"
+        );
     }
 
     #[test]

@@ -34,7 +34,7 @@ pub(crate) fn choose(program: &str, global: &Parsed) -> Result<(PathBuf, bool), 
 
 /// A root that was typed: absolute, and not the root of the file system, which `delete` would take
 /// apart.
-fn explicit(typed: &Path) -> Result<PathBuf, Failure> {
+pub(crate) fn explicit(typed: &Path) -> Result<PathBuf, Failure> {
     let refused = || Failure::new("Option --root argument should not be set to /");
     if typed.as_os_str().is_empty() {
         return Err(refused());

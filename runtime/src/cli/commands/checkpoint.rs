@@ -12,7 +12,7 @@ use ::criu::DumpStatistics;
 
 use rustix::fs::{OFlags, fcntl_getfl};
 
-use crate::checkpoint::{CheckpointOptions, PageServer};
+use crate::checkpoint::CheckpointOptions;
 use crate::cli::command::{Command, Count, Invocation};
 use crate::cli::criu_flags as criu;
 use crate::cli::dump_progress::DumpProgress;
@@ -24,13 +24,11 @@ const PARENT_PATH: Flag = Flag::text(
     "parent-path",
     "directory of the images of the pre-dump before, relative to --image-path",
 );
-const LEAVE_RUNNING: Flag = Flag::switch("leave-running", "keep the container running");
 const TCP_SKIP_IN_FLIGHT: Flag = Flag::switch(
     "tcp-skip-in-flight",
     "leave out TCP connections that are not established yet",
 );
 const LINK_REMAP: Flag = Flag::switch("link-remap", "link unlinked files back where possible");
-const PAGE_SERVER: Flag = Flag::text("page-server", "ADDRESS:PORT of the page server");
 const TIMINGS: Flag = Flag::switch("timings", "show what took how long, on standard error");
 const PRE_DUMP: Flag = Flag::switch(
     "pre-dump",
@@ -47,7 +45,7 @@ pub(crate) static COMMAND: Command = Command {
         criu::IMAGE_PATH,
         criu::WORK_PATH,
         PARENT_PATH,
-        LEAVE_RUNNING,
+        criu::LEAVE_RUNNING,
         criu::TCP_ESTABLISHED,
         TCP_SKIP_IN_FLIGHT,
         LINK_REMAP,
@@ -55,7 +53,7 @@ pub(crate) static COMMAND: Command = Command {
         criu::SHELL_JOB,
         criu::LAZY_PAGES,
         flags::STATUS_FD,
-        PAGE_SERVER,
+        criu::PAGE_SERVER,
         criu::FILE_LOCKS,
         PRE_DUMP,
         criu::MANAGE_CGROUPS_MODE,
@@ -127,37 +125,14 @@ fn options(invocation: &Invocation<'_>) -> Result<CheckpointOptions, Failure> {
         .text(PARENT_PATH.name)
         .filter(|path| !path.is_empty())
         .map(PathBuf::from);
-    options.leave_running = parsed.switch(LEAVE_RUNNING.name);
+    options.leave_running = parsed.switch(criu::LEAVE_RUNNING.name);
     options.tcp_skip_in_flight = parsed.switch(TCP_SKIP_IN_FLIGHT.name);
     options.link_remap = parsed.switch(LINK_REMAP.name);
-    options.page_server = match parsed.string(PAGE_SERVER.name).as_deref() {
-        None | Some("") => None,
-        Some(server) => Some(page_server(server)?),
-    };
+    options.page_server = criu::page_server(parsed)?;
     if options.criu.lazy_pages {
         options.status_descriptor = status_descriptor(invocation)?;
     }
     Ok(options)
-}
-
-/// The address and port in `ADDRESS:PORT`, or `[ADDRESS]:PORT` for IPv6.
-fn page_server(text: &str) -> Result<PageServer, Failure> {
-    let wrong = || Failure::new("Use --page-server ADDRESS:PORT to specify page server");
-    let (host, port) = text.rsplit_once(':').ok_or_else(wrong)?;
-    let bracketed = host
-        .strip_prefix('[')
-        .and_then(|host| host.strip_suffix(']'));
-    let address = bracketed.unwrap_or(host);
-    let ambiguous = bracketed.is_none() && host.contains(':');
-    if ambiguous || address.is_empty() || port.is_empty() || address.contains(['[', ']']) {
-        return Err(wrong());
-    }
-    Ok(PageServer {
-        address: address.to_owned(),
-        port: port
-            .parse()
-            .map_err(|_| Failure::new("Invalid port number"))?,
-    })
 }
 
 /// The descriptor that the caller has opened for this process, if there is one.
@@ -177,30 +152,4 @@ fn status_descriptor(invocation: &Invocation<'_>) -> Result<Option<OwnedFd>, Fai
         return Err(invalid("not writable"));
     }
     Ok(Some(descriptor))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn page_servers_are_an_address_and_a_port() {
-        let server = |address: &str, port| PageServer {
-            address: address.to_owned(),
-            port,
-        };
-        assert_eq!(page_server("10.0.0.1:27").unwrap(), server("10.0.0.1", 27));
-        assert_eq!(page_server("[::1]:27").unwrap(), server("::1", 27));
-        for text in ["10.0.0.1", ":1", "host:", "::1:27", "[::1]", "[]:1"] {
-            assert_eq!(
-                page_server(text).unwrap_err().message,
-                "Use --page-server ADDRESS:PORT to specify page server",
-                "{text}"
-            );
-        }
-        for text in ["host:x", "host:-1", "host:65536"] {
-            let message = page_server(text).unwrap_err().message;
-            assert_eq!(message, "Invalid port number", "{text}");
-        }
-    }
 }

@@ -1,0 +1,195 @@
+//! From the typed line to a command of a program.
+
+use std::ffi::{OsStr, OsString};
+use std::io::{self, Write as _};
+use std::path::Path;
+
+use super::command::{Command, Invocation};
+use super::failure::Failure;
+use super::flag::{Order, Parsed};
+use super::logging::Log;
+use super::program::Program;
+use super::{help, process_flags};
+
+/// Runs one command line of a program, `argv[0]` first, and returns the exit code.
+pub(crate) fn run(program: &'static Program, arguments: impl IntoIterator<Item = OsString>) -> u8 {
+    let mut arguments = arguments.into_iter();
+    let argv0 = arguments.next().unwrap_or_else(|| program.name.into());
+    let name = Path::new(&argv0)
+        .file_name()
+        .unwrap_or(OsStr::new(program.name))
+        .to_string_lossy()
+        .into_owned();
+    let line = CommandLine {
+        argv0: argv0.to_string_lossy().into_owned(),
+        name,
+        program,
+    };
+    line.run(arguments)
+}
+
+/// As [`run`], for a program without a `main` of the Rust standard library: what that does before
+/// comes first (see [`crate::cli::enter`]). Does not return.
+#[allow(
+    clippy::exit,
+    reason = "it does what the standard library does after main"
+)]
+pub(crate) fn enter(program: &'static Program, arguments: impl IntoIterator<Item = OsString>) -> ! {
+    let code = match crate::sys::prepare_process() {
+        Ok(()) => run(program, arguments),
+        // Standard error may be there, even so.
+        Err(error) => fail(
+            &Log::stderr(),
+            &Failure::io("prepare the standard streams", error),
+        ),
+    };
+    std::process::exit(i32::from(code))
+}
+
+/// A program and the names under which this process was called.
+struct CommandLine {
+    argv0: String,
+    name: String,
+    program: &'static Program,
+}
+
+impl CommandLine {
+    fn run(&self, arguments: impl Iterator<Item = OsString>) -> u8 {
+        let global = match Parsed::read(self.program.flags, Order::FlagsFirst, arguments) {
+            Ok(global) => global,
+            Err(message) => {
+                let help = self.help(&Parsed::default());
+                self.print(&format!("Incorrect Usage. {message}\n\n{help}"));
+                return fail(&Log::stderr(), &Failure::new(message));
+            }
+        };
+        if global.switch("version") {
+            let version = (self.program.version)();
+            self.print(&format!("{} version {version}", self.name));
+            return 0;
+        }
+        let commands = match (self.program.commands)(&global) {
+            Ok(commands) => commands,
+            Err(failure) => return fail(&Log::stderr(), &failure),
+        };
+        let Some((name, rest)) = global.positional.split_first() else {
+            self.print(&self.help(&global));
+            if !global.help && (self.program.needs_command)(&global) {
+                return fail(&Log::stderr(), &Failure::new("no command is given"));
+            }
+            return 0;
+        };
+        if global.help {
+            self.print(&self.help(&global));
+            return 0;
+        }
+        let name = name.to_string_lossy();
+        if name == "help" || name == "h" {
+            return self.explain(&global, commands, rest.first());
+        }
+        let Some(command) = find(commands, &name) else {
+            return self.no_such_command(&name);
+        };
+        self.dispatch(command, &global, rest)
+    }
+
+    fn dispatch(&self, command: &'static Command, global: &Parsed, rest: &[OsString]) -> u8 {
+        let parsed = match Parsed::read(command.flags, command.order, rest.iter().cloned()) {
+            Ok(parsed) => parsed,
+            Err(message) => {
+                self.print(&format!(
+                    "Incorrect Usage: {message}\n\n{}",
+                    help::command(&self.name, command)
+                ));
+                return fail(&Log::stderr(), &Failure::new(message));
+            }
+        };
+        if parsed.help {
+            self.print(&help::command(&self.name, command));
+            return 0;
+        }
+        // Before anything is opened: what this process opens itself must not be taken for something
+        // passed on purpose.
+        let inherited = match process_flags::inherited(&parsed) {
+            Ok(inherited) => inherited,
+            Err(failure) => return fail(&Log::stderr(), &failure),
+        };
+        let log = match (self.program.log)(global) {
+            Ok(log) => log.install(),
+            Err(failure) => return fail(&Log::stderr(), &failure),
+        };
+        if let Some(complaint) = command.miscounted(&self.argv0, parsed.positional.len()) {
+            self.print(&format!(
+                "Incorrect Usage.\n\n{}",
+                help::command(&self.name, command)
+            ));
+            return fail(log, &Failure::new(complaint));
+        }
+        let globals = match (self.program.globals)(&self.name, global) {
+            Ok(globals) => globals,
+            Err(failure) => return fail(log, &failure),
+        };
+        let invocation = Invocation {
+            program: &self.name,
+            global,
+            globals: &globals,
+            parsed: &parsed,
+            log,
+            inherited: inherited.as_ref(),
+        };
+        (command.run)(&invocation).unwrap_or_else(|failure| fail(log, &failure))
+    }
+
+    fn explain(
+        &self,
+        global: &Parsed,
+        commands: &'static [&'static Command],
+        name: Option<&OsString>,
+    ) -> u8 {
+        let Some(name) = name else {
+            self.print(&self.help(global));
+            return 0;
+        };
+        let name = name.to_string_lossy();
+        match find(commands, &name) {
+            Some(command) => {
+                self.print(&help::command(&self.name, command));
+                0
+            }
+            None => self.no_such_command(&name),
+        }
+    }
+
+    fn no_such_command(&self, name: &str) -> u8 {
+        let code = self.program.no_such_command;
+        fail(
+            &Log::stderr(),
+            &Failure::new(format!("No help topic for '{name}'")).code(code),
+        )
+    }
+
+    fn help(&self, global: &Parsed) -> String {
+        let commands = (self.program.commands)(global).unwrap_or_default();
+        help::program(&self.name, self.program, commands)
+    }
+
+    /// Help and version texts: that the reader has gone is not a failure.
+    fn print(&self, text: &str) {
+        let _ = io::stdout().write_all(text.as_bytes());
+    }
+}
+
+fn find(commands: &'static [&'static Command], name: &str) -> Option<&'static Command> {
+    commands
+        .iter()
+        .copied()
+        .find(|command| command.name == name)
+}
+
+fn fail(log: &Log, failure: &Failure) -> u8 {
+    for warning in &failure.warnings {
+        log.warn(warning);
+    }
+    log.fatal(&failure.message);
+    failure.code
+}

@@ -1,0 +1,110 @@
+//! A process of a container, from its start to its end.
+
+use std::mem::ManuallyDrop;
+
+use configs::Config;
+
+use super::checkpoint_mark;
+use crate::cli::command::Invocation;
+use crate::cli::failure::{Failure, describe};
+use crate::cli::process_flags::{self as flags, Presence};
+use crate::container::Container;
+use crate::error::{Error, ErrorKind};
+use crate::id::ContainerId;
+use crate::process::Process;
+use crate::process::child::{Child, KILL_TIMEOUT};
+use crate::process::exit_status::ExitStatus;
+use crate::process::foreground::Foreground;
+use crate::process::signal::Signal;
+use crate::runtime::Runtime;
+
+/// Makes a container of a configuration, waits for the end of its first process, and removes it.
+///
+/// `running` is called when the process runs, and not if that fails.
+pub(crate) fn create(
+    invocation: &Invocation<'_>,
+    runtime: &Runtime,
+    id: &ContainerId,
+    (config, mut process): (Config, Process),
+    terminal: bool,
+    running: impl FnOnce(&Container) -> Result<(), Failure>,
+) -> Result<ExitStatus, Failure> {
+    connect(invocation, &mut process, terminal)?;
+    first_process(invocation, running, || runtime.run(id, config, process))
+}
+
+/// Lets `make` make a container, waits for the end of its first process, and removes it, unless it
+/// ended because it was checkpointed.
+pub(crate) fn first_process(
+    invocation: &Invocation<'_>,
+    running: impl FnOnce(&Container) -> Result<(), Failure>,
+    make: impl FnOnce() -> Result<Container, Error>,
+) -> Result<ExitStatus, Failure> {
+    // Signals are collected from here on until this process ends.
+    let mut foreground = ManuallyDrop::new(Foreground::prepare(false)?);
+    let mut container = make()?;
+    for warning in container.warnings() {
+        invocation.log.warn(warning);
+    }
+    running(&container).inspect_err(|_| abandon(&container))?;
+    let waited = match container.init_mut() {
+        Some(init) => foreground.wait(init),
+        None => container.wait(),
+    };
+    // Without anybody who carries its streams the program is of no use.
+    let status = waited.inspect_err(|_| abandon(&container))?;
+    invocation.warn_of(foreground.warnings());
+    if checkpoint_mark::is_there(&container) {
+        return Ok(status);
+    }
+    match container.destroy() {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            invocation.log.warn(&describe(&error));
+        }
+        _ => {}
+    }
+    Ok(status)
+}
+
+/// Runs another process in a container and waits for its end.
+pub(crate) fn join(
+    invocation: &Invocation<'_>,
+    container: &Container,
+    mut process: Process,
+    terminal: bool,
+) -> Result<ExitStatus, Failure> {
+    connect(invocation, &mut process, terminal)?;
+    let mut foreground = ManuallyDrop::new(Foreground::prepare(false)?);
+    let mut child: Child = container.exec(process)?;
+    for warning in child.warnings() {
+        invocation.log.warn(warning);
+    }
+    let waited = foreground.wait(&mut child).inspect_err(|_| {
+        let _ = child.signal(Signal::KILL);
+    });
+    invocation.warn_of(foreground.warnings());
+    Ok(waited?)
+}
+
+/// Connects a process with the streams of this one: by its own terminal, or by pipes.
+pub(crate) fn connect(
+    invocation: &Invocation<'_>,
+    process: &mut Process,
+    terminal: bool,
+) -> Result<(), Failure> {
+    flags::connect(invocation, process, terminal, Presence::Foreground, 0)
+}
+
+/// Kills and removes a container that cannot be attended.
+fn abandon(container: &Container) {
+    let removed = match container.signal(Signal::KILL) {
+        // It may have ended by itself.
+        Err(error) if error.kind() != ErrorKind::NotRunning => Err(error),
+        _ => container
+            .wait_timeout(KILL_TIMEOUT)
+            .and_then(|_| container.destroy()),
+    };
+    if let Err(error) = removed {
+        log::debug!("{}", error.chain());
+    }
+}

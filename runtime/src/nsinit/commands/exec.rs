@@ -1,0 +1,117 @@
+//! `exec`: runs a program in a container, which is made if it does not exist.
+
+use std::ffi::OsString;
+use std::path::Path;
+
+use configs::legacy;
+
+use crate::Status;
+use crate::cli::command::{Command, Count, Invocation};
+use crate::cli::failure::Failure;
+use crate::cli::flag::{Flag, Order, Parsed};
+use crate::nsinit::create_flags::with_create_flags;
+use crate::nsinit::definition::{self, Definition};
+use crate::nsinit::{attend, containers};
+use crate::process::Process;
+
+const TTY: Flag = Flag::switch("tty", "give the process a terminal").letter("t");
+const SYSTEMD: Flag = Flag::switch("systemd", "make the cgroup a unit of systemd, if that runs");
+const CONFIG: Flag = Flag::text(
+    "config",
+    "read the container from this file; flags that describe one are then ignored",
+);
+const USER: Flag = Flag::text(
+    "user",
+    "user of the process, and group after a colon, by name or number",
+)
+.letter("u")
+.default("root");
+const CWD: Flag = Flag::text("cwd", "working directory in the container");
+const ENV: Flag = Flag::texts("env", "add NAME=value to the environment; may be repeated");
+
+pub(crate) static COMMAND: Command = Command {
+    name: "exec",
+    about: "run a program in a container",
+    arguments: "<command> [argument...]",
+    description: "A container that does not exist is made, and ends with this program. The exit code is that of the\n\
+                  program, or 128 + N if signal N ended it.",
+    flags: with_create_flags![TTY, SYSTEMD, containers::ID, CONFIG, USER, CWD, ENV],
+    count: Count::AtLeast(1),
+    order: Order::FlagsFirst,
+    run,
+};
+
+/// The environment that every process has.
+pub(crate) const ENVIRONMENT: [&str; 3] = [
+    "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    "HOSTNAME=nsinit",
+    "TERM=xterm",
+];
+
+fn run(invocation: &Invocation<'_>) -> Result<u8, Failure> {
+    let parsed = invocation.parsed;
+    let runtime = containers::runtime(invocation)?;
+    let id = containers::id(invocation)?;
+    let definition = match containers::find(&runtime, &id)? {
+        Some(container) if container.status()? != Status::Stopped => {
+            let mut process = process(parsed, &legacy::Process::default());
+            process.group_names(definition::groups_of(container.config()?));
+            let terminal = parsed.switch(TTY.name);
+            return Ok(attend::join(invocation, &container, process, terminal)?.code());
+        }
+        // Its processes have ended without being waited for: it is made anew.
+        Some(container) => {
+            let config = container.config()?;
+            container.destroy()?;
+            Definition::of(config)
+        }
+        None => define(invocation)?,
+    };
+    let terminal = parsed.switch(TTY.name) || definition.process.terminal;
+    let mut process = process(parsed, &definition.process);
+    let config = definition.prepare(invocation, &mut process)?;
+    let made = (config, process);
+    let status = attend::create(invocation, &runtime, &id, made, terminal, |_| Ok(()))?;
+    Ok(status.code())
+}
+
+/// The container that the flags describe.
+fn define(invocation: &Invocation<'_>) -> Result<Definition, Failure> {
+    let parsed = invocation.parsed;
+    let mut definition = match parsed.text(CONFIG.name) {
+        Some(path) => Definition::read(Path::new(path))?,
+        None => {
+            let mut definition = Definition::from_flags(parsed)?;
+            // Containers of one directory do not share a cgroup.
+            if let Some(id) = parsed.string(containers::ID.name)
+                && id != containers::DEFAULT_ID
+            {
+                let name = &mut definition.config.cgroups.name;
+                name.push('-');
+                name.push_str(&id);
+            }
+            definition
+        }
+    };
+    if parsed.switch(SYSTEMD.name) {
+        definition.use_systemd(invocation.log);
+    }
+    Ok(definition)
+}
+
+/// The process that the flags describe, and where they say nothing the file.
+fn process(parsed: &Parsed, file: &legacy::Process) -> Process {
+    let text = |argument: &OsString| argument.to_string_lossy().into_owned();
+    let typed = |flag: &Flag, file: &str, otherwise: &str| {
+        let file = if file.is_empty() { otherwise } else { file };
+        parsed.string(flag.name).unwrap_or_else(|| file.to_owned())
+    };
+    let own = ENVIRONMENT.iter().map(ToString::to_string);
+    let env = own.chain(file.env.iter().cloned());
+    let mut process = Process::new(parsed.positional.iter().map(text));
+    process
+        .env(env.chain(parsed.texts(ENV.name).map(text)))
+        .cwd(typed(&CWD, &file.cwd, "/"))
+        .user_name(typed(&USER, &file.user, "root"));
+    process
+}

@@ -1,0 +1,56 @@
+//! `restore`: makes a container from images.
+
+use crate::Status;
+use crate::checkpoint::RestoreOptions;
+use crate::cli::command::{Command, Count, Invocation};
+use crate::cli::criu_flags as criu;
+use crate::cli::failure::Failure;
+use crate::cli::flag::Order;
+use crate::nsinit::definition::Definition;
+use crate::nsinit::{attend, containers};
+use crate::process::Process;
+
+pub(crate) static COMMAND: Command = Command {
+    name: "restore",
+    about: "restore a container from a checkpoint",
+    arguments: "",
+    description: "Makes a container whose processes go on where those of a checkpoint were, and stays until the first\n\
+                  of them ends.",
+    flags: &[
+        containers::ID,
+        criu::IMAGE_PATH,
+        criu::WORK_PATH,
+        criu::TCP_ESTABLISHED,
+        criu::EXT_UNIX_SK,
+        criu::SHELL_JOB,
+    ],
+    count: Count::Exactly(0),
+    order: Order::FlagsFirst,
+    run,
+};
+
+fn run(invocation: &Invocation<'_>) -> Result<u8, Failure> {
+    let mut options = RestoreOptions::new("");
+    options.criu = containers::criu_options(invocation)?;
+    let runtime = containers::runtime(invocation)?;
+    let id = containers::id(invocation)?;
+    let config = match containers::find(&runtime, &id)? {
+        Some(container) if container.status()? != Status::Stopped => {
+            return Err(Failure::new(format!("container {id} is still running")));
+        }
+        Some(container) => {
+            let config = container.config()?;
+            container.destroy()?;
+            config
+        }
+        None => match Definition::kept_beside(&options.criu.image_directory)? {
+            Some(definition) => definition.config,
+            None => Definition::from_flags(invocation.parsed)?.config,
+        },
+    };
+    // Its program, its user and so on are in the images.
+    let mut process = Process::new(["restored"]);
+    attend::connect(invocation, &mut process, false)?;
+    let make = || runtime.restore(&id, config, process, &options);
+    Ok(attend::first_process(invocation, |_| Ok(()), make)?.code())
+}

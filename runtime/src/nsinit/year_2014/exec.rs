@@ -1,0 +1,118 @@
+//! `exec` and `nsenter`: a program in a new container, or in one that runs.
+
+use std::ffi::OsString;
+
+use configs::legacy;
+
+use super::Directory;
+use crate::Status;
+use crate::cli::command::{Command, Count, Invocation};
+use crate::cli::failure::{FAILED, Failure};
+use crate::cli::flag::{Flag, Order};
+use crate::nsinit::{attend, containers};
+use crate::process::Process;
+use crate::process::exit_status::ExitStatus;
+
+pub(super) static COMMAND: Command = Command {
+    name: "exec",
+    about: "run a program in the container of the directory",
+    arguments: "<command> [argument...]",
+    description: "Makes the container of the directory's container.json, or joins it if it runs. The exit code is that\n\
+                  of the program, or 255 if a signal ended it.",
+    flags: &[],
+    count: Count::AtLeast(1),
+    order: Order::FlagsFirst,
+    run,
+};
+
+const NSPID: Flag = Flag::integer("nspid", "pid of the first process of the container");
+const CONTAINER_JSON: Flag = Flag::text(
+    "containerjson",
+    "the container as JSON; ignored, for the record of the container has it",
+);
+/// What runs if nothing is named.
+const SHELL: &str = "/bin/bash";
+
+pub(super) static NSENTER: Command = Command {
+    name: "nsenter",
+    about: "run a program in the container whose first process has this pid",
+    arguments: "[command] [argument...]",
+    description: "Only containers of this program can be joined. Without a command it is /bin/bash.",
+    flags: &[NSPID, CONTAINER_JSON],
+    count: Count::AtLeast(0),
+    order: Order::FlagsFirst,
+    run: enter,
+};
+
+/// The exit code of a program that a signal ended.
+const SIGNALED: u8 = 255;
+
+fn run(invocation: &Invocation<'_>) -> Result<u8, Failure> {
+    let directory = Directory::of(invocation)?;
+    let mut definition = directory.definition()?;
+    let runtime = containers::runtime(invocation)?;
+    let terminal = definition.process.terminal;
+    let mut process = process(&invocation.parsed.positional, &definition.process);
+    match directory.container(&runtime)? {
+        Some(container) if container.status()? != Status::Stopped => {
+            return Ok(code(attend::join(
+                invocation, &container, process, terminal,
+            )?));
+        }
+        // Its process is not there any more, whatever the file `pid` says.
+        Some(container) => container.destroy()?,
+        None => {}
+    }
+    if definition.config.parent_death_signal == 0 {
+        definition.config.parent_death_signal = libc::SIGKILL;
+    }
+    let config = definition.prepare(invocation, &mut process)?;
+    let running = |container: &_| directory.record(container);
+    let made = (config, process);
+    let status = attend::create(invocation, &runtime, &directory.id, made, terminal, running);
+    let forgotten = directory.forget();
+    let status = status?;
+    forgotten?;
+    Ok(code(status))
+}
+
+fn enter(invocation: &Invocation<'_>) -> Result<u8, Failure> {
+    let pid = invocation
+        .parsed
+        .integer(NSPID.name)
+        .ok_or_else(|| Failure::new("the --nspid option isn't specified"))?;
+    let runtime = containers::runtime(invocation)?;
+    let container = runtime
+        .list()?
+        .filter_map(Result::ok)
+        .find(|container| container.pid().map(i64::from) == Some(pid))
+        .ok_or_else(|| Failure::new(format!("process {pid} is not the first of a container")))?;
+    let mut args = invocation.parsed.positional.clone();
+    if args.is_empty() {
+        args.push(SHELL.into());
+    }
+    let process = process(&args, &legacy::Process::default());
+    Ok(code(attend::join(invocation, &container, process, false)?))
+}
+
+/// The program with what the file says of every process.
+fn process(args: &[OsString], file: &legacy::Process) -> Process {
+    let text = |argument: &OsString| argument.to_string_lossy().into_owned();
+    let mut process = Process::new(args.iter().map(text));
+    process.env(file.env.iter().cloned());
+    if !file.cwd.is_empty() {
+        process.cwd(file.cwd.clone());
+    }
+    if !file.user.is_empty() {
+        process.user_name(file.user.clone());
+    }
+    process
+}
+
+fn code(status: ExitStatus) -> u8 {
+    match status {
+        ExitStatus::Signaled(_) => SIGNALED,
+        ExitStatus::Unknown => FAILED,
+        status => status.code(),
+    }
+}
