@@ -38,7 +38,7 @@ pub(crate) fn main() -> Result<(), Box<dyn Error>> {
     container.resume()?;
     println!("{}", container.status()?);
 
-    // Whoever knows the id finds it again, this process or another one.
+    // Found again by its id, as by any other process.
     let container = runtime.load(&id)?;
     container.signal(Signal::KILL)?;
     container.wait()?;

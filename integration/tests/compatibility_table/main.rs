@@ -87,7 +87,7 @@ fn rows<'a>(text: &'a str, title: &str) -> Vec<Vec<&'a str>> {
     rows
 }
 
-/// What stands between backticks.
+/// What is between backticks.
 fn quoted(cell: &str) -> impl Iterator<Item = &str> {
     cell.split('`').skip(1).step_by(2)
 }

@@ -53,7 +53,7 @@ fn run(name: &str, terminal: Option<&str>) -> Option<String> {
     // User namespaces reach it.
     let open = std::os::unix::fs::PermissionsExt::from_mode(0o755);
     std::fs::set_permissions(bundle.outside(), open).unwrap();
-    // They have the same state root and ids, whoever runs them.
+    // Every run of an example has the same state root and ids.
     let lock = File::create(std::env::temp_dir().join("cofferdam-examples.lock")).unwrap();
     lock.lock().unwrap();
     let mut command = command(&rootfs, terminal.is_some());
