@@ -14,6 +14,7 @@ mod devices;
 mod fields;
 mod fixtures;
 mod mounts;
+mod mutations;
 mod names;
 mod network;
 mod since_2015;
