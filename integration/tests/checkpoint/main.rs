@@ -19,3 +19,4 @@ mod restore;
 mod round_trip;
 mod stand_in;
 mod subject;
+mod surroundings;

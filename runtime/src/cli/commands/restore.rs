@@ -65,8 +65,7 @@ fn carry_out(invocation: &Invocation<'_>) -> Result<u8, Failure> {
             };
             make(invocation, presence, &options)
         },
-        // Its processes run already.
-        start: &|_| Ok(()),
+        start: None,
     };
     run::carry_out(invocation, &creation)
 }

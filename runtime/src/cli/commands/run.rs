@@ -47,7 +47,7 @@ fn run(invocation: &Invocation<'_>) -> Result<u8, Failure> {
     let prefix = format!("{} run failed: ", invocation.program);
     let creation = Creation {
         create: &|presence| from_bundle(invocation, presence, when_ready()),
-        start: &Container::start,
+        start: Some(&Container::start),
     };
     carry_out(invocation, &creation).map_err(|failure| failure.prefixed(&prefix))
 }
@@ -56,9 +56,13 @@ fn run(invocation: &Invocation<'_>) -> Result<u8, Failure> {
 pub(super) struct Creation<'a> {
     /// Creates it.
     pub(super) create: &'a dyn Fn(Presence) -> Result<Container, Failure>,
-    /// Lets it run when its notification socket is there.
-    pub(super) start: &'a dyn Fn(&Container) -> Result<(), Error>,
+    /// Lets it run when its notification socket is there. A restored one runs already, and has said
+    /// that it is ready before.
+    pub(super) start: Option<Start<'a>>,
 }
+
+/// Lets a created container run.
+type Start<'a> = &'a dyn Fn(&Container) -> Result<(), Error>;
 
 /// Makes a container, and stays with it unless `--detach` is given.
 pub(super) fn carry_out(
@@ -158,9 +162,9 @@ fn start(
 ) -> Result<Option<NotifySocket>, Failure> {
     let started = || {
         let mut socket = None;
-        if let Some(host) = flags::notify_socket() {
+        if let (Some(host), Some(start)) = (flags::notify_socket(), creation.start) {
             socket = NotifySocket::bind(container, &host)?;
-            (creation.start)(container)?;
+            start(container)?;
         }
         // The pid of a program that has ended by now is still its pid.
         let pid = container.init().map(Child::pid).unwrap_or_default();

@@ -1,0 +1,222 @@
+//! What a restored container is surrounded with: a security profile, a terminal of the host, a
+//! joined pid namespace, a service manager.
+
+use std::fs;
+use std::io::Read as _;
+use std::os::unix::net::UnixDatagram;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use cofferdam_integration::limited::{Limited, Output};
+use cofferdam_integration::{Case, eventually, need};
+use rustix::pty::OpenptFlags;
+use serde_json::json;
+
+use crate::outside::Ended;
+use crate::subject::{Runtime, Subject};
+
+use Runtime::Ours;
+
+/// A profile that allows everything, unloaded with the value.
+struct Profile {
+    name: String,
+    directory: tempfile::TempDir,
+}
+
+impl Profile {
+    fn load(name: String) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let rules = "file, capability, network, mount, umount, pivot_root, ptrace, signal, \
+                     dbus, unix, change_profile,";
+        let text = format!(
+            "profile {name} flags=(attach_disconnected) {{ {} }}\n",
+            rules.replace(", ", ",\n")
+        );
+        fs::write(directory.path().join("profile"), text).unwrap();
+        let profile = Self { name, directory };
+        profile.parser("--replace");
+        profile
+    }
+
+    fn parser(&self, verb: &str) {
+        let file = self.directory.path().join("profile");
+        let file = file.to_str().unwrap();
+        let parser = Limited::new("apparmor_parser").args([verb, "--skip-cache", file]);
+        let _ = parser.output().ok();
+    }
+}
+
+impl Drop for Profile {
+    fn drop(&mut self) {
+        self.parser("--remove");
+    }
+}
+
+#[test]
+fn a_restored_container_has_the_profile_of_the_restore() {
+    need!(Root, Busybox, AppArmor, Checkpoints);
+    let mut subject = Subject::counter();
+    let names = ["first", "second"].map(|name| format!("cofferdam-{}-{name}", subject.case.id));
+    let [first, second] = names.map(Profile::load);
+    subject.case.bundle.config["process"]["apparmorProfile"] = json!(first.name);
+    subject.start(Ours);
+    subject.counts_beyond(0);
+    let current = |subject: &Subject| {
+        let path = format!("/proc/{}/attr/current", subject.case.pid());
+        fs::read_to_string(path).unwrap()
+    };
+    assert_eq!(current(&subject), format!("{} (enforce)\n", first.name));
+    subject.dump(Ours, &[]);
+    let count = subject.count();
+    let flag = format!("apparmor:{}", second.name);
+    subject.restore(Ours, &["--lsm-profile", &flag]);
+    subject.counts_beyond(count);
+    assert_eq!(current(&subject), format!("{} (enforce)\n", second.name));
+    subject.case.delete();
+}
+
+/// A terminal of the host, and what is written to it.
+struct Terminal {
+    master: fs::File,
+    path: String,
+}
+
+impl Terminal {
+    fn open() -> Self {
+        let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
+        let master = rustix::pty::openpt(flags).unwrap();
+        rustix::pty::grantpt(&master).unwrap();
+        rustix::pty::unlockpt(&master).unwrap();
+        let path = rustix::pty::ptsname(&master, Vec::new()).unwrap();
+        Self {
+            master: master.into(),
+            path: path.into_string().unwrap(),
+        }
+    }
+
+    /// Runs a command with the terminal for standard streams.
+    fn command(&self, subject: &Subject, line: &[String]) -> Output {
+        subject.case.bundle.write();
+        let script = format!("exec \"$@\" <{0} >{0} 2>&1", self.path);
+        Limited::new("/bin/sh")
+            .args(["-c", &script, "sh"])
+            .args([&subject.case.program])
+            .args(["--root".as_ref(), subject.case.root().as_os_str()])
+            .args(line)
+            .directory(subject.case.bundle.path())
+            .output()
+    }
+
+    /// Waits until this was written to it.
+    #[track_caller]
+    fn shows(&mut self, text: &str) {
+        let mut seen = String::new();
+        let mut buffer = [0; 256];
+        while !seen.contains(text) {
+            let count = self.master.read(&mut buffer).unwrap();
+            seen.push_str(&String::from_utf8_lossy(&buffer[..count]));
+        }
+    }
+}
+
+/// The terminal that the container was started on is one of the host. CRIU 4.1.1 fails to restore
+/// it: it looks for the mount of the terminal, and crashes.
+#[test]
+fn a_job_of_a_shell_is_dumped_with_its_option_only() {
+    need!(Root, Busybox, Checkpoints);
+    let mut case = Case::new();
+    case.bundle.config["root"]["readonly"] = false.into();
+    case.bundle
+        .script("i=0; while true; do i=$((i+1)); echo $i >>/count; echo tick $i; sleep 0.5; done");
+    let mut subject = Subject::of(case);
+    let mut first = Terminal::open();
+    let line = ["run", "--detach", &subject.case.id].map(str::to_owned);
+    let started = first.command(&subject, &line);
+    assert_eq!(started.code, 0, "{started}");
+    first.shows("tick ");
+    subject.dump_fails(&[], "Can't lookup mount=");
+    subject.dump(Ours, &["--shell-job"]);
+    subject.case.finish();
+}
+
+#[test]
+fn a_joined_pid_namespace_is_joined_again() {
+    need!(Root, Busybox, Checkpoints);
+    let mut subject = Subject::counter();
+    let holder = Command::new("unshare")
+        .args(["--pid", "--fork", "--kill-child"])
+        // The init process of the namespace, which has to wait for processes that it inherits:
+        // their numbers are taken until then.
+        .args(["sh", "-c", "sleep 1000 & wait"])
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut holder = Ended(holder);
+    let path = format!("/proc/{}/ns/pid_for_children", holder.0.id());
+    let own = fs::read_link("/proc/self/ns/pid").unwrap();
+    eventually("the namespace has its init process", || {
+        fs::read_link(&path).is_ok_and(|link| link != own)
+    });
+    subject.case.bundle.without_namespace("pid");
+    let namespace = json!({"type": "pid", "path": path});
+    subject.case.bundle.namespace(namespace);
+    subject.start(Ours);
+    subject.counts_beyond(0);
+    subject.dump(Ours, &[]);
+    let count = subject.count();
+    subject.restore(Ours, &[]);
+    subject.counts_beyond(count);
+    let restored = fs::read_link(format!("/proc/{}/ns/pid", subject.case.pid())).unwrap();
+    assert_eq!(restored, fs::read_link(&path).unwrap());
+    subject.case.delete();
+    holder.end();
+}
+
+/// It has said that it is ready before the dump, and does not say so again: a restore does not wait
+/// for that. The other flags are those of `run`.
+#[test]
+fn a_restore_does_not_wait_for_a_service_to_be_ready() {
+    need!(Root, Busybox, Checkpoints);
+    let mut case = Case::new();
+    case.bundle.config["root"]["readonly"] = false.into();
+    // What `logger` sends to the log goes to the socket.
+    case.bundle.script(
+        "ln -s /run/notify/notify.sock /dev/log; logger \"$(printf 'x\\nREADY=1')\"; \
+         i=0; while true; do i=$((i+1)); echo $i >>/count; sleep 0.5; done",
+    );
+    let mut subject = Subject::of(case);
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("manager");
+    let manager = UnixDatagram::bind(&path).unwrap();
+    manager
+        .set_read_timeout(Some(Duration::from_secs(60)))
+        .unwrap();
+    let notified = |subject: &Subject, line: &[String]| {
+        subject.case.bundle.write();
+        let done = Limited::new("/bin/sh")
+            .args(["-c", r#"exec "$@" </dev/null >/dev/null 2>&1"#, "sh"])
+            .args([&subject.case.program])
+            .args(["--root".as_ref(), subject.case.root().as_os_str()])
+            .args(line)
+            .directory(subject.case.bundle.path())
+            .env("NOTIFY_SOCKET", &path)
+            .output();
+        assert_eq!(done.code, 0, "{done}");
+    };
+    let line = ["run", "--detach", &subject.case.id].map(str::to_owned);
+    notified(&subject, &line);
+    let mut buffer = [0; 256];
+    let length = manager.recv(&mut buffer).unwrap();
+    assert_eq!(&buffer[..length], b"READY=1");
+    subject.counts_beyond(0);
+    subject.dump(Ours, &[]);
+    let count = subject.count();
+    let pid_file = directory.path().join("pid");
+    let flags = ["--pid-file", pid_file.to_str().unwrap(), "--detach"];
+    let flags = [&flags[..], &["--no-pivot", "--no-subreaper"]].concat();
+    notified(&subject, &subject.line("restore", &flags));
+    subject.counts_beyond(count);
+    let pid = fs::read_to_string(&pid_file).unwrap();
+    assert_eq!(pid, subject.case.pid().to_string());
+    subject.case.delete();
+}
