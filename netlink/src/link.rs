@@ -1,7 +1,9 @@
 use std::fmt;
 
 use netlink_packet_route::RouteNetlinkMessage;
-use netlink_packet_route::link::{LinkAttribute, LinkFlags, LinkInfo};
+use netlink_packet_route::link::{
+    InfoBridgePort, InfoPortData, LinkAttribute, LinkFlags, LinkInfo,
+};
 
 use crate::mac_address::MacAddress;
 
@@ -48,6 +50,8 @@ pub struct Link {
     pub is_up: bool,
     /// The bridge, bond or other device it is a port of.
     pub master: Option<LinkIndex>,
+    /// Whether the bridge that it is a port of sends packets back through it.
+    pub hairpin: bool,
     /// Its Ethernet address, if it has one.
     pub mac: Option<MacAddress>,
     /// The largest packet in bytes.
@@ -69,6 +73,7 @@ impl Link {
             alias: None,
             is_up: message.header.flags.contains(LinkFlags::Up),
             master: None,
+            hairpin: false,
             mac: None,
             mtu: 0,
             tx_queue_len: 0,
@@ -84,10 +89,15 @@ impl Link {
                 LinkAttribute::Mtu(mtu) => link.mtu = *mtu,
                 LinkAttribute::TxQueueLen(length) => link.tx_queue_len = *length,
                 LinkAttribute::LinkInfo(infos) => {
-                    link.kind = infos.iter().find_map(|info| match info {
-                        LinkInfo::Kind(kind) => Some(kind.to_string()),
-                        _ => None,
-                    });
+                    for info in infos {
+                        match info {
+                            LinkInfo::Kind(kind) => link.kind = Some(kind.to_string()),
+                            LinkInfo::PortData(InfoPortData::BridgePort(port)) => {
+                                link.hairpin = port.contains(&InfoBridgePort::HairpinMode(true));
+                            }
+                            _ => {}
+                        }
+                    }
                 }
                 _ => {}
             }

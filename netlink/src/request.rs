@@ -261,7 +261,9 @@ fn route(route: &Route) -> Result<RouteMessage> {
     };
     message.header.table = RouteHeader::RT_TABLE_MAIN;
     message.header.kind = RouteType::Unicast;
-    message.header.protocol = RouteProtocol::Boot;
+    message.header.protocol = route
+        .protocol
+        .map_or(RouteProtocol::Boot, RouteProtocol::from);
     // Without gateway the network is on the link itself; IPv6 knows no other scope than the widest.
     message.header.scope = if route.gateway.is_none() && route.is_ipv4()? {
         RouteScope::Link

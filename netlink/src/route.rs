@@ -18,6 +18,9 @@ pub struct Route {
     pub gateway: Option<IpAddr>,
     /// The device.
     pub link: Option<LinkIndex>,
+    /// Who made it (`rtm_protocol`), such as 2 for the kernel itself; `None` is 3, which routes
+    /// have that are made by hand.
+    pub protocol: Option<u8>,
 }
 
 impl Route {
@@ -47,6 +50,7 @@ impl Route {
             preferred_source: part("source", source)?,
             gateway: part("gateway", gateway)?,
             link,
+            protocol: None,
         };
         route.check()?;
         Ok(route)
@@ -89,7 +93,10 @@ impl Route {
         if header.table != RouteHeader::RT_TABLE_MAIN || header.kind != RouteType::Unicast {
             return None;
         }
-        let mut route = Self::default();
+        let mut route = Self {
+            protocol: Some(u8::from(header.protocol)).filter(|protocol| *protocol != BY_HAND),
+            ..Self::default()
+        };
         for attribute in &message.attributes {
             match attribute {
                 RouteAttribute::Destination(to) => {
@@ -105,6 +112,9 @@ impl Route {
         Some(route)
     }
 }
+
+/// `RTPROT_BOOT` of `linux/rtnetlink.h`.
+const BY_HAND: u8 = 3;
 
 fn part<T: std::str::FromStr>(what: &'static str, text: &str) -> Result<Option<T>> {
     if text.is_empty() {

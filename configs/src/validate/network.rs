@@ -4,14 +4,21 @@ use crate::config::NamespaceType;
 use crate::{Config, Error, Result};
 
 pub(crate) fn networks(config: &Config) -> Result<()> {
-    if (config.networks.is_empty() && config.routes.is_empty())
-        || config.namespaces.contains(NamespaceType::Network)
-    {
+    if config.networks.is_empty() && config.routes.is_empty() {
         return Ok(());
     }
-    Err(Error::invalid(
-        "unable to apply network settings without a private NET namespace",
-    ))
+    if !config.namespaces.contains(NamespaceType::Network) {
+        return Err(Error::invalid(
+            "unable to apply network settings without a private NET namespace",
+        ));
+    }
+    // Half of a pair is on the host, whose network belongs to root.
+    if config.rootless_euid && config.networks.iter().any(|one| one.kind == "veth") {
+        return Err(Error::invalid(
+            "networks of type veth are not supported for rootless containers",
+        ));
+    }
+    Ok(())
 }
 
 pub(super) fn devices(config: &Config) -> Result<()> {

@@ -175,8 +175,10 @@ fn a_bridge_with_a_hairpin_port() {
         socket.link_by_name(&name("p0")).unwrap().master,
         Some(bridge.index)
     );
-    socket.set_hairpin(port, true).unwrap();
-    socket.set_hairpin(port, false).unwrap();
+    for on in [true, false] {
+        socket.set_hairpin(port, on).unwrap();
+        assert_eq!(socket.link_by_name(&name("p0")).unwrap().hairpin, on);
+    }
     socket.set_master(port, None).unwrap();
     assert_eq!(socket.link_by_name(&name("p0")).unwrap().master, None);
     socket.delete_link(bridge.index).unwrap();
@@ -322,6 +324,7 @@ fn routes_come_and_go() {
             preferred_source: Some(ip("192.0.2.7")),
             gateway: None,
             link: Some(link),
+            protocol: Some(207),
         },
     ];
     for route in &routes {

@@ -18,6 +18,8 @@ use super::options::{CheckpointOptions, config_file};
 use super::{descriptors, namespaces};
 use crate::cgroup;
 use crate::error::{Error, ErrorKind, Result};
+use crate::id::ContainerId;
+use crate::launch::network;
 use crate::launch::placement::cgroup_view;
 use crate::state::directory::StateDirectory;
 use crate::state::dump_process::DumpProcess;
@@ -46,6 +48,7 @@ pub(crate) enum Kind {
 /// The container to dump, under its lock.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Subject<'a> {
+    pub(crate) id: &'a ContainerId,
     pub(crate) state: &'a State,
     pub(crate) group: &'a Cgroup,
     pub(crate) system: &'a System,
@@ -94,6 +97,7 @@ pub(crate) fn dump(
         subject,
         mount_points,
         status,
+        detached: false,
     };
     let done = run(session, kind, request, &mut handler);
     done.map(|()| directories.statistics()).map_err(|error| {
@@ -105,6 +109,7 @@ pub(crate) fn dump(
         .explain(error);
         let undone = directories
             .invalidate()
+            .and_then(|()| handler.attach_network())
             .and_then(|()| subject.restore_freezer(before));
         match undone {
             Ok(()) => error,
@@ -261,6 +266,8 @@ struct Handler<'a> {
     subject: &'a Subject<'a>,
     mount_points: Option<MountPoints>,
     status: Option<OwnedFd>,
+    /// The network interfaces are off their bridges.
+    detached: bool,
 }
 
 impl Handler<'_> {
@@ -273,9 +280,26 @@ impl Handler<'_> {
                     mount_points.check()?;
                 }
             }
+            Stage::NetworkLock => {
+                // Also if only some of them can be.
+                self.detached = true;
+                network::detach(self.subject.id, &self.subject.state.config.networks)?;
+            }
+            // After a dump that ends the container there is none.
+            Stage::NetworkUnlock => self.attach_network()?,
             Stage::StatusReady => self.report_ready(),
             _ => {}
         }
+        Ok(())
+    }
+
+    /// Undoes what was done when the network was locked.
+    fn attach_network(&mut self) -> Result<()> {
+        if !self.detached {
+            return Ok(());
+        }
+        network::attach(self.subject.id, &self.subject.state.config.networks)?;
+        self.detached = false;
         Ok(())
     }
 

@@ -54,6 +54,7 @@ impl Container {
         let state = self.state()?;
         let group = self.cgroup()?;
         let subject = Subject {
+            id: &self.id,
             state: &state,
             group: &group,
             system: self.system(),

@@ -192,7 +192,9 @@ impl Container {
         {
             rdt::delete(self.system(), &rdt::settings(from), &self.id)?;
         }
-        network::remove(&self.id, &record.config.networks)?;
+        let config = &record.config;
+        network::Removal::new(&config.networks, &config.routes, &config.namespaces)
+            .remove(&self.id)?;
         host_mounts::unmount(&record.config.rootfs, &record.host_mounts)?;
         lock.remove(self.runtime.root()?, &self.id)?;
         let state = hooks::oci_state(&self.id, &record.config.labels, Status::Stopped, 0);

@@ -207,6 +207,7 @@ impl Restore<'_> {
             cgroups: criu_process::cgroup_roots(session.pid())?,
         };
         let request = request.into_options()?;
+        let with_network = request::restores_network(config, &self.options.criu);
         let mut restoring = Restoring {
             id: transaction.id,
             system: transaction.system,
@@ -216,7 +217,7 @@ impl Restore<'_> {
             },
             receivers: &outside.receivers,
             terminal: outside.terminal,
-            veths: !self.options.criu.empty_network,
+            with_network,
             observer: self.options.observer.as_ref(),
             outcome: Outcome::default(),
         };

@@ -6,7 +6,7 @@
 use std::sync::OnceLock;
 
 use cgroups::Cgroup;
-use configs::config::{HookPoint, Network};
+use configs::config::HookPoint;
 use configs::oci::ContainerStatus as Status;
 
 use crate::error::{Error, ErrorKind, Result};
@@ -34,8 +34,8 @@ pub(super) struct Rollback<'a> {
     /// The root file system, which the destinations of `host_mounts` are below.
     pub(super) rootfs: String,
     pub(super) host_mounts: Vec<HostMount>,
-    /// Networks that may have been made by now.
-    pub(super) networks: Vec<Network>,
+    /// Interfaces and routes that may have been made by now.
+    pub(super) network: network::Removal,
     /// The hooks to run, as soon as another hook may have run.
     pub(super) hooks: Option<PoststopHooks>,
 }
@@ -66,7 +66,7 @@ impl<'a> Rollback<'a> {
             rdt: None,
             rootfs: String::new(),
             host_mounts: Vec::new(),
-            networks: Vec::new(),
+            network: network::Removal::default(),
             hooks: None,
         }
     }
@@ -101,7 +101,8 @@ impl<'a> Rollback<'a> {
             rdt::delete(self.runtime.system(), settings, self.id)
                 .inspect_err(|_| self.abandon())?;
         }
-        network::remove(self.id, &self.networks).inspect_err(|_| self.abandon())?;
+        let network = self.network.remove(self.id);
+        network.inspect_err(|_| self.abandon())?;
         host_mounts::unmount(&self.rootfs, &self.host_mounts).inspect_err(|_| self.abandon())?;
         self.lock.remove(&root, self.id)?;
         if let Some(PoststopHooks { hooks, labels }) = &self.hooks {

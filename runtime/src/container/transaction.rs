@@ -12,6 +12,7 @@ use super::rollback::{Left, PoststopHooks, Rollback};
 use super::start;
 use crate::error::{Error, Result};
 use crate::id::ContainerId;
+use crate::launch::network::Removal;
 use crate::launch::streams::Streams;
 use crate::launch::{error_messages, host_mounts};
 use crate::plan::BuiltPlan;
@@ -174,7 +175,7 @@ impl<'a> CreateTransaction<'a> {
             hooks: config.hooks.clone(),
             labels: config.labels.clone(),
         });
-        self.rollback.networks.clone_from(&config.networks);
+        self.rollback.network = Removal::new(&config.networks, &config.routes, &config.namespaces);
     }
 
     /// Takes note of mounts that would stay on the host, before the first one is made.

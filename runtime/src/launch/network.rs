@@ -2,37 +2,41 @@
 //! routes.
 //!
 //! The init process opens a route socket in its network namespace and sends it to the supervisor.
-//! Everything is done with that socket and one of the host: no thread enters the namespace.
+//! Everything is done with that socket and one of the host: no thread enters the namespace. A
+//! container that is restored has no such init process, and a thread enters it for the socket.
+//!
+//! What is made outside, or in a namespace that the container has joined, has a mark by which it is
+//! found again, so that nothing of others is removed with the container.
 
-use std::net::IpAddr;
-use std::os::fd::{AsFd, OwnedFd};
-use std::path::PathBuf;
+mod routes;
+mod veth;
+
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
 
 use configs::Config;
-use configs::config::Network;
-use netlink::{Cidr, InterfaceName, LinkKind, MacAddress, NetDevice, NewLink, Route, Socket};
+use configs::config::{NamespaceType, Namespaces, Network, Route};
+use netlink::{InterfaceName, LinkIndex, Namespace, NetDevice, Socket};
 use nsenter::ProcessRef;
 
+use self::routes::Routes;
+use self::veth::{Field, Veth};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::ContainerId;
 
 /// Refuses what cannot be set up, before anything is made.
 pub(crate) fn check(config: &Config) -> Result<()> {
-    for network in &config.networks {
+    for (number, network) in config.networks.iter().enumerate() {
         match network.kind.as_str() {
             "loopback" => {}
-            "veth" => Veth::parse(network).map(drop)?,
+            "veth" => Veth::parse(number, network).map(drop)?,
             other => return Err(Error::config(format!("unknown strategy type {other:?}"))),
         }
     }
     for (host, device) in &config.net_devices {
         net_device(host, &device.name)?;
     }
-    for route in &config.routes {
-        Route::parse(&route.destination, &route.source, &route.gateway, None)
-            .map_err(invalid("routes"))?;
-    }
-    Ok(())
+    routes::check(&config.routes)
 }
 
 /// Sets up the network through a route socket of the container's network namespace.
@@ -42,7 +46,6 @@ pub(crate) fn configure(
     socket: OwnedFd,
     process: &ProcessRef<'_>,
 ) -> Result<()> {
-    let failed = |error| Error::system("error creating network interfaces", error);
     let mut inside = Socket::from_descriptor(socket).map_err(failed)?;
     let mut host = Socket::connect().map_err(failed)?;
     let namespace = PathBuf::from(format!("/proc/{}/ns/net", process.pid()));
@@ -51,100 +54,197 @@ pub(crate) fn configure(
             .move_to(&mut host, &mut inside, &namespace)
             .map_err(failed)?;
     }
-    for network in config
-        .networks
-        .iter()
-        .filter(|network| network.kind == "veth")
-    {
-        Veth::parse(network)?.make(id, &mut host, &mut inside)?;
-    }
-    for route in &config.routes {
-        let link = match route.interface_name.as_str() {
-            "" => None,
-            name => Some(
-                inside
-                    .link_by_name(&name.parse().map_err(invalid("routes"))?)
-                    .map_err(failed)?
-                    .index,
-            ),
-        };
-        let route = Route::parse(&route.destination, &route.source, &route.gateway, link)
-            .map_err(invalid("routes"))?;
-        inside.add_route(&route).map_err(failed)?;
-    }
-    Ok(())
+    connect(id, config, &mut host, &mut inside)
 }
 
-/// Makes the host's ends of restored veth pairs this container's, and connects them again.
-pub(crate) fn reconnect(id: &ContainerId, networks: &[Network]) -> Result<()> {
-    let mut veths = networks
-        .iter()
-        .filter(|network| network.kind == "veth")
-        .peekable();
-    if veths.peek().is_none() {
+/// Sets up the network in the namespace of a restored process, which CRIU has left as it was made,
+/// or as it was joined.
+pub(crate) fn configure_restored(id: &ContainerId, config: &Config, pid: u32) -> Result<()> {
+    let joined = is_joined(&config.namespaces);
+    let loopback = !joined && config.networks.iter().any(|one| one.kind == "loopback");
+    if !loopback && !is_asked_for(config) {
         return Ok(());
     }
-    let failed = |error| Error::system("connect the container's network interfaces", error);
+    let path = PathBuf::from(format!("/proc/{pid}/ns/net"));
+    let namespace = Namespace::open(&path).map_err(failed)?;
+    let mut inside = namespace.connect().map_err(failed)?;
+    if loopback {
+        inside.set_up(LinkIndex::LOOPBACK).map_err(failed)?;
+    }
+    if !is_asked_for(config) {
+        return Ok(());
+    }
     let mut host = Socket::connect().map_err(failed)?;
-    for network in veths {
-        let veth = Veth::parse(network)?;
-        veth.connect_outside(id, &mut host).map_err(failed)?;
-    }
-    Ok(())
-}
-
-/// Deletes the host's ends of the veth pairs that were made for this container, and with them the
-/// other ends. The kernel would do so some time after the end of the container's network namespace,
-/// or never, where that is one that it joined.
-///
-/// A device of the same name of another origin is left alone: ours have the id of the
-/// container as their alias.
-pub(crate) fn remove(id: &ContainerId, networks: &[Network]) -> Result<()> {
-    let mut names = networks
-        .iter()
-        .filter(|network| network.kind == "veth")
-        .filter_map(|network| network.host_interface_name.parse::<InterfaceName>().ok())
-        .peekable();
-    if names.peek().is_none() {
-        return Ok(());
-    }
-    let mut host = Socket::connect()
-        .map_err(|error| Error::system("remove the container's network interfaces", error))?;
-    for name in names {
-        match delete_own(id, &name, &mut host) {
-            Err(error) if error.kind() != netlink::ErrorKind::NotFound => {
-                return Err(Error::system(format!("remove veth pair {name}"), error));
-            }
-            _ => {}
+    for (name, device) in &config.net_devices {
+        let device = net_device(name, &device.name)?;
+        // In the namespace of others it has stayed while the container was away.
+        if !joined || !exists(&mut inside, &device.new_name)? {
+            let moved = device.move_to(&mut host, &mut inside, &path);
+            moved.map_err(failed)?;
         }
     }
-    Ok(())
+    connect(id, config, &mut host, &mut inside)
 }
 
-/// What marks a device as one of this container: its id, as far as the kernel takes it. Ids are
-/// ASCII.
-fn alias(id: &ContainerId) -> &str {
-    let id = id.as_str();
-    id.get(..254).unwrap_or(id)
+/// Whether there is more than a loopback interface to set up.
+fn is_asked_for(config: &Config) -> bool {
+    let mut networks = config.networks.iter();
+    networks.any(|network| network.kind != "loopback")
+        || !config.routes.is_empty()
+        || !config.net_devices.is_empty()
 }
 
-fn delete_own(id: &ContainerId, name: &InterfaceName, host: &mut Socket) -> netlink::Result<()> {
-    let link = host.link_by_name(name)?;
-    if link.alias.as_deref() == Some(alias(id)) {
-        host.delete_link(link.index)?;
+/// Makes the veth pairs, then the routes. If that fails what was made of them is gone.
+fn connect(
+    id: &ContainerId,
+    config: &Config,
+    host: &mut Socket,
+    inside: &mut Socket,
+) -> Result<()> {
+    let mut made: Vec<Veth> = Vec::new();
+    let mut connected = || {
+        for (number, network) in veths(&config.networks) {
+            let veth = Veth::parse(number, network)?;
+            veth.make(id, host, inside)?;
+            made.push(veth);
+        }
+        Routes::of(config).add(inside)
+    };
+    let connected = connected();
+    if connected.is_err() {
+        // The pairs would end with the network namespace; that may belong to another container.
+        for veth in made {
+            veth.delete(host);
+        }
+    }
+    connected
+}
+
+/// Makes the host sides of veth pairs that CRIU has restored this container's, and connects them.
+pub(crate) fn reconnect(id: &ContainerId, networks: &[Network]) -> Result<()> {
+    each_outside(networks, |veth, host| veth.attach_restored(id, host))
+}
+
+/// Takes the host sides of the container's veth pairs off their bridges, as long as its connections
+/// must not see a packet.
+pub(crate) fn detach(id: &ContainerId, networks: &[Network]) -> Result<()> {
+    each_outside(networks, |veth, host| veth.detach(id, host))
+}
+
+/// Undoes [`detach`].
+pub(crate) fn attach(id: &ContainerId, networks: &[Network]) -> Result<()> {
+    each_outside(networks, |veth, host| veth.attach(id, host))
+}
+
+fn each_outside(
+    networks: &[Network],
+    mut call: impl FnMut(&Veth, &mut Socket) -> Result<()>,
+) -> Result<()> {
+    let mut host: Option<Socket> = None;
+    for (number, network) in veths(networks) {
+        let veth = Veth::parse(number, network)?;
+        let connected = match &mut host {
+            Some(host) => host,
+            none => none.insert(Socket::connect().map_err(failed)?),
+        };
+        call(&veth, connected)?;
     }
     Ok(())
 }
 
-fn invalid(field: &str) -> impl Fn(netlink::Error) -> Error {
-    let field = field.to_owned();
-    move |error| Error::with(ErrorKind::InvalidConfig, field.clone(), error)
+/// What of a container's network has to be removed with it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Removal {
+    networks: Vec<Network>,
+    routes: Vec<Route>,
+    /// The namespace that the container has joined; empty for one of its own.
+    namespace: String,
+}
+
+impl Removal {
+    /// That of a container with these networks, routes and namespaces.
+    pub(crate) fn new(networks: &[Network], routes: &[Route], namespaces: &Namespaces) -> Self {
+        let namespace = namespaces.path_of(NamespaceType::Network);
+        Self {
+            networks: networks.to_vec(),
+            routes: routes.to_vec(),
+            namespace: namespace.unwrap_or_default().to_owned(),
+        }
+    }
+
+    /// Deletes the host sides of the veth pairs that were made for this container, and with them
+    /// the other sides. The kernel would do so some time after the end of the container's network
+    /// namespace, or never, where that is one that it joined. There the routes are deleted, too.
+    ///
+    /// A device of the same name of another origin is left alone.
+    pub(crate) fn remove(&self, id: &ContainerId) -> Result<()> {
+        self.remove_routes()?;
+        let mut names = veths(&self.networks)
+            .filter_map(|(_, network)| network.host_interface_name.parse::<InterfaceName>().ok())
+            .peekable();
+        if names.peek().is_none() {
+            return Ok(());
+        }
+        let mut host = Socket::connect()
+            .map_err(|error| Error::system("remove the container's network interfaces", error))?;
+        for name in names {
+            match veth::delete_own(id, &name, &mut host) {
+                Err(error) if error.kind() != netlink::ErrorKind::NotFound => {
+                    return Err(Error::system(format!("remove veth pair {name}"), error));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn remove_routes(&self) -> Result<()> {
+        if self.namespace.is_empty() || self.routes.is_empty() {
+            return Ok(());
+        }
+        routes::remove(&self.routes, Path::new(&self.namespace)).map_err(|error| {
+            Error::system(
+                format!("remove the container's routes in {}", self.namespace),
+                error,
+            )
+        })
+    }
+}
+
+fn veths(networks: &[Network]) -> impl Iterator<Item = (usize, &Network)> {
+    let numbered = networks.iter().enumerate();
+    numbered.filter(|(_, network)| network.kind == "veth")
+}
+
+fn is_joined(namespaces: &Namespaces) -> bool {
+    namespaces.path_of(NamespaceType::Network).is_some()
+}
+
+fn exists(socket: &mut Socket, name: &InterfaceName) -> Result<bool> {
+    match socket.link_by_name(name) {
+        Ok(_) => Ok(true),
+        Err(error) if error.kind() == netlink::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(failed(error)),
+    }
+}
+
+/// What a failure to set up the network begins with.
+const CREATING: &str = "error creating network interfaces";
+
+fn failed(error: netlink::Error) -> Error {
+    Error::system(CREATING, error)
+}
+
+/// A step that failed, for a field of the configuration.
+fn step(field: Field<'_>) -> impl Fn(netlink::Error) -> Error {
+    let message = format!("{CREATING}: {field}");
+    move |error| Error::system(message.clone(), error)
 }
 
 fn net_device(host: &str, new: &str) -> Result<NetDevice> {
     let name = |text: &str| {
         text.parse::<InterfaceName>()
-            .map_err(invalid("linux.netDevices"))
+            .map_err(|error| Error::with(ErrorKind::InvalidConfig, "linux.netDevices", error))
     };
     let new = if new.is_empty() {
         None
@@ -154,179 +254,5 @@ fn net_device(host: &str, new: &str) -> Result<NetDevice> {
     Ok(NetDevice::new(name(host)?, new))
 }
 
-/// A veth pair: one end on the host, a port of a bridge, the other one in the container.
-#[derive(Debug, PartialEq, Eq)]
-struct Veth {
-    inside: InterfaceName,
-    outside: InterfaceName,
-    bridge: Option<InterfaceName>,
-    hairpin: bool,
-    mac: Option<MacAddress>,
-    addresses: Vec<Cidr>,
-    gateways: Vec<IpAddr>,
-    mtu: Option<u32>,
-    tx_queue_len: Option<u32>,
-}
-
-impl Veth {
-    fn parse(from: &Network) -> Result<Self> {
-        fn part<T: std::str::FromStr<Err = E>, E>(
-            field: &str,
-            text: &str,
-            problem: impl Fn(E) -> Error,
-        ) -> Result<Option<T>> {
-            if text.is_empty() {
-                return Ok(None);
-            }
-            text.parse()
-                .map(Some)
-                .map_err(|error| problem(error).context(format!("networks: {field} {text:?}")))
-        }
-        let netlink =
-            |error: netlink::Error| Error::with(ErrorKind::InvalidConfig, "invalid", error);
-        let address = |error: std::net::AddrParseError| {
-            Error::with(ErrorKind::InvalidConfig, "invalid", error)
-        };
-        let missing = |field: &str| Error::config(format!("networks: a veth needs {field}"));
-        let addresses = [
-            part("address", &from.address, netlink)?,
-            part("ipv6_address", &from.ipv6_address, netlink)?,
-        ];
-        let gateways = [
-            part("gateway", &from.gateway, address)?,
-            part("ipv6_gateway", &from.ipv6_gateway, address)?,
-        ];
-        Ok(Self {
-            inside: part("name", &from.name, netlink)?.ok_or_else(|| missing("a name"))?,
-            outside: part("host_interface_name", &from.host_interface_name, netlink)?
-                .ok_or_else(|| missing("a host_interface_name"))?,
-            bridge: part("bridge", &from.bridge, netlink)?,
-            hairpin: from.hairpin_mode,
-            mac: part("mac_address", &from.mac_address, netlink)?,
-            addresses: addresses.into_iter().flatten().collect(),
-            gateways: gateways.into_iter().flatten().collect(),
-            mtu: (from.mtu != 0).then_some(from.mtu),
-            tx_queue_len: (from.txqueuelen != 0).then_some(from.txqueuelen),
-        })
-    }
-
-    fn make(&self, id: &ContainerId, host: &mut Socket, inside: &mut Socket) -> Result<()> {
-        let failed = |error| {
-            Error::system(
-                format!("make veth pair {} and {}", self.outside, self.inside),
-                error,
-            )
-        };
-        let namespace = inside.namespace().map_err(failed)?;
-        // Its other end is made in the container under its final name: nothing to move or rename.
-        let kind = LinkKind::Veth {
-            peer: &self.inside,
-            peer_namespace: Some(namespace.as_fd()),
-        };
-        let mut pair = NewLink::new(&self.outside, kind);
-        pair.mtu = self.mtu;
-        pair.tx_queue_len = self.tx_queue_len;
-        host.create_link(&pair).map_err(failed)?;
-        self.connect(id, host, inside).map_err(|error| {
-            // The pair would end with the network namespace; that may belong to another container.
-            if let Ok(link) = host.link_by_name(&self.outside) {
-                let _ = host.delete_link(link.index);
-            }
-            failed(error)
-        })
-    }
-
-    /// The host's end: marked as this container's, a port of its bridge, up.
-    fn connect_outside(&self, id: &ContainerId, host: &mut Socket) -> netlink::Result<()> {
-        let outer = host.link_by_name(&self.outside)?.index;
-        host.set_alias(outer, alias(id))?;
-        if let Some(bridge) = &self.bridge {
-            let bridge = host.link_by_name(bridge)?.index;
-            host.set_master(outer, Some(bridge))?;
-            if self.hairpin {
-                host.set_hairpin(outer, true)?;
-            }
-        }
-        host.set_up(outer)
-    }
-
-    fn connect(
-        &self,
-        id: &ContainerId,
-        host: &mut Socket,
-        inside: &mut Socket,
-    ) -> netlink::Result<()> {
-        self.connect_outside(id, host)?;
-        let inner = inside.link_by_name(&self.inside)?.index;
-        if let Some(mac) = self.mac {
-            inside.set_mac(inner, mac)?;
-        }
-        for address in &self.addresses {
-            inside.add_address(inner, *address)?;
-        }
-        inside.set_up(inner)?;
-        for gateway in &self.gateways {
-            inside.add_route(&Route::default_gateway(*gateway, Some(inner)))?;
-        }
-        Ok(())
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn veth() -> Network {
-        Network {
-            kind: "veth".to_owned(),
-            name: "eth0".to_owned(),
-            host_interface_name: "veth1".to_owned(),
-            bridge: "br0".to_owned(),
-            address: "10.1.2.3/24".to_owned(),
-            gateway: "10.1.2.1".to_owned(),
-            ..Network::default()
-        }
-    }
-
-    fn config(network: Network) -> Config {
-        Config {
-            networks: vec![Network::loopback(), network],
-            ..Config::default()
-        }
-    }
-
-    #[test]
-    fn a_network_that_cannot_be_made_is_refused_early() {
-        assert!(check(&config(veth())).is_ok());
-        let wrong: [fn(&mut Network); 7] = [
-            |network| network.kind = "macvlan".to_owned(),
-            |network| network.name.clear(),
-            |network| network.host_interface_name.clear(),
-            |network| network.host_interface_name = "much-too-long-a-name".to_owned(),
-            |network| network.address = "10.1.2.3/33".to_owned(),
-            |network| network.gateway = "10.1.2".to_owned(),
-            |network| network.mac_address = "00:11".to_owned(),
-        ];
-        for change in wrong {
-            let mut network = veth();
-            change(&mut network);
-            let error = check(&config(network.clone())).unwrap_err();
-            assert_eq!(error.kind(), ErrorKind::InvalidConfig, "{network:?}");
-        }
-    }
-
-    #[test]
-    fn zero_leaves_sizes_to_the_kernel() {
-        let parsed = Veth::parse(&veth()).unwrap();
-        assert_eq!((parsed.mtu, parsed.tx_queue_len), (None, None));
-        let parsed = Veth::parse(&Network {
-            mtu: 1400,
-            txqueuelen: 5,
-            ..veth()
-        })
-        .unwrap();
-        assert_eq!((parsed.mtu, parsed.tx_queue_len), (Some(1400), Some(5)));
-        assert_eq!(parsed.addresses.len(), 1);
-        assert_eq!(parsed.gateways, [IpAddr::from([10, 1, 2, 1])]);
-    }
-}
+mod tests;

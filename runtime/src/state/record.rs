@@ -12,7 +12,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use configs::Config;
-use configs::config::{Hooks, IntelRdt, Namespaces, Network};
+use configs::config::{Hooks, IntelRdt, Namespaces, Network, Route};
 use serde::de::{self, Deserializer, Visitor};
 use serde::{Deserialize, Serialize};
 
@@ -119,6 +119,8 @@ pub(crate) struct ConfigRecord {
     pub(crate) cgroups: CgroupRecord,
     #[serde(deserialize_with = "null_is_default")]
     pub(crate) networks: Vec<Network>,
+    #[serde(deserialize_with = "null_is_default")]
+    pub(crate) routes: Vec<Route>,
     pub(crate) intel_rdt: Option<IntelRdt>,
 }
 
@@ -156,6 +158,7 @@ impl From<State> for Record {
                     rootless: config.cgroups.rootless,
                 },
                 networks: config.networks,
+                routes: config.routes,
                 intel_rdt: config.intel_rdt,
             },
             cgroup_paths: state.cgroup_paths,

@@ -16,6 +16,25 @@ fn networks_and_routes_need_a_network_namespace() {
     }
 }
 
+#[test]
+fn veth_networks_need_root() {
+    let mut config = config(&[NamespaceType::Network]);
+    config.networks = vec![
+        Network::loopback(),
+        Network {
+            kind: "veth".to_owned(),
+            ..Network::default()
+        },
+    ];
+    accepts(&config);
+    config.rootless_euid = true;
+    // What else a rootless container lacks here is looked at after that.
+    refuses(
+        &config,
+        "networks of type veth are not supported for rootless containers",
+    );
+}
+
 fn net_device(host_name: &str, name: &str) -> Config {
     let mut config = config(&[NamespaceType::Network]);
     config

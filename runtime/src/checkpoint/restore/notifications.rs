@@ -25,8 +25,8 @@ pub(crate) struct Restoring<'a> {
     pub(crate) receivers: &'a Receivers,
     /// The container has a terminal.
     pub(crate) terminal: bool,
-    /// CRIU makes the veth pairs of the container.
-    pub(crate) veths: bool,
+    /// CRIU restores what is in the network namespace.
+    pub(crate) with_network: bool,
     pub(crate) observer: Option<&'a RestoreObserver>,
     pub(crate) outcome: Outcome,
 }
@@ -59,7 +59,7 @@ impl Restoring<'_> {
         log::debug!("notify: {:?}", notification.stage);
         match notification.stage {
             Stage::SetupNamespaces => {
-                self.run_hooks(process(&notification)?)?;
+                self.set_up(process(&notification)?)?;
                 self.reached(RestoreStage::Namespaces);
                 Ok(())
             }
@@ -87,9 +87,13 @@ impl Restoring<'_> {
         }
     }
 
-    /// The namespaces are there, and nothing runs in them yet.
-    fn run_hooks(&self, pid: u32) -> Result<()> {
+    /// The namespaces are there, and nothing runs in them yet. As for a new container the network
+    /// is set up, then hooks run.
+    fn set_up(&self, pid: u32) -> Result<()> {
         let config = &self.record.state.config;
+        if !self.with_network && config.namespaces.contains(NamespaceType::Network) {
+            network::configure_restored(self.id, config, pid)?;
+        }
         if config.hooks.prestart.is_empty() && config.hooks.create_runtime.is_empty() {
             return Ok(());
         }
@@ -105,7 +109,7 @@ impl Restoring<'_> {
     /// All processes are there, and stopped.
     fn restored(&mut self, pid: u32) -> Result<()> {
         let init = open(pid)?;
-        if self.veths {
+        if self.with_network {
             network::reconnect(self.id, &self.record.state.config.networks)?;
         }
         if self.receivers.console.is_none()

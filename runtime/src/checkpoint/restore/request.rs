@@ -3,11 +3,12 @@
 use std::path::Path;
 
 use configs::Config;
+use configs::config::NamespaceType;
 use criu::{CgroupRoot, Criu, ExternalMount, JoinNamespace, Options, Version, VethPair};
 
 use super::images::Images;
 use super::namespaces::Inherited;
-use crate::checkpoint::options::{RestoreOptions, config_file};
+use crate::checkpoint::options::{CriuOptions, RestoreOptions, config_file};
 use crate::checkpoint::{criu_process, external_mounts};
 use crate::error::{Error, ErrorKind, Result};
 use crate::plan::CgroupView;
@@ -79,7 +80,7 @@ impl Request<'_> {
             ext_mnt: self.mounts,
             join_ns: self.joined,
             inherit_fd: self.inherited.names.clone(),
-            veths: veths(config, criu.empty_network),
+            veths: veths(config, criu),
             lsm_profile: self.options.lsm_profile.clone(),
             lsm_mount_context: self.options.lsm_mount_context.clone(),
             ..Options::default()
@@ -112,10 +113,19 @@ pub(crate) fn mounts(config: &Config, view: &CgroupView) -> Result<Vec<ExternalM
     Ok(mounts)
 }
 
-/// The veth pairs that are made again; none where the network is left out.
-fn veths(config: &Config, empty_network: bool) -> Vec<VethPair> {
+/// Whether the images have what was in the network namespace, of which the container had one of its
+/// own. Otherwise it is set up as that of a new container.
+pub(crate) fn restores_network(config: &Config, options: &CriuOptions) -> bool {
+    !options.empty_network && config.namespaces.is_private(NamespaceType::Network)
+}
+
+/// The veth pairs that CRIU makes again.
+fn veths(config: &Config, options: &CriuOptions) -> Vec<VethPair> {
+    if !restores_network(config, options) {
+        return Vec::new();
+    }
     let networks = config.networks.iter();
-    let pairs = networks.filter(|network| network.kind == "veth" && !empty_network);
+    let pairs = networks.filter(|network| network.kind == "veth");
     pairs
         .map(|network| VethPair {
             if_in: network.name.clone(),
@@ -129,7 +139,7 @@ mod tests {
     use configs::config::Network;
 
     use super::*;
-    use crate::checkpoint::options::{CgroupsMode, CriuOptions};
+    use crate::checkpoint::options::CgroupsMode;
 
     fn request(config: &Config, options: &RestoreOptions) -> Options {
         let images = Images::open(&options.criu).unwrap();
@@ -195,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn veth_pairs_are_restored_with_the_network_alone() {
+    fn veth_pairs_are_restored_with_a_network_of_the_containers_own() {
         let directory = tempfile::tempdir().unwrap();
         let mut options = RestoreOptions::new(directory.path());
         let veth = Network {
@@ -204,10 +214,11 @@ mod tests {
             host_interface_name: "veth1".to_owned(),
             ..Network::default()
         };
-        let config = Config {
+        let mut config = Config {
             networks: vec![Network::loopback(), veth],
             ..Config::default()
         };
+        config.namespaces.set(NamespaceType::Network, "");
         assert_eq!(request(&config, &options).veths, []);
         options.criu.empty_network = false;
         let pair = VethPair {
@@ -215,5 +226,8 @@ mod tests {
             if_out: "veth1".to_owned(),
         };
         assert_eq!(request(&config, &options).veths, [pair]);
+        let joined = "/run/netns/x";
+        config.namespaces.set(NamespaceType::Network, joined);
+        assert_eq!(request(&config, &options).veths, []);
     }
 }
