@@ -31,6 +31,7 @@ pub mod leftovers;
 pub mod library;
 pub mod limited;
 pub mod needs;
+pub mod networks;
 pub mod ordinary_user;
 pub mod parallel;
 pub mod program;

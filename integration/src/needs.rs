@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::Path;
 use std::process::Command;
 
-use crate::{cgroup, program, subordinate_ids};
+use crate::{cgroup, networks, program, subordinate_ids};
 
 /// One need.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,6 +53,8 @@ pub enum Need {
     Containerd,
     /// `podman`.
     Podman,
+    /// `ip`, and a kernel that makes bridges and veth pairs.
+    VirtualNetworks,
     /// CRIU is there, and can do on this kernel what it needs to (`criu check`).
     Checkpoints,
     /// The program under test is ours, not another runtime that tests the tests.
@@ -121,6 +123,8 @@ impl Need {
             Self::Docker => installed("dockerd").or_else(|| installed("docker")),
             Self::Containerd => installed("containerd").or_else(|| installed("ctr")),
             Self::Podman => installed("podman"),
+            Self::VirtualNetworks => installed("ip")
+                .or_else(|| absent(networks::can_be_made(), "no bridges or veth pairs")),
             Self::Checkpoints => {
                 installed("criu").or_else(|| absent(criu_works(), "criu check fails"))
             }

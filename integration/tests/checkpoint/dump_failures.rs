@@ -8,7 +8,7 @@ use std::os::unix::fs::symlink;
 use cofferdam_integration::{Case, need};
 use serde_json::json;
 
-use crate::stand_in::{REFUSE, SUCCEED, StandIn, notify};
+use crate::stand_in::{REFUSE, SUCCEED, StandIn, acknowledged, notify};
 
 /// What a complete dump has written before it fails after all.
 const WRITE: &str = "touch \"$IMAGES/inventory.img\" \"$IMAGES/pages-1.img\"\n";
@@ -21,14 +21,6 @@ const STATISTICS: &str = "printf '\\100\\131\\020\\125\\006\\063\\011\\127\\026\
 const LOG: &str = "for i in 1 2 3 4 5 6 7 8; do echo \"(00.0$i) step $i\"; done \
                    >\"$IMAGES/dump.log\"\n\
                    echo '(00.09) Error (criu/x.c:9): no way' >>\"$IMAGES/dump.log\"\n";
-
-fn acknowledged(reply: &[u8]) -> bool {
-    match reply {
-        [8, 6, 24, 1] => true,
-        [8, 6, 24, 0] => false,
-        other => panic!("{other:?}"),
-    }
-}
 
 #[test]
 fn a_refused_dump_leaves_the_container_running_and_quotes_the_log() {

@@ -13,6 +13,7 @@ mod dump_failures;
 mod ended;
 mod options;
 mod outside;
+mod networks;
 mod portable;
 mod progress;
 mod restore;

@@ -57,6 +57,11 @@ impl StandIn {
         self.directory.path().join("images")
     }
 
+    /// The program.
+    pub(crate) fn program(&self) -> PathBuf {
+        self.directory.path().join("bin/criu")
+    }
+
     /// What CRIU was asked: 1 for a dump, 4 for a pre-dump, 9 for features.
     pub(crate) fn request(&self, kind: u8) -> Option<Vec<u8>> {
         fs::read(self.directory.path().join(format!("bin/request.{kind}"))).ok()
@@ -122,4 +127,13 @@ pub(crate) fn notify(stage: &str) -> String {
          dd bs=65536 count=1 <&3 2>/dev/null >\"$here/reply.{stage}\"\n",
         length + 2
     )
+}
+
+/// Whether an answer to a notification says that all went well.
+pub(crate) fn acknowledged(reply: &[u8]) -> bool {
+    match reply {
+        [8, 6, 24, 1] => true,
+        [8, 6, 24, 0] => false,
+        other => panic!("{other:?}"),
+    }
 }

@@ -24,6 +24,7 @@ mod limits;
 mod mount_errors;
 mod mounts;
 mod namespaces;
+mod networks;
 mod no_room;
 mod nsinit;
 mod odd_bundles;

@@ -281,9 +281,8 @@ impl Handler<'_> {
                 }
             }
             Stage::NetworkLock => {
-                // Also if only some of them can be.
-                self.detached = true;
                 network::detach(self.subject.id, &self.subject.state.config.networks)?;
+                self.detached = true;
             }
             // After a dump that ends the container there is none.
             Stage::NetworkUnlock => self.attach_network()?,

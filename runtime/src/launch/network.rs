@@ -126,9 +126,27 @@ pub(crate) fn reconnect(id: &ContainerId, networks: &[Network]) -> Result<()> {
 }
 
 /// Takes the host sides of the container's veth pairs off their bridges, as long as its connections
-/// must not see a packet.
+/// must not see a packet. If one cannot be, all are connected again.
 pub(crate) fn detach(id: &ContainerId, networks: &[Network]) -> Result<()> {
-    each_outside(networks, |veth, host| veth.detach(id, host))
+    let mut count = 0;
+    let detached = each_outside(networks, |veth, host| {
+        veth.detach(id, host)?;
+        count += 1;
+        Ok(())
+    });
+    if detached.is_err() {
+        let attached = each_outside(networks, |veth, host| {
+            if count == 0 {
+                return Ok(());
+            }
+            count -= 1;
+            veth.attach(id, host)
+        });
+        if let Err(error) = attached {
+            log::debug!("{}", error.chain());
+        }
+    }
+    detached
 }
 
 /// Undoes [`detach`].

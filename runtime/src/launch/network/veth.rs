@@ -237,20 +237,26 @@ impl Veth {
         if self.bridge.is_none() {
             return Ok(());
         }
-        let failed = || step(self.field("host_interface_name", self.outside.as_str()));
-        let link = host.link_by_name(&self.outside).map_err(failed())?;
-        if !is_own(id, &self.outside, &link) {
-            let message = format!(
-                "network interface {} is not the container's any more",
-                self.outside
-            );
-            return Err(Error::new(ErrorKind::InvalidState, message));
+        let link = self.own_link(id, host)?;
+        let field = self.field("host_interface_name", self.outside.as_str());
+        host.set_master(link.index, None).map_err(step(field))
+    }
+
+    /// The host side, if it is still the one that was made.
+    fn own_link(&self, id: &ContainerId, host: &mut Socket) -> Result<Link> {
+        let field = self.field("host_interface_name", self.outside.as_str());
+        let link = host.link_by_name(&self.outside).map_err(step(field))?;
+        if is_own(id, &self.outside, &link) {
+            return Ok(link);
         }
-        host.set_master(link.index, None).map_err(failed())
+        let name = &self.outside;
+        let message = format!("network interface {name} is not the container's any more");
+        Err(Error::new(ErrorKind::InvalidState, message))
     }
 
     /// Makes the host side a port of its bridge again.
     pub(super) fn attach(&self, id: &ContainerId, host: &mut Socket) -> Result<()> {
+        self.own_link(id, host)?;
         let bridge = self.find_bridge(host)?;
         self.connect_outside(id, bridge, host)
     }
@@ -269,7 +275,8 @@ impl Veth {
             let set = host.set_tx_queue_len(outer, length);
             set.map_err(step(self.field("txqueuelen", &text)))?;
         }
-        self.attach(id, host)
+        let bridge = self.find_bridge(host)?;
+        self.connect_outside(id, bridge, host)
     }
 
     fn field<'a>(&self, name: &'static str, value: &'a str) -> Field<'a> {
