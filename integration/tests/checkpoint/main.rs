@@ -11,9 +11,9 @@
 mod dump;
 mod dump_failures;
 mod ended;
+mod networks;
 mod options;
 mod outside;
-mod networks;
 mod portable;
 mod progress;
 mod restore;

@@ -18,6 +18,8 @@ mod factory;
 mod interactive_terminal;
 #[path = "../../examples/lifecycle.rs"]
 mod lifecycle;
+#[path = "../../examples/network.rs"]
+mod network;
 #[path = "../../examples/readme.rs"]
 mod readme;
 #[path = "../../examples/stats.rs"]
@@ -30,12 +32,13 @@ mod user_namespace;
 type Main = fn() -> Result<(), Box<dyn Error>>;
 
 /// All examples by their names.
-const EXAMPLES: [(&str, Main); 9] = [
+const EXAMPLES: [(&str, Main); 10] = [
     ("container_json", container_json::main),
     ("counter", counter::main),
     ("factory", factory::main),
     ("interactive_terminal", interactive_terminal::main),
     ("lifecycle", lifecycle::main),
+    ("network", network::main),
     ("readme", readme::main),
     ("stats", stats::main),
     ("threaded_host", threaded_host::main),
@@ -148,6 +151,21 @@ fn factory() {
             "running",
         ],
     );
+}
+
+#[test]
+fn network() {
+    if !crate::network::enter_with_bridge("cfd-example", "192.0.2.1/24") {
+        return;
+    }
+    let Some(text) = run("network", None) else {
+        return;
+    };
+    assert!(text.contains("cfd-network has received "), "{text}");
+    // 198.51.100.0 as `/proc/net/route` has it.
+    for part in ["\neth0\t", "006433C6", "010200C0"] {
+        assert!(text.contains(part), "{part:?}: {text}");
+    }
 }
 
 #[test]

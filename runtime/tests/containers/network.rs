@@ -73,34 +73,44 @@ struct Host {
     socket: Socket,
 }
 
+/// Moves the calling thread into a new network, with a bridge that is up. `false`, with the reason,
+/// if this machine lacks what that takes.
+pub(crate) fn enter_with_bridge(bridge: &str, address: &str) -> bool {
+    if !rustix::process::geteuid().is_root() {
+        eprintln!("skipped: needs root");
+        return false;
+    }
+    {
+        let holder = Holder::start();
+        let namespace = File::open(holder.path()).unwrap();
+        move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::Network)).unwrap();
+    }
+    let mut socket = Socket::connect().unwrap();
+    let bridge = name(bridge);
+    let mut new = NewLink::new(&bridge, LinkKind::Bridge);
+    // Otherwise a bridge has the address and the MTU of its ports.
+    new.mac = Some(MacAddress::new([2, 0, 0, 0, 0, 1]));
+    if let Err(error) = socket.create_link(&new) {
+        eprintln!("skipped: the kernel has no bridges: {error:#}");
+        return false;
+    }
+    let bridge = socket.link_by_name(&bridge).unwrap().index;
+    socket.set_mtu(bridge, 1500).unwrap();
+    socket.add_address(bridge, cidr(address)).unwrap();
+    socket.set_up(bridge).unwrap();
+    true
+}
+
 impl Host {
     /// Moves the calling thread into a new network. `None`, with the reason, if this machine lacks
     /// what the tests need.
     fn enter() -> Option<Self> {
-        if !rustix::process::geteuid().is_root() {
-            eprintln!("skipped: needs root");
+        if !enter_with_bridge(BRIDGE, "10.211.3.1/24") {
             return None;
-        }
-        {
-            let holder = Holder::start();
-            let namespace = File::open(holder.path()).unwrap();
-            move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::Network)).unwrap();
         }
         let mut socket = Socket::connect().unwrap();
-        let bridge = name(BRIDGE);
-        let mut new = NewLink::new(&bridge, LinkKind::Bridge);
-        new.mac = Some(MacAddress::new([2, 0, 0, 0, 0, 1]));
-        if let Err(error) = socket.create_link(&new) {
-            eprintln!("skipped: the kernel has no bridges: {error:#}");
-            return None;
-        }
-        let bridge = socket.link_by_name(&bridge).unwrap().index;
-        for address in ["10.211.3.1/24", "fd21::1/64"] {
-            socket.add_address(bridge, cidr(address)).unwrap();
-        }
-        // Otherwise a bridge has the least of its ports.
-        socket.set_mtu(bridge, 1500).unwrap();
-        socket.set_up(bridge).unwrap();
+        let bridge = link(&mut socket, BRIDGE).unwrap().index;
+        socket.add_address(bridge, cidr("fd21::1/64")).unwrap();
         Some(Self { socket })
     }
 
