@@ -69,7 +69,7 @@ pub(crate) const PARENT_DEATH_SIGNAL: Flag = Flag::integer(
     "parent-death-signal",
     "signal for the process when nsinit ends before it, 0 for none",
 )
-.default("9");
+.default("0");
 pub(crate) const USERNS_ROOT_UID: Flag = Flag::integer(
     "userns-root-uid",
     "make a user namespace whose root is this user and group of the host",
@@ -323,10 +323,10 @@ mod tests {
     }
 
     #[test]
-    fn without_flags_everything_is_private_and_the_parents_end_is_the_end() {
+    fn without_flags_everything_is_private() {
         let config = config(&[]);
         assert_eq!(config.hostname, "nsinit");
-        assert_eq!(config.parent_death_signal, libc::SIGKILL);
+        assert_eq!(config.parent_death_signal, 0);
         assert_eq!(config.networks, [Network::loopback()]);
         assert_eq!(config.namespaces.created().iter().count(), 5);
         let here = std::env::current_dir().unwrap();
@@ -469,7 +469,7 @@ mod tests {
             "--apparmor-profile=p",
             "--process-label=l",
             "--mount-label=m",
-            "--parent-death-signal=0",
+            "--parent-death-signal=9",
             "--security=high",
         ])
         .unwrap();
@@ -484,7 +484,7 @@ mod tests {
             ),
             ("p", "l", "m")
         );
-        assert_eq!(config.parent_death_signal, 0);
+        assert_eq!(config.parent_death_signal, libc::SIGKILL);
         assert_eq!(config.capabilities.unwrap().bounding.len(), 3);
         let message = typed(&["--sysctl=x"]).unwrap_err().message;
         assert_eq!(message, "invalid system property x");

@@ -43,7 +43,6 @@ pub(crate) fn template(rootfs: &Path) -> Config {
     let texts = |list: &[&str]| list.iter().map(ToString::to_string).collect();
     let mut config = Config {
         rootfs: rootfs.to_string_lossy().into_owned(),
-        parent_death_signal: libc::SIGKILL,
         capabilities: Some(capabilities(CAPABILITIES)),
         namespaces: namespaces(),
         mounts: mounts(),

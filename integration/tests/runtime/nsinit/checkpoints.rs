@@ -14,6 +14,16 @@ fn count(subject: &Subject) -> usize {
     text.lines().count()
 }
 
+/// Waits until a restore is complete: then its creator is not on record any more. An `exec` before
+/// would make a container.
+fn restored(subject: &Subject) {
+    eventually("the restore is complete", || {
+        subject
+            .state()
+            .is_some_and(|state| state["creator"].is_null())
+    });
+}
+
 #[test]
 fn images_have_to_be_named_and_a_container_has_to_run() {
     need!(Root, Busybox, Cofferdam);
@@ -33,6 +43,11 @@ fn images_have_to_be_named_and_a_container_has_to_run() {
     // Without the program nothing is dumped, and the container goes on.
     let line = ["--criu=/no/such/criu", "checkpoint", "--image-path=images"];
     let _ = subject.call(&line).failed(1, "criu");
+    assert_eq!(end(first), Some(3));
+    // Its first process would end with the thread that restores it.
+    let first = subject.start(&["--parent-death-signal=9"], super::subject::WAIT);
+    let refused = subject.call(&["checkpoint", "--image-path=images"]);
+    let _ = refused.failed(1, "parent death signal");
     assert_eq!(end(first), Some(3));
     subject.finish();
 }
@@ -61,6 +76,7 @@ fn a_container_that_is_checkpointed_goes_on_where_it_was() {
         .spawn()
         .unwrap();
     eventually("it goes on counting", || count(&subject) > before);
+    restored(&subject);
     assert_eq!(subject.exec(&[], "hostname").ok().stdout, "kept\n");
     fs::write(subject.rootfs().join("end"), "").unwrap();
     assert_eq!(ended(&mut second), Some(7));
@@ -75,7 +91,7 @@ fn a_container_that_is_checkpointed_goes_on_where_it_was() {
         .stdout(Stdio::null())
         .spawn()
         .unwrap();
-    eventually("it runs again", || subject.state().is_some());
+    restored(&subject);
     assert_eq!(subject.exec(&[], "hostname").ok().stdout, "kept\n");
     fs::write(subject.rootfs().join("end"), "").unwrap();
     assert_eq!(ended(&mut third), Some(7));

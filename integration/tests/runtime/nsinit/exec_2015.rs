@@ -192,13 +192,31 @@ fn with_tty_the_terminal_follows_that_of_the_caller() {
 }
 
 #[test]
-fn a_container_whose_exec_was_killed_ends_and_is_made_anew_as_it_was() {
+fn a_container_whose_exec_was_killed_goes_on_or_ends_and_is_made_anew_as_it_was() {
     need!(Root, Busybox, Cofferdam);
     let subject = Subject::new();
-    let mut first = subject.start(&["--hostname=kept"], WAIT);
-    first.kill().unwrap();
-    first.wait().unwrap();
-    // The signal that the parent's end sends.
+    let killed = |flags: &[&str]| {
+        let mut first = subject.start(flags, WAIT);
+        first.kill().unwrap();
+        first.wait().unwrap();
+    };
+    killed(&["--hostname=alone"]);
+    let joined = subject.exec(&[], "hostname; echo $$").ok();
+    assert!(
+        joined.lines()[0] == "alone" && joined.lines()[1] != "1",
+        "{joined}"
+    );
+    let pid = subject.state().unwrap()["init_process_pid"]
+        .as_i64()
+        .unwrap();
+    kill_process(
+        Pid::from_raw(i32::try_from(pid).unwrap()).unwrap(),
+        Signal::KILL,
+    )
+    .unwrap();
+    eventually("the container has ended", || subject.state().is_none());
+    assert_eq!(subject.exec(&[], "hostname").ok().stdout, "alone\n");
+    killed(&["--hostname=kept", "--parent-death-signal=9"]);
     eventually("the container has ended", || subject.state().is_none());
     let _ = subject.call(&["state"]).failed(1, "is not running");
     let again = subject
