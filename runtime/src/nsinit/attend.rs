@@ -51,7 +51,7 @@ pub(crate) fn first_process(
         Some(init) => foreground.wait(init),
         None => container.wait(),
     };
-    // Without anybody who carries its streams the program is of no use.
+    // A program whose streams are not carried any more is of no use.
     let status = waited.inspect_err(|_| abandon(&container))?;
     invocation.warn_of(foreground.warnings());
     if checkpoint_mark::is_there(&container) {
