@@ -105,7 +105,7 @@ fn paragraphs(text: &mut String, prose: &str) {
 }
 
 /// A backslash begins a command of roff, as a dot or a quotation mark at the start of a line do; a
-/// hyphen would be set as a longer dash.
+/// bare `-` is set as a hyphen, not as the minus of a flag.
 fn escaped(text: &str) -> String {
     let escaped = text.replace('\\', "\\e").replace('-', "\\-");
     if escaped.starts_with(['.', '\'']) {
