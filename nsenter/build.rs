@@ -72,6 +72,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     ] {
         compiler.args(["-C", option]);
     }
+    if env::var("CARGO_CFG_TARGET_ENV")? == "musl" {
+        // Such targets bring start files of their own; the stub has its own.
+        compiler.args(["-C", "link-self-contained=no"]);
+    }
     if let Some(linker) = env::var_os("RUSTC_LINKER") {
         let mut option = std::ffi::OsString::from("linker=");
         option.push(linker);

@@ -370,7 +370,7 @@ fn open_directory(path: &Path) -> Result<Dir> {
 }
 
 /// The type of a file system, as `linux/magic.h` numbers them.
-type Magic = libc::__fsword_t;
+type Magic = rustix::fs::FsWord;
 
 fn file_system(dir: &Dir) -> Result<Magic> {
     let found = type_of(rustix::fs::fstatfs(dir), dir.path())?;

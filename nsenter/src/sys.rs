@@ -43,7 +43,7 @@ pub(crate) use program::{NotStarted, Start as ProgramStart, start as start_progr
 
 /// `ioctl(NS_GET_NSTYPE)`, `ioctl_nsfs(2)`.
 pub(crate) fn namespace_type(namespace: BorrowedFd<'_>) -> io::Result<u32> {
-    const NS_GET_NSTYPE: libc::c_ulong = 0xb703;
+    const NS_GET_NSTYPE: libc::Ioctl = 0xb703;
     // SAFETY: the descriptor is open; this request takes no argument and writes no memory.
     let kind = unsafe { libc::ioctl(namespace.as_raw_fd(), NS_GET_NSTYPE) };
     u32::try_from(kind).map_err(|_| io::Error::last_os_error())

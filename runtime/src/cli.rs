@@ -16,6 +16,7 @@
 //! arguments are known.
 
 mod bundle;
+mod c_main;
 pub(crate) mod command;
 pub(crate) mod command_line;
 mod commands;

@@ -7,6 +7,9 @@ use super::params::ProcessParams;
 use super::request::Filter;
 use super::steps::Steps;
 
+/// `asm-generic/ioctls.h`; C libraries differ on the type of a request.
+const TIOCSCTTY: u64 = 0x540e;
+
 /// Loads the filter of the request, if there is one.
 pub(super) fn load(steps: &mut Steps, params: &ProcessParams<'_>) {
     let Some(filter) = params.filter else {
@@ -101,7 +104,7 @@ pub(super) fn lets_second_stage_start(filter: &Filter, later: &Later) -> bool {
     let goes_on = allowed(libc::SYS_read, [3, 0, 16, 0, 0, 0])
         && allowed(libc::SYS_prctl, [PR_SET_NAME, 0, 0, 0, 0, 0])
         && allowed(libc::SYS_setsid, [0; 6])
-        && (!later.terminal || allowed(libc::SYS_ioctl, [3, libc::TIOCSCTTY, 0, 0, 0, 0]))
+        && (!later.terminal || allowed(libc::SYS_ioctl, [3, TIOCSCTTY, 0, 0, 0, 0]))
         && (!later.limit || allowed(libc::SYS_prlimit64, [0, RLIMIT_NPROC, 0, 0, 0, 0]))
         && (!later.schedule || allowed(libc::SYS_sched_setattr, [0; 6]));
     clones && leaves && goes_on
