@@ -8,6 +8,7 @@ use criu::DumpStatistics;
 use super::Container;
 use crate::checkpoint::dump::{Kind, Subject, dump};
 use crate::checkpoint::options::CheckpointOptions;
+use crate::checkpoint::refuse_parent_death_signal;
 use crate::error::{Error, ErrorKind, Result};
 
 /// How long processes that CRIU has killed may take to end.
@@ -29,7 +30,8 @@ impl Container {
     /// [`ErrorKind::NotRunning`], [`ErrorKind::InvalidState`] if it is not started yet, or if a
     /// mount or namespace is not the one of the configuration; [`ErrorKind::InvalidConfig`] for
     /// options that cannot be; [`ErrorKind::Unsupported`] if CRIU is not installed, or is too old
-    /// or lacks a feature; [`ErrorKind::Criu`] if it fails, with its log quoted in the
+    /// or lacks a feature, or if the configuration has a parent death signal, which would end the
+    /// container with its restore; [`ErrorKind::Criu`] if it fails, with its log quoted in the
     /// [warnings](Error::warnings); [`ErrorKind::Timeout`] if another process keeps the lock;
     /// [`ErrorKind::System`].
     pub fn checkpoint(&self, options: CheckpointOptions) -> Result<Option<DumpStatistics>> {
@@ -52,6 +54,7 @@ impl Container {
         // It may have ended while the lock was waited for.
         self.require_dumpable()?;
         let state = self.state()?;
+        refuse_parent_death_signal(&state.config)?;
         let group = self.cgroup()?;
         let subject = Subject {
             id: &self.id,

@@ -15,6 +15,7 @@ use super::{Container, annotations, create};
 use crate::checkpoint::criu_process;
 use crate::checkpoint::descriptors::Pipe;
 use crate::checkpoint::options::RestoreOptions;
+use crate::checkpoint::refuse_parent_death_signal;
 use crate::checkpoint::restore::images::Images;
 use crate::checkpoint::restore::namespaces::{self, Inherited};
 use crate::checkpoint::restore::notifications::{Outcome, Restoring};
@@ -47,6 +48,7 @@ pub(crate) fn restore(
     let config = checked.config;
     let made = (|| {
         create::check(&config, &process)?;
+        refuse_parent_death_signal(&config)?;
         if !process.passed.is_empty() {
             return Err(Error::config(
                 "a restored process has the descriptors of the images, and gets no other",

@@ -43,12 +43,6 @@ fn run(invocation: &Invocation<'_>) -> Result<u8, Failure> {
     }
     let images = options.criu.image_directory.clone();
     let definition = Definition::of(container.config()?);
-    if definition.config.parent_death_signal != 0 {
-        // CRIU restores the signal, too, and runs below a thread that ends with the restore.
-        return Err(Failure::new(
-            "a container with a parent death signal cannot be checkpointed: it would end at the restore",
-        ));
-    }
     let ends = !options.leave_running;
     if ends {
         // Before its process ends, on which exec looks for the mark.
