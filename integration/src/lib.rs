@@ -32,6 +32,7 @@ pub mod library;
 pub mod limited;
 pub mod needs;
 pub mod networks;
+pub mod older_configuration;
 pub mod ordinary_user;
 pub mod parallel;
 pub mod program;

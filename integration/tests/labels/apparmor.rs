@@ -3,7 +3,9 @@
 
 use std::fs;
 
+use cofferdam_integration::older_configuration::run;
 use cofferdam_integration::{Case, Limited, need};
+use runtime::configs::Config;
 use serde_json::json;
 
 /// A profile in the kernel until this is dropped: everything is allowed but to write below
@@ -171,4 +173,24 @@ fn a_profile_that_is_unloaded_later_does_not_let_others_in_unconfined() {
     let output = case.exec(&["/bin/echo", "ran"]).failed(255, &name);
     assert!(!output.stdout.contains("ran"), "{output}");
     case.delete();
+}
+
+/// A sample of libcontainer's configuration files of 2015.
+#[test]
+fn the_sample_of_2015_with_a_profile_is_confined_by_it() {
+    need!(Root, Busybox, AppArmor);
+    let profile = Profile::new("sample");
+    let case = case("");
+    let file = include_str!("../../../configs/tests/legacy/fixtures/f-apparmor.json");
+    let change = |config: &mut Config| {
+        assert_eq!(config.apparmor_profile, "harbour-default");
+        config.apparmor_profile.clone_from(&profile.name);
+    };
+    // It mounts no procfs to ask.
+    let script = "hostname; echo x >/free && echo free; (echo x >/guarded/file) || echo guarded";
+    assert_eq!(
+        run(&case, file, change, script),
+        "armoured\nfree\nguarded\n"
+    );
+    case.finish();
 }

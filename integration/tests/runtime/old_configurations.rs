@@ -1,52 +1,17 @@
-//! Containers made of libcontainer's older configuration files. They run on every machine; those
-//! with labels and profiles need more, and are read and validated in the tests of crate `configs`.
+//! Containers made of libcontainer's older configuration files. Those with labels and profiles are
+//! among the tests of security modules.
 
-use std::fs::{self, File};
-use std::io::Read as _;
+use std::fs;
 
-use cofferdam_integration::{Case, need};
+use cofferdam_integration::older_configuration::run;
+use cofferdam_integration::{Case, need, networks};
 use runtime::configs::Config;
-use runtime::configs::legacy::{self, Options};
-use runtime::{ContainerId, Process, Runtime, Stdio};
 
 /// A fixture of crate `configs`.
 macro_rules! fixture {
     ($name:literal) => {
         include_str!(concat!("../../../configs/tests/legacy/fixtures/", $name))
     };
-}
-
-/// Runs a script with the configuration of a file, changed for this machine.
-fn run(case: &Case, file: &str, change: impl FnOnce(&mut Config), script: &str) -> String {
-    let rootfs = case.bundle.rootfs().to_str().unwrap().to_owned();
-    let options = Options {
-        rootfs: rootfs.clone(),
-        ..Options::default()
-    };
-    let mut config = legacy::load(file.as_bytes(), &options).unwrap().config;
-    config.rootfs = rootfs;
-    // Not the cgroup of another test.
-    config.cgroups.name.clone_from(&case.id);
-    config.cgroups.parent = "cofferdam".to_owned();
-    change(&mut config);
-    let mut process = Process::new(["/bin/sh", "-c", script]);
-    process
-        .env(["PATH=/bin"])
-        .stdin(Stdio::Null)
-        .stdout(Stdio::Pipe);
-    let id: ContainerId = case.id.parse().unwrap();
-    let runtime = Runtime::new(case.root()).unwrap();
-    let mut container = runtime
-        .run(&id, config, process)
-        .unwrap_or_else(|error| panic!("{}", error.chain()));
-    let pipes = container.init_mut().unwrap().pipes();
-    let mut text = String::new();
-    File::from(pipes.stdout.take().unwrap())
-        .read_to_string(&mut text)
-        .unwrap();
-    container.wait().unwrap();
-    container.destroy().unwrap();
-    text
 }
 
 #[test]
@@ -106,5 +71,21 @@ fn the_sample_with_a_user_namespace() {
     let text = run(&case, fixture!("f-userns.json"), |_| {}, script);
     let words: Vec<&str> = text.split_whitespace().collect();
     assert_eq!(words, ["0", "100000", "65536", "0", "200000", "65536"]);
+    case.finish();
+}
+
+#[test]
+fn the_sample_that_is_attached_to_a_bridge() {
+    need!(Root, Busybox, VirtualNetworks);
+    networks::enter();
+    let case = Case::new();
+    let change = |config: &mut Config| config.networks[1].bridge = networks::BRIDGE.to_owned();
+    let script = "ip -4 address show eth0; ip route; hostname";
+    let text = run(&case, fixture!("f-bridge.json"), change, script);
+    for expected in ["10.24.0.2/24", "default via 10.24.0.1 dev eth0", "bridged"] {
+        assert!(text.contains(expected), "{expected}: {text}");
+    }
+    // The pair ends with the container.
+    assert_eq!(networks::device("vethcof24"), None);
     case.finish();
 }
