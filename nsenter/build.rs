@@ -7,7 +7,7 @@
 
 use std::env;
 use std::error::Error;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -23,6 +23,11 @@ fn main() -> Result<(), Box<dyn Error>> {
             .map_err(|e| format!("COFFERDAM_STUB={}: {e}", prebuilt.display()))?;
         return Ok(());
     }
+    compile(&image)
+}
+
+/// Has the compiler of this crate make the stub.
+fn compile(image: &Path) -> Result<(), Box<dyn Error>> {
     let target = env::var("TARGET")?;
     let architecture = env::var("CARGO_CFG_TARGET_ARCH")?;
     if !matches!(architecture.as_str(), "x86_64" | "aarch64")
@@ -51,7 +56,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     ]);
     compiler
         .args(["--target", &target, "stub/main.rs", "-o"])
-        .arg(&image);
+        .arg(image);
     for option in [
         "panic=abort",
         "opt-level=s",

@@ -1,7 +1,6 @@
 //! The system call ABIs a filter can know.
 
 use crate::named::named_enum;
-use crate::syscalls::Syscall;
 
 named_enum! {
     /// A system call ABI, under libseccomp's names.
@@ -85,21 +84,6 @@ impl Architecture {
     pub fn from_short_name(name: &str) -> Option<Self> {
         let mut all = Self::ALL.iter().copied();
         all.find(|architecture| architecture.short_name() == name)
-    }
-
-    /// The name of the system call with a number, as the kernel shows it to a filter. `None` for a
-    /// number without a call, and for an architecture of which this crate has no numbers.
-    ///
-    /// ```
-    /// use cofferdam_seccomp::Architecture;
-    ///
-    /// assert_eq!(Architecture::X86_64.syscall_name(165), Some("mount"));
-    /// ```
-    #[must_use]
-    pub fn syscall_name(self, number: u32) -> Option<&'static str> {
-        Syscall::all()
-            .find(|call| call.number(self) == Some(number))
-            .map(Syscall::name)
     }
 
     /// The `AUDIT_ARCH_*` value (`linux/audit.h`) in the `arch` field of `struct seccomp_data`.

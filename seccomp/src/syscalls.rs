@@ -83,6 +83,23 @@ pub(crate) fn base(arch: Architecture) -> u32 {
     }
 }
 
+impl Architecture {
+    /// The name of the system call with a number, as the kernel shows it to a filter. `None` for a
+    /// number without a call, and for an architecture of which this crate has no numbers.
+    ///
+    /// ```
+    /// use cofferdam_seccomp::Architecture;
+    ///
+    /// assert_eq!(Architecture::X86_64.syscall_name(165), Some("mount"));
+    /// ```
+    #[must_use]
+    pub fn syscall_name(self, number: u32) -> Option<&'static str> {
+        Syscall::all()
+            .find(|call| call.number(self) == Some(number))
+            .map(Syscall::name)
+    }
+}
+
 impl Syscall {
     /// The system call with this name on any architecture.
     pub(crate) fn from_name(name: &str) -> Option<Self> {

@@ -120,7 +120,7 @@ fn root(file: &mut File, loaded: &mut Loaded, reading: &mut Reading<'_>) -> Resu
         reading.no_effect("pivot_dir");
     }
     if file.rootless == Some(true) {
-        // Told for the user and the cgroups apart since 2018.
+        // Said of the user and of the cgroups apart since 2018.
         file.rootless_euid = Some(true);
         file.rootless_cgroups = Some(true);
     }

@@ -127,7 +127,8 @@ fn known(name: &str, reading: &Reading<'_>) -> Option<String> {
 }
 
 /// The capabilities that are kept: bounding, effective and permitted. An inheritable capability
-/// reaches whoever executes a program with that file capability, and no program needs it to be.
+/// reaches every user who executes a program with that file capability, and no program needs it to
+/// be.
 fn kept(names: Vec<String>, reading: &Reading<'_>) -> Capabilities {
     Capabilities {
         bounding: names.clone(),

@@ -64,7 +64,7 @@ pub struct Options {
     /// unique; a second device gets the next number.
     pub interface_suffix: u32,
     /// Fill the inheritable capability set, as runtimes did until 2022. A program with inheritable
-    /// file capabilities then gets these, whoever executes it.
+    /// file capabilities then gets these, whichever user executes it.
     pub strict_legacy: bool,
 }
 

@@ -1,4 +1,4 @@
-//! The forms that the file has had, and how they are told apart.
+//! The forms that the file has had, and what distinguishes them.
 
 use std::fmt;
 

@@ -278,7 +278,7 @@ fn page_server(directory: &Path, port: u16) -> std::process::Child {
     server
 }
 
-/// Waits until somebody listens at a port of this machine.
+/// Waits until a process listens at a port of this machine.
 fn listens(port: u16) {
     let end = format!(":{port:04X}");
     eventually("the server listens", || {

@@ -11,7 +11,7 @@ use super::{is_joined, step};
 use crate::error::{Error, ErrorKind, Result};
 
 /// The protocol (`rtm_protocol` of `rtnetlink(7)`) of routes in a namespace of others: by it those
-/// of this runtime are known. Nobody has registered the number.
+/// of this runtime are known. The number is not registered.
 const MARK: u8 = 207;
 
 /// Refuses routes that cannot be.
