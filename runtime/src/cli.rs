@@ -19,7 +19,7 @@ mod bundle;
 mod c_main;
 pub(crate) mod command;
 pub(crate) mod command_line;
-mod commands;
+pub(crate) mod commands;
 pub(crate) mod criu_flags;
 mod dump_progress;
 pub(crate) mod duration;

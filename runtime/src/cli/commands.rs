@@ -34,7 +34,7 @@ fn runtime(invocation: &Invocation<'_>) -> Result<Runtime, Failure> {
 }
 
 /// Kills and removes a container that a command has made and cannot hand over.
-fn abandon(container: &Container) {
+pub(crate) fn abandon(container: &Container) {
     let removed = match container.signal(Signal::KILL) {
         // It may have ended by itself.
         Err(error) if error.kind() != ErrorKind::NotRunning => Err(error),

@@ -6,13 +6,14 @@ use configs::Config;
 
 use super::checkpoint_mark;
 use crate::cli::command::Invocation;
+use crate::cli::commands::abandon;
 use crate::cli::failure::{Failure, describe};
 use crate::cli::process_flags::{self as flags, Presence};
 use crate::container::Container;
 use crate::error::{Error, ErrorKind};
 use crate::id::ContainerId;
 use crate::process::Process;
-use crate::process::child::{Child, KILL_TIMEOUT};
+use crate::process::child::Child;
 use crate::process::exit_status::ExitStatus;
 use crate::process::foreground::Foreground;
 use crate::process::signal::Signal;
@@ -93,18 +94,4 @@ pub(crate) fn connect(
     terminal: bool,
 ) -> Result<(), Failure> {
     flags::connect(invocation, process, terminal, Presence::Foreground, 0)
-}
-
-/// Kills and removes a container that cannot be attended.
-fn abandon(container: &Container) {
-    let removed = match container.signal(Signal::KILL) {
-        // It may have ended by itself.
-        Err(error) if error.kind() != ErrorKind::NotRunning => Err(error),
-        _ => container
-            .wait_timeout(KILL_TIMEOUT)
-            .and_then(|_| container.destroy()),
-    };
-    if let Err(error) = removed {
-        log::debug!("{}", error.chain());
-    }
 }
