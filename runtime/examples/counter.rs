@@ -27,8 +27,9 @@ pub(crate) fn main() -> Result<(), Box<dyn Error>> {
     let before = count_to(&mut output, 3)?;
     println!("counted to {before}");
 
-    // Its processes are in the images now, and it is gone.
+    // Its processes are in the images now.
     container.checkpoint(CheckpointOptions::new(&images))?;
+    container.destroy()?;
 
     let mut container = runtime.restore_bundle(&id, bundle(&id)?, &RestoreOptions::new(&images))?;
     let mut output = output_of(&mut container)?;
