@@ -96,14 +96,16 @@ fn shared_pidns_init_kill() {
     first.delete();
 }
 
-/// Whether a container can make a cgroup below its own, with these options of the mount.
+/// Whether a container can make a cgroup below its own, with these options of the mount. On v2 the
+/// mount shows the whole tree, without a cgroup namespace.
 fn makes_a_cgroup(options: &[&str]) -> bool {
     let mut case = Case::new();
     case.bundle.mount(json!({
         "destination": "/sys/fs/cgroup", "type": "cgroup", "source": "cgroup", "options": options
     }));
     let output = case.inside(
-        "cd /sys/fs/cgroup; test -d memory && cd memory; \
+        "cd /sys/fs/cgroup; test -d memory && cd memory || \
+         cd .$(sed -n 's/^0:://p' /proc/self/cgroup); \
          mkdir below 2>/dev/null && rmdir below && echo made || true",
     );
     case.finish();
