@@ -1,6 +1,6 @@
 #!/bin/sh
 # Boots the disk of image.sh with a payload disk, shows what the guest says, and leaves its results in a folder.
-# The exit code is 3 if the guest's kernel panicked.
+# The exit code is 3 if the guest's kernel panicked; RESULTS.panic has what it said before.
 #
 #   integration/vm/boot.sh FOLDER PAYLOAD RESULTS SECONDS BOOT
 #
@@ -43,7 +43,9 @@ timeout "$limit" qemu-system-x86_64 \
     </dev/null 2>&1 | tee "$results/console" | grep --line-buffered -v 'kvm:' | grep --line-buffered -o 'vm: .*' || true
 rm -f "$carry"
 
-if grep 'Kernel panic' "$results/console" >&2; then
+if grep -q 'Kernel panic' "$results/console"; then
+    # The next boot writes its own.
+    grep -B 60 'Kernel panic' "$results/console" | tee "$results.panic" >&2
     exit 3
 fi
 if ! grep -q 'vm: done' "$results/console" || ! tar -C "$results" -xf "$answer"; then
