@@ -220,3 +220,43 @@ fn a_restore_does_not_wait_for_a_service_to_be_ready() {
     assert_eq!(pid, subject.case.pid().to_string());
     subject.case.delete();
 }
+
+/// The images do not say so, only the configuration does.
+#[test]
+fn a_read_only_root_is_read_only_again() {
+    need!(Root, Busybox, Checkpoints);
+    let mut case = Case::new();
+    case.bundle.config["root"]["readonly"] = true.into();
+    case.bundle.args(&["/bin/sleep", "100000"]);
+    let mut subject = Subject::of(case);
+    subject.start(Ours);
+    subject.dump(Ours, &[]);
+    subject.restore(Ours, &[]);
+    let script =
+        "echo >/written || echo refused; cut -d ' ' -f 5,6 /proc/self/mountinfo | head -n 1";
+    let said = subject.case.exec(&["/bin/sh", "-c", script]).ok();
+    assert!(said.stdout.starts_with("refused\n/ ro"), "{said}");
+    assert!(!subject.case.bundle.rootfs().join("written").exists());
+    subject.case.delete();
+}
+
+/// What joins the container later goes by the configuration, and would be elsewhere.
+#[test]
+fn namespaces_of_the_images_have_to_be_those_of_the_configuration() {
+    need!(Root, Busybox, Checkpoints);
+    let mut subject = Subject::counter();
+    subject.start(Ours);
+    subject.counts_beyond(0);
+    subject.dump(Ours, &[]);
+    let config = subject.case.bundle.config.clone();
+    for kind in ["pid", "ipc"] {
+        subject.case.bundle.without_namespace(kind);
+        let refused = subject.try_restore(Ours, &[]);
+        let text = format!("the {kind} namespace of the restored process is one of its own");
+        let _ = refused.failed(1, &text);
+        subject.case.nothing_left();
+        subject.case.bundle.config.clone_from(&config);
+    }
+    subject.restore(Ours, &[]);
+    subject.case.delete();
+}

@@ -7,6 +7,7 @@ use std::path::Path;
 use configs::config::{Namespace, NamespaceType, Namespaces};
 use criu::{FIRST_INHERITED, InheritedDescriptor, JoinNamespace, Version};
 use nsenter::namespaces;
+use rustix::io::Errno;
 
 use crate::checkpoint::namespaces::external;
 use crate::error::{Error, ErrorKind, Result};
@@ -73,6 +74,43 @@ fn open(kind: NamespaceType, path: &str) -> Result<OwnedFd> {
         let what = format!("namespace path: {path}");
         Error::with(ErrorKind::InvalidConfig, what, error)
     })
+}
+
+/// Fails if the restored process is not in the namespaces of the configuration, by which everything
+/// that joins the container goes: those of a container come from its images.
+///
+/// The time namespace is none of the container's: CRIU makes one where it has to.
+pub(crate) fn require_same(wanted: &Namespaces, pid: u32) -> Result<()> {
+    for kind in NamespaceType::ALL {
+        if kind == NamespaceType::Time {
+            continue;
+        }
+        let name = kind.file_name();
+        let restored = inode(&format!("/proc/{pid}/ns/{name}"))?;
+        let own = || inode(&format!("/proc/thread-self/ns/{name}"));
+        let problem = match wanted.path_of(kind) {
+            Some(path) if restored != inode(path)? => "is not the one that the configuration joins",
+            None if wanted.is_private(kind) && restored == own()? => {
+                "is that of the host, and the configuration has one of the container's own"
+            }
+            None if !wanted.contains(kind) && restored != own()? => {
+                "is one of its own, and the configuration has none"
+            }
+            _ => continue,
+        };
+        let message = format!("the {name} namespace of the restored process {problem}");
+        return Err(Error::new(ErrorKind::InvalidConfig, message));
+    }
+    Ok(())
+}
+
+/// What identifies a namespace; `None` if the kernel has none of its kind.
+pub(crate) fn inode(path: &str) -> Result<Option<u64>> {
+    match rustix::fs::stat(path) {
+        Ok(stat) => Ok(Some(stat.st_ino)),
+        Err(Errno::NOENT) => Ok(None),
+        Err(errno) => Err(Error::system(format!("look at {path}"), errno)),
+    }
 }
 
 #[cfg(test)]

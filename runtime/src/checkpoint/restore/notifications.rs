@@ -7,6 +7,7 @@ use configs::oci::ContainerStatus as Status;
 use criu::{BoxError, Notification, Stage};
 use nsenter::pidfd;
 
+use crate::checkpoint::restore::namespaces::{inode, require_same};
 use crate::checkpoint::stages::{RestoreObserver, RestoreStage};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::ContainerId;
@@ -109,6 +110,7 @@ impl Restoring<'_> {
     /// All processes are there, and stopped.
     fn restored(&mut self, pid: u32) -> Result<()> {
         let init = open(pid)?;
+        require_same(&self.record.state.config.namespaces, pid)?;
         if self.with_network {
             network::reconnect(self.id, &self.record.state.config.networks)?;
         }
@@ -177,10 +179,5 @@ fn unexpected(what: &str) -> Error {
 
 /// Whether a process is in another time namespace than this one. Without time namespaces it is not.
 fn is_in_other_time_namespace(pid: u32) -> Result<bool> {
-    let inode = |path: &str| match rustix::fs::stat(path) {
-        Ok(stat) => Ok(Some(stat.st_ino)),
-        Err(rustix::io::Errno::NOENT) => Ok(None),
-        Err(errno) => Err(Error::system(format!("look at {path}"), errno)),
-    };
     Ok(inode("/proc/self/ns/time")? != inode(&format!("/proc/{pid}/ns/time"))?)
 }

@@ -6,8 +6,9 @@
 
 use std::path::Path;
 
+use rustix::fs::StatVfsMountFlags;
 use rustix::io::Errno;
-use rustix::mount::{MountPropagationFlags, UnmountFlags};
+use rustix::mount::{MountFlags, MountPropagationFlags, UnmountFlags};
 
 use super::mount_points;
 use crate::error::{Error, ErrorKind, Result};
@@ -24,8 +25,31 @@ pub(crate) fn prepare(config: &Config, at: &Path) -> Result<()> {
     mount_points::make(config, at)?;
     rustix::mount::unmount(at, UnmountFlags::DETACH)
         .map_err(|errno| Error::system(format!("unmount {}", at.display()), errno))?;
-    // Its propagation is what CRIU derives that of the container's root from.
-    bind(config, at)
+    // Its propagation is what CRIU derives that of the container's root from, and so is whether it
+    // can be written to, which the images do not say.
+    bind(config, at)?;
+    if config.readonlyfs {
+        make_read_only(at)?;
+    }
+    Ok(())
+}
+
+/// Makes this mount read-only; its other flags stay.
+fn make_read_only(at: &Path) -> Result<()> {
+    let failed = |errno| Error::system(format!("make {} read-only", at.display()), errno);
+    let has = rustix::fs::statvfs(at).map_err(failed)?.f_flag;
+    let mut flags = MountFlags::BIND | MountFlags::RDONLY;
+    for (set, kept) in [
+        (StatVfsMountFlags::NOSUID, MountFlags::NOSUID),
+        (StatVfsMountFlags::NODEV, MountFlags::NODEV),
+        (StatVfsMountFlags::NOEXEC, MountFlags::NOEXEC),
+        (StatVfsMountFlags::NOATIME, MountFlags::NOATIME),
+        (StatVfsMountFlags::NODIRATIME, MountFlags::NODIRATIME),
+        (StatVfsMountFlags::RELATIME, MountFlags::RELATIME),
+    ] {
+        flags.set(kept, has.contains(set));
+    }
+    rustix::mount::mount_remount(at, flags, c"").map_err(failed)
 }
 
 fn bind(config: &Config, at: &Path) -> Result<()> {
