@@ -373,8 +373,15 @@ fn log(subject: &Subject, name: &str) -> String {
 fn the_content_of_the_network_namespace_is_left_out() {
     need!(Root, Busybox, Checkpoints);
     let mut subject = subject(
-        "ip link set lo up; i=0; while true; do i=$((i+1)); echo $i >>/count; sleep 0.5; done",
+        "ip address add 10.1.2.3/32 dev lo; i=0; while true; do i=$((i+1)); echo $i >>/count; sleep 0.5; done",
     );
+    for set in ["bounding", "effective", "permitted"] {
+        let capabilities = &mut subject.case.bundle.config["process"]["capabilities"][set];
+        capabilities
+            .as_array_mut()
+            .unwrap()
+            .push("CAP_NET_ADMIN".into());
+    }
     subject.start(Ours);
     subject.counts_beyond(0);
     let host = runtime::Runtime::new(subject.case.root()).unwrap();
@@ -386,19 +393,19 @@ fn the_content_of_the_network_namespace_is_left_out() {
     let container = host.load(&id).unwrap();
     let _ = container.checkpoint(options).unwrap();
     subject.dump(Ours, &["--empty-ns", "network"]);
-    let is_up = |subject: &Subject| {
-        let shown = subject.case.exec(&["ip", "link", "show", "lo"]).ok();
-        shown.stdout.contains("UP")
+    let has_address = |subject: &Subject| {
+        let shown = subject.case.exec(&["ip", "address", "show", "lo"]).ok();
+        shown.stdout.contains("10.1.2.3")
     };
     subject.restore(Ours, &["--empty-ns", "network"]);
-    assert!(!is_up(&subject));
+    assert!(!has_address(&subject));
     let forced = ["delete", "--force", &subject.case.id];
     let _ = subject.case.call(&forced).ok();
     let mut options = runtime::RestoreOptions::new(&whole);
     options.criu.empty_network = false;
     let bundle = runtime::Bundle::load(subject.case.bundle.path()).unwrap();
     let container = host.restore_bundle(&id, bundle, &options).unwrap();
-    assert!(is_up(&subject));
+    assert!(has_address(&subject));
     container.signal(runtime::Signal::KILL).unwrap();
     let _ = container.wait().unwrap();
     container.destroy().unwrap();

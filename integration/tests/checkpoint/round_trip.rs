@@ -406,22 +406,23 @@ fn a_host_program_supervises_what_it_restores() {
     let mut wrong = options.clone();
     wrong.lsm_profile = Some("nothing:x".to_owned());
     host.restore_bundle(&id, bundle(), &wrong).unwrap_err();
-    assert_eq!(children_of_restores(), [] as [String; 0]);
+    assert_eq!(children_in(&subject.case), [] as [String; 0]);
     let count = subject.count();
     let container = host.restore_bundle(&id, bundle(), &options).unwrap();
     subject.counts_beyond(count);
     assert_eq!(container.status().unwrap(), runtime::Status::Running);
+    assert!(!children_in(&subject.case).is_empty());
     fs::write(subject.case.bundle.rootfs().join("end"), "").unwrap();
     assert_eq!(container.wait().unwrap(), runtime::ExitStatus::Exited(7));
     container.destroy().unwrap();
-    assert_eq!(children_of_restores(), [] as [String; 0]);
+    assert_eq!(children_in(&subject.case), [] as [String; 0]);
     subject.case.finish();
 }
 
-/// The children of this process, ended ones included, that are CRIU or in a pid namespace. Others
-/// are commands of tests that run in other threads.
-fn children_of_restores() -> Vec<String> {
-    let read = |path: String| fs::read_to_string(path).unwrap_or_default();
+/// The children of this process, ended ones included, that are or were in the cgroup of a
+/// container: what CRIU has restored, and CRIU. Others belong to tests that run in other threads.
+fn children_in(case: &Case) -> Vec<String> {
+    let group = case.bundle.config["linux"]["cgroupsPath"].as_str().unwrap();
     let tasks = fs::read_dir("/proc/self/task").unwrap();
     let children = tasks.flat_map(|task| {
         let path = task.unwrap().path().join("children");
@@ -429,11 +430,10 @@ fn children_of_restores() -> Vec<String> {
         let pids = children.split_whitespace().map(str::to_owned);
         pids.collect::<Vec<_>>()
     });
-    let of_restores = |pid: &String| {
-        let status = read(format!("/proc/{pid}/status"));
-        let pids = status.lines().find_map(|line| line.strip_prefix("NSpid:"));
-        let namespaces = pids.map_or(0, |pids| pids.split_whitespace().count());
-        namespaces > 1 || read(format!("/proc/{pid}/comm")).trim_end() == "criu"
+    // The kernel goes on to name the cgroup of an ended process in the hierarchy of version 2.
+    let inside = |pid: &String| {
+        let groups = fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap_or_default();
+        groups.contains(group)
     };
-    children.filter(of_restores).collect()
+    children.filter(inside).collect()
 }
