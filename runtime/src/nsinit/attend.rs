@@ -19,7 +19,11 @@ use crate::process::foreground::Foreground;
 use crate::process::signal::Signal;
 use crate::runtime::Runtime;
 
+/// How often other processes may be faster.
+const ATTEMPTS: usize = 20;
+
 /// Makes a container of a configuration, waits for the end of its first process, and removes it.
+/// Returns `None` if another process has made a container of this id meanwhile.
 ///
 /// `running` is called when the process runs, and not if that fails.
 pub(crate) fn create(
@@ -29,9 +33,36 @@ pub(crate) fn create(
     (config, mut process): (Config, Process),
     terminal: bool,
     running: impl FnOnce(&Container) -> Result<(), Failure>,
-) -> Result<ExitStatus, Failure> {
+) -> Result<Option<ExitStatus>, Failure> {
     connect(invocation, &mut process, terminal)?;
-    first_process(invocation, running, || runtime.run(id, config, process))
+    let mut taken = false;
+    let made = first_process(invocation, running, || {
+        let made = runtime.run(id, config, process);
+        made.inspect_err(|error| taken = error.kind() == ErrorKind::AlreadyExists)
+    });
+    if taken {
+        return Ok(None);
+    }
+    made.map(Some)
+}
+
+/// Does something until it has a result, which it has not when another process made a container of
+/// the same id at the same time: then there is one to join.
+///
+/// # Errors
+/// The last attempt has no result either: containers of this id come and go.
+pub(crate) fn until_done<T>(
+    id: &ContainerId,
+    mut attempt: impl FnMut() -> Result<Option<T>, Failure>,
+) -> Result<T, Failure> {
+    for _ in 0..ATTEMPTS {
+        if let Some(done) = attempt()? {
+            return Ok(done);
+        }
+    }
+    Err(Failure::new(format!(
+        "container {id} is made and removed by other processes all the time"
+    )))
 }
 
 /// Lets `make` make a container, waits for the end of its first process, and removes it, unless it

@@ -1,5 +1,7 @@
 //! The containers of the state root, by the flag `--id`.
 
+use std::time::{Duration, Instant};
+
 use super::CRIU;
 use crate::Status;
 use crate::checkpoint::CriuOptions;
@@ -16,21 +18,48 @@ use crate::runtime::Runtime;
 pub(crate) const DEFAULT_ID: &str = "nsinit";
 pub(crate) const ID: Flag = Flag::text("id", "id of the container").default(DEFAULT_ID);
 
+/// Replaces the flag of `cofferdam`, which has a default.
+pub(crate) const IMAGE_PATH: Flag = Flag::text("image-path", "directory of the images");
+
+/// How long another process may take to make a container.
+const CREATE_TIMEOUT: Duration = Duration::from_secs(10);
+/// How often its progress is looked at.
+const INTERVAL: Duration = Duration::from_millis(5);
+
 pub(crate) fn runtime(invocation: &Invocation<'_>) -> Result<Runtime, Failure> {
     Ok(Runtime::new(&invocation.globals.root)?.of_command())
 }
 
 pub(crate) fn id(invocation: &Invocation<'_>) -> Result<ContainerId, Failure> {
-    let typed = invocation.parsed.string(ID.name);
-    Ok(ContainerId::new(typed.as_deref().unwrap_or(DEFAULT_ID))?)
+    let parsed = invocation.parsed;
+    if !parsed.given(ID.name) {
+        return Ok(ContainerId::new(DEFAULT_ID)?);
+    }
+    Ok(ContainerId::new(
+        parsed.string(ID.name).unwrap_or_default(),
+    )?)
 }
 
 /// The container of this id, if there is one.
+///
+/// One that another process is just making is waited for. What a killed process has left of one
+/// that is not on record is removed: no command of this program does that later.
 pub(crate) fn find(runtime: &Runtime, id: &ContainerId) -> Result<Option<Container>, Failure> {
-    match runtime.load(id) {
-        Ok(container) => Ok(Some(container)),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error.into()),
+    let deadline = Instant::now() + CREATE_TIMEOUT;
+    loop {
+        let in_time = Instant::now() < deadline;
+        match runtime.load(id) {
+            Ok(container) if in_time && container.status()? == Status::Creating => {}
+            Ok(container) => return Ok(Some(container)),
+            Err(error) if error.kind() == ErrorKind::NotFound => match runtime.remove_stale(id) {
+                // It is on record now.
+                Err(error) if in_time && error.kind() == ErrorKind::InvalidState => {}
+                Err(error) => return Err(error.into()),
+                Ok(_) => return Ok(None),
+            },
+            Err(error) => return Err(error.into()),
+        }
+        std::thread::sleep(INTERVAL);
     }
 }
 
@@ -67,7 +96,7 @@ pub(crate) fn unpause(container: &Container) -> Result<(), Failure> {
 
 /// What the flags say of CRIU.
 pub(crate) fn criu_options(invocation: &Invocation<'_>) -> Result<CriuOptions, Failure> {
-    if !invocation.parsed.given(criu_flags::IMAGE_PATH.name) {
+    if !invocation.parsed.given(IMAGE_PATH.name) {
         return Err(Failure::new("The --image-path option isn't specified"));
     }
     let mut options = criu_flags::options(invocation)?;

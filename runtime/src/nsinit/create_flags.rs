@@ -153,9 +153,15 @@ pub(crate) fn described(parsed: &Parsed) -> Result<(Config, Vec<String>), Failur
     if let Some(profile) = parsed.string(SECURITY.name) {
         security::apply(&profile, &mut config)?;
     }
+    Ok((config, groups(parsed)))
+}
+
+/// The names of supplementary groups.
+pub(crate) fn groups(parsed: &Parsed) -> Vec<String> {
     let groups = parsed.texts(GROUPS.name);
-    let groups = groups.map(|name| name.to_string_lossy().into_owned());
-    Ok((config, groups.collect()))
+    groups
+        .map(|name| name.to_string_lossy().into_owned())
+        .collect()
 }
 
 /// A number that the flag can have.
@@ -288,7 +294,11 @@ fn choose_namespaces(config: &mut Config, parsed: &Parsed) {
 
 fn connect(config: &mut Config, parsed: &Parsed) -> Result<(), Failure> {
     let Some(bridge) = parsed.string(VETH_BRIDGE.name) else {
-        return Ok(());
+        let alone = [VETH_ADDRESS, VETH_GATEWAY, VETH_MTU];
+        return match alone.iter().find(|flag| parsed.given(flag.name)) {
+            None => Ok(()),
+            Some(flag) => Err(Failure::new(format!("--{} needs --veth-bridge", flag.name))),
+        };
     };
     let text = |flag: &Flag| parsed.string(flag.name).unwrap_or_default();
     let outside = InterfaceName::random("veth")

@@ -74,7 +74,9 @@ impl Definition {
             let rootfs = Path::new(&config.rootfs).file_name();
             let name = rootfs.unwrap_or("root".as_ref()).to_string_lossy();
             config.cgroups.name = name.into_owned();
-            CGROUP_PARENT.clone_into(&mut config.cgroups.parent);
+            if config.cgroups.parent.is_empty() {
+                CGROUP_PARENT.clone_into(&mut config.cgroups.parent);
+            }
         }
         Ok(Self {
             config,

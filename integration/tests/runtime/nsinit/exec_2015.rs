@@ -276,3 +276,58 @@ fn help_and_version_need_no_container_and_init_is_not_needed() {
         .failed(1, "no init entry is needed any more");
     subject.finish();
 }
+
+/// What describes a container counts where one is made; the groups are the process's.
+#[test]
+fn flags_without_an_effect_are_warned_of() {
+    need!(Root, Busybox, Cofferdam);
+    let subject = Subject::new();
+    let first = subject.start(&[], WAIT);
+    let flags = ["--hostname=x", "--security=high", "--groups=99"];
+    let joined = subject.exec(&flags, "id -G").ok();
+    assert_eq!(joined.lines(), ["0 99"]);
+    let text = "the container runs already: --hostname, --security ignored";
+    assert!(joined.stderr.contains(text), "{joined}");
+    assert_eq!(end(first), Some(3));
+    let refused = subject.exec(&["--veth-mtu=1400"], "true");
+    let _ = refused.failed(1, "--veth-mtu needs --veth-bridge");
+    let _ = subject
+        .exec(&["--id="], "true")
+        .failed(1, "invalid container ID format");
+    subject.finish();
+}
+
+/// An `exec` that is killed before the container is on record leaves the directory.
+#[test]
+fn what_a_killed_exec_has_left_does_not_keep_the_id() {
+    need!(Root, Busybox, Cofferdam);
+    let subject = Subject::new();
+    fs::create_dir(subject.root().join("nsinit")).unwrap();
+    let _ = subject.exec(&[], "true").ok();
+    assert!(!subject.root().join("nsinit").exists());
+    subject.finish();
+}
+
+#[test]
+fn several_at_once_are_in_one_container() {
+    need!(Root, Busybox, Cofferdam);
+    let subject = Subject::new();
+    // The others may still be about to end when the first one, and with it the container, ends.
+    let script = "echo $$ >>/tmp/all; [ $$ = 1 ] || exit 0; \
+                  until [ $(wc -l </tmp/all) = 4 ]; do sleep 0.01; done";
+    std::thread::scope(|scope| {
+        let run = || subject.exec(&[], script);
+        let all: Vec<_> = (0..4).map(|_| scope.spawn(run)).collect();
+        for one in all {
+            let one = one.join().unwrap();
+            assert!(
+                [0, 137].contains(&one.code) && one.stderr.is_empty(),
+                "{one}"
+            );
+        }
+    });
+    let pids = fs::read_to_string(subject.rootfs().join("tmp/all")).unwrap();
+    assert_eq!(pids.lines().filter(|pid| *pid == "1").count(), 1, "{pids}");
+    assert_eq!(pids.lines().count(), 4, "{pids}");
+    subject.finish();
+}

@@ -16,7 +16,7 @@ pub(crate) static COMMAND: Command = Command {
                   waits for the container ends, too.",
     flags: &[
         containers::ID,
-        criu::IMAGE_PATH,
+        containers::IMAGE_PATH,
         criu::WORK_PATH,
         criu::LEAVE_RUNNING,
         criu::TCP_ESTABLISHED,

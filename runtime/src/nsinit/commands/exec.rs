@@ -9,10 +9,13 @@ use crate::Status;
 use crate::cli::command::{Command, Count, Invocation};
 use crate::cli::failure::Failure;
 use crate::cli::flag::{Flag, Order, Parsed};
-use crate::nsinit::create_flags::with_create_flags;
+use crate::id::ContainerId;
+use crate::nsinit::create_flags::{self, GROUPS, with_create_flags};
 use crate::nsinit::definition::{self, Definition};
 use crate::nsinit::{attend, containers};
 use crate::process::Process;
+use crate::process::exit_status::ExitStatus;
+use crate::runtime::Runtime;
 
 const TTY: Flag = Flag::switch("tty", "give the process a terminal").letter("t");
 const SYSTEMD: Flag = Flag::switch("systemd", "make the cgroup a unit of systemd, if that runs");
@@ -49,18 +52,33 @@ pub(crate) const ENVIRONMENT: [&str; 3] = [
 ];
 
 fn run(invocation: &Invocation<'_>) -> Result<u8, Failure> {
-    let parsed = invocation.parsed;
     let runtime = containers::runtime(invocation)?;
     let id = containers::id(invocation)?;
-    let definition = match containers::find(&runtime, &id)? {
+    attend::until_done(&id, || attempt(invocation, &runtime, &id))
+}
+
+/// Joins the container, or makes it. `None` if another process makes it at the same time.
+fn attempt(
+    invocation: &Invocation<'_>,
+    runtime: &Runtime,
+    id: &ContainerId,
+) -> Result<Option<u8>, Failure> {
+    let parsed = invocation.parsed;
+    let definition = match containers::find(runtime, id)? {
         Some(container) if container.status()? != Status::Stopped => {
+            warn_of_ignored(invocation, &[&GROUPS], "the container runs already");
             let mut process = process(parsed, &legacy::Process::default());
-            process.group_names(definition::groups_of(container.config()?));
+            process.group_names(match parsed.given(GROUPS.name) {
+                true => create_flags::groups(parsed),
+                false => definition::groups_of(container.config()?),
+            });
             let terminal = parsed.switch(TTY.name);
-            return Ok(attend::join(invocation, &container, process, terminal)?.code());
+            let status = attend::join(invocation, &container, process, terminal)?;
+            return Ok(Some(status.code()));
         }
         // Its processes have ended without being waited for: it is made anew.
         Some(container) => {
+            warn_of_ignored(invocation, &[], "the container is made as it is on record");
             let config = container.config()?;
             container.destroy()?;
             Definition::of(config)
@@ -71,15 +89,40 @@ fn run(invocation: &Invocation<'_>) -> Result<u8, Failure> {
     let mut process = process(parsed, &definition.process);
     let config = definition.prepare(invocation, &mut process)?;
     let made = (config, process);
-    let status = attend::create(invocation, &runtime, &id, made, terminal, |_| Ok(()))?;
-    Ok(status.code())
+    let status = attend::create(invocation, runtime, id, made, terminal, |_| Ok(()))?;
+    Ok(status.map(ExitStatus::code))
+}
+
+/// Warns of flags that describe a container where something else describes it. `taken` are those
+/// that count nevertheless, beside those of the process.
+fn warn_of_ignored(invocation: &Invocation<'_>, taken: &[&Flag], reason: &str) {
+    let of_process = [&TTY, &containers::ID, &USER, &CWD, &ENV];
+    let counts = |flag: &Flag| {
+        of_process
+            .iter()
+            .chain(taken)
+            .any(|own| own.name == flag.name)
+    };
+    let ignored: Vec<String> = COMMAND
+        .flags
+        .iter()
+        .filter(|flag| invocation.parsed.given(flag.name) && !counts(flag))
+        .map(|flag| format!("--{}", flag.name))
+        .collect();
+    if !ignored.is_empty() {
+        let message = format!("{reason}: {} ignored", ignored.join(", "));
+        invocation.log.warn(&message);
+    }
 }
 
 /// The container that the flags describe.
 fn define(invocation: &Invocation<'_>) -> Result<Definition, Failure> {
     let parsed = invocation.parsed;
     let mut definition = match parsed.text(CONFIG.name) {
-        Some(path) => Definition::read(Path::new(path))?,
+        Some(path) => {
+            warn_of_ignored(invocation, &[&CONFIG, &SYSTEMD], "the file describes it");
+            Definition::read(Path::new(path))?
+        }
         None => {
             let mut definition = Definition::from_flags(parsed)?;
             // Containers of one directory do not share a cgroup.

@@ -18,7 +18,7 @@ pub(crate) static COMMAND: Command = Command {
                   of them ends.",
     flags: &[
         containers::ID,
-        criu::IMAGE_PATH,
+        containers::IMAGE_PATH,
         criu::WORK_PATH,
         criu::TCP_ESTABLISHED,
         criu::EXT_UNIX_SK,

@@ -12,6 +12,7 @@ use crate::cli::flag::{Flag, Order};
 use crate::nsinit::{attend, containers};
 use crate::process::Process;
 use crate::process::exit_status::ExitStatus;
+use crate::runtime::Runtime;
 
 pub(super) static COMMAND: Command = Command {
     name: "exec",
@@ -49,15 +50,23 @@ const SIGNALED: u8 = 255;
 
 fn run(invocation: &Invocation<'_>) -> Result<u8, Failure> {
     let directory = Directory::of(invocation)?;
-    let mut definition = directory.definition()?;
     let runtime = containers::runtime(invocation)?;
+    attend::until_done(&directory.id, || attempt(invocation, &directory, &runtime))
+}
+
+/// Joins the container, or makes it. `None` if another process makes it at the same time.
+fn attempt(
+    invocation: &Invocation<'_>,
+    directory: &Directory,
+    runtime: &Runtime,
+) -> Result<Option<u8>, Failure> {
+    let mut definition = directory.definition()?;
     let terminal = definition.process.terminal;
     let mut process = process(&invocation.parsed.positional, &definition.process);
-    match directory.container(&runtime)? {
+    match directory.container(runtime)? {
         Some(container) if container.status()? != Status::Stopped => {
-            return Ok(code(attend::join(
-                invocation, &container, process, terminal,
-            )?));
+            let status = attend::join(invocation, &container, process, terminal)?;
+            return Ok(Some(code(status)));
         }
         // Its process is not there any more, whatever the file `pid` says.
         Some(container) => container.destroy()?,
@@ -69,11 +78,15 @@ fn run(invocation: &Invocation<'_>) -> Result<u8, Failure> {
     let config = definition.prepare(invocation, &mut process)?;
     let running = |container: &_| directory.record(container);
     let made = (config, process);
-    let status = attend::create(invocation, &runtime, &directory.id, made, terminal, running);
+    let status = attend::create(invocation, runtime, &directory.id, made, terminal, running);
+    if let Ok(None) = status {
+        // The files are those of the other one.
+        return Ok(None);
+    }
     let forgotten = directory.forget();
     let status = status?;
     forgotten?;
-    Ok(code(status))
+    Ok(status.map(code))
 }
 
 fn enter(invocation: &Invocation<'_>) -> Result<u8, Failure> {
