@@ -227,7 +227,7 @@ fn a_read_only_root_is_read_only_again() {
     need!(Root, Busybox, Checkpoints);
     let mut case = Case::new();
     case.bundle.config["root"]["readonly"] = true.into();
-    case.bundle.args(&["/bin/sleep", "100000"]);
+    case.bundle.script("while true; do sleep 0.5; done");
     let mut subject = Subject::of(case);
     subject.start(Ours);
     subject.dump(Ours, &[]);

@@ -79,7 +79,8 @@ fn open(kind: NamespaceType, path: &str) -> Result<OwnedFd> {
 /// Fails if the restored process is not in the namespaces of the configuration, by which everything
 /// that joins the container goes: those of a container come from its images.
 ///
-/// The time namespace is none of the container's: CRIU makes one where it has to.
+/// The time namespace is none of the container's: CRIU makes one where it has to. A cgroup
+/// namespace it restores only where it restores cgroups.
 pub(crate) fn require_same(wanted: &Namespaces, pid: u32) -> Result<()> {
     for kind in NamespaceType::ALL {
         if kind == NamespaceType::Time {
@@ -90,7 +91,10 @@ pub(crate) fn require_same(wanted: &Namespaces, pid: u32) -> Result<()> {
         let own = || inode(&format!("/proc/thread-self/ns/{name}"));
         let problem = match wanted.path_of(kind) {
             Some(path) if restored != inode(path)? => "is not the one that the configuration joins",
-            None if wanted.is_private(kind) && restored == own()? => {
+            None if kind != NamespaceType::Cgroup
+                && wanted.is_private(kind)
+                && restored == own()? =>
+            {
                 "is that of the host, and the configuration has one of the container's own"
             }
             None if !wanted.contains(kind) && restored != own()? => {
