@@ -3,9 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use cofferdam_integration::older_configuration::run;
 use cofferdam_integration::{Case, Limited, need};
-use runtime::configs::Config;
 use serde_json::json;
 
 use crate::sys;
@@ -190,30 +188,4 @@ fn the_user_namespace_of_another_container_can_be_joined() {
     assert_eq!(shown(&output.stdout), PROCESS);
     second.delete();
     first.delete();
-}
-
-/// A sample of libcontainer's configuration files of 2015.
-#[test]
-fn the_sample_of_2015_with_labels_has_them() {
-    need!(Root, Busybox, SeLinux);
-    let case = case();
-    let file = include_str!("../../../configs/tests/legacy/fixtures/f-selinux.json");
-    let change = |config: &mut Config| {
-        assert_eq!(
-            config.process_label,
-            "system_u:system_r:container_t:s0:c5,c6"
-        );
-        // The files of the root file system have the categories of these tests.
-        PROCESS.clone_into(&mut config.process_label);
-        FILE.clone_into(&mut config.mount_label);
-    };
-    // Pipes of this process are out of its reach.
-    let look = "exec >/said; \
-                hostname; cat /proc/self/attr/current; echo; grep ' /dev/shm ' /proc/mounts";
-    run(&case, file, change, look);
-    let text = fs::read_to_string(case.bundle.rootfs().join("said")).unwrap();
-    let lines: Vec<&str> = text.lines().map(shown).collect();
-    assert_eq!(&lines[..2], ["labelled", PROCESS], "{text}");
-    assert!(lines.last().unwrap().contains(FILE), "{text}");
-    case.finish();
 }
