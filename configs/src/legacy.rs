@@ -105,7 +105,7 @@ pub struct Process {
 
 /// Programs to run around one mount ([`Revision::F`], until 2022).
 ///
-/// They run with the runtime's privileges: a configuration from somebody else must not have any.
+/// They run with the runtime's privileges: a configuration that is not trusted must not have any.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MountCommands {
     /// Index of the mount in [`Config::mounts`].

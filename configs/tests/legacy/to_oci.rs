@@ -17,7 +17,7 @@ fn args() -> Vec<String> {
     ["/bin/sh", "-c", "true"].map(str::to_owned).to_vec()
 }
 
-/// Ids that somebody has looked up.
+/// Ids that the caller has looked up.
 fn user() -> oci::User {
     oci::User {
         uid: 33,
