@@ -45,12 +45,23 @@ const EXAMPLES: [(&str, Main); 10] = [
     ("user_namespace", user_namespace::main),
 ];
 
-/// Which example the process of [`example`] runs.
-const NAME: &str = "COFFERDAM_EXAMPLE";
+/// Set in the process that is an example.
+const INSIDE: &str = "COFFERDAM_EXAMPLE";
 
-/// Runs an example in a process of its own, as a program, and returns what it prints; `None` if
-/// this machine lacks what it needs.
+/// Whether this process is an example.
+fn is_example() -> bool {
+    std::env::var_os(INSIDE).is_some()
+}
+
+/// Runs the example of this name, which the calling test has as well, in a process of its own, as
+/// a program, and returns what it prints; `None` if this machine lacks what it needs, and in the
+/// process that was the example.
 fn run(name: &str, terminal: Option<&str>) -> Option<String> {
+    if is_example() {
+        let (_, main) = EXAMPLES.iter().find(|(known, _)| *known == name).unwrap();
+        main().unwrap();
+        return None;
+    }
     let bundle = Bundle::new()?;
     let rootfs = bundle.rootfs();
     // User namespaces reach it.
@@ -59,8 +70,8 @@ fn run(name: &str, terminal: Option<&str>) -> Option<String> {
     // Every run of an example has the same state root and ids.
     let lock = File::create(std::env::temp_dir().join("cofferdam-examples.lock")).unwrap();
     lock.lock().unwrap();
-    let mut command = command(&rootfs, terminal.is_some());
-    command.env(NAME, name).stdin(Stdio::piped());
+    let mut command = command(name, &rootfs, terminal.is_some());
+    command.env(INSIDE, "").stdin(Stdio::piped());
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();
     let mut input = child.stdin.take().unwrap();
@@ -71,17 +82,18 @@ fn run(name: &str, terminal: Option<&str>) -> Option<String> {
     let output = child.wait_with_output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout).replace('\r', "");
     // A test program that runs one test at a time says its name first.
-    let text = text.replace("test examples::example ... ", "");
+    let text = text.replace(&format!("test examples::{name} ... "), "");
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{name}: {text}\n{said}");
     Some(text)
 }
 
-/// This program, to run [`example`] only. Its first argument is the root file system, as that of
-/// the examples: for a test program it is one more name of a test.
-fn command(rootfs: &Path, terminal: bool) -> Command {
+/// This program, to run only the test of an example, which then is the example. Its first argument
+/// is the root file system, as that of the examples: for a test program it is one more name of a
+/// test.
+fn command(name: &str, rootfs: &Path, terminal: bool) -> Command {
     let program = std::env::current_exe().unwrap();
-    let rest = "--exact examples::example --ignored --nocapture";
+    let rest = format!("--exact examples::{name} --nocapture");
     if terminal {
         let line = format!("{} {} {rest}", program.display(), rootfs.display());
         let mut command = Command::new("script");
@@ -91,14 +103,6 @@ fn command(rootfs: &Path, terminal: bool) -> Command {
     let mut command = Command::new(program);
     command.arg(rootfs).args(rest.split(' '));
     command
-}
-
-#[test]
-#[ignore = "only runs inside another test"]
-fn example() {
-    let name = std::env::var(NAME).unwrap();
-    let (_, main) = EXAMPLES.iter().find(|(known, _)| *known == name).unwrap();
-    main().unwrap();
 }
 
 /// The output has these lines, in this order.
@@ -155,7 +159,7 @@ fn factory() {
 
 #[test]
 fn network() {
-    if !crate::network::enter_with_bridge("cfd-example", "192.0.2.1/24") {
+    if !is_example() && !crate::network::enter_with_bridge("cfd-example", "192.0.2.1/24") {
         return;
     }
     let Some(text) = run("network", None) else {
