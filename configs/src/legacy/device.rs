@@ -12,18 +12,18 @@ use crate::config;
 keys! {
     /// A device: a node to make, or what a rule is about.
     struct Device {
-        kind "type": Kind, "DEF";
-        path "path": String, "DEF";
-        major_number "major_number": i64, "DE";
-        minor_number "minor_number": i64, "DE";
-        cgroup_permissions "cgroup_permissions": String, "DE";
-        major "major": i64, "F";
-        minor "minor": i64, "F";
-        permissions "permissions": String, "F";
-        allow "allow": bool, "F";
-        file_mode "file_mode": u32, "DEF";
-        uid "uid": u32, "DEF";
-        gid "gid": u32, "DEF";
+        kind as "type": Kind, "DEF";
+        path: String, "DEF";
+        major_number: i64, "DE";
+        minor_number: i64, "DE";
+        cgroup_permissions: String, "DE";
+        major: i64, "F";
+        minor: i64, "F";
+        permissions: String, "F";
+        allow: bool, "F";
+        file_mode: u32, "DEF";
+        uid: u32, "DEF";
+        gid: u32, "DEF";
     }
 }
 

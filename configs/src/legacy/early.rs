@@ -18,62 +18,62 @@ use crate::{Result, lexical};
 keys! {
     /// The whole file.
     struct File {
-        id "id": String, "0";
-        namespace_pid "namespace_pid": i64, "0";
-        network_namespace_fd "network_namespace_fd": i64, "0";
-        command "command": RawCommand, "0";
-        rootfs "rootfs": String, "0";
-        root_fs "root_fs": String, "E";
-        hostname "hostname": String, "0ABCDE";
-        readonly_fs "readonly_fs": bool, "0ABCD";
-        no_pivot_root "no_pivot_root": bool, "0ABCD";
-        user "user": String, "0ABCDE";
-        working_dir "working_dir": String, "0ABCDE";
-        environment "environment": Vec<String>, "0ABCDE";
-        tty "tty": bool, "0ABCDE";
-        namespaces "namespaces": NameList, "0ABCDE";
-        ipc "ipc": String, "E";
-        capabilities_mask "capabilities_mask": NameList, "ABC";
-        capabilities "capabilities": Vec<String>, "0DE";
-        network "network": Network, "0";
-        networks "networks": Vec<Network>, "0ABCDE";
-        routes "routes": Vec<Route>, "DE";
-        cgroups "cgroups": RawCgroup, "0ABCDE";
-        cgroup_name "cgroup_name": String, "0";
-        cgroup_parent "cgroup_parent": String, "0";
-        device_access "device_access": bool, "0";
-        memory "memory": i64, "0";
-        memory_swap "memory_swap": i64, "0";
-        cpu_shares "cpu_shares": i64, "0";
-        context "context": Names<Option<String>>, "0ABCD";
-        mounts "mounts": Vec<Mount>, "0ABCD";
-        device_nodes "device_nodes": NodeList, "D";
-        required_nodes "required_device_nodes": Vec<String>, "D";
-        optional_nodes "optional_device_nodes": Vec<String>, "D";
-        mount_config "mount_config": MountConfig, "E";
-        apparmor_profile "apparmor_profile": String, "E";
-        process_label "process_label": String, "E";
-        restrict_sys "restrict_sys": bool, "E";
-        rlimits "rlimits": Vec<RawRlimit>, "E";
+        id: String, "0";
+        namespace_pid: i64, "0";
+        network_namespace_fd: i64, "0";
+        command: RawCommand, "0";
+        rootfs: String, "0";
+        root_fs: String, "E";
+        hostname: String, "0ABCDE";
+        readonly_fs: bool, "0ABCD";
+        no_pivot_root: bool, "0ABCD";
+        user: String, "0ABCDE";
+        working_dir: String, "0ABCDE";
+        environment: Vec<String>, "0ABCDE";
+        tty: bool, "0ABCDE";
+        namespaces: NameList, "0ABCDE";
+        ipc: String, "E";
+        capabilities_mask: NameList, "ABC";
+        capabilities: Vec<String>, "0DE";
+        network: Network, "0";
+        networks: Vec<Network>, "0ABCDE";
+        routes: Vec<Route>, "DE";
+        cgroups: RawCgroup, "0ABCDE";
+        cgroup_name: String, "0";
+        cgroup_parent: String, "0";
+        device_access: bool, "0";
+        memory: i64, "0";
+        memory_swap: i64, "0";
+        cpu_shares: i64, "0";
+        context: Names<Option<String>>, "0ABCD";
+        mounts: Vec<Mount>, "0ABCD";
+        device_nodes: NodeList, "D";
+        required_nodes as "required_device_nodes": Vec<String>, "D";
+        optional_nodes as "optional_device_nodes": Vec<String>, "D";
+        mount_config: MountConfig, "E";
+        apparmor_profile: String, "E";
+        process_label: String, "E";
+        restrict_sys: bool, "E";
+        rlimits: Vec<RawRlimit>, "E";
     }
 }
 
 keys! {
     /// The command of the first files.
     struct RawCommand {
-        args "args": Vec<String>;
-        environment "environment": Vec<String>;
+        args: Vec<String>;
+        environment: Vec<String>;
     }
 }
 
 keys! {
     /// What is about the file system, from June 2014 on.
     struct MountConfig {
-        no_pivot_root "no_pivot_root": bool;
-        readonly_fs "readonly_fs": bool;
-        mounts "mounts": Vec<Mount>;
-        device_nodes "device_nodes": Vec<Device>;
-        mount_label "mount_label": String;
+        no_pivot_root: bool;
+        readonly_fs: bool;
+        mounts: Vec<Mount>;
+        device_nodes: Vec<Device>;
+        mount_label: String;
     }
 }
 

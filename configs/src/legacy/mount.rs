@@ -8,23 +8,23 @@ use crate::{Result, lexical};
 keys! {
     /// A mount: a bind mount until 2015.
     struct Mount {
-        kind "type": String, "BCDE";
-        source "source": String, "0ABCDEF";
-        destination "destination": String, "0ABCDEF";
-        writable "writable": bool, "0ABCDE";
-        private "private": bool, "0ABCDE";
-        slave "slave": bool, "E";
-        relabel "relabel": String, "EF";
-        device "device": String, "F";
-        flags "flags": i64, "F";
-        cleared_flags "cleared_flags": u32, "F";
-        propagation_flags "propagation_flags": Vec<u32>, "F";
-        data "data": String, "F";
-        rec_attr "rec_attr": MountAttr, "F";
-        extensions "extensions": u32, "F";
-        id_mapping "id_mapping": MountIdMapping, "F";
-        before "premount_cmds": Vec<Command>, "F";
-        after "postmount_cmds": Vec<Command>, "F";
+        kind as "type": String, "BCDE";
+        source: String, "0ABCDEF";
+        destination: String, "0ABCDEF";
+        writable: bool, "0ABCDE";
+        private: bool, "0ABCDE";
+        slave: bool, "E";
+        relabel: String, "EF";
+        device: String, "F";
+        flags: i64, "F";
+        cleared_flags: u32, "F";
+        propagation_flags: Vec<u32>, "F";
+        data: String, "F";
+        rec_attr: MountAttr, "F";
+        extensions: u32, "F";
+        id_mapping: MountIdMapping, "F";
+        before as "premount_cmds": Vec<Command>, "F";
+        after as "postmount_cmds": Vec<Command>, "F";
     }
 }
 

@@ -11,32 +11,32 @@ use crate::{Config, Result};
 keys! {
     /// An element of `networks`; in the first files also the one object `network`.
     struct Network {
-        kind "type": String, "0ABCDEF";
-        context "context": Names<Option<String>>, "0ABCD";
-        bridge "bridge": String, "0EF";
-        prefix "veth_prefix": String, "E";
-        ns_path "ns_path": String, "E";
-        ip "ip": String, "0";
-        address "address": String, "0ABCDEF";
-        gateway "gateway": String, "0ABCDEF";
-        ipv6_address "ipv6_address": String, "EF";
-        ipv6_gateway "ipv6_gateway": String, "EF";
-        mac_address "mac_address": String, "EF";
-        mtu "mtu": i64, "0ABCDEF";
-        txqueuelen "txqueuelen": i64, "EF";
-        name "name": String, "F";
-        host_interface_name "host_interface_name": String, "F";
-        hairpin_mode "hairpin_mode": bool, "F";
+        kind as "type": String, "0ABCDEF";
+        context: Names<Option<String>>, "0ABCD";
+        bridge: String, "0EF";
+        prefix as "veth_prefix": String, "E";
+        ns_path: String, "E";
+        ip: String, "0";
+        address: String, "0ABCDEF";
+        gateway: String, "0ABCDEF";
+        ipv6_address: String, "EF";
+        ipv6_gateway: String, "EF";
+        mac_address: String, "EF";
+        mtu: i64, "0ABCDEF";
+        txqueuelen: i64, "EF";
+        name: String, "F";
+        host_interface_name: String, "F";
+        hairpin_mode: bool, "F";
     }
 }
 
 keys! {
     /// An element of `routes`.
     struct Route {
-        destination "destination": String, "DEF";
-        source "source": String, "DEF";
-        gateway "gateway": String, "DEF";
-        interface_name "interface_name": String, "DEF";
+        destination: String, "DEF";
+        source: String, "DEF";
+        gateway: String, "DEF";
+        interface_name: String, "DEF";
     }
 }
 

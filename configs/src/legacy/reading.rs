@@ -18,30 +18,31 @@ pub(super) struct Reading<'a> {
 /// letters of [`Revision::letter`]. Every field is an `Option`: `null` is an absent key.
 ///
 /// `only_known` drops the keys that the revision of the file does not know, each with a warning:
-/// the loaders of that time ignored them. An object that has not changed has no letters.
+/// the loaders of that time ignored them. An object that has not changed has no letters. A field
+/// is called as its key, or is followed by that.
 macro_rules! keys {
     (
         $(#[$meta:meta])*
         struct $name:ident {
-            $($field:ident $key:literal: $type:ty;)*
+            $($field:ident $(as $key:literal)?: $type:ty;)*
         }
     ) => {
         $(#[$meta])*
         #[derive(Debug, Default, serde::Deserialize)]
         pub(super) struct $name {
-            $(#[serde(rename = $key)] pub(super) $field: Option<$type>,)*
+            $($(#[serde(rename = $key)])? pub(super) $field: Option<$type>,)*
         }
     };
     (
         $(#[$meta:meta])*
         struct $name:ident {
-            $($field:ident $key:literal: $type:ty, $revisions:literal;)*
+            $($field:ident $(as $key:literal)?: $type:ty, $revisions:literal;)*
         }
     ) => {
         $crate::legacy::reading::keys! {
             $(#[$meta])*
             struct $name {
-                $($field $key: $type;)*
+                $($field $(as $key)?: $type;)*
             }
         }
 
@@ -54,7 +55,8 @@ macro_rules! keys {
                 $(
                     if self.$field.is_some() && !$revisions.contains(reading.revision.letter()) {
                         self.$field = None;
-                        reading.unknown_key(place, $key);
+                        let key = [$($key,)? stringify!($field)][0];
+                        reading.unknown_key(place, key);
                     }
                 )*
             }

@@ -7,9 +7,9 @@ use crate::config::{Rlimit, RlimitType};
 keys! {
     /// An element of `rlimits`.
     struct RawRlimit {
-        kind "type": u32;
-        hard "hard": u64;
-        soft "soft": u64;
+        kind as "type": u32;
+        hard: u64;
+        soft: u64;
     }
 }
 

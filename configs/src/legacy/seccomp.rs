@@ -11,34 +11,34 @@ use crate::stored::Stored;
 keys! {
     /// The filter.
     struct RawSeccomp {
-        default_action "default_action": u32;
-        architectures "architectures": Vec<String>;
-        flags "flags": Vec<FilterFlag>;
-        syscalls "syscalls": Vec<RawSyscall>;
-        default_errno_ret "default_errno_ret": u32;
-        listener_path "listener_path": String;
-        listener_metadata "listener_metadata": String;
+        default_action: u32;
+        architectures: Vec<String>;
+        flags: Vec<FilterFlag>;
+        syscalls: Vec<RawSyscall>;
+        default_errno_ret: u32;
+        listener_path: String;
+        listener_metadata: String;
     }
 }
 
 keys! {
     /// A rule about one call.
     struct RawSyscall {
-        value "value": u32;
-        name "name": String;
-        action "action": i64;
-        errno_ret "errnoRet": u32;
-        args "args": Vec<RawArg>;
+        value: u32;
+        name: String;
+        action: i64;
+        errno_ret as "errnoRet": u32;
+        args: Vec<RawArg>;
     }
 }
 
 keys! {
     /// A condition on an argument.
     struct RawArg {
-        index "index": u32;
-        value "value": u64;
-        value_two "value_two": u64;
-        op "op": u32;
+        index: u32;
+        value: u64;
+        value_two: u64;
+        op: u32;
     }
 }
 
