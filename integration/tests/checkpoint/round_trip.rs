@@ -10,8 +10,8 @@ use cofferdam_integration::limited::Limited;
 use cofferdam_integration::{Case, cgroup, eventually, need};
 use serde_json::json;
 
-use crate::outside::Ended;
 use crate::subject::{COUNT, Runtime, Subject};
+use crate::surroundings::is_joined_again;
 
 use Runtime::Ours;
 
@@ -273,30 +273,9 @@ fn hooks_run_with_the_restored_process() {
 #[test]
 fn joined_namespaces_are_joined_again() {
     need!(Root, Busybox, Checkpoints);
-    let mut subject = Subject::counter();
-    let holder = Command::new("unshare")
-        .args(["--net", "sleep", "1000"])
-        .spawn()
-        .unwrap();
-    let mut holder = Ended(holder);
-    let path = format!("/proc/{}/ns/net", holder.0.id());
-    let own = fs::read_link("/proc/self/ns/net").unwrap();
-    eventually("the namespace is there", || {
-        fs::read_link(&path).is_ok_and(|link| link != own)
-    });
-    subject.case.bundle.without_namespace("network");
-    subject
-        .case
-        .bundle
-        .namespace(json!({"type": "network", "path": path}));
-    subject.start(Ours);
-    subject.counts_beyond(0);
-    subject.dump(Ours, &[]);
-    subject.restore(Ours, &[]);
-    let restored = fs::read_link(format!("/proc/{}/ns/net", subject.case.pid())).unwrap();
-    assert_eq!(restored, fs::read_link(&path).unwrap());
-    subject.case.delete();
-    holder.end();
+    let mut holder = Command::new("unshare");
+    holder.args(["--net", "sleep", "1000"]);
+    is_joined_again("network", &mut holder, "net");
 }
 
 #[test]

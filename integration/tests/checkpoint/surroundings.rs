@@ -139,26 +139,19 @@ fn a_job_of_a_shell_is_dumped_with_its_option_only() {
     subject.case.finish();
 }
 
-#[test]
-fn a_joined_pid_namespace_is_joined_again() {
-    need!(Root, Busybox, Checkpoints);
+/// A container joins a namespace of this OCI type, which `holder` makes, and is in it again after
+/// a restore. `file` is that of the namespace in `/proc/PID/ns` of the holder.
+pub(crate) fn is_joined_again(kind: &str, holder: &mut Command, file: &str) {
     let mut subject = Subject::counter();
-    let holder = Command::new("unshare")
-        .args(["--pid", "--fork", "--kill-child"])
-        // The init process of the namespace, which has to wait for processes that it inherits:
-        // their numbers are taken until then.
-        .args(["sh", "-c", "sleep 1000 & wait"])
-        .stdout(Stdio::null())
-        .spawn()
-        .unwrap();
-    let mut holder = Ended(holder);
-    let path = format!("/proc/{}/ns/pid_for_children", holder.0.id());
-    let own = fs::read_link("/proc/self/ns/pid").unwrap();
-    eventually("the namespace has its init process", || {
+    let mut holder = Ended(holder.stdout(Stdio::null()).spawn().unwrap());
+    let path = format!("/proc/{}/ns/{file}", holder.0.id());
+    let name = file.trim_end_matches("_for_children");
+    let own = fs::read_link(format!("/proc/self/ns/{name}")).unwrap();
+    eventually("the namespace is there", || {
         fs::read_link(&path).is_ok_and(|link| link != own)
     });
-    subject.case.bundle.without_namespace("pid");
-    let namespace = json!({"type": "pid", "path": path});
+    subject.case.bundle.without_namespace(kind);
+    let namespace = json!({"type": kind, "path": path});
     subject.case.bundle.namespace(namespace);
     subject.start(Ours);
     subject.counts_beyond(0);
@@ -166,10 +159,21 @@ fn a_joined_pid_namespace_is_joined_again() {
     let count = subject.count();
     subject.restore(Ours, &[]);
     subject.counts_beyond(count);
-    let restored = fs::read_link(format!("/proc/{}/ns/pid", subject.case.pid())).unwrap();
+    let restored = fs::read_link(format!("/proc/{}/ns/{name}", subject.case.pid())).unwrap();
     assert_eq!(restored, fs::read_link(&path).unwrap());
     subject.case.delete();
     holder.end();
+}
+
+#[test]
+fn a_joined_pid_namespace_is_joined_again() {
+    need!(Root, Busybox, Checkpoints);
+    let mut holder = Command::new("unshare");
+    // Its init process has to wait for processes that it inherits: their numbers are taken until
+    // then.
+    holder.args(["--pid", "--fork", "--kill-child"]);
+    holder.args(["sh", "-c", "sleep 1000 & wait"]);
+    is_joined_again("pid", &mut holder, "pid_for_children");
 }
 
 /// It has said that it is ready before the dump, and does not say so again: a restore does not wait
