@@ -6,13 +6,17 @@ use std::process::Stdio;
 use cofferdam_integration::{eventually, need};
 
 use crate::outside::Ended;
-use crate::stand_in::{SUCCEED, StandIn, notify};
+use crate::stand_in::{REFUSE, SUCCEED, StandIn, notify};
 use crate::subject::{Runtime, Subject};
 
-/// Says that it has come so far, and does not go on: as a CRIU that waits for another host to fetch
-/// memory.
+/// Says that it has come so far.
+fn reaches(at: &str) -> String {
+    format!("echo $$ >\"$here/pid.new\"; mv \"$here/pid.new\" \"$here/{at}\"\n")
+}
+
+/// The same, and does not go on: as a CRIU that waits for another host to fetch memory.
 fn stays(at: &str) -> String {
-    format!("echo $$ >\"$here/pid.new\"; mv \"$here/pid.new\" \"$here/{at}\"; exec sleep 1000\n")
+    reaches(at) + "exec sleep 1000\n"
 }
 
 /// The pid that the program has written, as soon as it has come so far.
@@ -44,6 +48,35 @@ fn a_forced_deletion_ends_a_dump_that_does_not_end() {
     assert_eq!(checkpoint.0.wait().unwrap().code(), Some(1));
     assert!(!dump.images().join("inventory.img").exists());
     dump.case.finish();
+}
+
+/// Frozen by another process CRIU would wait for ever, and what a dump thaws at its end would not be
+/// paused any more.
+#[test]
+fn a_pause_waits_for_the_end_of_a_dump() {
+    need!(Root);
+    let waits = "mkfifo \"$here/go\"\n".to_owned() + &reaches("begun") + "read go <\"$here/go\"\n";
+    let dump = StandIn::new(&(waits + REFUSE));
+    dump.case.start();
+    let mut checkpoint = Ended(dump.command(&[]).spawn(Stdio::null()));
+    let _ = waits_at(&dump, "begun");
+    let pause = dump.case.command(&["pause", &dump.case.id]);
+    let mut pause = Ended(pause.spawn(Stdio::null()));
+    let directory = dump.case.root().join(&dump.case.id);
+    let files = format!("/proc/{}/fd", pause.0.id());
+    eventually("the pause has come to the lock", || {
+        let open = fs::read_dir(&files).unwrap().flatten();
+        open.filter(|file| fs::read_link(file.path()).is_ok_and(|path| path == directory))
+            .count()
+            > 1
+    });
+    assert_eq!(dump.case.status(), "running");
+    fs::write(dump.images().with_file_name("bin/go"), "go\n").unwrap();
+    assert_eq!(checkpoint.0.wait().unwrap().code(), Some(1));
+    assert_eq!(pause.0.wait().unwrap().code(), Some(0));
+    assert_eq!(dump.case.status(), "paused");
+    let _ = dump.case.call(&["resume", &dump.case.id]).ok();
+    dump.case.delete();
 }
 
 /// CRIU outlives the process that has started it, and the processes of the container do not go away
