@@ -146,6 +146,11 @@ fn open_log(global: &Parsed) -> Result<Log, Failure> {
     if is_2014(global) {
         return year_2014::open_log(global);
     }
+    if global.given(LOG.name) {
+        return Err(Failure::new(
+            "--log needs --compat 2014; else it is --log-file",
+        ));
+    }
     let path = global.text(LOG_FILE.name).map(Path::new);
     if let Some(path) = path {
         std::fs::File::create(path)

@@ -5,6 +5,7 @@ use std::mem::ManuallyDrop;
 use configs::Config;
 
 use super::checkpoint_mark;
+use crate::Status;
 use crate::cli::command::Invocation;
 use crate::cli::commands::abandon;
 use crate::cli::failure::{Failure, describe};
@@ -105,6 +106,11 @@ pub(crate) fn join(
     mut process: Process,
     terminal: bool,
 ) -> Result<ExitStatus, Failure> {
+    if container.status()? == Status::Paused {
+        return Err(Failure::new(
+            "cannot exec in a paused container: unpause it first",
+        ));
+    }
     connect(invocation, &mut process, terminal)?;
     let mut foreground = ManuallyDrop::new(Foreground::prepare(false)?);
     let mut child: Child = container.exec(process)?;

@@ -142,7 +142,7 @@ pub(crate) fn described(parsed: &Parsed) -> Result<(Config, Vec<String>), Failur
     limit(&mut config, parsed)?;
     map_ids(&mut config, parsed)?;
     mount(&mut config, parsed)?;
-    choose_namespaces(&mut config, parsed);
+    choose_namespaces(&mut config, parsed)?;
     connect(&mut config, parsed)?;
     for parameter in parsed.texts(SYSCTL.name).map(|text| text.to_string_lossy()) {
         let (name, value) = parameter
@@ -266,7 +266,7 @@ fn bind(text: &str) -> Result<Mount, Failure> {
     })
 }
 
-fn choose_namespaces(config: &mut Config, parsed: &Parsed) {
+fn choose_namespaces(config: &mut Config, parsed: &Parsed) -> Result<(), Failure> {
     for (flag, kind) in [
         (&NET, NamespaceType::Network),
         (&MNT, NamespaceType::Mount),
@@ -289,7 +289,10 @@ fn choose_namespaces(config: &mut Config, parsed: &Parsed) {
         config.hostname = parsed
             .string(HOSTNAME.name)
             .unwrap_or_else(|| "nsinit".to_owned());
+    } else if parsed.given(HOSTNAME.name) {
+        return Err(Failure::new("--hostname needs --uts private"));
     }
+    Ok(())
 }
 
 fn connect(config: &mut Config, parsed: &Parsed) -> Result<(), Failure> {
@@ -352,13 +355,15 @@ mod tests {
             "/proc/1/ns/pid",
             "--ipc=private",
             "--uts=host",
-            "--hostname=x",
         ]);
         assert!(!config.namespaces.contains(Network) && config.networks.is_empty());
         assert_eq!(config.namespaces.path_of(Pid), Some("/proc/1/ns/pid"));
         assert!(config.namespaces.is_private(Ipc) && config.namespaces.is_private(Mount));
         assert!(!config.namespaces.contains(Uts));
         assert_eq!(config.hostname, "");
+        // It would be the name of the host.
+        let refused = typed(&["--uts=host", "--hostname=x"]).unwrap_err();
+        assert_eq!(refused.message, "--hostname needs --uts private");
     }
 
     #[test]

@@ -288,7 +288,15 @@ fn flags_without_an_effect_are_warned_of() {
     assert_eq!(joined.lines(), ["0 99"]);
     let text = "the container runs already: --hostname, --security ignored";
     assert!(joined.stderr.contains(text), "{joined}");
+    let _ = subject.call(&["pause"]).ok();
+    let refused = subject.exec(&[], "true");
+    let _ = refused.failed(1, "cannot exec in a paused container: unpause it first");
+    let _ = subject.call(&["unpause"]).ok();
     assert_eq!(end(first), Some(3));
+    let refused = subject.exec(&["--uts=host", "--hostname=x"], "true");
+    let _ = refused.failed(1, "--hostname needs --uts private");
+    let refused = subject.call(&["--log=x", "exec", "true"]);
+    let _ = refused.failed(1, "--log needs --compat 2014");
     let refused = subject.exec(&["--veth-mtu=1400"], "true");
     let _ = refused.failed(1, "--veth-mtu needs --veth-bridge");
     let _ = subject
