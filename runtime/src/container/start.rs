@@ -21,7 +21,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::id::ContainerId;
 use crate::launch::hooks::{oci_state, run};
 use crate::state::directory::StateDirectory;
-use crate::state::exec_fifo::OtherEnd;
+use crate::state::exec_fifo::{OtherEnd, read_fifo};
 
 impl Container {
     /// Lets a created container run the user's program, and runs the `poststart` hooks of its
@@ -47,7 +47,9 @@ impl Container {
         }
         match self.directory.other_end()? {
             OtherEnd::Reads(fifo) => {
-                let reader = self.directory.fifo_reader()?;
+                let Some(reader) = self.directory.fifo_reader()? else {
+                    return Err(already_running());
+                };
                 release(&self.directory, &fifo)?;
                 drop(reader);
                 self.after_start(&fifo)
@@ -66,7 +68,10 @@ impl Container {
         if !self.is_waiting_writer(&*self.current()?)? {
             return Err(already_running());
         }
-        if !self.directory.read_fifo(&init)? {
+        let Some(fifo) = self.directory.fifo_reader()? else {
+            return Err(already_running());
+        };
+        if !read_fifo(&fifo, &init)? {
             return Err(already_dead());
         }
         if self.directory.claim_fifo()? {

@@ -295,6 +295,7 @@ fn deleted_meanwhile(id: &ContainerId) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::state::exec_fifo::OtherEnd;
     use crate::state::record::Record;
 
     fn root() -> (tempfile::TempDir, OwnedFd) {
@@ -576,6 +577,23 @@ mod tests {
         assert_eq!(directory.has_reader().unwrap(), None);
         assert!(directory.claim_fifo().unwrap());
         assert!(!directory.claim_fifo().unwrap());
+    }
+
+    /// Each step of a start may come just after another process has finished its own.
+    #[test]
+    fn a_fifo_that_another_process_removes_is_no_error() {
+        let (_dir, root) = root();
+        let (directory, _lock) =
+            StateDirectory::make(&root, Path::new("/run/x"), &id("c")).unwrap();
+        let waiting = directory.make_fifo((0, 0)).unwrap();
+        assert!(matches!(directory.other_end(), Ok(OtherEnd::Reads(_))));
+        assert!(directory.fifo_reader().unwrap().is_some());
+        assert!(directory.claim_fifo().unwrap());
+        assert!(directory.fifo_reader().unwrap().is_none());
+        assert!(matches!(directory.other_end(), Ok(OtherEnd::NoFifo)));
+        assert_eq!(directory.has_reader().unwrap(), Some(false));
+        assert!(!directory.claim_fifo().unwrap());
+        drop(waiting);
     }
 
     #[test]

@@ -71,7 +71,12 @@ impl StateDirectory {
         match self.open_fifo(OFlags::WRONLY | OFlags::NONBLOCK) {
             Ok(fifo) => Ok(OtherEnd::Reads(fifo)),
             Err(Errno::NOENT) => Ok(OtherEnd::NoFifo),
-            Err(Errno::NXIO) if self.fifo_is_fifo()? => Ok(OtherEnd::Nothing),
+            // Nothing reads it, or a socket is in its place. It may be gone by now, too.
+            Err(Errno::NXIO) => match self.fifo_type()? {
+                Some(FileType::Fifo) => Ok(OtherEnd::Nothing),
+                Some(_) => Err(self.fifo_failed(Errno::NXIO)),
+                None => Ok(OtherEnd::NoFifo),
+            },
             Err(errno) => Err(self.fifo_failed(errno)),
         }
     }
@@ -92,9 +97,14 @@ impl StateDirectory {
 
     /// Whether there is a fifo, with or without a process at it.
     pub(crate) fn fifo_is_fifo(&self) -> Result<bool> {
+        Ok(self.fifo_type()? == Some(FileType::Fifo))
+    }
+
+    /// What is in the place of the fifo.
+    fn fifo_type(&self) -> Result<Option<FileType>> {
         match rustix::fs::statat(&self.directory, FIFO, AtFlags::SYMLINK_NOFOLLOW) {
-            Ok(stat) => Ok(FileType::from_raw_mode(stat.st_mode) == FileType::Fifo),
-            Err(Errno::NOENT) => Ok(false),
+            Ok(stat) => Ok(Some(FileType::from_raw_mode(stat.st_mode))),
+            Err(Errno::NOENT) => Ok(None),
             Err(errno) => Err(self.fifo_failed(errno)),
         }
     }
@@ -107,51 +117,13 @@ impl StateDirectory {
         }
     }
 
-    /// A second reader, for who writes: it must not get `SIGPIPE` if the other one ends just now.
-    pub(crate) fn fifo_reader(&self) -> Result<OwnedFd> {
-        self.open_fifo(OFlags::RDONLY | OFlags::NONBLOCK)
-            .map_err(|errno| self.fifo_failed(errno))
-    }
-
-    /// Reads the byte that the init process of runc writes. `false` if it ends instead.
-    pub(crate) fn read_fifo(&self, init: &OwnedFd) -> Result<bool> {
-        let failed = |errno| Error::system("read the exec fifo", errno);
-        let fifo = self.fifo_reader()?;
-        let deadline = Instant::now() + RELEASE_TIMEOUT;
-        loop {
-            let left = deadline.saturating_duration_since(Instant::now());
-            let mut watched = [
-                PollFd::new(&fifo, PollFlags::IN),
-                PollFd::new(init, PollFlags::IN),
-            ];
-            let limit = Timespec::try_from(left).unwrap_or_default();
-            rustix::io::retry_on_intr(|| poll(&mut watched, Some(&limit))).map_err(failed)?;
-            let [fifo_events, init_events] = watched.map(|one| one.revents());
-            match rustix::io::read(&fifo, &mut [0_u8; 1]) {
-                Ok(1..) => return Ok(true),
-                // No writer yet, or none any more.
-                Ok(_) | Err(Errno::AGAIN | Errno::INTR) => {}
-                Err(errno) => return Err(failed(errno)),
-            }
-            if !init_events.is_empty() {
-                return Ok(false);
-            }
-            if left.is_zero() {
-                return Err(Error::new(
-                    ErrorKind::Timeout,
-                    "the init process does not write the exec fifo",
-                ));
-            }
-            // Its writer has opened and closed it, and poll says so at once each time.
-            if fifo_events.contains(PollFlags::HUP) {
-                let _ = poll(
-                    &mut [],
-                    Some(&Timespec {
-                        tv_sec: 0,
-                        tv_nsec: 1_000_000,
-                    }),
-                );
-            }
+    /// A reader. One who writes has it, too, and gets no `SIGPIPE` if the other reader ends just
+    /// now. `None`: another process has removed the fifo, and with that started the container.
+    pub(crate) fn fifo_reader(&self) -> Result<Option<OwnedFd>> {
+        match self.open_fifo(OFlags::RDONLY | OFlags::NONBLOCK) {
+            Ok(fifo) => Ok(Some(fifo)),
+            Err(Errno::NOENT) => Ok(None),
+            Err(errno) => Err(self.fifo_failed(errno)),
         }
     }
 
@@ -185,6 +157,47 @@ impl StateDirectory {
                 format!("remove {}", self.path.join(FIFO).display()),
                 errno,
             )),
+        }
+    }
+}
+
+/// Reads from `fifo` the byte that the init process of runc writes. `false` if it ends instead.
+pub(crate) fn read_fifo(fifo: &OwnedFd, init: &OwnedFd) -> Result<bool> {
+    let failed = |errno| Error::system("read the exec fifo", errno);
+    let deadline = Instant::now() + RELEASE_TIMEOUT;
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let mut watched = [
+            PollFd::new(fifo, PollFlags::IN),
+            PollFd::new(init, PollFlags::IN),
+        ];
+        let limit = Timespec::try_from(left).unwrap_or_default();
+        rustix::io::retry_on_intr(|| poll(&mut watched, Some(&limit))).map_err(failed)?;
+        let [fifo_events, init_events] = watched.map(|one| one.revents());
+        match rustix::io::read(fifo, &mut [0_u8; 1]) {
+            Ok(1..) => return Ok(true),
+            // No writer yet, or none any more.
+            Ok(_) | Err(Errno::AGAIN | Errno::INTR) => {}
+            Err(errno) => return Err(failed(errno)),
+        }
+        if !init_events.is_empty() {
+            return Ok(false);
+        }
+        if left.is_zero() {
+            return Err(Error::new(
+                ErrorKind::Timeout,
+                "the init process does not write the exec fifo",
+            ));
+        }
+        // Its writer has opened and closed it, and poll says so at once each time.
+        if fifo_events.contains(PollFlags::HUP) {
+            let _ = poll(
+                &mut [],
+                Some(&Timespec {
+                    tv_sec: 0,
+                    tv_nsec: 1_000_000,
+                }),
+            );
         }
     }
 }
