@@ -94,10 +94,11 @@ impl Terminal {
         }
     }
 
-    /// Runs a command with the terminal for standard streams.
+    /// Runs a command with the terminal for standard streams, which share one open file as those
+    /// of a shell do.
     fn command(&self, subject: &Subject, line: &[String]) -> Output {
         subject.case.bundle.write();
-        let script = format!("exec \"$@\" <{0} >{0} 2>&1", self.path);
+        let script = format!("exec \"$@\" <>{0} >&0 2>&0", self.path);
         Limited::new("/bin/sh")
             .args(["-c", &script, "sh"])
             .args([&subject.case.program])
@@ -119,10 +120,10 @@ impl Terminal {
     }
 }
 
-/// The terminal that the container was started on is one of the host. CRIU 4.1.1 fails to restore
-/// it: it looks for the mount of the terminal, and crashes.
+/// The terminal that the container was started on is one of the host; the one that it is restored
+/// on takes its place.
 #[test]
-fn a_job_of_a_shell_is_dumped_with_its_option_only() {
+fn a_job_of_a_shell_goes_on_at_the_terminal_of_the_restore() {
     need!(Root, Busybox, Checkpoints);
     let mut case = Case::new();
     case.bundle.config["root"]["readonly"] = false.into();
@@ -136,7 +137,13 @@ fn a_job_of_a_shell_is_dumped_with_its_option_only() {
     first.shows("tick ");
     subject.dump_fails(&[], "Can't lookup mount=");
     subject.dump(Ours, &["--shell-job"]);
-    subject.case.finish();
+    let mut second = Terminal::open();
+    let line = subject.line("restore", &["--detach", "--shell-job"]);
+    let restored = second.command(&subject, &line);
+    let log = fs::read_to_string(subject.images().join("restore.log")).unwrap();
+    assert_eq!(restored.code, 0, "{restored}\n{log}");
+    second.shows("tick ");
+    subject.case.delete();
 }
 
 /// A container joins a namespace of this OCI type, which `holder` makes, and is in it again after

@@ -22,7 +22,8 @@ pub struct CriuOptions {
     pub tcp_established: bool,
     /// Allows Unix sockets whose other end is outside of the container.
     pub external_unix_sockets: bool,
-    /// Allows processes in a session, or on a terminal, of a process outside of the container.
+    /// Allows processes in a session, or on a terminal, of a process outside of the container. At a
+    /// restore the standard input of the calling process, a terminal, takes the place of that one.
     pub shell_job: bool,
     /// Allows file locks, which are taken again at the restore.
     pub file_locks: bool,

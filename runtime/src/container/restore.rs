@@ -204,6 +204,7 @@ impl Restore<'_> {
             images,
             root,
             inherited: &outside.inherited,
+            terminal: outside.terminal,
             joined: outside.joined,
             mounts: request::mounts(config, &placement::cgroup_view(group))?,
             cgroups: criu_process::cgroup_roots(session.pid())?,

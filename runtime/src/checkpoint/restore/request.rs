@@ -28,6 +28,8 @@ pub(crate) struct Request<'a> {
     /// The mount of the root file system.
     pub(crate) root: &'a Path,
     pub(crate) inherited: &'a Inherited,
+    /// The container has a terminal of its own.
+    pub(crate) terminal: bool,
     pub(crate) joined: Vec<JoinNamespace>,
     pub(crate) mounts: Vec<ExternalMount>,
     /// The cgroups that CRIU is in.
@@ -51,6 +53,13 @@ pub(crate) fn check_version(criu: &Criu, options: &RestoreOptions) -> Result<Ver
 }
 
 impl Request<'_> {
+    /// Whether terminals whose masters are outside of the images become the standard input of CRIU.
+    /// Otherwise CRIU opens a new master in the devpts file system of the container, which it looks
+    /// for in vain where the terminal is one of the host: `mntns_get_root_by_mnt_id` then aborts.
+    fn inherits_terminal(&self) -> bool {
+        self.options.criu.shell_job && !self.terminal
+    }
+
     /// The options.
     pub(crate) fn into_options(self) -> Result<Options> {
         let (config, criu) = (self.config, &self.options.criu);
@@ -66,7 +75,7 @@ impl Request<'_> {
             rst_sibling: Some(true),
             notify_scripts: Some(true),
             evasive_devices: Some(true),
-            orphan_pts_master: Some(true),
+            orphan_pts_master: Some(!self.inherits_terminal()),
             manage_cgroups: Some(true),
             manage_cgroups_mode: Some(criu.cgroups.to_criu().into()),
             cg_root: self.cgroups,
@@ -149,6 +158,7 @@ mod tests {
             images: &images,
             root: Path::new("/state/x/criu-root"),
             inherited: &Inherited::default(),
+            terminal: false,
             joined: Vec::new(),
             mounts: Vec::new(),
             cgroups: Vec::new(),
