@@ -268,23 +268,4 @@ fn with_room_for_criu(limits: &cgroups::Resources) -> cgroups::Resources {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_limit_of_processes_has_room_for_criu() {
-        let wider = |pids_limit, unified: &str| {
-            let limits = cgroups::Resources {
-                pids_limit,
-                unified: [("pids.max".to_owned(), unified.to_owned())].into(),
-                ..cgroups::Resources::default()
-            };
-            let wider = with_room_for_criu(&limits);
-            (wider.pids_limit, wider.unified.get("pids.max").cloned())
-        };
-        assert_eq!(wider(Some(2), "3"), (Some(34), Some("35".to_owned())));
-        assert_eq!(wider(Some(-1), "max"), (Some(-1), Some("max".to_owned())));
-        assert_eq!(wider(Some(i64::MAX), "").0, Some(i64::MAX));
-        assert_eq!(wider(None, "").0, None);
-    }
-}
+mod tests;
