@@ -64,9 +64,42 @@ impl Host {
             .unwrap_or_else(|error| panic!("{id}: {}", error.chain()))
     }
 
+    /// A container whose program waits to be started.
+    pub fn waiting(&self, id: &str) -> Container {
+        let id: ContainerId = id.parse().unwrap();
+        self.runtime
+            .create(&id, config(id.as_str(), &self.rootfs), quiet("/bin/true"))
+            .unwrap_or_else(|error| panic!("{id}: {}", error.chain()))
+    }
+
+    /// Ends a container and removes it.
+    pub fn remove(&self, container: &Container) {
+        self.runtime
+            .force_delete(container.id())
+            .unwrap_or_else(|error| panic!("{}: {}", container.id(), error.chain()));
+    }
+
+    /// A bundle that asks for what [`life`](Self::life) makes, for the command line.
+    pub fn bundle(&self, name: &str) -> PathBuf {
+        let bundle = self.scratch.path().join(name);
+        fs::create_dir_all(&bundle).unwrap();
+        let mut spec = spec(name, &self.rootfs);
+        let process = json!({"user": {"uid": 0, "gid": 0}, "cwd": "/", "args": ["/bin/true"]});
+        if let Some(keys) = spec.as_object_mut() {
+            keys.insert("process".to_owned(), process);
+        }
+        fs::write(bundle.join("config.json"), spec.to_string()).unwrap();
+        bundle
+    }
+
+    /// The state root.
+    pub fn root(&self) -> PathBuf {
+        self.scratch.path().join("root")
+    }
+
     /// State directories that are left.
     pub fn remaining(&self) -> usize {
-        match fs::read_dir(self.scratch.path().join("root")) {
+        match fs::read_dir(self.root()) {
             Ok(entries) => entries.count(),
             Err(_) => 0,
         }
@@ -94,8 +127,8 @@ pub fn open_descriptors() -> usize {
     fs::read_dir("/proc/self/fd").unwrap().count()
 }
 
-fn config(id: &str, rootfs: &Path) -> Config {
-    let spec = json!({
+fn spec(id: &str, rootfs: &Path) -> serde_json::Value {
+    json!({
         "ociVersion": "1.3.0",
         "root": {"path": rootfs},
         "mounts": [{"destination": "/proc", "type": "proc", "source": "proc"}],
@@ -105,8 +138,11 @@ fn config(id: &str, rootfs: &Path) -> Config {
                 {"type": "pid"}, {"type": "network"}, {"type": "ipc"}, {"type": "uts"}, {"type": "mount"}
             ]
         }
-    });
-    let spec = Spec::from_slice(spec.to_string().as_bytes()).unwrap();
+    })
+}
+
+fn config(id: &str, rootfs: &Path) -> Config {
+    let spec = Spec::from_slice(spec(id, rootfs).to_string().as_bytes()).unwrap();
     let options = specconv::Options {
         id: id.to_owned(),
         bundle: rootfs.parent().unwrap().to_string_lossy().into_owned(),

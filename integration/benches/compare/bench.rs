@@ -10,13 +10,14 @@ use cofferdam_integration::scratch;
 use crate::bundle::Bundles;
 use crate::layout::Layout;
 use crate::measure::Sample;
-use crate::peer::{self, Absent, Peer};
+use crate::options::Options;
+use crate::peer::{self, Absent, FLOOR, Peer};
 use crate::report::{Table, Verdicts};
 use crate::shuffle::Shuffle;
 
 /// What can be asked for by name; `life` is create, start, state, exec, kill and delete,
 /// `checkpoint` a restore, too.
-pub(crate) const SCENARIOS: [&str; 10] = [
+pub(crate) const SCENARIOS: [&str; 13] = [
     "run",
     "run-sparse",
     "run-seccomp",
@@ -27,6 +28,24 @@ pub(crate) const SCENARIOS: [&str; 10] = [
     "list",
     "mounts",
     "fixed",
+    "counts",
+    "scale",
+    "profile",
+];
+
+/// Those that are measured when none is named: the others answer questions, and take their time.
+pub(crate) const COMPARED: &[&str] = SCENARIOS.split_at(11).0;
+
+/// What the floor can do: it knows one bundle.
+const ON_THE_FLOOR: [&str; 8] = [
+    "run",
+    "run-sparse",
+    "life",
+    "parallel",
+    "mounts",
+    "fixed",
+    "counts",
+    "profile",
 ];
 
 pub(crate) type Outcome<T> = Result<T, Box<dyn Error>>;
@@ -45,31 +64,26 @@ pub(crate) struct Bench {
 
 /// Runs the named scenarios, or all of them. One that fails does not keep the others from being
 /// measured.
-pub(crate) fn run_all(
-    layout: Layout,
-    folder: &Path,
-    rounds: usize,
-    wanted: &[String],
-) -> Outcome<()> {
+pub(crate) fn run_all(layout: Layout, folder: &Path, options: &Options) -> Outcome<()> {
     let mark = scratch::mark(folder)
         .ok_or("a folder without a name")?
         .to_owned();
     let bundles = Bundles::create(folder)?;
-    let installed = peer::installed(folder)?;
+    let installed = peer::installed(folder, &options.peers)?;
     let (peers, absent) = peer::able(installed, &bundles.path("true"), &format!("{mark}-probe"))?;
     let mut bench = Bench {
         layout,
         peers,
         absent,
         bundles,
-        rounds,
+        rounds: options.rounds,
         verdicts: Verdicts::default(),
         mark,
         shuffle: Shuffle::new(),
     };
     let mut failed = Vec::new();
     for name in SCENARIOS {
-        if !wanted.is_empty() && !wanted.iter().any(|other| other == name) {
+        if !options.wants(name) {
             continue;
         }
         println!("-- load {}", fs::read_to_string("/proc/loadavg")?.trim());
@@ -93,7 +107,21 @@ pub(crate) fn with_bundle(verb: &str, bundle: &Path, rest: &[&str]) -> Vec<OsStr
 }
 
 impl Bench {
+    /// Measures one scenario, with the peers that know what it asks for.
     fn scenario(&mut self, name: &str) -> Outcome<()> {
+        let floor = match self.peers.pop_if(|peer| peer.name == FLOOR) {
+            Some(floor) if ON_THE_FLOOR.contains(&name) => {
+                self.peers.push(floor);
+                None
+            }
+            aside => aside,
+        };
+        let outcome = self.by_name(name);
+        self.peers.extend(floor);
+        outcome
+    }
+
+    fn by_name(&mut self, name: &str) -> Outcome<()> {
         match name {
             "run" => self.run(),
             "run-sparse" => self.run_sparse(),
@@ -105,6 +133,9 @@ impl Bench {
             "list" => self.list(),
             "mounts" => self.mounts(),
             "fixed" => self.fixed(),
+            "counts" => self.counts(),
+            "scale" => self.scale(),
+            "profile" => self.profile(),
             other => Err(format!("unknown scenario {other}").into()),
         }
     }

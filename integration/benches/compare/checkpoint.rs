@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use crate::bench::{Bench, Outcome, with_bundle};
 use crate::measure::{self, Sample};
-use crate::peer::{Absent, Peer};
+use crate::peer::{Absent, COFFERDAM, Peer};
 use crate::stand_in;
 
 const STEPS: [&str; 2] = ["checkpoint", "restore"];
@@ -35,7 +35,7 @@ impl Bench {
         let mut unable = Vec::new();
         for peer in peers {
             match cycle.run(&peer, &self.id("cycle")) {
-                Err(error) if peer.name != "cofferdam" => {
+                Err(error) if peer.name != COFFERDAM => {
                     self.absent.push(Absent {
                         name: peer.name,
                         reason: error.to_string(),
@@ -53,11 +53,7 @@ impl Bench {
     }
 
     fn cycles(&mut self, cycle: &Cycle) -> Outcome<()> {
-        if self
-            .peers
-            .first()
-            .is_none_or(|peer| peer.name != "cofferdam")
-        {
+        if self.peers.first().is_none_or(|peer| peer.name != COFFERDAM) {
             let reason = self.absent.last().map(|absent| absent.reason.as_str());
             return Err(reason.unwrap_or_default().into());
         }

@@ -1,11 +1,8 @@
-//! What does not depend on the load of the machine: memory, system calls, size of the binary.
+//! What does not depend on the load of the machine: memory, size of the binary.
 
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
-
-use cofferdam_integration::program;
 
 use crate::bench::{Bench, Outcome, with_bundle};
 use crate::peer::Peer;
@@ -19,14 +16,11 @@ struct Figures {
     peak_kib: u64,
     /// Of the init of a container that is created and not started.
     waiting_kib: u64,
-    /// Of a whole run; `None` without strace(1).
-    system_calls: Option<usize>,
     binary_kib: u64,
 }
 
 impl Bench {
     pub(crate) fn fixed(&mut self) -> Outcome<()> {
-        let bundle_true = self.bundles.path("true");
         let bundle_pause = self.bundles.path("pause");
         let mut figures = Vec::new();
         for peer in &self.peers {
@@ -35,24 +29,20 @@ impl Bench {
             figures.push(Figures {
                 peak_kib: peak(peer, &bundle_pause, &run)?,
                 waiting_kib: waiting(peer, &bundle_pause, &created)?,
-                system_calls: system_calls(peer, &bundle_true, &run)?,
                 binary_kib: fs::metadata(&peer.program)?.len() / 1024,
             });
         }
         println!(
-            "a run's peak memory and system calls, the init of a created container, and the binary, layout {}",
+            "peak memory of a run, the init of a created container, and the binary, layout {}",
             self.layout.name()
         );
         println!(
-            "  {:<10} {:>13} {:>13} {:>13} {:>13}",
-            "", "peak RSS KiB", "init RSS KiB", "system calls", "binary KiB"
+            "  {:<12} {:>13} {:>13} {:>13}",
+            "", "peak RSS KiB", "init RSS KiB", "binary KiB"
         );
         for (peer, its) in self.peers.iter().zip(&figures) {
-            let calls = its
-                .system_calls
-                .map_or_else(|| "no strace".to_owned(), |calls| calls.to_string());
             println!(
-                "  {:<10} {:>13} {:>13} {calls:>13} {:>13}",
+                "  {:<12} {:>13} {:>13} {:>13}",
                 peer.name, its.peak_kib, its.waiting_kib, its.binary_kib
             );
         }
@@ -61,36 +51,33 @@ impl Bench {
         Ok(())
     }
 
-    /// Against the peer that is the first among those that run here.
     fn judge(&mut self, figures: &[Figures]) {
         let Some(own) = figures.first() else {
             return;
         };
         let exact = |number: u64| f64::from(u32::try_from(number).unwrap_or(u32::MAX));
+        let peak = exact(own.peak_kib);
+        let compiled = self
+            .peers
+            .iter()
+            .position(|peer| peer.name == target::STATIC);
+        let ratio = compiled
+            .and_then(|index| figures.get(index))
+            .map(|its| peak / exact(its.peak_kib));
         let mut say = |what: &str, figure: f64, greatest: f64| {
             let verdict = self.verdicts.judge(what, figure, Some(greatest));
             println!("  {what}: {figure:.2} {verdict}");
         };
-        if let (Some(peer), Some(its)) = (self.peers.get(1), figures.get(1)) {
-            let ratio = exact(own.peak_kib) / exact(its.peak_kib);
-            say(
-                &format!("peak RSS against {}", peer.name),
-                ratio,
-                target::RESIDENT,
-            );
+        if let Some(ratio) = ratio {
+            let what = format!("peak RSS against {}", target::STATIC);
+            say(&what, ratio, target::RESIDENT);
         }
+        say("KiB of a run", peak, target::RESIDENT_KIB);
         say(
             "KiB of an init that waits",
             exact(own.waiting_kib),
             target::WAITING_KIB,
         );
-        if let Some(calls) = own.system_calls {
-            say(
-                "system calls of a run",
-                exact(calls as u64),
-                target::SYSTEM_CALLS,
-            );
-        }
         say(
             "KiB of the binary",
             exact(own.binary_kib),
@@ -144,32 +131,4 @@ fn wait_until_running(peer: &Peer, id: &str) -> Outcome<()> {
         std::thread::sleep(Duration::from_millis(10));
     }
     Ok(())
-}
-
-/// Counts with strace(1), children included, what the runtime and the tiny program call.
-fn system_calls(peer: &Peer, bundle: &Path, id: &str) -> Outcome<Option<usize>> {
-    let Some(strace) = program::find("strace") else {
-        return Ok(None);
-    };
-    let trace = tempfile::NamedTempFile::new_in("/dev/shm")?;
-    let command = peer.command(with_bundle("run", bundle, &[id]));
-    let status = Command::new(strace)
-        .args(["-f", "-qq", "-o"])
-        .arg(trace.path())
-        .arg(command.get_program())
-        .args(command.get_args())
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status()?;
-    if !status.success() {
-        return Err(format!("{} under strace: {status}", peer.name).into());
-    }
-    let text = fs::read_to_string(trace.path())?;
-    // Lines of other kinds: "--- SIGCHLD …", "+++ exited …", and the second half of an interrupted
-    // call.
-    let is_call = |line: &&str| {
-        !line.contains(" --- ") && !line.contains(" +++ ") && !line.contains("resumed>")
-    };
-    Ok(Some(text.lines().filter(is_call).count()))
 }

@@ -43,7 +43,7 @@ impl Bench {
 }
 
 /// A killed init is a zombie, or still exiting, for a moment; `delete` must not meet it.
-fn wait_until_stopped(peer: &Peer, id: &str) -> Outcome<()> {
+pub(crate) fn wait_until_stopped(peer: &Peer, id: &str) -> Outcome<()> {
     let deadline = Instant::now() + Duration::from_secs(10);
     while peer.state(id)?.status != "stopped" {
         if Instant::now() > deadline {

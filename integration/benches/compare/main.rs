@@ -1,8 +1,8 @@
-//! Cofferdam beside Debian's crun and runc: the same bundle, the same question, interleaved in one
-//! run.
+//! Cofferdam beside Debian's crun and runc, any other runtime, and a floor of its own: the same
+//! bundle, the same question, interleaved in one run.
 //!
 //! `cargo bench -p cofferdam-integration --bench compare -- [--rounds N] [--layout v1|unified]
-//! [scenario…]`
+//! [--peer NAME=PATH]… [scenario…]`
 //!
 //! Needs root, and the release binary (`COFFERDAM_BIN` or the release target folder). Each layout
 //! of the cgroup hierarchies is set up in a private mount namespace; a peer that refuses a layout
@@ -22,80 +22,30 @@
 mod bench;
 mod bundle;
 mod checkpoint;
+mod counts;
 mod fixed;
 mod layout;
 mod life;
 mod many;
 mod measure;
 mod mounts;
+mod options;
 mod peer;
+mod profile;
 mod remove;
 mod report;
 mod rounds;
 mod run;
+mod scale;
 mod shuffle;
 mod stand_in;
 mod supervise;
 mod sys;
 mod target;
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
-use layout::Layout;
-
-/// What this process is for.
-enum Role {
-    /// Supervises one process a layout.
-    Supervise,
-    /// Measures in the private mount namespace of the only layout, with everything below this
-    /// folder.
-    Measure(PathBuf),
-    /// Removes what belongs to this folder, in the mount namespace of the only layout.
-    Remove(PathBuf),
-}
-
-/// What the command line asks for.
-struct Request {
-    rounds: usize,
-    layouts: Vec<Layout>,
-    /// Empty: all of them.
-    scenarios: Vec<String>,
-    role: Role,
-}
-
-fn parse(arguments: impl Iterator<Item = String>) -> Result<Request, String> {
-    let mut request = Request {
-        rounds: 30,
-        layouts: vec![Layout::V1, Layout::Unified],
-        scenarios: Vec::new(),
-        role: Role::Supervise,
-    };
-    let mut arguments = arguments;
-    while let Some(argument) = arguments.next() {
-        let mut value = || {
-            arguments
-                .next()
-                .ok_or_else(|| format!("{argument} needs a value"))
-        };
-        match argument.as_str() {
-            "--rounds" => request.rounds = rounds::from_argument(&value()?)?,
-            "--layout" => request.layouts = vec![Layout::from_name(&value()?)?],
-            "--measure-in" => request.role = Role::Measure(value()?.into()),
-            "--remove" => request.role = Role::Remove(value()?.into()),
-            // Given by cargo bench to every bench target.
-            "--bench" => {}
-            other if bench::SCENARIOS.contains(&other) => request.scenarios.push(argument),
-            other => {
-                let known = bench::SCENARIOS.join(", ");
-                return Err(format!(
-                    "{other} is neither an option nor one of the scenarios {known}"
-                ));
-            }
-        }
-    }
-    Ok(request)
-}
+use options::{Role, parse};
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -117,11 +67,9 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let outcome = match (&request.role, request.layouts.first()) {
-        (Role::Measure(folder), Some(layout)) => {
-            bench::run_all(*layout, folder, request.rounds, &request.scenarios)
-        }
-        (Role::Remove(folder), _) => remove::everything(folder),
-        _ => supervise::all(&request.layouts, request.rounds, &request.scenarios),
+        (Role::Measure(folder), Some(layout)) => bench::run_all(*layout, folder, &request.options),
+        (Role::Remove(folder), _) => remove::everything(folder, &request.options.peers),
+        _ => supervise::all(&request.layouts, &request.options),
     };
     conclude(outcome)
 }

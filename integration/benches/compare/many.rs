@@ -1,5 +1,6 @@
 //! Many containers: a hundred started at once, a thousand listed.
 
+use std::ops::Range;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -36,7 +37,7 @@ impl Bench {
         let prefix = self.id("list");
         let mut outcome = Ok(());
         for peer in &self.peers {
-            outcome = outcome.and_then(|()| populate(peer, &bundle, &prefix));
+            outcome = outcome.and_then(|()| populate(peer, &bundle, &prefix, 0..LISTED));
         }
         if outcome.is_ok() {
             let title = format!("list of {LISTED} containers");
@@ -49,13 +50,18 @@ impl Bench {
     }
 }
 
-/// Starts the containers that will be listed.
-fn populate(peer: &Peer, bundle: &Path, prefix: &str) -> Outcome<()> {
-    let next = AtomicUsize::new(0);
+/// Starts containers with these numbers, which run until they are removed.
+pub(crate) fn populate(
+    peer: &Peer,
+    bundle: &Path,
+    prefix: &str,
+    numbers: Range<usize>,
+) -> Outcome<()> {
+    let next = AtomicUsize::new(numbers.start);
     let worker = || -> Result<(), String> {
         loop {
             let number = next.fetch_add(1, Ordering::Relaxed);
-            if number >= LISTED {
+            if number >= numbers.end {
                 return Ok(());
             }
             let id = format!("{prefix}-{number}");

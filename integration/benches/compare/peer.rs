@@ -10,6 +10,34 @@ use std::process::{Command, Stdio};
 use cofferdam_integration::program;
 use serde_json::Value;
 
+/// Ours.
+pub(crate) const COFFERDAM: &str = "cofferdam";
+/// The program that makes only the system calls that nobody can leave out.
+pub(crate) const FLOOR: &str = "floor";
+
+/// A runtime by the name that tables have for it.
+#[derive(Clone, Debug)]
+pub(crate) struct Named {
+    pub(crate) name: &'static str,
+    pub(crate) program: PathBuf,
+}
+
+impl Named {
+    /// The value of `--peer`: `NAME=PATH`.
+    pub(crate) fn from_argument(text: &str) -> Result<Self, String> {
+        let (name, path) = text
+            .split_once('=')
+            .filter(|(name, _)| !name.is_empty())
+            .ok_or_else(|| format!("--peer {text}: not NAME=PATH"))?;
+        let program = fs::canonicalize(path).map_err(|error| format!("--peer {text}: {error}"))?;
+        Ok(Self {
+            // Once in a process, for as long as that.
+            name: name.to_owned().leak(),
+            program,
+        })
+    }
+}
+
 /// One runtime binary with a state root of its own, on tmpfs.
 #[derive(Debug)]
 pub(crate) struct Peer {
@@ -90,18 +118,20 @@ impl Peer {
     }
 }
 
-/// The three, those that are installed, with state roots below `folder`. The first is Cofferdam.
-pub(crate) fn installed(folder: &Path) -> Result<Vec<Peer>, Box<dyn Error>> {
+/// Those that are there, with state roots below `folder`. The first is Cofferdam, the last the
+/// floor, if `COFFERDAM_FLOOR` names it.
+pub(crate) fn installed(folder: &Path, others: &[Named]) -> Result<Vec<Peer>, Box<dyn Error>> {
+    let found = |name, program| Some(Named { name, program });
     let candidates = [
-        ("cofferdam", Some(program::under_test())),
-        ("crun", program::find("crun")),
-        ("runc", program::find("runc")),
+        found(COFFERDAM, program::under_test()),
+        program::find("crun").and_then(|program| found("crun", program)),
+        program::find("runc").and_then(|program| found("runc", program)),
     ];
+    let floor = std::env::var_os("COFFERDAM_FLOOR").map(PathBuf::from);
+    let floor = floor.and_then(|program| found(FLOOR, program));
     let mut peers = Vec::new();
-    for (name, program) in candidates {
-        let Some(program) = program else {
-            continue;
-        };
+    let others = others.iter().cloned();
+    for Named { name, program } in candidates.into_iter().flatten().chain(others).chain(floor) {
         let root = folder.join(format!("root-{name}"));
         fs::create_dir_all(&root)?;
         peers.push(Peer {
@@ -121,11 +151,15 @@ pub(crate) fn able(
 ) -> Result<(Vec<Peer>, Vec<Absent>), Box<dyn Error>> {
     let mut able = Vec::new();
     let mut absent = Vec::new();
-    for name in ["crun", "runc"] {
+    for name in ["crun", "runc", FLOOR] {
         if !installed.iter().any(|peer| peer.name == name) {
             absent.push(Absent {
                 name,
-                reason: "not installed".to_owned(),
+                reason: if name == FLOOR {
+                    "COFFERDAM_FLOOR does not name it".to_owned()
+                } else {
+                    "not installed".to_owned()
+                },
             });
         }
     }
@@ -138,7 +172,7 @@ pub(crate) fn able(
         ];
         match peer.must(arguments) {
             Ok(()) => able.push(peer),
-            Err(error) if peer.name == "cofferdam" => return Err(error),
+            Err(error) if peer.name == COFFERDAM => return Err(error),
             Err(error) => absent.push(Absent {
                 name: peer.name,
                 reason: refusal(&error.to_string()),

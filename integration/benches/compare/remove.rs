@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use cofferdam_integration::{cgroup, scratch};
 
-use crate::peer::{self, Peer};
+use crate::peer::{self, Named, Peer};
 
 type Outcome = Result<(), Box<dyn Error>>;
 
@@ -19,9 +19,9 @@ const WORKERS: usize = 4;
 const REMOVAL_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Containers, cgroups and the folder itself. To be called in the layout in which they were made.
-pub(crate) fn everything(folder: &Path) -> Outcome {
+pub(crate) fn everything(folder: &Path, named: &[Named]) -> Outcome {
     let mark = scratch::mark(folder).ok_or("a folder without a name")?;
-    containers(&peer::installed(folder)?, mark)?;
+    containers(&peer::installed(folder, named)?, mark)?;
     fs::remove_dir_all(folder)?;
     Ok(())
 }

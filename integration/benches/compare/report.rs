@@ -58,7 +58,7 @@ fn median<T: Copy>(mut values: Vec<T>, order: impl Fn(&T, &T) -> std::cmp::Order
     values.get(values.len() / 2).copied()
 }
 
-fn milliseconds(duration: Duration) -> f64 {
+pub(crate) fn milliseconds(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1000.0
 }
 
@@ -68,14 +68,11 @@ impl Table {
     }
 
     /// Median over the rounds of what `part` of the first peer is to that of `peer`.
-    fn ratio(&self, peer: usize, part: impl Fn(&Sample) -> Duration) -> Option<f64> {
+    fn ratio(&self, peer: usize, part: impl Fn(&Sample) -> f64) -> Option<f64> {
         let ratios = self
             .rounds
             .iter()
-            .filter_map(|round| {
-                let own = part(round.first()?).as_secs_f64();
-                Some(own / part(round.get(peer)?).as_secs_f64())
-            })
+            .filter_map(|round| Some(part(round.first()?) / part(round.get(peer)?)))
             .collect();
         median(ratios, f64::total_cmp)
     }
@@ -89,40 +86,75 @@ impl Table {
             self.rounds.len()
         );
         println!(
-            "  {:<10} {:>9} {:>9} {:>9} {:>8} {:>8} {:>8}  target",
+            "  {:<12} {:>9} {:>9} {:>9} {:>8} {:>8} {:>8}  target",
             "", "median ms", "min ms", "cpu ms", "faults", "wall x", "cpu x"
         );
-        for (index, name) in self.peers.iter().enumerate() {
-            let walls = self.column(index).map(|sample| sample.wall).collect();
-            let cpus = self.column(index).map(|sample| sample.cpu).collect();
-            let faults = self.column(index).map(|sample| sample.minor_faults);
-            let shown = |duration: Option<Duration>| {
-                duration.map_or_else(|| "-".to_owned(), |it| format!("{:.2}", milliseconds(it)))
-            };
-            let mut line = format!(
-                "  {name:<10} {:>9} {:>9} {:>9} {:>8}",
-                shown(median(walls, Ord::cmp)),
-                shown(self.column(index).map(|sample| sample.wall).min()),
-                shown(median(cpus, Ord::cmp)),
-                median(faults.collect(), Ord::cmp).unwrap_or(0),
-            );
-            if index > 0
-                && let Some(wall) = self.ratio(index, |sample| sample.wall)
-                && let Some(cpu) = self.ratio(index, |sample| sample.cpu)
-            {
-                let what = format!("{} against {name}", self.title);
-                let greatest = target::ratio(self.scenario, layout, name);
-                let verdict = verdicts.judge(&what, wall, greatest);
-                line += &format!(" {wall:>8.2} {cpu:>8.2}  {verdict}");
-            }
+        for index in 0..self.peers.len() {
+            let line = self.figures(index) + &self.ratios(index, layout, verdicts);
             println!("{}", line.trim_end());
         }
         print_absent(absent);
+    }
+
+    /// What one peer took.
+    fn figures(&self, index: usize) -> String {
+        let name = self.peers.get(index).copied().unwrap_or_default();
+        let walls = self.column(index).map(|sample| sample.wall).collect();
+        let shown = |duration: Option<Duration>| {
+            duration.map_or_else(|| "-".to_owned(), |it| format!("{:.2}", milliseconds(it)))
+        };
+        format!(
+            "  {name:<12} {:>9} {:>9} {:>9} {:>8}",
+            shown(median(walls, Ord::cmp)),
+            shown(self.column(index).map(|sample| sample.wall).min()),
+            shown(self.median_cpu(index)),
+            self.median_faults(index),
+        )
+    }
+
+    pub(crate) fn median_cpu(&self, index: usize) -> Option<Duration> {
+        median(self.column(index).map(|it| it.cpu).collect(), Ord::cmp)
+    }
+
+    fn median_faults(&self, index: usize) -> i64 {
+        let faults = self.column(index).map(|it| it.minor_faults).collect();
+        median(faults, Ord::cmp).unwrap_or(0)
+    }
+
+    /// What Cofferdam took of that, and whether that is little enough.
+    fn ratios(&self, index: usize, layout: Layout, verdicts: &mut Verdicts) -> String {
+        let (Some(name), true) = (self.peers.get(index), index > 0) else {
+            return String::new();
+        };
+        let (Some(wall), Some(cpu)) = (
+            self.ratio(index, |sample| sample.wall.as_secs_f64()),
+            self.ratio(index, |sample| sample.cpu.as_secs_f64()),
+        ) else {
+            return String::new();
+        };
+        let mut text = format!(" {wall:>8.2} {cpu:>8.2} ");
+        let mut judge = |what: &str, figure: f64, greatest: Option<f64>| {
+            let verdict = verdicts.judge(
+                &format!("{} against {name}, {what}", self.title),
+                figure,
+                greatest,
+            );
+            if !verdict.is_empty() {
+                text += &format!(" {what} {verdict}");
+            }
+        };
+        judge("wall", wall, target::wall(self.scenario, layout, name));
+        judge("cpu", cpu, target::cpu(self.scenario, name));
+        let faults = |sample: &Sample| f64::from(i32::try_from(sample.minor_faults).unwrap_or(0));
+        if let Some(ratio) = self.ratio(index, faults) {
+            judge("faults", ratio, target::faults(self.scenario, name));
+        }
+        text
     }
 }
 
 pub(crate) fn print_absent(absent: &[Absent]) {
     for Absent { name, reason } in absent {
-        println!("  {name:<10} left out: {reason}");
+        println!("  {name:<12} left out: {reason}");
     }
 }

@@ -8,12 +8,13 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 
 use crate::layout::Layout;
+use crate::options::Options;
 use crate::sys;
 
 type Outcome = Result<(), Box<dyn Error>>;
 
 /// Measures in each layout that this machine can have.
-pub(crate) fn all(layouts: &[Layout], rounds: usize, scenarios: &[String]) -> Outcome {
+pub(crate) fn all(layouts: &[Layout], options: &Options) -> Outcome {
     let stop = sys::ending_signals()?;
     let mut failed = Vec::new();
     for layout in layouts {
@@ -29,9 +30,9 @@ pub(crate) fn all(layouts: &[Layout], rounds: usize, scenarios: &[String]) -> Ou
                 "removing what an earlier run left in {}",
                 abandoned.path().display()
             );
-            remove(*layout, &abandoned)?;
+            remove(*layout, &abandoned, options)?;
         }
-        if let Err(error) = one(*layout, rounds, scenarios, &stop) {
+        if let Err(error) = one(*layout, options, &stop) {
             failed.push(format!("layout {}: {error}", layout.name()));
         }
         if sys::has_signal(&stop)? {
@@ -45,26 +46,20 @@ pub(crate) fn all(layouts: &[Layout], rounds: usize, scenarios: &[String]) -> Ou
     Err(failed.join("; ").into())
 }
 
-fn one(layout: Layout, rounds: usize, scenarios: &[String], stop: &sys::Signals) -> Outcome {
+fn one(layout: Layout, options: &Options, stop: &sys::Signals) -> Outcome {
     let scratch = Scratch::create(&prefix(layout))?;
-    let outcome = measure(layout, &scratch, rounds, scenarios, stop);
-    remove(layout, &scratch)?;
+    let outcome = measure(layout, &scratch, options, stop);
+    remove(layout, &scratch, options)?;
     outcome
 }
 
 /// Runs the measuring process to its end, or ends it when a signal comes.
-fn measure(
-    layout: Layout,
-    scratch: &Scratch,
-    rounds: usize,
-    scenarios: &[String],
-    stop: &sys::Signals,
-) -> Outcome {
+fn measure(layout: Layout, scratch: &Scratch, options: &Options, stop: &sys::Signals) -> Outcome {
     let mut command = layout.this_program()?;
     command
-        .args(["--rounds", &rounds.to_string(), "--measure-in"])
+        .arg("--measure-in")
         .arg(scratch.path())
-        .args(scenarios);
+        .args(options.arguments());
     let mut child = sys::spawn_group(command)?;
     let group = pid(&child)?;
     let end = pidfd_open(group, PidfdFlags::empty())?;
@@ -100,9 +95,10 @@ fn pid(child: &Child) -> Result<Pid, Box<dyn Error>> {
 }
 
 /// Removes everything that carries the mark of `scratch`, in the layout in which it was made.
-fn remove(layout: Layout, scratch: &Scratch) -> Outcome {
+fn remove(layout: Layout, scratch: &Scratch, options: &Options) -> Outcome {
     let mut command = layout.this_program()?;
     command.arg("--remove").arg(scratch.path());
+    command.args(options.arguments());
     // In a group of its own the keys that end the benchmark do not end this.
     let status = sys::spawn_group(command)?.wait()?;
     if status.success() {
