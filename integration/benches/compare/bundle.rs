@@ -39,6 +39,12 @@ impl Bundles {
                 namespaces.retain(|namespace| namespace["type"] != "network");
             }
         })?;
+        // The program in the place of CRIU makes no other namespaces, and a restored process has to
+        // be in those of its configuration.
+        bundles.add("dumped", &["/bin/pause"], |config| {
+            config["linux"]["namespaces"] = json!([{"type": "mount"}]);
+            config["hostname"] = Value::Null;
+        })?;
         let profile: Value = serde_json::from_str(SECCOMP)?;
         bundles.add("seccomp", &["/bin/true"], |config| {
             config["linux"]["seccomp"] = profile;

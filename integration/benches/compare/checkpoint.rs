@@ -25,7 +25,7 @@ impl Bench {
     pub(crate) fn checkpoint(&mut self) -> Outcome<()> {
         let folder = self.bundles.folder().to_owned();
         let cycle = Cycle {
-            bundle: self.bundles.path("pause"),
+            bundle: self.bundles.path("dumped"),
             images: folder.join("images"),
             path: stand_in::install(&folder)?,
         };

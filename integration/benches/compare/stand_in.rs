@@ -44,7 +44,7 @@ pub(crate) fn install(folder: &Path) -> Outcome<OsString> {
 }
 
 /// Answers one request on the socket that the arguments name, as CRIU 4.1 does when it succeeds. A
-/// dump kills the process; a restore starts a program that does nothing.
+/// dump kills the process; a restore starts a program that does nothing, in a mount namespace.
 pub(crate) fn answer(arguments: &[String]) -> Outcome<()> {
     let number = arguments.get(1).ok_or("no descriptor")?.parse()?;
     let socket = sys::inherited(number)?;
@@ -62,6 +62,7 @@ pub(crate) fn answer(arguments: &[String]) -> Outcome<()> {
             send(socket, DUMP, &[])
         }
         RESTORE => {
+            sys::unshare_mounts()?;
             let mut restored = Command::new("sleep");
             restored.arg("infinity").stdin(Stdio::null());
             restored.stdout(Stdio::null()).stderr(Stdio::null());

@@ -2,7 +2,7 @@
 //! descriptor.
 #![allow(
     unsafe_code,
-    reason = "wait4(2), signalfd(2) and prctl(2) after fork have no safe wrapper among the dependencies"
+    reason = "wait4(2), unshare(2), signalfd(2) and prctl(2) after fork have no safe wrapper among the dependencies"
 )]
 
 use std::io;
@@ -55,6 +55,15 @@ pub(crate) fn wait(child: &Child) -> io::Result<Usage> {
         cpu: time(usage.ru_utime) + time(usage.ru_stime),
         minor_faults: usage.ru_minflt,
     })
+}
+
+/// Gives the calling thread a mount namespace of its own; the only thread of a process.
+pub(crate) fn unshare_mounts() -> io::Result<()> {
+    // SAFETY: the call takes no pointer, and changes nothing that this program relies on.
+    match unsafe { libc::unshare(libc::CLONE_NEWNS) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
 }
 
 /// A descriptor that the program was started with, by its number.
