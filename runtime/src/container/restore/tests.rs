@@ -63,6 +63,14 @@ impl Rdt {
             fs::write(this.path("resctrl").join(name), text).unwrap();
         }
         fs::write(this.path("images/descriptors.json"), "[]").unwrap();
+        // What there always is: an inventory, and a tree without processes.
+        for (name, magic) in [
+            ("inventory.img", 0x5831_3116_u32),
+            ("pstree.img", 0x5027_3030),
+        ] {
+            let bytes = [0x5456_4319, magic].map(u32::to_le_bytes).concat();
+            fs::write(this.path("images").join(name), bytes).unwrap();
+        }
         fs::write(this.path("criu"), CRIU).unwrap();
         let mode = PermissionsExt::from_mode(0o755);
         fs::set_permissions(this.path("criu"), mode).unwrap();
