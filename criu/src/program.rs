@@ -55,8 +55,7 @@ impl Criu {
             r#type: RequestType::Version.into(),
             ..Request::default()
         })?;
-        let version = response.version.map(Version::from);
-        version.ok_or_else(|| Error::protocol("ask CRIU for its version", "it did not say"))
+        version(response)
     }
 
     /// Its version, if that is at least the one that is wanted.
@@ -64,11 +63,7 @@ impl Criu {
     /// # Errors
     /// [`TooOld`](crate::ErrorKind::TooOld), and those of [`version`](Self::version).
     pub fn require(&self, wanted: Version) -> Result<Version> {
-        let found = self.version()?;
-        if found < wanted {
-            return Err(Repr::TooOld { found, wanted }.into());
-        }
-        Ok(found)
+        at_least(self.version()?, wanted)
     }
 
     /// Whether CRIU and the kernel have all the features that are set to `true` here.
@@ -108,10 +103,7 @@ impl Criu {
     /// be in the midst of what the calling program writes.
     fn ask_within(&self, timeout: Duration, request: &Request) -> Result<Response> {
         let session = self.spawn(Vec::new(), Stdio::null)?;
-        if let Some(Connection(socket)) = &session.connection {
-            set_socket_timeout(socket, Timeout::Recv, Some(timeout))
-                .map_err(|errno| Error::io("set a timeout for CRIU", errno))?;
-        }
+        session.set_timeout(Some(timeout))?;
         // After a failure it is killed: it may be one that never answers.
         let response = session.call(request, &mut |_| Ok(()))?;
         session.finish()?;
@@ -181,6 +173,32 @@ impl Session {
     #[must_use]
     pub fn pid(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Its version, if that is at least the one that is wanted. It waits for the next request then
+    /// (`keep_open`).
+    ///
+    /// # Errors
+    /// Those of [`Criu::require`].
+    pub fn require(&self, wanted: Version) -> Result<Version> {
+        self.set_timeout(Some(ASK_TIMEOUT))?;
+        let request = Request {
+            r#type: RequestType::Version.into(),
+            keep_open: Some(true),
+            ..Request::default()
+        };
+        let response = self.call(&request, &mut |_| Ok(()))?;
+        self.set_timeout(None)?;
+        at_least(version(response)?, wanted)
+    }
+
+    /// How long to wait for an answer.
+    fn set_timeout(&self, timeout: Option<Duration>) -> Result<()> {
+        match &self.connection {
+            Some(Connection(socket)) => set_socket_timeout(socket, Timeout::Recv, timeout)
+                .map_err(|errno| Error::io("set a timeout for CRIU", errno)),
+            None => Ok(()),
+        }
     }
 
     /// Dumps the tree of [`Options::pid`]. It is ended then, unless
@@ -266,6 +284,18 @@ impl Drop for Session {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+fn version(response: Response) -> Result<Version> {
+    let version = response.version.map(Version::from);
+    version.ok_or_else(|| Error::protocol("ask CRIU for its version", "it did not say"))
+}
+
+fn at_least(found: Version, wanted: Version) -> Result<Version> {
+    if found < wanted {
+        return Err(Repr::TooOld { found, wanted }.into());
+    }
+    Ok(found)
 }
 
 fn request(kind: RequestType, options: Options) -> Request {

@@ -114,3 +114,23 @@ fn a_real_program_says_its_version_and_features() {
         );
     }
 }
+
+/// The process that is asked is the one that restores.
+#[test]
+fn a_session_tells_its_version_and_goes_on() {
+    let (_directory, criu) = script(
+        r#"ask() { dd bs=65536 count=1 <&3 2>/dev/null | od -An -tx1 | tr -d ' \n'; }
+[ "$(ask)" = 080a2001 ] || exit 1
+printf '\010\012\020\001\122\004\010\004\020\001' >&3
+case $(ask) in 0802*) ;; *) exit 1;; esac
+printf '\010\002\020\001\042\002\010\007' >&3"#,
+    );
+    let session = criu.start(Vec::new()).unwrap();
+    let error = session.require(Version::new(4, 2, 0)).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::TooOld);
+    let session = criu.start(Vec::new()).unwrap();
+    let found = session.require(Version::new(4, 1, 0)).unwrap();
+    assert_eq!(found, Version::new(4, 1, 0));
+    let restored = session.restore(Options::default(), |_| Ok(()));
+    assert_eq!(restored.unwrap(), 7);
+}

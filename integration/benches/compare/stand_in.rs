@@ -28,6 +28,7 @@ const VERSION: u64 = 10;
 // Numbers of fields in `criu_req`, in its `criu_opts`, and in `criu_resp`.
 const TYPE: u64 = 1;
 const REQUEST_OPTIONS: u64 = 2;
+const KEEP_OPEN: u64 = 4;
 const OPTIONS_PID: u64 = 2;
 const ANSWER_RESTORE: u8 = 4;
 const ANSWER_NOTIFY: u8 = 5;
@@ -43,16 +44,26 @@ pub(crate) fn install(folder: &Path) -> Outcome<OsString> {
     Ok(std::env::join_paths(folders)?)
 }
 
-/// Answers one request on the socket that the arguments name, as CRIU 4.1 does when it succeeds. A
+/// Answers a request on the socket that the arguments name, as CRIU 4.1 does when it succeeds; the
+/// one for its version and, with `keep_open`, one more. A
 /// dump kills the process; a restore starts a program that does nothing, in a mount namespace.
 pub(crate) fn answer(arguments: &[String]) -> Outcome<()> {
     let number = arguments.get(1).ok_or("no descriptor")?.parse()?;
     let socket = sys::inherited(number)?;
     let request = receive(socket)?;
-    match number_of(&request, TYPE).ok_or("a request without type")? {
+    let is_version = number_of(&request, TYPE) == Some(VERSION);
+    answer_one(socket, &request)?;
+    if is_version && number_of(&request, KEEP_OPEN) == Some(1) {
+        return answer_one(socket, &receive(socket)?);
+    }
+    Ok(())
+}
+
+fn answer_one(socket: BorrowedFd<'_>, request: &[u8]) -> Outcome<()> {
+    match number_of(request, TYPE).ok_or("a request without type")? {
         VERSION => send(socket, VERSION, &field(ANSWER_VERSION, &[8, 4, 16, 1])),
         DUMP => {
-            let options = message(&request, REQUEST_OPTIONS).ok_or("a dump without options")?;
+            let options = message(request, REQUEST_OPTIONS).ok_or("a dump without options")?;
             let pid = number_of(options, OPTIONS_PID).ok_or("a dump without pid")?;
             let pid = Pid::from_raw(i32::try_from(pid)?).ok_or("a dump of pid 0")?;
             for stage in ["pre-dump", "network-lock", "post-dump"] {

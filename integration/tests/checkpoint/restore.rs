@@ -15,11 +15,12 @@ pub(crate) struct Fake {
 }
 
 /// The answer is `type: VERSION, success: true, version { major: 4, minor: 1 }`. The second byte
-/// says which request it is: 10 for the version, 2 for a restore.
+/// says which request it is: 10 for the version, after which another one may come, 2 for a restore.
 const HEAD: &str = r#"#!/bin/sh
-asked=$(dd bs=65536 count=1 <&3 2>/dev/null | od -An -tu1 -N2)
+ask() { asked=$(dd bs=65536 count=1 <&3 2>/dev/null | od -An -tu1 -N2); [ -n "$asked" ] || exit 0; }
+ask
 case "$asked" in
-*10) printf '\010\012\020\001\122\004\010\004\020\001' >&3; exit 0;;
+*10) printf '\010\012\020\001\122\004\010\004\020\001' >&3; ask;;
 esac
 "#;
 

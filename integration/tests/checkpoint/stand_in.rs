@@ -13,17 +13,21 @@ pub(crate) struct StandIn {
     directory: tempfile::TempDir,
 }
 
-/// The second byte says which request it is: 10 for the version, 9 for features, 1 for a dump, 4
-/// for a pre-dump. Each is kept in a file. Answers are `type`, `success: true` and what is asked
+/// The second byte says which request it is: 10 for the version, after which another one may come,
+/// 9 for features, 1 for a dump, 4 for a pre-dump. Each is kept in a file. Answers are `type`, `success: true` and what is asked
 /// for: `version { major: 4, minor: 1 }`, `features { mem_track: true, lazy_pages: true }`.
 const HEAD: &str = r#"#!/bin/sh
 PATH=$PATH:/usr/bin:/bin
 here=$(dirname "$0")
+ask() {
 dd bs=65536 count=1 <&3 2>/dev/null >"$here/request"
-asked=$(od -An -tu1 -j1 -N1 "$here/request" | tr -d ' ')
+asked=$(od -An -tu1 -j1 -N1 "$here/request" 2>/dev/null | tr -d ' ')
+[ -n "$asked" ] || exit 0
 cp "$here/request" "$here/request.$asked"
+}
+ask
 case "$asked" in
-10) printf '\010\012\020\001\122\004\010\004\020\001' >&3; exit 0;;
+10) printf '\010\012\020\001\122\004\010\004\020\001' >&3; ask;;
 9) printf '\010\011\020\001\102\004\010\001\020\001' >&3; exit 0;;
 esac
 "#;

@@ -98,13 +98,12 @@ impl Restore<'_> {
     ) -> Result<Container> {
         // Dropped after everything else here: rolling back needs descriptors that the others hold.
         let mut transaction;
-        let version = request::check_version(&self.criu, self.options)?;
         warnings.extend(annotations::ignored(&config.labels));
         let receivers = Receivers::connect(process)?;
         let owner = connections::root_user(&config)?;
         let mut streams = Streams::open(process, owner)?;
         let mut inherited = self.inherited(&streams)?;
-        let joined = namespaces::join(&config.namespaces, version, &mut inherited)?;
+        let joined = namespaces::join(&config.namespaces, &mut inherited)?;
         let mut outside = Outside {
             receivers,
             terminal: process.terminal.is_some(),
@@ -144,7 +143,10 @@ impl Restore<'_> {
         };
         let outcome =
             criu_process::restore_with(&self.criu, descriptors, prepare, |session, images| {
+                // CRIU starts up meanwhile.
                 join(&mut transaction, &limits, session.pid())?;
+                let namespaces = &transaction.state.config.namespaces;
+                request::check_version(&session, namespaces, self.options)?;
                 self.drive(&mut transaction, session, &images, outside, &root)
             })?;
         let Some((pid, pidfd)) = outcome.init else {

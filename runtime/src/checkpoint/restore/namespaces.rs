@@ -5,7 +5,7 @@ use std::os::fd::OwnedFd;
 use std::path::Path;
 
 use configs::config::{Namespace, NamespaceType, Namespaces};
-use criu::{FIRST_INHERITED, InheritedDescriptor, JoinNamespace, Version};
+use criu::{FIRST_INHERITED, InheritedDescriptor, JoinNamespace};
 use nsenter::namespaces;
 use rustix::io::Errno;
 
@@ -35,14 +35,9 @@ impl Inherited {
 /// Has a restore join the namespaces that the configuration has a path of. Network and pid
 /// namespaces are external to the images, and known there by a name; others are joined by their
 /// path.
-pub(crate) fn join(
-    wanted: &Namespaces,
-    version: Version,
-    inherited: &mut Inherited,
-) -> Result<Vec<JoinNamespace>> {
+pub(crate) fn join(wanted: &Namespaces, inherited: &mut Inherited) -> Result<Vec<JoinNamespace>> {
     let mut joined = Vec::new();
     for external in external(wanted) {
-        external.require(version)?;
         let namespace = open(external.kind, external.path)?;
         inherited.add(external.key.to_owned(), namespace)?;
     }
@@ -127,8 +122,6 @@ mod tests {
         wanted
     }
 
-    const NEW: Version = Version::new(4, 1, 1);
-
     #[test]
     fn network_and_pid_namespaces_are_inherited_others_joined() {
         let mut inherited = Inherited::default();
@@ -142,7 +135,7 @@ mod tests {
         all.set(NamespaceType::Pid, "/proc/self/ns/pid");
         all.set(NamespaceType::Ipc, "/proc/self/ns/ipc");
         all.set(NamespaceType::Mount, "");
-        let joined = join(&all, NEW, &mut inherited).unwrap();
+        let joined = join(&all, &mut inherited).unwrap();
         let expected = [
             ("pipe:[1]", FIRST_INHERITED),
             ("extRootNetNS", FIRST_INHERITED + 1),
@@ -164,26 +157,15 @@ mod tests {
 
     #[test]
     fn what_cannot_be_joined_is_refused() {
-        let refused = |wanted: Namespaces, version| {
-            join(&wanted, version, &mut Inherited::default()).unwrap_err()
-        };
-        let net = wanted(NamespaceType::Network, "/proc/self/ns/net");
-        let error = refused(net, Version::new(3, 10, 0));
-        assert_eq!(error.kind(), ErrorKind::Unsupported);
-        assert!(
-            error
-                .to_string()
-                .ends_with("an external net namespace, which needs 3.11"),
-            "{error}"
-        );
+        let refused = |wanted: Namespaces| join(&wanted, &mut Inherited::default()).unwrap_err();
         let group = wanted(NamespaceType::Cgroup, "/proc/self/ns/cgroup");
-        let error = refused(group, NEW);
+        let error = refused(group);
         assert_eq!(
             error.to_string(),
             "Do not know how to handle namespace NEWCGROUP"
         );
         for path in ["/etc/passwd", "/nonexistent", "/proc/self/ns/uts"] {
-            let error = refused(wanted(NamespaceType::Ipc, path), NEW);
+            let error = refused(wanted(NamespaceType::Ipc, path));
             assert_eq!(error.kind(), ErrorKind::InvalidConfig, "{path}");
         }
     }

@@ -3,11 +3,12 @@
 use std::path::Path;
 
 use configs::Config;
-use configs::config::NamespaceType;
-use criu::{CgroupRoot, Criu, ExternalMount, JoinNamespace, Options, Version, VethPair};
+use configs::config::{NamespaceType, Namespaces};
+use criu::{CgroupRoot, ExternalMount, JoinNamespace, Options, Session, Version, VethPair};
 
 use super::images::Images;
 use super::namespaces::Inherited;
+use crate::checkpoint::namespaces::external;
 use crate::checkpoint::options::{CriuOptions, RestoreOptions, config_file};
 use crate::checkpoint::{criu_process, external_mounts};
 use crate::error::{Error, ErrorKind, Result};
@@ -36,9 +37,14 @@ pub(crate) struct Request<'a> {
     pub(crate) cgroups: Vec<CgroupRoot>,
 }
 
-/// The version of CRIU, if it can do what is asked for.
-pub(crate) fn check_version(criu: &Criu, options: &RestoreOptions) -> Result<Version> {
-    let version = criu.require(OLDEST).map_err(criu_process::failure)?;
+/// Fails if this CRIU cannot do what is asked for. The one that is going to restore is asked: to
+/// start another one for that takes longer than the question.
+pub(crate) fn check_version(
+    session: &Session,
+    namespaces: &Namespaces,
+    options: &RestoreOptions,
+) -> Result<()> {
+    let version = session.require(OLDEST).map_err(criu_process::failure)?;
     let asked = [
         ("--lsm-profile", &options.lsm_profile),
         ("--lsm-mount-context", &options.lsm_mount_context),
@@ -49,7 +55,8 @@ pub(crate) fn check_version(criu: &Criu, options: &RestoreOptions) -> Result<Ver
             return Err(Error::new(ErrorKind::Unsupported, message));
         }
     }
-    Ok(version)
+    let mut joined = external(namespaces).into_iter();
+    joined.try_for_each(|namespace| namespace.require(version))
 }
 
 impl Request<'_> {
