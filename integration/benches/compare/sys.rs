@@ -2,7 +2,8 @@
 //! descriptor.
 #![allow(
     unsafe_code,
-    reason = "wait4(2), unshare(2), signalfd(2) and prctl(2) after fork have no safe wrapper among the dependencies"
+    reason = "wait4(2), unshare(2), signalfd(2) and prctl(2) after fork have no safe wrapper among \
+              the dependencies"
 )]
 
 use std::io;
