@@ -14,8 +14,9 @@ pub(crate) struct StandIn {
 }
 
 /// The second byte says which request it is: 10 for the version, after which another one may come,
-/// 9 for features, 1 for a dump, 4 for a pre-dump. Each is kept in a file. Answers are `type`, `success: true` and what is asked
-/// for: `version { major: 4, minor: 1 }`, `features { mem_track: true, lazy_pages: true }`.
+/// 9 for features, 1 for a dump, 4 for a pre-dump. Each is kept in a file. Answers are `type`,
+/// `success: true` and what is asked for: `version { major: 4, minor: 1 }`,
+/// `features { mem_track: true, lazy_pages: true }`.
 const HEAD: &str = r#"#!/bin/sh
 PATH=$PATH:/usr/bin:/bin
 here=$(dirname "$0")
