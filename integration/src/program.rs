@@ -14,11 +14,8 @@ pub fn under_test() -> PathBuf {
         || Path::new(env!("CARGO_MANIFEST_DIR")).join("../target"),
         PathBuf::from,
     );
-    // A build for a named target (the static one) has a folder of its own and is what is shipped.
-    let static_build = target.join(format!(
-        "{}-unknown-linux-gnu/release/cofferdam",
-        std::env::consts::ARCH
-    ));
+    // The static build has a folder of its own and is what is shipped.
+    let static_build = target.join("static/cofferdam");
     if static_build.is_file() {
         static_build
     } else {

@@ -24,7 +24,8 @@ fn workspace_root() -> PathBuf {
 fn metadata() -> Value {
     let output = Command::new(env!("CARGO"))
         .args(["metadata", "--format-version", "1", "--locked"])
-        .args(["--all-features", "--filter-platform", TARGET])
+        .arg("--all-features")
+        .args(TARGETS.map(|target| format!("--filter-platform={target}")))
         .current_dir(workspace_root())
         .output()
         .expect("cargo metadata runs");
@@ -36,8 +37,8 @@ fn metadata() -> Value {
     serde_json::from_slice(&output.stdout).expect("JSON")
 }
 
-/// The only operating system that the crates are for.
-const TARGET: &str = "x86_64-unknown-linux-gnu";
+/// The only operating system that the crates are for, with both C libraries.
+const TARGETS: [&str; 2] = ["x86_64-unknown-linux-gnu", "x86_64-unknown-linux-musl"];
 
 fn packages(metadata: &Value) -> BTreeMap<&str, &Value> {
     let packages = metadata["packages"].as_array().unwrap().iter();
