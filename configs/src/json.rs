@@ -171,7 +171,44 @@ fn syntax_or_data(text: &str, error: &serde_json::Error) -> Error {
         offset = bracket;
     }
     let path = locate::path_at(text.as_bytes(), offset);
-    Error::new(kind, error.to_string()).at(path)
+    Error::new(kind, in_terms_of_json(&error.to_string())).at(path)
+}
+
+/// The message with the types of JSON in place of those of serde and Rust.
+fn in_terms_of_json(message: &str) -> String {
+    const FOUND: [(&str, &str); 3] = [
+        ("invalid type: map,", "invalid type: object,"),
+        ("invalid type: sequence,", "invalid type: array,"),
+        ("invalid type: boolean ", "invalid type: "),
+    ];
+    const EXPECTED: [(&str, &str); 10] = [
+        ("a map", "an object"),
+        ("a sequence", "an array"),
+        ("a boolean", "true or false"),
+        ("i32", "an integer of 32 bits"),
+        ("i64", "an integer of 64 bits"),
+        ("u8", "an integer from 0 to 255"),
+        ("u16", "an integer from 0 to 65535"),
+        ("u32", "an integer from 0 to 4294967295"),
+        ("u64", "an integer from 0 to 18446744073709551615"),
+        ("unit", "null"),
+    ];
+    let mut message = message.to_owned();
+    for (theirs, ours) in FOUND {
+        if let Some(rest) = message.strip_prefix(theirs) {
+            message = format!("{ours}{rest}");
+        }
+    }
+    let Some((before, expected)) = message.rsplit_once(", expected ") else {
+        return message;
+    };
+    let (expected, place) = match expected.rfind(" at line ") {
+        Some(end) => expected.split_at(end),
+        None => (expected, ""),
+    };
+    let ours = EXPECTED.iter().find(|(theirs, _)| *theirs == expected);
+    let expected = ours.map_or(expected, |(_, ours)| ours);
+    format!("{before}, expected {expected}{place}")
 }
 
 #[cfg(test)]

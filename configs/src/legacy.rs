@@ -7,7 +7,8 @@
 //! A file is read as its own time read it: keys in any case, `null` for an absent key, nothing
 //! after the first JSON value, and unknown keys ignored. Each unknown key becomes a [`Warning`].
 //! What is refused today is refused, with the place in the file's own terms. Beyond that a key
-//! given twice and a NUL in a string are refused, as everywhere in this crate.
+//! given twice and a NUL in a string are refused, as everywhere in this crate: two readers could
+//! take different values, and nothing that wrote these files wrote a key twice.
 //!
 //! ```
 //! use cofferdam_configs::legacy::{self, Options, Revision};
@@ -48,7 +49,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use crate::config::Command;
-use crate::{Config, Result, json, oci};
+use crate::{Config, Error, ErrorKind, Result, json, oci};
 
 use reading::Reading;
 
@@ -133,6 +134,9 @@ pub struct Relabel {
 /// The text is not JSON or not a configuration, or asks for something that is refused today:
 /// [`Error::json_path`](crate::Error::json_path) is the place in the file.
 pub fn load(text: &[u8], options: &Options) -> Result<Loaded> {
+    if text.trim_ascii().is_empty() {
+        return Err(Error::new(ErrorKind::Syntax, "the file is empty"));
+    }
     let text = json::first_value(text);
     let (file, _) = json::from_foreign::<Map<String, Value>>(text)?;
     let (revision, is_guess) = revision::detect(&file);

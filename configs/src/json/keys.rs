@@ -235,6 +235,10 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Around<'_, V> {
     type Value = V::Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.object.is_some() {
+            // Not the name that it has in this crate.
+            return f.write_str("an object");
+        }
         self.visitor.expecting(f)
     }
 

@@ -80,7 +80,7 @@ pub(super) fn convert(
     loaded.slice = slice(&mut raw)?;
     let cgroup = &mut loaded.config.cgroups;
     cgroup.resources.devices = device_rules(&mut raw, reading)?;
-    place_of_cgroup(&mut raw, cgroup);
+    place_of_cgroup(&mut raw, cgroup)?;
     memory(&mut raw, cgroup, reading)?;
     cpu(&mut raw, cgroup)?;
     block_io(&mut raw, cgroup)?;
@@ -105,7 +105,14 @@ fn slice(raw: &mut RawCgroup) -> Result<Option<String>> {
     Ok(slice.filter(|slice| !slice.is_empty()))
 }
 
-fn place_of_cgroup(raw: &mut RawCgroup, cgroup: &mut Cgroup) {
+fn place_of_cgroup(raw: &mut RawCgroup, cgroup: &mut Cgroup) -> Result<()> {
+    for (key, path) in [("name", &raw.name), ("parent", &raw.parent)] {
+        let path = path.as_deref().unwrap_or_default();
+        if path.split('/').any(|part| part == "..") {
+            let message = format!("{path:?} leads out of its cgroup");
+            return Err(refused(below(PLACE, key), message));
+        }
+    }
     let text = |field: &mut Option<String>| field.take().unwrap_or_default();
     cgroup.name = text(&mut raw.name);
     cgroup.parent = text(&mut raw.parent);
@@ -114,6 +121,7 @@ fn place_of_cgroup(raw: &mut RawCgroup, cgroup: &mut Cgroup) {
     cgroup.systemd = raw.systemd.unwrap_or_default();
     cgroup.rootless = raw.rootless.unwrap_or_default();
     cgroup.owner_uid = raw.owner_uid;
+    Ok(())
 }
 
 /// The rules in the order in which they apply.

@@ -188,9 +188,29 @@ fn veth(
         ipv6_gateway: gateway("ipv6_gateway", network.ipv6_gateway)?,
         mtu: size("mtu", network.mtu)?,
         txqueuelen: size("txqueuelen", network.txqueuelen)?,
-        host_interface_name: host_name.unwrap_or_else(|| format!("{prefix}{suffix:07x}")),
+        host_interface_name: match host_name {
+            Some(name) => name,
+            None => drawn_name(&prefix, suffix)
+                .map_err(|message| refused(attachment.prefix_place, message))?,
+        },
         hairpin_mode: network.hairpin_mode.unwrap_or_default(),
     })
+}
+
+/// The prefix and seven digits, as since 1.0. The four of April 2014 are enough where the prefix
+/// leaves no more room in the name of an interface.
+fn drawn_name(prefix: &str, suffix: u32) -> std::result::Result<String, String> {
+    const ROOM: usize = 15;
+    const FEWEST: usize = 4;
+    let digits = ROOM.saturating_sub(prefix.len()).min(7);
+    if digits < FEWEST {
+        let most = ROOM - FEWEST;
+        return Err(format!("{prefix:?} is longer than {most} bytes"));
+    }
+    let number = format!("{suffix:07x}");
+    // The last ones differ from one interface to the next.
+    let (_, number) = number.split_at(number.len() - digits);
+    Ok(format!("{prefix}{number}"))
 }
 
 /// An address and the length of its prefix; absent and empty are none.

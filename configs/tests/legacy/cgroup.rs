@@ -57,6 +57,13 @@ fn a_cgroup_has_name_and_parent() {
         ("/a/b", "s")
     );
     assert!(cgroup.systemd);
+    for letter in OF_2014.into_iter().chain(['F']) {
+        for (key, path) in [("name", ".."), ("name", "a/../.."), ("parent", "/x/../..")] {
+            let message = format!("{path:?} leads out of its cgroup");
+            let file = file(letter, &json!({key: path}));
+            assert_refused(&file, &format!("cgroups.{key}"), &message);
+        }
+    }
 }
 
 #[test]

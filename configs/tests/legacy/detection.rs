@@ -148,6 +148,71 @@ fn what_is_not_a_file_is_an_error() {
     }
 }
 
+/// Nothing in a message is a type of this crate or a word of its parser.
+#[test]
+fn what_was_found_and_what_is_expected_are_said_in_terms_of_json() {
+    let refused = |text: &str| legacy::load(text.as_bytes(), &options()).unwrap_err();
+    for (text, message) in [
+        ("", "the file is empty"),
+        (" \n", "the file is empty"),
+        (
+            "null",
+            "invalid type: null, expected an object at line 1 column 4",
+        ),
+        (
+            "[]",
+            "invalid type: array, expected an object at line 1 column 0",
+        ),
+        (
+            "7",
+            "invalid type: integer `7`, expected an object at line 1 column 1",
+        ),
+    ] {
+        assert_eq!(refused(text).to_string(), message, "{text:?}");
+    }
+    for (letter, extra, message) in [
+        (
+            'F',
+            json!({"cgroups": 3}),
+            "integer `3`, expected an object",
+        ),
+        ('F', json!({"Hooks": true}), "`true`, expected an object"),
+        ('F', json!({"mounts": [[]]}), "array, expected an object"),
+        ('F', json!({"mounts": {}}), "object, expected an array"),
+        (
+            'F',
+            json!({"capabilities": 3}),
+            "expected a list or an object",
+        ),
+        (
+            'F',
+            json!({"seccomp": "x"}),
+            "string \"x\", expected an object",
+        ),
+        (
+            'F',
+            json!({"umask": -1}),
+            "expected an integer from 0 to 4294967295",
+        ),
+        (
+            'A',
+            json!({"tty": 1}),
+            "integer `1`, expected true or false",
+        ),
+        ('A', json!({"hostname": {}}), "object, expected a string"),
+        ('E', json!({"mount_config": 1}), "expected an object"),
+    ] {
+        let text = refused(&of_revision(letter, &extra).to_string()).to_string();
+        assert!(text.contains(message), "{text}");
+    }
+    // What the file says itself is not changed.
+    let text = refused(r#"{"tty": "a map, expected u8"}"#).to_string();
+    assert!(
+        text.contains("\"a map, expected u8\", expected true or false"),
+        "{text}"
+    );
+}
+
 #[test]
 fn a_value_of_the_wrong_type_is_refused_with_its_place() {
     for (letter, extra, place) in [

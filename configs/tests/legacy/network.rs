@@ -72,6 +72,23 @@ fn the_name_on_the_host_is_the_prefix_and_seven_random_digits() {
         let loaded = legacy::load(file.as_bytes(), &options).unwrap();
         assert_eq!(loaded.config.networks[0].host_interface_name, name);
     }
+    // As many digits as there is room for, but no fewer than in April 2014.
+    let of_prefix = |prefix: &str| {
+        let network = json!({"type": "veth", "context": {"bridge": "cof0", "prefix": prefix}});
+        with('A', &network)
+    };
+    for (prefix, name) in [
+        ("eight-by", "eight-by0123456"),
+        ("nine-byte", "nine-byte123456"),
+        ("eleven-byte", "eleven-byte3456"),
+    ] {
+        assert_eq!(interfaces(&of_prefix(prefix))[0].host_interface_name, name);
+    }
+    assert_refused(
+        &of_prefix("twelve-bytes"),
+        "networks[0].context.prefix",
+        "\"twelve-bytes\" is longer than 11 bytes",
+    );
     // In the first files there was no prefix; since 2015 there is a name.
     let first = json!({"bridge": "cof0"});
     let network = interfaces(&of_revision('0', &json!({"network": first})));
