@@ -8,6 +8,15 @@ use crate::dir::Below;
 use crate::group_dir::GroupDir;
 use crate::{Applied, CgroupSpec, Error, ErrorKind, Hierarchy, Mode, Resources, Result, v1, v2};
 
+/// How often another program may remove a directory above the cgroup while that is made: it was
+/// empty until then, and who has made it may be through with it.
+const CREATE_RETRIES: usize = 5;
+
+/// Whether a directory is gone that was there a moment ago.
+fn was_removed(error: &Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::ENOENT | libc::ENODEV))
+}
+
 impl Cgroup {
     /// Creates the cgroup with its limits: [`prepare`](Self::prepare) and [`set`](Self::set). Look
     /// at the [warnings](Applied::warnings) for limits that are not in force.
@@ -82,11 +91,22 @@ impl Cgroup {
             #[cfg(not(feature = "systemd"))]
             return Err(crate::spec::systemd_missing());
         }
-        let driver = match hierarchy.mode() {
-            Mode::V2 => Driver::V2(v2::Group::create(hierarchy, spec, resources)?),
-            Mode::V1 | Mode::Hybrid => Driver::V1(v1::Group::create(hierarchy, spec, resources)?),
+        let create = || {
+            Ok(match hierarchy.mode() {
+                Mode::V2 => Driver::V2(v2::Group::create(hierarchy, spec, resources)?),
+                Mode::V1 | Mode::Hybrid => {
+                    Driver::V1(v1::Group::create(hierarchy, spec, resources)?)
+                }
+            })
         };
-        Ok(Self::new(hierarchy, driver, spec.rootless))
+        let mut created = create();
+        for _ in 0..CREATE_RETRIES {
+            match &created {
+                Err(error) if was_removed(error) => created = create(),
+                _ => break,
+            }
+        }
+        Ok(Self::new(hierarchy, created?, spec.rootless))
     }
 
     /// Removes the directories that [`prepare`](Self::prepare) has made rather than found, as far
