@@ -113,6 +113,7 @@ pub(crate) static COFFERDAM: Program = Program {
     flags: GLOBAL_FLAGS,
     commands: |_| Ok(COMMANDS),
     version: version::lines,
+    explains_mistakes: true,
     no_such_command: NO_SUCH_COMMAND,
     needs_command: |_| false,
     log: open_log,

@@ -6,15 +6,18 @@
 //! root file system. Parser and help are those of [`cli`](crate::cli).
 
 mod attend;
+mod cgroup_parents;
 mod checkpoint_mark;
 mod commands;
 mod containers;
 mod create_flags;
 mod definition;
 mod era_stats;
+mod interface_names;
 mod mount_commands;
 mod security;
 mod template;
+mod terms;
 mod year_2014;
 
 use std::ffi::OsString;
@@ -93,6 +96,7 @@ pub(crate) static NSINIT: Program = Program {
     flags: GLOBAL_FLAGS,
     commands,
     version: version_lines,
+    explains_mistakes: false,
     no_such_command: FAILED,
     needs_command: is_2014,
     log: open_log,
@@ -144,6 +148,11 @@ fn version_lines() -> String {
 
 fn open_log(global: &Parsed) -> Result<Log, Failure> {
     if is_2014(global) {
+        if global.given(LOG_FILE.name) {
+            return Err(Failure::new(
+                "--log-file needs --compat 2015; else it is --log",
+            ));
+        }
         return year_2014::open_log(global);
     }
     if global.given(LOG.name) {

@@ -56,6 +56,9 @@ pub struct Process {
     pub(crate) pidfd_socket: Option<Receiver>,
     pub(crate) notify_socket: Option<PathBuf>,
     pub(crate) ignore_paused: bool,
+    /// The signal that it gets when this process ends, if it is not the first of its container:
+    /// that one has the signal of the configuration.
+    pub(crate) parent_death_signal: i32,
     pub(crate) timings: Option<Timings>,
     /// What is questionable about the document it was read from.
     pub(crate) warnings: Vec<String>,
@@ -140,6 +143,7 @@ impl Process {
             pidfd_socket: None,
             notify_socket: None,
             ignore_paused: false,
+            parent_death_signal: 0,
             timings: None,
             warnings: Vec::new(),
         }

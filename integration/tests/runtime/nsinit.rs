@@ -3,7 +3,9 @@
 mod checkpoints;
 mod description;
 mod exec_2015;
+mod left_behind;
 mod looking;
+mod messages;
 mod mount_commands;
 mod subject;
 mod walk_through;

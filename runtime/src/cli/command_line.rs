@@ -58,9 +58,8 @@ impl CommandLine {
         let global = match Parsed::read(self.program.flags, Order::FlagsFirst, arguments) {
             Ok(global) => global,
             Err(message) => {
-                let help = self.help(&Parsed::default());
-                self.print(&format!("Incorrect Usage. {message}\n\n{help}"));
-                return fail(&Log::stderr(), &Failure::new(message));
+                let title = format!("Incorrect Usage. {message}");
+                return self.mistake(&Log::stderr(), None, &title, message);
             }
         };
         if global.switch("version") {
@@ -73,10 +72,11 @@ impl CommandLine {
             Err(failure) => return fail(&Log::stderr(), &failure),
         };
         let Some((name, rest)) = global.positional.split_first() else {
-            self.print(&self.help(&global));
             if !global.help && (self.program.needs_command)(&global) {
-                return fail(&Log::stderr(), &Failure::new("no command is given"));
+                let message = "no command is given".to_owned();
+                return self.mistake(&Log::stderr(), None, "Incorrect Usage.", message);
             }
+            self.print(&self.help(&global));
             return 0;
         };
         if global.help {
@@ -97,11 +97,8 @@ impl CommandLine {
         let parsed = match Parsed::read(command.flags, command.order, rest.iter().cloned()) {
             Ok(parsed) => parsed,
             Err(message) => {
-                self.print(&format!(
-                    "Incorrect Usage: {message}\n\n{}",
-                    help::command(&self.name, command)
-                ));
-                return fail(&Log::stderr(), &Failure::new(message));
+                let title = format!("Incorrect Usage: {message}");
+                return self.mistake(&Log::stderr(), Some(command), &title, message);
             }
         };
         if parsed.help {
@@ -119,11 +116,7 @@ impl CommandLine {
             Err(failure) => return fail(&Log::stderr(), &failure),
         };
         if let Some(complaint) = command.miscounted(&self.argv0, parsed.positional.len()) {
-            self.print(&format!(
-                "Incorrect Usage.\n\n{}",
-                help::command(&self.name, command)
-            ));
-            return fail(log, &Failure::new(complaint));
+            return self.mistake(log, Some(command), "Incorrect Usage.", complaint);
         }
         let globals = match (self.program.globals)(&self.name, global) {
             Ok(globals) => globals,
@@ -162,10 +155,38 @@ impl CommandLine {
 
     fn no_such_command(&self, name: &str) -> u8 {
         let code = self.program.no_such_command;
-        fail(
-            &Log::stderr(),
-            &Failure::new(format!("No help topic for '{name}'")).code(code),
-        )
+        let mut message = format!("No help topic for '{name}'");
+        if !self.program.explains_mistakes {
+            message.push_str(&self.hint(None));
+        }
+        fail(&Log::stderr(), &Failure::new(message).code(code))
+    }
+
+    /// Says what is wrong with a line.
+    fn mistake(
+        &self,
+        log: &Log,
+        command: Option<&'static Command>,
+        title: &str,
+        mut message: String,
+    ) -> u8 {
+        if self.program.explains_mistakes {
+            let help = match command {
+                Some(command) => help::command(&self.name, command),
+                None => self.help(&Parsed::default()),
+            };
+            self.print(&format!("{title}\n\n{help}"));
+        } else {
+            message.push_str(&self.hint(command));
+        }
+        fail(log, &Failure::new(message))
+    }
+
+    /// Where more is said.
+    fn hint(&self, command: Option<&Command>) -> String {
+        let name = &self.name;
+        let command = command.map_or(String::new(), |command| format!(" {}", command.name));
+        format!("; see {name}{command} --help")
     }
 
     fn help(&self, global: &Parsed) -> String {

@@ -21,6 +21,9 @@ pub(crate) struct Program {
     pub(crate) commands: fn(&Parsed) -> Result<&'static [&'static Command], Failure>,
     /// The version, as it follows the words `NAME version `.
     pub(crate) version: fn() -> String,
+    /// Whether the help is printed when a line cannot be understood, as runc does; otherwise the
+    /// message says how to get it.
+    pub(crate) explains_mistakes: bool,
     /// The exit code for a command that does not exist.
     pub(crate) no_such_command: u8,
     /// Whether a line without a command is an error, instead of a question for help.

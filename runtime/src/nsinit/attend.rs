@@ -4,7 +4,9 @@ use std::mem::ManuallyDrop;
 
 use configs::Config;
 
+use super::cgroup_parents::CgroupParents;
 use super::checkpoint_mark;
+use super::terms::{Origin, Terms};
 use crate::Status;
 use crate::cli::command::Invocation;
 use crate::cli::commands::abandon;
@@ -31,13 +33,14 @@ pub(crate) fn create(
     invocation: &Invocation<'_>,
     runtime: &Runtime,
     id: &ContainerId,
-    (config, mut process): (Config, Process),
+    (mut config, terms, mut process): (Config, Terms, Process),
     terminal: bool,
     running: impl FnOnce(&Container) -> Result<(), Failure>,
 ) -> Result<Option<ExitStatus>, Failure> {
     connect(invocation, &mut process, terminal)?;
     let mut taken = false;
-    let made = first_process(invocation, running, || {
+    let parents = CgroupParents::to_be_made(runtime, &mut config)?;
+    let made = first_process(invocation, &terms, &parents, running, || {
         let made = runtime.run(id, config, process);
         made.inspect_err(|error| taken = error.kind() == ErrorKind::AlreadyExists)
     });
@@ -70,16 +73,24 @@ pub(crate) fn until_done<T>(
 /// ended because it was checkpointed.
 pub(crate) fn first_process(
     invocation: &Invocation<'_>,
+    terms: &Terms,
+    parents: &CgroupParents,
     running: impl FnOnce(&Container) -> Result<(), Failure>,
     make: impl FnOnce() -> Result<Container, Error>,
 ) -> Result<ExitStatus, Failure> {
     // Signals are collected from here on until this process ends.
     let mut foreground = ManuallyDrop::new(Foreground::prepare(false)?);
-    let mut container = make()?;
+    let mut container = make().map_err(|error| {
+        parents.remove();
+        terms.translate(error.into())
+    })?;
     for warning in container.warnings() {
         invocation.log.warn(warning);
     }
-    running(&container).inspect_err(|_| abandon(&container))?;
+    running(&container).inspect_err(|_| {
+        abandon(&container);
+        parents.remove();
+    })?;
     let waited = match container.init_mut() {
         Some(init) => foreground.wait(init),
         None => container.wait(),
@@ -90,13 +101,21 @@ pub(crate) fn first_process(
     if checkpoint_mark::is_there(&container) {
         return Ok(status);
     }
-    match container.destroy() {
+    match remove(&container) {
         Err(error) if error.kind() != ErrorKind::NotFound => {
             invocation.log.warn(&describe(&error));
         }
         _ => {}
     }
     Ok(status)
+}
+
+/// Removes a container whose processes have ended, and the cgroups that were made for it.
+pub(crate) fn remove(container: &Container) -> Result<(), Error> {
+    let parents = CgroupParents::of(container);
+    container.destroy()?;
+    parents.remove();
+    Ok(())
 }
 
 /// Runs another process in a container and waits for its end.
@@ -111,9 +130,15 @@ pub(crate) fn join(
             "cannot exec in a paused container: unpause it first",
         ));
     }
+    if process.parent_death_signal == 0 {
+        process.parent_death_signal = container.config()?.parent_death_signal;
+    }
     connect(invocation, &mut process, terminal)?;
     let mut foreground = ManuallyDrop::new(Foreground::prepare(false)?);
-    let mut child: Child = container.exec(process)?;
+    let terms = Terms::of(&Config::default(), Origin::Flags);
+    let mut child: Child = container
+        .exec(process)
+        .map_err(|error| terms.translate(error.into()))?;
     for warning in child.warnings() {
         invocation.log.warn(warning);
     }

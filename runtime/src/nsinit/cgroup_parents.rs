@@ -1,12 +1,11 @@
 //! The cgroups above those of a container that were made for it, to be removed after it.
 //!
-//! Which ones these are is in a file beside the state of the container: several commands may work
-//! on one container, and another container in the same cgroups may end after it.
+//! A label of the configuration says which ones these are: a command that is killed leaves them to
+//! another one, and another container in the same cgroups may end later.
 
 use std::collections::BTreeSet;
 use std::io;
-use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use cgroups::Cgroup;
 use configs::Config;
@@ -14,18 +13,23 @@ use configs::Config;
 use crate::cgroup;
 use crate::cli::failure::Failure;
 use crate::container::Container;
+use crate::error::ErrorKind;
 use crate::runtime::Runtime;
 
-const FILE: &str = "cgroup-parents";
+/// The label, with a directory a line.
+const LABEL: &str = "nsinit.cgroup_parents";
 
 /// Cgroups above those of a container, by their directories.
 #[derive(Debug, Default)]
 pub(crate) struct CgroupParents(BTreeSet<PathBuf>);
 
 impl CgroupParents {
-    /// Those that are not there before the container is made, or that are there because this
-    /// program has made them for another container.
-    pub(crate) fn to_be_made(runtime: &Runtime, config: &Config) -> Result<Self, Failure> {
+    /// Those that are not there before a container of this configuration is made, or that are there
+    /// because they were made for another container of the state root. The configuration gets the
+    /// label.
+    pub(crate) fn to_be_made(runtime: &Runtime, config: &mut Config) -> Result<Self, Failure> {
+        let start = format!("{LABEL}=");
+        config.labels.retain(|label| !label.starts_with(&start));
         if config.cgroups.systemd {
             return Ok(Self::default());
         }
@@ -35,7 +39,7 @@ impl CgroupParents {
         let Ok(intended) = Cgroup::intended(hierarchy, &spec) else {
             return Ok(Self::default());
         };
-        let of_others = of_all(runtime.path());
+        let of_others = of_all(runtime)?;
         let mut parents = BTreeSet::new();
         for path in intended.paths().into_values() {
             for above in path.ancestors().skip(1) {
@@ -46,29 +50,25 @@ impl CgroupParents {
                 parents.insert(above.to_owned());
             }
         }
+        let lines: Vec<&str> = parents.iter().filter_map(|path| path.to_str()).collect();
+        if !lines.is_empty() {
+            config.labels.push(start + &lines.join("\n"));
+        }
         Ok(Self(parents))
     }
 
-    /// Those on record of a container.
+    /// Those that the label of a container names.
     pub(crate) fn of(container: &Container) -> Self {
-        Self(read(container.directory()))
-    }
-
-    /// Puts them on record.
-    pub(crate) fn record(&self, container: &Container) -> Result<(), Failure> {
-        if self.0.is_empty() {
-            return Ok(());
-        }
-        let lines: Vec<&[u8]> = self.0.iter().map(|it| it.as_os_str().as_bytes()).collect();
-        let path = container.directory().join(FILE);
-        std::fs::write(&path, lines.join(&b'\n'))
-            .map_err(|error| Failure::io(format!("write {}", path.display()), error))
+        let config = container.config().unwrap_or_default();
+        let lines = config.label(LABEL).unwrap_or_default().lines();
+        Self(lines.map(PathBuf::from).collect())
     }
 
     /// Removes those that are not used by anything else.
     pub(crate) fn remove(&self) {
         // The innermost first.
         for path in self.0.iter().rev() {
+            // It refuses a cgroup that has processes or cgroups.
             match std::fs::remove_dir(path) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => {
                     log::debug!("remove {}: {error}", path.display());
@@ -79,16 +79,15 @@ impl CgroupParents {
     }
 }
 
-/// What is on record below a state root.
-fn of_all(root: &Path) -> BTreeSet<PathBuf> {
-    let entries = std::fs::read_dir(root).into_iter().flatten().flatten();
-    entries.flat_map(|entry| read(&entry.path())).collect()
-}
-
-fn read(directory: &Path) -> BTreeSet<PathBuf> {
-    let text = std::fs::read(directory.join(FILE)).unwrap_or_default();
-    text.split(|byte| *byte == b'\n')
-        .filter(|line| !line.is_empty())
-        .map(|line| PathBuf::from(std::ffi::OsString::from_vec(line.to_vec())))
-        .collect()
+/// What was made for the containers of a state root.
+fn of_all(runtime: &Runtime) -> Result<BTreeSet<PathBuf>, Failure> {
+    let containers = match runtime.list() {
+        Ok(containers) => containers,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(BTreeSet::new()),
+        Err(error) => return Err(error.into()),
+    };
+    Ok(containers
+        .filter_map(Result::ok)
+        .flat_map(|container| CgroupParents::of(&container).0)
+        .collect())
 }

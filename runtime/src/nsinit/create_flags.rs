@@ -1,9 +1,11 @@
 //! The flags that describe a new container, shared by `exec`, `config` and `restore`.
 
+use std::path::Path;
+
 use configs::Config;
 use configs::config::{IdMap, Mount, MountFlags, NamespaceType, Network};
-use netlink::InterfaceName;
 
+use super::interface_names;
 use super::security;
 use super::template::{NOTHING_SPECIAL, template};
 use crate::cli::failure::Failure;
@@ -72,8 +74,9 @@ pub(crate) const PARENT_DEATH_SIGNAL: Flag = Flag::integer(
 .default("0");
 pub(crate) const USERNS_ROOT_UID: Flag = Flag::integer(
     "userns-root-uid",
-    "make a user namespace whose root is this user and group of the host",
-);
+    "make a user namespace whose root is this user and group of the host; 0 for none",
+)
+.default("0");
 pub(crate) const VETH_MTU: Flag = Flag::integer("veth-mtu", "MTU of the veth pair");
 pub(crate) const APPARMOR_PROFILE: Flag =
     Flag::text("apparmor-profile", "AppArmor profile of the process");
@@ -82,7 +85,7 @@ pub(crate) const CPUSET_MEMS: Flag = Flag::text("cpuset-mems", "memory nodes to 
 pub(crate) const HOSTNAME: Flag =
     Flag::text("hostname", "host name in a private UTS namespace").default("nsinit");
 pub(crate) const IPC: Flag = namespace("ipc", "IPC namespace: private, host, or a path");
-pub(crate) const MNT: Flag = namespace("mnt", "mount namespace: private, host, or a path");
+pub(crate) const MNT: Flag = namespace("mnt", "mount namespace: private or a path");
 pub(crate) const NET: Flag = namespace("net", "network namespace: private, host, or a path");
 pub(crate) const PID: Flag = namespace("pid", "pid namespace: private, host, or a path");
 pub(crate) const UTS: Flag = namespace("uts", "UTS namespace: private, host, or a path");
@@ -119,6 +122,9 @@ pub(crate) const GROUPS: Flag = Flag::texts(
     "supplementary group of the process, by name or number; may be repeated",
 );
 
+/// The flags alone.
+pub(crate) static TABLE: &[Flag] = with_create_flags![];
+
 const fn namespace(name: &'static str, help: &'static str) -> Flag {
     Flag::text(name, help).default("private")
 }
@@ -136,9 +142,7 @@ pub(crate) fn described(parsed: &Parsed) -> Result<(Config, Vec<String>), Failur
     config.apparmor_profile = text(&APPARMOR_PROFILE);
     config.process_label = text(&PROCESS_LABEL);
     config.mount_label = text(&MOUNT_LABEL);
-    if let Some(signal) = parsed.integer(PARENT_DEATH_SIGNAL.name) {
-        config.parent_death_signal = number(&PARENT_DEATH_SIGNAL, signal)?;
-    }
+    config.parent_death_signal = parent_death_signal(parsed)?;
     limit(&mut config, parsed)?;
     map_ids(&mut config, parsed)?;
     mount(&mut config, parsed)?;
@@ -154,6 +158,12 @@ pub(crate) fn described(parsed: &Parsed) -> Result<(Config, Vec<String>), Failur
         security::apply(&profile, &mut config)?;
     }
     Ok((config, groups(parsed)))
+}
+
+/// The signal of the process for which the flags are given, 0 for none.
+pub(crate) fn parent_death_signal(parsed: &Parsed) -> Result<i32, Failure> {
+    let signal = parsed.integer(PARENT_DEATH_SIGNAL.name);
+    number(&PARENT_DEATH_SIGNAL, signal.unwrap_or_default())
 }
 
 /// The names of supplementary groups.
@@ -223,9 +233,13 @@ fn map_ids(config: &mut Config, parsed: &Parsed) -> Result<(), Failure> {
 
 fn mount(config: &mut Config, parsed: &Parsed) -> Result<(), Failure> {
     for text in parsed.texts(BIND.name).map(|text| text.to_string_lossy()) {
-        config.mounts.push(bind(&text)?);
+        let mount = bind(&text, &config.rootfs)?;
+        config.mounts.push(mount);
     }
     for path in parsed.texts(TMPFS.name) {
+        if path.is_empty() {
+            return Err(Failure::new("--tmpfs: the destination is missing"));
+        }
         config.mounts.push(Mount {
             source: "tmpfs".to_owned(),
             destination: path.to_string_lossy().into_owned(),
@@ -246,8 +260,9 @@ fn mount(config: &mut Config, parsed: &Parsed) -> Result<(), Failure> {
     Ok(())
 }
 
-/// `SOURCE:DESTINATION[:ro|rw]`.
-fn bind(text: &str) -> Result<Mount, Failure> {
+/// `SOURCE:DESTINATION[:ro|rw]`. A relative source is below the root file system, which is where
+/// the mounts were made from.
+fn bind(text: &str, rootfs: &str) -> Result<Mount, Failure> {
     let mut parts = text.splitn(3, ':');
     let (Some(source), Some(destination)) = (parts.next(), parts.next()) else {
         return Err(Failure::new(format!("invalid bind mount {text}")));
@@ -257,8 +272,14 @@ fn bind(text: &str) -> Result<Mount, Failure> {
         Some("ro") => MountFlags::RDONLY,
         Some(mode) => return Err(Failure::new(format!("invalid bind mount mode {mode}"))),
     };
+    if source.is_empty() || destination.is_empty() {
+        return Err(Failure::new(format!("invalid bind mount {text}")));
+    }
     Ok(Mount {
-        source: source.to_owned(),
+        source: Path::new(rootfs)
+            .join(source)
+            .to_string_lossy()
+            .into_owned(),
         destination: destination.to_owned(),
         device: "bind".to_owned(),
         flags: MountFlags::BIND | MountFlags::REC | mode,
@@ -275,6 +296,12 @@ fn choose_namespaces(config: &mut Config, parsed: &Parsed) -> Result<(), Failure
         (&UTS, NamespaceType::Uts),
     ] {
         match parsed.string(flag.name).as_deref() {
+            // What is mounted and protected would be the host's.
+            Some("host") if kind == NamespaceType::Mount => {
+                return Err(Failure::new(
+                    "--mnt host: a container needs a mount namespace that is not the host's",
+                ));
+            }
             Some("host") => {
                 config.namespaces.remove(kind);
             }
@@ -286,9 +313,11 @@ fn choose_namespaces(config: &mut Config, parsed: &Parsed) -> Result<(), Failure
         config.networks.push(Network::loopback());
     }
     if config.namespaces.is_private(NamespaceType::Uts) {
-        config.hostname = parsed
-            .string(HOSTNAME.name)
-            .unwrap_or_else(|| "nsinit".to_owned());
+        // An empty one leaves the name that the host has.
+        config.hostname = match parsed.given(HOSTNAME.name) {
+            true => parsed.string(HOSTNAME.name).unwrap_or_default(),
+            false => "nsinit".to_owned(),
+        };
     } else if parsed.given(HOSTNAME.name) {
         return Err(Failure::new("--hostname needs --uts private"));
     }
@@ -304,8 +333,7 @@ fn connect(config: &mut Config, parsed: &Parsed) -> Result<(), Failure> {
         };
     };
     let text = |flag: &Flag| parsed.string(flag.name).unwrap_or_default();
-    let outside = InterfaceName::random("veth")
-        .map_err(|error| Failure::new(format!("name a veth pair: {error:#}")))?;
+    let outside = interface_names::draw("veth")?;
     config.networks.push(Network {
         kind: "veth".to_owned(),
         name: "eth0".to_owned(),
@@ -323,8 +351,6 @@ fn connect(config: &mut Config, parsed: &Parsed) -> Result<(), Failure> {
 mod tests {
     use super::*;
     use crate::cli::flag::Order;
-
-    static TABLE: &[Flag] = with_create_flags![];
 
     fn typed(line: &[&str]) -> Result<(Config, Vec<String>), Failure> {
         let arguments = line.iter().map(Into::into);
@@ -447,6 +473,8 @@ mod tests {
         for (wrong, message) in [
             ("/a", "invalid bind mount /a"),
             ("/a:/b:rx", "invalid bind mount mode rx"),
+            (":/b", "invalid bind mount :/b"),
+            ("/a:", "invalid bind mount /a:"),
         ] {
             assert_eq!(typed(&["--bind", wrong]).unwrap_err().message, message);
         }

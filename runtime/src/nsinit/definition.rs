@@ -3,7 +3,7 @@
 use std::io;
 use std::path::Path;
 
-use configs::config::Capabilities;
+use configs::config::{Capabilities, NamespaceType};
 use configs::{Config, json, legacy};
 use netlink::InterfaceName;
 use rustix::fs::{Mode, OFlags};
@@ -12,8 +12,10 @@ use serde_json::{Value, json};
 
 use super::STRICT_LEGACY;
 use super::create_flags;
+use super::interface_names;
 use super::mount_commands;
 use super::template::CGROUP_PARENT;
+use super::terms::{Origin, Terms};
 use crate::cli::command::Invocation;
 use crate::cli::failure::{Failure, describe};
 use crate::cli::flag::Parsed;
@@ -36,6 +38,7 @@ pub(crate) struct Definition {
     mount_commands: Vec<legacy::MountCommands>,
     relabels: Vec<legacy::Relabel>,
     slice: Option<String>,
+    origin: Origin,
     warnings: Vec<String>,
 }
 
@@ -53,6 +56,7 @@ impl Definition {
             mount_commands: Vec::new(),
             relabels: Vec::new(),
             slice: None,
+            origin: Origin::File,
             warnings: Vec::new(),
         }
     }
@@ -62,12 +66,15 @@ impl Definition {
         let (config, groups) = create_flags::described(parsed)?;
         let mut definition = Self::of(config);
         definition.process.additional_groups = groups;
+        definition.origin = Origin::Flags;
         Ok(definition)
     }
 
     /// A file of any year.
     pub(crate) fn read(path: &Path) -> Result<Self, Failure> {
         let loaded = load(path)?;
+        check_mount_namespace(&loaded)
+            .map_err(|message| Failure::new(format!("{}: {message}", path.display())))?;
         let mut config = loaded.config;
         if config.cgroups.name.is_empty() && config.cgroups.path.is_empty() {
             // Every container has a cgroup here: it is how its processes are found.
@@ -84,6 +91,7 @@ impl Definition {
             mount_commands: loaded.mount_commands,
             relabels: loaded.relabels,
             slice: loaded.slice,
+            origin: Origin::File,
             warnings: loaded.warnings.iter().map(ToString::to_string).collect(),
         })
     }
@@ -130,13 +138,19 @@ impl Definition {
         cgroup.parent = slice.unwrap_or_else(|| "system.slice".to_owned());
     }
 
+    /// The names for messages about the container.
+    pub(crate) fn terms(&self) -> Terms {
+        Terms::of(&self.config, self.origin)
+    }
+
     /// What is left to be done before the container is made: warnings are logged, files are
-    /// labelled, the commands before mounts are run. Gives what the library makes a container of.
+    /// labelled, the commands before mounts are run. Gives what the library makes a container of,
+    /// and the names for messages about it.
     pub(crate) fn prepare(
         mut self,
         invocation: &Invocation<'_>,
         process: &mut Process,
-    ) -> Result<Config, Failure> {
+    ) -> Result<(Config, Terms), Failure> {
         for warning in &self.warnings {
             invocation.log.warn(warning);
         }
@@ -155,15 +169,42 @@ impl Definition {
             label_files(relabel, &self.config.mount_label)?;
         }
         mount_commands::prepare(&self.mount_commands, &mut self.config)?;
-        Ok(self.config)
+        let terms = self.terms();
+        Ok((self.config, terms))
     }
 }
 
 /// What a file of any year says.
 pub(crate) fn load(path: &Path) -> Result<legacy::Loaded, Failure> {
     let text = json::read_file(path).map_err(|error| Failure::new(describe(&error)))?;
-    legacy::load(&text, &options()?)
-        .map_err(|error| Failure::new(format!("{}: {}", path.display(), describe(&error))))
+    load_text(&text, &path.display().to_string())
+}
+
+/// What such a text says; `name` is what messages call it.
+pub(crate) fn load_text(text: &[u8], name: &str) -> Result<legacy::Loaded, Failure> {
+    let load = || {
+        legacy::load(text, &options()?)
+            .map_err(|error| Failure::new(format!("{name}: {}", describe(&error))))
+    };
+    interface_names::until_free(load, |loaded| interface_names::any_is_taken(&loaded.config))
+}
+
+/// Without a mount namespace, the mounts of a container would be made on the host.
+fn check_mount_namespace(loaded: &legacy::Loaded) -> Result<(), &'static str> {
+    let config = &loaded.config;
+    if config.namespaces.contains(NamespaceType::Mount) {
+        return Ok(());
+    }
+    if loaded.revision < legacy::Revision::F {
+        return Err("a container needs NEWNS among its namespaces: it has mounts of its own");
+    }
+    if !config.mounts.is_empty() {
+        return Err("mounts need NEWNS among the namespaces");
+    }
+    if !config.root_propagation.is_empty() {
+        return Err("rootPropagation and privatefs need NEWNS among the namespaces");
+    }
+    Ok(())
 }
 
 /// The supplementary groups of every process of a container.

@@ -207,18 +207,18 @@ fn joinable(steps: &mut Steps, params: &ProcessParams<'_>) {
 
 /// The signal asked for, in the last process and after its last change of credentials.
 fn death_signal(steps: &mut Steps, params: &ProcessParams<'_>) -> Result<()> {
-    if params.exec || params.config.parent_death_signal == 0 {
+    let asked_for = if params.exec {
+        params.process.parent_death_signal
+    } else {
+        params.config.parent_death_signal
+    };
+    if asked_for == 0 {
         return Ok(());
     }
-    let signal = u32::try_from(params.config.parent_death_signal)
+    let signal = u32::try_from(asked_for)
         .ok()
         .filter(|signal| *signal <= 64)
-        .ok_or_else(|| {
-            Error::config(format!(
-                "parent_death_signal {} is no signal",
-                params.config.parent_death_signal
-            ))
-        })?;
+        .ok_or_else(|| Error::config(format!("parent_death_signal {asked_for} is no signal")))?;
     steps.push("restore the parent death signal", Op::DeathSignal(signal));
     Ok(())
 }

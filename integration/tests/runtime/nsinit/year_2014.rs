@@ -364,16 +364,20 @@ fn nsenter_joins_by_the_pid_of_the_first_process() {
     let subject = prepare(|_| ());
     let first = start(&subject, WAIT);
     let pid = fs::read_to_string(subject.rootfs().join("pid")).unwrap();
-    let line = [
-        "nsenter",
-        "--nspid",
-        &pid,
-        "--containerjson",
-        "{}",
-        "--",
-        "/bin/hostname",
-    ];
-    assert_eq!(call(&subject, &line).ok().stdout, "koye\n");
+    let enter = |json: &[&str], script: &str| {
+        let line = [&["nsenter", "--nspid", &pid][..], json];
+        let line = [&line.concat()[..], &["--", "sh", "-c", script]].concat();
+        call(&subject, &line)
+    };
+    assert_eq!(enter(&[], "hostname; pwd").ok().lines(), ["koye", "/"]);
+    // Of the description counts what is the process's: the rest is made.
+    let described =
+        r#"{"environment": ["A=1", "PATH=/bin"], "user": "user", "working_dir": "/tmp"}"#;
+    let described = ["--containerjson", described];
+    let seen = enter(&described, "hostname; pwd; id -u; echo $A").ok();
+    assert_eq!(seen.lines(), ["koye", "/tmp", "1000", "1"]);
+    let _ =
+        enter(&["--containerjson", "["], "true").failed(1, "--containerjson: invalid type: array");
     let _ = call(&subject, &["nsenter", "--nspid=1", "/bin/true"]).failed(1, "process 1 is not");
     let _ = call(&subject, &["nsenter", "/bin/true"]).failed(1, "--nspid option isn't specified");
     assert_eq!(end(first), Some(3));

@@ -10,7 +10,7 @@ use crate::cli::command::{Command, Count, Invocation};
 use crate::cli::failure::Failure;
 use crate::cli::flag::{Flag, Order, Parsed};
 use crate::id::ContainerId;
-use crate::nsinit::create_flags::{self, GROUPS, with_create_flags};
+use crate::nsinit::create_flags::{self, GROUPS, PARENT_DEATH_SIGNAL, with_create_flags};
 use crate::nsinit::definition::{self, Definition};
 use crate::nsinit::{attend, containers};
 use crate::process::Process;
@@ -66,8 +66,10 @@ fn attempt(
     let parsed = invocation.parsed;
     let definition = match containers::find(runtime, id)? {
         Some(container) if container.status()? != Status::Stopped => {
-            warn_of_ignored(invocation, &[&GROUPS], "the container runs already");
+            let counted = [&GROUPS, &PARENT_DEATH_SIGNAL];
+            warn_of_ignored(invocation, &counted, "the container runs already");
             let mut process = process(parsed, &legacy::Process::default());
+            process.parent_death_signal = create_flags::parent_death_signal(parsed)?;
             process.group_names(match parsed.given(GROUPS.name) {
                 true => create_flags::groups(parsed),
                 false => definition::groups_of(container.config()?),
@@ -80,15 +82,15 @@ fn attempt(
         Some(container) => {
             warn_of_ignored(invocation, &[], "the container is made as it is on record");
             let config = container.config()?;
-            container.destroy()?;
+            attend::remove(&container)?;
             Definition::of(config)
         }
         None => define(invocation)?,
     };
     let terminal = parsed.switch(TTY.name) || definition.process.terminal;
     let mut process = process(parsed, &definition.process);
-    let config = definition.prepare(invocation, &mut process)?;
-    let made = (config, process);
+    let (config, terms) = definition.prepare(invocation, &mut process)?;
+    let made = (config, terms, process);
     let status = attend::create(invocation, runtime, id, made, terminal, |_| Ok(()))?;
     Ok(status.map(ExitStatus::code))
 }

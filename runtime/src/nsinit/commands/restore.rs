@@ -6,6 +6,7 @@ use crate::cli::command::{Command, Count, Invocation};
 use crate::cli::criu_flags as criu;
 use crate::cli::failure::Failure;
 use crate::cli::flag::Order;
+use crate::nsinit::cgroup_parents::CgroupParents;
 use crate::nsinit::definition::Definition;
 use crate::nsinit::{attend, containers};
 use crate::process::Process;
@@ -34,23 +35,26 @@ fn run(invocation: &Invocation<'_>) -> Result<u8, Failure> {
     options.criu = containers::criu_options(invocation)?;
     let runtime = containers::runtime(invocation)?;
     let id = containers::id(invocation)?;
-    let config = match containers::find(&runtime, &id)? {
+    let definition = match containers::find(&runtime, &id)? {
         Some(container) if container.status()? != Status::Stopped => {
             return Err(Failure::new(format!("container {id} is still running")));
         }
         Some(container) => {
             let config = container.config()?;
-            container.destroy()?;
-            config
+            attend::remove(&container)?;
+            Definition::of(config)
         }
         None => match Definition::kept_beside(&options.criu.image_directory)? {
-            Some(definition) => definition.config,
-            None => Definition::from_flags(invocation.parsed)?.config,
+            Some(definition) => definition,
+            None => Definition::from_flags(invocation.parsed)?,
         },
     };
+    let (terms, mut config) = (definition.terms(), definition.config);
     // Its program, its user and so on are in the images.
     let mut process = Process::new(["restored"]);
     attend::connect(invocation, &mut process, false)?;
+    let parents = CgroupParents::to_be_made(&runtime, &mut config)?;
     let make = || runtime.restore(&id, config, process, &options);
-    Ok(attend::first_process(invocation, |_| Ok(()), make)?.code())
+    let status = attend::first_process(invocation, &terms, &parents, |_| Ok(()), make)?;
+    Ok(status.code())
 }

@@ -9,7 +9,8 @@ use crate::Status;
 use crate::cli::command::{Command, Count, Invocation};
 use crate::cli::failure::{FAILED, Failure};
 use crate::cli::flag::{Flag, Order};
-use crate::nsinit::{attend, containers};
+use crate::nsinit::commands::exec::ENVIRONMENT;
+use crate::nsinit::{attend, containers, definition};
 use crate::process::Process;
 use crate::process::exit_status::ExitStatus;
 use crate::runtime::Runtime;
@@ -29,7 +30,7 @@ pub(super) static COMMAND: Command = Command {
 const NSPID: Flag = Flag::integer("nspid", "pid of the first process of the container");
 const CONTAINER_JSON: Flag = Flag::text(
     "containerjson",
-    "the container as JSON; ignored, for the record of the container has it",
+    "the container as JSON, of which environment, user and directory of the program count",
 );
 /// What runs if nothing is named.
 const SHELL: &str = "/bin/bash";
@@ -69,15 +70,15 @@ fn attempt(
             return Ok(Some(code(status)));
         }
         // Its process is not there any more, whatever the file `pid` says.
-        Some(container) => container.destroy()?,
+        Some(container) => attend::remove(&container)?,
         None => {}
     }
     if definition.config.parent_death_signal == 0 {
         definition.config.parent_death_signal = libc::SIGKILL;
     }
-    let config = definition.prepare(invocation, &mut process)?;
+    let (config, terms) = definition.prepare(invocation, &mut process)?;
     let running = |container: &_| directory.record(container);
-    let made = (config, process);
+    let made = (config, terms, process);
     let status = attend::create(invocation, runtime, &directory.id, made, terminal, running);
     if let Ok(None) = status {
         // The files are those of the other one.
@@ -104,7 +105,14 @@ fn enter(invocation: &Invocation<'_>) -> Result<u8, Failure> {
     if args.is_empty() {
         args.push(SHELL.into());
     }
-    let process = process(&args, &legacy::Process::default());
+    let described = match invocation.parsed.string(CONTAINER_JSON.name) {
+        Some(text) => definition::load_text(text.as_bytes(), "--containerjson")?.process,
+        None => legacy::Process {
+            env: ENVIRONMENT.map(str::to_owned).to_vec(),
+            ..legacy::Process::default()
+        },
+    };
+    let process = process(&args, &described);
     Ok(code(attend::join(invocation, &container, process, false)?))
 }
 
