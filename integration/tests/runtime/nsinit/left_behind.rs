@@ -74,6 +74,28 @@ fn cgroups_above_of_two_containers_end_with_the_second_one() {
     subject.finish();
 }
 
+/// One removes the cgroup in which another is about to make its own.
+#[test]
+fn containers_that_come_and_go_do_not_take_the_cgroups_above_from_each_other() {
+    need!(Root, Busybox, Cofferdam);
+    let subject = Subject::new();
+    std::thread::scope(|scope| {
+        for name in ["one", "two", "three", "four"] {
+            let subject = &subject;
+            scope.spawn(move || {
+                let path = file(subject, name);
+                let id = format!("--id={name}");
+                for _ in 0..10 {
+                    let flags = [&id, "--config", path.to_str().unwrap()];
+                    let _ = subject.exec(&flags, "true").ok();
+                }
+                fs::remove_file(path).unwrap();
+            });
+        }
+    });
+    subject.finish();
+}
+
 /// Without a signal it goes on, as with runc, and ends with the container.
 #[test]
 fn a_process_that_was_added_ends_with_its_exec_if_a_signal_is_asked_for() {
