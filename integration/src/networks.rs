@@ -20,7 +20,8 @@ pub const HOST_SIDE: &str = "cfd0";
 pub const BRIDGE: &str = "br0";
 
 /// Moves the calling thread, and with it the commands that it starts, into a new network namespace
-/// with a bridge that is up and has the addresses `10.211.3.1/24` and `fd21::1/64`.
+/// with a loopback interface and a bridge that are up; the bridge has the addresses `10.211.3.1/24`
+/// and `fd21::1/64`.
 pub fn enter() {
     let mut holder = Command::new("unshare")
         .args(["--net", "sh", "-c", "echo ready; exec cat"])
@@ -38,6 +39,7 @@ pub fn enter() {
     drop(holder.stdin.take());
     holder.wait().expect("wait");
     for line in [
+        "link set lo up",
         "link add br0 address 02:00:00:00:00:01 type bridge",
         "link set br0 mtu 1500 up",
         "address add 10.211.3.1/24 dev br0",

@@ -8,9 +8,11 @@
     reason = "a test that cannot go on fails, and says why"
 )]
 
+mod confined;
 mod dump;
 mod dump_failures;
 mod ended;
+mod net_devices;
 mod networks;
 mod options;
 mod outside;
