@@ -9,14 +9,17 @@ mod builder;
 mod check;
 mod decode;
 mod display;
+mod encoder;
 pub(crate) mod failure;
 mod kinds;
 mod line;
 mod op;
+mod slot_set;
 #[cfg(test)]
 mod tests;
 mod values;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 pub use builder::PlanBuilder;
@@ -29,7 +32,7 @@ use crate::namespace_types::NamespaceSet;
 /// One step of a plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Step {
-    pub(crate) context: String,
+    pub(crate) context: Cow<'static, str>,
     pub(crate) op: Op,
     pub(crate) errnos: Vec<i32>,
     pub(crate) otherwise: Option<u32>,
@@ -144,7 +147,7 @@ impl Plan {
         Some(Failure {
             index,
             op: step.op.clone(),
-            context: step.context.clone(),
+            context: step.context.clone().into_owned(),
             errno,
             detail: detail.to_vec(),
         })

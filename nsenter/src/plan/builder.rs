@@ -1,5 +1,6 @@
-use std::collections::BTreeMap;
+use std::borrow::Cow;
 
+use super::encoder::Encoder;
 use super::op::{Label, Op, Slot};
 use super::{Input, Plan, Step, check};
 use crate::error::{Error, Result};
@@ -17,8 +18,8 @@ pub struct PlanBuilder {
     slots: usize,
     pub(super) inputs: Vec<Input>,
     pub(super) steps: Vec<Step>,
-    labels: usize,
-    bound: BTreeMap<u32, usize>,
+    /// The step that each label is bound to, by its number from 1 on.
+    labels: Vec<Option<usize>>,
     pub(super) clone: NamespaceSet,
     pub(super) passed: u32,
     mistake: Option<Error>,
@@ -51,21 +52,26 @@ impl PlanBuilder {
     }
 
     /// Appends a step. `context` is what its failure is called: `mount proc at /proc`.
-    pub fn push(&mut self, context: impl Into<String>, op: Op) {
+    pub fn push(&mut self, context: impl Into<Cow<'static, str>>, op: Op) {
         self.step(context.into(), op, &[], None);
     }
 
     /// Appends a step whose listed errnos (at most 6) are not a failure: the stub goes on with the
     /// next step, and reports it to the supervisor
     /// ([`Warnings::tolerated`](crate::Warnings::tolerated)).
-    pub fn push_tolerating(&mut self, context: impl Into<String>, op: Op, errnos: &[i32]) {
+    pub fn push_tolerating(
+        &mut self,
+        context: impl Into<Cow<'static, str>>,
+        op: Op,
+        errnos: &[i32],
+    ) {
         self.step(context.into(), op, errnos, None);
     }
 
     /// Appends a step that, on one of the listed errnos (at most 6), continues at `otherwise`.
     pub fn push_or(
         &mut self,
-        context: impl Into<String>,
+        context: impl Into<Cow<'static, str>>,
         op: Op,
         errnos: &[i32],
         otherwise: Label,
@@ -73,7 +79,7 @@ impl PlanBuilder {
         self.step(context.into(), op, errnos, Some(otherwise.0));
     }
 
-    fn step(&mut self, context: String, op: Op, errnos: &[i32], otherwise: Option<u32>) {
+    fn step(&mut self, context: Cow<'static, str>, op: Op, errnos: &[i32], otherwise: Option<u32>) {
         if errnos.len() > MAX_ERRNOS || errnos.iter().any(|e| !(1..=4095).contains(e)) {
             self.complain(&context, "lists an impossible set of errnos");
         }
@@ -93,13 +99,15 @@ impl PlanBuilder {
 
     /// A new jump target, bound to no step yet.
     pub fn label(&mut self) -> Label {
-        self.labels += 1;
-        Label(u32::try_from(self.labels).unwrap_or(u32::MAX))
+        self.labels.push(None);
+        Label(u32::try_from(self.labels.len()).unwrap_or(u32::MAX))
     }
 
     /// Binds the label to the step that is pushed next.
     pub fn bind(&mut self, label: Label) {
-        if self.bound.insert(label.0, self.steps.len()).is_some() && self.mistake.is_none() {
+        let step = self.steps.len();
+        let bound = position(label.0).and_then(|at| self.labels.get_mut(at));
+        if bound.is_none_or(|bound| bound.replace(step).is_some()) && self.mistake.is_none() {
             self.mistake = Some(Error::plan("a label is bound twice"));
         }
     }
@@ -159,11 +167,11 @@ impl PlanBuilder {
 
     /// Replaces every label by the index of the step it is bound to.
     fn resolve_labels(&mut self) -> Result<()> {
-        let bound = &self.bound;
+        let bound = |label: u32| *self.labels.get(position(label)?)?;
         let count = self.steps.len();
-        let resolve = |label: u32, index: usize| match bound.get(&label) {
-            Some(target) if *target > index && *target < count => {
-                u32::try_from(*target).map_err(|_| Error::plan("too many steps"))
+        let resolve = |label: u32, index: usize| match bound(label) {
+            Some(target) if target > index && target < count => {
+                u32::try_from(target).map_err(|_| Error::plan("too many steps"))
             }
             Some(_) => Err(Error::plan("a jump does not go forward to a step")),
             None => Err(Error::plan("a label is not bound")),
@@ -180,22 +188,23 @@ impl PlanBuilder {
     }
 
     pub(super) fn encode(&self) -> Result<Vec<u8>> {
-        let inputs: Vec<u8> = self
-            .inputs
-            .iter()
-            .flat_map(|input| input.slot.0.to_le_bytes())
-            .collect();
-        let records_at = (HEADER + inputs.len()).next_multiple_of(8);
+        let inputs = 2 * self.inputs.len();
+        let records_at = (HEADER + inputs).next_multiple_of(8);
         let records_end = records_at + self.steps.len() * RECORD;
-        let mut data = Vec::with_capacity(64 * self.steps.len());
+        let mut to = Encoder::with_room(records_end + 96 * self.steps.len());
+        to.zeros_until(HEADER);
+        for input in &self.inputs {
+            to.array(input.slot.0.to_le_bytes());
+        }
+        to.zeros_until(records_end);
         let mut records: Vec<Record> = Vec::with_capacity(self.steps.len());
         for step in &self.steps {
-            let start = data.len();
-            step.op.encode(&mut data);
+            let start = to.len();
+            step.op.encode(&mut to);
             let mut record = Record {
                 operation: step.op.number(),
                 otherwise: step.otherwise.unwrap_or_default(),
-                fields: blob(records_end, start, data.len()),
+                fields: blob(start, to.len()),
                 ..Record::default()
             };
             for (to, from) in record.errnos.iter_mut().zip(&step.errnos) {
@@ -203,21 +212,21 @@ impl PlanBuilder {
             }
             records.push(record);
         }
-        for (record, step) in records.iter_mut().zip(&self.steps) {
-            let start = data.len();
-            data.extend_from_slice(step.context.as_bytes());
-            record.context = blob(records_end, start, data.len());
+        for (index, (record, step)) in records.iter_mut().zip(&self.steps).enumerate() {
+            let start = to.len();
+            to.slice(step.context.as_bytes());
+            record.context = blob(start, to.len());
+            to.put(records_at + index * RECORD, record.encode());
         }
-        let names_start = data.len();
+        let names_start = to.len();
         for input in &self.inputs {
             if input.name.contains('\0') {
                 return Err(Error::plan("the name of an input contains a NUL"));
             }
-            data.extend_from_slice(input.name.as_bytes());
-            data.push(0);
+            to.slice(input.name.as_bytes());
+            to.array([0]);
         }
-        let input_names = blob(records_end, names_start, data.len());
-        let size = records_end + data.len();
+        let size = to.len();
         if size > MAX_PLAN {
             return Err(Error::plan(format!(
                 "the plan has {size} bytes, the limit is {MAX_PLAN}"
@@ -229,33 +238,27 @@ impl PlanBuilder {
             clone_flags: self.clone.flags(),
             passed: self.passed,
             slots: short(self.slots)?,
-            inputs: Blob {
-                offset: short(HEADER)?,
-                length: short(inputs.len())?,
-            },
-            input_names,
+            inputs: blob(HEADER, HEADER + inputs),
+            input_names: blob(names_start, size),
             records: Blob {
                 offset: short(records_at)?,
                 length: short(self.steps.len())?,
             },
         };
-        let mut bytes = Vec::with_capacity(size);
-        bytes.extend_from_slice(&header.encode());
-        bytes.extend_from_slice(&inputs);
-        bytes.resize(records_at, 0);
-        for record in &records {
-            bytes.extend_from_slice(&record.encode());
-        }
-        bytes.extend_from_slice(&data);
-        Ok(bytes)
+        to.put(0, header.encode());
+        Ok(to.finish())
     }
 }
 
-/// A piece of the data after the records. Beyond 4 GiB it saturates, and the plan is refused for
-/// its size.
-fn blob(records_end: usize, start: usize, end: usize) -> Blob {
+/// Where a label is in the list: numbers start at 1.
+fn position(label: u32) -> Option<usize> {
+    usize::try_from(label).ok()?.checked_sub(1)
+}
+
+/// A piece of the plan. Beyond 4 GiB it saturates, and the plan is refused for its size.
+fn blob(start: usize, end: usize) -> Blob {
     Blob {
-        offset: u32::try_from(records_end + start).unwrap_or(u32::MAX),
+        offset: u32::try_from(start).unwrap_or(u32::MAX),
         length: u32::try_from(end - start).unwrap_or(u32::MAX),
     }
 }

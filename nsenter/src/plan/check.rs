@@ -1,8 +1,8 @@
 //! What the order of the steps must obey, checked on the finished list.
 
-use std::collections::BTreeMap;
-
+use super::kinds::Touch;
 use super::op::{Op, Role, Slot};
+use super::slot_set::SlotSet;
 use super::{Input, Step};
 use crate::error::{Error, Result};
 use crate::namespace_types::NamespaceSet;
@@ -55,8 +55,8 @@ fn protects(op: &Op) -> bool {
 /// A protection must not be allowed to fail, nor be jumped over.
 fn tolerated(steps: &[Step]) -> Result<()> {
     for (index, step) in steps.iter().enumerate() {
-        let strict = protects(&step.op) || has(&step.op, Role::Strict);
-        if strict && !step.errnos.is_empty() {
+        let strict = || protects(&step.op) || has(&step.op, Role::Strict);
+        if !step.errnos.is_empty() && strict() {
             return Err(wrong(
                 step,
                 "is a protection and may not tolerate a failure",
@@ -119,7 +119,7 @@ fn namespaces(steps: &[Step]) -> Result<()> {
     let mut waiting_for_child = None;
     let mut two_stages = false;
     for step in steps {
-        if step.op == Op::SecondStage && std::mem::replace(&mut two_stages, true) {
+        if matches!(step.op, Op::SecondStage) && std::mem::replace(&mut two_stages, true) {
             return Err(wrong(step, "makes a second stage once more"));
         }
         match &step.op {
@@ -172,7 +172,7 @@ fn tail(steps: &[Step]) -> Result<()> {
     let filter = position(steps, |op| matches!(op, Op::Seccomp { .. }));
     let ready = position(steps, |op| matches!(op, Op::AskReady));
     let restricted = position(steps, |op| matches!(op, Op::NoNewPrivileges));
-    let exits = position(steps, |op| *op == Op::Exit);
+    let exits = position(steps, |op| matches!(op, Op::Exit));
     // A plan that exits has no program, and closes the channel by its end.
     let lookup = lookup.or(exits);
     let (Some(lookup), Some(closed)) = (lookup, closed.or(exits)) else {
@@ -186,8 +186,7 @@ fn tail(steps: &[Step]) -> Result<()> {
         ));
     }
     for (index, step) in steps.iter().enumerate() {
-        let asks = has(&step.op, Role::Asks);
-        if asks && index > closed {
+        if index > closed && has(&step.op, Role::Asks) {
             return Err(wrong(
                 step,
                 "needs the control channel and comes after it is closed",
@@ -227,8 +226,20 @@ fn tail(steps: &[Step]) -> Result<()> {
     Ok(())
 }
 
-/// The slots that some way to a step fills, each with the step that did so; `None` is an input.
-type Filled = BTreeMap<Slot, Option<usize>>;
+/// The slots that some way to a step fills.
+#[derive(Clone)]
+struct Filled {
+    all: SlotSet,
+    /// Those of them that still hold the descriptor of an input.
+    inputs: SlotSet,
+}
+
+impl Filled {
+    fn add(&mut self, other: &Self) {
+        self.all.add(&other.all);
+        self.inputs.add(&other.inputs);
+    }
+}
 
 /// On some way to each step the slots that it reads are filled, no step fills the slot of an input,
 /// every step can be reached, and nothing but the fifo can be open while the stub waits.
@@ -237,51 +248,66 @@ type Filled = BTreeMap<Slot, Option<usize>>;
 /// fills nothing, and the builder relies on a later one that tolerates `EBADF`. In the stub an
 /// empty slot is always `EBADF`.
 fn slots(inputs: &[Input], steps: &[Step]) -> Result<()> {
-    let mut now: Option<Filled> = Some(inputs.iter().map(|input| (input.slot, None)).collect());
-    // What reaches a step by jumps from further up.
-    let mut later: BTreeMap<usize, Filled> = BTreeMap::new();
+    let given: SlotSet = inputs.iter().map(|input| input.slot).collect();
+    let mut now = Some(Filled {
+        all: given.clone(),
+        inputs: given,
+    });
+    // What reaches a step by jumps from further up. Few jumps are open at a time.
+    let mut later: Vec<(u32, Filled)> = Vec::new();
     for (index, step) in steps.iter().enumerate() {
-        if let Some(jumped) = later.remove(&index) {
-            now = Some(match now.take() {
-                Some(state) => merged(state, &jumped),
-                None => jumped,
-            });
+        let reached = later
+            .iter()
+            .position(|(target, _)| usize::try_from(*target) == Ok(index));
+        if let Some(at) = reached {
+            let (_, mut jumped) = later.swap_remove(at);
+            if let Some(state) = &now {
+                jumped.add(state);
+            }
+            now = Some(jumped);
         }
         let Some(state) = now.as_mut() else {
             return Err(wrong(step, "is never reached"));
         };
-        let slots = step.op.touched();
-        if let Some(slot) = slots.reads.iter().find(|slot| !state.contains_key(slot)) {
+        let mut empty = None;
+        step.op.touch(&mut |touch, slot| {
+            if touch == Touch::Reads && !state.all.contains(slot) {
+                empty.get_or_insert(slot);
+            }
+        });
+        if let Some(slot) = empty {
             return Err(wrong(
                 step,
                 &format!("reads slot {}, which is empty", slot.0),
             ));
         }
-        if let Op::WaitStart(fifo) = &step.op
-            && let Some((slot, by)) = state.iter().find(|(slot, _)| *slot != fifo)
-        {
-            let name = name(inputs, steps, *slot, *by);
-            return Err(wrong(
-                step,
-                &format!("waits while slot {} ({name}) is still open", slot.0),
-            ));
+        if let Op::WaitStart(fifo) = step.op {
+            nothing_else_open(inputs, steps, index, fifo, state)?;
         }
         // A step that failed with a tolerated errno filled nothing.
         if let Some(target) = step.otherwise {
             jump(&mut later, target, state);
         }
-        for slot in &slots.empties {
-            state.remove(slot);
-        }
-        for slot in &slots.fills {
-            if state.insert(*slot, Some(index)) == Some(None) {
-                return Err(wrong(
-                    step,
-                    &format!("fills slot {}, which is an input", slot.0),
-                ));
+        step.op.touch(&mut |touch, slot| {
+            if touch == Touch::Empties {
+                state.all.remove(slot);
+                state.inputs.remove(slot);
             }
+        });
+        let mut input = None;
+        step.op.touch(&mut |touch, slot| {
+            if touch == Touch::Fills {
+                state.all.insert(slot);
+                input = input.or(state.inputs.contains(slot).then_some(slot));
+            }
+        });
+        if let Some(slot) = input {
+            return Err(wrong(
+                step,
+                &format!("fills slot {}, which is an input", slot.0),
+            ));
         }
-        if let Op::Jump(target) = &step.op {
+        if let Op::Jump(target) = step.op {
             jump(&mut later, target.0, state);
             now = None;
         }
@@ -289,27 +315,43 @@ fn slots(inputs: &[Input], steps: &[Step]) -> Result<()> {
     Ok(())
 }
 
-fn jump(later: &mut BTreeMap<usize, Filled>, target: u32, state: &Filled) {
-    let Ok(target) = usize::try_from(target) else {
-        return;
+/// While the stub waits, no slot but that of the fifo is filled.
+fn nothing_else_open(
+    inputs: &[Input],
+    steps: &[Step],
+    index: usize,
+    fifo: Slot,
+    state: &Filled,
+) -> Result<()> {
+    let mut others = state.all.clone();
+    others.remove(fifo);
+    let (Some(slot), Some((before, [step, ..]))) = (others.first(), steps.split_at_checked(index))
+    else {
+        return Ok(());
     };
-    let merged = match later.remove(&target) {
-        Some(other) => merged(other, state),
-        None => state.clone(),
-    };
-    later.insert(target, merged);
+    let name = name(inputs, before, slot);
+    Err(wrong(
+        step,
+        &format!("waits while slot {} ({name}) is still open", slot.0),
+    ))
 }
 
-fn merged(mut one: Filled, other: &Filled) -> Filled {
-    for (slot, by) in other {
-        one.entry(*slot).or_insert(*by);
+fn jump(later: &mut Vec<(u32, Filled)>, target: u32, state: &Filled) {
+    match later.iter_mut().find(|(other, _)| *other == target) {
+        Some((_, filled)) => filled.add(state),
+        None => later.push((target, state.clone())),
     }
-    one
 }
 
-/// What is in a slot, for a message.
-fn name<'a>(inputs: &'a [Input], steps: &'a [Step], slot: Slot, by: Option<usize>) -> &'a str {
-    match by.and_then(|index| steps.get(index)) {
+/// What is in a slot after these steps, for a message.
+fn name<'a>(inputs: &'a [Input], steps: &'a [Step], slot: Slot) -> &'a str {
+    let fills = |step: &&Step| {
+        let mut fills = false;
+        step.op
+            .touch(&mut |touch, other| fills |= touch == Touch::Fills && other == slot);
+        fills
+    };
+    match steps.iter().rev().find(fills) {
         Some(step) => &step.context,
         None => inputs
             .iter()

@@ -50,7 +50,7 @@ fn step(view: &View<'_>, index: u32) -> Option<Step> {
     let context = std::str::from_utf8(view.bytes(record.context)?).ok()?;
     let errnos = record.errnos.iter().take_while(|errno| **errno != 0);
     Some(Step {
-        context: context.to_owned(),
+        context: context.to_owned().into(),
         op,
         errnos: errnos.map(|errno| i32::from(*errno)).collect(),
         otherwise,

@@ -3,18 +3,22 @@
 
 use std::ffi::{CStr, CString};
 
+use super::encoder::Encoder;
 use super::line::{Line, quoted};
 use super::values::{FsOption, HookCommand};
 use crate::fields::*;
 use crate::namespace_types::{NamespaceSet, NamespaceType};
 
-/// What an operation does with the descriptor table.
-#[derive(Debug, Default)]
-pub(super) struct Touched {
-    pub(super) reads: Vec<Slot>,
-    pub(super) fills: Vec<Slot>,
-    pub(super) empties: Vec<Slot>,
+/// What an operation does with an entry of the descriptor table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Touch {
+    Reads,
+    Fills,
+    Empties,
 }
+
+/// Takes note of the slots of an operation.
+pub(super) type Touches<'a> = &'a mut dyn FnMut(Touch, Slot);
 
 /// A kind of field in the library.
 pub(super) trait Kind: Field {
@@ -25,13 +29,13 @@ pub(super) trait Kind: Field {
     fn own(value: Self::Value<'_>) -> Option<Self::Owned>;
 
     /// Appends the encoded field.
-    fn write(value: &Self::Owned, to: &mut Vec<u8>);
+    fn write(value: &Self::Owned, to: &mut Encoder);
 
     /// Appends the field to a line; the only field of an operation has no name.
     fn print(value: &Self::Owned, name: &str, line: &mut Line);
 
     /// Notes the slots that the operation uses because of this field.
-    fn touch(_value: &Self::Owned, _touched: &mut Touched) {}
+    fn touch(_value: &Self::Owned, _touches: Touches<'_>) {}
 }
 
 /// Kinds that are read as what they are.
@@ -44,8 +48,8 @@ macro_rules! plain {
                 Some(value)
             }
 
-            fn write(value: &$owned, to: &mut Vec<u8>) {
-                let write: fn(&$owned, &mut Vec<u8>) = $write;
+            fn write(value: &$owned, to: &mut Encoder) {
+                let write: fn(&$owned, &mut Encoder) = $write;
                 write(value, to);
             }
 
@@ -54,9 +58,9 @@ macro_rules! plain {
                 print(value, name, line);
             }
 
-            $(fn touch(value: &$owned, touched: &mut Touched) {
-                let touch: fn(&$owned, &mut Touched) = $touch;
-                touch(value, touched);
+            $(fn touch(value: &$owned, touches: Touches<'_>) {
+                let touch: fn(&$owned, Touches<'_>) = $touch;
+                touch(value, touches);
             })?
         }
     )+ };
@@ -71,15 +75,15 @@ plain! {
     Device: (u32, u32), put_pair, |(major, minor), name, line| {
         line.field(name, format_args!("{major}:{minor}"));
     };
-    Switch: bool, |on, to| to.push(u8::from(*on)), |on, name, line| match (name, on) {
+    Switch: bool, |on, to| to.array([u8::from(*on)]), |on, name, line| match (name, on) {
         ("", on) => line.word(on),
         (name, true) => line.word(name.replace('_', "-")),
         (_, false) => {}
     };
     Label: Label, |label, to| put_u32(&label.0, to), |label, _, line| line.field("to", label.0);
-    Uses: Slot, put_slot, print_slot, |slot, touched| touched.reads.push(*slot);
-    Fills: Slot, put_slot, print_slot, |slot, touched| touched.fills.push(*slot);
-    Empties: Slot, put_slot, print_slot, |slot, touched| touched.empties.push(*slot);
+    Uses: Slot, put_slot, print_slot, |slot, touches| touches(Touch::Reads, *slot);
+    Fills: Slot, put_slot, print_slot, |slot, touches| touches(Touch::Fills, *slot);
+    Empties: Slot, put_slot, print_slot, |slot, touches| touches(Touch::Empties, *slot);
     MaybeUses: Option<Slot>, |slot, to| put_slot(&slot.unwrap_or(Slot(NO_SLOT)), to),
         |slot, name, line| {
             if let Some(slot) = slot {
@@ -92,15 +96,15 @@ plain! {
                 line.field(name, slot);
             }
         },
-        |dir, touched| touched.reads.extend(starts_at(dir));
+        |dir, touches| starts_at(dir).into_iter().for_each(|slot| touches(Touch::Reads, slot));
     Leaf: Leaf, put_leaf,
         |leaf, _, line| match leaf {
             Leaf::Directory => line.word("directory"),
             Leaf::File => line.word("file"),
             Leaf::Like(slot) => line.field("like", slot),
         },
-        |leaf, touched| if let Leaf::Like(slot) = leaf {
-            touched.reads.push(*slot);
+        |leaf, touches| if let Leaf::Like(slot) = leaf {
+            touches(Touch::Reads, *slot);
         };
     Expect: Expect, put_expect, print_expect;
 }
@@ -143,8 +147,8 @@ macro_rules! borrowed {
                 own(value)
             }
 
-            fn write(value: &$owned, to: &mut Vec<u8>) {
-                let write: fn(&$owned, &mut Vec<u8>) = $write;
+            fn write(value: &$owned, to: &mut Encoder) {
+                let write: fn(&$owned, &mut Encoder) = $write;
                 write(value, to);
             }
 
@@ -153,9 +157,9 @@ macro_rules! borrowed {
                 print(value, name, line);
             }
 
-            $(fn touch(value: &$owned, touched: &mut Touched) {
-                let touch: fn(&$owned, &mut Touched) = $touch;
-                touch(value, touched);
+            $(fn touch(value: &$owned, touches: Touches<'_>) {
+                let touch: fn(&$owned, Touches<'_>) = $touch;
+                touch(value, touches);
             })?
         }
     )+ };
@@ -202,26 +206,27 @@ borrowed! {
         |list, _, line| for (slot, kind) in list {
             line.field(kind.file_name(), slot);
         },
-        |list, touched| touched.reads.extend(list.iter().map(|(slot, _)| *slot));
+        |list, touches| list.iter().for_each(|(slot, _)| touches(Touch::Reads, *slot));
     PlacedPaths: Vec<(Slot, CString)>,
         |list| list.map(|entry| entry.map(|(root, path)| (root, path.into()))).collect(),
         |list, to| put_list(list, |(root, path), to| {
             put_slot(root, to);
-            to.extend_from_slice(path.as_bytes_with_nul());
+            to.slice(path.as_bytes_with_nul());
         }, to),
         |list, _, line| {
             let each = list.iter().map(|(root, path)| format!("{root} {}", quoted(path.as_bytes())));
             line.field("paths", format_args!("[{}]", each.collect::<Vec<_>>().join(", ")));
         },
-        |list, touched| touched.reads.extend(list.iter().map(|(root, _)| *root));
+        |list, touches| list.iter().for_each(|(root, _)| touches(Touch::Reads, *root));
     FsOptions: Vec<FsOption>,
         |list| list.map(|option| option.map(own_option)).collect(),
         |list, to| put_list(list, put_option, to),
         |list, _, line| list.iter().for_each(|option| print_option(option, line)),
-        |list, touched| touched.reads.extend(list.iter().filter_map(|option| match option {
-            FsOption::Descriptor(_, slot) => Some(*slot),
-            FsOption::Flag(_) | FsOption::String(..) => None,
-        }));
+        |list, touches| for option in list {
+            if let FsOption::Descriptor(_, slot) = option {
+                touches(Touch::Reads, *slot);
+            }
+        };
     Hook: HookCommand, own_hook, put_hook, |hook, _, line| print_hook(hook, line);
     Hooks: Vec<HookCommand>, |list| list.map(|hook| own_hook(hook?)).collect(),
         |list, to| put_list(list, put_hook, to),
@@ -290,70 +295,75 @@ fn print_hook(hook: &HookCommand, line: &mut Line) {
     line.field("timeout_ms", hook.timeout_ms);
 }
 
-fn put_u32(number: &u32, to: &mut Vec<u8>) {
-    to.extend_from_slice(&number.to_le_bytes());
+fn put_u32(number: &u32, to: &mut Encoder) {
+    to.array(number.to_le_bytes());
 }
 
-fn put_u64(number: &u64, to: &mut Vec<u8>) {
-    to.extend_from_slice(&number.to_le_bytes());
+fn put_u64(number: &u64, to: &mut Encoder) {
+    to.array(number.to_le_bytes());
 }
 
-fn put_pair((one, two): &(u32, u32), to: &mut Vec<u8>) {
+fn put_pair((one, two): &(u32, u32), to: &mut Encoder) {
     put_u32(one, to);
     put_u32(two, to);
 }
 
-fn put_slot(slot: &Slot, to: &mut Vec<u8>) {
-    to.extend_from_slice(&slot.0.to_le_bytes());
+fn put_slot(slot: &Slot, to: &mut Encoder) {
+    to.array(slot.0.to_le_bytes());
 }
 
+/// Size of an encoded length.
+const LENGTH: usize = 4;
+
 /// A length beyond 4 GiB saturates; such a plan is refused for its size.
-fn put_length(length: usize, to: &mut Vec<u8>) {
-    put_u32(&u32::try_from(length).unwrap_or(u32::MAX), to);
+fn length_bytes(length: usize) -> [u8; LENGTH] {
+    u32::try_from(length).unwrap_or(u32::MAX).to_le_bytes()
+}
+
+fn put_length(length: usize, to: &mut Encoder) {
+    to.array(length_bytes(length));
 }
 
 #[allow(clippy::ptr_arg, reason = "a field as it is kept")]
-fn put_bytes(bytes: &Vec<u8>, to: &mut Vec<u8>) {
+fn put_bytes(bytes: &Vec<u8>, to: &mut Encoder) {
     put_length(bytes.len(), to);
-    to.extend_from_slice(bytes);
+    to.slice(bytes);
 }
 
-fn put_text(text: &CString, to: &mut Vec<u8>) {
+fn put_text(text: &CString, to: &mut Encoder) {
     put_length(text.count_bytes(), to);
-    to.extend_from_slice(text.as_bytes_with_nul());
+    to.slice(text.as_bytes_with_nul());
 }
 
-fn put_optional<T>(value: Option<&T>, write: fn(&T, &mut Vec<u8>), to: &mut Vec<u8>) {
-    to.push(u8::from(value.is_some()));
+fn put_optional<T>(value: Option<&T>, write: fn(&T, &mut Encoder), to: &mut Encoder) {
+    to.array([u8::from(value.is_some())]);
     if let Some(value) = value {
         write(value, to);
     }
 }
 
 /// A list: its length in bytes comes first.
-fn put_list<T>(items: &[T], write: fn(&T, &mut Vec<u8>), to: &mut Vec<u8>) {
-    let mut bytes = Vec::new();
+fn put_list<T>(items: &[T], write: fn(&T, &mut Encoder), to: &mut Encoder) {
+    let at = to.len();
+    put_length(0, to);
     for item in items {
-        write(item, &mut bytes);
+        write(item, to);
     }
-    put_bytes(&bytes, to);
+    let length = to.len() - at - LENGTH;
+    to.put(at, length_bytes(length));
 }
 
 #[allow(clippy::ptr_arg, reason = "a field as it is kept")]
-fn put_texts(texts: &Vec<CString>, to: &mut Vec<u8>) {
+fn put_texts(texts: &Vec<CString>, to: &mut Encoder) {
     put_length(texts.len(), to);
-    put_list(
-        texts,
-        |text, to| to.extend_from_slice(text.as_bytes_with_nul()),
-        to,
-    );
+    put_list(texts, |text, to| to.slice(text.as_bytes_with_nul()), to);
 }
 
-fn put_option(option: &FsOption, to: &mut Vec<u8>) {
+fn put_option(option: &FsOption, to: &mut Encoder) {
     let mut put = |kind: u8, key: &CStr, value: &[u8]| {
-        to.push(kind);
-        to.extend_from_slice(key.to_bytes_with_nul());
-        to.extend_from_slice(value);
+        to.array([kind]);
+        to.slice(key.to_bytes_with_nul());
+        to.slice(value);
     };
     match option {
         FsOption::Flag(key) => put(FLAG_OPTION, key, &[]),
@@ -362,7 +372,7 @@ fn put_option(option: &FsOption, to: &mut Vec<u8>) {
     }
 }
 
-fn put_hook(hook: &HookCommand, to: &mut Vec<u8>) {
+fn put_hook(hook: &HookCommand, to: &mut Encoder) {
     put_text(&hook.path, to);
     put_texts(&hook.args, to);
     put_optional(hook.env.as_ref(), put_texts, to);
@@ -371,18 +381,18 @@ fn put_hook(hook: &HookCommand, to: &mut Vec<u8>) {
     put_u32(&hook.timeout_ms, to);
 }
 
-fn put_leaf(leaf: &Leaf, to: &mut Vec<u8>) {
+fn put_leaf(leaf: &Leaf, to: &mut Encoder) {
     match leaf {
-        Leaf::Directory => to.push(0),
-        Leaf::File => to.push(1),
+        Leaf::Directory => to.array([0]),
+        Leaf::File => to.array([1]),
         Leaf::Like(slot) => {
-            to.push(2);
+            to.array([2]);
             put_slot(slot, to);
         }
     }
 }
 
-fn put_expect(expect: &Expect, to: &mut Vec<u8>) {
+fn put_expect(expect: &Expect, to: &mut Encoder) {
     put_optional(expect.file_type.as_ref(), put_u32, to);
     put_optional(expect.device.as_ref(), put_pair, to);
     put_optional(expect.inode.as_ref(), put_u64, to);

@@ -6,7 +6,8 @@
 
 use std::ffi::CString;
 
-use super::kinds::{Kind, Touched};
+use super::encoder::Encoder;
+use super::kinds::{Kind, Touches};
 use super::line::Line;
 pub use super::values::{FsOption, HookCommand};
 use crate::fields::*;
@@ -100,7 +101,7 @@ macro_rules! define_op {
             }
 
             /// Appends the encoded fields.
-            pub(super) fn encode(&self, to: &mut Vec<u8>) {
+            pub(super) fn encode(&self, to: &mut Encoder) {
                 match self { $(
                     Self::$name { $(0: $single)? $($($field),+)? } => {
                         $(<$single_kind as Kind>::write($single, to);)?
@@ -121,15 +122,13 @@ macro_rules! define_op {
             }
 
             /// Which slots it reads, fills and empties.
-            pub(super) fn touched(&self) -> Touched {
-                let mut touched = Touched::default();
+            pub(super) fn touch(&self, touches: Touches<'_>) {
                 match self { $(
                     Self::$name { $(0: $single)? $($($field),+)? } => {
-                        $(<$single_kind as Kind>::touch($single, &mut touched);)?
-                        $($(<$kind as Kind>::touch($field, &mut touched);)+)?
+                        $(<$single_kind as Kind>::touch($single, touches);)?
+                        $($(<$kind as Kind>::touch($field, touches);)+)?
                     }
                 )+ }
-                touched
             }
 
             /// Appends the fields to a line of the printed plan.

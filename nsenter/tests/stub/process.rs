@@ -5,7 +5,7 @@ use cofferdam_nsenter::plan::{Op, PlanBuilder};
 use crate::support::{Recorder, c, resident, root, run, run_with, shell, status_field};
 
 /// `/proc/self/status` of a program that was run after these steps.
-fn status_after(steps: Vec<(&str, Op)>) -> String {
+fn status_after(steps: Vec<(&'static str, Op)>) -> String {
     let mut plan = PlanBuilder::new();
     for (context, op) in steps {
         plan.push(context, op);

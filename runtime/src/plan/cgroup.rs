@@ -32,7 +32,7 @@ pub(super) fn place(steps: &mut Steps, params: &ProcessParams<'_>) -> Result<()>
     }
     for controller in &params.cgroup.tasks {
         let tasks = steps.input(Input::CgroupTasks(controller.clone()));
-        let context = format!("join the {controller} cgroup");
+        let context = ["join the ", controller, " cgroup"].concat();
         // "0" is the writing thread itself, whose move needs no global lock in the kernel.
         let op = Op::Write {
             fd: tasks,
@@ -67,9 +67,9 @@ fn open_and_join(steps: &mut Steps, params: &ProcessParams<'_>) -> Result<()> {
     let root = steps.input(Input::CgroupRoot);
     for (controller, path) in &params.cgroup.task_paths {
         let tasks = steps.slot();
-        let context = format!("join the {controller} cgroup");
+        let context = ["join the ", controller, " cgroup"].concat();
         steps.push(
-            context.as_str(),
+            context.clone(),
             Op::Open {
                 dir: Dir::Slot(root),
                 path: c_path("linux.cgroupsPath", path)?,
@@ -82,7 +82,7 @@ fn open_and_join(steps: &mut Steps, params: &ProcessParams<'_>) -> Result<()> {
         if params.exec {
             // The cgroup has been there for a while: something may have been mounted over it.
             steps.push(
-                context.as_str(),
+                context.clone(),
                 Op::Verify {
                     fd: tasks,
                     expect: Expect {

@@ -132,7 +132,7 @@ impl<'a> Node<'a> {
         }
         let into = steps.slot();
         steps.push(
-            format!("create the directory of {}", self.path),
+            ["create the directory of ", &self.path].concat(),
             Op::MakePath {
                 root: self.base,
                 path: c_string("linux.devices.path", self.parent.as_str())?,
@@ -166,7 +166,7 @@ fn nodes(
             uid: node.device.uid,
             gid: node.device.gid,
         };
-        let context = format!("make device node {}", node.path);
+        let context = ["make device node ", &node.path].concat();
         if opened {
             // The handle must be closed on both ways.
             let (refused, next) = (steps.label(), steps.label());
@@ -308,7 +308,7 @@ fn bound(steps: &mut Steps, node: &Node<'_>, made: Option<Slot>) -> Result<()> {
         recursive: false,
         into: tree,
     };
-    let context = format!("open the host's {}", node.path);
+    let context = ["open the host's ", &node.path].concat();
     if let Some(made) = made {
         let (missing, found) = (steps.label(), steps.label());
         steps.push_or(
@@ -331,7 +331,7 @@ fn bound(steps: &mut Steps, node: &Node<'_>, made: Option<Slot>) -> Result<()> {
     }
     let device = (node.file_type != libc::S_IFIFO).then_some(node.numbers);
     steps.push(
-        format!("check that the host's {} is the device", node.path),
+        ["check that the host's ", &node.path, " is the device"].concat(),
         Op::Verify {
             fd: tree,
             expect: Expect {
@@ -347,7 +347,7 @@ fn bound(steps: &mut Steps, node: &Node<'_>, made: Option<Slot>) -> Result<()> {
         format!("{}/{}", node.parent, node.name)
     };
     steps.push(
-        format!("create {}", node.path),
+        ["create ", &node.path].concat(),
         Op::MakePath {
             root: node.base,
             path: c_string("linux.devices.path", below)?,
@@ -356,7 +356,7 @@ fn bound(steps: &mut Steps, node: &Node<'_>, made: Option<Slot>) -> Result<()> {
         },
     );
     steps.push(
-        format!("bind {}", node.path),
+        ["bind ", &node.path].concat(),
         Op::Attach {
             mount: tree,
             target,
@@ -371,7 +371,7 @@ fn links(steps: &mut Steps, params: &ProcessParams<'_>, dev: Slot, fresh: bool) 
     let core = params.host.kcore.then_some(("core", "/proc/kcore"));
     for (name, target) in LINKS.into_iter().chain(core) {
         steps.push(
-            format!("link /dev/{name}"),
+            ["link /dev/", name].concat(),
             Op::Symlink {
                 dir: dev,
                 name: c_string("link", name)?,

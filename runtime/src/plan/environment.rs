@@ -26,7 +26,7 @@ pub(super) fn prepare(list: Option<&[String]>) -> Result<Environment> {
         return Ok(Environment::default());
     };
     let mut seen = std::collections::BTreeSet::new();
-    let mut kept: Vec<(&str, &str)> = Vec::new();
+    let mut kept: Vec<(&str, &str, &str)> = Vec::with_capacity(list.len());
     for entry in list.iter().rev() {
         let Some((name, value)) = entry.split_once('=') else {
             return Err(Error::config("invalid environment variable: missing '='"));
@@ -43,19 +43,19 @@ pub(super) fn prepare(list: Option<&[String]>) -> Result<Environment> {
             )));
         }
         if seen.insert(name) {
-            kept.push((name, value));
+            kept.push((name, value, entry));
         }
     }
     kept.reverse();
     let path = kept
         .iter()
-        .find(|(name, _)| *name == "PATH")
-        .map(|(_, value)| (*value).to_owned());
-    kept.retain(|(name, value)| !(*name == "HOME" && value.is_empty()));
-    let wants_home = !kept.iter().any(|(name, _)| *name == "HOME");
+        .find(|(name, ..)| *name == "PATH")
+        .map(|(_, value, _)| (*value).to_owned());
+    kept.retain(|(name, value, _)| !(*name == "HOME" && value.is_empty()));
+    let wants_home = !kept.iter().any(|(name, ..)| *name == "HOME");
     let entries = kept
         .into_iter()
-        .map(|(name, value)| c_string("process.env", format!("{name}={value}")))
+        .map(|(.., entry)| c_string("process.env", entry))
         .collect::<Result<_>>()?;
     Ok(Environment {
         entries,

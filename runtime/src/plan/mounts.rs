@@ -14,7 +14,7 @@ pub(in crate::plan) mod table;
 use configs::config::Mount;
 use nsenter::plan::{Dir, Expect, Op};
 
-use self::entry::{Entry, inside, is_remount};
+use self::entry::{Entry, is_remount};
 use super::params::ProcessParams;
 use super::procfs::{PROC_MAGIC, PROC_ROOT_INODE};
 use super::request::CgroupView;
@@ -48,8 +48,9 @@ pub(super) fn all(
     view: &CgroupView,
     root: &mut Rootfs,
 ) -> Result<()> {
-    for (index, mount) in params.config.mounts.iter().enumerate() {
-        let point = inside(&params.config.rootfs, &mount.destination);
+    let mounts = &params.config.mounts;
+    let points = root.mounts.take_points();
+    for ((index, mount), point) in mounts.iter().enumerate().zip(&points) {
         let index = u32::try_from(index)
             .ok()
             .filter(|index| *index < MOST)
@@ -57,7 +58,8 @@ pub(super) fn all(
         let entry = Entry {
             index,
             mount,
-            point: &point,
+            point,
+            name: &entry::name(mount),
         };
         check_destination(&entry)?;
         if is_remount(mount) {
@@ -69,18 +71,18 @@ pub(super) fn all(
             steps.host_mount(entry.point.into());
         }
     }
-    check_proc(steps, params, root)
+    check_proc(steps, mounts, &points, root)
 }
 
 /// Looks whether `/proc` ended up as what the configuration says: a mount that was made before it,
 /// through a symbolic link of the image, may have come to lie there. After the procfs nothing can:
 /// no path that is not written as one below `/proc` may lead onto a procfs.
-fn check_proc(steps: &mut Steps, params: &ProcessParams<'_>, root: &Rootfs) -> Result<()> {
-    let is_proc = |mount: &Mount| {
-        inside(&params.config.rootfs, &mount.destination) == "/proc" && !is_remount(mount)
-    };
-    let mounts = &params.config.mounts;
-    if !mounts.iter().any(is_proc) || mounts.first().is_some_and(is_proc) {
+fn check_proc(steps: &mut Steps, mounts: &[Mount], points: &[String], root: &Rootfs) -> Result<()> {
+    let mut of_proc = mounts
+        .iter()
+        .zip(points)
+        .map(|(mount, point)| point == "/proc" && !is_remount(mount));
+    if of_proc.next() == Some(true) || !of_proc.any(|is_proc| is_proc) {
         return Ok(());
     }
     let into = steps.slot();

@@ -1,5 +1,6 @@
 //! Collecting steps: the builder of `nsenter`, with slots that are used again once they are empty.
 
+use std::borrow::Cow;
 use std::ffi::CString;
 use std::path::{Path, PathBuf};
 
@@ -47,19 +48,24 @@ impl Steps {
     }
 
     /// A step whose every failure is one.
-    pub(super) fn push(&mut self, context: impl Into<String>, op: Op) {
+    pub(super) fn push(&mut self, context: impl Into<Cow<'static, str>>, op: Op) {
         self.builder.push(context, op);
     }
 
     /// A step that does not fail with these errnos.
-    pub(super) fn push_tolerating(&mut self, context: impl Into<String>, op: Op, errnos: &[i32]) {
+    pub(super) fn push_tolerating(
+        &mut self,
+        context: impl Into<Cow<'static, str>>,
+        op: Op,
+        errnos: &[i32],
+    ) {
         self.builder.push_tolerating(context, op, errnos);
     }
 
     /// A step that continues elsewhere on these errnos.
     pub(super) fn push_or(
         &mut self,
-        context: impl Into<String>,
+        context: impl Into<Cow<'static, str>>,
         op: Op,
         errnos: &[i32],
         otherwise: Label,

@@ -229,7 +229,7 @@ fn legacy(
             .filter(|link| **link != hierarchy.directory)
         {
             steps.push(
-                format!("link the {link} cgroup"),
+                ["link the ", link, " cgroup"].concat(),
                 Op::Symlink {
                     dir: tmpfs,
                     name: c_string("cgroup controller", link.as_str())?,
@@ -277,7 +277,7 @@ fn one_hierarchy(
             })
             .collect::<Result<_>>()?;
         steps.push(
-            format!("mount the {name} cgroup"),
+            ["mount the ", name, " cgroup"].concat(),
             Op::NewMount {
                 fstype: c"cgroup".to_owned(),
                 source: Some(c_string("cgroup hierarchy", hierarchy.source.as_str())?),
@@ -291,7 +291,7 @@ fn one_hierarchy(
         empty_directory(steps, entry, tree);
     } else {
         steps.push(
-            format!("bind the {name} cgroup"),
+            ["bind the ", name, " cgroup"].concat(),
             Op::CloneTree {
                 dir: Dir::Cwd,
                 path: c_path("cgroup directory", &hierarchy.own)?,
@@ -303,7 +303,7 @@ fn one_hierarchy(
     }
     let target = steps.slot();
     steps.push(
-        format!("create the directory of the {name} cgroup"),
+        ["create the directory of the ", name, " cgroup"].concat(),
         Op::MakePath {
             root: tmpfs,
             path: c_string("cgroup hierarchy", name)?,
@@ -312,7 +312,7 @@ fn one_hierarchy(
         },
     );
     steps.push(
-        format!("attach the {name} cgroup"),
+        ["attach the ", name, " cgroup"].concat(),
         Op::Attach {
             mount: tree,
             target,

@@ -15,22 +15,29 @@ pub(in crate::plan) struct Entry<'a> {
     pub(in crate::plan) mount: &'a Mount,
     /// The destination, cleaned.
     pub(in crate::plan) point: &'a str,
+    /// What the descriptions of its steps begin with: [`name`].
+    pub(in crate::plan) name: &'a str,
 }
 
 impl Entry<'_> {
     /// The description of one of its steps.
     pub(in crate::plan) fn context(&self, action: &str) -> String {
-        let source = self.shown_source();
-        let destination = &self.mount.destination;
-        format!("{MOUNT_STEP}{source:?} at {destination:?}: {action}")
+        [self.name, action].concat()
     }
+}
 
-    fn shown_source(&self) -> &str {
-        if self.mount.source.is_empty() {
-            &self.mount.device
-        } else {
-            &self.mount.source
-        }
+/// What the descriptions of the steps of a mount begin with.
+pub(in crate::plan) fn name(mount: &Mount) -> String {
+    let (source, destination) = (shown_source(mount), &mount.destination);
+    format!("{MOUNT_STEP}{source:?} at {destination:?}: ")
+}
+
+/// The source, or the type of a file system that has none.
+pub(in crate::plan) fn shown_source(mount: &Mount) -> &str {
+    if mount.source.is_empty() {
+        &mount.device
+    } else {
+        &mount.source
     }
 }
 
@@ -43,8 +50,13 @@ pub(crate) fn is_remount(mount: &Mount) -> bool {
 /// root file system means the place there, not one of that name further down: bundles are written
 /// like that.
 pub(crate) fn inside(rootfs: &str, destination: &str) -> String {
-    let (rootfs, point) = (clean(rootfs), clean(destination));
-    match seen_from(&rootfs, &point) {
+    inside_clean(&clean(rootfs), destination)
+}
+
+/// The same of a root file system whose path is clean.
+pub(in crate::plan) fn inside_clean(rootfs: &str, destination: &str) -> String {
+    let point = clean(destination);
+    match seen_from(rootfs, &point) {
         Some(below) => below.to_owned(),
         None => point,
     }

@@ -4,7 +4,7 @@ use configs::config::{Mount, MountAttr};
 use nsenter::plan::{Dir, Expect, FsOption, Leaf, Op, Slot};
 
 use super::attach::{Pending, attach, enter, plain_directory, target};
-use super::entry::{Entry, attributes_now, flags_now};
+use super::entry::{Entry, attributes_now, flags_now, shown_source};
 use super::options::{options, source};
 use crate::plan::params::ProcessParams;
 use crate::plan::rootfs::Rootfs;
@@ -93,14 +93,9 @@ fn new_mount(
     mode_of: Option<Slot>,
     into: Slot,
 ) -> Result<Op> {
-    let shown = if entry.mount.source.is_empty() {
-        &entry.mount.device
-    } else {
-        &entry.mount.source
-    };
     Ok(Op::NewMount {
         fstype: c_string("mounts.type", entry.mount.device.as_str())?,
-        source: Some(source(entry.index, shown)?),
+        source: Some(source(entry.index, shown_source(entry.mount))?),
         options,
         mode_of,
         attributes: attributes_now(entry),

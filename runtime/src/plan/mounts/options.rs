@@ -1,6 +1,7 @@
 //! Mount flags of the old interface (`mount(2)`) as attributes and options of the new one
 //! (`mount_setattr(2)`, `fsconfig(2)`).
 
+use std::borrow::Cow;
 use std::ffi::{CStr, CString};
 
 use configs::config::{Mount, MountAttr, MountFlags};
@@ -251,28 +252,58 @@ fn limited(text: &str) -> Result<CString> {
 /// (overlay). Quotes are taken off, backslashes are kept: the file system reads them. In a tmpfs,
 /// or if the file system is not known, a comma before a digit belongs to the value: `mpol=bind:0,2`
 /// (`tmpfs(5)`).
-fn split(kind: &str, data: &str) -> Vec<String> {
+fn split<'a>(kind: &str, data: &'a str) -> impl Iterator<Item = Cow<'a, str>> {
     let lists_numbers = matches!(kind, "tmpfs" | "");
-    let mut options = Vec::new();
-    let mut current = String::new();
+    let mut rest = Some(data);
+    std::iter::from_fn(move || {
+        let text = rest?;
+        let comma = first_separator(text, lists_numbers);
+        rest = comma.and_then(|at| text.get(at + 1..));
+        Some(without_quotes(text.get(..comma.unwrap_or(text.len()))?))
+    })
+}
+
+/// Where the first comma is that separates options.
+fn first_separator(text: &str, lists_numbers: bool) -> Option<usize> {
     let mut quoted = false;
-    let mut chars = data.chars().peekable();
-    while let Some(c) = chars.next() {
-        match c {
-            '"' => quoted = !quoted,
-            ',' if lists_numbers && chars.peek().is_some_and(char::is_ascii_digit) => {
-                current.push(c);
+    let mut bytes = text.bytes().enumerate();
+    while let Some((at, byte)) = bytes.next() {
+        match byte {
+            b'"' => quoted = !quoted,
+            b'\\' => {
+                let _ = bytes.next();
             }
-            ',' if !quoted => options.push(std::mem::take(&mut current)),
-            '\\' => {
-                current.push(c);
-                current.extend(chars.next());
+            b',' if quoted => {}
+            b',' => {
+                let next = text.as_bytes().get(at + 1);
+                if !(lists_numbers && next.is_some_and(u8::is_ascii_digit)) {
+                    return Some(at);
+                }
             }
-            c => current.push(c),
+            _ => {}
         }
     }
-    options.push(current);
-    options
+    None
+}
+
+/// The text without its quotes, except for those after a backslash.
+fn without_quotes(text: &str) -> Cow<'_, str> {
+    if !text.contains('"') {
+        return Cow::Borrowed(text);
+    }
+    let mut plain = String::with_capacity(text.len());
+    let mut chars = text.chars();
+    while let Some(c) = chars.next() {
+        match c {
+            '"' => {}
+            '\\' => {
+                plain.push(c);
+                plain.extend(chars.next());
+            }
+            c => plain.push(c),
+        }
+    }
+    Cow::Owned(plain)
 }
 
 /// The directories of a `lowerdir` value, whose colons may be escaped.

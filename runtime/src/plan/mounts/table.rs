@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use nsenter::plan::Slot;
 
-use super::entry::{Entry, inside, is_remount};
+use super::entry::{Entry, inside_clean, is_remount};
 use crate::plan::params::ProcessParams;
 use crate::plan::steps::{Steps, clean, seen_from};
 
@@ -28,6 +28,8 @@ struct Mounted {
 #[derive(Debug, Default)]
 pub(in crate::plan) struct MountTable {
     mounts: BTreeMap<String, Mounted>,
+    /// The mount points of the configuration.
+    points: Vec<String>,
     /// Everything that is open, in sight or not.
     open: Vec<Slot>,
     wanted: Wanted,
@@ -52,15 +54,14 @@ struct Wanted {
 }
 
 impl Wanted {
-    fn by(params: &ProcessParams<'_>) -> Self {
+    fn by(params: &ProcessParams<'_>, points: &[String]) -> Self {
         let config = params.config;
         let mut wanted = Self::default();
-        for (index, mount) in config.mounts.iter().enumerate() {
-            let point = inside(&config.rootfs, &mount.destination);
+        for ((index, mount), point) in config.mounts.iter().enumerate().zip(points) {
             if is_remount(mount) {
                 wanted.changed.insert(point.clone(), index);
             }
-            wanted.mounted.insert(point, index);
+            wanted.mounted.insert(point.clone(), index);
         }
         let paths = config.mask_paths.iter().chain(&config.readonly_paths);
         wanted.paths.extend(paths.map(|path| clean(path)));
@@ -93,10 +94,21 @@ fn first_below<'a>(
 impl MountTable {
     /// An empty table for what is requested.
     pub(in crate::plan) fn of(params: &ProcessParams<'_>) -> Self {
+        let rootfs = clean(&params.config.rootfs);
+        let mounts = params.config.mounts.iter();
+        let points: Vec<String> = mounts
+            .map(|mount| inside_clean(&rootfs, &mount.destination))
+            .collect();
         Self {
-            wanted: Wanted::by(params),
+            wanted: Wanted::by(params, &points),
+            points,
             ..Self::default()
         }
+    }
+
+    /// The mount points of the configuration, in its order.
+    pub(in crate::plan) fn take_points(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.points)
     }
 
     /// Enters a mount that was attached. It stays open if something will be looked up on it, else
