@@ -40,6 +40,9 @@ pub(crate) fn clean(path: &str) -> String {
 /// ```
 #[must_use]
 pub fn rooted(path: &str) -> String {
+    if is_rooted(path) {
+        return path.to_owned();
+    }
     let mut cleaned = String::with_capacity(path.len() + 1);
     for part in path.split('/') {
         match part {
@@ -55,6 +58,21 @@ pub fn rooted(path: &str) -> String {
         cleaned.push('/');
     }
     cleaned
+}
+
+/// Whether a path is already what [`rooted`] makes of it. May be false for one that is, if a name in
+/// it begins with a dot.
+fn is_rooted(path: &str) -> bool {
+    let names = path.strip_prefix('/').map(str::as_bytes);
+    names.is_some_and(|names| {
+        let mut before = b'/';
+        let plain = names.iter().all(|byte| {
+            let of_name = before != b'/' || !matches!(byte, b'/' | b'.');
+            before = *byte;
+            of_name
+        });
+        plain && (before != b'/' || names.is_empty())
+    })
 }
 
 /// Cleans a path and keeps it below whatever it will be joined to: `..` cannot lead out. Empty
