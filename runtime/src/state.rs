@@ -2,6 +2,7 @@
 
 pub(crate) mod directory;
 pub(crate) mod dump_process;
+pub(crate) mod encoded;
 pub(crate) mod exec_fifo;
 pub(crate) mod file;
 pub(crate) mod lock;

@@ -125,7 +125,7 @@ fn make(
     transaction.mark("record the intent");
     transaction.make_groups(&limits)?;
 
-    let config = transaction.state.config.clone();
+    let config = transaction.state.config.shared();
     let group = transaction.rollback.group()?;
     cgroup::require_thawed(group)?;
     let (tasks, cgroup) = placement::of_init(group, &config)?;
@@ -164,6 +164,8 @@ fn make(
         transaction.mark("start the program and run poststart hooks");
     }
     transaction.rollback.finish();
+    // The record takes the configuration over, and copies what it needs if it is shared.
+    drop(config);
     let pid = i32::try_from(init.pid()).unwrap_or_default();
     let child = Child::new(pid, init.detach(), id, runtime.system().children())
         .with_streams(console, std::mem::take(&mut connections.streams.ours));

@@ -131,7 +131,7 @@ impl Restore<'_> {
         cgroup::require_thawed(transaction.rollback.group()?)?;
         transaction.expect_hooks_and_networks();
 
-        let config = transaction.state.config.clone();
+        let config = transaction.state.config.shared();
         let _searchable = match config.namespaces.contains(NamespaceType::User) {
             true => self.images.searchable_by(owner.1)?,
             false => None,

@@ -18,6 +18,7 @@ use crate::launch::{error_messages, host_mounts};
 use crate::plan::BuiltPlan;
 use crate::runtime::Runtime;
 use crate::state::directory::StateDirectory;
+use crate::state::encoded::Encoded;
 use crate::state::exec_fifo::OtherEnd;
 use crate::state::record::{Creator, State};
 use crate::system::System;
@@ -30,7 +31,7 @@ pub(super) struct CreateTransaction<'a> {
     pub(super) id: &'a ContainerId,
     pub(super) system: &'a System,
     pub(super) directory: StateDirectory,
-    pub(super) state: State,
+    pub(super) state: State<Encoded<Config>>,
     pub(super) rollback: Rollback<'a>,
     pub(super) warnings: &'a mut Vec<String>,
     pub(super) timings: Option<Timings>,
@@ -42,7 +43,7 @@ impl<'a> CreateTransaction<'a> {
     pub(super) fn begin(
         runtime: &'a Runtime,
         id: &'a ContainerId,
-        state: State,
+        state: State<Encoded<Config>>,
         left: &'a Left,
         warnings: &'a mut Vec<String>,
         timings: Option<Timings>,
@@ -230,7 +231,7 @@ pub(super) fn intent(
     config: Config,
     streams: &Streams,
     runtime: &Runtime,
-) -> Result<State> {
+) -> Result<State<Encoded<Config>>> {
     Ok(State {
         id: id.to_string(),
         init_process_pid: -1,
@@ -244,7 +245,7 @@ pub(super) fn intent(
         intel_rdt_mon_path: String::new(),
         creator: Some(creator(runtime)?),
         host_mounts: Vec::new(),
-        config,
+        config: Encoded::new(config),
     })
 }
 

@@ -2,11 +2,13 @@
 
 use std::time::SystemTime;
 
+use configs::Config;
 use configs::config::NamespaceType;
 
 use super::host_mounts;
 use crate::error::{Error, Result};
 use crate::state::directory::StateDirectory;
+use crate::state::encoded::Encoded;
 use crate::state::record::State;
 use crate::system::System;
 use crate::timestamp::rfc3339;
@@ -14,7 +16,7 @@ use crate::timestamp::rfc3339;
 /// Records the container as created once its init process is ready.
 pub(crate) struct RecordCreated<'a> {
     pub(crate) directory: &'a StateDirectory,
-    pub(crate) state: &'a mut State,
+    pub(crate) state: &'a mut State<Encoded<Config>>,
 }
 
 impl RecordCreated<'_> {

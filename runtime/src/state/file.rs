@@ -12,12 +12,16 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::directory::{EARLIER, STATE, StateDirectory};
+use super::encoded::to_json;
 use crate::error::{Error, ErrorKind, Result};
 use crate::state::record::{Record, State};
 
 /// A larger file is not accepted as a state file. (A configuration of some hundred mounts takes 100
 /// KiB.)
 const MAX_STATE: u64 = 64 << 20;
+
+/// Most state files are smaller.
+const USUAL: usize = 16 << 10;
 
 /// What there is to go by when a container is removed.
 #[derive(Debug)]
@@ -127,7 +131,7 @@ impl StateDirectory {
         if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
             return Err(no_file());
         }
-        let mut text = Vec::with_capacity(16 << 10);
+        let mut text = Vec::with_capacity(USUAL);
         File::from(file)
             .take(MAX_STATE + 1)
             .read_to_end(&mut text)
@@ -148,13 +152,13 @@ impl StateDirectory {
     }
 
     /// Replaces the state file: a reader gets the old or the new one.
-    pub(crate) fn write_state(&self, state: &State) -> Result<()> {
+    pub(crate) fn write_state(&self, state: &State<impl Serialize>) -> Result<()> {
         self.put(state, Placing::Over)
     }
 
     /// The same for the state of a container that is created. The one before, which says what was
     /// made, stays beside it.
-    pub(crate) fn write_created(&self, state: &State) -> Result<()> {
+    pub(crate) fn write_created(&self, state: &State<impl Serialize>) -> Result<()> {
         self.put(state, Placing::KeepingEarlier)
     }
 
@@ -169,8 +173,7 @@ impl StateDirectory {
     }
 
     fn put(&self, state: &impl Serialize, placing: Placing) -> Result<()> {
-        let text =
-            serde_json::to_vec(state).map_err(|error| self.failed("encode", STATE, error))?;
+        let text = to_json(state, USUAL).map_err(|error| self.failed("encode", STATE, error))?;
         let name = if placing == Placing::KeepingEarlier {
             EARLIER.to_owned()
         } else {

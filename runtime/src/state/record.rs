@@ -16,10 +16,12 @@ use configs::config::{Hooks, IntelRdt, Namespaces, Network, Route};
 use serde::de::{self, Deserializer, Visitor};
 use serde::{Deserialize, Serialize};
 
-/// What `state.json` holds.
+use super::encoded::Encoded;
+
+/// What `state.json` holds, with the configuration as a [`Config`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
-pub struct State {
+pub struct State<C = Config> {
     /// Container id.
     pub id: String,
     /// Pid of the init process in the numbers of the host; -1 before there is one.
@@ -31,7 +33,7 @@ pub struct State {
     /// When the container was created, RFC 3339, UTC.
     pub created: String,
     /// The configuration.
-    pub config: Config,
+    pub config: C,
     /// Made without privilege, with cgroups that may be missing.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub rootless: bool,
@@ -137,9 +139,9 @@ pub(crate) struct CgroupRecord {
     pub(crate) rootless: bool,
 }
 
-impl From<State> for Record {
-    fn from(state: State) -> Self {
-        let config = state.config;
+impl From<State<Encoded<Config>>> for Record {
+    fn from(state: State<Encoded<Config>>) -> Self {
+        let config = state.config.into_inner();
         Self {
             init_process_pid: state.init_process_pid,
             init_process_start: state.init_process_start,
@@ -165,6 +167,28 @@ impl From<State> for Record {
             intel_rdt_path: state.intel_rdt_path,
             creator: state.creator,
             host_mounts: state.host_mounts,
+        }
+    }
+}
+
+#[cfg(test)]
+impl State {
+    /// The same, as a creation has it.
+    pub(crate) fn encoded(self) -> State<Encoded<Config>> {
+        State {
+            id: self.id,
+            init_process_pid: self.init_process_pid,
+            init_process_start: self.init_process_start,
+            created: self.created,
+            config: Encoded::new(self.config),
+            rootless: self.rootless,
+            cgroup_paths: self.cgroup_paths,
+            namespace_paths: self.namespace_paths,
+            external_descriptors: self.external_descriptors,
+            intel_rdt_path: self.intel_rdt_path,
+            intel_rdt_mon_path: self.intel_rdt_mon_path,
+            creator: self.creator,
+            host_mounts: self.host_mounts,
         }
     }
 }
@@ -205,6 +229,7 @@ fn number_or_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::state::encoded::to_json;
 
     fn sample() -> State {
         let mut config = Config {
@@ -285,6 +310,9 @@ mod tests {
         assert_eq!(record.config.namespaces, state.config.namespaces);
         assert_eq!(record.cgroup_paths, state.cgroup_paths);
         assert_eq!(record.creator, state.creator);
+        let text = serde_json::to_string(&state).unwrap();
+        let state = state.encoded();
+        assert_eq!(to_json(&state, 0).unwrap(), text.as_bytes());
         assert_eq!(record.config.cgroups, Record::from(state).config.cgroups);
     }
 
