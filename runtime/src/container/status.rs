@@ -1,8 +1,10 @@
 //! What a container is doing now.
 
+use cgroups::Cgroup;
 use configs::oci::ContainerStatus as Status;
 
 use super::Container;
+use crate::cgroup;
 use crate::error::{Error, ErrorKind, Result};
 use crate::state::record::Record;
 
@@ -84,10 +86,18 @@ impl Container {
 
     /// Whether the cgroup is frozen. One that does not exist, or has no freezer, is not.
     fn is_frozen_by(&self, record: &Record) -> Result<bool> {
-        if record.cgroup_paths.is_empty() {
+        // The one directory with the freezer: of cgroup v1, else that of v2.
+        let paths = &record.cgroup_paths;
+        let Some((controller, path)) = ["freezer", ""]
+            .into_iter()
+            .find_map(|controller| paths.get_key_value(controller))
+        else {
             return Ok(false);
-        }
-        match self.cgroup_of(record)?.freezer_state() {
+        };
+        let paths = [(controller.clone(), path.clone())].into();
+        let group = Cgroup::load(self.system().hierarchy()?, &paths)
+            .map_err(cgroup::failed("load the container's cgroup"))?;
+        match group.freezer_state() {
             Ok(state) => Ok(state == Some(cgroups::FreezerState::Frozen)),
             Err(error) if error.kind() == cgroups::ErrorKind::NotFound => Ok(false),
             Err(error) => Err(Error::system("read the state of the freezer", error)),
