@@ -4,6 +4,9 @@
     reason = "the one file of this crate that talks to the kernel without a safe wrapper"
 )]
 
+#[cfg(test)]
+pub(crate) mod allocations;
+
 use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};

@@ -1,5 +1,6 @@
 //! Tests of whole plans. None needs privileges: a plan is data.
 
+mod budget;
 mod golden;
 mod kernel;
 mod properties;

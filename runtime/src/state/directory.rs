@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, Mode, OFlags};
 use rustix::io::Errno;
+use serde::Serialize;
 
 use super::lock::Lock;
 use crate::error::{Error, ErrorKind, Result};
@@ -101,7 +102,7 @@ impl StateDirectory {
         lock: &Lock,
         root: impl AsFd,
         id: &ContainerId,
-        state: &State,
+        state: &State<impl Serialize>,
     ) -> Result<()> {
         let claimed = self.write_first(state);
         let claimed = claimed.and_then(|()| {
@@ -613,6 +614,27 @@ mod tests {
         assert_eq!(
             old.lock(&fd, &id("x")).unwrap_err().kind(),
             ErrorKind::NotFound
+        );
+    }
+
+    /// What it may take to write a record: as in `plan::tests::budget` a count.
+    #[test]
+    fn the_records_of_a_creation_share_the_configuration() {
+        use crate::sys::allocations::count;
+
+        let (dir, fd) = root();
+        let id = id("x");
+        let mut state = intent();
+        state.config.mask_paths = vec!["/proc/some/path".to_owned(); 1000];
+        let state = state.encoded();
+        let (directory, lock) = StateDirectory::make(&fd, dir.path(), &id).unwrap();
+        directory.claim(&lock, &fd, &id, &state).unwrap();
+        let (written, allocations) = count(|| directory.write_state(&state));
+        written.unwrap();
+        assert!(allocations <= 3, "{allocations} allocations");
+        assert_eq!(
+            directory.read_state::<State>().unwrap().config,
+            *state.config.shared()
         );
     }
 }
