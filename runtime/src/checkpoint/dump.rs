@@ -63,7 +63,9 @@ pub(crate) fn dump(
     kind: Kind,
 ) -> Result<Option<DumpStatistics>> {
     let criu = options.criu.criu();
-    let version = criu.require(OLDEST).map_err(failure)?;
+    // It then waits for the request. If this process ends before, so does it.
+    let session = criu.start(Vec::new()).map_err(failure)?;
+    let version = session.require(OLDEST).map_err(failure)?;
     let directories = Directories::prepare(&options.criu)?;
     if let Some(parent) = &options.parent_path {
         directories.check_parent(&options.criu.image_directory, parent)?;
@@ -91,7 +93,6 @@ pub(crate) fn dump(
     }
     let before = subject.freezer_state()?;
     directories.invalidate()?;
-    let session = criu.start(Vec::new()).map_err(failure)?;
     let _record = DumpProcess::record(subject.directory, subject.system, session.pid())?;
     let mut handler = Handler {
         subject,
