@@ -60,8 +60,8 @@ pub fn rooted(path: &str) -> String {
     cleaned
 }
 
-/// Whether a path is already what [`rooted`] makes of it. May be false for one that is, if a name in
-/// it begins with a dot.
+/// Whether a path is already what [`rooted`] makes of it. May be false for one that is, if a name
+/// in it begins with a dot.
 fn is_rooted(path: &str) -> bool {
     let names = path.strip_prefix('/').map(str::as_bytes);
     names.is_some_and(|names| {

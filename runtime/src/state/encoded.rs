@@ -50,8 +50,8 @@ impl Write for Text {
 /// Most configurations without a filter for system calls take less.
 const ROOM: usize = 8 << 10;
 
-/// A value and its JSON, for [`to_json`]. A creation writes its record up to four times, and the configuration, most
-/// of it, does not change in between.
+/// A value and its JSON, for [`to_json`]. A creation writes its record up to four times, and the
+/// configuration, most of it, does not change in between.
 #[derive(Debug)]
 pub(crate) struct Encoded<T> {
     value: Arc<T>,
