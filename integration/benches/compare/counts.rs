@@ -3,8 +3,9 @@
 //!
 //! perf(1) counts the calls and faults of the command and of what it starts, until the command has
 //! ended. Instructions are those of user code, by perf where the machine has such counters, else of
-//! the called process alone by callgrind (valgrind(1)), which can do that only for commands that
-//! start no process: up to version 3.19 it has no execveat(2).
+//! the called process alone by callgrind (valgrind(1)): for Cofferdam, since other runtimes execute
+//! themselves again and get stuck, and not of commands that make a system call which valgrind does
+//! not know, such as execveat(2) up to version 3.19.
 
 use std::ffi::OsString;
 use std::fs;
@@ -15,7 +16,8 @@ use cofferdam_integration::program;
 
 use crate::bench::{Bench, Outcome, with_bundle};
 use crate::life::wait_until_stopped;
-use crate::peer::Peer;
+use crate::measure;
+use crate::peer::{COFFERDAM, Peer};
 use crate::report::print_absent;
 use crate::target::{self, Counted};
 
@@ -28,9 +30,6 @@ const COUNTED: [(Counted, &str); 3] = [
 /// What perf(1) calls them, in the same order.
 const EVENTS: &str = "raw_syscalls:sys_enter,minor-faults,instructions:u";
 
-/// The commands that start none.
-const WITHOUT_PROCESS: [&str; 4] = ["start", "state", "kill", "delete"];
-
 /// Of one command, in the order of [`COUNTED`].
 type Counts = [Option<u64>; COUNTED.len()];
 
@@ -42,12 +41,13 @@ impl Bench {
         };
         let mut all = Vec::new();
         for peer in &self.peers {
-            let mut counts = self.each_command(peer, |_, command| by_perf(&perf, &command))?;
-            if let Some(valgrind) = program::find("valgrind")
+            let mut counts = self.each_command(peer, |command| by_perf(&perf, &command))?;
+            if peer.name == COFFERDAM
+                && let Some(valgrind) = program::find("valgrind")
                 && counts.iter().all(|its| its[2].is_none())
             {
-                let instructions = self
-                    .each_command(peer, |name, command| by_callgrind(&valgrind, name, command))?;
+                let instructions =
+                    self.each_command(peer, |command| by_callgrind(&valgrind, command))?;
                 for (its, instructions) in counts.iter_mut().zip(instructions) {
                     its[2] = instructions;
                 }
@@ -91,12 +91,12 @@ impl Bench {
     fn each_command<T>(
         &self,
         peer: &Peer,
-        count: impl Fn(&str, Command) -> Outcome<T>,
+        count: impl Fn(Command) -> Outcome<T>,
     ) -> Outcome<Vec<T>> {
         let id = self.id("counted");
         let mut counts = Vec::with_capacity(COMMANDS.len());
         for command in COMMANDS {
-            counts.push(count(command, peer.command(self.arguments(command, &id)))?);
+            counts.push(count(peer.command(self.arguments(command, &id)))?);
             if command == "kill" {
                 wait_until_stopped(peer, &id)?;
             }
@@ -124,17 +124,15 @@ fn columns(texts: impl IntoIterator<Item = String>) -> String {
 
 /// A command under a program that counts and writes what it has counted to a file.
 fn under(counter: &Path, arguments: &[&str], file: &Path, command: &Command) -> Outcome<String> {
-    let status = Command::new(counter)
+    let mut counted = Command::new(counter);
+    counted
         .args(arguments)
         .arg(command.get_program())
         .args(command.get_args())
         .stdin(Stdio::null())
         .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status()?;
-    if !status.success() {
-        return Err(format!("{} {command:?}: {status}", counter.display()).into());
-    }
+        .stderr(Stdio::null());
+    measure::command(counted)?;
     Ok(fs::read_to_string(file)?)
 }
 
@@ -155,19 +153,14 @@ fn by_perf(perf: &Path, command: &Command) -> Outcome<Counts> {
     Ok(counts)
 }
 
-fn by_callgrind(valgrind: &Path, name: &str, mut command: Command) -> Outcome<Option<u64>> {
-    if !WITHOUT_PROCESS.contains(&name) {
-        let status = command.status()?;
-        return if status.success() {
-            Ok(None)
-        } else {
-            Err(format!("{command:?}: {status}").into())
-        };
-    }
+/// What valgrind cannot run is done without it, and not counted.
+fn by_callgrind(valgrind: &Path, command: Command) -> Outcome<Option<u64>> {
     let file = tempfile::NamedTempFile::new_in("/dev/shm")?;
     let log = format!("--log-file={}", file.path().display());
     let arguments = ["--tool=callgrind", "--callgrind-out-file=/dev/null", &log];
-    let text = under(valgrind, &arguments, file.path(), &command)?;
+    let Ok(text) = under(valgrind, &arguments, file.path(), &command) else {
+        return measure::command(command).map(|_| None);
+    };
     // "==PID== Collected : NUMBER"
     Ok(text.lines().find_map(|line| {
         let (_, number) = line.split_once("Collected : ")?;

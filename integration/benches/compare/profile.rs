@@ -1,8 +1,11 @@
 //! Where the time of a run goes: microseconds per run, by system call and process.
 //!
 //! perf(1) samples the processes of many runs with the kernel's stacks; the outermost function that
-//! says what the kernel was asked for names the row. Without perf it is the time of each system
-//! call by strace(1), which adds its own to every call and sees neither page faults nor user code.
+//! says what the kernel was asked for names the row. On Linux 6.18 a process is not sampled any
+//! more when it gives its memory back at its end: that part of its exit is missing.
+//!
+//! Without perf it is the time of each system call by strace(1), which adds its own to every call
+//! and sees neither page faults nor user code.
 
 use std::collections::BTreeMap;
 use std::path::Path;
