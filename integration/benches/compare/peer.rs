@@ -12,7 +12,7 @@ use serde_json::Value;
 
 /// Ours.
 pub(crate) const COFFERDAM: &str = "cofferdam";
-/// The program that makes only the system calls that nobody can leave out.
+/// The program that makes only the unavoidable system calls.
 pub(crate) const FLOOR: &str = "floor";
 
 /// A runtime by the name that tables have for it.

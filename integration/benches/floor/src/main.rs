@@ -1,5 +1,5 @@
-//! A runtime that does nothing but the system calls that nobody can leave out for the bundle of the
-//! benchmarks: what a real runtime takes beyond it is its own.
+//! A runtime that makes only the system calls that the bundle of the benchmarks cannot do without:
+//! what a real runtime takes beyond it is its own.
 //!
 //! `floor --root DIR run|create --bundle DIR ID`, `start|state|delete [--force] ID`,
 //! `kill ID KILL` and `exec ID PROGRAM`, as the other runtimes have them.
@@ -10,7 +10,7 @@
 //! program, forwards signals to it, waits for it, and removes what it has made.
 //!
 //! What it does not do, and a runtime for users has to: understand any other bundle (of the
-//! configuration it looks for three keys), check what it reads, tell why something failed in terms
+//! configuration it looks for three keys), check what it reads, say why something failed in terms
 //! of the configuration, survive being killed at any point, keep two commands from working on one
 //! container at the same time, and keep its own binary out of the reach of the container.
 

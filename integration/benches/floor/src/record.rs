@@ -85,7 +85,7 @@ impl<'a> Record<'a> {
     /// Lets the init go on, once.
     pub(crate) fn start(&self) -> Result<()> {
         let path = self.path(b"/fifo");
-        // Without the init nobody has the other end: an error.
+        // Without the init no process has the other end: an error.
         let flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let fifo = open(path.as_c(), flags, Mode::empty()).at("open the fifo")?;
         unlink(path.as_c()).at("remove the fifo")?;
