@@ -172,7 +172,7 @@ fn cgroups(hierarchies: &Hierarchies, id: &[u8]) -> Result<()> {
             .at("make the cgroups read-only");
     }
     file_system(
-        c"cgroup",
+        c"tmpfs",
         c"tmpfs",
         CGROUP,
         MountFlags::empty(),
