@@ -83,6 +83,17 @@ impl Error {
         Repr::Protocol { attempt, problem }.into()
     }
 
+    /// The same without the text that CRIU adds to a refusal: the first error of its log, which
+    /// is often one that it goes on after. For those who quote [the cause](crate::Quotation::cause)
+    /// of the log.
+    #[must_use]
+    pub fn without_text(mut self) -> Self {
+        if let Repr::Refused { message, .. } = &mut *self.0 {
+            *message = None;
+        }
+        self
+    }
+
     /// The class of the failure.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {

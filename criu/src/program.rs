@@ -1,16 +1,18 @@
 use std::ffi::{OsStr, OsString};
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use command_fds::{CommandFdExt, FdMapping};
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
 use crate::connection::Connection;
 use crate::error::{BoxError, Error, Repr, Result};
 use crate::notification::Notification;
+use crate::process_tree::kill_tree;
 use crate::rpc::{Features, Options, Request, RequestType, Response};
 use crate::version::Version;
 
@@ -159,9 +161,9 @@ impl Criu {
     }
 }
 
-/// A running CRIU. It is killed if this is dropped before a [`dump`](Self::dump),
-/// [`pre_dump`](Self::pre_dump) or [`restore`](Self::restore) has ended; the kernel lets the tree
-/// go on where its dump is not finished.
+/// A running CRIU. It is killed, with the processes that it has started, if this is dropped before
+/// a [`dump`](Self::dump), [`pre_dump`](Self::pre_dump) or [`restore`](Self::restore) has ended;
+/// the kernel lets the tree go on where its dump is not finished.
 #[derive(Debug)]
 pub struct Session {
     connection: Option<Connection>,
@@ -281,6 +283,12 @@ impl Session {
 impl Drop for Session {
     fn drop(&mut self) {
         // Neither signals nor waits again for one that was waited for.
+        if let Ok(None) = self.child.try_wait()
+            && let Ok(pidfd) = pidfd_open(Pid::from_child(&self.child), PidfdFlags::empty())
+        {
+            // What it has started to find out what the kernel can do may be stopped by it.
+            let _ = kill_tree(self.child.id(), pidfd.as_fd());
+        }
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

@@ -84,6 +84,34 @@ fn a_session_that_is_dropped_ends_the_program() {
     assert!(!std::fs::exists(&process).unwrap());
 }
 
+/// CRIU tries out on a child of its own what the kernel can do, and stops it for that.
+#[test]
+fn a_session_that_is_dropped_ends_stopped_children_of_the_program() {
+    let (directory, criu) = script(
+        "sh -c 'sleep 1000 & echo $! >\"$0.below\"; kill -STOP $$' \"$0\" & child=$!
+         until [ \"$(sed 's/.*) //; s/ .*//' /proc/$child/stat)\" = T ]; do :; done
+         echo $child >\"$0.new\"; mv \"$0.new\" \"$0.child\"; exec sleep 1000",
+    );
+    let session = criu.start(Vec::new()).unwrap();
+    let path = |name: &str| directory.path().join(name);
+    while !path("criu.child").exists() {
+        std::thread::yield_now();
+    }
+    drop(session);
+    for name in ["criu.child", "criu.below"] {
+        let pid = std::fs::read_to_string(path(name)).unwrap();
+        // One that was killed is there until it is waited for.
+        let stat = || std::fs::read_to_string(format!("/proc/{}/stat", pid.trim()));
+        while let Ok(stat) = stat() {
+            let state = stat.rsplit_once(") ").unwrap().1;
+            assert!(!state.starts_with(['T', 'S']), "{name}: {stat}");
+            if state.starts_with(['Z', 'X']) {
+                break;
+            }
+        }
+    }
+}
+
 /// With the CRIU of the machine, if it has one.
 #[test]
 fn a_real_program_says_its_version_and_features() {

@@ -15,6 +15,7 @@ pub(crate) mod restore;
 pub(crate) mod stages;
 
 use configs::Config;
+use rustix::thread::{CapabilitySet, capabilities};
 
 use crate::error::{Error, ErrorKind, Result};
 
@@ -32,4 +33,19 @@ pub(crate) fn refuse_parent_death_signal(config: &Config) -> Result<()> {
             format!("a container with a parent death signal ({signal}) would end with its restore"),
         )),
     }
+}
+
+/// Fails for a caller whom CRIU would refuse, with lines of its own on standard error.
+pub(crate) fn require_privileges() -> Result<()> {
+    let sets = capabilities(None)
+        .map_err(|errno| Error::system("look at the capabilities of this process", errno))?;
+    let either = CapabilitySet::SYS_ADMIN | CapabilitySet::CHECKPOINT_RESTORE;
+    if sets.effective.intersects(either) {
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorKind::Unsupported,
+        "CRIU cannot checkpoint or restore containers for an ordinary user: it needs CAP_SYS_ADMIN \
+         or CAP_CHECKPOINT_RESTORE",
+    ))
 }

@@ -8,6 +8,7 @@ use std::os::unix::fs::symlink;
 use cofferdam_integration::{Case, need};
 use serde_json::json;
 
+use crate::outside::SmallDisk;
 use crate::stand_in::{REFUSE, SUCCEED, StandIn, acknowledged, notify};
 
 /// What a complete dump has written before it fails after all.
@@ -54,6 +55,62 @@ fn former_images_are_not_complete_while_others_are_written_over_them() {
     assert!(dump.images().join("inventory.img").exists());
     let _ = dump.fails(&[], "criu failed: type DUMP errno 5", "running");
     assert_eq!(dump.reply("ls"), b"descriptors.json\n");
+    assert!(!dump.images().join("descriptors.json").exists());
+    dump.case.delete();
+}
+
+/// Which images there are, and whether one of them looks complete.
+fn files(dump: &StandIn) -> Vec<String> {
+    let entries = fs::read_dir(dump.images()).unwrap();
+    let mut names: Vec<String> = entries
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn a_full_disk_is_named_and_leaves_nothing_that_looks_complete() {
+    need!(Root);
+    let fill = "head -c 1000000 /dev/zero >\"$IMAGES/pages-1.img\" 2>/dev/null\n";
+    let dump = StandIn::new(&format!("{fill}{REFUSE}"));
+    let disk = SmallDisk::new(&dump.images(), 16);
+    dump.case.start();
+    let said = "criu failed: type DUMP errno 5 (no space is left on the device)";
+    let _ = dump.fails(&[], said, "running");
+    assert_eq!(files(&dump), ["pages-1.img"]);
+    // There is no room for the first file: what is there is left as it is.
+    let former = dump.images().join("inventory.img");
+    fs::write(&former, "").unwrap();
+    fs::write(dump.images().join("full"), [0; 1 << 20]).unwrap_err();
+    let refused = dump.command(&[]).output();
+    let _ = refused.failed(1, "write descriptors.json: no space left on device");
+    assert_eq!(files(&dump), ["full", "inventory.img", "pages-1.img"]);
+    drop(disk);
+    dump.case.delete();
+}
+
+/// What an earlier run has logged is not what this one fails for.
+#[test]
+fn only_the_log_of_this_dump_is_quoted() {
+    need!(Root);
+    let dump = StandIn::new(&format!("echo raw >&2\n{REFUSE}"));
+    dump.case.start();
+    fs::create_dir(dump.images()).unwrap();
+    let log = dump.images().join("dump.log");
+    fs::write(&log, "(00.1) Error (criu/x.c:1): of before\n").unwrap();
+    let said = dump.fails(&[], "criu failed: type DUMP errno 5\"\n", "running");
+    assert!(!said.contains("of before"), "{said}");
+    assert!(!log.exists());
+    let file = dump.images().join("file");
+    fs::write(&file, "").unwrap();
+    for (work, said) in [
+        ("/proc", "make the log of CRIU, /proc/dump.log: "),
+        (file.to_str().unwrap(), "file: file exists"),
+    ] {
+        let said = dump.fails(&["--work-path", work], said, "running");
+        assert_eq!(said.lines().count(), 1, "{said}");
+    }
     dump.case.delete();
 }
 

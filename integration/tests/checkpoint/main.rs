@@ -9,6 +9,7 @@
 )]
 
 mod confined;
+mod damaged;
 mod dump;
 mod dump_failures;
 mod ended;

@@ -10,6 +10,7 @@ use configs::Config;
 use configs::config::{NamespaceType, Route};
 use runtime::{CheckpointOptions, Container, ErrorKind, Process, RestoreOptions, Runtime};
 
+use crate::restore::write_empty;
 use crate::stand_in::{REFUSE, SUCCEED, StandIn, acknowledged, notify};
 use crate::subject::COUNT;
 
@@ -142,6 +143,7 @@ fn fake_images(restore: &StandIn) -> RestoreOptions {
     fs::create_dir(restore.images()).unwrap();
     let streams = r#"["/dev/null","/dev/null","/dev/null"]"#;
     fs::write(restore.images().join("descriptors.json"), streams).unwrap();
+    write_empty(&restore.images());
     let mut options = RestoreOptions::new(restore.images());
     options.criu.program = Some(restore.program());
     options

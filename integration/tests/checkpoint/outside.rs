@@ -60,6 +60,27 @@ fn ip(arguments: &[&str]) {
     let _ = Limited::new("ip").args(arguments).output().ok();
 }
 
+/// A small file system in memory, unmounted with the value.
+pub(crate) struct SmallDisk(std::path::PathBuf);
+
+impl SmallDisk {
+    /// Mounts it at this directory, which is made, with room for so many kilobytes.
+    pub(crate) fn new(path: &std::path::Path, kilobytes: u32) -> Self {
+        std::fs::create_dir_all(path).unwrap();
+        let size = format!("size={kilobytes}k");
+        let path_text = path.to_str().unwrap();
+        let words = ["-t", "tmpfs", "-o", &size, "small", path_text].map(str::to_owned);
+        let _ = Limited::new("mount").args(words).output().ok();
+        Self(path.to_owned())
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = Limited::new("umount").args([&self.0]).output().ok();
+    }
+}
+
 /// A child that is killed with the value.
 pub(crate) struct Ended(pub(crate) Child);
 

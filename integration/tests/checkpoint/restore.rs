@@ -8,6 +8,17 @@ use std::path::Path;
 use cofferdam_integration::limited::Limited;
 use cofferdam_integration::{Case, eventually, need};
 
+/// Writes those images that there always are: an inventory, and a tree without processes.
+pub(crate) fn write_empty(images: &Path) {
+    for (name, magic) in [
+        ("inventory.img", 0x5831_3116_u32),
+        ("pstree.img", 0x5027_3030),
+    ] {
+        let bytes = [0x5456_4319, magic].map(u32::to_le_bytes).concat();
+        fs::write(images.join(name), bytes).unwrap();
+    }
+}
+
 /// A case with images that hold nothing, and a program in the place of CRIU.
 pub(crate) struct Fake {
     pub(crate) case: Case,
@@ -38,6 +49,7 @@ impl Fake {
         fs::create_dir(&images).unwrap();
         let streams = r#"["/dev/null","/dev/null","/dev/null"]"#;
         fs::write(images.join("descriptors.json"), streams).unwrap();
+        write_empty(&images);
         Self {
             case: Case::new(),
             directory,
@@ -88,24 +100,108 @@ fn a_criu_that_refuses_leaves_nothing() {
     fake.case.finish();
 }
 
+/// CRIU names the first error of its log (`cr_errmsg`), which is often one that it goes on after,
+/// and the last one says only that it has failed.
 #[test]
-fn the_last_error_of_the_log_is_in_the_message() {
+fn the_error_that_ended_the_restore_is_in_the_message() {
     need!(Root, Busybox);
-    let fake = Fake::new(REFUSE);
-    let log = "(00.1) one\n(00.2) Error (criu/x.c:1): first\n(00.3) Error (criu/x.c:2): second\n";
-    fs::write(fake.images().join("restore.log"), log).unwrap();
+    let errors = [
+        "(00.1) Error (criu/util.c:1533): rlimit: Can't setup RLIMIT_NOFILE for self: No",
+        "(00.2) fine",
+        "(00.3)      1: Error (criu/x.c:2): the reason",
+        "(00.3)      1: Error (criu/x.c:3): what follows from it",
+        "(00.4) fine",
+        "(00.5) Error (criu/cr-restore.c:1258): 7 exited, status=1",
+        "(00.6) Error (criu/cr-restore.c:2320): Restoring FAILED.",
+    ];
+    // `cr_errmsg` is `first`.
+    let fake = Fake::new(&format!(
+        "cat >\"${{0%/bin/criu}}/images/restore.log\" <<'END'\n{}\nEND\n\
+         printf '\\010\\002\\020\\000\\070\\005\\112\\005first' >&3; exit 1",
+        errors.join("\n")
+    ));
+    // That of an earlier restore is not quoted.
+    let log = fake.images().join("restore.log");
+    fs::write(&log, "(00.1) Error (criu/x.c:1): of before\n".repeat(30)).unwrap();
     let said = fake.fails(&[], "criu failed: type RESTORE errno 5");
-    let path = fake.images().join("restore.log");
-    let last = format!(
-        "(see {}: (00.3) Error (criu/x.c:2): second)",
-        path.display()
-    );
-    assert!(said.contains(&last), "{said}");
+    let reason = format!("errno 5 (see {}: {})", log.display(), errors[2]);
+    assert!(said.contains(&reason), "{said}");
     assert!(
-        said.contains("--- Quoting") && said.contains("1:(00.1) one"),
+        !said.contains("first") && !said.contains("of before"),
+        "{said}"
+    );
+    assert!(
+        said.contains("--- Quoting") && said.contains("2:(00.2) fine"),
         "{said}"
     );
     fake.case.finish();
+}
+
+/// Neither what an earlier run has logged nor lines of CRIU itself: it has a log, or is not begun.
+#[test]
+fn a_work_directory_that_cannot_be_written_to_is_one_line() {
+    need!(Root, Busybox);
+    let fake = Fake::new(&format!("echo raw >&2; {REFUSE}"));
+    let file = fake.directory.path().join("file");
+    fs::write(&file, "").unwrap();
+    let file = file.to_str().unwrap().to_owned();
+    for (work, said) in [
+        ("/proc", "make the log of CRIU, /proc/restore.log: "),
+        (&*file, &*format!("open {file}: not a directory")),
+        (
+            "/nonexistent/work",
+            "make /nonexistent/work: no such file or directory",
+        ),
+    ] {
+        let said = fake.fails(&["--work-path", work], said);
+        assert!(!said.contains("raw") && !said.contains("Quoting"), "{said}");
+        assert_eq!(said.lines().count(), 1, "{said}");
+    }
+    // CRIU has logged nothing: it is not the one of before that is quoted.
+    let log = fake.images().join("restore.log");
+    fs::write(&log, "(00.1) Error (criu/x.c:1): of before\n").unwrap();
+    let said = fake.fails(&[], "criu failed: type RESTORE errno 5\"\n");
+    assert!(!said.contains("of before"), "{said}");
+    assert!(!log.exists());
+    fake.case.finish();
+}
+
+#[test]
+fn a_restore_that_runs_out_of_memory_says_so() {
+    need!(Root, Busybox, Controllers);
+    // It keeps a line that has no end.
+    let mut fake = Fake::new(&format!("tail /dev/zero; {REFUSE}"));
+    fake.case.bundle.config["linux"]["resources"]["memory"] =
+        serde_json::json!({ "limit": 32 << 20, "swap": 32 << 20 });
+    let said = "the restore ran out of memory and was OOM-killed (memory limit too low?): ";
+    let said = fake.fails(&[], said);
+    assert!(said.contains("criu failed: type RESTORE errno 5"), "{said}");
+    fake.case.finish();
+}
+
+#[test]
+fn an_ordinary_user_can_neither_checkpoint_nor_restore() {
+    need!(Root, Busybox, UserNamespaces);
+    let mut case = Case::rootless();
+    case.bundle.args(&["/bin/sleep", "1000"]);
+    case.start();
+    let images = tempfile::tempdir().unwrap();
+    fs::set_permissions(images.path(), PermissionsExt::from_mode(0o777)).unwrap();
+    fs::write(images.path().join("descriptors.json"), "[]").unwrap();
+    write_empty(images.path());
+    let path = images.path().to_str().unwrap();
+    let other = format!("{}-other", case.id);
+    for line in [
+        ["checkpoint", "--image-path", path, &case.id],
+        ["restore", "--image-path", path, &other],
+    ] {
+        let said = "CRIU cannot checkpoint or restore containers for an ordinary user: it needs";
+        let refused = case.call(&line).failed(1, said);
+        // Runc warns of it, too.
+        assert_eq!(refused.stderr.lines().count(), 2, "{refused}");
+    }
+    assert_eq!(case.status(), "running");
+    case.delete();
 }
 
 #[test]

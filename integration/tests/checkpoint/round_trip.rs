@@ -357,7 +357,14 @@ fn broken_images_leave_nothing() {
     subject.counts_beyond(0);
     subject.dump(Ours, &[]);
     let image = subject.images().join("mm-1.img");
+    let whole = fs::read(&image).unwrap();
     fs::write(&image, "no image").unwrap();
+    let refused = subject.try_restore(Ours, &[]);
+    let _ = refused.failed(1, &format!("{} is damaged: a record of ", image.display()));
+    subject.case.nothing_left();
+    // By CRIU itself.
+    fs::write(&image, whole).unwrap();
+    fs::write(subject.images().join("fs-1.img"), "no image").unwrap();
     let refused = subject.try_restore(Ours, &[]);
     let refused = refused.failed(1, "criu failed: type RESTORE");
     let log = subject.images().join("restore.log");

@@ -11,7 +11,8 @@ use std::time::Duration;
 
 use criu::{Criu, Session};
 use nsenter::pidfd;
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::{AtFlags, Mode, OFlags, fstatvfs, openat, unlinkat};
+use rustix::io::Errno;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::sys;
@@ -31,36 +32,67 @@ pub(crate) struct Log<'a> {
 }
 
 impl Log<'_> {
-    /// The lines that say why CRIU failed; none without a log.
-    fn errors(&self) -> Vec<String> {
-        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let opened = rustix::fs::openat(self.directory, self.name, flags, Mode::empty());
-        let quoted = opened.map(|file| criu::quote_errors(BufReader::new(File::from(file))));
-        match quoted {
-            Ok(Ok(text)) => text.lines().map(str::to_owned).collect(),
-            _ => Vec::new(),
+    /// Removes the log of a former run, which would be quoted as if it were of this one, and makes
+    /// sure that CRIU can make another: otherwise it would write to standard error, and give up.
+    pub(crate) fn renew(&self) -> Result<()> {
+        let failed = |what: &str| {
+            let what = format!("{what} {}", self.path.join(self.name).display());
+            move |errno| Error::system(what, errno)
+        };
+        match unlinkat(self.directory, self.name, AtFlags::empty()) {
+            Ok(()) | Err(Errno::NOENT) => {}
+            Err(errno) => return Err(failed("remove the former")(errno)),
         }
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+        openat(self.directory, self.name, flags, Mode::RUSR | Mode::WUSR)
+            .and_then(|_| unlinkat(self.directory, self.name, AtFlags::empty()))
+            .map_err(failed("make the log of CRIU,"))
     }
 
-    /// The error of this crate for one of CRIU: it names the log and, unless CRIU has said more
-    /// than a number, quotes the last line in it that is an error. What led to that is among the
-    /// warnings.
-    pub(crate) fn explain(&self, error: criu::Error) -> Error {
-        let path = self.path.join(self.name);
-        let lines = self.errors();
-        let mut error = failure(error);
-        if let Some(last) = lines.last() {
-            let (said, path) = (error.chain(), path.display());
-            let text = last.split_once(':').map_or(last.as_str(), |(_, text)| text);
-            let message = if said.contains("Error (") {
-                format!("{said} (see {path})")
-            } else {
-                format!("{said} (see {path}: {text})")
-            };
-            error = Error::new(error.kind(), message);
-        }
-        error.with_warnings(quotation(&path, lines))
+    /// What the log says of why CRIU failed; `None` without a log. (A configuration file of CRIU
+    /// may have given it another name.)
+    fn errors(&self) -> Option<criu::Quotation> {
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let opened = openat(self.directory, self.name, flags, Mode::empty()).ok()?;
+        criu::quote_errors(BufReader::new(File::from(opened))).ok()
     }
+
+    /// The error of this crate for one of CRIU: it names the log and quotes the line in it that
+    /// CRIU gave up for. What led to that is among the warnings.
+    ///
+    /// CRIU itself names the first error of its log, which is often one that it goes on after: that
+    /// is left out if there is a better one. `images` is the directory that it has written to or
+    /// read from.
+    pub(crate) fn explain(&self, error: criu::Error, images: BorrowedFd<'_>) -> Error {
+        let path = self.path.join(self.name);
+        let mut details = Vec::new();
+        let mut lines = Vec::new();
+        let mut error = error;
+        if let Some(criu::Quotation { text, cause, .. }) = self.errors() {
+            let mut detail = format!("see {}", path.display());
+            if let Some(cause) = cause {
+                detail = format!("{detail}: {cause}");
+                error = error.without_text();
+            }
+            details.push(detail);
+            lines = text.lines().map(str::to_owned).collect();
+        }
+        if is_full(self.directory) || is_full(images) {
+            details.push("no space is left on the device".to_owned());
+        }
+        let error = failure(error);
+        if details.is_empty() {
+            return error;
+        }
+        let message = format!("{} ({})", error.chain(), details.join("; "));
+        Error::new(error.kind(), message).with_warnings(quotation(&path, lines))
+    }
+}
+
+/// Whether a file system has no room for another block.
+fn is_full(directory: BorrowedFd<'_>) -> bool {
+    // Those without a size, as of /proc, have none to fill.
+    fstatvfs(directory).is_ok_and(|stat| stat.f_blocks > 0 && stat.f_bavail == 0)
 }
 
 /// The quoted lines with a frame, if there are any.
@@ -226,10 +258,10 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_names_the_log_and_quotes_its_last_error() {
+    fn a_failure_names_the_log_and_quotes_its_cause() {
         let directory = tempfile::tempdir().unwrap();
         let text =
-            "(00.1) fine\n(00.2) Error (criu/x.c:1): first\n(00.3) Error (criu/x.c:2): last\n";
+            "(00.1) fine\n(00.2) Error (criu/x.c:1): first\n\n(00.3) Error (criu/x.c:2): last\n";
         std::fs::write(directory.path().join("restore.log"), text).unwrap();
         let opened = File::open(directory.path()).unwrap();
         let log = Log {
@@ -238,7 +270,7 @@ mod tests {
             name: "restore.log",
         };
         let (_directory, criu) = script("exit 1");
-        let error = log.explain(criu.version().unwrap_err());
+        let error = log.explain(criu.version().unwrap_err(), opened.as_fd());
         let path = directory.path().join("restore.log");
         let end = format!(" (see {}: (00.3) Error (criu/x.c:2): last)", path.display());
         assert!(error.chain().ends_with(&end), "{}", error.chain());
@@ -248,10 +280,35 @@ mod tests {
             head.as_str(),
             "1:(00.1) fine",
             "2:(00.2) Error (criu/x.c:1): first",
-            "3:(00.3) Error (criu/x.c:2): last",
+            "3:",
+            "4:(00.3) Error (criu/x.c:2): last",
             "---",
         ];
         assert_eq!(quoted, lines);
+    }
+
+    #[test]
+    fn a_former_log_is_gone_before_criu_begins() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("restore.log");
+        let target = directory.path().join("target");
+        std::fs::write(&target, "precious").unwrap();
+        let opened = File::open(directory.path()).unwrap();
+        let log = Log {
+            directory: opened.as_fd(),
+            path: directory.path(),
+            name: "restore.log",
+        };
+        std::fs::write(&path, "Error (criu/x.c:1): of before\n").unwrap();
+        log.renew().unwrap();
+        assert!(!path.exists());
+        std::os::unix::fs::symlink(&target, &path).unwrap();
+        log.renew().unwrap();
+        assert_eq!(std::fs::read(&target).unwrap(), b"precious");
+        std::fs::create_dir(&path).unwrap();
+        let error = log.renew().unwrap_err().chain();
+        let said = format!("remove the former {}: ", path.display());
+        assert!(error.starts_with(&said), "{error}");
     }
 
     #[test]
@@ -267,7 +324,7 @@ mod tests {
             name: "restore.log",
         };
         let (_directory, criu) = script("exit 1");
-        let error = log.explain(criu.version().unwrap_err());
+        let error = log.explain(criu.version().unwrap_err(), opened.as_fd());
         assert!(!error.chain().contains("secret"), "{}", error.chain());
         assert_eq!(error.warnings(), [] as [String; 0]);
     }

@@ -7,7 +7,7 @@ use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::os::fd::AsFd;
 
-use rustix::fs::{AtFlags, FileType, Mode, OFlags, openat, unlinkat};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, openat, renameat, unlinkat};
 use rustix::io::Errno;
 
 use crate::error::{Error, ErrorKind, Result};
@@ -30,19 +30,32 @@ pub(crate) struct Pipe {
     pub(crate) key: String,
 }
 
-/// Writes the file into this directory, in place of one that is there.
+/// What the file is called until it is complete.
+const NEW_FILE: &str = "descriptors.json.new";
+
+/// Writes the file into this directory, in place of one that is there. If that fails that one
+/// stays.
 pub(crate) fn write(images: impl AsFd, descriptors: &[String]) -> Result<()> {
     let failed = |error| Error::system(format!("write {FILE}"), error);
     let bytes =
         serde_json::to_vec(descriptors).map_err(|error| Error::system("write JSON", error))?;
-    match unlinkat(&images, FILE, AtFlags::empty()) {
+    let written = write_new(&images, &bytes);
+    if written.is_err() {
+        let _ = unlinkat(&images, NEW_FILE, AtFlags::empty());
+    }
+    written.map_err(failed)
+}
+
+fn write_new(images: impl AsFd, bytes: &[u8]) -> std::io::Result<()> {
+    match unlinkat(&images, NEW_FILE, AtFlags::empty()) {
         Ok(()) | Err(Errno::NOENT) => {}
-        Err(errno) => return Err(failed(errno.into())),
+        Err(errno) => return Err(errno.into()),
     }
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let file = openat(&images, FILE, flags, Mode::RUSR | Mode::WUSR)
-        .map_err(|errno| failed(errno.into()))?;
-    File::from(file).write_all(&bytes).map_err(failed)
+    let file = openat(&images, NEW_FILE, flags, Mode::RUSR | Mode::WUSR)?;
+    File::from(file).write_all(bytes)?;
+    renameat(&images, NEW_FILE, &images, FILE)?;
+    Ok(())
 }
 
 /// Reads it. Only pipes need something in their place; the list has no others.
@@ -134,6 +147,18 @@ mod tests {
         assert_eq!(error.raw_os_error(), Some(libc::ELOOP));
         write(&images, &["/dev/null".to_owned()]).unwrap();
         assert_eq!(std::fs::read_to_string(target).unwrap(), "precious");
+        let written = std::fs::read_to_string(directory.path().join(FILE)).unwrap();
+        assert_eq!(written, "[\"/dev/null\"]");
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_written_leaves_the_one_before() {
+        let (directory, images) = directory();
+        write(&images, &["/dev/null".to_owned()]).unwrap();
+        // What is in its way is no file that can be replaced.
+        std::fs::create_dir(directory.path().join(NEW_FILE)).unwrap();
+        let error = write(&images, &[]).unwrap_err().chain();
+        assert!(error.starts_with("write descriptors.json: "), "{error}");
         let written = std::fs::read_to_string(directory.path().join(FILE)).unwrap();
         assert_eq!(written, "[\"/dev/null\"]");
     }

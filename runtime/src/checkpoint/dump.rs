@@ -4,7 +4,7 @@ mod directories;
 mod mount_points;
 
 use std::fs::File;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsFd as _, AsRawFd, OwnedFd};
 
 use cgroups::{Cgroup, FreezerState, Mode};
 use criu::{BoxError, DumpStatistics, Features, Notification, Options, Session, Stage, Version};
@@ -12,10 +12,10 @@ use rustix::fs::OFlags;
 
 use self::directories::Directories;
 use self::mount_points::MountPoints;
-use super::criu_process::{Log, failure};
+use super::criu_process::failure;
 use super::external_mounts::external_mounts;
 use super::options::{CheckpointOptions, config_file};
-use super::{descriptors, namespaces};
+use super::{descriptors, namespaces, require_privileges};
 use crate::cgroup;
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::ContainerId;
@@ -62,6 +62,7 @@ pub(crate) fn dump(
     mut options: CheckpointOptions,
     kind: Kind,
 ) -> Result<Option<DumpStatistics>> {
+    require_privileges()?;
     let criu = options.criu.criu();
     // It then waits for the request. If this process ends before, so does it.
     let session = criu.start(Vec::new()).map_err(failure)?;
@@ -86,14 +87,18 @@ pub(crate) fn dump(
     };
     if let Some(mount_points) = &mount_points {
         request.ext_mnt = mount_points.to_criu();
-        descriptors::write(&directories.images, &subject.state.external_descriptors)?;
     }
     if version < NOTIFIES_STATUS {
         request.status_fd = status.as_ref().map(AsRawFd::as_raw_fd);
     }
     let before = subject.freezer_state()?;
-    directories.invalidate()?;
     let _record = DumpProcess::record(subject.directory, subject.system, session.pid())?;
+    let log = directories.criu_log();
+    log.renew()?;
+    if kind == Kind::Dump {
+        descriptors::write(&directories.images, &subject.state.external_descriptors)?;
+    }
+    directories.invalidate()?;
     let mut handler = Handler {
         subject,
         mount_points,
@@ -102,14 +107,9 @@ pub(crate) fn dump(
     };
     let done = run(session, kind, request, &mut handler);
     done.map(|()| directories.statistics()).map_err(|error| {
-        let error = Log {
-            directory: directories.log(),
-            path: &directories.log_path,
-            name: LOG,
-        }
-        .explain(error);
+        let error = log.explain(error, directories.images.as_fd());
         let undone = directories
-            .invalidate()
+            .discard()
             .and_then(|()| handler.attach_network())
             .and_then(|()| subject.restore_freezer(before));
         match undone {

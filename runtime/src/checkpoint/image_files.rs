@@ -22,14 +22,23 @@ const LONGEST_CHAIN: usize = 1000;
 /// Refuses a directory of images, or one that these are built on, with something in it that leads
 /// elsewhere, or that opening waits for. `path` is for the message.
 pub(crate) fn check(directory: &OwnedFd, path: &Path) -> Result<()> {
-    check_one(directory, path)?;
+    each(directory, path, check_one)
+}
+
+/// Calls a function for a directory of images, and for each that these are built on.
+pub(crate) fn each(
+    directory: &OwnedFd,
+    path: &Path,
+    mut call: impl FnMut(&OwnedFd, &Path) -> Result<()>,
+) -> Result<()> {
+    call(directory, path)?;
     let mut below = path.join(PARENT);
     let mut next = open_parent(directory, &below)?;
     for _ in 0..LONGEST_CHAIN {
         let Some(directory) = next else {
             return Ok(());
         };
-        check_one(&directory, &below)?;
+        call(&directory, &below)?;
         below.push(PARENT);
         next = open_parent(&directory, &below)?;
     }

@@ -2,6 +2,7 @@
 //! [`Runtime::restore`](crate::Runtime::restore).
 
 pub(crate) mod images;
+pub(crate) mod integrity;
 pub(crate) mod mount_points;
 pub(crate) mod namespaces;
 pub(crate) mod notifications;

@@ -15,13 +15,13 @@ use super::{Container, annotations, create};
 use crate::checkpoint::criu_process;
 use crate::checkpoint::descriptors::Pipe;
 use crate::checkpoint::options::RestoreOptions;
-use crate::checkpoint::refuse_parent_death_signal;
 use crate::checkpoint::restore::images::Images;
 use crate::checkpoint::restore::namespaces::{self, Inherited};
 use crate::checkpoint::restore::notifications::{Outcome, Restoring};
 use crate::checkpoint::restore::request::{self, Request};
 use crate::checkpoint::restore::root;
 use crate::checkpoint::stages::RestoreStage;
+use crate::checkpoint::{refuse_parent_death_signal, require_privileges};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::ContainerId;
 use crate::launch::record::RecordCreated;
@@ -49,6 +49,7 @@ pub(crate) fn restore(
     let made = (|| {
         create::check(&config, &process)?;
         refuse_parent_death_signal(&config)?;
+        require_privileges()?;
         if !process.passed.is_empty() {
             return Err(Error::config(
                 "a restored process has the descriptors of the images, and gets no other",
@@ -98,6 +99,7 @@ impl Restore<'_> {
     ) -> Result<Container> {
         // Dropped after everything else here: rolling back needs descriptors that the others hold.
         let mut transaction;
+        self.images.check_integrity(&self.options.criu)?;
         warnings.extend(annotations::ignored(&config.labels));
         let receivers = Receivers::connect(process)?;
         let owner = connections::root_user(&config)?;
@@ -226,16 +228,34 @@ impl Restore<'_> {
             observer: self.options.observer.as_ref(),
             outcome: Outcome::default(),
         };
+        let ooms = cgroup::oom_kills(group);
+        images.log().renew()?;
         restoring.reached(RestoreStage::Begun);
         let restored = session.restore(request, |notification| restoring.handle(notification));
         let mut outcome = restoring.outcome;
         transaction.warnings.append(&mut outcome.warnings);
         match (restored, outcome.failure.take()) {
             (_, Some(failure)) => Err(failure),
-            (Err(error), None) => Err(images.log().explain(error)),
+            (Err(error), None) => {
+                let error = images.log().explain(error, images.directory());
+                Err(match cgroup::oom_kills(group) > ooms {
+                    true => out_of_memory(error),
+                    false => error,
+                })
+            }
             (Ok(_), None) => Ok(outcome),
         }
     }
+}
+
+/// The error of a restore in which the kernel has killed a process of the container's cgroup, where
+/// CRIU is, too.
+fn out_of_memory(error: Error) -> Error {
+    let message = format!(
+        "the restore ran out of memory and was OOM-killed (memory limit too low?): {}",
+        error.chain()
+    );
+    Error::new(ErrorKind::OomKilled, message).with_warnings(error.warnings().to_vec())
 }
 
 /// Puts CRIU into the groups of the container, where all that it starts is then.

@@ -13,6 +13,7 @@ use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, openat, statat, unlinkat}
 use rustix::io::Errno;
 
 use super::LOG;
+use crate::checkpoint::criu_process::Log;
 use crate::checkpoint::descriptors;
 use crate::checkpoint::image_files::{self, PARENT};
 use crate::checkpoint::options::CriuOptions;
@@ -56,6 +57,15 @@ impl Directories {
         self.work.as_ref().unwrap_or(&self.images).as_fd()
     }
 
+    /// The log that CRIU is going to write.
+    pub(super) fn criu_log(&self) -> Log<'_> {
+        Log {
+            directory: self.log(),
+            path: &self.log_path,
+            name: LOG,
+        }
+    }
+
     /// Fails if CRIU would write through a link, or into what is not a file.
     fn refuse_links(&self, path: &Path) -> Result<()> {
         let failed = |errno| Error::system(format!("list {}", path.display()), errno);
@@ -81,6 +91,12 @@ impl Directories {
             self.remove(PARENT)?;
         }
         Ok(())
+    }
+
+    /// Removes what makes images of a dump that has failed look complete.
+    pub(super) fn discard(&self) -> Result<()> {
+        self.remove(descriptors::FILE)?;
+        self.invalidate()
     }
 
     fn remove(&self, name: &str) -> Result<()> {

@@ -11,6 +11,7 @@ use crate::checkpoint::criu_process::Log;
 use crate::checkpoint::descriptors::{self, Pipe};
 use crate::checkpoint::image_files::{check, no_image};
 use crate::checkpoint::options::CriuOptions;
+use crate::checkpoint::restore::integrity;
 use crate::error::{Error, ErrorKind, Result};
 
 /// The log of a restore.
@@ -123,6 +124,20 @@ impl Images {
             path: &self.log_path,
             name: LOG,
         }
+    }
+
+    /// The directory of the images.
+    pub(crate) fn directory(&self) -> BorrowedFd<'_> {
+        self.directory.as_fd()
+    }
+
+    /// Refuses images that are not whole.
+    pub(crate) fn check_integrity(&self, options: &CriuOptions) -> Result<()> {
+        integrity::check(
+            &self.directory,
+            &options.image_directory,
+            options.lazy_pages,
+        )
     }
 
     /// The pipes that the standard streams were at the dump.
