@@ -7,6 +7,7 @@ mod destroy;
 pub(crate) mod events;
 mod exec;
 mod freeze;
+mod killed_dump;
 mod restore;
 mod rollback;
 mod signal;

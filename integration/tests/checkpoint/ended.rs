@@ -108,6 +108,31 @@ fn a_forced_deletion_ends_what_a_killed_dump_has_left() {
     }
 }
 
+/// CRIU tries out on a child of its own what the kernel can do, and stops it for that.
+#[test]
+fn a_forced_deletion_ends_stopped_children_of_criu() {
+    need!(Root);
+    let script = "sleep 1000 <&- >&- 2>&- 3>&- & child=$!\n\
+                  kill -STOP $child; echo $child >\"$here/child\"\n";
+    for killed in [true, false] {
+        let dump = StandIn::new(&format!("{script}{}", stays("begun")));
+        dump.case.start();
+        let mut checkpoint = Ended(dump.command(&[]).spawn(Stdio::null()));
+        let criu = waits_at(&dump, "begun");
+        let child = fs::read_to_string(dump.program().with_file_name("child")).unwrap();
+        let child = child.trim().parse().unwrap();
+        if killed {
+            checkpoint.end();
+        }
+        assert!(lives(criu) && lives(child));
+        let forced = ["delete", "--force", &dump.case.id];
+        let _ = dump.case.call(&forced).ok();
+        assert!(!lives(criu), "{killed}");
+        eventually("the child has ended", || !lives(child));
+        dump.case.finish();
+    }
+}
+
 /// After a pre-dump CRIU waits for the next request, and complains when there is none.
 #[test]
 fn nothing_is_said_when_a_pre_dump_ends() {

@@ -10,6 +10,7 @@ use configs::Config;
 use configs::config::{NamespaceType, Route};
 use runtime::{CheckpointOptions, Container, ErrorKind, Process, RestoreOptions, Runtime};
 
+use crate::outside::Ended;
 use crate::restore::write_empty;
 use crate::stand_in::{REFUSE, SUCCEED, StandIn, acknowledged, notify};
 use crate::subject::COUNT;
@@ -103,6 +104,44 @@ fn a_dump_that_dies_with_the_network_locked_connects_it_again() {
     let locked = String::from_utf8(dump.reply("locked")).unwrap();
     assert!(!locked.contains("master"), "{locked}");
     is_connected();
+    dump.case.delete();
+}
+
+/// Neither it nor CRIU says that the network goes on. The next command that changes what the
+/// processes do connects it again.
+#[test]
+fn a_checkpoint_that_is_killed_with_the_network_locked_is_undone_by_the_next_command() {
+    need!(Root, Busybox, VirtualNetworks);
+    // CRIU gives up when its caller has gone.
+    let gives_up = "mv \"$here/reply.network-lock\" \"$here/locked\"\n\
+                    dd bs=65536 count=1 <&3 >/dev/null 2>&1; exit 1";
+    let (dump, container) = stand_in(&format!("{}{gives_up}", notify("network-lock")));
+    let locked = dump.program().with_file_name("locked");
+    let before = dump.case.call(&["resume", &dump.case.id]);
+    let _ = before.failed(1, "container not paused");
+    for command in ["resume", "pause", "checkpoint"] {
+        let mut checkpoint = Ended(dump.command(&[]).spawn(std::process::Stdio::null()));
+        eventually("the network is locked", || locked.exists());
+        checkpoint.end();
+        fs::remove_file(&locked).unwrap();
+        assert_eq!(bridge_of_host_side(), None, "{command}");
+        match command {
+            "checkpoint" => {
+                // It fails for another reason, after what was left is undone.
+                let refused = dump.command(&["--parent-path", "/x"]).output();
+                let _ = refused.failed(1, "--parent-path must be relative");
+            }
+            command => drop(dump.case.call(&[command, &dump.case.id]).ok()),
+        }
+        is_connected();
+        if command == "pause" {
+            let _ = dump.case.call(&["resume", &dump.case.id]).ok();
+        }
+        // It is done once.
+        let again = dump.case.call(&["resume", &dump.case.id]);
+        let _ = again.failed(1, "container not paused");
+    }
+    drop(container);
     dump.case.delete();
 }
 

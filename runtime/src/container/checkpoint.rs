@@ -51,6 +51,9 @@ impl Container {
     fn dump(&self, options: CheckpointOptions, kind: Kind) -> Result<Option<DumpStatistics>> {
         self.require_dumpable()?;
         let _lock = self.directory.lock(self.runtime.root()?, &self.id)?;
+        if self.await_killed_dump()? {
+            self.reconnect_after_killed_dump()?;
+        }
         // It may have ended while the lock was waited for.
         self.require_dumpable()?;
         let state = self.state()?;

@@ -8,13 +8,13 @@ use configs::config::HookPoint;
 use configs::oci::ContainerStatus as Status;
 
 use super::Container;
+use super::killed_dump::Dumping;
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::ContainerId;
 use crate::launch::{hooks, host_mounts, network};
 use crate::process::signal::Signal;
 use crate::runtime::Runtime;
 use crate::state::directory::StateDirectory;
-use crate::state::dump_process;
 use crate::state::file::Remains;
 use crate::state::lock;
 use crate::state::lock::{Lock, Pauses};
@@ -139,22 +139,6 @@ impl Container {
                 ErrorKind::Timeout,
                 "container init still running",
             ))
-        }
-    }
-
-    /// Kills a CRIU that has outlived the process that had it dump the container: the processes of
-    /// the container do not go away as long as it traces them.
-    fn end_orphaned_dump(&self) -> Result<()> {
-        let Some(criu) = open_dump(&self.runtime, &self.directory)? else {
-            return Ok(());
-        };
-        kill(criu.as_fd())?;
-        let ended = nsenter::pidfd::wait_timeout(&criu, Some(INIT_EXIT_TIMEOUT))
-            .map_err(|error| Error::system("wait for a killed CRIU", error))?;
-        if ended {
-            Ok(())
-        } else {
-            Err(Error::new(ErrorKind::Timeout, "a killed CRIU does not end"))
         }
     }
 
@@ -349,11 +333,13 @@ fn kill_unlocked(
         None => None,
     };
     let dump = match workers_too {
-        true => open_dump(runtime, &container.directory)?,
+        true => Dumping::open(runtime, &container.directory)?,
         false => None,
     };
-    let workers = creator.into_iter().chain(dump);
-    for pidfd in workers.chain(container.init_pidfd()?) {
+    if let Some(dump) = dump {
+        dump.kill()?;
+    }
+    for pidfd in creator.into_iter().chain(container.init_pidfd()?) {
         kill(pidfd.as_fd())?;
     }
     match group.as_ref().map(Cgroup::kill) {
@@ -361,14 +347,6 @@ fn kill_unlocked(
             Err(cgroup::failed("kill the processes of the container")(error))
         }
         _ => Ok(()),
-    }
-}
-
-/// A pidfd of the CRIU that dumps the container, if there is one.
-fn open_dump(runtime: &Runtime, directory: &StateDirectory) -> Result<Option<OwnedFd>> {
-    match dump_process::read(directory)? {
-        Some((pid, start)) => open_process(runtime, pid, start),
-        None => Ok(None),
     }
 }
 
@@ -381,7 +359,7 @@ fn kill(pidfd: BorrowedFd<'_>) -> Result<()> {
 }
 
 /// A pidfd of the process with this start time, if it is alive.
-fn open_process(runtime: &Runtime, pid: u32, start: u64) -> Result<Option<OwnedFd>> {
+pub(super) fn open_process(runtime: &Runtime, pid: u32, start: u64) -> Result<Option<OwnedFd>> {
     match nsenter::pidfd::open_verified(runtime.system().procfs()?, pid, start) {
         Ok(pidfd) => Ok(Some(pidfd)),
         Err(error) if error.kind() == nsenter::ErrorKind::Process => Ok(None),

@@ -21,6 +21,9 @@ impl Container {
         };
         may(self.status()?)?;
         let _lock = self.directory.lock(self.runtime.root()?, &self.id)?;
+        if self.await_killed_dump()? {
+            self.reconnect_after_killed_dump()?;
+        }
         may(self.status()?)?;
         self.cgroup()?
             .freeze()
@@ -29,18 +32,35 @@ impl Container {
 
     /// Thaws all processes, after an update or a checkpoint that goes on.
     ///
+    /// After a checkpoint whose process was killed this also undoes what was left of it, and is no
+    /// error then if the container is not paused: its processes may be frozen, and veth pairs that
+    /// this crate has made may be off their bridges. ([`pause`](Self::pause) and a checkpoint undo
+    /// that as well.)
+    ///
     /// # Errors
-    /// [`ErrorKind::NotPaused`]; [`ErrorKind::Timeout`] if another process keeps the lock.
+    /// [`ErrorKind::NotPaused`]; [`ErrorKind::Timeout`] if another process keeps the lock, or if
+    /// CRIU goes on with a checkpoint that was killed.
     pub fn resume(&self) -> Result<()> {
-        let may = |status| match status {
-            Status::Paused => Ok(()),
-            _ => Err(Error::new(ErrorKind::NotPaused, "container not paused")),
-        };
-        may(self.status()?)?;
+        if self.status()? != Status::Paused && !self.has_dump()? {
+            return Err(not_paused());
+        }
         let _lock = self.directory.lock(self.runtime.root()?, &self.id)?;
-        may(self.status()?)?;
-        self.cgroup()?
-            .thaw()
-            .map_err(cgroup::failed("thaw the container's cgroup"))
+        let killed_dump = self.await_killed_dump()?;
+        match self.status()? {
+            Status::Paused => self
+                .cgroup()?
+                .thaw()
+                .map_err(cgroup::failed("thaw the container's cgroup"))?,
+            Status::Running if killed_dump => {}
+            _ => return Err(not_paused()),
+        }
+        if killed_dump {
+            self.reconnect_after_killed_dump()?;
+        }
+        Ok(())
     }
+}
+
+fn not_paused() -> Error {
+    Error::new(ErrorKind::NotPaused, "container not paused")
 }

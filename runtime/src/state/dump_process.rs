@@ -2,7 +2,8 @@
 //!
 //! A dump holds the lock of the container and may last as long as another host fetches memory from
 //! it, and CRIU outlives the process that has started it. `delete --force` finds here what it has
-//! to end.
+//! to end. Where that process was killed the file stays, and the next command that changes the
+//! container undoes what the dump had done to it.
 
 use std::fs::File;
 use std::io::{Read as _, Write as _};
@@ -45,10 +46,14 @@ impl<'a> DumpProcess<'a> {
 
 impl Drop for DumpProcess<'_> {
     fn drop(&mut self) {
-        // One that stays names a process that has ended.
-        if let Err(errno) = unlinkat(&self.0.directory, FILE, AtFlags::empty()) {
-            log::debug!("remove the record of a dump: {errno}");
-        }
+        remove(self.0);
+    }
+}
+
+/// Removes the record. One that stays names a process that has ended.
+pub(crate) fn remove(directory: &StateDirectory) {
+    if let Err(errno) = unlinkat(&directory.directory, FILE, AtFlags::empty()) {
+        log::debug!("remove the record of a dump: {errno}");
     }
 }
 
