@@ -73,6 +73,7 @@ impl Restoring<'_> {
                 self.reached(RestoreStage::Processes);
                 Ok(())
             }
+            Stage::PreResume => self.require_label(),
             Stage::OrphanPtsMaster => match notification.descriptor {
                 Some(master) => self.take_console(master),
                 None => Err(unexpected("no terminal comes with orphan-pts-master")),
@@ -135,6 +136,35 @@ impl Restoring<'_> {
         self.record.write(self.system, pid)?;
         self.outcome.init = Some((pid, init));
         Ok(())
+    }
+
+    /// Fails if a container with an SELinux label would go on with that of CRIU, as it does if CRIU
+    /// is built without SELinux. CRIU lets the processes go on all the same, and waits for ever for
+    /// one that is killed meanwhile: init is stopped here, until what was restored is removed.
+    fn require_label(&self) -> Result<()> {
+        let wanted = &self.record.state.config.process_label;
+        let Some((pid, init)) = self.outcome.init.as_ref().filter(|_| !wanted.is_empty()) else {
+            return Ok(());
+        };
+        let label = |path: &str| {
+            std::fs::read_to_string(path)
+                .map_err(|error| Error::system(format!("read the SELinux label in {path}"), error))
+        };
+        let checked = label("/proc/thread-self/attr/current").and_then(|own| {
+            if label(&format!("/proc/{pid}/attr/current"))? != own {
+                return Ok(());
+            }
+            let own = own.trim_end_matches(['\0', '\n']);
+            let message = format!(
+                "the restored process has the SELinux label of CRIU, {own}, and not one of a \
+                 container (process.selinuxLabel): this CRIU is built without SELinux"
+            );
+            Err(Error::new(ErrorKind::Unsupported, message))
+        });
+        checked.inspect_err(|_| {
+            // One that has ended does not go on either.
+            let _ = pidfd::send_signal(init, libc::SIGSTOP);
+        })
     }
 
     fn take_console(&mut self, master: OwnedFd) -> Result<()> {

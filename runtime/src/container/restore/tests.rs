@@ -41,6 +41,8 @@ octal() { printf '\\%03o' "$1"; }
 number=$(octal $((pid & 127 | 128)))$(octal $((pid >> 7 & 127 | 128)))$(octal $((pid >> 14 & 127)))
 printf "\010\006\020\001\052\022\012\014post-restore\020$number" >&3
 dd bs=65536 count=1 <&3 >/dev/null 2>&1
+printf "\010\006\020\001\052\020\012\012pre-resume\020$number" >&3
+dd bs=65536 count=1 <&3 >/dev/null 2>&1
 printf "\010\002\020\001\042\004\010$number" >&3
 "#;
 
@@ -94,6 +96,15 @@ impl Rdt {
     }
 
     fn restore(&self, id: &ContainerId, rdt: IntelRdt) -> Result<Container> {
+        self.restore_labelled(id, Some(rdt), "")
+    }
+
+    fn restore_labelled(
+        &self,
+        id: &ContainerId,
+        rdt: Option<IntelRdt>,
+        label: &str,
+    ) -> Result<Container> {
         let root = fs::File::open(self.path("resctrl")).unwrap();
         let system = System::default().with_resctrl(Root::open_at(root, "/sys/fs/resctrl"));
         let host = Runtime::new(self.path("state"))
@@ -101,7 +112,8 @@ impl Rdt {
             .with_system(system);
         let mut config = Config {
             rootfs: self.path("bundle").into_os_string().into_string().unwrap(),
-            intel_rdt: Some(rdt),
+            intel_rdt: rdt,
+            process_label: label.to_owned(),
             ..Config::default()
         };
         config.cgroups.path = format!("/{id}");
@@ -187,5 +199,22 @@ fn a_failed_restore_leaves_no_rdt_group() {
         "{text}"
     );
     assert!(!machine.path("resctrl").join(id.as_str()).exists());
+    assert!(!machine.path("state").join(id.as_str()).exists());
+}
+
+/// CRIU that is built without SELinux leaves its own label to what it restores.
+#[test]
+fn a_process_with_the_label_of_criu_does_not_go_on() {
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let id: ContainerId = format!("cofferdam-label-{}", std::process::id())
+        .parse()
+        .unwrap();
+    let machine = Rdt::new();
+    let label = "system_u:system_r:container_t:s0:c11,c22";
+    let error = machine.restore_labelled(&id, None, label).unwrap_err();
+    let text = error.chain();
+    assert!(text.contains("the SELinux label"), "{text}");
     assert!(!machine.path("state").join(id.as_str()).exists());
 }
