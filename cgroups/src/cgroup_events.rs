@@ -10,7 +10,7 @@ use crate::dir::{Dir, read_from_start};
 use crate::file_format::value_of;
 use crate::{Error, Result};
 
-const FILE: &str = "cgroup.events";
+pub(crate) const FILE: &str = "cgroup.events";
 
 /// Whether a flag is set now; `None` if the kernel does not know it, or for the root, which has no
 /// such file.

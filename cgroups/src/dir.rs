@@ -303,6 +303,12 @@ pub(crate) fn read_all(fd: impl AsFd) -> Result<String, Errno> {
     text_of(1, |buffer, _| rustix::io::read(&fd, buffer))
 }
 
+/// Reads a file that the kernel makes as one piece, from the current position to the end: a read
+/// that does not fill the buffer is the last one.
+pub(crate) fn read_piece(fd: impl AsFd) -> Result<String, Errno> {
+    text_of(BUFFER, |buffer, _| rustix::io::read(&fd, buffer))
+}
+
 /// Reads all of a file of cgroupfs, whatever was read of it before.
 pub(crate) fn read_from_start(fd: impl AsFd) -> Result<String, Errno> {
     text_of(LAST_OF_CGROUPFS, |buffer, offset| {

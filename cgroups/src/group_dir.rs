@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use rustix::fs::OFlags;
 use rustix::io::Errno;
 
-use crate::dir::{Below, Dir, read_all};
+use crate::dir::{Below, Dir, read_from_start};
 use crate::open_files::{DescriptorBudget, OpenFiles};
 use crate::stats::Files;
 use crate::{Error, ErrorKind, Hierarchy, Result};
@@ -84,7 +84,10 @@ impl GroupDir {
             return Ok(dir);
         }
         let dir = hierarchy.root().descend(&self.relative, self.below)?;
-        hierarchy.check(&dir)?;
+        // On cgroup v2 the kernel crosses no mount on the way.
+        if self.below == Below::V1 && !self.made {
+            hierarchy.check(&dir)?;
+        }
         Ok(self.dir.get_or_init(|| dir))
     }
 
@@ -146,7 +149,7 @@ impl GroupDir {
     /// be read like that: opening the directory gives the reason.
     pub(crate) fn read_in_one_step(&self, hierarchy: &Hierarchy, name: &str) -> Option<String> {
         let file = self.open(hierarchy, name, OFlags::RDONLY).ok()?;
-        Some(read_all(file).ok()?.trim().to_owned())
+        Some(read_from_start(file).ok()?.trim().to_owned())
     }
 
     /// Makes the directory, and those above it, and opens it. What was made is appended to `made`.
@@ -169,6 +172,11 @@ impl GroupDir {
             return Ok(());
         }
         hierarchy.check(dir)
+    }
+
+    /// Whether the directory was made by this value.
+    pub(crate) fn is_made(&self) -> bool {
+        self.made
     }
 
     /// Removes the directory, if that can be done at once.

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use rustix::fs::{CWD, Mode as FileMode, OFlags, StatFs};
 use rustix::io::Errno;
 
-use crate::dir::{Dir, read_all};
+use crate::dir::{Dir, read_all, read_piece};
 use crate::membership::{Membership, V1Mount, v1_mounts};
 use crate::{Error, ErrorKind, Result};
 
@@ -316,10 +316,11 @@ impl Hierarchy {
     /// Where, below its mount, the calling process is in a cgroup v1 hierarchy.
     pub(crate) fn own_v1(&self, v1: &V1) -> Result<PathBuf> {
         let controller = v1.controllers.first().map_or("", String::as_str);
-        let Some(own) = self.own()?.path_of(controller) else {
-            return Ok(PathBuf::new());
-        };
-        self.below_mount(v1, own)
+        match self.own()?.path_of(controller) {
+            // The root is the mount's own directory, or above it.
+            Some(own) if own != Path::new("/") => self.below_mount(v1, own),
+            _ => Ok(PathBuf::new()),
+        }
     }
 
     /// Turns a path of `/proc/PID/cgroup` into one below the mount of the hierarchy.
@@ -410,7 +411,13 @@ fn read_self(proc: Option<&OwnedFd>, name: &str) -> Result<String> {
         Some(proc) => rustix::fs::openat(proc, name, flags, FileMode::empty()),
         None => rustix::fs::open(&path, flags, FileMode::empty()),
     };
-    read_all(fd.map_err(failed)?).map_err(failed)
+    let fd = fd.map_err(failed)?;
+    // The kernel makes the text of this one as one piece: what is shorter than the buffer is all.
+    let text = match name {
+        "cgroup" => read_piece(fd),
+        _ => read_all(fd),
+    };
+    text.map_err(failed)
 }
 
 /// The v1 hierarchies of `own` that are mounted below `root` under one of their usual names.

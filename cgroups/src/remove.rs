@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 use rustix::io::Errno;
 
 use crate::backoff::Backoff;
-use crate::dir::Dir;
+use crate::dir::{Below, Dir};
 use crate::group_dir::GroupDir;
 use crate::wait_empty::wait_until_empty;
-use crate::{Error, ErrorKind, Hierarchy, Result, processes};
+use crate::{Error, ErrorKind, Hierarchy, Result, cgroup_events, processes};
 
 /// Until when removing may wait.
 pub(crate) type Deadline = Instant;
@@ -28,6 +28,9 @@ pub(crate) fn cgroup(
         ));
     };
     let parent = group_dir.relative().parent().unwrap_or(Path::new(""));
+    if group_dir.below() == Below::Unified && removed_at_once(hierarchy, group_dir) {
+        return Ok(());
+    }
     let Some(dir) = group_dir.dir_if_present(hierarchy)? else {
         return Ok(());
     };
@@ -36,6 +39,14 @@ pub(crate) fn cgroup(
         parent => parent?,
     };
     remove(&parent, Path::new(name), dir, deadline)
+}
+
+/// Removes a cgroup of cgroup v2, in which the kernel says is no process, without opening its
+/// directory. `false` if that cannot be done.
+fn removed_at_once(hierarchy: &Hierarchy, group_dir: &GroupDir) -> bool {
+    let events = group_dir.read_in_one_step(hierarchy, cgroup_events::FILE);
+    let is_empty = events.is_some_and(|text| text.lines().any(|line| line == "populated 0"));
+    is_empty && group_dir.rmdir(hierarchy).is_ok()
 }
 
 fn remove(parent: &Dir, name: &Path, dir: &Dir, deadline: Deadline) -> Result<()> {

@@ -186,7 +186,9 @@ impl Group {
         if let Some(cpuset) = self.member("cpuset") {
             lenient(cpuset::prepare(hierarchy, &cpuset.group_dir, resources))?;
         }
-        if let Some(cpu) = self.member("cpu") {
+        if let Some(cpu) = self.member("cpu")
+            && cpu::sets_realtime(resources)
+        {
             lenient(cpu::set_realtime(cpu.group_dir.dir(hierarchy)?, resources))?;
         }
         Ok(())

@@ -41,12 +41,22 @@ impl Procfs {
     /// # Errors
     /// [`ErrorKind::Process`] if the process does not exist, or if the file is not understood.
     pub fn stat(&self, pid: u32) -> Result<Stat> {
-        let text = self.read(&format!("{pid}/stat"))?;
+        let text = self.read_first(&format!("{pid}/stat"), 1024)?;
         Stat::parse(&text)
     }
 
     /// A file, read whole.
     pub(crate) fn read(&self, path: &str) -> Result<Vec<u8>> {
+        self.read_to(path, None)
+    }
+
+    /// The first `count` bytes of a file whose text the kernel makes for the first read: with one
+    /// call.
+    fn read_first(&self, path: &str, count: usize) -> Result<Vec<u8>> {
+        self.read_to(path, Some(count))
+    }
+
+    fn read_to(&self, path: &str, first: Option<usize>) -> Result<Vec<u8>> {
         let failed = |e: std::io::Error| {
             // ESRCH: the process ended between open and read.
             if e.raw_os_error() == Some(libc::ENOENT) || e.raw_os_error() == Some(libc::ESRCH) {
@@ -66,6 +76,12 @@ impl Procfs {
             Mode::empty(),
         )
         .map_err(|e| failed(e.into()))?;
+        if let Some(count) = first {
+            let mut text = vec![0; count];
+            let read = rustix::io::retry_on_intr(|| rustix::io::read(&file, &mut text));
+            text.truncate(read.map_err(|e| failed(e.into()))?);
+            return Ok(text);
+        }
         let mut text = Vec::with_capacity(1024);
         std::fs::File::from(file)
             .take(1 << 20)

@@ -293,7 +293,7 @@ impl Serving<'_> {
                     .map_err(refused)?;
             }
             (Message::Console, Op::AskConsole(_)) => console(handler, step, received)?,
-            (Message::Home | Message::HomeEnd, Op::AskHome(_)) => {
+            (Message::Home | Message::HomeEnd, Op::AskHome { .. }) => {
                 let passwd = self.home_file(received)?;
                 let home = home(handler, step, &passwd)?;
                 self.control.go(index, &home, None)?;

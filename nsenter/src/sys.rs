@@ -174,11 +174,11 @@ unsafe extern "C" fn child(start: usize) -> ! {
             let (procs, own) = ((*start).procs as usize, c"0".as_ptr() as usize);
             call(number::WRITE, [procs, own, 1, 0, 0, 0]);
         }
-        // Out of the way first: a source may lie where another shall go. F_DUPFD_CLOEXEC.
+        // Out of the way first: a source that lies where another goes before it. F_DUPFD_CLOEXEC.
         let mut index = 0;
         while index < count {
             let source = *sources.wrapping_add(index) as usize;
-            if source != index && source < count {
+            if source < index {
                 let lifted = call(number::FCNTL, [source, 1030, count, 0, 0, 0]);
                 *sources.wrapping_add(index) = lifted as i32;
             }
@@ -199,8 +199,7 @@ unsafe extern "C" fn child(start: usize) -> ! {
             }
             index = index.wrapping_add(1);
         }
-        // The host's descriptors. A kernel or filter without the call leaves it to the stub.
-        arch::syscall(number::CLOSE_RANGE, [count, u32::MAX as usize, 0, 0, 0, 0]);
+        // The host's descriptors are closed by the stub, before its first step.
         // AT_EMPTY_PATH.
         let (argv, envp) = ((*start).argv as usize, (*start).envp as usize);
         call(

@@ -19,6 +19,7 @@ use core::ffi::CStr;
 use super::{fields, messages, operations, sys, wire};
 use fields::{Dir, Expect, Slot};
 use fixed_string::FixedString;
+use mounts::NewMount;
 use operations::Operation;
 use sys::{Errno, Fd, Result, SharedPid, Times};
 use wire::{
@@ -89,6 +90,17 @@ struct Change {
     keep_locked: bool,
 }
 
+/// What is known of what is in a slot.
+#[derive(Clone, Copy, Default)]
+struct Known {
+    /// A directory that was made by this process.
+    made: bool,
+    /// The root of a new tmpfs: it most likely has no entry of a given name.
+    fresh: bool,
+    /// A place or a mount, which need not be closed before everything is.
+    place: bool,
+}
+
 /// The process that executes a plan.
 struct Executor {
     plan: View<'static>,
@@ -101,8 +113,16 @@ struct Executor {
     step: u32,
     /// The descriptor table: -1 is empty.
     fds: [i32; MAX_SLOTS],
-    /// Slots whose directory was made by this process.
-    made: [bool; MAX_SLOTS],
+    /// What is known of what is in a slot.
+    known: [Known; MAX_SLOTS],
+    /// Every mount of the host in this mount namespace is slave or private.
+    root_isolated: bool,
+    /// The node that a step has made as wanted, and that step.
+    node: Option<(u32, devices::Made)>,
+    /// The directory that a step has made the working directory, and that step.
+    inside: Option<(u32, i32)>,
+    /// What the standard streams are, as far as that was looked at.
+    streams: [Option<sys::Stat>; 3],
     detail: Detail,
     warnings: Warnings,
     /// The signal this process gets when its parent ends; the kernel forgets it when credentials
@@ -139,6 +159,7 @@ pub(crate) fn run(plan_fd: u32, timed: bool, two_stages: bool) -> ! {
 /// asked for.
 fn begin() -> Result<()> {
     sys::prctl(sys::PR_SET_DUMPABLE, 0, 0)?;
+    sys::leave_descriptors();
     process::reset_signals()?;
     sys::umask(0)
 }
@@ -168,7 +189,6 @@ impl Executor {
         for (slot, offset) in plan.inputs().zip(2..) {
             *fds.get_mut(usize::from(slot)).ok_or(Errno::EINVAL)? = number(offset)?;
         }
-        sys::close(number(0)?);
         // What the supervisor could not close between clone and execution. From here on every open
         // descriptor is known.
         let inputs = u32::try_from(plan.inputs().count()).map_err(|_| Errno::EINVAL)?;
@@ -193,7 +213,11 @@ impl Executor {
             control: number(1)?,
             step: 0,
             fds,
-            made: [false; MAX_SLOTS],
+            known: [Known::default(); MAX_SLOTS],
+            root_isolated: false,
+            node: None,
+            inside: None,
+            streams: [None; 3],
             detail: Detail {
                 bytes: [0; MAX_DETAIL],
                 length: 0,
@@ -286,7 +310,9 @@ impl Executor {
                 into,
             } => {
                 let fd = sys::openat2(self.dir(dir)?, path, flags, mode, resolve)?;
-                self.fill(into, fd)
+                self.fill(into, fd)?;
+                self.mark(into, |known| known.place = flags & sys::O_PATH != 0);
+                Ok(())
             }
             O::Write { fd, bytes } => whole(sys::write(self.fd(fd)?, bytes)?, bytes),
             O::Verify { fd, expect } => verify(self.fd(fd)?, &expect),
@@ -334,8 +360,9 @@ impl Executor {
                 permitted,
                 inheritable,
             } => {
-                sys::capset(effective, permitted, inheritable)?;
-                self.rearm()
+                // The kernel forgets the death signal, and may make the process dumpable, with other
+                // ids or with a permitted capability more. This call can give none.
+                sys::capset(effective, permitted, inheritable)
             }
             O::AmbientSet { set } => {
                 self.warnings.ambient |= process::ambient_set(set)?;
@@ -346,9 +373,18 @@ impl Executor {
                 add_permissions,
             } => process::keyring(name, add_permissions),
 
-            O::Unshare { namespaces } => self.unshare(namespaces),
-            O::Join { namespaces } => self.join(namespaces),
-            O::JoinProcess { pidfd, namespaces } => self.join_process(pidfd, namespaces),
+            O::Unshare { namespaces } => {
+                self.root_isolated = false;
+                self.unshare(namespaces)
+            }
+            O::Join { namespaces } => {
+                self.root_isolated = false;
+                self.join(namespaces)
+            }
+            O::JoinProcess { pidfd, namespaces } => {
+                self.root_isolated = false;
+                self.join_process(pidfd, namespaces)
+            }
             O::SecondStage {} => self.second_stage(),
 
             O::MakePath {
@@ -359,7 +395,9 @@ impl Executor {
             } => self.make_path(root, path, leaf, into),
             O::MakePlainDirectory { root, path, into } => {
                 let fd = paths::make_plain(self.fd(root)?, path)?;
-                self.fill(into, fd)
+                self.fill(into, fd)?;
+                self.mark(into, |known| known.place = true);
+                Ok(())
             }
             O::NewMount {
                 fstype,
@@ -369,12 +407,59 @@ impl Executor {
                 attributes,
                 into,
             } => {
-                let context = sys::fsopen(fstype)?;
-                let mount = self
-                    .configure(context.raw(), source, mode_of, options)
-                    .and_then(|()| sys::fsmount(context.raw(), attributes));
-                let mount = self.with_log(&context, mount)?;
-                self.fill(into, mount)
+                let mount = self.new_mount(fstype, source, mode_of, options, attributes)?;
+                self.fill(into, mount)?;
+                self.mark(into, |known| {
+                    known.fresh = fstype.to_bytes() == b"tmpfs";
+                    known.place = true;
+                });
+                Ok(())
+            }
+            O::MountOn {
+                target,
+                fstype,
+                source,
+                options,
+                attributes,
+            } => {
+                let new = NewMount {
+                    fstype,
+                    source,
+                    options,
+                    attributes,
+                };
+                self.mount_on(self.fd(target)?, &new)
+            }
+            O::MountIn {
+                dir,
+                name,
+                fstype,
+                source,
+                options,
+                attributes,
+            } => {
+                let new = NewMount {
+                    fstype,
+                    source,
+                    options,
+                    attributes,
+                };
+                self.mount_in(self.fd(dir)?, name, &new)
+            }
+            O::BindDirectory { dir, name, source } => self.bind_directory(dir, name, source),
+            O::MountAttributesOfAll {
+                mount,
+                names,
+                set,
+                clear,
+            } => {
+                let change = Change {
+                    set,
+                    clear,
+                    propagation: sys::MS_PRIVATE,
+                    keep_locked: false,
+                };
+                mounts::attributes_of_all(self.fd(mount)?, names, change)
             }
             O::Reconfigure { mount, options } => self.reconfigure(mount, options),
             O::CheckOptions { fstype, options } => self.check_options(fstype, options),
@@ -385,7 +470,9 @@ impl Executor {
                 into,
             } => {
                 let fd = sys::clone_tree(self.dir(dir)?, path, recursive)?;
-                self.fill(into, fd)
+                self.fill(into, fd)?;
+                self.mark(into, |known| known.place = true);
+                Ok(())
             }
             O::MountAttributes {
                 mount,
@@ -404,11 +491,18 @@ impl Executor {
                 self.mount_attributes(mount, recursive, change)
             }
             O::Attach { mount, target } => self.attach(mount, target),
-            O::Propagation { path, flags } => sys::mount(None, path, flags),
+            O::Propagation { path, flags } => {
+                sys::mount(None, path, flags)?;
+                self.root_isolated = path == c"/"
+                    && flags & sys::MS_REC != 0
+                    && flags & (sys::MS_SLAVE | sys::MS_PRIVATE) != 0;
+                Ok(())
+            }
             O::HolderPropagation { directory, kind } => {
+                self.root_isolated &= kind & sys::MS_PRIVATE != 0;
                 mounts::holder_propagation(self.fd(directory)?, kind)
             }
-            O::PivotRoot { root } => mounts::pivot_root(self.fd(root)?),
+            O::PivotRoot { root } => mounts::pivot_root(self.fd(root)?, self.root_isolated),
             O::MoveRoot { root } => mounts::move_root(self.fd(root)?),
             O::Chroot { root } => mounts::chroot(self.fd(root)?),
             O::Unmount { path, flags } => sys::umount(path, flags),
@@ -422,7 +516,21 @@ impl Executor {
                 device,
                 uid,
                 gid,
-            } => devices::make_node(self.fd(dir)?, name, mode, device, (uid, gid)),
+            } => {
+                let dir = self.fd(dir)?;
+                let wanted = devices::Made {
+                    dir,
+                    mode,
+                    owner: (uid, gid),
+                };
+                // Nothing in between can have changed what decides.
+                let before = self.node.take().filter(|(step, _)| step + 1 == self.step);
+                let before = before.map(|(_, made)| made);
+                if devices::make_node(&wanted, name, device, before.as_ref())? {
+                    self.node = Some((self.step, wanted));
+                }
+                Ok(())
+            }
             O::Symlink { dir, name, target } => match sys::symlinkat(target, self.fd(dir)?, name) {
                 Err(Errno::EEXIST) => Ok(()),
                 result => result,
@@ -450,9 +558,12 @@ impl Executor {
                 self.fill(master, pair.0)?;
                 self.fill(slave, pair.1)
             }
-            O::Stdio { fd } => devices::stdio(self.fd(fd)?),
-            O::ReopenNull {} => devices::reopen_null(),
-            O::StdioOwner { uid } => devices::stdio_owner(uid),
+            O::Stdio { fd } => {
+                self.streams = [None; 3];
+                devices::stdio(self.fd(fd)?)
+            }
+            O::ReopenNull {} => devices::reopen_null(&mut self.streams),
+            O::StdioOwner { uid } => devices::stdio_owner(uid, &self.streams),
 
             O::Netlink { request } => process::netlink(request),
             O::Socket {
@@ -485,7 +596,7 @@ impl Executor {
                 self.send_descriptor_and_wait(tag, self.fd(fd)?)
             }
             O::AskConsole { master } => self.ask_console(self.fd(master)?),
-            O::AskHome { path } => self.ask_home(path),
+            O::AskHome { path, otherwise } => self.ask_home(path, otherwise),
             O::AskReady {} => self.ask_ready(),
             O::Hook { command } => self.hook(&command),
 
@@ -496,7 +607,14 @@ impl Executor {
             } => self.seccomp(flags, program, listener),
             O::Lookup { candidates } => self.lookup(candidates),
             O::CloseControl {} => self.close_control(),
-            O::WaitStart { fifo } => process::wait_start(self.fd(fifo)?),
+            O::WaitStart { fifo } => {
+                let fifo = self.fd(fifo)?;
+                self.close_all_but(Some(fifo));
+                for slot in self.fds.iter_mut().filter(|slot| **slot != fifo) {
+                    *slot = -1;
+                }
+                process::wait_start(fifo)
+            }
             O::LateHooks { hooks } => self.late_hooks(hooks),
             O::Exec { args, env } => self.exec(args, env),
             O::Exit {} => {
@@ -534,14 +652,27 @@ impl Executor {
     fn empty(&mut self, slot: Slot) -> Result<()> {
         let slot = usize::from(slot.0);
         let entry = self.fds.get_mut(slot).ok_or(Errno::EINVAL)?;
+        let known = self.known.get_mut(slot).ok_or(Errno::EINVAL)?;
+        let known = core::mem::take(known);
         if *entry >= 0 {
-            sys::close(*entry);
-            *entry = -1;
-        }
-        if let Some(made) = self.made.get_mut(slot) {
-            *made = false;
+            let fd = Fd::from_raw(core::mem::replace(entry, -1));
+            if known.place {
+                fd.leave();
+            }
         }
         Ok(())
+    }
+
+    /// Notes something of what is in a slot.
+    fn mark(&mut self, slot: Slot, note: impl FnOnce(&mut Known)) {
+        if let Some(known) = self.known.get_mut(usize::from(slot.0)) {
+            note(known);
+        }
+    }
+
+    fn known(&self, slot: Slot) -> Known {
+        let known = self.known.get(usize::from(slot.0));
+        known.copied().unwrap_or_default()
     }
 
     /// Reports the failure of the step to the supervisor, or if the channel is closed, as one line
@@ -567,10 +698,15 @@ fn whole(written: usize, bytes: &[u8]) -> Result<()> {
 
 /// Compares a descriptor with what it must be.
 fn verify(fd: i32, expect: &Expect) -> Result<()> {
-    let stat = sys::fstat(fd)?;
-    let right = expect.file_type.is_none_or(|kind| stat.file_type() == kind)
-        && expect.device.is_none_or(|device| stat.device() == device)
-        && expect.inode.is_none_or(|inode| stat.ino == inode);
+    let of_file = expect.file_type.is_some() || expect.device.is_some() || expect.inode.is_some();
+    let right = if of_file || expect.magic.is_none() {
+        let stat = sys::fstat(fd)?;
+        expect.file_type.is_none_or(|kind| stat.file_type() == kind)
+            && expect.device.is_none_or(|device| stat.device() == device)
+            && expect.inode.is_none_or(|inode| stat.ino == inode)
+    } else {
+        true
+    };
     let right = match expect.magic {
         Some(magic) if right => sys::fstatfs(fd)?.0 == magic,
         _ => right,

@@ -63,7 +63,8 @@ macro_rules! operations {
             /// What it must be.
             expect: Expect,
         };
-        /// `close(fd)`; the slot is empty afterwards. Closing an empty slot is not an error (a
+        /// `close(fd)`; the slot is empty afterwards. A place (`O_PATH`) or a mount may stay open until
+        /// all descriptors are closed, before the program is executed or waited for. Closing an empty slot is not an error (a
         /// tolerated step may not have filled it).
         Close = 4 (fd: Empties);
         /// Continue at the label. With tolerated errors, the only control flow; forward only.
@@ -237,6 +238,62 @@ macro_rules! operations {
             /// Options.
             options: FsOptions,
         };
+        /// As [`Op::NewMount`] and [`Op::Attach`], for a mount that nothing is done with afterwards:
+        /// `fchdir(target)` and one `mount(2)` on `.`. What that refuses is made the other way, with
+        /// its detail. The working directory is another one afterwards.
+        MountOn = 73 {
+            /// The directory, an `O_PATH` descriptor.
+            target: Uses,
+            /// File system type.
+            fstype: Text,
+            /// Source name shown in `/proc/mounts`.
+            source: OptionalText,
+            /// Options.
+            options: FsOptions,
+            /// `MOUNT_ATTR_*`.
+            attributes: Flags64,
+        };
+        /// The same on a directory that is made for it, in one that nothing else makes entries in:
+        /// `mkdirat(dir, name, 0755)`, `fchdir(dir)`, and one `mount(2)` on the name, which is what
+        /// was just made. If the name exists, as [`Op::MakePath`] and [`Op::MountOn`].
+        MountIn = 76 {
+            /// The directory, the root of a new tmpfs.
+            dir: Uses,
+            /// One component.
+            name: Text,
+            /// File system type.
+            fstype: Text,
+            /// Source name shown in `/proc/mounts`.
+            source: OptionalText,
+            /// Options.
+            options: FsOptions,
+            /// `MOUNT_ATTR_*`.
+            attributes: Flags64,
+        };
+        /// `mkdirat(dir, name, 0755)`, `fchdir(dir)`, `mount(source, name, MS_BIND | MS_REC)`: for a
+        /// directory that nothing else makes entries in, so that the name is what was just made.
+        /// The working directory is another one afterwards.
+        BindDirectory = 74 {
+            /// The directory, the root of a new tmpfs.
+            dir: Uses,
+            /// One component; it must not exist.
+            name: Text,
+            /// An absolute path; symlinks are followed.
+            source: Text,
+        };
+        /// `mount_setattr(mount, "", AT_EMPTY_PATH | AT_RECURSIVE, {set, clear, MS_PRIVATE})` on an
+        /// attached mount whose only mounts below are those at these names. Before Linux 5.12 a
+        /// remount of each.
+        MountAttributesOfAll = 75 {
+            /// The root of the mount, a directory.
+            mount: Uses,
+            /// Directories in it, of one component each.
+            names: TextList,
+            /// `MOUNT_ATTR_*` to set.
+            set: Flags64,
+            /// `MOUNT_ATTR_*` to clear.
+            clear: Flags64,
+        };
         /// `open_tree(dir, path, OPEN_TREE_CLONE [| AT_RECURSIVE])`. An empty path clones what the
         /// slot of `dir` refers to.
         CloneTree = 53 {
@@ -297,7 +354,8 @@ macro_rules! operations {
             kind: Flags64,
         };
         /// `fchdir(root)`, `pivot_root(".", ".")`; then, in the old root, `mount(NULL, ".", NULL,
-        /// MS_SLAVE | MS_REC)` and `umount2(".", MNT_DETACH)`; `chdir("/")`.
+        /// MS_SLAVE | MS_REC)`, unless [`Op::Propagation`] has done that for `/` (or has made it
+        /// private), and `umount2(".", MNT_DETACH)`; `chdir("/")`.
         PivotRoot = 57 [Protects] (root: Uses);
         /// `fchdir(root)`, `mount(".", "/", MS_MOVE)`, `chroot(".")`, `chdir("/")`: for a root that
         /// cannot be pivoted (initramfs).
@@ -481,9 +539,15 @@ macro_rules! operations {
         AskConsole = 115 [Asks] (master: Uses);
         /// Reads up to 1 MiB of `path` (a regular file in the current root, opened without
         /// following a last symlink out of it) and sends it; the reply becomes the `HOME` of
-        /// [`Op::Exec`]. A missing or unreadable file is sent as empty. The stub goes on meanwhile,
-        /// and picks the reply up with the next one it waits for.
-        AskHome = 116 [Asks] (path: Text);
+        /// [`Op::Exec`]. An unreadable file is sent as empty; if there is none (`ENOENT`), nothing is
+        /// asked, and the home directory is the other one given. The stub goes on meanwhile, and
+        /// picks the reply up with the next one it waits for.
+        AskHome = 116 [Asks] {
+            /// The password file.
+            path: Text,
+            /// The home directory of whom no file says anything of.
+            otherwise: Text,
+        };
         /// All privileged preparation is done: the supervisor sets resource limits, records the
         /// state, and answers.
         AskReady = 117 [Asks];
@@ -513,7 +577,8 @@ macro_rules! operations {
         /// exit code 255.
         CloseControl = 132 [Protects];
         /// `read(fd, 1 byte)`: waits until `start` writes the exec fifo; SIGTERM, SIGINT, SIGHUP
-        /// and SIGQUIT end the stub meanwhile. Unless a later step closes it, the descriptor stays
+        /// and SIGQUIT end the stub meanwhile. Every other descriptor from `3 + passed` on is closed
+        /// before, and its slot empty. Unless a later step closes it, the descriptor stays
         /// open until the kernel executes the program: one who holds the other end sees by its end
         /// (`POLLERR`) that the program has begun, or that the process has ended.
         WaitStart = 133 (fifo: Uses);

@@ -40,6 +40,8 @@ mod socket;
 mod terminal;
 mod time;
 
+use core::sync::atomic::{AtomicI32, Ordering};
+
 #[cfg(target_arch = "aarch64")]
 use aarch64 as arch;
 use arch::number;
@@ -97,6 +99,17 @@ unsafe fn invoke(number: usize, args: &[usize]) -> Result<usize> {
     }
 }
 
+/// The numbers below which descriptors may be [left](Fd::leave) open.
+static LEFT_BELOW: AtomicI32 = AtomicI32::new(0);
+
+/// Descriptors may be [left](Fd::leave) open if this process may have many: up to less than the 64
+/// for which the kernel's table has room at first.
+pub(crate) fn leave_descriptors() {
+    if soft_descriptor_limit() >= 256 {
+        LEFT_BELOW.store(48, Ordering::Relaxed);
+    }
+}
+
 /// A descriptor that is closed when it goes out of scope.
 #[derive(Debug)]
 pub(crate) struct Fd(i32);
@@ -110,6 +123,21 @@ impl Fd {
     /// The number, which stays owned.
     pub(crate) fn raw(&self) -> i32 {
         self.0
+    }
+
+    /// Not needed any more: one of low number is closed together with all others before the program
+    /// is executed, by one call for all of them. Only for what nobody else can wait for: not for
+    /// pipes, sockets of others, terminals, and files that are open for writing, since a mount with
+    /// one of those cannot be made read-only.
+    pub(crate) fn leave(self) {
+        if self.0 < LEFT_BELOW.load(Ordering::Relaxed) {
+            core::mem::forget(self);
+        }
+    }
+
+    /// Takes a number back that was given by [`into_raw`](Self::into_raw).
+    pub(crate) fn from_raw(number: i32) -> Self {
+        Self(number)
     }
 
     /// The number, which is the caller's now.

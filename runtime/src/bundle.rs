@@ -157,7 +157,7 @@ impl Bundle {
             no_pivot_root: self.no_pivot_root,
             no_new_keyring: self.no_new_keyring,
             rootless_euid: !rustix::process::geteuid().is_root(),
-            rootless_cgroups: rootless_cgroups(self.rootless_cgroups, self.systemd_cgroup),
+            rootless_cgroups: rootless_cgroups(system, self.rootless_cgroups, self.systemd_cgroup),
         };
         let (config, warnings) = specconv::convert(&self.spec, &host, &options).map_err(refused)?;
         Validated::against(&host, config, warnings)
@@ -192,12 +192,12 @@ fn described(spec: &Spec) -> Result<&oci::Process> {
 ///
 /// Root of a user namespace that uses systemd has it when the session bus belongs to root of that
 /// namespace too.
-fn rootless_cgroups(asked: Option<bool>, systemd: bool) -> bool {
+fn rootless_cgroups(system: &System, asked: Option<bool>, systemd: bool) -> bool {
     asked.unwrap_or_else(|| {
         if !rustix::process::geteuid().is_root() {
             return true;
         }
-        user::running_in_userns()
+        system.in_user_namespace().unwrap_or(false)
             && !(systemd && std::env::var_os("DBUS_SESSION_BUS_ADDRESS").is_none())
     })
 }
@@ -211,7 +211,8 @@ mod tests {
     fn what_was_asked_for_decides() {
         for asked in [true, false] {
             for systemd in [true, false] {
-                assert_eq!(rootless_cgroups(Some(asked), systemd), asked);
+                let system = System::default();
+                assert_eq!(rootless_cgroups(&system, Some(asked), systemd), asked);
             }
         }
     }

@@ -235,12 +235,17 @@ pub(crate) fn split_process_limit(from: &Resources) -> (Resources, Option<Resour
 pub(crate) fn require_thawed(cgroup: &Cgroup) -> Result<()> {
     let failed = failed("read the state of the container's freezer");
     if cgroup.is_frozen().map_err(failed)? {
-        return Err(Error::new(
-            ErrorKind::CgroupInUse,
-            "container's cgroup unexpectedly frozen: a cgroup above it is frozen",
-        ));
+        return Err(frozen_from_above());
     }
     Ok(())
+}
+
+/// Why nothing can be started in a cgroup that was made just now.
+pub(crate) fn frozen_from_above() -> Error {
+    Error::new(
+        ErrorKind::CgroupInUse,
+        "container's cgroup unexpectedly frozen: a cgroup above it is frozen",
+    )
 }
 
 /// Says of a process that made no progress why, if its cgroup is frozen by now.

@@ -43,6 +43,7 @@ mod tests;
 use nsenter::plan::{Dir, Leaf, Op};
 
 pub use host::HostFacts;
+pub(crate) use host::in_user_namespace;
 pub use output::{BuiltPlan, Gate, Input, Tag};
 pub use request::{
     CgroupPlacement, CgroupView, Filter, InitRequest, LegacyHierarchy, ProcessRequest,
@@ -258,7 +259,10 @@ fn home(steps: &mut Steps, environment: &environment::Environment) {
     if environment.wants_home {
         steps.push(
             "look up the home directory",
-            Op::AskHome(c"/etc/passwd".to_owned()),
+            Op::AskHome {
+                path: c"/etc/passwd".to_owned(),
+                otherwise: c"/".to_owned(),
+            },
         );
     }
 }

@@ -7,8 +7,9 @@
 #[cfg(test)]
 pub(crate) mod allocations;
 
+use std::fs::File;
 use std::io;
-use std::mem::MaybeUninit;
+use std::mem::{ManuallyDrop, MaybeUninit};
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
 /// Opens standard streams that are closed as `/dev/null`, ignores `SIGPIPE` and `SIGXFSZ`, says why
@@ -258,6 +259,13 @@ pub(crate) fn default_sigchld() -> io::Result<Option<Disposition>> {
         signal: libc::SIGCHLD,
         action: before,
     }))
+}
+
+/// A standard stream of this process (0, 1 or 2), which is not closed when this is dropped.
+pub(crate) fn standard_stream(number: RawFd) -> ManuallyDrop<File> {
+    // SAFETY: never closed by this, and used as the standard library itself uses it: whatever is
+    // open there by now, or EBADF.
+    ManuallyDrop::new(unsafe { File::from_raw_fd(number) })
 }
 
 /// Duplicates a descriptor given by number, close-on-exec. `None` if it is not open.

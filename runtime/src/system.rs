@@ -1,5 +1,6 @@
 //! The kernel's file systems, opened when first needed.
 
+use std::os::fd::AsFd;
 use std::sync::{Arc, OnceLock};
 
 use cgroups::Hierarchy;
@@ -7,6 +8,7 @@ use intelrdt::Root;
 use nsenter::Procfs;
 
 use crate::error::{Error, Result};
+use crate::plan::{HostFacts, in_user_namespace};
 use crate::process::child_registry::ChildRegistry;
 
 /// procfs, the cgroup hierarchies and resctrl, those of the machine or a test's, and the children
@@ -17,6 +19,7 @@ pub(crate) struct System {
     hierarchy: OnceLock<Hierarchy>,
     /// `None` in a test that has none.
     resctrl: OnceLock<Option<Root>>,
+    in_user_namespace: OnceLock<bool>,
     children: Arc<ChildRegistry>,
 }
 
@@ -28,6 +31,7 @@ impl System {
             procfs: procfs.into(),
             hierarchy: hierarchy.into(),
             resctrl: None.into(),
+            in_user_namespace: OnceLock::new(),
             children: Arc::default(),
         }
     }
@@ -52,6 +56,21 @@ impl System {
         }
         let procfs = Procfs::system().map_err(|error| Error::system("open /proc", error))?;
         Ok(self.procfs.get_or_init(|| procfs))
+    }
+
+    /// Whether this process is in a user namespace that does not map every id to itself: looked up
+    /// once.
+    pub(crate) fn in_user_namespace(&self) -> Result<bool> {
+        if let Some(known) = self.in_user_namespace.get() {
+            return Ok(*known);
+        }
+        let found = in_user_namespace(self.procfs()?.as_fd())?;
+        Ok(*self.in_user_namespace.get_or_init(|| found))
+    }
+
+    /// What plans depend on.
+    pub(crate) fn host_facts(&self) -> Result<HostFacts> {
+        HostFacts::read_knowing(self.procfs()?.as_fd(), self.in_user_namespace()?)
     }
 
     pub(crate) fn hierarchy(&self) -> Result<&Hierarchy> {

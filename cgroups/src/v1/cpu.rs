@@ -68,6 +68,10 @@ fn set_quota(dir: &Dir, resources: &Resources) -> Result<()> {
 
 /// Writes the real-time settings. A process can only join a cgroup with a real-time budget when it
 /// has real-time threads, so they come before the first one, too.
+pub(super) fn sets_realtime(resources: &Resources) -> bool {
+    resources.cpu_rt_runtime.is_some() || resources.cpu_rt_period.is_some()
+}
+
 pub(super) fn set_realtime(dir: &Dir, resources: &Resources) -> Result<()> {
     const PERIOD: &str = "cpu.rt_period_us";
     let runtime = resources.cpu_rt_runtime.map(|runtime| runtime.to_string());

@@ -50,10 +50,17 @@ pub(super) fn prepare(
         )?;
         write_requested(dir, &names, resources)?;
     }
-    fill(hierarchy, dir, parent, &names).map(drop)
+    // A new one is empty, or (`cgroup.clone_children`) has what its parent has.
+    let own = if group_dir.is_made() && !resources.sets_cpuset() {
+        Content::default()
+    } else {
+        read(dir, &names)?
+    };
+    fill_from(hierarchy, dir, parent, &names, own).map(drop)
 }
 
 /// What one directory has.
+#[derive(Default)]
 struct Content {
     cpus: String,
     mems: String,
@@ -67,7 +74,16 @@ fn read(dir: &Dir, names: &Names) -> Result<Content> {
 }
 
 fn fill(hierarchy: &Hierarchy, dir: &Dir, parent: &Path, names: &Names) -> Result<Content> {
-    let own = read(dir, names)?;
+    fill_from(hierarchy, dir, parent, names, read(dir, names)?)
+}
+
+fn fill_from(
+    hierarchy: &Hierarchy,
+    dir: &Dir,
+    parent: &Path,
+    names: &Names,
+    own: Content,
+) -> Result<Content> {
     // The mount point itself has no parent to take from.
     if (!own.cpus.is_empty() && !own.mems.is_empty()) || parent.as_os_str().is_empty() {
         return Ok(own);

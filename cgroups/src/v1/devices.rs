@@ -3,7 +3,7 @@
 use devices::{Emulator, Rule};
 use rustix::fs::OFlags;
 
-use crate::dir::Dir;
+use crate::dir::{Dir, read_from_start};
 use crate::{Error, ErrorKind, Hierarchy, Result};
 
 /// Puts the rules in force. An access that both the old and the new rules allow is never
@@ -24,7 +24,11 @@ const MOST_STEPS: usize = 10_000;
 fn put_in_force(dir: &Dir, rules: &[Rule]) -> Result<()> {
     let invalid = |error: devices::Error| Error::because(ErrorKind::Devices, "device rules", error);
     let target = Emulator::from_rules(rules).map_err(invalid)?;
-    let list = || Emulator::parse_list(&dir.read("devices.list")?).map_err(invalid);
+    let file = dir.open("devices.list", OFlags::RDONLY)?;
+    let list = || {
+        let text = read_from_start(&file).map_err(|errno| dir.error("read", "devices.list", errno));
+        Emulator::parse_list(&text?).map_err(invalid)
+    };
     let steps = list()?.transition_to(&target);
     if steps.len() > MOST_STEPS {
         return Err(Error::new(

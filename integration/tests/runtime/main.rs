@@ -42,6 +42,7 @@ mod signals;
 mod small_limits;
 mod sockets;
 mod specification;
+mod system_calls;
 mod systemd;
 mod terminals;
 mod texts;

@@ -90,13 +90,16 @@ impl Executor {
         self.ask(Message::Console, sys::terminal_number(master)?, &[master])
     }
 
-    /// Sends the file in pieces. The answer will be the home directory.
-    pub(super) fn ask_home(&mut self, path: &CStr) -> Result<()> {
+    /// Sends the file in pieces. The answer will be the home directory. Without a file nothing is
+    /// asked.
+    pub(super) fn ask_home(&mut self, path: &CStr, otherwise: &CStr) -> Result<()> {
         let flags = sys::O_NONBLOCK | sys::O_NOCTTY;
-        if let Ok(file) = sys::openat2(sys::CWD, path, flags, 0, sys::RESOLVE_NO_MAGICLINKS)
-            && sys::fstat(file.raw()).is_ok_and(|stat| stat.is_regular())
-        {
-            self.send_file(file.raw())?;
+        match sys::openat2(sys::CWD, path, flags, 0, sys::RESOLVE_NO_MAGICLINKS) {
+            Ok(file) if sys::fstat(file.raw()).is_ok_and(|stat| stat.is_regular()) => {
+                self.send_file(file.raw())?;
+            }
+            Err(Errno::ENOENT) => return self.set_home(otherwise.to_bytes()),
+            _ => {}
         }
         self.tell(Message::HomeEnd, 0, &[])?;
         self.home_asked = Some(self.step);
@@ -111,6 +114,10 @@ impl Executor {
         let mut buffer = [0; PACKET + MAX_HOME];
         let count = sys::read(self.control, &mut buffer)?;
         let home = accept(step, buffer.get(..count).unwrap_or(&[]))?;
+        self.set_home(home)
+    }
+
+    fn set_home(&mut self, home: &[u8]) -> Result<()> {
         let mut text = Home::new();
         text.push(b"HOME=")?;
         text.push(home)?;

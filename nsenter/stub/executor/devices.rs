@@ -11,17 +11,28 @@ use super::sys::{
 const DEVPTS_SUPER_MAGIC: u64 = 0x1cd1;
 const PTMX_INODE: u64 = 2;
 
-/// Makes a node, or accepts one of the right type and number.
+/// What decides, beside the identity and the mask of this process, whether a new node is as wanted.
+#[derive(PartialEq, Eq)]
+pub(super) struct Made {
+    /// The directory, which may give its group and its default permissions to what is made in it.
+    pub(super) dir: i32,
+    /// Type and permissions.
+    pub(super) mode: u32,
+    pub(super) owner: (u32, u32),
+}
+
+/// Makes a node, or accepts one of the right type and number. Whether it was made as wanted; one
+/// like it, made right before, is not looked at.
 pub(super) fn make_node(
-    dir: i32,
+    wanted: &Made,
     name: &CStr,
-    mode: u32,
     device: (u32, u32),
-    owner: (u32, u32),
-) -> Result<()> {
+    before: Option<&Made>,
+) -> Result<bool> {
     if name.to_bytes().contains(&b'/') {
         return Err(Errno::EINVAL);
     }
+    let Made { dir, mode, owner } = *wanted;
     let numbered = matches!(mode & sys::S_IFMT, sys::S_IFCHR | sys::S_IFBLK);
     let is_right = |stat: &Stat| {
         stat.file_type() == mode & sys::S_IFMT && (!numbered || stat.device() == device)
@@ -29,13 +40,14 @@ pub(super) fn make_node(
     match sys::mknodat(dir, name, mode, device) {
         // It is made as wanted, unless another owner is asked for, or the directory gives its own
         // permissions to what is made in it.
+        Ok(()) if before == Some(wanted) => return Ok(true),
         Ok(()) => {
             let stat = sys::stat(dir, name, false)?;
             if is_right(&stat)
                 && (stat.uid, stat.gid) == owner
                 && stat.mode & sys::PERMISSIONS == mode & sys::PERMISSIONS
             {
-                return Ok(());
+                return Ok(true);
             }
         }
         Err(Errno::EEXIST) => {}
@@ -53,7 +65,7 @@ pub(super) fn make_node(
     if sys::fstat(node.raw())?.mode & sys::PERMISSIONS != mode & sys::PERMISSIONS {
         proc_self_fd::chmod(node.raw(), mode & sys::PERMISSIONS)?;
     }
-    Ok(())
+    Ok(false)
 }
 
 /// A new pair of terminals: the master and its other end.
@@ -93,10 +105,12 @@ fn open_null(flags: u32) -> Result<sys::Fd> {
     }
 }
 
-/// The streams that are the host's null device become the container's.
-pub(super) fn reopen_null() -> Result<()> {
-    for stream in 0..3 {
-        if !sys::fstat(stream)?.is_null() {
+/// The streams that are the host's null device become the container's. What the others are is kept.
+pub(super) fn reopen_null(streams: &mut [Option<Stat>; 3]) -> Result<()> {
+    for (stream, kept) in (0..).zip(streams) {
+        let stat = sys::fstat(stream)?;
+        if !stat.is_null() {
+            *kept = Some(stat);
             continue;
         }
         // Looked at before it is opened, since opening a device may do something, and after, since
@@ -108,9 +122,12 @@ pub(super) fn reopen_null() -> Result<()> {
     Ok(())
 }
 
-pub(super) fn stdio_owner(uid: u32) -> Result<()> {
-    for stream in 0..3 {
-        let stat = sys::fstat(stream)?;
+pub(super) fn stdio_owner(uid: u32, streams: &[Option<Stat>; 3]) -> Result<()> {
+    for (stream, kept) in (0..).zip(streams) {
+        let stat = match kept {
+            Some(stat) => *stat,
+            None => sys::fstat(stream)?,
+        };
         if stat.uid == uid || stat.is_null() {
             continue;
         }

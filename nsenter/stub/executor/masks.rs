@@ -5,7 +5,7 @@ use core::ffi::CStr;
 use super::Executor;
 use super::fields::{List, Slot};
 use super::fixed_string::FixedString;
-use super::mounts::{attach_readonly, make_readonly, move_mount};
+use super::mounts::{cover_readonly, make_readonly, move_mount};
 use super::paths::find;
 use super::sys::{self, Errno, Fd, O_PATH, Result};
 
@@ -43,7 +43,9 @@ impl Executor {
                 if !stat.is_null() {
                     let cover = sys::clone_tree(null, c"", false)?;
                     move_mount(cover.raw(), target.raw())?;
+                    cover.leave();
                 }
+                target.leave();
                 continue;
             }
             match &empty {
@@ -57,8 +59,13 @@ impl Executor {
                 Some(first) => {
                     let cover = sys::clone_tree(first.raw(), c"", false)?;
                     move_mount(cover.raw(), target.raw())?;
+                    cover.leave();
                 }
             }
+            target.leave();
+        }
+        if let Some(empty) = empty {
+            empty.leave();
         }
         Ok(())
     }
@@ -81,8 +88,8 @@ impl Executor {
                 }
                 Err(errno) => return Err(errno),
             };
-            let cover = sys::clone_tree(target.raw(), c"", true)?;
-            attach_readonly(cover.raw(), target.raw())?;
+            cover_readonly(&target)?;
+            target.leave();
         }
         Ok(())
     }
@@ -119,7 +126,9 @@ fn empty_directory(context: Option<&CStr>) -> Result<Fd> {
         }
         sys::fsconfig(fs.raw(), c"ro", None)?;
         sys::fsconfig_create(fs.raw())?;
-        sys::fsmount(fs.raw(), EMPTY_ATTRIBUTES)
+        let mount = sys::fsmount(fs.raw(), EMPTY_ATTRIBUTES)?;
+        fs.leave();
+        Ok(mount)
     };
     match make(c"1") {
         Err(Errno::EINVAL | Errno::ENOSPC) => make(c"2"),

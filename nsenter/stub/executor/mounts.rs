@@ -2,13 +2,14 @@
 
 use core::ffi::CStr;
 
-use super::fields::{FsOptionRef, List, Slot};
+use super::fields::{FsOptionRef, List, Slot, Texts};
 use super::fixed_string::FixedString;
+use super::paths::{Refused, make};
 use super::sys::{
-    self, CWD, Errno, MNT_DETACH, MOUNT_ATTR_ATIME as ATIME, MOUNT_ATTR_NOATIME as NOATIME,
+    self, CWD, Errno, Fd, MNT_DETACH, MOUNT_ATTR_ATIME as ATIME, MOUNT_ATTR_NOATIME as NOATIME,
     MOUNT_ATTR_NODIRATIME as NODIRATIME, MOUNT_ATTR_NOSYMFOLLOW as NOSYMFOLLOW,
     MOUNT_ATTR_STRICTATIME as STRICTATIME, MS_BIND, MS_MOVE, MS_REC, MS_REMOUNT, MS_SLAVE,
-    O_DIRECTORY, O_PATH, RESOLVE_NO_XDEV, Result,
+    O_DIRECTORY, O_NOFOLLOW, O_PATH, RESOLVE_NO_XDEV, Result,
 };
 use super::{Change, Executor, proc_self_fd};
 
@@ -40,7 +41,7 @@ impl Executor {
 
     /// Keeps the message of the file system for a failure, if it has any: "e tmpfs: Bad value for
     /// 'size'".
-    pub(super) fn with_log<T>(&mut self, context: &sys::Fd, result: Result<T>) -> Result<T> {
+    pub(super) fn with_log<T>(&mut self, context: &Fd, result: Result<T>) -> Result<T> {
         if result.is_err() {
             let mut log = [0; 256];
             if let Ok(length) = sys::read(context.raw(), &mut log) {
@@ -49,6 +50,84 @@ impl Executor {
             }
         }
         result
+    }
+
+    /// A new file system, detached.
+    pub(super) fn new_mount(
+        &mut self,
+        fstype: &CStr,
+        source: Option<&CStr>,
+        mode_of: Option<Slot>,
+        options: Options,
+        attributes: u64,
+    ) -> Result<Fd> {
+        let context = sys::fsopen(fstype)?;
+        let mount = self
+            .configure(context.raw(), source, mode_of, options)
+            .and_then(|()| sys::fsmount(context.raw(), attributes));
+        let mount = self.with_log(&context, mount)?;
+        context.leave();
+        Ok(mount)
+    }
+
+    /// A new file system, attached at once: by one `mount(2)` in the directory. What that refuses
+    /// is tried the long way, which says more of why.
+    pub(super) fn mount_on(&mut self, directory: i32, new: &NewMount<'_>) -> Result<()> {
+        // "." is the directory itself, wherever it is by now, and whatever is mounted on it.
+        if new.can_be_at_once() && sys::fchdir(directory).is_ok() && new.mount(c".").is_ok() {
+            return Ok(());
+        }
+        let NewMount {
+            fstype,
+            source,
+            options,
+            attributes,
+        } = *new;
+        let mount = self.new_mount(fstype, source, None, options, attributes)?;
+        move_mount(mount.raw(), directory)?;
+        mount.leave();
+        Ok(())
+    }
+
+    /// The same on a directory that is made for it.
+    pub(super) fn mount_in(&mut self, dir: i32, name: &CStr, new: &NewMount<'_>) -> Result<()> {
+        if new.can_be_at_once()
+            && !name.to_bytes().contains(&b'/')
+            && sys::mkdirat(dir, name, 0o755).is_ok()
+            && self.enter(dir).is_ok()
+            && new.mount(name).is_ok()
+        {
+            return Ok(());
+        }
+        let (directory, _) = make(dir, name, true, false).map_err(|refused| match refused {
+            Refused::Call(errno) => errno,
+            Refused::Procfs => Errno::ELOOP,
+        })?;
+        self.mount_on(directory.raw(), new)?;
+        directory.leave();
+        Ok(())
+    }
+
+    /// Makes a directory and binds a tree of the host there: the directory in which this is done
+    /// takes no entries but from here, and the name is one component.
+    pub(super) fn bind_directory(&mut self, dir: Slot, name: &CStr, source: &CStr) -> Result<()> {
+        if name.to_bytes().contains(&b'/') {
+            return Err(Errno::EINVAL);
+        }
+        let dir = self.fd(dir)?;
+        sys::mkdirat(dir, name, 0o755)?;
+        self.enter(dir)?;
+        sys::mount(Some(source), name, MS_BIND | MS_REC)
+    }
+
+    /// Makes a directory the working directory, unless the step before has.
+    fn enter(&mut self, directory: i32) -> Result<()> {
+        let before = self.inside.take();
+        if before.is_none_or(|(step, at)| step + 1 != self.step || at != directory) {
+            sys::fchdir(directory)?;
+        }
+        self.inside = Some((self.step, directory));
+        Ok(())
     }
 
     /// Everything about a new file system up to its creation.
@@ -61,7 +140,7 @@ impl Executor {
     ) -> Result<()> {
         // The mode of a directory that was there before is that of the file system, too.
         if let Some(slot) = mode_of
-            && self.made.get(usize::from(slot.0)) != Some(&true)
+            && !self.known(slot).made
             && let Ok(directory) = self.fd(slot)
         {
             let mode = sys::fstat(directory)?.mode;
@@ -142,6 +221,60 @@ impl Executor {
             }
         }
         Ok(())
+    }
+}
+
+/// A file system to be made, and the mount of it.
+#[derive(Clone, Copy)]
+pub(super) struct NewMount<'a> {
+    pub(super) fstype: &'a CStr,
+    pub(super) source: Option<&'a CStr>,
+    pub(super) options: Options,
+    pub(super) attributes: u64,
+}
+
+impl NewMount<'_> {
+    /// Whether `mount(2)` can be told all of it.
+    fn can_be_at_once(&self) -> bool {
+        self.data().is_some()
+    }
+
+    /// `mount(2)` on a directory.
+    fn mount(&self, target: &CStr) -> Result<()> {
+        let data = self.data().ok_or(Errno::EINVAL)?;
+        let flags = mount_flags(self.attributes);
+        sys::new_mount(self.source, target, self.fstype, flags, data.as_cstr())
+    }
+
+    /// The options as the text that `mount(2)` takes; `None` if they cannot be said in it. There
+    /// read-only is the file system together with its mount.
+    fn data(&self) -> Option<FixedString<1024>> {
+        let mut text = FixedString::<1024>::new();
+        let mut readonly = false;
+        for option in self.options {
+            let (key, value) = match option? {
+                FsOptionRef::Flag(key) => (key, None),
+                FsOptionRef::String(key, value) => (key, Some(value)),
+                FsOptionRef::Descriptor(..) => return None,
+            };
+            if key.to_bytes() == b"ro" && value.is_none() {
+                readonly = true;
+                continue;
+            }
+            let has_comma = |part: &CStr| part.to_bytes().contains(&b',');
+            if has_comma(key) || value.is_some_and(has_comma) {
+                return None;
+            }
+            if !text.get().is_empty() {
+                text.push(b",").ok()?;
+            }
+            text.push(key.to_bytes()).ok()?;
+            if let Some(value) = value {
+                text.push(b"=").ok()?;
+                text.push(value.to_bytes()).ok()?;
+            }
+        }
+        (readonly == (self.attributes & sys::MOUNT_ATTR_RDONLY != 0)).then_some(text)
     }
 }
 
@@ -256,17 +389,42 @@ pub(super) fn make_readonly(mount: i32) -> Result<()> {
     }
 }
 
-/// Attaches a new mount that is made read-only before; on kernels before 5.12 right after.
-pub(super) fn attach_readonly(mount: i32, target: i32) -> Result<()> {
-    match sys::mount_setattr(mount, false, READONLY.set, 0, 0) {
+/// Attaches a clone of a tree over it, of which the mount at its top is read-only: made so before
+/// it is attached; on kernels before 5.12 right after. (`open_tree_attr(2)` would do both at once,
+/// but to the mounts below as well.)
+pub(super) fn cover_readonly(target: &Fd) -> Result<()> {
+    let cover = sys::clone_tree(target.raw(), c"", true)?;
+    match sys::mount_setattr(cover.raw(), false, READONLY.set, 0, 0) {
         Err(Errno::ENOSYS) => {
-            move_mount(mount, target)?;
-            remount(mount, &READONLY)
+            move_mount(cover.raw(), target.raw())?;
+            remount(cover.raw(), &READONLY)?;
         }
         result => {
             result?;
-            move_mount(mount, target)
+            move_mount(cover.raw(), target.raw())?;
         }
+    }
+    cover.leave();
+    Ok(())
+}
+
+/// Changes an attached mount and those at names in it.
+pub(super) fn attributes_of_all(mount: i32, names: Texts<'_>, change: Change) -> Result<()> {
+    let Change {
+        set,
+        clear,
+        propagation,
+        ..
+    } = change;
+    match sys::mount_setattr(mount, true, set, clear, propagation) {
+        Err(Errno::ENOSYS) => {
+            for name in names {
+                let below = sys::openat(mount, name, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0)?;
+                remount(below.raw(), &change)?;
+            }
+            remount(mount, &change)
+        }
+        result => result,
     }
 }
 
@@ -275,9 +433,9 @@ pub(super) fn attach_readonly(mount: i32, target: i32) -> Result<()> {
 /// directories are moved meanwhile; from one that was moved out of what is mounted no way leads
 /// up (`ENOENT`).
 pub(super) fn holder_propagation(directory: i32, kind: u64) -> Result<()> {
-    let mut above: Option<sys::Fd> = None;
+    let mut above: Option<Fd> = None;
     for _ in 0..MAX_DEPTH {
-        let at = above.as_ref().map_or(directory, sys::Fd::raw);
+        let at = above.as_ref().map_or(directory, Fd::raw);
         let changed = match sys::mount_setattr(at, false, 0, 0, kind) {
             Err(Errno::ENOSYS) => proc_self_fd::inside(at, || sys::mount(None, c".", kind)),
             result => result,
@@ -292,15 +450,24 @@ pub(super) fn holder_propagation(directory: i32, kind: u64) -> Result<()> {
 }
 
 /// The old root ends up on top of the new one, at the same place, and is then detached: no
-/// directory is needed for it.
-pub(super) fn pivot_root(root: i32) -> Result<()> {
-    let old = sys::openat(CWD, c"/", O_PATH | O_DIRECTORY, 0)?;
-    sys::fchdir(root)?;
-    sys::pivot_root(c".", c".")?;
-    sys::fchdir(old.raw())?;
-    // What is unmounted here must not be unmounted elsewhere.
-    sys::mount(None, c".", MS_SLAVE | MS_REC)?;
-    sys::umount(c".", MNT_DETACH)?;
+/// directory is needed for it. What is unmounted here must not be unmounted elsewhere, so it is
+/// made slave before, unless everything in it is `isolated` (slave or private, as nothing that the
+/// host mounts there meanwhile can be otherwise).
+pub(super) fn pivot_root(root: i32, isolated: bool) -> Result<()> {
+    if isolated {
+        sys::fchdir(root)?;
+        sys::pivot_root(c".", c".")?;
+        // What is unmounted is the topmost mount at a path, and that is the old root, although "."
+        // is the new one.
+        sys::umount(c".", MNT_DETACH)?;
+    } else {
+        let old = sys::openat(CWD, c"/", O_PATH | O_DIRECTORY, 0)?;
+        sys::fchdir(root)?;
+        sys::pivot_root(c".", c".")?;
+        sys::fchdir(old.raw())?;
+        sys::mount(None, c".", MS_SLAVE | MS_REC)?;
+        sys::umount(c".", MNT_DETACH)?;
+    }
     sys::chdir(c"/")
 }
 

@@ -34,7 +34,8 @@ impl Executor {
             Leaf::File => false,
             Leaf::Like(source) => sys::fstat(self.fd(source)?)?.is_directory(),
         };
-        let (fd, made) = match make(self.fd(root)?, path, directory) {
+        let missing = self.known(root).fresh;
+        let (fd, made) = match make(self.fd(root)?, path, directory, missing) {
             Ok(found) => found,
             Err(Refused::Call(errno)) => return Err(errno),
             Err(Refused::Procfs) => {
@@ -43,9 +44,10 @@ impl Executor {
             }
         };
         self.fill(into, fd)?;
-        if let Some(entry) = self.made.get_mut(usize::from(into.0)) {
-            *entry = made;
-        }
+        self.mark(into, |known| {
+            known.made = made;
+            known.place = true;
+        });
         Ok(())
     }
 }
@@ -66,12 +68,16 @@ impl From<Errno> for Refused {
 }
 
 /// Opens `path` below `root` and makes what is missing. The second value says whether the last
-/// component was made.
+/// component was made. What is most likely `missing` is made before it is looked for.
 pub(super) fn make(
     root: i32,
     path: &CStr,
     directory: bool,
+    missing: bool,
 ) -> core::result::Result<(Fd, bool), Refused> {
+    if missing && let Some(fd) = make_single(root, path, directory)? {
+        return Ok((fd, true));
+    }
     let (fd, made) = match find(root, path) {
         Err(Errno::ENOENT) => match make_single(root, path, directory)? {
             // It lies where `root` does.
@@ -427,6 +433,7 @@ mod tests {
             directories in prop::collection::vec(path(), 0..3),
             target in path(),
             directory in any::<bool>(),
+            missing in any::<bool>(),
         ) {
             let outer = tempfile::tempdir().unwrap();
             let root_path = outer.path().join("root");
@@ -438,10 +445,10 @@ mod tests {
             let fd = root.as_raw_fd();
             for path in &directories {
                 let path = std::ffi::CString::new(path.as_str()).unwrap();
-                let _ = make(fd, &path, true);
+                let _ = make(fd, &path, true, missing);
             }
             let target = std::ffi::CString::new(target).unwrap();
-            if let Ok((made, _)) = make(fd, &target, directory) {
+            if let Ok((made, _)) = make(fd, &target, directory, missing) {
                 let found = sys::openat2(fd, &target, O_PATH, 0, RESOLVE_IN_ROOT);
                 match found {
                     Ok(found) => {

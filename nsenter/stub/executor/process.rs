@@ -17,6 +17,8 @@ fn ignored_signals() -> Option<u64> {
     let file = sys::openat(CWD, c"/proc/self/status", 0, 0).ok()?;
     let mut buffer = [0; 4096];
     let count = sys::read(file.raw(), &mut buffer).ok()?;
+    // Closed with what else is open at the start.
+    file.leave();
     ignored(buffer.get(..count)?)
 }
 
@@ -113,6 +115,7 @@ pub(super) fn netlink(request: &[u8]) -> Result<()> {
     }
     let mut buffer = [0; 1024];
     let count = sys::read(socket.raw(), &mut buffer)?;
+    socket.leave();
     let reply = buffer.get(..count).unwrap_or(&[]);
     // struct nlmsghdr, then for NLMSG_ERROR an int: 0, or a negative errno.
     let kind = super::wire::u16_at(reply, 4).ok_or(Errno::EPROTO)?;

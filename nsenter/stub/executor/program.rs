@@ -99,8 +99,15 @@ impl Executor {
         let program = self.program.ok_or(Errno::EINVAL)?;
         let args = pointers(args, None)?;
         let env = pointers(env, self.home.as_ref().map(Home::as_cstr))?;
+        self.close_all_but(self.start_fifo());
+        Err(execute(program, &args, &env))
+    }
+
+    /// Closes every descriptor that the program does not get, but for the fifo that it is started
+    /// by.
+    pub(super) fn close_all_but(&self, fifo: Option<i32>) {
         let first = FIRST_DESCRIPTOR.saturating_add(self.plan.header().passed);
-        match self.start_fifo() {
+        match fifo {
             // The one thing that the kernel closes: its end shows that the program has begun.
             Some(fifo) => {
                 let fifo = fifo.unsigned_abs();
@@ -111,7 +118,6 @@ impl Executor {
             }
             None => close_between(first, self.descriptors_end()),
         }
-        Err(execute(program, &args, &env))
     }
 
     /// One line on standard error, after the control channel is closed.

@@ -148,14 +148,21 @@ pub(crate) fn close_on_exec(fd: i32) -> Result<()> {
 /// The highest number of descriptors this process could ever have had, as far as its hard limit
 /// says.
 pub(crate) fn descriptor_limit() -> u32 {
-    let mut limit = [0_u64; 2];
+    let [_, hard] = descriptor_limits();
+    u32::try_from(hard).unwrap_or(u32::MAX)
+}
+
+/// How many descriptors this process may have; 0 if that is not known.
+pub(crate) fn soft_descriptor_limit() -> u64 {
+    let [soft, _] = descriptor_limits();
+    soft
+}
+
+fn descriptor_limits() -> [u64; 2] {
+    let mut limits = [0_u64; 2];
     // SAFETY: the kernel fills a struct rlimit64.
-    let result = unsafe { call!(PRLIMIT64, 0, RLIMIT_NOFILE, 0, limit.as_mut_ptr()) };
-    let [_, hard] = limit;
-    match result {
-        Ok(_) => u32::try_from(hard).unwrap_or(u32::MAX),
-        Err(_) => 0,
-    }
+    let result = unsafe { call!(PRLIMIT64, 0, RLIMIT_NOFILE, 0, limits.as_mut_ptr()) };
+    if result.is_ok() { limits } else { [0; 2] }
 }
 
 /// `fcntl(F_GETPIPE_SZ)`: what a pipe takes without a reader.

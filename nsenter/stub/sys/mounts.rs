@@ -14,6 +14,8 @@ pub(crate) const MS_BIND: u64 = 4096;
 pub(crate) const MS_MOVE: u64 = 8192;
 /// `MS_REC`.
 pub(crate) const MS_REC: u64 = 16384;
+/// `MS_PRIVATE`.
+pub(crate) const MS_PRIVATE: u64 = 1 << 18;
 /// `MS_SLAVE`.
 pub(crate) const MS_SLAVE: u64 = 1 << 19;
 /// `MNT_DETACH`.
@@ -28,6 +30,28 @@ fn pointer(text: Option<&CStr>) -> usize {
 pub(crate) fn mount(source: Option<&CStr>, target: &CStr, flags: u64) -> Result<()> {
     // SAFETY: NUL-terminated strings or null.
     unsafe { call!(MOUNT, pointer(source), target.as_ptr(), 0, flags, 0) }.map(drop)
+}
+
+/// `mount(2)` of a new file system.
+pub(crate) fn new_mount(
+    source: Option<&CStr>,
+    target: &CStr,
+    fstype: &CStr,
+    flags: u64,
+    data: &CStr,
+) -> Result<()> {
+    // SAFETY: NUL-terminated strings or null.
+    unsafe {
+        call!(
+            MOUNT,
+            pointer(source),
+            target.as_ptr(),
+            fstype.as_ptr(),
+            flags,
+            data.as_ptr()
+        )
+    }
+    .map(drop)
 }
 
 /// `umount2(2)`.

@@ -89,6 +89,13 @@ fn descriptors_travel_both_ways() {
     assert_eq!(text, "through the answer");
 }
 
+fn ask_home(file: &std::path::Path) -> Op {
+    Op::AskHome {
+        path: path(file),
+        otherwise: c("/otherwise"),
+    }
+}
+
 #[test]
 fn home_is_answered_from_the_password_file() {
     let directory = tempfile::tempdir().unwrap();
@@ -96,7 +103,7 @@ fn home_is_answered_from_the_password_file() {
     let content = "someone:x:1:1::/home/someone:/bin/sh\n".repeat(3000);
     std::fs::write(&file, &content).unwrap();
     let mut plan = PlanBuilder::new();
-    plan.push("home", Op::AskHome(path(&file)));
+    plan.push("home", ask_home(&file));
     shell_with(&mut plan, "echo $HOME; echo $OTHER", &["OTHER=1"]);
     let mut recorder = Recorder {
         home: b"/home/someone".to_vec(),
@@ -114,20 +121,15 @@ fn home_is_answered_from_the_password_file() {
 }
 
 #[test]
-fn a_password_file_that_is_missing_or_no_file_is_empty() {
+fn a_password_file_that_is_no_file_is_empty() {
     let directory = tempfile::tempdir().unwrap();
     let fifo = directory.path().join("fifo");
     make_fifo(&fifo);
     let large = directory.path().join("large");
     std::fs::write(&large, vec![b'x'; (1 << 20) + 5]).unwrap();
-    for (file, length) in [
-        (directory.path().join("nothing"), 0),
-        (fifo, 0),
-        ("/".into(), 0),
-        (large, 1 << 20),
-    ] {
+    for (file, length) in [(fifo, 0), ("/".into(), 0), (large, 1 << 20)] {
         let mut plan = PlanBuilder::new();
-        plan.push("home", Op::AskHome(path(&file)));
+        plan.push("home", ask_home(&file));
         shell(&mut plan, "echo $HOME");
         let mut recorder = Recorder {
             home: b"/".to_vec(),
@@ -137,6 +139,24 @@ fn a_password_file_that_is_missing_or_no_file_is_empty() {
         assert_eq!(run_with(plan, Vec::new(), &mut recorder).output(), "/\n");
         assert_eq!(recorder.passwd.len(), length, "{}", file.display());
     }
+}
+
+#[test]
+fn without_a_password_file_nothing_is_asked() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut plan = PlanBuilder::new();
+    plan.push("home", ask_home(&directory.path().join("nothing")));
+    shell(&mut plan, "echo $HOME");
+    // This one refuses whatever is asked.
+    let mut recorder = Recorder {
+        passwd: b"untouched".to_vec(),
+        ..Recorder::default()
+    };
+    assert_eq!(
+        run_with(plan, Vec::new(), &mut recorder).output(),
+        "/otherwise\n"
+    );
+    assert_eq!(recorder.passwd, b"untouched");
 }
 
 fn hook(script: &str) -> HookCommand {

@@ -100,6 +100,7 @@ fn under_the_filter() {
     assert!(missing.is_ok());
     println!("the filter was there");
     attributes_are_set_after_attaching();
+    crate::at_once::bound_and_restricted();
     locked_out_recursion();
     descriptors_of_the_host_are_closed_before_the_first_step();
     a_procfs_made_by_an_image_is_not_used();
@@ -282,8 +283,8 @@ fn descriptors_of_the_host_are_closed_before_the_first_step() {
         crate::support::run_with(plan, Vec::new(), &mut count).output(),
         "4\n"
     );
-    // The streams and the control channel.
-    assert_eq!(count.0, 4);
+    // The streams, the plan and the control channel.
+    assert_eq!(count.0, 5);
     drop(leaks);
 }
 

@@ -10,6 +10,7 @@
     reason = "a test that meets the unexpected shall fail, and flags are small"
 )]
 
+mod at_once;
 mod changes;
 mod channel;
 mod descriptors;

@@ -7,7 +7,7 @@
 
 use std::os::fd::AsFd;
 
-use cgroups::Cgroup;
+use cgroups::{Cgroup, Mode};
 use configs::Config;
 use configs::config::FreezerState;
 use nsenter::StubProcess;
@@ -127,8 +127,11 @@ fn make(
 
     let config = transaction.state.config.shared();
     let group = transaction.rollback.group()?;
-    cgroup::require_thawed(group)?;
     let (tasks, cgroup) = placement::of_init(group, &config)?;
+    // On cgroup v2 the start itself looks, right before the clone.
+    if !(cgroup.unified && group.hierarchy().mode() == Mode::V2) {
+        cgroup::require_thawed(group)?;
+    }
     // Poststart hooks run when the program has begun, which the end of the fifo shows.
     let waits_for_start = when_ready == WhenReady::Wait || !config.hooks.poststart.is_empty();
     let request = ProcessRequest {
@@ -233,6 +236,9 @@ fn start(
         // The clone places it in its v2 cgroup, which has no room for even the stub.
         if error.raw_os_error() == Some(libc::ENOMEM) && limits_memory {
             return oom_killed();
+        }
+        if error.kind() == nsenter::ErrorKind::Frozen {
+            return cgroup::frozen_from_above();
         }
         Error::system("unable to start container process", error)
     })?;
@@ -361,7 +367,7 @@ pub(super) fn check(config: &Config, process: &Process) -> Result<()> {
 }
 
 fn host_facts(system: &System, config: &Config) -> Result<HostFacts> {
-    let mut host = HostFacts::read_at(system.procfs()?.as_fd())?;
+    let mut host = system.host_facts()?;
     if config.no_pivot_root {
         host.read_full_proc_mounts(config.rootfs.as_ref())?;
     }

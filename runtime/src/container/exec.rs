@@ -16,7 +16,7 @@ use crate::launch::connections::Connections;
 use crate::launch::inputs::{Inputs, Sources};
 use crate::launch::supervisor::{self, Launch, Outcome, Role, Stages, Supervisor};
 use crate::launch::{self, error_messages, placement};
-use crate::plan::{self, BuiltPlan, CgroupPlacement, Filter, HostFacts, ProcessRequest};
+use crate::plan::{self, BuiltPlan, CgroupPlacement, Filter, ProcessRequest};
 use crate::process::child::Child;
 use crate::process::{Process, user_names};
 use crate::{cgroup, rdt, validation};
@@ -190,7 +190,7 @@ struct Started {
 
 impl Join<'_> {
     fn plan(&self, cgroup: CgroupPlacement, seccomp: Option<Filter>) -> Result<BuiltPlan> {
-        let mut host = HostFacts::read_at(self.container.system().procfs()?.as_fd())?;
+        let mut host = self.container.system().host_facts()?;
         host.read_umask()?;
         plan::exec(&ProcessRequest {
             container_id: self.container.id.as_str(),

@@ -64,20 +64,22 @@ impl HostFacts {
     /// # Errors
     /// [`ErrorKind::System`](crate::ErrorKind::System) if a file in it cannot be read.
     pub fn read_at(proc: BorrowedFd<'_>) -> Result<Self> {
-        let in_user_namespace = match text(proc, "self/uid_map")? {
-            Some(map) => user::is_userns_map(map.as_bytes()),
-            None => false,
-        };
+        Self::read_knowing(proc, in_user_namespace(proc)?)
+    }
+
+    /// The same, for one who knows already whether this process is in a user namespace.
+    pub(crate) fn read_knowing(proc: BorrowedFd<'_>, in_user_namespace: bool) -> Result<Self> {
         // Outside of user namespaces the file always says "allow".
         let setgroups_denied = in_user_namespace
             && text(proc, "self/setgroups")?.is_some_and(|text| text.trim_end() == "deny");
         let uname = rustix::system::uname();
         let release = uname.release().to_string_lossy();
         let last_capability = last_capability();
+        let effective_uid = rustix::process::geteuid();
         Ok(Self {
             last_capability,
-            grantable_capabilities: grantable(last_capability)?,
-            effective_uid: rustix::process::geteuid().as_raw(),
+            grantable_capabilities: grantable(last_capability, effective_uid.is_root())?,
+            effective_uid: effective_uid.as_raw(),
             effective_gid: rustix::process::getegid().as_raw(),
             in_user_namespace,
             setgroups_denied,
@@ -123,6 +125,12 @@ impl HostFacts {
     }
 }
 
+/// Whether the calling process is in a user namespace that does not map every id to itself.
+pub(crate) fn in_user_namespace(proc: BorrowedFd<'_>) -> Result<bool> {
+    let map = text(proc, "self/uid_map")?;
+    Ok(map.is_some_and(|map| user::is_userns_map(map.as_bytes())))
+}
+
 fn open(dir: BorrowedFd<'_>, path: &Path, flags: OFlags) -> rustix::io::Result<OwnedFd> {
     rustix::fs::openat(dir, path, flags | OFlags::CLOEXEC, Mode::empty())
 }
@@ -139,9 +147,19 @@ fn text(proc: BorrowedFd<'_>, path: &str) -> Result<Option<String>> {
         Err(Errno::NOENT) => return Ok(None),
         Err(errno) => return Err(Error::system(format!("open /proc/{path}"), errno)),
     };
-    let mut text = String::with_capacity(SMALL);
-    match std::fs::File::from(fd).take(MOST).read_to_string(&mut text) {
-        Ok(_) => Ok(Some(text)),
+    let mut file = std::fs::File::from(fd).take(MOST);
+    let mut text = vec![0; SMALL];
+    let read = file.read(&mut text).and_then(|count| {
+        text.truncate(count);
+        // A read that leaves room is the last one: the kernel gives all lines that fit, and makes
+        // text for four times as many.
+        if count == SMALL {
+            file.read_to_end(&mut text)?;
+        }
+        Ok(())
+    });
+    match read {
+        Ok(()) => Ok(Some(String::from_utf8_lossy(&text).into_owned())),
         Err(error) => Err(Error::system(format!("read /proc/{path}"), error)),
     }
 }
@@ -165,11 +183,11 @@ fn last_capability() -> u32 {
 
 /// See [`HostFacts::grantable_capabilities`]. Only what root does not have permitted is looked up
 /// one by one.
-fn grantable(last: u32) -> Result<u64> {
+fn grantable(last: u32, root: bool) -> Result<u64> {
     let sets = rustix::thread::capabilities(None)
         .map_err(|errno| Error::system("read the capabilities of this process", errno))?;
     let mut all = sets.permitted.bits();
-    if rustix::process::geteuid().is_root() {
+    if root {
         for bit in (0..=last.min(63)).map(|number| 1u64 << number) {
             let capability = CapabilitySet::from_bits_retain(bit);
             if all & bit == 0

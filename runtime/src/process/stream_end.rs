@@ -13,12 +13,16 @@
 
 use std::fs::File;
 use std::io::{self, IoSlice, IoSliceMut, Read, Write};
+use std::mem::ManuallyDrop;
+use std::ops::Deref;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use rustix::fs::{FileType, Mode, OFlags, fcntl_getfl, fcntl_setfl, fstat};
 use rustix::io::{Errno, ReadWriteFlags};
 use rustix::net::{RecvFlags, SendFlags};
 use rustix::termios::isatty;
+
+use crate::sys;
 
 /// `preadv2(2)`: the current offset, the only one that a pipe has.
 const CURRENT: u64 = u64::MAX;
@@ -49,40 +53,75 @@ enum Direction {
 /// A descriptor to read from or to write to; neither waits.
 #[derive(Debug)]
 pub(crate) struct StreamEnd {
-    file: File,
+    file: Held,
     way: Way,
+}
+
+/// A descriptor, and whether it is closed in the end.
+#[derive(Debug)]
+enum Held {
+    Own(File),
+    /// A standard stream of this process, which stays open.
+    Standard(ManuallyDrop<File>),
+}
+
+impl Deref for Held {
+    type Target = File;
+
+    fn deref(&self) -> &File {
+        match self {
+            Self::Own(file) => file,
+            Self::Standard(file) => file,
+        }
+    }
 }
 
 impl StreamEnd {
     /// An end whose open file description only this process has, and its duplicates here: it
     /// becomes non-blocking.
     pub(crate) fn own(descriptor: OwnedFd) -> io::Result<Self> {
-        let flags = fcntl_getfl(&descriptor)?;
-        fcntl_setfl(&descriptor, flags | OFlags::NONBLOCK)?;
+        // The access mode is not changed by this, and a pipe or socket of one's own has no other
+        // flag.
+        fcntl_setfl(&descriptor, OFlags::NONBLOCK)?;
         Ok(Self {
-            file: File::from(descriptor),
+            file: Held::Own(File::from(descriptor)),
             way: Way::Plain,
         })
     }
 
+    /// Standard input of this process.
+    pub(crate) fn standard_input() -> io::Result<Self> {
+        Self::shared(Held::Standard(sys::standard_stream(0)), Direction::Read)
+    }
+
+    /// Standard output (1) or error (2) of this process.
+    pub(crate) fn standard_sink(number: i32) -> io::Result<Self> {
+        Self::shared(
+            Held::Standard(sys::standard_stream(number)),
+            Direction::Write,
+        )
+    }
+
     /// An end that other programs may use as well, to be read.
+    #[cfg(test)]
     pub(crate) fn shared_source(descriptor: OwnedFd) -> io::Result<Self> {
-        Self::shared(descriptor, Direction::Read)
+        Self::shared(Held::Own(descriptor.into()), Direction::Read)
     }
 
     /// An end that other programs may use as well, to be written.
+    #[cfg(test)]
     pub(crate) fn shared_sink(descriptor: OwnedFd) -> io::Result<Self> {
-        Self::shared(descriptor, Direction::Write)
+        Self::shared(Held::Own(descriptor.into()), Direction::Write)
     }
 
-    fn shared(descriptor: OwnedFd, direction: Direction) -> io::Result<Self> {
-        let way = match FileType::from_raw_mode(fstat(&descriptor)?.st_mode) {
+    fn shared(file: Held, direction: Direction) -> io::Result<Self> {
+        let way = match FileType::from_raw_mode(fstat(&*file)?.st_mode) {
             FileType::Fifo => Way::Pipe,
             FileType::Socket => Way::Socket,
-            FileType::CharacterDevice if isatty(&descriptor) => {
-                if let Some(terminal) = opened_again(descriptor.as_fd(), direction) {
+            FileType::CharacterDevice if isatty(&*file) => {
+                if let Some(terminal) = opened_again(file.as_fd(), direction) {
                     return Ok(Self {
-                        file: File::from(terminal),
+                        file: Held::Own(File::from(terminal)),
                         way: Way::Plain,
                     });
                 }
@@ -90,26 +129,23 @@ impl StreamEnd {
             }
             _ => Way::Plain,
         };
-        Ok(Self {
-            file: File::from(descriptor),
-            way,
-        })
+        Ok(Self { file, way })
     }
 
     /// Reads once; `WouldBlock` if the pipe has nothing now.
     pub(crate) fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
         match self.way {
-            Way::Plain => (&self.file).read(buffer),
+            Way::Plain => (&*self.file).read(buffer),
             Way::Pipe => {
                 let mut pieces = [IoSliceMut::new(buffer)];
                 let flags = ReadWriteFlags::NOWAIT;
-                match rustix::io::preadv2(&self.file, &mut pieces, CURRENT, flags) {
-                    Err(Errno::OPNOTSUPP) => (&self.file).read(buffer),
+                match rustix::io::preadv2(&*self.file, &mut pieces, CURRENT, flags) {
+                    Err(Errno::OPNOTSUPP) => (&*self.file).read(buffer),
                     result => Ok(result?),
                 }
             }
             Way::Socket => {
-                let (length, _) = rustix::net::recv(&self.file, buffer, RecvFlags::DONTWAIT)?;
+                let (length, _) = rustix::net::recv(&*self.file, buffer, RecvFlags::DONTWAIT)?;
                 Ok(length)
             }
             Way::Toggled => self.toggled(|mut file| file.read(buffer)),
@@ -120,40 +156,40 @@ impl StreamEnd {
     /// no room now.
     pub(crate) fn write(&self, data: &[u8]) -> io::Result<usize> {
         match self.way {
-            Way::Plain => (&self.file).write(data),
+            Way::Plain => (&*self.file).write(data),
             Way::Pipe => {
                 let flags = ReadWriteFlags::NOWAIT;
-                match rustix::io::pwritev2(&self.file, &[IoSlice::new(data)], CURRENT, flags) {
+                match rustix::io::pwritev2(&*self.file, &[IoSlice::new(data)], CURRENT, flags) {
                     // A kernel before 6.5. A pipe that polls as writable has room for as much as a
                     // relay writes at once.
-                    Err(Errno::OPNOTSUPP) => (&self.file).write(data),
+                    Err(Errno::OPNOTSUPP) => (&*self.file).write(data),
                     result => Ok(result?),
                 }
             }
             Way::Socket => {
                 let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
-                Ok(rustix::net::send(&self.file, data, flags)?)
+                Ok(rustix::net::send(&*self.file, data, flags)?)
             }
             Way::Toggled => self.toggled(|mut file| file.write(data)),
         }
     }
 
     fn toggled<T>(&self, call: impl FnOnce(&File) -> io::Result<T>) -> io::Result<T> {
-        let before = fcntl_getfl(&self.file)?;
-        fcntl_setfl(&self.file, before | OFlags::NONBLOCK)?;
+        let before = fcntl_getfl(&*self.file)?;
+        fcntl_setfl(&*self.file, before | OFlags::NONBLOCK)?;
         let result = call(&self.file);
-        fcntl_setfl(&self.file, before)?;
+        fcntl_setfl(&*self.file, before)?;
         result
     }
 
     /// How many bytes it can hold at most: what was written before its writer ended is not more.
     pub(crate) fn capacity(&self) -> usize {
-        rustix::pipe::fcntl_getpipe_size(&self.file).unwrap_or(TERMINAL_CAPACITY)
+        rustix::pipe::fcntl_getpipe_size(&*self.file).unwrap_or(TERMINAL_CAPACITY)
     }
 
     /// Whether it is a terminal.
     pub(crate) fn is_terminal(&self) -> bool {
-        isatty(&self.file)
+        isatty(&*self.file)
     }
 }
 

@@ -130,6 +130,8 @@ fn foreground(invocation: &Invocation<'_>, creation: &Creation<'_>) -> Result<u8
         mark("remove the container");
     }
     show(timings.as_ref());
+    // This process ends, and with it all that is open.
+    std::mem::forget(container);
     Ok(status.code())
 }
 

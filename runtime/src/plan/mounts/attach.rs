@@ -208,6 +208,33 @@ impl Propagation {
     }
 }
 
+/// Whether the mount takes the device nodes.
+fn takes_nodes(entry: &Entry<'_>) -> bool {
+    entry.point == "/dev" && !entry.mount.is_bind()
+}
+
+/// Whether the kernel's parameters are set on the mount.
+fn takes_parameters(params: &ProcessParams<'_>, root: &Rootfs, entry: &Entry<'_>) -> bool {
+    entry.point == "/proc"
+        && sysctl::serves(entry.mount)
+        && !root.mounts.is_changed_later(entry)
+        && !params.config.sysctl.is_empty()
+}
+
+/// Whether a step after the one that attaches the mount needs it.
+pub(super) fn is_needed_later(
+    params: &ProcessParams<'_>,
+    root: &Rootfs,
+    entry: &Entry<'_>,
+) -> bool {
+    becomes_readonly_later(entry)
+        || takes_nodes(entry)
+        || takes_parameters(params, root, entry)
+        || root.mounts.is_changed_later(entry)
+        || root.mounts.is_looked_up_later(entry)
+        || !entry.mount.propagation_flags.is_empty()
+}
+
 /// Keeps an attached mount open for the steps that need it later, or closes it.
 pub(super) fn enter(
     steps: &mut Steps,
@@ -217,11 +244,8 @@ pub(super) fn enter(
     mount: Slot,
 ) {
     let later = becomes_readonly_later(entry);
-    let takes_nodes = entry.point == "/dev" && !entry.mount.is_bind();
-    let parameters = entry.point == "/proc"
-        && sysctl::serves(entry.mount)
-        && !root.mounts.is_changed_later(entry)
-        && !params.config.sysctl.is_empty();
+    let takes_nodes = takes_nodes(entry);
+    let parameters = takes_parameters(params, root, entry);
     if entry.point == "/dev" {
         root.dev_is_bound = entry.mount.is_bind();
         root.dev = takes_nodes.then_some(mount);

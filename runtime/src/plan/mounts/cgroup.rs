@@ -18,6 +18,8 @@ use crate::{Error, Result};
 
 /// Where the host has its cgroup file systems.
 const HOST: &str = "/sys/fs/cgroup";
+/// The attributes of the tmpfs for the hierarchies of cgroup v1.
+const RESTRICTED: u64 = MountAttr::NOSUID | MountAttr::NODEV | MountAttr::NOEXEC;
 /// `CGROUP2_SUPER_MAGIC` of `statfs(2)`.
 const CGROUP2_MAGIC: u64 = 0x6367_7270;
 
@@ -196,7 +198,6 @@ fn legacy(
             entry.index, entry.mount.data
         )));
     }
-    let restricted = MountAttr::NOSUID | MountAttr::NODEV | MountAttr::NOEXEC;
     let point = target(steps, root, entry, Leaf::Directory)?;
     let tmpfs = steps.slot();
     let mut options = vec![FsOption::String(c"mode".to_owned(), c"755".to_owned())];
@@ -214,13 +215,26 @@ fn legacy(
             source: Some(c"tmpfs".to_owned()),
             options,
             mode_of: None,
-            attributes: restricted,
+            attributes: RESTRICTED,
             into: tmpfs,
         },
     );
     attach(steps, root, entry, tmpfs, point, Pending::default());
+    let together = restricted_together(params, entry, hierarchies);
     for hierarchy in hierarchies {
-        one_hierarchy(steps, params, entry, tmpfs, hierarchy)?;
+        if together.is_some() {
+            let name = hierarchy.directory.as_str();
+            steps.push(
+                format!("bind the {name} cgroup"),
+                Op::BindDirectory {
+                    dir: tmpfs,
+                    name: c_string("cgroup hierarchy", name)?,
+                    source: c_path("cgroup directory", &hierarchy.own)?,
+                },
+            );
+        } else {
+            one_hierarchy(steps, params, entry, tmpfs, hierarchy)?;
+        }
     }
     for hierarchy in hierarchies {
         for link in hierarchy
@@ -238,7 +252,21 @@ fn legacy(
             );
         }
     }
-    if attributes_of(entry.mount, entry.mount.flags) & MountAttr::RDONLY != 0 {
+    if let Some(Change { set, clear }) = together {
+        steps.push(
+            entry.context("set flags"),
+            // The host's mounts may be shared; new ones, which these replace, have no peers.
+            Op::MountAttributesOfAll {
+                mount: tmpfs,
+                names: hierarchies
+                    .iter()
+                    .map(|one| c_string("cgroup hierarchy", one.directory.as_str()))
+                    .collect::<Result<_>>()?,
+                set,
+                clear,
+            },
+        );
+    } else if attributes_of(entry.mount, entry.mount.flags) & MountAttr::RDONLY != 0 {
         steps.push(
             entry.context("make the tmpfs read-only"),
             Op::MountAttributes {
@@ -253,6 +281,28 @@ fn legacy(
     }
     enter(steps, params, root, entry, tmpfs);
     Ok(())
+}
+
+/// The change of attributes that makes of the host's directories, bound into the tmpfs, what the
+/// configuration asks for, if it is the same for all of them and right for the tmpfs as well: the
+/// usual case, in which one call changes all. Before it they are writable where the host's mounts
+/// are, in a mount namespace in which nothing but the stub runs.
+fn restricted_together(
+    params: &ProcessParams<'_>,
+    entry: &Entry<'_>,
+    hierarchies: &[LegacyHierarchy],
+) -> Option<Change> {
+    let change = bind_change(entry.mount, params.host.nosymfollow);
+    let (set, clear) = (change.rest.set, change.rest.clear | change.explicit.clear);
+    let all = recursive_change(entry.mount);
+    let possible = !params.has(NamespaceType::Cgroup)
+        && !params.in_user_namespace()
+        && set == RESTRICTED | MountAttr::RDONLY
+        && all.set | all.clear == 0
+        && hierarchies
+            .iter()
+            .all(|one| one.own.is_absolute() && !one.of_caller);
+    possible.then_some(Change { set, clear })
 }
 
 fn one_hierarchy(

@@ -3,7 +3,7 @@
 use configs::config::{Mount, MountAttr};
 use nsenter::plan::{Dir, Expect, FsOption, Leaf, Op, Slot};
 
-use super::attach::{Pending, attach, enter, plain_directory, target};
+use super::attach::{Pending, attach, enter, is_needed_later, plain_directory, target};
 use super::entry::{Entry, attributes_now, flags_now, shown_source};
 use super::options::{options, source};
 use crate::plan::params::ProcessParams;
@@ -86,6 +86,12 @@ fn host_sysfs(steps: &mut Steps, entry: &Entry<'_>, into: Slot) {
     );
 }
 
+/// Whether `mount(2)` and `fsconfig(2)` mean the same by options and source: the kernel's own file
+/// systems, which have neither devices nor helpers.
+fn is_simple(kind: &str) -> bool {
+    matches!(kind, "tmpfs" | "devpts" | "mqueue")
+}
+
 /// `fsopen` to `fsmount` for an entry.
 fn new_mount(
     entry: &Entry<'_>,
@@ -125,10 +131,50 @@ pub(in crate::plan) fn file_system(
             c_string("linux.mountLabel", label)?,
         ));
     }
+    let labelled = kind == "mqueue" && !label.is_empty();
+    // The mode of what it is mounted on, if that is there.
+    let takes_mode = kind == "tmpfs" && !names_mode(&options);
+    let simple = is_simple(kind)
+        && !takes_mode
+        && !mount.is_copy_up()
+        && !labelled
+        && !is_needed_later(params, root, entry);
+    let place = root.mounts.place_of_mount_point(root.slot, entry.point);
+    let name = place.path.trim_matches('/');
+    if simple && place.fresh && !name.is_empty() && !name.contains('/') {
+        steps.push(
+            entry.context("mount"),
+            Op::MountIn {
+                dir: place.root,
+                name: c_string("mounts.destination", name)?,
+                fstype: c_string("mounts.type", kind)?,
+                source: Some(source(entry.index, shown_source(entry.mount))?),
+                options,
+                attributes: attributes_now(entry),
+            },
+        );
+        root.mounts.enter_closed(entry);
+        return Ok(());
+    }
     let target = target(steps, root, entry, Leaf::Directory)?;
     // A directory that exists gives its mode to a tmpfs over it, and one that was made for it does
     // not: the stub knows.
-    let mode_of = (kind == "tmpfs" && !names_mode(&options)).then_some(target);
+    let mode_of = takes_mode.then_some(target);
+    if simple {
+        steps.push(
+            entry.context("mount"),
+            Op::MountOn {
+                target,
+                fstype: c_string("mounts.type", kind)?,
+                source: Some(source(entry.index, shown_source(entry.mount))?),
+                options,
+                attributes: attributes_now(entry),
+            },
+        );
+        steps.close(target);
+        root.mounts.enter_closed(entry);
+        return Ok(());
+    }
     let tree = steps.slot();
     steps.push(
         entry.context("mount"),
@@ -150,7 +196,7 @@ pub(in crate::plan) fn file_system(
         );
     }
     attach(steps, root, entry, tree, target, Pending::default());
-    if kind == "mqueue" && !label.is_empty() {
+    if labelled {
         steps.push(
             entry.context("label"),
             Op::SetXattr {

@@ -21,6 +21,8 @@ struct Mounted {
     handle: Option<Slot>,
     /// What it shows is the kernel's, so a procfs.
     proc: bool,
+    /// A new tmpfs: what is in it was made by earlier steps.
+    fresh: bool,
 }
 
 /// The mounts of the container that are in sight, by their mount points. Of several at one point
@@ -40,6 +42,8 @@ pub(in crate::plan) struct MountTable {
 pub(in crate::plan) struct Place {
     pub(in crate::plan) root: Slot,
     pub(in crate::plan) path: String,
+    /// The root is that of a new tmpfs, in which nothing is but what earlier steps have made.
+    pub(in crate::plan) fresh: bool,
 }
 
 /// What the configuration will look up, and until when: the index of the last mount that does.
@@ -120,6 +124,22 @@ impl MountTable {
         mount: Slot,
         wanted: bool,
     ) {
+        let trusted = has_no_foreign_links(entry);
+        let keep = wanted || self.is_looked_up_later(entry);
+        if keep {
+            self.open.push(mount);
+        } else {
+            steps.close(mount);
+        }
+        self.cover(entry, Some(mount).filter(|_| keep), trusted);
+    }
+
+    /// Enters a mount that is attached and that nothing looks anything up on.
+    pub(in crate::plan) fn enter_closed(&mut self, entry: &Entry<'_>) {
+        self.cover(entry, None, false);
+    }
+
+    fn cover(&mut self, entry: &Entry<'_>, handle: Option<Slot>, trusted: bool) {
         // What was below, or at the same place, is covered.
         let prefix = format!("{}/", entry.point);
         while let Some(covered) = first_below(
@@ -129,20 +149,19 @@ impl MountTable {
             let covered = covered.clone();
             self.mounts.remove(&covered);
         }
-        let trusted = has_no_foreign_links(entry);
-        let index = usize::try_from(entry.index).unwrap_or(usize::MAX);
-        let keep = wanted || trusted && self.wanted.on(entry.point, index);
-        if keep {
-            self.open.push(mount);
-        } else {
-            steps.close(mount);
-        }
         let mounted = Mounted {
-            slot: (keep && trusted).then_some(mount),
-            handle: keep.then_some(mount),
+            slot: handle.filter(|_| trusted),
+            handle,
             proc: entry.point == "/proc",
+            fresh: is_new_tmpfs(entry),
         };
         self.mounts.insert(entry.point.to_owned(), mounted);
+    }
+
+    /// Whether something will be looked up on the mount, with the mount as root.
+    pub(in crate::plan) fn is_looked_up_later(&self, entry: &Entry<'_>) -> bool {
+        let index = usize::try_from(entry.index).unwrap_or(usize::MAX);
+        has_no_foreign_links(entry) && self.wanted.on(entry.point, index)
     }
 
     /// Whether a later entry of the configuration changes the mount that is made at this one's
@@ -196,11 +215,13 @@ impl MountTable {
             Some(Place {
                 root: mounted.slot?,
                 path: seen_from(point, path)?.to_owned(),
+                fresh: mounted.fresh,
             })
         });
         on_handle.unwrap_or_else(|| Place {
             root,
             path: path.to_owned(),
+            fresh: false,
         })
     }
 
@@ -226,9 +247,13 @@ fn has_no_foreign_links(entry: &Entry<'_>) -> bool {
     }
     match mount.device.as_str() {
         "proc" | "sysfs" | "devpts" | "devtmpfs" | "mqueue" | "cgroup" | "cgroup2" => true,
-        "tmpfs" => !mount.is_copy_up(),
-        _ => false,
+        _ => is_new_tmpfs(entry),
     }
+}
+
+fn is_new_tmpfs(entry: &Entry<'_>) -> bool {
+    let mount = entry.mount;
+    !mount.is_bind() && mount.device == "tmpfs" && !mount.is_copy_up()
 }
 
 #[cfg(test)]
@@ -250,6 +275,7 @@ mod tests {
                     slot: open.then_some(*slot),
                     handle: open.then_some(*slot),
                     proc: *point == "/proc",
+                    fresh: false,
                 };
                 ((*point).to_owned(), mounted)
             })
@@ -276,6 +302,7 @@ mod tests {
         let at = |root: Slot, path: &str| Place {
             root,
             path: path.to_owned(),
+            fresh: false,
         };
         assert_eq!(place("/proc/kcore"), at(handles[0], "/kcore"));
         assert_eq!(place("/proc"), at(handles[0], "/"));
@@ -293,6 +320,7 @@ mod tests {
         let at = |root: Slot, path: &str| Place {
             root,
             path: path.to_owned(),
+            fresh: false,
         };
         assert_eq!(place("/dev/pts"), at(handles[1], "/pts"));
         assert_eq!(place("/dev"), at(root, "/dev"));

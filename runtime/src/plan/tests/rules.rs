@@ -53,6 +53,12 @@ pub(super) fn new_mounts(plan: &Plan) -> Vec<(&str, u64)> {
         .filter_map(|op| match op {
             Op::NewMount {
                 fstype, attributes, ..
+            }
+            | Op::MountOn {
+                fstype, attributes, ..
+            }
+            | Op::MountIn {
+                fstype, attributes, ..
             } => Some((fstype.to_str().unwrap(), *attributes)),
             _ => None,
         })

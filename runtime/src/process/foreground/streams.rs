@@ -7,7 +7,7 @@ use rustix::event::PollFd;
 
 use crate::error::{Error, Result};
 use crate::process::child::Child;
-use crate::process::console::{RawTerminal, standard_stream};
+use crate::process::console::RawTerminal;
 use crate::process::relay::Relay;
 use crate::process::stream_end::StreamEnd;
 
@@ -51,7 +51,7 @@ impl Streams {
 
     /// Standard input goes to this descriptor of ours.
     fn feed(&mut self, to: OwnedFd) -> Result<()> {
-        let from = StreamEnd::shared_source(standard_stream(0)?).map_err(unusable)?;
+        let from = StreamEnd::standard_input().map_err(unusable)?;
         let to = StreamEnd::own(to).map_err(unusable)?;
         self.input = Some(self.copies.len());
         self.copies.push(Relay::new("standard input", from, to));
@@ -59,14 +59,14 @@ impl Streams {
     }
 
     /// What comes from this descriptor of ours goes to standard output (1) or error (2).
-    fn drain(&mut self, from: OwnedFd, number: usize) -> Result<()> {
+    fn drain(&mut self, from: OwnedFd, number: i32) -> Result<()> {
         let name = if number == 1 {
             "standard output"
         } else {
             "standard error"
         };
         let from = StreamEnd::own(from).map_err(unusable)?;
-        let to = StreamEnd::shared_sink(standard_stream(number)?).map_err(unusable)?;
+        let to = StreamEnd::standard_sink(number).map_err(unusable)?;
         self.copies.push(Relay::new(name, from, to));
         Ok(())
     }

@@ -236,7 +236,8 @@ pub(super) fn paths_of_the_host_are_absolute(plan: &Plan) -> Result<(), TestCase
             dir: Dir::Cwd,
             path,
             ..
-        } = op
+        }
+        | Op::BindDirectory { source: path, .. } = op
         {
             prop_assert!(path.to_bytes().starts_with(b"/"), "{op:?}");
         }
@@ -253,16 +254,23 @@ pub(super) fn mounts_are_in_order(case: &Case, plan: &Plan) -> Result<(), TestCa
         } else {
             &mount.source
         };
-        let context = format!("mount {source:?} at {:?}: attach", mount.destination);
-        let found = plan
-            .steps()
-            .iter()
-            .skip(after)
-            .position(|step| step.context() == context);
-        prop_assert!(found.is_some(), "no {} after step {}", context, after);
+        let entry = format!("mount {source:?} at {:?}: ", mount.destination);
+        let at_once = |op: &Op| matches!(op, Op::MountOn { .. } | Op::MountIn { .. });
+        let found = plan.steps().iter().skip(after).position(|step| {
+            match step.context().strip_prefix(&entry) {
+                Some("attach") => true,
+                Some("mount") => at_once(step.op()),
+                _ => false,
+            }
+        });
+        prop_assert!(found.is_some(), "no {} after step {}", entry, after);
         let attached = after + found.unwrap();
+        after = attached + 1;
+        if at_once(plan.steps()[attached].op()) {
+            continue;
+        }
         let Op::Attach { mount: tree, .. } = plan.steps()[attached].op() else {
-            panic!("{context} attaches nothing")
+            panic!("{entry} attaches nothing")
         };
         // Until its slot is closed only the propagation of the mount changes, and read-only is
         // added.
@@ -277,7 +285,6 @@ pub(super) fn mounts_are_in_order(case: &Case, plan: &Plan) -> Result<(), TestCa
                 _ => {}
             }
         }
-        after = attached + 1;
     }
     Ok(())
 }

@@ -56,6 +56,10 @@ pub(super) fn slots(op: &Op) -> (Vec<Slot>, Vec<Slot>) {
         | Op::SendDescriptor { fd, .. }
         | Op::SendDescriptorAndWait { fd, .. }
         | Op::MountAttributes { mount: fd, .. }
+        | Op::MountAttributesOfAll { mount: fd, .. }
+        | Op::MountOn { target: fd, .. }
+        | Op::MountIn { dir: fd, .. }
+        | Op::BindDirectory { dir: fd, .. }
         | Op::MakeNode { dir: fd, .. }
         | Op::Symlink { dir: fd, .. }
         | Op::Remove { dir: fd, .. }

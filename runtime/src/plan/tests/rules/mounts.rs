@@ -321,6 +321,7 @@ fn a_tmpfs_asks_its_mount_point_for_the_mode_unless_it_is_given() {
         let plan = built(&with_mounts(mounts));
         let mode_of = ops(&plan).into_iter().find_map(|op| match op {
             Op::NewMount { mode_of, .. } => Some(mode_of.is_some()),
+            Op::MountOn { .. } => Some(false),
             _ => None,
         });
         assert_eq!(mode_of, Some(asks), "{data:?}");
@@ -385,6 +386,12 @@ fn mount_labels_go_where_the_file_system_takes_them() {
     let labelled = |kind: &str| {
         ops(&plan).into_iter().any(|op| match op {
             Op::NewMount {
+                fstype, options, ..
+            }
+            | Op::MountOn {
+                fstype, options, ..
+            }
+            | Op::MountIn {
                 fstype, options, ..
             } if fstype.to_bytes() == kind.as_bytes() => options.contains(&FsOption::String(
                 c"context".to_owned(),
@@ -554,6 +561,9 @@ fn a_devpts_without_options_has_terminals_for_users() {
             .into_iter()
             .find_map(|op| match op {
                 Op::NewMount {
+                    fstype, options, ..
+                }
+                | Op::MountOn {
                     fstype, options, ..
                 } if fstype.to_bytes() == b"devpts" => Some(format!("{options:?}")),
                 _ => None,

@@ -344,7 +344,7 @@ fn the_mask_is_the_configured_one_or_the_usual() {
 
 #[test]
 fn home_is_only_asked_for_when_it_is_missing() {
-    let asks = |case: &Case| count(&built(case), |op| matches!(op, Op::AskHome(_)));
+    let asks = |case: &Case| count(&built(case), |op| matches!(op, Op::AskHome { .. }));
     let mut case = Case::standard();
     assert_eq!(asks(&case), 1);
     case.process.add_env("HOME=/root");
