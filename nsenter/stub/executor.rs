@@ -5,6 +5,7 @@ mod copy;
 mod devices;
 mod fixed_string;
 mod hooks;
+mod known;
 mod listing;
 mod masks;
 mod mounts;
@@ -19,6 +20,7 @@ use core::ffi::CStr;
 use super::{fields, messages, operations, sys, wire};
 use fields::{Dir, Expect, Slot};
 use fixed_string::FixedString;
+use known::Known;
 use mounts::NewMount;
 use operations::Operation;
 use sys::{Errno, Fd, Result, SharedPid, Times};
@@ -88,17 +90,6 @@ struct Change {
     clear: u64,
     propagation: u64,
     keep_locked: bool,
-}
-
-/// What is known of what is in a slot.
-#[derive(Clone, Copy, Default)]
-struct Known {
-    /// A directory that was made by this process.
-    made: bool,
-    /// The root of a new tmpfs: it most likely has no entry of a given name.
-    fresh: bool,
-    /// A place or a mount, which need not be closed before everything is.
-    place: bool,
 }
 
 /// The process that executes a plan.
@@ -360,8 +351,8 @@ impl Executor {
                 permitted,
                 inheritable,
             } => {
-                // The kernel forgets the death signal, and may make the process dumpable, with other
-                // ids or with a permitted capability more. This call can give none.
+                // The kernel forgets the death signal, and may make the process dumpable, with
+                // other ids or with a permitted capability more. This call can give none.
                 sys::capset(effective, permitted, inheritable)
             }
             O::AmbientSet { set } => {
@@ -661,18 +652,6 @@ impl Executor {
             }
         }
         Ok(())
-    }
-
-    /// Notes something of what is in a slot.
-    fn mark(&mut self, slot: Slot, note: impl FnOnce(&mut Known)) {
-        if let Some(known) = self.known.get_mut(usize::from(slot.0)) {
-            note(known);
-        }
-    }
-
-    fn known(&self, slot: Slot) -> Known {
-        let known = self.known.get(usize::from(slot.0));
-        known.copied().unwrap_or_default()
     }
 
     /// Reports the failure of the step to the supervisor, or if the channel is closed, as one line

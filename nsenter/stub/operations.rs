@@ -63,9 +63,9 @@ macro_rules! operations {
             /// What it must be.
             expect: Expect,
         };
-        /// `close(fd)`; the slot is empty afterwards. A place (`O_PATH`) or a mount may stay open until
-        /// all descriptors are closed, before the program is executed or waited for. Closing an empty slot is not an error (a
-        /// tolerated step may not have filled it).
+        /// `close(fd)`; the slot is empty afterwards. A place (`O_PATH`) or a mount may stay open
+        /// until all descriptors are closed, before the program is executed or waited for. Closing
+        /// an empty slot is not an error (a tolerated step may not have filled it).
         Close = 4 (fd: Empties);
         /// Continue at the label. With tolerated errors, the only control flow; forward only.
         Jump = 5 (to: Label);
@@ -238,9 +238,9 @@ macro_rules! operations {
             /// Options.
             options: FsOptions,
         };
-        /// As [`Op::NewMount`] and [`Op::Attach`], for a mount that nothing is done with afterwards:
-        /// `fchdir(target)` and one `mount(2)` on `.`. What that refuses is made the other way, with
-        /// its detail. The working directory is another one afterwards.
+        /// As [`Op::NewMount`] and [`Op::Attach`], for a mount that nothing is done with
+        /// afterwards: `fchdir(target)` and one `mount(2)` on `.`. What that refuses is made the
+        /// other way, with its detail. The working directory is another one afterwards.
         MountOn = 73 {
             /// The directory, an `O_PATH` descriptor.
             target: Uses,
@@ -270,8 +270,8 @@ macro_rules! operations {
             /// `MOUNT_ATTR_*`.
             attributes: Flags64,
         };
-        /// `mkdirat(dir, name, 0755)`, `fchdir(dir)`, `mount(source, name, MS_BIND | MS_REC)`: for a
-        /// directory that nothing else makes entries in, so that the name is what was just made.
+        /// `mkdirat(dir, name, 0755)`, `fchdir(dir)`, `mount(source, name, MS_BIND | MS_REC)`: for
+        /// a directory that nothing else makes entries in, so that the name is what was just made.
         /// The working directory is another one afterwards.
         BindDirectory = 74 {
             /// The directory, the root of a new tmpfs.
@@ -539,8 +539,8 @@ macro_rules! operations {
         AskConsole = 115 [Asks] (master: Uses);
         /// Reads up to 1 MiB of `path` (a regular file in the current root, opened without
         /// following a last symlink out of it) and sends it; the reply becomes the `HOME` of
-        /// [`Op::Exec`]. An unreadable file is sent as empty; if there is none (`ENOENT`), nothing is
-        /// asked, and the home directory is the other one given. The stub goes on meanwhile, and
+        /// [`Op::Exec`]. An unreadable file is sent as empty; if there is none (`ENOENT`), nothing
+        /// is asked, and the home directory is the other one given. The stub goes on meanwhile, and
         /// picks the reply up with the next one it waits for.
         AskHome = 116 [Asks] {
             /// The password file.
@@ -577,8 +577,8 @@ macro_rules! operations {
         /// exit code 255.
         CloseControl = 132 [Protects];
         /// `read(fd, 1 byte)`: waits until `start` writes the exec fifo; SIGTERM, SIGINT, SIGHUP
-        /// and SIGQUIT end the stub meanwhile. Every other descriptor from `3 + passed` on is closed
-        /// before, and its slot empty. Unless a later step closes it, the descriptor stays
+        /// and SIGQUIT end the stub meanwhile. Every other descriptor from `3 + passed` on is
+        /// closed before, and its slot empty. Unless a later step closes it, the descriptor stays
         /// open until the kernel executes the program: one who holds the other end sees by its end
         /// (`POLLERR`) that the program has begun, or that the process has ended.
         WaitStart = 133 (fifo: Uses);
