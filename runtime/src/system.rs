@@ -1,6 +1,6 @@
 //! The kernel's file systems, opened when first needed.
 
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::sync::{Arc, OnceLock};
 
 use cgroups::Hierarchy;
@@ -104,6 +104,15 @@ impl System {
             Ok(stat) => Ok(stat.start_time() == start && stat.is_alive()),
             Err(error) if error.kind() == nsenter::ErrorKind::Process => Ok(false),
             Err(error) => Err(Error::system(format!("look for process {pid}"), error)),
+        }
+    }
+
+    /// A pidfd of the process with this start time, if it is alive.
+    pub(crate) fn open_process(&self, pid: u32, start: u64) -> Result<Option<OwnedFd>> {
+        match nsenter::pidfd::open_verified(self.procfs()?, pid, start) {
+            Ok(pidfd) => Ok(Some(pidfd)),
+            Err(error) if error.kind() == nsenter::ErrorKind::Process => Ok(None),
+            Err(error) => Err(Error::system(format!("open process {pid}"), error)),
         }
     }
 }

@@ -176,7 +176,7 @@ fn an_array_is_no_object() {
         let error = error(text);
         assert_eq!(error.kind(), ErrorKind::Data);
         assert!(
-            error.to_string().starts_with("invalid type: sequence"),
+            error.to_string().starts_with("invalid type: array"),
             "{error}"
         );
         assert_eq!(error.json_path(), Some(path));

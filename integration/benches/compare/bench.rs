@@ -13,28 +13,8 @@ use crate::measure::Sample;
 use crate::options::Options;
 use crate::peer::{self, Absent, FLOOR, Peer};
 use crate::report::{Table, Verdicts};
+use crate::scenarios::SCENARIOS;
 use crate::shuffle::Shuffle;
-
-/// What can be asked for by name; `life` is create, start, state, exec, kill and delete,
-/// `checkpoint` a restore, too.
-pub(crate) const SCENARIOS: [&str; 13] = [
-    "run",
-    "run-sparse",
-    "run-seccomp",
-    "run-cgroupns",
-    "life",
-    "checkpoint",
-    "parallel",
-    "list",
-    "mounts",
-    "fixed",
-    "counts",
-    "scale",
-    "profile",
-];
-
-/// Those that are measured when none is named: the others answer questions, and take their time.
-pub(crate) const COMPARED: &[&str] = SCENARIOS.split_at(11).0;
 
 /// What the floor can do: it knows one bundle.
 const ON_THE_FLOOR: [&str; 8] = [

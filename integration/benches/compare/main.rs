@@ -37,6 +37,7 @@ mod report;
 mod rounds;
 mod run;
 mod scale;
+mod scenarios;
 mod shuffle;
 mod stand_in;
 mod supervise;

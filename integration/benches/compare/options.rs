@@ -3,10 +3,10 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use crate::bench::{self, SCENARIOS};
 use crate::layout::Layout;
 use crate::peer::Named;
 use crate::rounds;
+use crate::scenarios::{COMPARED, SCENARIOS};
 
 /// What this process is for.
 pub(crate) enum Role {
@@ -40,7 +40,7 @@ impl Options {
     /// Whether a scenario is to be measured.
     pub(crate) fn wants(&self, name: &str) -> bool {
         if self.scenarios.is_empty() {
-            bench::COMPARED.contains(&name)
+            COMPARED.contains(&name)
         } else {
             self.scenarios.iter().any(|scenario| scenario == name)
         }

@@ -1,6 +1,6 @@
 //! Removing a container: the record is replayed, whatever part of it exists.
 
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
 use cgroups::Cgroup;
@@ -329,7 +329,7 @@ fn kill_unlocked(
     }
     let creator = container.record.creator.filter(|creator| creator.command);
     let creator = match creator.filter(|_| workers_too) {
-        Some(creator) => open_process(runtime, creator.pid, creator.start)?,
+        Some(creator) => runtime.system().open_process(creator.pid, creator.start)?,
         None => None,
     };
     let dump = match workers_too {
@@ -355,15 +355,6 @@ fn kill(pidfd: BorrowedFd<'_>) -> Result<()> {
     match crate::process::child::send(pidfd, Signal::KILL) {
         Err(error) if error.kind() != ErrorKind::NotRunning => Err(error),
         _ => Ok(()),
-    }
-}
-
-/// A pidfd of the process with this start time, if it is alive.
-pub(super) fn open_process(runtime: &Runtime, pid: u32, start: u64) -> Result<Option<OwnedFd>> {
-    match nsenter::pidfd::open_verified(runtime.system().procfs()?, pid, start) {
-        Ok(pidfd) => Ok(Some(pidfd)),
-        Err(error) if error.kind() == nsenter::ErrorKind::Process => Ok(None),
-        Err(error) => Err(Error::system(format!("open process {pid}"), error)),
     }
 }
 

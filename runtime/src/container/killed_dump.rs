@@ -5,7 +5,6 @@ use std::os::fd::{AsFd as _, OwnedFd};
 use std::time::Duration;
 
 use super::Container;
-use super::destroy::open_process;
 use crate::error::{Error, ErrorKind, Result};
 use crate::launch::network;
 use crate::runtime::Runtime;
@@ -27,7 +26,7 @@ impl Dumping {
         let Some((pid, start)) = dump_process::read(directory)? else {
             return Ok(None);
         };
-        let opened = open_process(runtime, pid, start)?;
+        let opened = runtime.system().open_process(pid, start)?;
         Ok(opened.map(|pidfd| Self { pid, pidfd }))
     }
 

@@ -2,6 +2,7 @@
 
 use core::fmt::Write as _;
 
+use rustix::fd::BorrowedFd;
 use rustix::io::Errno;
 
 use crate::text::Text;
@@ -33,8 +34,8 @@ impl Failure {
         Self { what, errno }
     }
 
-    /// One line on the standard error stream.
-    pub(crate) fn report(self) {
+    /// One line on `stream`.
+    pub(crate) fn report(self, stream: BorrowedFd<'_>) {
         let mut line = Text::new();
         let _always_fits = writeln!(
             line,
@@ -42,6 +43,6 @@ impl Failure {
             self.what,
             self.errno.raw_os_error()
         );
-        let _nothing_else_to_tell = rustix::io::write(crate::sys::stream(2), line.bytes());
+        let _nothing_else_to_tell = rustix::io::write(stream, line.bytes());
     }
 }

@@ -57,7 +57,7 @@ pub(crate) extern "C" fn join(joining: &Joining<'_>) -> ! {
 
 fn end(failed: Result<Failure>) -> ! {
     match failed {
-        Ok(failure) | Err(failure) => failure.report(),
+        Ok(failure) | Err(failure) => failure.report(sys::stream(2)),
     }
     sys::exit(1)
 }

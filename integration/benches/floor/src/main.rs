@@ -71,7 +71,7 @@ fn main<'a>(arguments: impl Iterator<Item = &'a CStr>) -> i32 {
     match result {
         Ok(code) => code,
         Err(failure) => {
-            failure.report();
+            failure.report(sys::stream(2));
             1
         }
     }

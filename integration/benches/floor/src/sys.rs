@@ -148,7 +148,7 @@ pub(crate) fn with_child<T>(
     match parent(Child { pid, pidfd }) {
         Ok(code) => exit(code),
         Err(failure) => {
-            failure.report();
+            failure.report(stream(2));
             exit(1)
         }
     }
