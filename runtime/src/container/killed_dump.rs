@@ -1,5 +1,5 @@
-//! What a checkpoint whose process was killed has left: a CRIU that goes on, and interfaces that are
-//! off their bridges.
+//! What a checkpoint whose process was killed has left: a CRIU that goes on, and interfaces that
+//! are off their bridges.
 
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::time::Duration;
