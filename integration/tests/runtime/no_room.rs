@@ -276,12 +276,13 @@ fn below_a_frozen_cgroup_of_version_1_nothing_starts() {
     }
 }
 
-/// The limit is below what executing a program takes.
+/// The limit is below what executing a program takes (some 200,000 bytes), and above what the
+/// preparations do (some 100,000).
 #[test]
 fn a_program_that_runs_out_of_memory_is_told() {
     need!(Root, Busybox, CgroupV1);
     let mut case = Case::new();
-    case.bundle.config["linux"]["resources"]["memory"] = json!({ "limit": 100_000 });
+    case.bundle.config["linux"]["resources"]["memory"] = json!({ "limit": 130_000 });
     let output = case.run();
     assert!(
         output.code == 137 && output.stderr.contains("memory"),
