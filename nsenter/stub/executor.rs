@@ -197,6 +197,7 @@ impl Executor {
             None
         };
         program::close_inherited(after_inputs);
+        sys::Fd::from_raw(number(0)?).leave();
         let executor = Self {
             plan,
             times,
@@ -574,7 +575,10 @@ impl Executor {
                 value,
             } => self.sysctl(self.fd(procfs)?, path, value),
 
-            O::ChangeDirectory { path, retry_later } => self.change_directory(path, retry_later),
+            O::ChangeDirectory { path, retry_later } => {
+                self.close_left();
+                self.change_directory(path, retry_later)
+            }
             O::RetryDirectory { path } if self.directory_refused => sys::chdir(path),
             O::RetryDirectory { path: _ } => Ok(()),
             O::VerifyDirectory {} => process::verify_directory(),
@@ -588,7 +592,11 @@ impl Executor {
             }
             O::AskConsole { master } => self.ask_console(self.fd(master)?),
             O::AskHome { path, otherwise } => self.ask_home(path, otherwise),
-            O::AskReady {} => self.ask_ready(),
+            O::AskReady {} => {
+                // Before a filter may forbid it.
+                self.close_left();
+                self.ask_ready()
+            }
             O::Hook { command } => self.hook(&command),
 
             O::Seccomp {
@@ -596,7 +604,10 @@ impl Executor {
                 program,
                 listener,
             } => self.seccomp(flags, program, listener),
-            O::Lookup { candidates } => self.lookup(candidates),
+            O::Lookup { candidates } => {
+                self.close_left();
+                self.lookup(candidates)
+            }
             O::CloseControl {} => self.close_control(),
             O::WaitStart { fifo } => {
                 let fifo = self.fd(fifo)?;

@@ -64,8 +64,9 @@ macro_rules! operations {
             expect: Expect,
         };
         /// `close(fd)`; the slot is empty afterwards. A place (`O_PATH`) or a mount may stay open
-        /// until all descriptors are closed, before the program is executed or waited for. Closing
-        /// an empty slot is not an error (a tolerated step may not have filled it).
+        /// until the first of [`Op::AskReady`], [`Op::ChangeDirectory`] and [`Op::Lookup`], before
+        /// a path of the container's is followed wherever it leads. Closing an empty slot is not an
+        /// error (a tolerated step may not have filled it).
         Close = 4 (fd: Empties);
         /// Continue at the label. With tolerated errors, the only control flow; forward only.
         Jump = 5 (to: Label);

@@ -110,6 +110,13 @@ pub(crate) fn leave_descriptors() {
     }
 }
 
+/// The number below which descriptors may have been left. From now on none is.
+pub(crate) fn end_leaving() -> Option<u32> {
+    u32::try_from(LEFT_BELOW.swap(0, Ordering::Relaxed))
+        .ok()
+        .filter(|end| *end != 0)
+}
+
 /// A descriptor that is closed when it goes out of scope.
 #[derive(Debug)]
 pub(crate) struct Fd(i32);
@@ -125,8 +132,8 @@ impl Fd {
         self.0
     }
 
-    /// Not needed any more: one of low number is closed together with all others before the program
-    /// is executed, by one call for all of them. Only for what nobody else can wait for: not for
+    /// Not needed any more: one of low number is closed together with all others when the
+    /// preparations are done ([`end_leaving`]), by few calls for all of them. Only for what nobody else can wait for: not for
     /// pipes, sockets of others, terminals, and files that are open for writing, since a mount with
     /// one of those cannot be made read-only.
     pub(crate) fn leave(self) {

@@ -120,6 +120,26 @@ impl Executor {
         }
     }
 
+    /// Closes what was left open, before the first step that follows a path of the container's
+    /// wherever it leads: `/proc/self/fd/N` would lead through what is open.
+    pub(super) fn close_left(&self) {
+        let Some(end) = sys::end_leaving() else {
+            return;
+        };
+        let mut first = FIRST_DESCRIPTOR.saturating_add(self.plan.header().passed);
+        for number in first..=end {
+            let used = i32::try_from(number)
+                .is_ok_and(|number| number == self.control || self.fds.contains(&number));
+            if number != end && !used {
+                continue;
+            }
+            if number > first && sys::close_range(first, number - 1).is_err() {
+                close_numbers(first, number);
+            }
+            first = number + 1;
+        }
+    }
+
     /// One line on standard error, after the control channel is closed.
     pub(super) fn complain(&self, errno: Errno) {
         let mut line = FixedString::<4608>::new();

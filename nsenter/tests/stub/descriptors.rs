@@ -268,3 +268,39 @@ fn a_short_write_is_a_failure() {
     );
     drop(read);
 }
+
+/// What the stub is done with may be open for a while, but no path of the container's leads through
+/// it.
+#[test]
+fn no_working_directory_leads_through_what_was_open() {
+    let directory = tempfile::tempdir().unwrap();
+    let place = |plan: &mut PlanBuilder| {
+        let dir = crate::support::open_directory(plan, directory.path());
+        let place = plan.slot();
+        let open = Op::Open {
+            dir: Dir::Slot(dir),
+            path: c("."),
+            flags: (libc::O_PATH | libc::O_DIRECTORY) as u32,
+            mode: 0,
+            resolve: 0,
+            into: place,
+        };
+        plan.push("open a place", open);
+        plan.push("close it", Op::Close(place));
+        plan.push("close the directory", Op::Close(dir));
+    };
+    for number in 3..48 {
+        let mut plan = PlanBuilder::new();
+        place(&mut plan);
+        plan.push(
+            "enter",
+            Op::ChangeDirectory {
+                path: c(&format!("/proc/self/fd/{number}")),
+                retry_later: false,
+            },
+        );
+        shell(&mut plan, "pwd");
+        let error = run(plan).error();
+        assert!(error.to_string().contains("enter"), "{number}: {error}");
+    }
+}
