@@ -197,7 +197,7 @@ impl Executor {
             None
         };
         program::close_inherited(after_inputs);
-        sys::Fd::from_raw(number(0)?).leave();
+        Fd::from_raw(number(0)?).leave();
         let executor = Self {
             plan,
             times,

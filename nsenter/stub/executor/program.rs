@@ -126,8 +126,9 @@ impl Executor {
         let Some(end) = sys::end_leaving() else {
             return;
         };
-        let mut first = FIRST_DESCRIPTOR.saturating_add(self.plan.header().passed);
-        for number in first..=end {
+        let passed = FIRST_DESCRIPTOR.saturating_add(self.plan.header().passed);
+        let mut first = passed;
+        for number in passed..=end {
             let used = i32::try_from(number)
                 .is_ok_and(|number| number == self.control || self.fds.contains(&number));
             if number != end && !used {

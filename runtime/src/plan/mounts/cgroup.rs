@@ -236,6 +236,14 @@ fn legacy(
             one_hierarchy(steps, params, entry, tmpfs, hierarchy)?;
         }
     }
+    links(steps, tmpfs, hierarchies)?;
+    restrict_all(steps, entry, tmpfs, hierarchies, together)?;
+    enter(steps, params, root, entry, tmpfs);
+    Ok(())
+}
+
+/// The links by which the controllers of hierarchies with more than one are found.
+fn links(steps: &mut Steps, tmpfs: Slot, hierarchies: &[LegacyHierarchy]) -> Result<()> {
     for hierarchy in hierarchies {
         for link in hierarchy
             .links
@@ -252,6 +260,17 @@ fn legacy(
             );
         }
     }
+    Ok(())
+}
+
+/// The attributes of the tmpfs, and of what is bound in it if they are changed `together`.
+fn restrict_all(
+    steps: &mut Steps,
+    entry: &Entry<'_>,
+    tmpfs: Slot,
+    hierarchies: &[LegacyHierarchy],
+    together: Option<Change>,
+) -> Result<()> {
     if let Some(Change { set, clear }) = together {
         steps.push(
             entry.context("set flags"),
@@ -279,7 +298,6 @@ fn legacy(
             },
         );
     }
-    enter(steps, params, root, entry, tmpfs);
     Ok(())
 }
 

@@ -139,42 +139,13 @@ pub(in crate::plan) fn file_system(
         && !mount.is_copy_up()
         && !labelled
         && !is_needed_later(params, root, entry);
-    let place = root.mounts.place_of_mount_point(root.slot, entry.point);
-    let name = place.path.trim_matches('/');
-    if simple && place.fresh && !name.is_empty() && !name.contains('/') {
-        steps.push(
-            entry.context("mount"),
-            Op::MountIn {
-                dir: place.root,
-                name: c_string("mounts.destination", name)?,
-                fstype: c_string("mounts.type", kind)?,
-                source: Some(source(entry.index, shown_source(entry.mount))?),
-                options,
-                attributes: attributes_now(entry),
-            },
-        );
-        root.mounts.enter_closed(entry);
-        return Ok(());
+    if simple {
+        return at_once(steps, root, entry, options);
     }
     let target = target(steps, root, entry, Leaf::Directory)?;
     // A directory that exists gives its mode to a tmpfs over it, and one that was made for it does
     // not: the stub knows.
     let mode_of = takes_mode.then_some(target);
-    if simple {
-        steps.push(
-            entry.context("mount"),
-            Op::MountOn {
-                target,
-                fstype: c_string("mounts.type", kind)?,
-                source: Some(source(entry.index, shown_source(entry.mount))?),
-                options,
-                attributes: attributes_now(entry),
-            },
-        );
-        steps.close(target);
-        root.mounts.enter_closed(entry);
-        return Ok(());
-    }
     let tree = steps.slot();
     steps.push(
         entry.context("mount"),
@@ -207,6 +178,48 @@ pub(in crate::plan) fn file_system(
         );
     }
     enter(steps, params, root, entry, tree);
+    Ok(())
+}
+
+/// A mount that nothing is done with afterwards: one step makes and attaches it.
+fn at_once(
+    steps: &mut Steps,
+    root: &mut Rootfs,
+    entry: &Entry<'_>,
+    options: Vec<FsOption>,
+) -> Result<()> {
+    let fstype = c_string("mounts.type", entry.mount.device.as_str())?;
+    let source = Some(source(entry.index, shown_source(entry.mount))?);
+    let attributes = attributes_now(entry);
+    let place = root.mounts.place_of_mount_point(root.slot, entry.point);
+    let name = place.path.trim_matches('/');
+    if place.fresh && !name.is_empty() && !name.contains('/') {
+        steps.push(
+            entry.context("mount"),
+            Op::MountIn {
+                dir: place.root,
+                name: c_string("mounts.destination", name)?,
+                fstype,
+                source,
+                options,
+                attributes,
+            },
+        );
+    } else {
+        let target = target(steps, root, entry, Leaf::Directory)?;
+        steps.push(
+            entry.context("mount"),
+            Op::MountOn {
+                target,
+                fstype,
+                source,
+                options,
+                attributes,
+            },
+        );
+        steps.close(target);
+    }
+    root.mounts.enter_closed(entry);
     Ok(())
 }
 
