@@ -16,10 +16,6 @@ pub mod id_maps;
 mod image;
 #[cfg(feature = "stub")]
 #[path = "../stub/messages.rs"]
-#[allow(
-    dead_code,
-    reason = "the stub has names for errnos, the library has std for that"
-)]
 mod messages;
 #[cfg(feature = "stub")]
 pub mod namespaces;
@@ -74,6 +70,8 @@ pub use user;
 pub use error::{Error, ErrorKind, Refusal, Result};
 #[cfg(feature = "stub")]
 pub use hook_outcome::HookOutcome;
+#[cfg(feature = "stub")]
+pub use messages::errno as errno_text;
 #[cfg(feature = "stub")]
 pub use plan::Failure;
 #[cfg(feature = "stub")]

@@ -5,7 +5,6 @@ mod copy;
 mod devices;
 mod fixed_string;
 mod hooks;
-mod known;
 mod listing;
 mod masks;
 mod mounts;
@@ -14,15 +13,16 @@ mod paths;
 mod proc_self_fd;
 mod process;
 mod program;
+mod slots;
 
 use core::ffi::CStr;
 
 use super::{fields, messages, operations, sys, wire};
-use fields::{Dir, Expect, Slot};
+use fields::{Expect, Slot};
 use fixed_string::FixedString;
-use known::Known;
 use mounts::NewMount;
 use operations::Operation;
+use slots::Known;
 use sys::{Errno, Fd, Result, SharedPid, Times};
 use wire::{
     FIRST_DESCRIPTOR, MAX_DETAIL, MAX_HOME, MAX_SLOTS, MAX_TOLERATED, Record, View, WARNINGS,
@@ -624,45 +624,6 @@ impl Executor {
                 sys::exit(0)
             }
         }
-    }
-
-    /// The descriptor in a slot.
-    fn fd(&self, slot: Slot) -> Result<i32> {
-        match self.fds.get(usize::from(slot.0)) {
-            Some(fd) if *fd >= 0 => Ok(*fd),
-            _ => Err(Errno::EBADF),
-        }
-    }
-
-    /// The descriptor a path starts at.
-    fn dir(&self, dir: Dir) -> Result<i32> {
-        match dir {
-            Dir::Cwd => Ok(sys::CWD),
-            Dir::Slot(slot) => self.fd(slot),
-        }
-    }
-
-    /// Puts a descriptor into a slot; one that was there is closed.
-    fn fill(&mut self, slot: Slot, fd: Fd) -> Result<()> {
-        self.empty(slot)?;
-        let entry = self.fds.get_mut(usize::from(slot.0));
-        *entry.ok_or(Errno::EINVAL)? = fd.into_raw();
-        Ok(())
-    }
-
-    /// Closes what is in a slot, if anything is.
-    fn empty(&mut self, slot: Slot) -> Result<()> {
-        let slot = usize::from(slot.0);
-        let entry = self.fds.get_mut(slot).ok_or(Errno::EINVAL)?;
-        let known = self.known.get_mut(slot).ok_or(Errno::EINVAL)?;
-        let known = core::mem::take(known);
-        if *entry >= 0 {
-            let fd = Fd::from_raw(core::mem::replace(entry, -1));
-            if known.place {
-                fd.leave();
-            }
-        }
-        Ok(())
     }
 
     /// Reports the failure of the step to the supervisor, or if the channel is closed, as one line

@@ -11,6 +11,7 @@
 mod executor;
 #[allow(dead_code, reason = "the supervisor encodes, the stub decodes")]
 mod fields;
+mod memory;
 mod messages;
 mod operations;
 mod start;

@@ -1,8 +1,10 @@
 //! What errors and signals are called in messages: lower case, as the C library and
 //! Go, which those who read the messages of container tools know.
 
-/// The text of an errno; empty for one that is not in the table.
-pub(crate) fn errno(number: i32) -> &'static str {
+/// The text of an errno, with any C library: `too many levels of symbolic links` for `ELOOP`, which
+/// musl calls otherwise. Empty for one that is not in the table (errno(3)).
+#[must_use]
+pub fn errno(number: i32) -> &'static str {
     match number {
         1 => "operation not permitted",
         2 => "no such file or directory",
@@ -28,16 +30,36 @@ pub(crate) fn errno(number: i32) -> &'static str {
         24 => "too many open files",
         26 => "text file busy",
         28 => "no space left on device",
+        25 => "inappropriate ioctl for device",
+        27 => "file too large",
+        29 => "illegal seek",
         30 => "read-only file system",
+        31 => "too many links",
         32 => "broken pipe",
         36 => "file name too long",
         38 => "function not implemented",
+        39 => "directory not empty",
         40 => "too many levels of symbolic links",
+        61 => "no data available",
         62 => "timer expired",
         71 => "protocol error",
         74 => "bad message",
+        75 => "value too large for defined data type",
         80 => "accessing a corrupted shared library",
+        88 => "socket operation on non-socket",
+        90 => "message too long",
+        95 => "operation not supported",
+        97 => "address family not supported by protocol",
+        98 => "address already in use",
+        99 => "cannot assign requested address",
+        104 => "connection reset by peer",
+        105 => "no buffer space available",
+        107 => "transport endpoint is not connected",
+        110 => "connection timed out",
+        111 => "connection refused",
         116 => "stale file handle",
+        117 => "structure needs cleaning",
+        122 => "disk quota exceeded",
         126 => "required key not available",
         _ => "",
     }
@@ -78,5 +100,26 @@ pub(crate) fn signal(number: i32) -> &'static str {
         30 => "power failure",
         31 => "bad system call",
         _ => "",
+    }
+}
+
+#[cfg(all(test, target_env = "gnu"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errnos_are_called_as_glibc_calls_them() {
+        let mut known = 0;
+        for number in 1..134 {
+            let text = errno(number);
+            if text.is_empty() {
+                continue;
+            }
+            known += 1;
+            let usual = std::io::Error::from_raw_os_error(number).to_string();
+            let (usual, _) = usual.split_once(" (os error").unwrap();
+            assert_eq!(text.to_lowercase(), usual.to_lowercase());
+        }
+        assert!(known > 50, "{known}");
     }
 }

@@ -234,7 +234,7 @@ pub(super) struct NewMount<'a> {
 }
 
 impl NewMount<'_> {
-    /// Whether `mount(2)` can be told all of it.
+    /// Whether one call of `mount(2)` takes all of it.
     fn can_be_at_once(&self) -> bool {
         self.data().is_some()
     }

@@ -105,37 +105,11 @@ fn one(error: &(dyn StdError + 'static)) -> String {
     let Some(before) = head.strip_suffix(name) else {
         return message;
     };
-    match usual(number) {
-        Some(usual) => format!("{before}{usual}"),
-        None => format!("{before}{}", lower_first(name)),
+    match nsenter::errno_text(number) {
+        // An errno that the table does not have.
+        "" => format!("{before}{}", lower_first(name)),
+        text => format!("{before}{text}"),
     }
-}
-
-/// What Go and glibc call an errno, where musl has another text: those who read the messages know
-/// them.
-fn usual(number: i32) -> Option<&'static str> {
-    Some(match number {
-        libc::EIO => "input/output error",
-        libc::ECHILD => "no child processes",
-        libc::ENOMEM => "cannot allocate memory",
-        libc::EBUSY => "device or resource busy",
-        libc::EXDEV => "invalid cross-device link",
-        libc::ENFILE => "too many open files in system",
-        libc::EMFILE => "too many open files",
-        libc::ENOTTY => "inappropriate ioctl for device",
-        libc::ENAMETOOLONG => "file name too long",
-        libc::ELOOP => "too many levels of symbolic links",
-        libc::EOVERFLOW => "value too large for defined data type",
-        libc::ENOTSOCK => "socket operation on non-socket",
-        libc::EMSGSIZE => "message too long",
-        libc::EOPNOTSUPP => "operation not supported",
-        libc::EAFNOSUPPORT => "address family not supported by protocol",
-        libc::EADDRINUSE => "address already in use",
-        libc::ENOTCONN => "transport endpoint is not connected",
-        libc::ETIMEDOUT => "connection timed out",
-        libc::EDQUOT => "disk quota exceeded",
-        _ => return None,
-    })
 }
 
 fn lower_first(text: &str) -> String {

@@ -27,6 +27,9 @@ mod arch;
 #[allow(dead_code, reason = "the init stub needs more of it")]
 mod arch;
 
+#[path = "../../../../nsenter/stub/memory.rs"]
+mod memory;
+
 mod bundle;
 mod cgroup;
 mod commands;
