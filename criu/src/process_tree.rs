@@ -14,7 +14,8 @@ use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 /// is not waited for any longer; it starts no other one.
 const STOP_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// How often it is looked at meanwhile: the kernel reports the stop of a process to its parent alone.
+/// How often it is looked at meanwhile: the kernel reports a stop to the parent of the process
+/// alone.
 const INTERVAL: Duration = Duration::from_millis(1);
 
 /// Processes do not nest deeper than this here.

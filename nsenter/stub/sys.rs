@@ -134,7 +134,7 @@ impl Fd {
 
     /// Not needed any more: one of low number is closed together with all others when the
     /// preparations are done ([`end_leaving`]), by few calls for all of them. Only for what no
-    /// other process can wait for: not for pipes, sockets of others, terminals, and files that are open for
+    /// other process waits for: not for pipes, sockets, terminals, and files that are open for
     /// writing, since a mount with one of those cannot be made read-only.
     pub(crate) fn leave(self) {
         if self.0 < LEFT_BELOW.load(Ordering::Relaxed) {
