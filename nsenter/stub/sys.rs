@@ -134,8 +134,8 @@ impl Fd {
 
     /// Not needed any more: one of low number is closed together with all others when the
     /// preparations are done ([`end_leaving`]), by few calls for all of them. Only for what no
-    /// other process waits for: not for pipes, sockets, terminals, and files that are open for
-    /// writing, since a mount with one of those cannot be made read-only.
+    /// other process waits for: not for pipes, terminals, sockets of others, and files that are
+    /// open for writing, since a mount with one of those cannot be made read-only.
     pub(crate) fn leave(self) {
         if self.0 < LEFT_BELOW.load(Ordering::Relaxed) {
             core::mem::forget(self);
