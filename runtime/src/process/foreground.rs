@@ -62,6 +62,16 @@ impl Drop for Before {
     }
 }
 
+/// What is to be looked at after a wait.
+struct Ready {
+    /// The process has ended.
+    child: bool,
+    /// Signals came in.
+    signals: bool,
+    /// There is something to do for the notification socket.
+    notification: bool,
+}
+
 impl Foreground {
     /// Blocks signals in the calling thread (other threads started later inherit that) and opens a
     /// signalfd. An ignored `SIGCHLD` is set to its default, because a child of a process that
@@ -138,24 +148,28 @@ impl Foreground {
 
     fn carry(&mut self, child: &mut Child, streams: &mut Streams) -> Result<ExitStatus> {
         let status = loop {
-            if let Some(status) = child.try_wait()? {
-                break status;
-            }
-            let (signal, notified) = self.poll(child, streams)?;
-            if signal {
+            let ready = self.poll(child, streams)?;
+            if ready.signals {
                 self.forward_signals(child, streams)?;
             }
-            if notified && let Some(socket) = &mut self.notify {
+            if ready.notification
+                && let Some(socket) = &mut self.notify
+            {
                 socket.step();
+            }
+            // Its descriptor stays readable if another thread has reaped it.
+            if ready.child
+                && let Some(status) = child.try_wait()?
+            {
+                break status;
             }
         };
         self.finish(child, streams)?;
         Ok(status)
     }
 
-    /// Waits for anything to happen and copies; returns whether signals came in and whether the
-    /// notification socket is to be looked at.
-    fn poll(&self, child: &Child, streams: &mut Streams) -> Result<(bool, bool)> {
+    /// Waits for anything to happen, and copies.
+    fn poll(&self, child: &Child, streams: &mut Streams) -> Result<Ready> {
         let now = Instant::now();
         let mut watched = vec![
             PollFd::from_borrowed_fd(child.pidfd(), PollFlags::IN),
@@ -194,7 +208,11 @@ impl Foreground {
         }
         let is_ready = |index: usize| ready.get(index).copied().unwrap_or(false);
         let late = notify_deadline.is_some_and(|end| Instant::now() >= end);
-        Ok((is_ready(1), late || notify_at.is_some_and(is_ready)))
+        Ok(Ready {
+            child: is_ready(0),
+            signals: is_ready(1),
+            notification: late || notify_at.is_some_and(is_ready),
+        })
     }
 
     /// Forwards what came in, and reaps.
