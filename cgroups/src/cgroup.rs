@@ -286,8 +286,8 @@ impl Cgroup {
     ///
     /// # Errors
     /// [`ErrorKind::Unsupported`]: `cannot toggle freezer: cgroups not configured for container`,
-    /// `freezer not supported`. [`ErrorKind::Timeout`]: `unable to freeze` within ten seconds;
-    /// they are running again then.
+    /// `freezer not supported`. [`ErrorKind::Timeout`]: `unable to freeze` within ten seconds, or
+    /// because another process thaws them; they are running again then.
     pub fn freeze(&self) -> Result<()> {
         self.set_freezer(FreezerState::Frozen)
     }
@@ -309,8 +309,7 @@ impl Cgroup {
     pub fn thaw_tree(&self) -> Result<()> {
         match &self.driver {
             Driver::V1(group) => group.thaw_all(&self.hierarchy),
-            Driver::V2(_) if self.freezer_state()? == Some(FreezerState::Frozen) => self.thaw(),
-            Driver::V2(_) => Ok(()),
+            Driver::V2(group) => group.thaw(&self.hierarchy),
         }
     }
 

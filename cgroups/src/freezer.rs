@@ -21,3 +21,10 @@ pub(crate) fn not_supported() -> Error {
 pub(crate) fn unable() -> Error {
     Error::new(ErrorKind::Timeout, "unable to freeze")
 }
+
+pub(crate) fn thawed_meanwhile() -> Error {
+    Error::new(
+        ErrorKind::Timeout,
+        "unable to freeze: another process has thawed the cgroup",
+    )
+}

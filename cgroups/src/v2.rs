@@ -203,13 +203,25 @@ impl Group {
         }
     }
 
+    /// Thaws what is frozen or about to be; nothing happens to a cgroup that does not exist.
+    pub(crate) fn thaw(&self, hierarchy: &Hierarchy) -> Result<()> {
+        if self.is_to_run(hierarchy) {
+            return Ok(());
+        }
+        match self.group_dir.dir_if_present(hierarchy)? {
+            Some(dir) => freezer::thaw(dir),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether the freezer is known to be off.
+    fn is_to_run(&self, hierarchy: &Hierarchy) -> bool {
+        let state = self.group_dir.read_in_one_step(hierarchy, freezer::FILE);
+        state.as_deref() == Some("0")
+    }
+
     pub(crate) fn freezer_state(&self, hierarchy: &Hierarchy) -> Result<Option<FreezerState>> {
-        if self
-            .group_dir
-            .read_in_one_step(hierarchy, freezer::FILE)
-            .as_deref()
-            == Some("0")
-        {
+        if self.is_to_run(hierarchy) {
             return Ok(Some(FreezerState::Thawed));
         }
         match self.group_dir.dir_if_present(hierarchy)? {

@@ -2,9 +2,9 @@
 
 use std::time::Instant;
 
-use crate::cgroup_events::wait_for;
+use crate::cgroup_events::{LOOK, wait_for};
 use crate::dir::Dir;
-use crate::freezer::{LIMIT, not_supported, unable};
+use crate::freezer::{LIMIT, not_supported, thawed_meanwhile, unable};
 use crate::{FreezerState, Result, cgroup_events};
 
 pub(crate) const FILE: &str = "cgroup.freeze";
@@ -20,8 +20,9 @@ fn set_until(dir: &Dir, deadline: Instant) -> Result<()> {
     if !dir.write_if_present(FILE, "1")? {
         return Err(not_supported());
     }
-    match wait_for(dir, "frozen", 1, deadline) {
-        Ok(true) => Ok(()),
+    match wait_until_frozen(dir, deadline) {
+        Ok(Some(FreezerState::Frozen)) => Ok(()),
+        Ok(Some(FreezerState::Thawed)) => Err(thawed_meanwhile()),
         failed => {
             // Nothing stays half frozen.
             let thawed = dir.write(FILE, "0");
@@ -37,12 +38,37 @@ pub(crate) fn state(dir: &Dir) -> Result<Option<FreezerState>> {
 }
 
 fn state_until(dir: &Dir, deadline: Instant) -> Result<Option<FreezerState>> {
-    match dir.read_if_present(FILE)? {
-        None => Ok(None),
-        Some(text) if text.trim() == "0" => Ok(Some(FreezerState::Thawed)),
-        Some(_) if wait_for(dir, "frozen", 1, deadline)? => Ok(Some(FreezerState::Frozen)),
+    match wait_until_frozen(dir, deadline) {
         // Some process still runs, whatever was asked for.
-        Some(_) => Err(unable()),
+        Ok(None) => Err(unable()),
+        Err(error) if error.is_not_found() => Ok(None),
+        state => state,
+    }
+}
+
+/// Waits until a cgroup that is to be frozen is; `None` if it is not before `deadline`. That it is
+/// not to be frozen any more, because another process has thawed it, ends the wait: the kernel
+/// sends no notification then. That the cgroup or its freezer is not there is an error.
+fn wait_until_frozen(dir: &Dir, deadline: Instant) -> Result<Option<FreezerState>> {
+    loop {
+        if dir.read(FILE)?.trim() == "0" {
+            return Ok(Some(FreezerState::Thawed));
+        }
+        let now = Instant::now();
+        if wait_for(dir, "frozen", 1, deadline.min(now + LOOK))? {
+            return Ok(Some(FreezerState::Frozen));
+        }
+        if now >= deadline {
+            return Ok(None);
+        }
+    }
+}
+
+/// Thaws the processes, if they are to be frozen. What vanishes meanwhile needs no thawing.
+pub(crate) fn thaw(dir: &Dir) -> Result<()> {
+    match dir.write_if_present(FILE, "0") {
+        Err(error) if error.is_not_found() => Ok(()),
+        done => done.map(drop),
     }
 }
 
@@ -77,5 +103,45 @@ mod tests {
         fake.file("c/cgroup.freeze", "1\n");
         let state = state_until(&dir, Instant::now()).unwrap();
         assert_eq!(state, Some(FreezerState::Frozen));
+    }
+
+    /// What a wait for a cgroup that does not get frozen comes to, with what happens meanwhile
+    /// again and again.
+    fn waiting<T: Send>(wait: fn(&Dir) -> Result<T>, change: impl Fn(&Fake)) -> Result<T> {
+        let fake = Fake::v2("", "/");
+        fake.file("c/cgroup.freeze", "1\n");
+        fake.file("c/cgroup.events", "populated 1\nfrozen 0\n");
+        let hierarchy = fake.hierarchy();
+        let dir = hierarchy.root().descend("c".as_ref(), Below::Unified);
+        let dir = dir.unwrap();
+        std::thread::scope(|scope| {
+            let waiter = scope.spawn(|| wait(&dir));
+            while !waiter.is_finished() {
+                change(&fake);
+            }
+            waiter.join().unwrap()
+        })
+    }
+
+    #[test]
+    fn a_wait_ends_when_another_process_thaws_the_cgroup() {
+        let thaw = |fake: &Fake| {
+            if fake.read("c/cgroup.freeze").starts_with('1') {
+                fake.file("c/cgroup.freeze", "0\n");
+            }
+        };
+        assert_eq!(waiting(state, thaw).unwrap(), Some(FreezerState::Thawed));
+        let error = waiting(|dir| set(dir, FreezerState::Frozen), thaw).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "unable to freeze: another process has thawed the cgroup"
+        );
+    }
+
+    #[test]
+    fn a_wait_ends_when_another_process_removes_the_cgroup() {
+        let remove = |fake: &Fake| drop(std::fs::remove_dir_all(fake.root().join("c")));
+        assert_eq!(waiting(state, remove).unwrap(), None);
+        assert!(waiting(|dir| set(dir, FreezerState::Frozen), remove).is_err());
     }
 }
