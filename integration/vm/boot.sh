@@ -1,6 +1,7 @@
 #!/bin/sh
 # Boots the disk of image.sh with a payload disk, shows what the guest says, and leaves its results in a folder.
-# The exit code is 3 if the guest's kernel panicked; RESULTS.panic has what it said before.
+# The exit code is 3 if the guest's kernel panicked; RESULTS.panic has what it said before, and RESULTS/results what the guest
+# had written by then, if anything.
 #
 #   integration/vm/boot.sh FOLDER PAYLOAD RESULTS SECONDS BOOT
 #
@@ -46,11 +47,15 @@ rm -f "$carry"
 if grep -q 'Kernel panic' "$results/console"; then
     # The next boot writes its own.
     grep -B 60 'Kernel panic' "$results/console" | tee "$results.panic" >&2
+    mkdir "$results/results"
+    tar -C "$results/results" -xf "$answer" || rm -rf "$results/results"
     exit 3
 fi
 if ! grep -q 'vm: done' "$results/console" || ! tar -C "$results" -xf "$answer"; then
     tail -n 40 "$results/console" >&2
     echo "vm: the guest did not get to its end within $limit seconds, see $results/console" >&2
+    # What it had written by then.
+    tar -C "$results" -xf "$answer" || true
     exit 1
 fi
 rm -f "$answer"

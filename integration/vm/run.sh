@@ -36,12 +36,14 @@ for boot in $(sed '/^#/d; s/ .*//' "$here/boots.list"); do
     printf '%s\n' "$programs" | awk '{ print $2 }' | grep -qw "$boot" || continue
     results=$folder/$boot
     # Now and then QEMU 7.2 executes code of the kernel that another processor has just changed; the kernel then panics.
-    # That says nothing about what is tested, once.
+    # That says nothing about what is tested, once. The second boot goes on where the first one ended.
+    rm -rf "$folder/payload/earlier"
     for attempt in first second; do
         ended=0
         "$here/boot.sh" "$folder" "$folder/payload" "$results" 2400 "$boot" || ended=$?
         lap "the $attempt boot of $boot"
         [ $ended = 3 ] || break
+        [ ! -e "$results/results" ] || mv "$results/results" "$folder/payload/earlier"
     done
     [ $ended = 0 ] || { status=1; failed=$((failed + 1)); }
     [ -e "$results/summary" ] || continue
