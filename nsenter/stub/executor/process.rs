@@ -43,12 +43,15 @@ pub(super) fn affinity(mask: Option<&[u8]>) -> Result<()> {
 pub(super) fn bounding_set(keep: u64, last: u32) -> Result<()> {
     for capability in (0..=last.min(63)).filter(|capability| keep >> capability & 1 == 0) {
         let number = usize::try_from(capability).map_err(|_| Errno::EINVAL)?;
-        match sys::prctl(sys::PR_CAPBSET_DROP, number, 0) {
-            // Not known to the kernel: EINVAL.
-            Ok(_) | Err(Errno::EINVAL) => {}
-            // Who may not drop any does not have to drop what is not there.
-            Err(Errno::EPERM) if sys::prctl(sys::PR_CAPBSET_READ, number, 0) == Ok(0) => {}
-            Err(e) => return Err(e),
+        let Err(e) = sys::prctl(sys::PR_CAPBSET_DROP, number, 0) else {
+            continue;
+        };
+        // What is not there does not have to be dropped: without the privilege the kernel answers
+        // EPERM, and EINVAL to both calls where it does not know the capability. An EINVAL of
+        // something else, such as a filter, leaves the capability.
+        match sys::prctl(sys::PR_CAPBSET_READ, number, 0) {
+            Ok(0) | Err(Errno::EINVAL) => {}
+            _ => return Err(e),
         }
     }
     Ok(())

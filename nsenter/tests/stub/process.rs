@@ -2,7 +2,7 @@
 
 use cofferdam_nsenter::plan::{Op, PlanBuilder};
 
-use crate::support::{Recorder, c, resident, root, run, run_with, shell, status_field};
+use crate::support::{Recorder, c, filter, resident, root, run, run_with, shell, status_field};
 
 /// `/proc/self/status` of a program that was run after these steps.
 fn status_after(steps: Vec<(&'static str, Op)>) -> String {
@@ -189,6 +189,42 @@ fn capabilities_are_exactly_those_asked_for() {
             "{field}"
         );
     }
+}
+
+/// `EINVAL` is the kernel's answer for a capability that it does not know. Of a filter it says
+/// nothing about the capability, which must not stay in the set.
+#[test]
+fn a_refused_drop_from_the_bounding_set_is_an_error() {
+    if !root() {
+        return;
+    }
+    let prctl = u32::try_from(libc::SYS_prctl).unwrap();
+    let drop = u32::try_from(libc::PR_CAPBSET_DROP).unwrap();
+    let refuse = 0x5_0000 | u32::try_from(libc::EINVAL).unwrap();
+    let mut plan = PlanBuilder::new();
+    plan.push(
+        "filter",
+        Op::Seccomp {
+            flags: 0,
+            // The number of the call, then the lower half of its first argument.
+            program: filter([
+                (0x20, 0, 0, 0),
+                (0x15, 0, 3, prctl),
+                (0x20, 0, 0, 16),
+                (0x15, 0, 1, drop),
+                (0x06, 0, 0, refuse),
+                (0x06, 0, 0, 0x7fff_0000),
+            ]),
+            listener: false,
+        },
+    );
+    plan.push("bounding set", Op::BoundingSet { keep: 0, last: 5 });
+    shell(&mut plan, "true");
+    let error = run(plan).error();
+    assert_eq!(
+        error.failure().map(|f| (f.context(), f.errno())),
+        Some(("bounding set", libc::EINVAL))
+    );
 }
 
 #[test]
