@@ -19,10 +19,10 @@ use std::fs;
 use std::io::Write;
 use std::process::{Command, ExitCode, Stdio};
 
+use cofferdam_integration::traced;
 use nix::sys::ptrace;
 use nix::sys::signal::Signal;
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
-use nix::unistd::Pid;
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
 
@@ -116,37 +116,14 @@ fn function(line: &str) -> Option<Function> {
 
 /// Executes a command one instruction at a time; `executed` gets the address of each.
 fn step_through(command: &[String], mut executed: impl FnMut(u64)) -> Outcome<u8> {
-    // A shell that stops can be seized before it executes the program.
-    let mut shell = Command::new("/bin/sh")
-        .args(["-c", "kill -STOP $$; exec \"$@\"", "sh"])
-        .args(command)
-        .spawn()?;
-    let pid = Pid::from_raw(shell.id().try_into()?);
-    waitpid(pid, Some(WaitPidFlag::WUNTRACED))?;
-    let options = ptrace::Options::PTRACE_O_TRACEEXEC | ptrace::Options::PTRACE_O_EXITKILL;
-    ptrace::seize(pid, options)?;
-    nix::sys::signal::kill(pid, Signal::SIGCONT)?;
-    loop {
-        match waitpid(pid, Some(WaitPidFlag::__WALL))? {
-            WaitStatus::PtraceEvent(_, _, event)
-                if event == ptrace::Event::PTRACE_EVENT_EXEC as i32 =>
-            {
-                break;
-            }
-            WaitStatus::Exited(..) | WaitStatus::Signaled(..) => {
-                return Err("the shell ended".into());
-            }
-            _ => ptrace::cont(pid, None)?,
-        }
-    }
+    let mut shell = traced::shell();
+    let options = ptrace::Options::PTRACE_O_EXITKILL;
+    let pid = traced::start(shell.args(command), options)?;
     let mut signal = None;
     loop {
         ptrace::step(pid, signal)?;
         signal = match waitpid(pid, Some(WaitPidFlag::__WALL))? {
-            WaitStatus::Exited(_, code) => {
-                let _ = shell.wait();
-                return Ok(code.try_into()?);
-            }
+            WaitStatus::Exited(_, code) => return Ok(code.try_into()?),
             WaitStatus::Signaled(_, signal, _) => {
                 return Err(format!("the program was killed by {signal}").into());
             }

@@ -114,7 +114,7 @@ impl Case {
     }
 
     /// The program under test with arguments, and before it what makes it run as the right user.
-    fn line(&self, arguments: &[&str]) -> Vec<OsString> {
+    pub(crate) fn line(&self, arguments: &[&str]) -> Vec<OsString> {
         let user = self.user.as_ref();
         let mut line = user.map_or_else(Vec::new, OrdinaryUser::prefix);
         line.push(self.program.clone().into());

@@ -52,9 +52,9 @@ pub fn delegated() -> Option<String> {
     Some(parent.to_owned())
 }
 
-/// The mount points of all hierarchies.
+/// The mount points of all hierarchies, in the mount namespace of the calling thread.
 pub fn mounts() -> Vec<PathBuf> {
-    let table = fs::read_to_string("/proc/self/mounts").expect("read /proc/self/mounts");
+    let table = fs::read_to_string("/proc/thread-self/mounts").expect("read the mount table");
     table
         .lines()
         .filter_map(|line| {

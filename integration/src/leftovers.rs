@@ -25,7 +25,7 @@ pub fn find(marks: &Marks<'_>) -> BTreeSet<String> {
         found.insert(format!("cgroup {}", directory.display()));
     }
     let directory = marks.directory.to_string_lossy();
-    for line in fs::read_to_string("/proc/self/mountinfo")
+    for line in fs::read_to_string("/proc/thread-self/mountinfo")
         .expect("read mountinfo")
         .lines()
     {

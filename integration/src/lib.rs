@@ -22,6 +22,8 @@
     reason = "a test that cannot go on fails, and says why"
 )]
 
+#[cfg(all(target_arch = "x86_64", target_env = "gnu"))]
+pub mod attack;
 pub mod bundle;
 pub mod case;
 pub mod cgroup;
@@ -39,6 +41,7 @@ pub mod program;
 pub mod scratch;
 pub mod subordinate_ids;
 pub mod tiny_program;
+pub mod traced;
 pub mod unit;
 
 pub use bundle::Bundle;

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::Path;
 use std::process::Command;
 
-use crate::{cgroup, networks, program, subordinate_ids};
+use crate::{cgroup, networks, program, subordinate_ids, traced};
 
 /// One need.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +47,8 @@ pub enum Need {
     Script,
     /// `strace`, which makes system calls fail.
     Strace,
+    /// The kernel lets this process trace another one (ptrace(2)).
+    Ptrace,
     /// `dockerd` and `docker`.
     Docker,
     /// `containerd` and `ctr`.
@@ -120,6 +122,7 @@ impl Need {
             Self::Uidmap => installed("newuidmap").or_else(|| installed("newgidmap")),
             Self::Script => installed("script"),
             Self::Strace => installed("strace"),
+            Self::Ptrace => traced::not_permitted(),
             Self::Docker => installed("dockerd").or_else(|| installed("docker")),
             Self::Containerd => installed("containerd").or_else(|| installed("ctr")),
             Self::Podman => installed("podman"),

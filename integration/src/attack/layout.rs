@@ -1,0 +1,67 @@
+//! What commands find: the cgroup hierarchies of the machine, or others.
+
+use nix::sched::{CloneFlags, unshare};
+use rustix::mount::{MountFlags, MountPropagationFlags, mount, mount_change};
+
+use crate::{Case, cgroup};
+
+/// How cgroups are mounted, and as whom the container runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Layout {
+    /// The hierarchies of the machine.
+    Own,
+    /// Cgroup v2 alone, in a mount namespace of the calling thread.
+    Unified,
+    /// The hierarchies of the machine, and a user namespace.
+    UserNamespace,
+}
+
+impl Layout {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Own, Self::Unified, Self::UserNamespace];
+
+    /// Its name on the command line and in tables.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Own => "own",
+            Self::Unified => "unified",
+            Self::UserNamespace => "user-namespace",
+        }
+    }
+
+    /// Whether it is another one than [`Layout::Own`] on this machine, and can be made.
+    pub fn is_possible(self) -> bool {
+        match self {
+            Self::Own | Self::UserNamespace => true,
+            Self::Unified => !cgroup::is_unified() && cgroup::v2_mount().is_some(),
+        }
+    }
+
+    /// Puts the calling thread, and what it starts from now on, into this layout. There is no way
+    /// back: it is for a thread of its own.
+    ///
+    /// # Panics
+    /// The mount namespace cannot be made.
+    pub fn enter(self) {
+        if self != Self::Unified {
+            return;
+        }
+        unshare(CloneFlags::CLONE_NEWNS).expect("unshare the mount namespace");
+        let private = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
+        mount_change("/", private).expect("make all mounts private");
+        let none = MountFlags::empty();
+        mount("cgroup2", "/sys/fs/cgroup", "cgroup2", none, None).expect("mount cgroup v2");
+    }
+
+    /// A bundle for it, whose container is protected in each way that [`report`] can see.
+    ///
+    /// [`report`]: super::report
+    pub(super) fn case(self) -> Case {
+        let mut case = Case::new();
+        super::report::protect(&mut case.bundle);
+        if self == Self::UserNamespace {
+            case.bundle.user_namespace(100_000, 65_536);
+        }
+        case
+    }
+}

@@ -1,0 +1,84 @@
+//! The runtime disturbed at some of its system calls, and some of those of the init stub: killed,
+//! held while the container is deleted, or answered with an error. `./x attack` does it at each.
+//!
+//! `COFFERDAM_ATTACK_SEED` is what the choice of system calls begins with (another one each time
+//! by default; it is printed).
+
+#![cfg(all(target_arch = "x86_64", target_env = "gnu"))]
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test that cannot go on fails, and says how to repeat it"
+)]
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use cofferdam_integration::attack::{Bench, COMMANDS, Choice, Kind, Layout, steps};
+use cofferdam_integration::need;
+
+/// How many system calls are disturbed in each way, of each command.
+const STEPS: [(Kind, usize); 2] = [(Kind::Kill, 2), (Kind::Error, 3)];
+
+/// One command of so many is held once: where it has the lock, `delete` waits for ten seconds.
+const HELD: usize = 6;
+
+fn seed() -> u64 {
+    let given = std::env::var("COFFERDAM_ATTACK_SEED").ok();
+    given.and_then(|text| text.parse().ok()).unwrap_or_else(|| {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH);
+        u64::from(now.expect("after 1970").subsec_nanos())
+    })
+}
+
+fn disturb(layout: Layout) {
+    if !layout.is_possible() {
+        return;
+    }
+    layout.enter();
+    let seed = seed();
+    println!("COFFERDAM_ATTACK_SEED={seed}");
+    let mut choice = Choice::new(seed);
+    let mut faults = Vec::new();
+    for &command in COMMANDS {
+        if command.is_impossible(layout).is_some() {
+            continue;
+        }
+        let mut bench = Bench::new(layout, command).unwrap_or_else(|error| panic!("{error}"));
+        let held = (Kind::Hold, usize::from(choice.below(HELD) == 0));
+        for (kind, number) in STEPS.into_iter().chain([held]) {
+            let all = steps(bench.calls(), kind);
+            for _ in 0..number {
+                let Some(&step) = all.get(choice.below(all.len())) else {
+                    continue;
+                };
+                let outcome = bench.take(step);
+                if !outcome.faults.is_empty() {
+                    let (layout, command) = (layout.name(), command.name);
+                    faults.push(format!(
+                        "./x attack --layout {layout} --step {step} {command}: {outcome:?}"
+                    ));
+                }
+            }
+        }
+    }
+    assert!(faults.is_empty(), "seed {seed}: {faults:#?}");
+}
+
+#[test]
+fn nothing_is_left_or_unprotected() {
+    need!(Root, Busybox, Cofferdam, Ptrace);
+    disturb(Layout::Own);
+}
+
+#[test]
+fn nothing_is_left_or_unprotected_on_cgroup_v2() {
+    need!(Root, Busybox, Cofferdam, CgroupV2, Ptrace);
+    disturb(Layout::Unified);
+}
+
+#[test]
+fn nothing_is_left_or_unprotected_in_a_user_namespace() {
+    need!(Root, Busybox, Cofferdam, Ptrace);
+    disturb(Layout::UserNamespace);
+}
