@@ -37,7 +37,18 @@ impl Container {
         let mut warnings = std::mem::take(&mut process.warnings);
         match self.join(&mut process, &mut warnings) {
             Ok(child) => Ok(child.with_warnings(warnings)),
-            Err(error) => Err(error.with_warnings(warnings)),
+            Err(error) => Err(self.explain_end(error).with_warnings(warnings)),
+        }
+    }
+
+    /// Adds the reason if the container has ended meanwhile: the kernel then answers with whatever
+    /// a namespace or a cgroup says that is gone.
+    fn explain_end(&self, error: Error) -> Error {
+        match self.init_pidfd() {
+            Ok(None) if error.kind() != ErrorKind::NotRunning => {
+                Error::with(ErrorKind::NotRunning, STOPPED, error)
+            }
+            _ => error,
         }
     }
 
@@ -364,6 +375,8 @@ fn check(config: &Config, process: &Process) -> Result<()> {
     Ok(())
 }
 
+const STOPPED: &str = "cannot exec in a stopped container";
+
 fn stopped() -> Error {
-    Error::new(ErrorKind::NotRunning, "cannot exec in a stopped container")
+    Error::new(ErrorKind::NotRunning, STOPPED)
 }
