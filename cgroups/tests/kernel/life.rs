@@ -6,6 +6,7 @@ use std::fs;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use cofferdam_cgroups::{Cgroup, CgroupSpec, ErrorKind, Hierarchy, Resources};
@@ -80,6 +81,50 @@ fn from_creation_to_removal_on_v1() {
 fn from_creation_to_removal_on_v2() {
     if let Some(hierarchy) = v2() {
         from_creation_to_removal(&hierarchy);
+    }
+}
+
+/// Another program removes the cgroup above, which is empty until this one is made in it.
+fn the_cgroup_above_is_made_again(hierarchy: &Hierarchy) {
+    // Each removal costs one of the five attempts after the first one.
+    const REMOVALS: usize = 5;
+    let spec = CgroupSpec::at(unique_path().join("a"));
+    let intended = Cgroup::intended(hierarchy, &spec).unwrap().paths();
+    let above = intended.values().next().unwrap().parent().unwrap();
+    let (removals, ends) = (AtomicUsize::new(0), AtomicBool::new(false));
+    let failed = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !ends.load(Ordering::Acquire) {
+                if removals.load(Ordering::Acquire) > 0 && fs::remove_dir(above).is_ok() {
+                    removals.fetch_sub(1, Ordering::AcqRel);
+                }
+            }
+        });
+        let failed = (0..50).find_map(|_| {
+            removals.store(REMOVALS, Ordering::Release);
+            let made = Cgroup::prepare(hierarchy, &spec, &Resources::default());
+            removals.store(0, Ordering::Release);
+            made.map(|cgroup| cgroup.undo_create()).err()
+        });
+        ends.store(true, Ordering::Release);
+        failed
+    });
+    assert!(failed.is_none(), "{failed:?}");
+    let mut above = intended.values().filter_map(|path| path.parent());
+    assert!(above.all(|path| !path.exists()));
+}
+
+#[test]
+fn the_cgroup_above_is_made_again_on_v1() {
+    if let Some(hierarchy) = v1(&["devices"]) {
+        the_cgroup_above_is_made_again(&hierarchy);
+    }
+}
+
+#[test]
+fn the_cgroup_above_is_made_again_on_v2() {
+    if let Some(hierarchy) = v2() {
+        the_cgroup_above_is_made_again(&hierarchy);
     }
 }
 
