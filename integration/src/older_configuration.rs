@@ -5,14 +5,12 @@ use std::io::Read as _;
 
 use configs::Config;
 use configs::legacy::{self, Options};
-use runtime::{ContainerId, Process, Runtime, Stdio};
+use runtime::{ContainerId, ExitStatus, Process, Runtime, Stdio};
 
 use crate::Case;
 
-/// Runs a script with the configuration of a file, changed for this machine, in the root file
-/// system of a case. Returns what it prints.
-#[track_caller]
-pub fn run(case: &Case, file: &str, change: impl FnOnce(&mut Config), script: &str) -> String {
+/// The configuration of a file, changed for this machine and for the root file system of a case.
+pub fn read(case: &Case, file: &str, change: impl FnOnce(&mut Config)) -> Config {
     let rootfs = case.bundle.rootfs().to_str().unwrap().to_owned();
     let options = Options {
         rootfs: rootfs.clone(),
@@ -24,6 +22,16 @@ pub fn run(case: &Case, file: &str, change: impl FnOnce(&mut Config), script: &s
     config.cgroups.name.clone_from(&case.id);
     config.cgroups.parent = "cofferdam".to_owned();
     change(&mut config);
+    config
+}
+
+/// Runs a script with this configuration by the library. Returns what the script prints.
+///
+/// # Panics
+/// The container cannot be made, or the script fails.
+#[track_caller]
+pub fn run(case: &Case, file: &str, change: impl FnOnce(&mut Config), script: &str) -> String {
+    let config = read(case, file, change);
     let mut process = Process::new(["/bin/sh", "-c", script]);
     process
         .env(["PATH=/bin"])
@@ -39,7 +47,8 @@ pub fn run(case: &Case, file: &str, change: impl FnOnce(&mut Config), script: &s
     File::from(pipes.stdout.take().unwrap())
         .read_to_string(&mut text)
         .unwrap();
-    container.wait().unwrap();
+    let status = container.wait().unwrap();
     container.destroy().unwrap();
+    assert_eq!(status, ExitStatus::Exited(0), "{text}");
     text
 }

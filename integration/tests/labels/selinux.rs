@@ -3,7 +3,9 @@
 use std::fs;
 use std::path::Path;
 
-use cofferdam_integration::{Case, Limited, need};
+use cofferdam_integration::limited::Output;
+use cofferdam_integration::older_configuration::read;
+use cofferdam_integration::{Case, Limited, need, program};
 use serde_json::json;
 
 use crate::sys;
@@ -188,4 +190,47 @@ fn the_user_namespace_of_another_container_can_be_joined() {
     assert_eq!(shown(&output.stdout), PROCESS);
     second.delete();
     first.delete();
+}
+
+/// The sample of 2015 with labels, by the program that it was written for: the policy lets a
+/// program start containers by the label of its file, and the one of these tests has no such label.
+fn sample_of_2015(case: &Case, mount_label: &str, script: &str) -> Output {
+    let file = include_str!("../../../configs/tests/legacy/fixtures/f-selinux.json");
+    let config = read(case, file, |config| {
+        // The files of the root file system have the categories of these tests.
+        PROCESS.clone_into(&mut config.process_label);
+        mount_label.clone_into(&mut config.mount_label);
+    });
+    let path = case.bundle.path().join("container.json");
+    fs::write(&path, serde_json::to_string(&config).unwrap()).unwrap();
+    let (root, path) = (case.root().to_str().unwrap(), path.to_str().unwrap());
+    let line = ["--root", root, "exec", "--id", &case.id, "--config", path];
+    Limited::new(program::nsinit())
+        .args([&line[..], &["sh", "-c", script]].concat())
+        .output()
+}
+
+#[test]
+fn the_sample_of_2015_with_labels_has_them() {
+    need!(Root, Busybox, Cofferdam, SeLinux);
+    let case = case();
+    let script = "hostname; cat /proc/self/attr/current; echo; \
+                  echo x >/dev/shm/file && grep ' /dev/shm ' /proc/mounts";
+    let output = sample_of_2015(&case, FILE, script).ok();
+    let lines: Vec<&str> = output.stdout.lines().map(shown).collect();
+    assert_eq!(&lines[..2], ["labelled", PROCESS], "{output}");
+    assert!(lines.last().unwrap().contains(FILE), "{output}");
+    case.finish();
+}
+
+/// In the sample itself, mounts have the label of the process. The policy has no file system with
+/// the type of a process.
+#[test]
+fn a_mount_label_that_is_one_of_processes_is_refused() {
+    need!(Root, Busybox, Cofferdam, SeLinux);
+    let case = case();
+    let output = sample_of_2015(&case, PROCESS, "echo the program ran");
+    let output = output.failed(1, "permission denied");
+    assert!(!output.stdout.contains("ran"), "{output}");
+    case.finish();
 }
