@@ -11,6 +11,7 @@ mod checkpoint_mark;
 mod commands;
 mod containers;
 mod create_flags;
+mod creation_flags;
 mod definition;
 mod era_stats;
 mod interface_names;

@@ -277,6 +277,38 @@ fn help_and_version_need_no_container_and_init_is_not_needed() {
     subject.finish();
 }
 
+/// The documents tell their readers to type the same line once more.
+#[test]
+fn flags_that_say_what_they_said_are_not_warned_of() {
+    need!(Root, Busybox, Cofferdam);
+    let subject = Subject::new();
+    let file = subject.root().with_extension("json");
+    let config = subject.call(&["config", "--hostname=of-file"]).ok().stdout;
+    fs::write(&file, &config).unwrap();
+    let from_file = ["--config", file.to_str().unwrap()];
+    for line in [
+        &from_file[..],
+        &["--hostname=typed", "--tmpfs=/mnt", "--security=low"],
+    ] {
+        let first = subject.start(line, WAIT);
+        assert_eq!(subject.exec(line, "true").ok().stderr, "");
+        let other = subject.exec(&[line, &["--uts=host"]].concat(), "true").ok();
+        let text = "the container runs already: --uts ignored";
+        assert!(other.stderr.contains(text), "{other}");
+        assert_eq!(end(first), Some(3));
+    }
+    // Another file, or another content, is another container.
+    let first = subject.start(&from_file, WAIT);
+    fs::write(&file, config.replace("of-file", "changed")).unwrap();
+    let other = subject.exec(&from_file, "hostname").ok();
+    assert_eq!(other.lines(), ["of-file"]);
+    let text = "the container runs already: --config ignored";
+    assert!(other.stderr.contains(text), "{other}");
+    assert_eq!(end(first), Some(3));
+    fs::remove_file(&file).unwrap();
+    subject.finish();
+}
+
 /// What describes a container counts where one is made; the groups are the process's.
 #[test]
 fn flags_without_an_effect_are_warned_of() {

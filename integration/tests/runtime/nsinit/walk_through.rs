@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use cofferdam_integration::{Limited, need, program};
 use rustix::process::{Pid, Signal, kill_process};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::subject::Subject;
 use crate::terminals::OnTerminal;
@@ -135,6 +135,36 @@ fn the_document_of_june_2015() {
     answer(&mut first, "exit");
     assert_eq!(first.finish().0, Some(0));
     assert_eq!(second.finish().0, Some(128 + 9));
+    subject.finish();
+}
+
+/// That of the program itself, which has a file: "run the same command again to get another bash
+/// shell".
+#[test]
+fn the_document_of_nsinit() {
+    need!(Root, Busybox, Cofferdam);
+    let (subject, path) = prepared();
+    let mut sample: Value = serde_json::from_str(include_str!(
+        "../../../../configs/tests/legacy/fixtures/f-minimal.json"
+    ))
+    .unwrap();
+    sample["rootfs"] = json!(subject.rootfs());
+    sample["cgroups"]["name"] = json!(subject.name());
+    fs::write(subject.rootfs().join("container.json"), sample.to_string()).unwrap();
+    let root = subject.root().to_str().unwrap();
+    let line = format!("nsinit --root {root} exec --tty --config container.json /bin/bash");
+    let mut first = type_in(&subject, &path, &line);
+    answer(&mut first, "hostname; echo $$ $((1 + 1))");
+    first.shows("minimal");
+    first.shows("1 2");
+    let mut second = type_in(&subject, &path, &line);
+    answer(&mut second, "cat /proc/1/comm; echo $((2 + 3)); exit 4");
+    second.shows("\n5");
+    let (code, shown) = second.finish();
+    assert_eq!(code, Some(4));
+    assert!(!shown.contains("level="), "{shown}");
+    answer(&mut first, "exit");
+    assert_eq!(first.finish().0, Some(0));
     subject.finish();
 }
 

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::path::Path;
 
-use configs::legacy;
+use configs::{Config, legacy};
 
 use crate::Status;
 use crate::cli::command::{Command, Count, Invocation};
@@ -11,6 +11,7 @@ use crate::cli::failure::Failure;
 use crate::cli::flag::{Flag, Order, Parsed};
 use crate::id::ContainerId;
 use crate::nsinit::create_flags::{self, GROUPS, PARENT_DEATH_SIGNAL, with_create_flags};
+use crate::nsinit::creation_flags::CreationFlags;
 use crate::nsinit::definition::{self, Definition};
 use crate::nsinit::{attend, containers};
 use crate::process::Process;
@@ -66,13 +67,15 @@ fn attempt(
     let parsed = invocation.parsed;
     let definition = match containers::find(runtime, id)? {
         Some(container) if container.status()? != Status::Stopped => {
+            let config = container.config()?;
             let counted = [&GROUPS, &PARENT_DEATH_SIGNAL];
-            warn_of_ignored(invocation, &counted, "the container runs already");
+            let others = others(parsed, &counted, &config);
+            warn_of_ignored(invocation, others, "the container runs already");
             let mut process = process(parsed, &legacy::Process::default());
             process.parent_death_signal = create_flags::parent_death_signal(parsed)?;
             process.group_names(match parsed.given(GROUPS.name) {
                 true => create_flags::groups(parsed),
-                false => definition::groups_of(container.config()?),
+                false => definition::groups_of(config),
             });
             let terminal = parsed.switch(TTY.name);
             let status = attend::join(invocation, &container, process, terminal)?;
@@ -80,8 +83,13 @@ fn attempt(
         }
         // Its processes have ended without being waited for: it is made anew.
         Some(container) => {
-            warn_of_ignored(invocation, &[], "the container is made as it is on record");
             let config = container.config()?;
+            let others = others(parsed, &[], &config);
+            warn_of_ignored(
+                invocation,
+                others,
+                "the container is made as it is on record",
+            );
             attend::remove(&container)?;
             Definition::of(config)
         }
@@ -95,22 +103,45 @@ fn attempt(
     Ok(status.map(ExitStatus::code))
 }
 
-/// Warns of flags that describe a container where something else describes it. `taken` are those
-/// that count nevertheless, beside those of the process.
-fn warn_of_ignored(invocation: &Invocation<'_>, taken: &[&Flag], reason: &str) {
+/// The given flags that describe a container; `taken` are those that describe something else, too.
+fn describing<'a>(parsed: &'a Parsed, taken: &'a [&Flag]) -> impl Iterator<Item = &'static Flag> {
     let of_process = [&TTY, &containers::ID, &USER, &CWD, &ENV];
-    let counts = |flag: &Flag| {
+    let counts = move |flag: &Flag| {
         of_process
             .iter()
             .chain(taken)
             .any(|own| own.name == flag.name)
     };
-    let ignored: Vec<String> = COMMAND
+    COMMAND
         .flags
         .iter()
-        .filter(|flag| invocation.parsed.given(flag.name) && !counts(flag))
-        .map(|flag| format!("--{}", flag.name))
-        .collect();
+        .filter(move |flag| parsed.given(flag.name) && !counts(flag))
+}
+
+/// Those that describe another container than the one with this configuration.
+fn others<'a>(
+    parsed: &'a Parsed,
+    taken: &'a [&Flag],
+    config: &'a Config,
+) -> impl Iterator<Item = &'static Flag> {
+    let typed = typed(parsed);
+    describing(parsed, taken).filter(move |flag| !typed.is_recorded(flag, config))
+}
+
+fn typed(parsed: &Parsed) -> CreationFlags<'_> {
+    CreationFlags {
+        parsed,
+        file: &CONFIG,
+    }
+}
+
+/// Warns of flags that describe a container where something else describes it.
+fn warn_of_ignored(
+    invocation: &Invocation<'_>,
+    flags: impl Iterator<Item = &'static Flag>,
+    reason: &str,
+) {
+    let ignored: Vec<String> = flags.map(|flag| format!("--{}", flag.name)).collect();
     if !ignored.is_empty() {
         let message = format!("{reason}: {} ignored", ignored.join(", "));
         invocation.log.warn(&message);
@@ -122,11 +153,16 @@ fn define(invocation: &Invocation<'_>) -> Result<Definition, Failure> {
     let parsed = invocation.parsed;
     let mut definition = match parsed.text(CONFIG.name) {
         Some(path) => {
-            warn_of_ignored(invocation, &[&CONFIG, &SYSTEMD], "the file describes it");
-            Definition::read(Path::new(path))?
+            let beside = describing(parsed, &[&CONFIG, &SYSTEMD]);
+            warn_of_ignored(invocation, beside, "the file describes it");
+            let mut definition = Definition::read(Path::new(path))?;
+            let flags = [&CONFIG, &SYSTEMD].into_iter();
+            typed(parsed).record(flags, &mut definition.config);
+            definition
         }
         None => {
             let mut definition = Definition::from_flags(parsed)?;
+            typed(parsed).record(describing(parsed, &[]), &mut definition.config);
             // Containers of one directory do not share a cgroup.
             if let Some(id) = parsed.string(containers::ID.name)
                 && id != containers::DEFAULT_ID
