@@ -83,7 +83,10 @@ impl fmt::Display for Warning {
                 write!(f, "{destination} is mounted, which it was not when the file was written")
             }
             Self::MissingMount { destination } => {
-                write!(f, "no mount has the destination {destination}: the container has none")
+                write!(
+                    f,
+                    "no mount has the destination {destination}: it is that of the root file system"
+                )
             }
             Self::RelativeDestination { place } => {
                 write!(f, "{place} is not absolute; it is taken relative to /")

@@ -330,8 +330,8 @@ fn a_missing_proc_or_dev_is_warned_of() {
     assert_eq!(
         found,
         [
-            "no mount has the destination /proc: the container has none",
-            "no mount has the destination /dev: the container has none",
+            "no mount has the destination /proc: it is that of the root file system",
+            "no mount has the destination /dev: it is that of the root file system",
         ]
     );
     assert!(warnings(&loaded(&of_revision('F', &json!({})))).is_empty());

@@ -132,10 +132,10 @@ const fn namespace(name: &'static str, help: &'static str) -> Flag {
 /// The template, changed as the flags say, and the names of supplementary groups.
 pub(crate) fn described(parsed: &Parsed) -> Result<(Config, Vec<String>), Failure> {
     let rootfs = match parsed.text(ROOTFS.name) {
-        Some(path) => std::fs::canonicalize(path),
-        None => std::env::current_dir(),
+        Some(path) => std::fs::canonicalize(path)
+            .map_err(|error| Failure::io(format!("--rootfs {}", path.display()), error))?,
+        None => std::env::current_dir().map_err(|error| Failure::io("getcwd", error))?,
     };
-    let rootfs = rootfs.map_err(|error| Failure::io("find the root file system", error))?;
     let mut config = template(&rootfs);
     let text = |flag: &Flag| parsed.string(flag.name).unwrap_or_default();
     config.readonlyfs = parsed.switch(READ_ONLY.name);

@@ -14,7 +14,7 @@ use super::STRICT_LEGACY;
 use super::create_flags;
 use super::interface_names;
 use super::mount_commands;
-use super::template::CGROUP_PARENT;
+use super::template::{CGROUP_PARENT, terminals};
 use super::terms::{Origin, Terms};
 use crate::cli::command::Invocation;
 use crate::cli::failure::{Failure, describe};
@@ -136,6 +136,18 @@ impl Definition {
         cgroup.scope_prefix = std::mem::take(&mut cgroup.parent);
         let slice = self.slice.take();
         cgroup.parent = slice.unwrap_or_else(|| "system.slice".to_owned());
+    }
+
+    /// Mounts what a terminal is made in, unless the file does. The samples of 2015 do not: the
+    /// terminal was one of the host's.
+    pub(crate) fn need_terminals(&mut self) {
+        let config = &mut self.config;
+        let mut mounts = config.mounts.iter();
+        if !mounts.any(|mount| Path::new(&mount.destination) == Path::new("/dev/pts")) {
+            config.mounts.push(terminals(&config.gid_mappings));
+            let message = "no mount has the destination /dev/pts: it is mounted for the terminal";
+            self.warnings.push(message.to_owned());
+        }
     }
 
     /// The names for messages about the container.

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use configs::Config;
 use configs::config::{
-    Capabilities, Device, Mount, MountFlags, Namespace, NamespaceType, Namespaces,
+    Capabilities, Device, IdMap, Mount, MountFlags, Namespace, NamespaceType, Namespaces,
 };
 use devices::{Access, Kind, Rule, defaults};
 
@@ -83,6 +83,28 @@ fn namespaces() -> Namespaces {
         .collect()
 }
 
+/// The mount in which terminals are. They belong to the group that has the number 5 everywhere, if
+/// these mappings have it.
+pub(crate) fn terminals(gid_mappings: &[IdMap]) -> Mount {
+    const TTY: u32 = 5;
+    let has_tty = |map: &IdMap| {
+        let number = TTY.checked_sub(map.container_id);
+        number.is_some_and(|number| number < map.size)
+    };
+    let mut data = "newinstance,ptmxmode=0666,mode=0620".to_owned();
+    if gid_mappings.is_empty() || gid_mappings.iter().any(has_tty) {
+        data.push_str(",gid=5");
+    }
+    Mount {
+        source: "devpts".to_owned(),
+        destination: "/dev/pts".to_owned(),
+        device: "devpts".to_owned(),
+        flags: MountFlags::NOSUID | MountFlags::NOEXEC,
+        data,
+        ..Mount::default()
+    }
+}
+
 fn mounts() -> Vec<Mount> {
     let mount = |source: &str, destination: &str, device: &str, flags, data: &str| Mount {
         source: source.to_owned(),
@@ -93,12 +115,10 @@ fn mounts() -> Vec<Mount> {
         ..Mount::default()
     };
     let dev = MountFlags::NOSUID | MountFlags::STRICTATIME;
-    let pts = MountFlags::NOSUID | MountFlags::NOEXEC;
-    let ptys = "newinstance,ptmxmode=0666,mode=0620,gid=5";
     vec![
         mount("proc", "/proc", "proc", NOTHING_SPECIAL, ""),
         mount("tmpfs", "/dev", "tmpfs", dev, "mode=755"),
-        mount("devpts", "/dev/pts", "devpts", pts, ptys),
+        terminals(&[]),
         mount(
             "shm",
             "/dev/shm",
@@ -138,6 +158,18 @@ mod tests {
     use super::*;
     use crate::system::System;
     use crate::validation::Validated;
+
+    #[test]
+    fn terminals_have_the_group_that_the_container_knows() {
+        let map = |container_id, size| IdMap {
+            container_id,
+            host_id: 100_000,
+            size,
+        };
+        let has_group = |maps: &[IdMap]| terminals(maps).data.ends_with(",gid=5");
+        assert!(has_group(&[]) && has_group(&[map(0, 1), map(1, 5)]));
+        assert!(!has_group(&[map(0, 5)]) && !has_group(&[map(6, 10)]));
+    }
 
     #[test]
     fn the_template_has_all_six_system_mounts_and_is_valid() {

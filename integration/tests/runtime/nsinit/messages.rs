@@ -30,6 +30,7 @@ fn what_a_flag_asks_for_and_cannot_be_is_said_of_the_flag() {
             "conflicts with the host name",
         ),
         (&["--tmpfs="], "--tmpfs: the destination is missing"),
+        (&["--rootfs=/no/such"], "--rootfs /no/such: no such file"),
         (&["--bind=:/x"], "invalid bind mount :/x"),
         (
             &["--parent-death-signal=99"],

@@ -149,13 +149,19 @@ fn the_document_of_nsinit() {
     ))
     .unwrap();
     sample["rootfs"] = json!(subject.rootfs());
+    // The samples of 2015 mount neither /dev nor /dev/pts.
+    let mounts = sample["mounts"].as_array_mut().unwrap();
+    let is_mounted =
+        |mount: &Value| mount["destination"] != "/dev" && mount["destination"] != "/dev/pts";
+    mounts.retain(is_mounted);
     sample["cgroups"]["name"] = json!(subject.name());
     fs::write(subject.rootfs().join("container.json"), sample.to_string()).unwrap();
     let root = subject.root().to_str().unwrap();
     let line = format!("nsinit --root {root} exec --tty --config container.json /bin/bash");
     let mut first = type_in(&subject, &path, &line);
-    answer(&mut first, "hostname; echo $$ $((1 + 1))");
+    answer(&mut first, "hostname; tty; echo $$ $((1 + 1))");
     first.shows("minimal");
+    first.shows("/dev/pts/0");
     first.shows("1 2");
     let mut second = type_in(&subject, &path, &line);
     answer(&mut second, "cat /proc/1/comm; echo $((2 + 3)); exit 4");

@@ -65,7 +65,7 @@ fn attempt(
     id: &ContainerId,
 ) -> Result<Option<u8>, Failure> {
     let parsed = invocation.parsed;
-    let definition = match containers::find(runtime, id)? {
+    let mut definition = match containers::find(runtime, id)? {
         Some(container) if container.status()? != Status::Stopped => {
             let config = container.config()?;
             let counted = [&GROUPS, &PARENT_DEATH_SIGNAL];
@@ -96,6 +96,9 @@ fn attempt(
         None => define(invocation)?,
     };
     let terminal = parsed.switch(TTY.name) || definition.process.terminal;
+    if terminal {
+        definition.need_terminals();
+    }
     let mut process = process(parsed, &definition.process);
     let (config, terms) = definition.prepare(invocation, &mut process)?;
     let made = (config, terms, process);
