@@ -137,13 +137,30 @@ struct Executor {
 /// then the memory for the times of the steps if these are timed, then the word for the process id
 /// of the second stage if there is one.
 pub(crate) fn run(plan_fd: u32, timed: bool, two_stages: bool) -> ! {
-    match begin().and_then(|()| Executor::new(plan_fd, timed, two_stages)) {
-        Ok(mut executor) => executor.steps(),
-        Err(errno) => {
-            channel::cannot_begin(plan_fd, errno);
-            sys::exit(255)
-        }
+    let fail = |errno| -> ! {
+        channel::cannot_begin(plan_fd, errno);
+        sys::exit(255)
+    };
+    let plan = match begin().and_then(|()| sealed_plan(plan_fd)) {
+        Ok(plan) => plan,
+        Err(errno) => fail(errno),
+    };
+    // Where it stays: it takes two pages, and each copy of it would take two more.
+    let mut executor = Executor::idle(plan);
+    match executor.open(plan_fd, timed, two_stages) {
+        Ok(()) => executor.steps(),
+        Err(errno) => fail(errno),
     }
+}
+
+/// The plan in this descriptor.
+fn sealed_plan(plan_fd: u32) -> Result<View<'static>> {
+    let number = i32::try_from(plan_fd).map_err(|_| Errno::EINVAL)?;
+    let plan = View::new(sys::map_sealed(number)?).ok_or(Errno::EINVAL)?;
+    if FIRST_DESCRIPTOR.checked_add(plan.header().passed) != Some(plan_fd) {
+        return Err(Errno::EINVAL);
+    }
+    Ok(plan)
 }
 
 /// What comes before every plan: not dumpable, no signal ignored or blocked, and modes as they are
@@ -165,46 +182,16 @@ fn tolerates(record: &Record, errno: Errno) -> bool {
 }
 
 impl Executor {
-    fn new(plan_fd: u32, timed: bool, two_stages: bool) -> Result<Self> {
-        let number = |offset: u32| {
-            plan_fd
-                .checked_add(offset)
-                .and_then(|fd| i32::try_from(fd).ok())
-                .ok_or(Errno::EINVAL)
-        };
-        let plan = View::new(sys::map_sealed(number(0)?)?).ok_or(Errno::EINVAL)?;
-        if FIRST_DESCRIPTOR.checked_add(plan.header().passed) != Some(plan_fd) {
-            return Err(Errno::EINVAL);
-        }
-        let mut fds = [-1; MAX_SLOTS];
-        for (slot, offset) in plan.inputs().zip(2..) {
-            *fds.get_mut(usize::from(slot)).ok_or(Errno::EINVAL)? = number(offset)?;
-        }
-        // What the supervisor could not close between clone and execution. From here on every open
-        // descriptor is known.
-        let inputs = u32::try_from(plan.inputs().count()).map_err(|_| Errno::EINVAL)?;
-        let after_inputs = plan_fd.saturating_add(2).saturating_add(inputs);
-        let times = if timed {
-            let fd = i32::try_from(after_inputs).map_err(|_| Errno::EINVAL)?;
-            Some(Times::map(fd, plan.header().records.length)?)
-        } else {
-            None
-        };
-        let second_stage = if two_stages {
-            let fd = i32::try_from(after_inputs.saturating_add(u32::from(timed)));
-            Some(SharedPid::map(fd.map_err(|_| Errno::EINVAL)?)?)
-        } else {
-            None
-        };
-        program::close_inherited(after_inputs);
-        Fd::from_raw(number(0)?).leave();
-        let executor = Self {
+    /// An executor that has opened nothing yet.
+    #[inline(always)]
+    fn idle(plan: View<'static>) -> Self {
+        Self {
             plan,
-            times,
-            second_stage,
-            control: number(1)?,
+            times: None,
+            second_stage: None,
+            control: -1,
             step: 0,
-            fds,
+            fds: [-1; MAX_SLOTS],
             known: [Known::default(); MAX_SLOTS],
             root_isolated: false,
             node: None,
@@ -226,10 +213,38 @@ impl Executor {
             home_asked: None,
             home: None,
             postponed: [None; 8],
+        }
+    }
+
+    /// Takes over the descriptors that this process was started with.
+    fn open(&mut self, plan_fd: u32, timed: bool, two_stages: bool) -> Result<()> {
+        let number = |offset: u32| {
+            plan_fd
+                .checked_add(offset)
+                .and_then(|fd| i32::try_from(fd).ok())
+                .ok_or(Errno::EINVAL)
         };
-        executor.close_start_fifo_on_exec()?;
-        executor.arm()?;
-        Ok(executor)
+        for (slot, offset) in self.plan.inputs().zip(2..) {
+            let entry = self.fds.get_mut(usize::from(slot));
+            *entry.ok_or(Errno::EINVAL)? = number(offset)?;
+        }
+        // What the supervisor could not close between clone and execution. From here on every open
+        // descriptor is known.
+        let inputs = u32::try_from(self.plan.inputs().count()).map_err(|_| Errno::EINVAL)?;
+        let after_inputs = plan_fd.saturating_add(2).saturating_add(inputs);
+        if timed {
+            let fd = i32::try_from(after_inputs).map_err(|_| Errno::EINVAL)?;
+            self.times = Some(Times::map(fd, self.plan.header().records.length)?);
+        }
+        if two_stages {
+            let fd = i32::try_from(after_inputs.saturating_add(u32::from(timed)));
+            self.second_stage = Some(SharedPid::map(fd.map_err(|_| Errno::EINVAL)?)?);
+        }
+        program::close_inherited(after_inputs);
+        Fd::from_raw(number(0)?).leave();
+        self.control = number(1)?;
+        self.close_start_fifo_on_exec()?;
+        self.arm()
     }
 
     /// Asks the kernel for the death signal.

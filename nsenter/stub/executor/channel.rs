@@ -106,7 +106,9 @@ impl Executor {
         Ok(())
     }
 
-    /// The answer to [`ask_home`](Self::ask_home), if it is not here yet.
+    /// The answer to [`ask_home`](Self::ask_home), if it is not here yet. Not inlined, for its
+    /// buffer.
+    #[inline(never)]
     fn take_home(&mut self) -> Result<()> {
         let Some(step) = self.home_asked.take() else {
             return Ok(());
@@ -118,13 +120,16 @@ impl Executor {
     }
 
     fn set_home(&mut self, home: &[u8]) -> Result<()> {
-        let mut text = Home::new();
-        text.push(b"HOME=")?;
-        text.push(home)?;
-        self.home = Some(text);
-        Ok(())
+        let text = self.home.insert(Home::new());
+        let set = text.push(b"HOME=").and_then(|()| text.push(home));
+        if set.is_err() {
+            self.home = None;
+        }
+        set
     }
 
+    /// Not inlined, for its buffer.
+    #[inline(never)]
     fn send_file(&self, file: i32) -> Result<()> {
         let mut buffer = [0; MAX_PAYLOAD / 4];
         let mut sent = 0;

@@ -41,7 +41,8 @@ impl Executor {
         self.answer(&mut [0; PACKET]).map(drop)
     }
 
-    /// Hooks that nothing outside supervises.
+    /// Hooks that nothing outside supervises. Not inlined, for its line of text.
+    #[inline(never)]
     pub(super) fn late_hooks(&mut self, hooks: List<'static, HookRef<'static>>) -> Result<()> {
         for (index, hook) in (0..).zip(hooks) {
             let hook = hook.ok_or(Errno::EINVAL)?;

@@ -13,6 +13,8 @@ pub(super) fn reset_signals() -> Result<()> {
     sys::reset_signals(ignored_signals().unwrap_or(u64::MAX))
 }
 
+/// Not inlined: its buffer is on the stack only as long as it is needed.
+#[inline(never)]
 fn ignored_signals() -> Option<u64> {
     let file = sys::openat(CWD, c"/proc/self/status", 0, 0).ok()?;
     let mut buffer = [0; 4096];
@@ -99,7 +101,8 @@ pub(super) fn described_permissions(text: &[u8]) -> Option<u32> {
 }
 
 /// The working directory must have a path below the root: the kernel says `(unreachable)…` or
-/// `ENOENT` if it has not.
+/// `ENOENT` if it has not. Not inlined, for its buffer.
+#[inline(never)]
 pub(super) fn verify_directory() -> Result<()> {
     let mut buffer = [0; 4096];
     sys::getcwd(&mut buffer)?;
