@@ -1,6 +1,6 @@
 //! The environment of a process.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use crate::{Error, Result};
 
@@ -22,7 +22,7 @@ impl Environment {
         let Some(list) = list else {
             return Ok(Self::default());
         };
-        let mut last = HashMap::with_capacity(list.len());
+        let mut last = BTreeMap::new();
         for (index, entry) in list.iter().enumerate() {
             let (name, value) = entry
                 .split_once('=')

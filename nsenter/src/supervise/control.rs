@@ -86,7 +86,10 @@ impl Control {
     }
 
     fn receive(&mut self) -> Result<Event> {
-        self.buffer.resize(PACKET + MAX_PAYLOAD, 0);
+        if self.buffer.is_empty() {
+            // Zeroed by the allocator: only the pages that a packet fills are touched.
+            self.buffer = vec![0; PACKET + MAX_PAYLOAD];
+        }
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MOST_DESCRIPTORS))];
         let mut ancillary = RecvAncillaryBuffer::new(&mut space);
         let message = loop {
