@@ -1,12 +1,13 @@
 //! The bundle of a container: the directory with its `config.json`.
 
-use std::fs::File;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use configs::Config;
 use configs::oci::{self, Spec};
 use configs::specconv::{self, Options};
+#[cfg(feature = "cli")]
+use rustix::fs::CWD;
+use rustix::fs::{Mode, OFlags};
 
 use crate::error::{Error, Result};
 use crate::host_info;
@@ -171,12 +172,16 @@ impl Bundle {
 /// Reads the configuration of the bundle in `directory`.
 pub(crate) fn read(directory: &Path) -> Result<Spec> {
     // A FIFO in its place would let this process wait for a writer.
-    let opened = File::options()
-        .read(true)
-        .custom_flags(libc::O_DIRECTORY)
-        .open(directory)
-        .map_err(|error| Error::system(format!("open {}", directory.display()), error))?;
+    let flags = OFlags::DIRECTORY | OFlags::RDONLY | OFlags::CLOEXEC;
+    let opened = rustix::fs::open(directory, flags, Mode::empty())
+        .map_err(|errno| Error::system(format!("open {}", directory.display()), errno))?;
     Spec::load(opened).map_err(refused)
+}
+
+/// Reads the configuration of the bundle in the current directory.
+#[cfg(feature = "cli")]
+pub(crate) fn read_current() -> Result<Spec> {
+    Spec::load(CWD).map_err(refused)
 }
 
 /// The process of a bundle, checked.

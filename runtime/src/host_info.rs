@@ -14,6 +14,7 @@ use rustix::fs::{AtFlags, statat};
 use rustix::io::Errno;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::sys;
 use crate::system::System;
 
 /// `CGROUP2_SUPER_MAGIC` of `linux/magic.h`.
@@ -141,7 +142,7 @@ pub(crate) fn unified_cgroup() -> bool {
 }
 
 fn rootfs(path: &Path) -> RootfsFact {
-    match path.canonicalize() {
+    match sys::real_path(path) {
         Ok(resolved) => RootfsFact::Resolved(resolved.to_string_lossy().into_owned()),
         Err(error) => RootfsFact::Failed(format!("{}: {}", path.display(), error)),
     }

@@ -7,10 +7,13 @@
 #[cfg(test)]
 pub(crate) mod allocations;
 
+use std::ffi::{CStr, CString, OsStr};
 use std::fs::File;
 use std::io;
 use std::mem::{ManuallyDrop, MaybeUninit};
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
 
 /// Opens standard streams that are closed as `/dev/null`, ignores `SIGPIPE` and `SIGXFSZ`, says why
 /// when `SIGXCPU` ends the program, and lets ended children be waited for.
@@ -259,6 +262,24 @@ pub(crate) fn default_sigchld() -> io::Result<Option<Disposition>> {
         signal: libc::SIGCHLD,
         action: before,
     }))
+}
+
+/// The longest path with its NUL (`linux/limits.h`).
+const PATH_MAX: usize = 4096;
+
+/// The absolute path without symbolic links (realpath(3)), as [`Path::canonicalize`] gives it. That
+/// has the C library allocate the answer, for which a static program has to set up a second heap.
+pub(crate) fn real_path(path: &Path) -> io::Result<PathBuf> {
+    let path = CString::new(path.as_os_str().as_bytes())?;
+    let mut buffer = [MaybeUninit::<u8>::uninit(); PATH_MAX];
+    // SAFETY: a string that ends with NUL, and PATH_MAX bytes, which are what the call needs.
+    let found = unsafe { libc::realpath(path.as_ptr(), buffer.as_mut_ptr().cast()) };
+    if found.is_null() {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the call has written a string that ends with NUL into the buffer.
+    let found = unsafe { CStr::from_ptr(found) };
+    Ok(PathBuf::from(OsStr::from_bytes(found.to_bytes())))
 }
 
 /// A standard stream of this process (0, 1 or 2), which is not closed when this is dropped.

@@ -18,7 +18,7 @@ pub(crate) fn enter(invocation: &Invocation<'_>) -> Result<(), Failure> {
 
 /// Reads the bundle in the current directory.
 pub(crate) fn load(invocation: &Invocation<'_>) -> Result<Bundle, Failure> {
-    let spec = crate::bundle::read(Path::new("."))?;
+    let spec = crate::bundle::read_current()?;
     let directory = std::env::current_dir().map_err(|error| Failure::io("getcwd", error))?;
     let mut bundle = Bundle::new(directory, spec)?;
     let globals = invocation.globals;

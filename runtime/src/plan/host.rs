@@ -104,9 +104,9 @@ impl HostFacts {
     pub fn read_umask(&mut self) -> Result<()> {
         // The line is the second one; the kernel makes the whole text for the first read.
         let mut beginning = [0; 512];
-        let count = std::fs::File::open("/proc/thread-self/status")
-            .and_then(|mut file| file.read(&mut beginning))
-            .map_err(|error| Error::system("read /proc/thread-self/status", error))?;
+        let count = open(CWD, Path::new("/proc/thread-self/status"), OFlags::RDONLY)
+            .and_then(|file| rustix::io::read(file, &mut beginning))
+            .map_err(|errno| Error::system("read /proc/thread-self/status", errno))?;
         let status = String::from_utf8_lossy(beginning.get(..count).unwrap_or(&[]));
         self.umask = umask(&status);
         Ok(())
