@@ -333,9 +333,10 @@ impl Process {
 
     /// SELinux process label, instead of the container's.
     ///
-    /// The policy decides whether the calling program may start processes with it. In Debian's only
-    /// container engines may, which it knows by the label of their file (`container_engine_exec_t`);
-    /// for another program the kernel refuses to execute the process (`EACCES`).
+    /// The policy decides whether the calling program may start processes with it. In Debian's,
+    /// only container engines may, which are known by the label of their file
+    /// (`container_engine_exec_t`); for another program the kernel refuses to execute the process
+    /// (`EACCES`).
     pub fn selinux_label(&mut self, label: impl Into<String>) -> &mut Self {
         self.selinux_label = Some(label.into());
         self
