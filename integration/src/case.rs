@@ -123,7 +123,7 @@ impl Case {
     }
 
     /// Writes the bundle and gives it to whom it belongs.
-    fn hand_over(&self) {
+    pub(crate) fn hand_over(&self) {
         self.bundle.write();
         if let Some(user) = &self.user {
             user.own(self.bundle.path());

@@ -82,3 +82,9 @@ fn nothing_is_left_or_unprotected_in_a_user_namespace() {
     need!(Root, Busybox, Cofferdam, Ptrace);
     disturb(Layout::UserNamespace);
 }
+
+#[test]
+fn nothing_is_left_or_unprotected_of_an_ordinary_user() {
+    need!(Root, Busybox, Cofferdam, UserNamespaces, Ptrace);
+    disturb(Layout::Rootless);
+}

@@ -19,9 +19,6 @@ use super::step::{Action, Role, Step};
 use super::tracer::{End, LIMIT, Request, Traced, trace};
 use crate::{Case, Output, cgroup, traced};
 
-/// How long processes may take to end after `delete --force`, and programs to report.
-const END_TIMEOUT: Duration = Duration::from_secs(10);
-
 /// A command in a layout, and what an undisturbed run of it does.
 #[derive(Debug)]
 pub struct Bench {
@@ -57,7 +54,6 @@ fn case(layout: Layout, command: Command) -> Case {
     if !command.reports_in_init() {
         case.bundle.args(&["/bin/sleep", "1000"]);
     }
-    case.bundle.write();
     case
 }
 
@@ -107,6 +103,7 @@ impl Bench {
     }
 
     fn attempt(&mut self, step: Option<Step>, outcome: &mut Outcome) {
+        self.case.hand_over();
         self.prepare();
         let streams = self.streams();
         let init = self.command.continues_init().then(|| self.case.pid());
@@ -291,11 +288,15 @@ impl Bench {
         let found = Report::read(file, &self.case);
         if outcome.succeeded || found.is_some() {
             // The program reports, and ends.
-            all_end(&traced.processes, END_TIMEOUT);
+            all_end(&traced.processes, LIMIT);
         }
         // Of what its init process does after `start` the command knows nothing any more.
         let is_lost = is_child(step, traced) && (self.command.continues_init() || is_kill(step));
         let reports = outcome.succeeded && !is_lost && traced.elsewhere.is_none();
+        // The stub itself says why it cannot execute the program, where the program's messages go.
+        let refused = fs::read_to_string(self.streams().error)
+            .is_ok_and(|said| said.lines().any(|line| line.starts_with("exec ")));
+        let reports = reports && !(refused && is_child(step, traced));
         let found = Report::read(file, &self.case);
         match (found, &self.expected) {
             (None, _) if reports => outcome.faults.push("no report".to_owned()),
@@ -362,7 +363,7 @@ impl Bench {
                 .faults
                 .push(format!("delete --force fails: {removed}"));
         }
-        if !all_end(processes, END_TIMEOUT) {
+        if !all_end(processes, LIMIT) {
             outcome.faults.push("a process of it is left".to_owned());
         }
         let left = self.case.leftovers();

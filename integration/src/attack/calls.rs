@@ -43,7 +43,9 @@ pub(super) fn error_number(name: &str) -> Option<c_int> {
 
 /// A system call: its number, its name, and errors that its manual page gives and that a machine
 /// without room, a filter or an older kernel can cause. No error: it cannot fail, or a failure
-/// would say nothing, as of a call that only the C library makes when a program starts.
+/// would say nothing, as of a call that only the C library makes when a program starts. `ENOENT` is
+/// not among those of look-ups: the kernel gives it only of what is not there, and what is not there
+/// may need no protection.
 type Row = (c_long, &'static str, &'static [c_int]);
 
 macro_rules! calls {
@@ -61,7 +63,7 @@ const CALLS: &[Row] = calls! {
     brk SYS_brk: ;
     capget SYS_capget: EPERM;
     capset SYS_capset: EPERM;
-    chdir SYS_chdir: EACCES ENOMEM ENOENT;
+    chdir SYS_chdir: EACCES ENOMEM;
     chmod SYS_chmod: EPERM EROFS EIO;
     chown SYS_chown: EPERM EROFS;
     chroot SYS_chroot: EPERM;
@@ -71,7 +73,7 @@ const CALLS: &[Row] = calls! {
     clone3 SYS_clone3: EAGAIN ENOMEM EPERM ENOSYS ENOSPC;
     close SYS_close: EIO;
     close_range SYS_close_range: ENOSYS ENOMEM EPERM;
-    connect SYS_connect: EACCES ENOENT EAGAIN;
+    connect SYS_connect: EACCES EAGAIN;
     copy_file_range SYS_copy_file_range: EIO ENOSPC ENOSYS;
     dup SYS_dup: EMFILE;
     dup2 SYS_dup2: EMFILE EBUSY;
@@ -109,8 +111,8 @@ const CALLS: &[Row] = calls! {
     fsync SYS_fsync: EIO;
     ftruncate SYS_ftruncate: EIO EPERM;
     futex SYS_futex: EINTR EAGAIN;
-    getcwd SYS_getcwd: ENOENT;
-    getdents64 SYS_getdents64: ENOENT EIO;
+    getcwd SYS_getcwd: ENOENT ENOMEM;
+    getdents64 SYS_getdents64: EIO;
     getegid SYS_getegid: ;
     geteuid SYS_geteuid: ;
     getgid SYS_getgid: ;
@@ -151,8 +153,8 @@ const CALLS: &[Row] = calls! {
     nanosleep SYS_nanosleep: EINTR;
     newfstatat SYS_newfstatat: EACCES ENOMEM;
     open SYS_open: EACCES EMFILE EIO;
-    openat SYS_openat: EACCES EMFILE EIO ENOENT EINTR;
-    openat2 SYS_openat2: EACCES EMFILE ENOENT ENOSYS EAGAIN ELOOP;
+    openat SYS_openat: EACCES EMFILE EIO EINTR;
+    openat2 SYS_openat2: EACCES EMFILE ENOSYS EAGAIN ELOOP;
     open_tree SYS_open_tree: EPERM EMFILE ENOSYS;
     pidfd_getfd SYS_pidfd_getfd: EPERM EMFILE ENOSYS;
     pidfd_open SYS_pidfd_open: EMFILE ESRCH ENOSYS;
@@ -166,8 +168,8 @@ const CALLS: &[Row] = calls! {
     prlimit64 SYS_prlimit64: EPERM ESRCH;
     pwrite64 SYS_pwrite64: EIO ENOSPC;
     read SYS_read: EIO EINTR ENODEV;
-    readlink SYS_readlink: EACCES ENOENT;
-    readlinkat SYS_readlinkat: EACCES ENOENT;
+    readlink SYS_readlink: EACCES ENOMEM;
+    readlinkat SYS_readlinkat: EACCES ENOMEM;
     readv SYS_readv: EIO EINTR;
     recvfrom SYS_recvfrom: EINTR ENOMEM;
     recvmsg SYS_recvmsg: EINTR ENOMEM EMFILE;

@@ -141,6 +141,12 @@ impl Command {
 
     /// Why it can do nothing in a layout; `None`: it can.
     pub fn is_impossible(&self, layout: Layout) -> Option<&'static str> {
+        let asks_a_cgroup = matches!(self.effect, Effect::Limit | Effect::Process)
+            || matches!(self.effect, Effect::Status("paused" | "running"))
+            || self.name == "events";
+        if layout == Layout::Rootless && asks_a_cgroup {
+            return Some("the container has no cgroup");
+        }
         // The calling thread sees the hierarchies of the layout.
         let controllers = std::fs::read_to_string("/sys/fs/cgroup/cgroup.controllers");
         let has_limits = layout != Layout::Unified

@@ -2,7 +2,9 @@
 
 use nix::sched::{CloneFlags, unshare};
 use rustix::mount::{MountFlags, MountPropagationFlags, mount, mount_change};
+use serde_json::json;
 
+use crate::needs::Need;
 use crate::{Case, cgroup};
 
 /// How cgroups are mounted, and as whom the container runs.
@@ -14,11 +16,18 @@ pub enum Layout {
     Unified,
     /// The hierarchies of the machine, and a user namespace.
     UserNamespace,
+    /// The hierarchies of the machine, in which an ordinary user may make no cgroup.
+    Rootless,
 }
 
 impl Layout {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Own, Self::Unified, Self::UserNamespace];
+    pub const ALL: [Self; 4] = [
+        Self::Own,
+        Self::Unified,
+        Self::UserNamespace,
+        Self::Rootless,
+    ];
 
     /// Its name on the command line and in tables.
     pub const fn name(self) -> &'static str {
@@ -26,6 +35,7 @@ impl Layout {
             Self::Own => "own",
             Self::Unified => "unified",
             Self::UserNamespace => "user-namespace",
+            Self::Rootless => "rootless",
         }
     }
 
@@ -33,6 +43,7 @@ impl Layout {
     pub fn is_possible(self) -> bool {
         match self {
             Self::Own | Self::UserNamespace => true,
+            Self::Rootless => Need::UserNamespaces.missing().is_none(),
             Self::Unified => !cgroup::is_unified() && cgroup::v2_mount().is_some(),
         }
     }
@@ -57,8 +68,15 @@ impl Layout {
     ///
     /// [`report`]: super::report
     pub(super) fn case(self) -> Case {
-        let mut case = Case::new();
+        let mut case = match self {
+            Self::Rootless => Case::rootless(),
+            _ => Case::new(),
+        };
         super::report::protect(&mut case.bundle);
+        if self == Self::Rootless {
+            // The user is the only one in its namespace.
+            case.bundle.config["process"]["user"]["additionalGids"] = json!([]);
+        }
         if self == Self::UserNamespace {
             case.bundle.user_namespace(100_000, 65_536);
         }

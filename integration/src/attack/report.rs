@@ -162,7 +162,8 @@ fn line(line: &str) -> Option<String> {
         let (name, target) = (words.get(arrow - 1)?, words.get(arrow + 1)?);
         return Some(format!("{name} -> {}", link_target(name, target)));
     }
-    if line.starts_with("total ") {
+    // Without a readable password file the home directory is another one.
+    if line.starts_with("total ") || line.starts_with("HOME=") {
         return None;
     }
     if let Some((key, _)) = line.split_once(":\t") {
@@ -175,7 +176,7 @@ fn line(line: &str) -> Option<String> {
         && device.contains(':')
     {
         let device = device.strip_prefix("0:").map_or(*device, |_| "0:*");
-        let rest: Vec<&str> = rest.iter().map(|word| without_group(word)).collect();
+        let rest: Vec<&str> = rest.iter().map(|word| without_number(word)).collect();
         return Some(format!("mount {device} {}", rest.join(" ")));
     }
     // The names of directories that `ls` lists hold the process id.
@@ -185,8 +186,13 @@ fn line(line: &str) -> Option<String> {
     })
 }
 
-/// The propagation of a mount without the number of its peer group.
-fn without_group(word: &str) -> &str {
+/// The propagation of a mount without the number of its peer group; the options of the file system
+/// that hides directories without its number of inodes, of which some kernels need one more.
+fn without_number(word: &str) -> &str {
+    if let Some(options) = word.strip_suffix(",nr_inodes=2") {
+        return options;
+    }
+    let word = word.strip_suffix(",nr_inodes=1").unwrap_or(word);
     ["shared:", "master:", "propagate_from:"]
         .into_iter()
         .find(|prefix| word.starts_with(prefix))

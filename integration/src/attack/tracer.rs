@@ -25,10 +25,11 @@ use rustix::process::{PidfdFlags, pidfd_open, pidfd_send_signal};
 
 use super::calls;
 use super::step::{Action, Role, Step};
-use crate::traced;
+use crate::{limited, traced};
 
-/// How long a command may take before it counts as hung.
-pub const LIMIT: Duration = Duration::from_secs(30);
+/// How long a command may take before it counts as hung: each of its system calls stops twice, and
+/// on a machine with other work the kernel lets it go on a clock tick later.
+pub const LIMIT: Duration = limited::TIMEOUT;
 
 /// What to trace.
 #[derive(Debug)]
@@ -273,7 +274,7 @@ impl Tracer<'_> {
         let is_runtime = program == self.request.program;
         if pid == self.root {
             self.started |= is_runtime;
-        } else if !is_runtime && !is_memory_file(&program) {
+        } else if !is_runtime && !is_unnamed(&program) {
             self.tracees.remove(&pid);
             return unless_killed(ptrace::detach(pid, None));
         }
@@ -398,8 +399,9 @@ fn is_creation(event: i32) -> bool {
     .any(|kind| *kind as i32 == event)
 }
 
-fn is_memory_file(program: &Path) -> bool {
-    program.to_string_lossy().starts_with("/memfd:")
+/// Whether a program has no name: the stub is in memory, or in a file that no directory has.
+fn is_unnamed(program: &Path) -> bool {
+    program.to_string_lossy().ends_with(" (deleted)")
 }
 
 /// Whether two ids are of one process.

@@ -19,7 +19,8 @@ pub(crate) struct Arguments {
 
 pub(crate) const USAGE: &str = "\
 usage: attack [OPTION]… [COMMAND]…
-  --layout own|unified|user-namespace   how cgroups are mounted, and where the container runs
+  --layout own|unified|user-namespace|rootless
+                                        how cgroups are mounted, and where the container runs
   --kind kill|hold|error                what happens at a system call
   --sample N                            one step of N, chosen by the seed
   --seed N                              what the choice begins with
