@@ -11,11 +11,11 @@ type Budget = [(&'static str, usize); 7];
 
 /// With nine hierarchies of cgroup v1 and cgroup v2 beside them.
 const V1: Budget = [
-    ("run", 530),
-    ("create", 515),
+    ("run", 518),
+    ("create", 503),
     ("state", 60),
     ("start", 70),
-    ("exec", 400),
+    ("exec", 392),
     ("kill", 66),
     ("delete", 96),
 ];
@@ -25,11 +25,11 @@ const A_HIERARCHY: usize = 10;
 
 /// With cgroup v2 alone.
 const UNIFIED: Budget = [
-    ("run", 415),
-    ("create", 405),
+    ("run", 407),
+    ("create", 397),
     ("state", 46),
     ("start", 56),
-    ("exec", 310),
+    ("exec", 300),
     ("kill", 44),
     ("delete", 70),
 ];
