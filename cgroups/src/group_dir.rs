@@ -1,5 +1,5 @@
 use std::os::fd::OwnedFd;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use rustix::fs::OFlags;
@@ -41,7 +41,11 @@ impl GroupDir {
         let relative = path
             .strip_prefix(hierarchy.path())
             .ok()
-            .filter(|_| crate::spec::clean(path) == path)
+            .filter(|relative| {
+                relative
+                    .components()
+                    .all(|part| part != Component::ParentDir)
+            })
             .ok_or_else(|| {
                 Error::new(
                     ErrorKind::InvalidPath,

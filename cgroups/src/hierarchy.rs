@@ -10,7 +10,7 @@ use crate::membership::{Membership, V1Mount, v1_mounts};
 use crate::{Error, ErrorKind, Result};
 
 /// Where the kernel's control groups are mounted by convention.
-const SYSTEM_ROOT: &str = "/sys/fs/cgroup";
+pub(crate) const SYSTEM_ROOT: &str = "/sys/fs/cgroup";
 
 /// How cgroups are set up on a machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -33,7 +33,7 @@ pub struct Hierarchy {
 
 #[derive(Debug)]
 struct Inner {
-    root: Dir,
+    root: Arc<Dir>,
     mode: Mode,
     v1: Vec<V1>,
     /// The directory that takes the place of `/proc/self` in tests.
@@ -121,7 +121,16 @@ impl Hierarchy {
             }
             Err(error) => return Err(error),
         };
-        if file_system(&root)? == libc::CGROUP2_SUPER_MAGIC {
+        Self::of_root(Arc::new(root), None)
+    }
+
+    /// The same with the directory open, and whether it is of cgroup v2, if that is known.
+    pub(crate) fn of_root(root: Arc<Dir>, unified: Option<bool>) -> Result<Self> {
+        let unified = match unified {
+            Some(known) => known,
+            None => file_system(&root)? == libc::CGROUP2_SUPER_MAGIC,
+        };
+        if unified {
             return Ok(Self::new(root, Mode::V2, Vec::new(), None, true));
         }
         let hybrid = is_of(&root.path().join("unified"), libc::CGROUP2_SUPER_MAGIC)?;
@@ -137,16 +146,16 @@ impl Hierarchy {
     }
 
     /// Looks for cgroup v1 hierarchies away from the usual place.
-    fn elsewhere(usual: Option<Dir>) -> Result<Self> {
+    fn elsewhere(usual: Option<Arc<Dir>>) -> Result<Self> {
         let mounts = v1_mounts(&read_self(None, "mountinfo")?)?;
         let Some(parent) = mounts.first().and_then(|mount| mount.mount_point.parent()) else {
             let root = match usual {
                 Some(root) => root,
-                None => open_directory(Path::new("/"))?,
+                None => Arc::new(open_directory(Path::new("/"))?),
             };
             return Ok(Self::new(root, Mode::V1, Vec::new(), None, true));
         };
-        let root = open_directory(parent)?;
+        let root = Arc::new(open_directory(parent)?);
         let own = Membership::parse(&read_self(None, "cgroup")?)?;
         // mountinfo also lists what another mount covers.
         let v1 = v1_mounted(&mounts, &own, parent, is_v1)?;
@@ -168,7 +177,7 @@ impl Hierarchy {
     /// When `proc` has no file `cgroup`, or it is malformed; when a directory below `root` cannot
     /// be looked at.
     pub fn open_at(root: OwnedFd, path: impl Into<PathBuf>, proc: OwnedFd) -> Result<Self> {
-        let root = Dir::new(root, path);
+        let root = Arc::new(Dir::new(root, path));
         let own = Membership::parse(&read_self(Some(&proc), "cgroup")?)?;
         let mode = if root.exists("cgroup.controllers")? {
             Mode::V2
@@ -194,7 +203,7 @@ impl Hierarchy {
         Ok(hierarchy)
     }
 
-    fn new(root: Dir, mode: Mode, mut v1: Vec<V1>, proc: Option<OwnedFd>, real: bool) -> Self {
+    fn new(root: Arc<Dir>, mode: Mode, mut v1: Vec<V1>, proc: Option<OwnedFd>, real: bool) -> Self {
         if mode == Mode::Hybrid {
             v1.push(V1 {
                 directory: "unified".to_owned(),
@@ -363,7 +372,7 @@ impl Hierarchy {
 /// Enough to see that a directory is there.
 const PROBE: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 
-fn open_directory(path: &Path) -> Result<Dir> {
+pub(crate) fn open_directory(path: &Path) -> Result<Dir> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let fd = rustix::fs::openat(CWD, path, flags, FileMode::empty())
         .map_err(|errno| Error::io(format_args!("open {}", path.display()), path, errno))?;

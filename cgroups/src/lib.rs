@@ -20,6 +20,7 @@ mod kill;
 mod membership;
 mod open_files;
 mod processes;
+mod recorded_freezers;
 mod remove;
 mod resources;
 mod sampler;
@@ -41,6 +42,7 @@ pub use cgroup::{Cgroup, Frozen, Paths};
 pub use conversion::cpu_weight;
 pub use error::{Error, ErrorKind, Result};
 pub use hierarchy::{Hierarchy, HierarchyMount, Mode};
+pub use recorded_freezers::RecordedFreezers;
 pub use resources::{
     FreezerState, HugepageLimit, IfPriority, Rdma, Resources, ThrottleDevice, WeightDevice,
 };

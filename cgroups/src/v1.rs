@@ -23,7 +23,7 @@ mod blkio;
 mod cpu;
 mod cpuset;
 mod devices;
-mod freezer;
+pub(crate) mod freezer;
 mod memory;
 mod net;
 pub(crate) mod stats;

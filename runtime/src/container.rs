@@ -60,7 +60,7 @@ pub struct Container {
 impl Container {
     pub(crate) fn load(runtime: Runtime, id: &ContainerId) -> Result<Self> {
         let directory = StateDirectory::open(runtime.root()?, runtime.path(), id)?;
-        let record = directory.read_state()?;
+        let record = directory.read_record()?;
         Ok(Self::of_record(runtime, id, directory, record))
     }
 
@@ -300,6 +300,6 @@ impl Container {
         if self.settled || self.record.creator.is_none() {
             return Ok(std::borrow::Cow::Borrowed(&self.record));
         }
-        self.directory.read_state().map(std::borrow::Cow::Owned)
+        self.directory.read_record().map(std::borrow::Cow::Owned)
     }
 }

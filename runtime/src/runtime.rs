@@ -458,7 +458,8 @@ impl Iterator for Containers {
 
     fn next(&mut self) -> Option<Self::Item> {
         while let Some(id) = self.ids.next() {
-            match self.runtime.load(&id) {
+            // Whether the root is still there was asked when it was listed.
+            match Container::load(self.runtime.clone(), &id) {
                 Err(error) if error.kind() == ErrorKind::NotFound => {
                     if let Some(settled) = self.without_record(&id) {
                         return Some(settled);

@@ -8,3 +8,4 @@ pub(crate) mod file;
 pub(crate) mod lock;
 pub(crate) mod pid_file;
 pub(crate) mod record;
+mod scan;

@@ -3,7 +3,7 @@
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::{Arc, OnceLock};
 
-use cgroups::Hierarchy;
+use cgroups::{Hierarchy, Paths, RecordedFreezers};
 use intelrdt::Root;
 use nsenter::Procfs;
 
@@ -17,6 +17,8 @@ use crate::process::child_registry::ChildRegistry;
 pub(crate) struct System {
     procfs: OnceLock<Procfs>,
     hierarchy: OnceLock<Hierarchy>,
+    /// `None` in a test.
+    freezers: OnceLock<Option<RecordedFreezers>>,
     /// `None` in a test that has none.
     resctrl: OnceLock<Option<Root>>,
     in_user_namespace: OnceLock<bool>,
@@ -30,6 +32,7 @@ impl System {
         Self {
             procfs: procfs.into(),
             hierarchy: hierarchy.into(),
+            freezers: None.into(),
             resctrl: None.into(),
             in_user_namespace: OnceLock::new(),
             children: Arc::default(),
@@ -77,9 +80,21 @@ impl System {
         if let Some(hierarchy) = self.hierarchy.get() {
             return Ok(hierarchy);
         }
-        let hierarchy = Hierarchy::system()
-            .map_err(|error| Error::system("find the cgroup hierarchies", error))?;
+        let found = match self.freezers.get() {
+            Some(Some(freezers)) => freezers.hierarchy(),
+            _ => Hierarchy::system(),
+        };
+        let hierarchy =
+            found.map_err(|error| Error::system("find the cgroup hierarchies", error))?;
         Ok(self.hierarchy.get_or_init(|| hierarchy))
+    }
+
+    /// Whether a cgroup with these paths is certainly not frozen. `false` says nothing.
+    pub(crate) fn is_known_to_run(&self, paths: &Paths) -> bool {
+        let freezers = self.freezers.get_or_init(RecordedFreezers::system);
+        freezers
+            .as_ref()
+            .is_some_and(|freezers| freezers.is_off(paths))
     }
 
     /// The resctrl of Intel RDT; `None` if the kernel has none or it is not mounted.

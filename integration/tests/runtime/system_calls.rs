@@ -13,11 +13,11 @@ type Budget = [(&'static str, usize); 7];
 const V1: Budget = [
     ("run", 518),
     ("create", 503),
-    ("state", 60),
-    ("start", 70),
-    ("exec", 392),
-    ("kill", 66),
-    ("delete", 96),
+    ("state", 41),
+    ("start", 52),
+    ("exec", 386),
+    ("kill", 62),
+    ("delete", 92),
 ];
 const V1_HIERARCHIES: usize = 10;
 /// What a hierarchy costs: found, made, joined, mounted, removed.
@@ -27,11 +27,11 @@ const A_HIERARCHY: usize = 10;
 const UNIFIED: Budget = [
     ("run", 407),
     ("create", 397),
-    ("state", 46),
-    ("start", 56),
-    ("exec", 300),
-    ("kill", 44),
-    ("delete", 70),
+    ("state", 41),
+    ("start", 52),
+    ("exec", 290),
+    ("kill", 40),
+    ("delete", 65),
 ];
 /// What it takes to hand the controllers down from the root of a machine that has them.
 const CONTROLLERS: usize = 12;

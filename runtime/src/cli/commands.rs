@@ -19,6 +19,8 @@ pub(crate) mod start;
 pub(crate) mod state;
 pub(crate) mod update;
 
+use std::mem::ManuallyDrop;
+
 use super::command::Invocation;
 use super::failure::Failure;
 use crate::container::Container;
@@ -49,7 +51,9 @@ pub(crate) fn abandon(container: &Container) {
     }
 }
 
-/// The container that the first argument names.
-fn container(invocation: &Invocation<'_>) -> Result<Container, Failure> {
-    Ok(runtime(invocation)?.load(&invocation.id()?)?)
+/// The container that the first argument names. The program ends with its command: then the kernel
+/// closes all descriptors at once, and nothing is gained by closing and freeing them one by one.
+fn container(invocation: &Invocation<'_>) -> Result<ManuallyDrop<Container>, Failure> {
+    let container = runtime(invocation)?.load(&invocation.id()?)?;
+    Ok(ManuallyDrop::new(container))
 }

@@ -1,17 +1,27 @@
 //! What commands print on standard output.
 
-use std::io::{self, Write as _};
+use std::io;
 
+use rustix::io::Errno;
 use serde::Serialize;
 
 use super::failure::Failure;
 
 /// Writes a whole text at once.
 pub(crate) fn write(text: &str) -> Result<(), Failure> {
-    let mut out = io::stdout().lock();
-    out.write_all(text.as_bytes())
-        .and_then(|()| out.flush())
-        .map_err(|error| Failure::io("write to standard output", error))
+    let failed = |error: io::Error| Failure::io("write to standard output", error);
+    let mut rest = text.as_bytes();
+    while !rest.is_empty() {
+        match rustix::io::write(rustix::stdio::stdout(), rest) {
+            Ok(0) => return Err(failed(io::ErrorKind::WriteZero.into())),
+            Ok(written) => rest = rest.get(written..).unwrap_or_default(),
+            Err(Errno::INTR) => {}
+            // As the standard library has it: one that cannot be written to takes everything.
+            Err(Errno::BADF) => return Ok(()),
+            Err(errno) => return Err(failed(errno.into())),
+        }
+    }
+    Ok(())
 }
 
 /// JSON with one key a line, indented by `indent` a level, without a newline at the end.

@@ -77,7 +77,7 @@ impl Container {
         if over && self.record.creator.is_none() {
             return self.remove_everything(&lock, Rest::Wait);
         }
-        let container = self.with_record(self.directory.read_state()?)?;
+        let container = self.with_record(self.directory.read_record()?)?;
         container.end_what_may_be_ended()?;
         container.remove_everything(&lock, Rest::Wait)
     }

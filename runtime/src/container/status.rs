@@ -86,6 +86,9 @@ impl Container {
 
     /// Whether the cgroup is frozen. One that does not exist, or has no freezer, is not.
     fn is_frozen_by(&self, record: &Record) -> Result<bool> {
+        if self.system().is_known_to_run(&record.cgroup_paths) {
+            return Ok(false);
+        }
         // The one directory with the freezer: of cgroup v1, else that of v2.
         let paths = &record.cgroup_paths;
         let Some((controller, path)) = ["freezer", ""]

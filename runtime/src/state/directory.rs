@@ -523,7 +523,7 @@ mod tests {
         std::thread::scope(|scope| {
             let reader = scope.spawn(|| {
                 for _ in 0..500 {
-                    let record: Record = directory.read_state().unwrap();
+                    let record: Record = directory.read_record().unwrap();
                     let expected = if record.init_process_pid == -1 {
                         0
                     } else {
@@ -552,12 +552,12 @@ mod tests {
         let (dir, fd) = root();
         let (directory, _lock) = StateDirectory::make(&fd, dir.path(), &id("x")).unwrap();
         assert_eq!(
-            directory.read_state::<Record>().unwrap_err().kind(),
+            directory.read_record().unwrap_err().kind(),
             ErrorKind::NotFound
         );
         for text in ["", "{", "[]", "{\"id\":\"x\"}"] {
             std::fs::write(directory.path().join(STATE), text).unwrap();
-            let error = directory.read_state::<Record>().unwrap_err();
+            let error = directory.read_record().unwrap_err();
             assert_eq!(error.kind(), ErrorKind::CorruptState, "{text:?}");
             assert!(error.to_string().contains("x/state.json"), "{error}");
         }

@@ -61,6 +61,11 @@ impl StateDirectory {
         self.read(STATE)
     }
 
+    /// Reads what short commands need of the state file.
+    pub(crate) fn read_record(&self) -> Result<Record> {
+        self.read_by(STATE, Record::from_json)
+    }
+
     /// Reads the state file or, if that is damaged or missing, the earlier one.
     pub(crate) fn read_either<T: DeserializeOwned>(&self) -> Result<T> {
         match self.read(STATE) {
@@ -73,7 +78,7 @@ impl StateDirectory {
 
     /// What is known of a container that is to be removed whatever is left of its files.
     pub(crate) fn remains(&self) -> Result<Remains> {
-        let damage = match self.read::<Record>(STATE) {
+        let damage = match self.read_record() {
             Ok(record) => {
                 return Ok(Remains::Record {
                     record: Box::new(record),
@@ -94,7 +99,7 @@ impl StateDirectory {
         } else {
             damage
         };
-        match self.read::<Record>(EARLIER) {
+        match self.read_by(EARLIER, Record::from_json) {
             Ok(record) => Ok(Remains::Record {
                 record: Box::new(record),
                 damage: Some(damage),
@@ -112,11 +117,25 @@ impl StateDirectory {
     }
 
     fn read<T: DeserializeOwned>(&self, name: &str) -> Result<T> {
-        let path = self.file(name);
+        self.read_by(name, |text| serde_json::from_slice(text))
+    }
+
+    fn read_by<T>(&self, name: &str, parse: impl Fn(&[u8]) -> serde_json::Result<T>) -> Result<T> {
+        parse(&self.text_of(name)?).map_err(|error| {
+            Error::with(
+                ErrorKind::CorruptState,
+                format!("read {}", self.file(name).display()),
+                error,
+            )
+        })
+    }
+
+    /// The content of a file.
+    fn text_of(&self, name: &str) -> Result<Vec<u8>> {
         let no_file = || {
             Error::new(
                 ErrorKind::CorruptState,
-                format!("{} is not a regular file", path.display()),
+                format!("{} is not a regular file", self.file(name).display()),
             )
         };
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
@@ -131,24 +150,19 @@ impl StateDirectory {
         if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
             return Err(no_file());
         }
-        let mut text = Vec::with_capacity(USUAL);
-        File::from(file)
-            .take(MAX_STATE + 1)
-            .read_to_end(&mut text)
+        let size = u64::try_from(stat.st_size).unwrap_or(0).min(MAX_STATE);
+        let text = read_whole(file, usize::try_from(size).unwrap_or(0))
             .map_err(|error| self.failed("read", name, error))?;
         if u64::try_from(text.len()).is_ok_and(|length| length > MAX_STATE) {
             return Err(Error::new(
                 ErrorKind::CorruptState,
-                format!("{}: larger than {MAX_STATE} bytes", path.display()),
+                format!(
+                    "{}: larger than {MAX_STATE} bytes",
+                    self.file(name).display()
+                ),
             ));
         }
-        serde_json::from_slice(&text).map_err(|error| {
-            Error::with(
-                ErrorKind::CorruptState,
-                format!("read {}", path.display()),
-                error,
-            )
-        })
+        Ok(text)
     }
 
     /// Replaces the state file: a reader gets the old or the new one.
@@ -261,4 +275,18 @@ impl StateDirectory {
     ) -> Error {
         Error::system(format!("{what} {}", self.file(name).display()), source)
     }
+}
+
+/// Reads a regular file that is `size` bytes long: mostly with one call, since a read that does not
+/// fill the buffer has reached the end. At most one byte more than is accepted.
+fn read_whole(file: OwnedFd, size: usize) -> io::Result<Vec<u8>> {
+    let mut text = Vec::with_capacity(size.saturating_add(1));
+    let count = rustix::io::retry_on_intr(|| {
+        rustix::io::read(&file, rustix::buffer::spare_capacity(&mut text))
+    })?;
+    if count != size {
+        let rest = (MAX_STATE + 1).saturating_sub(u64::try_from(count).unwrap_or(u64::MAX));
+        File::from(file).take(rest).read_to_end(&mut text)?;
+    }
+    Ok(text)
 }

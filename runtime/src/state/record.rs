@@ -17,6 +17,7 @@ use serde::de::{self, Deserializer, Visitor};
 use serde::{Deserialize, Serialize};
 
 use super::encoded::Encoded;
+use super::scan;
 
 /// What `state.json` holds, with the configuration as a [`Config`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -105,6 +106,13 @@ pub(crate) struct Record {
     pub(crate) creator: Option<Creator>,
     #[serde(default)]
     pub(crate) host_mounts: Vec<HostMount>,
+}
+
+impl Record {
+    /// The record in the text of a state file.
+    pub(super) fn from_json(text: &[u8]) -> serde_json::Result<Self> {
+        scan::record(text).map_or_else(|| serde_json::from_slice(text), Ok)
+    }
 }
 
 /// The same for [`Config`].

@@ -1,5 +1,7 @@
 //! `delete`: removes what a container consists of.
 
+use std::mem::ManuallyDrop;
+
 use crate::Status;
 use crate::cli::command::{Command, Count, Invocation};
 use crate::cli::failure::Failure;
@@ -30,7 +32,7 @@ fn run(invocation: &Invocation<'_>) -> Result<u8, Failure> {
         runtime.force_delete(&id)?;
         return Ok(0);
     }
-    let container = load(invocation, &runtime, &id)?;
+    let container = ManuallyDrop::new(load(invocation, &runtime, &id)?);
     match container.status()? {
         // Whether it still is that, is looked at again under its lock.
         Status::Stopped | Status::Created | Status::Creating => container.destroy()?,

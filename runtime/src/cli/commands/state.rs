@@ -58,7 +58,8 @@ impl Shown {
 }
 
 fn run(invocation: &Invocation<'_>) -> Result<u8, Failure> {
-    let shown = Shown::of(&super::container(invocation)?)?;
+    let container = super::container(invocation)?;
+    let shown = Shown::of(&container)?;
     // Two spaces, and no newline at the end: what the readers of this command have always got.
     output::write(&output::pretty(&shown, "  ")?)?;
     Ok(0)
