@@ -14,7 +14,9 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use cofferdam_integration::attack::{Bench, COMMANDS, Choice, Kind, Layout, steps};
+use cofferdam_integration::attack::{
+    Action, Bench, COMMANDS, Choice, Command, Kind, Layout, Role, Step, steps,
+};
 use cofferdam_integration::need;
 
 /// How many system calls are disturbed in each way, of each command.
@@ -87,4 +89,28 @@ fn nothing_is_left_or_unprotected_in_a_user_namespace() {
 fn nothing_is_left_or_unprotected_of_an_ordinary_user() {
     need!(Root, Busybox, Cofferdam, UserNamespaces, Ptrace);
     disturb(Layout::Rootless);
+}
+
+/// What the runtime cannot read is no smaller machine: the container has everything that was asked
+/// for, or is not made.
+#[test]
+fn a_file_that_cannot_be_read_is_not_an_empty_one() {
+    need!(Root, Busybox, Cofferdam, UserNamespaces, Ptrace);
+    let command = Command::named("run").expect("a command");
+    let mut bench = Bench::new(Layout::Rootless, command).unwrap_or_else(|error| panic!("{error}"));
+    let reads = bench.calls().get(&Role::Runtime).expect("system calls");
+    let steps: Vec<Step> = (1..)
+        .zip(reads)
+        .filter(|(_, call)| i64::try_from(**call) == Ok(libc::SYS_read))
+        .map(|(number, _)| Step {
+            role: Role::Runtime,
+            number,
+            action: Action::Error(libc::EIO),
+        })
+        .collect();
+    assert!(steps.len() > 5, "{steps:?}");
+    for step in steps {
+        let outcome = bench.take(step);
+        assert!(outcome.faults.is_empty(), "{step}: {outcome:?}");
+    }
 }

@@ -213,7 +213,7 @@ fn status_descriptor(options: &mut CheckpointOptions) -> Result<Option<OwnedFd>>
 impl Subject<'_> {
     fn find_mount_points(&self) -> Result<MountPoints> {
         let config = &self.state.config;
-        let mounts = external_mounts(config, &cgroup_view(self.group));
+        let mounts = external_mounts(config, &cgroup_view(self.group)?);
         let root = format!("/proc/{}/root", self.state.init_process_pid);
         MountPoints::find(&root, &mounts, &config.devices)
     }

@@ -205,7 +205,7 @@ fn build_plan(
 ) -> Result<BuiltPlan> {
     plan::init(&InitRequest {
         request,
-        cgroup_view: &placement::cgroup_view(group),
+        cgroup_view: &placement::cgroup_view(group)?,
         late_limits: limits.late || limits.rdt.is_some(),
         waits_for_start,
     })
@@ -334,7 +334,7 @@ pub(crate) fn preview(
             cgroup: placement::of_preview(&group, config),
             seccomp: filter,
         },
-        cgroup_view: &placement::cgroup_view(&group),
+        cgroup_view: &placement::cgroup_view(&group)?,
         late_limits: transaction::are_late(config) || config.intel_rdt.is_some(),
         waits_for_start: true,
     })

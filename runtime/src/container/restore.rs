@@ -210,7 +210,7 @@ impl Restore<'_> {
             inherited: &outside.inherited,
             terminal: outside.terminal,
             joined: outside.joined,
-            mounts: request::mounts(config, &placement::cgroup_view(group))?,
+            mounts: request::mounts(config, &placement::cgroup_view(group)?)?,
             cgroups: criu_process::cgroup_roots(session.pid())?,
         };
         let request = request.into_options()?;

@@ -118,18 +118,23 @@ fn placement(group: &Cgroup, tasks: &[TasksFile], optional: bool) -> Result<Cgro
 }
 
 /// The cgroups as a mount of type `cgroup` shows them in the container.
-pub(crate) fn cgroup_view(group: &Cgroup) -> CgroupView {
+pub(crate) fn cgroup_view(group: &Cgroup) -> Result<CgroupView> {
     if group.hierarchy().mode() == Mode::V2 {
-        return CgroupView::Unified {
+        return Ok(CgroupView::Unified {
             directory: group.path("").map(PathBuf::from).unwrap_or_default(),
-        };
+        });
     }
     let mounts = group.mounts();
     // Where the container has no cgroup of its own, it is in that of this process.
     let callers = if mounts.iter().any(|mount| mount.path.as_os_str().is_empty()) {
-        Cgroup::of_process(group.hierarchy(), std::process::id())
-            .map(|caller| caller.mounts())
-            .unwrap_or_default()
+        match Cgroup::of_process(group.hierarchy(), std::process::id()) {
+            Ok(caller) => caller.mounts(),
+            Err(error) if error.kind() == cgroups::ErrorKind::Io => {
+                return Err(cgroup::failed("find the cgroups of this process")(error));
+            }
+            // It is in one that this cgroup namespace does not show.
+            Err(_) => Vec::new(),
+        }
     } else {
         Vec::new()
     };
@@ -147,5 +152,7 @@ pub(crate) fn cgroup_view(group: &Cgroup) -> CgroupView {
             of_caller,
         }
     };
-    CgroupView::Legacy(mounts.into_iter().map(convert).collect())
+    Ok(CgroupView::Legacy(
+        mounts.into_iter().map(convert).collect(),
+    ))
 }
