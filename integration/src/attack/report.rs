@@ -176,7 +176,7 @@ fn line(line: &str) -> Option<String> {
         && device.contains(':')
     {
         let device = device.strip_prefix("0:").map_or(*device, |_| "0:*");
-        let rest: Vec<&str> = rest.iter().map(|word| without_number(word)).collect();
+        let rest: Vec<String> = rest.iter().map(|word| without_number(word)).collect();
         return Some(format!("mount {device} {}", rest.join(" ")));
     }
     // The names of directories that `ls` lists hold the process id.
@@ -187,16 +187,13 @@ fn line(line: &str) -> Option<String> {
 }
 
 /// The propagation of a mount without the number of its peer group; the options of the file system
-/// that hides directories without its number of inodes, of which some kernels need one more.
-fn without_number(word: &str) -> &str {
-    if let Some(options) = word.strip_suffix(",nr_inodes=2") {
-        return options;
-    }
-    let word = word.strip_suffix(",nr_inodes=1").unwrap_or(word);
+/// that hides directories with one inode, where some kernels need one more.
+fn without_number(word: &str) -> String {
     ["shared:", "master:", "propagate_from:"]
         .into_iter()
         .find(|prefix| word.starts_with(prefix))
         .unwrap_or(word)
+        .replace(",nr_inodes=2", ",nr_inodes=1")
 }
 
 /// What a link in /proc/PID/ns or /proc/PID/fd points to: of a namespace, whether it is the host's.
