@@ -297,7 +297,9 @@ impl Bench {
         let refused = fs::read_to_string(self.streams().error)
             .is_ok_and(|said| said.lines().any(|line| line.starts_with("exec ")));
         // A command that passes on the output says that it cannot.
-        let unwritten = outcome.message.contains("write to standard ");
+        let unwritten = ["write to standard ", "read from standard "]
+            .iter()
+            .any(|message| outcome.message.contains(message));
         let reports = reports && !(refused && is_child(step, traced)) && !unwritten;
         let found = Report::read(file, &self.case);
         match (found, &self.expected) {
