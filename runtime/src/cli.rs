@@ -39,8 +39,6 @@ mod table;
 mod terminal_line;
 pub(crate) mod version;
 
-pub use crate::sys::allocator::Allocator;
-
 use std::ffi::OsString;
 use std::path::Path;
 use std::process::ExitCode;

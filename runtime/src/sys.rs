@@ -6,8 +6,6 @@
 
 #[cfg(test)]
 pub(crate) mod allocations;
-#[cfg(feature = "cli")]
-pub(crate) mod allocator;
 
 use std::ffi::{CStr, CString, OsStr};
 use std::fs::File;

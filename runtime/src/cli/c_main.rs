@@ -1,8 +1,7 @@
 //! The entry point of the programs.
 
 /// Defines the `main` that the C library calls, for a program with `#![no_main]`, as one that
-/// enters a command line with the arguments of the process: `c_main!(cofferdam::cli::enter)`; and
-/// gives the program the allocator for commands, [`Allocator`](crate::cli::Allocator).
+/// enters a command line with the arguments of the process: `c_main!(cofferdam::cli::enter)`.
 ///
 /// A Rust `main` would come after the standard library has looked for its stack in
 /// `/proc/self/maps` and installed handlers that tell of an overflow, which takes as long as a
@@ -11,9 +10,6 @@
 #[macro_export]
 macro_rules! c_main {
     ($enter:path) => {
-        #[global_allocator]
-        static ALLOCATOR: $crate::cli::Allocator = $crate::cli::Allocator::new();
-
         // SAFETY: no other symbol of a program with `#![no_main]` has this name.
         #[unsafe(no_mangle)]
         extern "C" fn main(

@@ -88,8 +88,8 @@ pub(super) fn conclude(
 }
 
 /// Makes a container of a configuration that has been checked. Warnings are added to
-/// `warnings`, however it ends. Not inlined: the stack that reading the bundle has used serves again
-/// for this, where both would otherwise lie in the frame of the command.
+/// `warnings`, however it ends. Not inlined: the stack that reading the bundle has used serves
+/// again for this, where both would otherwise lie in the frame of the command.
 #[inline(never)]
 fn make(
     runtime: &Runtime,
