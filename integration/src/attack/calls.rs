@@ -44,8 +44,8 @@ pub(super) fn error_number(name: &str) -> Option<c_int> {
 /// A system call: its number, its name, and errors that its manual page gives and that a machine
 /// without room, a filter or an older kernel can cause. No error: it cannot fail, or a failure
 /// would say nothing, as of a call that only the C library makes when a program starts. `ENOENT` is
-/// not among those of look-ups: the kernel gives it only of what is not there, and what is not there
-/// may need no protection.
+/// not among those of look-ups: the kernel gives it only of what is not there, and what is not
+/// there may need no protection.
 type Row = (c_long, &'static str, &'static [c_int]);
 
 macro_rules! calls {

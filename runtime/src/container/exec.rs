@@ -25,6 +25,9 @@ use crate::{cgroup, rdt, validation};
 /// resumes that.
 const WHILE_PAUSED: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// How long an init process that has no namespaces any more may take to end.
+const ENDING: Duration = Duration::from_millis(100);
+
 impl Container {
     /// Runs another process in the container: in its namespaces and its cgroup, with its filter
     /// and, where `process` does not say otherwise, its attributes.
@@ -44,12 +47,23 @@ impl Container {
     /// Adds the reason if the container has ended meanwhile: the kernel then answers with whatever
     /// a namespace or a cgroup says that is gone.
     fn explain_end(&self, error: Error) -> Error {
-        match self.init_pidfd() {
-            Ok(None) if error.kind() != ErrorKind::NotRunning => {
-                Error::with(ErrorKind::NotRunning, STOPPED, error)
+        let ended = match self.init_pidfd() {
+            Ok(None) => true,
+            // What these say of a process that ends comes before its end can be seen.
+            Ok(Some(init)) => {
+                matches!(error.raw_os_error(), Some(libc::ESRCH | libc::ENOMEM))
+                    && self
+                        .system()
+                        .children()
+                        .wait(&self.id, init.as_fd(), Some(ENDING))
+                        .unwrap_or(false)
             }
-            _ => error,
+            Err(_) => false,
+        };
+        if ended && error.kind() != ErrorKind::NotRunning {
+            return Error::with(ErrorKind::NotRunning, STOPPED, error);
         }
+        error
     }
 
     /// What [`exec`](Self::exec) does. Warnings are added to `warnings`, however it ends.

@@ -18,7 +18,7 @@ const FAILURES: &[(&str, &[&str])] = &[
             "cannot start a container in the creating state",
             "cannot start a container in the paused state",
             "cannot start an already running container",
-            "cannot start a container that is being started",
+            "container process is already dead",
         ],
     ),
     (
@@ -31,6 +31,10 @@ const FAILURES: &[(&str, &[&str])] = &[
             "start the init process in its cgroup: the cgroup is frozen",
             // `kill` and `delete --force` end the processes of a container one after the other.
             KILLED,
+            // Its cgroups are removed one after the other.
+            "clone the init process: no such file or directory",
+            "clone the init process: No such file or directory",
+            "error adding pid of the new process to cgroups",
         ],
     ),
     ("kill", &["container not running"]),
@@ -60,6 +64,10 @@ const FAILURES: &[(&str, &[&str])] = &[
 
 /// Whether a command may fail in this way. A removal by force has no reason to fail.
 pub(super) fn may_fail(line: &[&str], code: i32, said: &str) -> bool {
+    // Its program was killed.
+    if line[0] == "exec" && code == 137 && said.is_empty() {
+        return true;
+    }
     let forced = line.contains(&"--force");
     let expected = if line[0] == "exec" { 255 } else { 1 };
     let texts = FAILURES.iter().find(|(command, _)| *command == line[0]);
