@@ -1,3 +1,5 @@
+//! Whether recorded cgroups are known to run, without a look for the hierarchies.
+
 use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};

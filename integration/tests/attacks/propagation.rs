@@ -13,6 +13,8 @@ use crate::{mount_table, victim};
 /// Makes a container with each propagation of its root and looks at both sides.
 #[track_caller]
 fn every_propagation(host: &Host, case: &mut Case) {
+    // The mount that the test itself has made, if any.
+    let before = case.leftovers();
     for (propagation, shown) in [
         (None, ""),
         (Some("slave"), ""),
@@ -40,7 +42,7 @@ fn every_propagation(host: &Host, case: &mut Case) {
             "{propagation:?}: {root:?}"
         );
         victim::delete(case);
-        case.nothing_left();
+        assert_eq!(case.leftovers(), before);
     }
 }
 
