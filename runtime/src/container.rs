@@ -169,6 +169,12 @@ impl Container {
         Ok(Some(timings))
     }
 
+    /// The containers to which this one belongs.
+    #[cfg(feature = "cli")]
+    pub(crate) fn runtime(&self) -> &Runtime {
+        &self.runtime
+    }
+
     /// What `state.json` says.
     ///
     /// # Errors

@@ -4,7 +4,7 @@ use std::mem::ManuallyDrop;
 
 use configs::Config;
 
-use super::cgroup_parents::CgroupParents;
+use super::cgroup_parents::{CgroupParents, exclusive};
 use super::checkpoint_mark;
 use super::terms::{Origin, Terms};
 use crate::Status;
@@ -88,6 +88,7 @@ pub(crate) fn first_process(
         invocation.log.warn(warning);
     }
     running(&container).inspect_err(|_| {
+        let _exclusive = exclusive(container.runtime());
         abandon(&container);
         parents.remove();
     })?;
@@ -112,6 +113,7 @@ pub(crate) fn first_process(
 
 /// Removes a container whose processes have ended, and the cgroups that were made for it.
 pub(crate) fn remove(container: &Container) -> Result<(), Error> {
+    let _exclusive = exclusive(container.runtime());
     let parents = CgroupParents::of(container);
     container.destroy()?;
     parents.remove();

@@ -5,16 +5,21 @@
 
 use std::collections::BTreeSet;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
+use std::time::Instant;
 
 use cgroups::Cgroup;
 use configs::Config;
+use rustix::fs::{FlockOperation, Mode, OFlags};
+use rustix::io::Errno;
 
 use crate::cgroup;
 use crate::cli::failure::Failure;
 use crate::container::Container;
 use crate::error::ErrorKind;
 use crate::runtime::Runtime;
+use crate::state::lock::{LOCK_TIMEOUT, Pauses};
 
 /// The label, with a directory a line.
 const LABEL: &str = "nsinit.cgroup_parents";
@@ -39,16 +44,25 @@ impl CgroupParents {
         let Ok(intended) = Cgroup::intended(hierarchy, &spec) else {
             return Ok(Self::default());
         };
+        let _exclusive = exclusive(runtime);
+        let paths = intended.paths();
+        let chains: Vec<Vec<_>> = paths
+            .values()
+            .map(|path| {
+                let above = path.ancestors().skip(1);
+                above
+                    .map(|above| (above, above.try_exists().unwrap_or(true)))
+                    .collect()
+            })
+            .collect();
+        // Looked at last: a container is on record before its cgroups are made.
         let of_others = of_all(runtime)?;
         let mut parents = BTreeSet::new();
-        for path in intended.paths().into_values() {
-            for above in path.ancestors().skip(1) {
-                let is_there = above.try_exists().unwrap_or(true);
-                if is_there && !of_others.contains(above) {
-                    break;
-                }
-                parents.insert(above.to_owned());
-            }
+        for chain in chains {
+            let made = chain
+                .into_iter()
+                .take_while(|(above, is_there)| !is_there || of_others.contains(*above));
+            parents.extend(made.map(|(above, _)| above.to_owned()));
         }
         let lines: Vec<&str> = parents.iter().filter_map(|path| path.to_str()).collect();
         if !lines.is_empty() {
@@ -74,6 +88,31 @@ impl CgroupParents {
                     log::debug!("remove {}: {error}", path.display());
                 }
                 _ => {}
+            }
+        }
+    }
+}
+
+/// Until the result is dropped, no other command decides which cgroups are made for a container of
+/// this state root, or removes a container and then those above: between the two these are neither
+/// on record nor gone.
+///
+/// `None` if there is no state root, if it cannot be locked, or if another command has the lock for
+/// ten seconds: one whose hook calls this one, for example. What is at stake is an empty cgroup.
+pub(crate) fn exclusive(runtime: &Runtime) -> Option<OwnedFd> {
+    let root = runtime.root().ok()?;
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    // A description of its own, whose lock ends with it.
+    let own = rustix::fs::openat(root, ".", flags, Mode::empty()).ok()?;
+    let deadline = Instant::now() + LOCK_TIMEOUT;
+    let mut pauses = Pauses::default();
+    loop {
+        match rustix::fs::flock(&own, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => return Some(own),
+            Err(Errno::WOULDBLOCK | Errno::INTR) if pauses.pause(deadline) => {}
+            Err(errno) => {
+                log::debug!("lock {}: {errno}", runtime.path().display());
+                return None;
             }
         }
     }
