@@ -11,7 +11,7 @@
 //!   report of an undisturbed run;
 //! * `delete --force` removes everything.
 //!
-//! [`Subject`] has the commands and the layouts of cgroups, [`tracer`] disturbs, [`Bench`] does
+//! [`Command`] and [`Layout`] say what is disturbed, [`tracer`] disturbs, [`Bench`] does
 //! both and judges. The registers of a system call are those of x86-64, and so this module is only
 //! there.
 
