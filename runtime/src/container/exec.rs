@@ -26,7 +26,7 @@ use crate::{cgroup, rdt, validation};
 const WHILE_PAUSED: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// How long an init process that has no namespaces any more may take to end.
-const ENDING: Duration = Duration::from_millis(100);
+const ENDING: Duration = Duration::from_secs(1);
 
 impl Container {
     /// Runs another process in the container: in its namespaces and its cgroup, with its filter

@@ -31,6 +31,11 @@ const FAILURES: &[(&str, &[&str])] = &[
             "start the init process in its cgroup: the cgroup is frozen",
             // `kill` and `delete --force` end the processes of a container one after the other.
             KILLED,
+            // Its end could not be seen in time.
+            "join the namespaces of the container: no such process",
+            "join the namespaces of the container: No such process",
+            "start the second stage: cannot allocate memory",
+            "start the second stage: Cannot allocate memory",
             // Its cgroups are removed one after the other.
             "clone the init process: no such file or directory",
             "clone the init process: No such file or directory",
