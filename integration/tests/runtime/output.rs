@@ -12,6 +12,29 @@ fn keys(value: &Value) -> Vec<&str> {
         .collect()
 }
 
+/// Closed standard output is another matter: it is opened as `/dev/null`.
+#[test]
+fn what_cannot_be_printed_is_an_error() {
+    need!(Containers, Busybox);
+    let mut case = Case::new();
+    case.bundle.args(&["/bin/sleep", "1000"]);
+    case.start();
+    let root = case.root().display();
+    for command in ["features", "list", "list --quiet", "state ID", "ps ID"] {
+        for (redirection, reason) in [
+            (">/dev/full", "no space left on device"),
+            ("1</dev/null", "bad file descriptor"),
+        ] {
+            let command = command.replace("ID", &case.id);
+            let program = case.program.display();
+            let line = format!("exec {program} --root {root} {command} {redirection}");
+            let output = Limited::new("/bin/sh").args(["-c", &line]).output();
+            let _ = output.failed(1, &format!("write to standard output: {reason}"));
+        }
+    }
+    case.delete();
+}
+
 #[test]
 fn state_has_the_keys_of_the_specification_and_more() {
     need!(Containers, Busybox);

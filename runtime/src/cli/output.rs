@@ -16,8 +16,6 @@ pub(crate) fn write(text: &str) -> Result<(), Failure> {
             Ok(0) => return Err(failed(io::ErrorKind::WriteZero.into())),
             Ok(written) => rest = rest.get(written..).unwrap_or_default(),
             Err(Errno::INTR) => {}
-            // As the standard library has it: one that cannot be written to takes everything.
-            Err(Errno::BADF) => return Ok(()),
             Err(errno) => return Err(failed(errno.into())),
         }
     }
