@@ -128,7 +128,7 @@ impl Hierarchy {
     pub(crate) fn of_root(root: Arc<Dir>, unified: Option<bool>) -> Result<Self> {
         let unified = match unified {
             Some(known) => known,
-            None => file_system(&root)? == libc::CGROUP2_SUPER_MAGIC,
+            None => file_system(&*root, root.path())? == libc::CGROUP2_SUPER_MAGIC,
         };
         if unified {
             return Ok(Self::new(root, Mode::V2, Vec::new(), None, true));
@@ -382,9 +382,10 @@ pub(crate) fn open_directory(path: &Path) -> Result<Dir> {
 /// The type of a file system, as `linux/magic.h` numbers them.
 type Magic = rustix::fs::FsWord;
 
-fn file_system(dir: &Dir) -> Result<Magic> {
-    let found = type_of(rustix::fs::fstatfs(dir), dir.path())?;
-    // An open directory has one.
+/// What an open file is on.
+pub(crate) fn file_system(file: impl AsFd, path: &Path) -> Result<Magic> {
+    let found = type_of(rustix::fs::fstatfs(file), path)?;
+    // An open file has one.
     Ok(found.unwrap_or_default())
 }
 

@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 use rustix::fs::OFlags;
 
 use crate::dir::{Below, Dir};
-use crate::hierarchy::{SYSTEM_ROOT, open_directory};
+use crate::hierarchy::{SYSTEM_ROOT, file_system, open_directory};
 use crate::{Hierarchy, Paths, Result, v1, v2};
 
 /// A first look at the freezers of recorded cgroups, for callers who want to know nothing else: the
@@ -63,13 +63,16 @@ impl RecordedFreezers {
         };
         let right = match below {
             // The way from the root crosses no mount.
-            Below::Unified => *self
-                .unified
-                .get_or_init(|| is_of(&*self.root, libc::CGROUP2_SUPER_MAGIC)),
+            Below::Unified => *self.unified.get_or_init(|| {
+                let found = file_system(&*self.root, self.root.path());
+                found.is_ok_and(|found| found == libc::CGROUP2_SUPER_MAGIC)
+            }),
             // Something else may be mounted over the cgroup.
-            Below::V1 => is_of(&file, libc::CGROUP_SUPER_MAGIC),
+            Below::V1 => {
+                file_system(&file, path).is_ok_and(|found| found == libc::CGROUP_SUPER_MAGIC)
+            }
         };
-        right && starts_with(file, off)
+        right && says_only(file, off)
     }
 }
 
@@ -86,12 +89,8 @@ fn below_root(path: &Path) -> Option<&Path> {
         .then_some(Path::new(relative))
 }
 
-fn is_of(fd: impl std::os::fd::AsFd, magic: rustix::fs::FsWord) -> bool {
-    rustix::fs::fstatfs(fd).is_ok_and(|found| found.f_type as rustix::fs::FsWord == magic)
-}
-
 /// Whether a file has this one line.
-fn starts_with(file: OwnedFd, line: &str) -> bool {
+fn says_only(file: OwnedFd, line: &str) -> bool {
     let mut text = [0; 16];
     let read = rustix::io::read(file, &mut text);
     let text = read.ok().and_then(|count| text.get(..count));
@@ -145,8 +144,8 @@ mod tests {
                 .unwrap()
                 .into()
         };
-        assert!(starts_with(file(), "THAWED"));
-        assert!(!starts_with(file(), "THAW"));
-        assert!(!starts_with(file(), "0"));
+        assert!(says_only(file(), "THAWED"));
+        assert!(!says_only(file(), "THAW"));
+        assert!(!says_only(file(), "0"));
     }
 }

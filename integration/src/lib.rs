@@ -27,6 +27,7 @@ pub mod attack;
 pub mod bundle;
 pub mod case;
 pub mod cgroup;
+mod confinement;
 pub mod console;
 pub mod engine;
 pub mod leftovers;
@@ -46,5 +47,6 @@ pub mod unit;
 
 pub use bundle::Bundle;
 pub use case::{Case, eventually};
+pub use confinement::CONFINEMENT;
 pub use limited::{Limited, Output};
 pub use ordinary_user::OrdinaryUser;

@@ -85,14 +85,21 @@ mod tests {
     use crate::dir::Below;
     use crate::fake::Fake;
 
-    #[test]
-    fn a_freeze_that_is_under_way_is_no_frozen_cgroup() {
+    /// A cgroup that is to be frozen and is not yet.
+    fn freezing() -> (Fake, Dir) {
         let fake = Fake::v2("", "/");
         fake.file("c/cgroup.freeze", "1\n");
         fake.file("c/cgroup.events", "populated 1\nfrozen 0\n");
-        let hierarchy = fake.hierarchy();
-        let dir = hierarchy.root().descend("c".as_ref(), Below::Unified);
-        let dir = dir.unwrap();
+        let dir = fake
+            .hierarchy()
+            .root()
+            .descend("c".as_ref(), Below::Unified);
+        (fake, dir.unwrap())
+    }
+
+    #[test]
+    fn a_freeze_that_is_under_way_is_no_frozen_cgroup() {
+        let (fake, dir) = freezing();
         let error = state_until(&dir, Instant::now()).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Timeout);
         assert_eq!(error.to_string(), "unable to freeze");
@@ -108,12 +115,7 @@ mod tests {
     /// What a wait for a cgroup that does not get frozen comes to, with what happens meanwhile
     /// again and again.
     fn waiting<T: Send>(wait: fn(&Dir) -> Result<T>, change: impl Fn(&Fake)) -> Result<T> {
-        let fake = Fake::v2("", "/");
-        fake.file("c/cgroup.freeze", "1\n");
-        fake.file("c/cgroup.events", "populated 1\nfrozen 0\n");
-        let hierarchy = fake.hierarchy();
-        let dir = hierarchy.root().descend("c".as_ref(), Below::Unified);
-        let dir = dir.unwrap();
+        let (fake, dir) = freezing();
         std::thread::scope(|scope| {
             let waiter = scope.spawn(|| wait(&dir));
             while !waiter.is_finished() {

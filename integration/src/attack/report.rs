@@ -6,27 +6,17 @@ use std::path::Path;
 use serde_json::json;
 
 use super::calls;
-use crate::{Bundle, Case};
+use crate::{Bundle, CONFINEMENT, Case};
 
 const BEGIN: &str = "report begins";
 const END: &str = "report ends";
 
-/// What `/proc/PID/status` says of identity, capabilities, seccomp, signals and CPUs.
-const STATUS: &[&str] = &[
-    "Umask",
-    "Uid",
-    "Gid",
+/// Beside those of [`CONFINEMENT`], the lines of `/proc/PID/status` about groups, signals, CPUs and
+/// memory.
+const STATUS: [&str; 6] = [
     "Groups",
     "SigBlk",
     "SigIgn",
-    "CapInh",
-    "CapPrm",
-    "CapEff",
-    "CapBnd",
-    "CapAmb",
-    "NoNewPrivs",
-    "Seccomp",
-    "Seccomp_filters",
     "Speculation_Store_Bypass",
     "Cpus_allowed_list",
     "Mems_allowed_list",
@@ -167,7 +157,8 @@ fn line(line: &str) -> Option<String> {
         return None;
     }
     if let Some((key, _)) = line.split_once(":\t") {
-        return STATUS.contains(&key).then(|| line.to_owned());
+        let is_kept = CONFINEMENT.contains(&key) || STATUS.contains(&key);
+        return is_kept.then(|| line.to_owned());
     }
     // A mount: its id and that of its parent, its device, and the rest.
     if let [id, parent, device, rest @ ..] = &words[..]

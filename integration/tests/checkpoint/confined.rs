@@ -2,34 +2,19 @@
 
 use std::fs;
 
-use cofferdam_integration::{cgroup, need};
+use cofferdam_integration::{CONFINEMENT, cgroup, need};
 use serde_json::json;
 
 use crate::subject::{Runtime, Subject};
 
 use Runtime::Ours;
 
-/// Lines of `/proc/PID/status`.
-const STATUS: [&str; 11] = [
-    "CapInh",
-    "CapPrm",
-    "CapEff",
-    "CapBnd",
-    "CapAmb",
-    "NoNewPrivs",
-    "Seccomp",
-    "Seccomp_filters",
-    "Uid",
-    "Gid",
-    "Umask",
-];
-
 fn status(subject: &Subject) -> Vec<String> {
     let path = format!("/proc/{}/status", subject.case.pid());
     let text = fs::read_to_string(path).unwrap();
     let is_kept = |line: &&str| {
         let name = line.split(':').next().unwrap_or_default();
-        STATUS.contains(&name)
+        CONFINEMENT.contains(&name)
     };
     text.lines().filter(is_kept).map(str::to_owned).collect()
 }
@@ -107,7 +92,7 @@ fn a_restored_process_is_confined_as_before() {
     };
     is_confined(&subject);
     let before = seen(&subject);
-    assert_eq!(before.0.len(), STATUS.len());
+    assert_eq!(before.0.len(), CONFINEMENT.len());
     subject.dump(Ours, &[]);
     let count = subject.count();
     subject.restore(Ours, &[]);

@@ -81,8 +81,8 @@ fn variable(name: &str) -> Option<u64> {
 struct Contest {
     layout: Layout,
     mix: Mix,
-    /// Every other worker uses it instead of the program.
-    library: Option<Library>,
+    /// Every other worker uses the library instead of the program.
+    in_process: Option<Library>,
     cases: Vec<Case>,
     /// How often each command succeeded.
     succeeded: Mutex<BTreeMap<&'static str, u32>>,
@@ -90,7 +90,7 @@ struct Contest {
 }
 
 impl Contest {
-    fn new(layout: Layout, mix: Mix, library: Option<Library>) -> Self {
+    fn new(layout: Layout, mix: Mix, in_process: Option<Library>) -> Self {
         let cases = (0..IDS).map(|_| {
             let mut case = Case::new();
             case.bundle.args(&["/bin/sleep", "1000"]);
@@ -100,7 +100,7 @@ impl Contest {
         Self {
             layout,
             mix,
-            library,
+            in_process,
             cases: cases.collect(),
             succeeded: Mutex::default(),
             wrong: Mutex::default(),
@@ -116,7 +116,7 @@ impl Contest {
                 .iter()
                 .map(|&word| if word == "ID" { case.id.as_str() } else { word })
                 .collect();
-            let answer = match &self.library {
+            let answer = match &self.in_process {
                 Some(library) if worker.is_multiple_of(2) => Some(library.call(case, &arguments)),
                 _ => callers::by_program(case, self.layout, &arguments),
             };
@@ -178,7 +178,7 @@ impl Contest {
                 None => self.complain(format!("the last removal of {} hangs", case.id)),
             }
         }
-        if let Some(library) = self.library {
+        if let Some(library) = self.in_process {
             library.reap();
         }
         let mut wrong = self.wrong.into_inner().unwrap();
@@ -191,13 +191,13 @@ impl Contest {
 }
 
 #[allow(clippy::print_stdout, reason = "what it takes to repeat a failure")]
-fn contend(layout: Layout, mix: Mix, library: Option<Library>) {
+fn contend(layout: Layout, mix: Mix, in_process: Option<Library>) {
     let seconds = variable("COFFERDAM_CONTENTION_SECONDS").unwrap_or(3);
     let seed = variable("COFFERDAM_CONTENTION_SEED").unwrap_or_else(|| {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
         u64::from(now.subsec_nanos())
     });
-    let contest = Contest::new(layout, mix, library);
+    let contest = Contest::new(layout, mix, in_process);
     let deadline = Instant::now() + Duration::from_secs(seconds);
     std::thread::scope(|scope| {
         for worker in 1..=WORKERS {

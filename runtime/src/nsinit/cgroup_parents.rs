@@ -7,19 +7,17 @@ use std::collections::BTreeSet;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
-use std::time::Instant;
 
 use cgroups::Cgroup;
 use configs::Config;
-use rustix::fs::{FlockOperation, Mode, OFlags};
-use rustix::io::Errno;
+use rustix::fs::{Mode, OFlags};
 
 use crate::cgroup;
 use crate::cli::failure::Failure;
 use crate::container::Container;
 use crate::error::ErrorKind;
 use crate::runtime::Runtime;
-use crate::state::lock::{LOCK_TIMEOUT, Pauses};
+use crate::state::lock::wait_for_exclusive;
 
 /// The label, with a directory a line.
 const LABEL: &str = "nsinit.cgroup_parents";
@@ -104,16 +102,11 @@ pub(crate) fn exclusive(runtime: &Runtime) -> Option<OwnedFd> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     // A description of its own, whose lock ends with it.
     let own = rustix::fs::openat(root, ".", flags, Mode::empty()).ok()?;
-    let deadline = Instant::now() + LOCK_TIMEOUT;
-    let mut pauses = Pauses::default();
-    loop {
-        match rustix::fs::flock(&own, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => return Some(own),
-            Err(Errno::WOULDBLOCK | Errno::INTR) if pauses.pause(deadline) => {}
-            Err(errno) => {
-                log::debug!("lock {}: {errno}", runtime.path().display());
-                return None;
-            }
+    match wait_for_exclusive(&own) {
+        Ok(true) => Some(own),
+        missed => {
+            log::debug!("lock {}: {missed:?}", runtime.path().display());
+            None
         }
     }
 }

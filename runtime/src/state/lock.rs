@@ -60,12 +60,9 @@ impl Lock {
     /// The same without waiting; `false` if another process holds the lock. A file system without
     /// locks goes without.
     pub(crate) fn try_take(&self, root: impl AsFd, id: &ContainerId) -> Result<bool> {
-        let own = &self.directory;
-        match rustix::io::retry_on_intr(|| {
-            rustix::fs::flock(own, FlockOperation::NonBlockingLockExclusive)
-        }) {
-            Ok(()) | Err(Errno::NOLCK | Errno::OPNOTSUPP) => {}
-            Err(Errno::WOULDBLOCK) => return Ok(false),
+        match try_exclusive(&self.directory) {
+            Ok(true) | Err(Errno::NOLCK | Errno::OPNOTSUPP) => {}
+            Ok(false) => return Ok(false),
             Err(errno) => return Err(self.failed(errno)),
         }
         if self.is_at_its_path(root, id)? {
@@ -113,6 +110,29 @@ impl Lock {
     fn failed(&self, errno: Errno) -> Error {
         Error::system(format!("lock {}", self.path.display()), errno)
     }
+}
+
+/// Locks an open file for its description alone, without waiting; `false` if another one has it.
+fn try_exclusive(file: impl AsFd) -> Result<bool, Errno> {
+    let operation = FlockOperation::NonBlockingLockExclusive;
+    match rustix::io::retry_on_intr(|| rustix::fs::flock(&file, operation)) {
+        Ok(()) => Ok(true),
+        Err(Errno::WOULDBLOCK) => Ok(false),
+        Err(errno) => Err(errno),
+    }
+}
+
+/// The same; waits at most [`LOCK_TIMEOUT`].
+#[cfg(feature = "cli")]
+pub(crate) fn wait_for_exclusive(file: impl AsFd) -> Result<bool, Errno> {
+    let deadline = Instant::now() + LOCK_TIMEOUT;
+    let mut pauses = Pauses::default();
+    while !try_exclusive(&file)? {
+        if !pauses.pause(deadline) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// Growing pauses of a loop that waits for something without an event.
