@@ -47,17 +47,18 @@ impl Container {
     /// Adds the reason if the container has ended meanwhile: the kernel then answers with whatever
     /// a namespace or a cgroup says that is gone.
     fn explain_end(&self, error: Error) -> Error {
+        // What these say of a process that ends comes before its end can be seen.
+        let limit = match error.raw_os_error() {
+            Some(libc::ESRCH | libc::ENOMEM) => ENDING,
+            _ => Duration::ZERO,
+        };
         let ended = match self.init_pidfd() {
             Ok(None) => true,
-            // What these say of a process that ends comes before its end can be seen.
-            Ok(Some(init)) => {
-                matches!(error.raw_os_error(), Some(libc::ESRCH | libc::ENOMEM))
-                    && self
-                        .system()
-                        .children()
-                        .wait(&self.id, init.as_fd(), Some(ENDING))
-                        .unwrap_or(false)
-            }
+            Ok(Some(init)) => self
+                .system()
+                .children()
+                .wait(&self.id, init.as_fd(), Some(limit))
+                .unwrap_or(false),
             Err(_) => false,
         };
         if ended && error.kind() != ErrorKind::NotRunning {
@@ -128,7 +129,14 @@ impl Container {
 
     /// The root directory of the init process.
     fn root_of_init(&self) -> Result<OwnedFd> {
-        let root = user_names::root_of(self.system().procfs()?, self.current()?.init_process_pid)?;
+        let pid = self.current()?.init_process_pid;
+        let root = match user_names::root_of(self.system().procfs()?, pid) {
+            // A process that ends has no root directory some time before its end can be seen.
+            Err(error) if matches!(error.raw_os_error(), Some(libc::ENOENT | libc::ESRCH)) => {
+                return Err(Error::with(ErrorKind::NotRunning, STOPPED, error));
+            }
+            root => root?,
+        };
         // Only now it is known to be that of the init process, whose pid could have been reused.
         match self.init_pidfd()? {
             Some(_) => Ok(root),

@@ -1,11 +1,13 @@
 //! A process of a container, from its start to its end.
 
 use std::mem::ManuallyDrop;
+use std::time::{Duration, Instant};
 
 use configs::Config;
 
 use super::cgroup_parents::{CgroupParents, exclusive};
 use super::checkpoint_mark;
+use super::containers::Found;
 use super::terms::{Origin, Terms};
 use crate::Status;
 use crate::cli::command::Invocation;
@@ -22,8 +24,8 @@ use crate::process::foreground::Foreground;
 use crate::process::signal::Signal;
 use crate::runtime::Runtime;
 
-/// How often other processes may be faster.
-const ATTEMPTS: usize = 20;
+/// How long other processes may be faster.
+const MEETING: Duration = Duration::from_secs(10);
 
 /// Makes a container of a configuration, waits for the end of its first process, and removes it.
 /// Returns `None` if another process has made a container of this id meanwhile.
@@ -42,7 +44,11 @@ pub(crate) fn create(
     let parents = CgroupParents::to_be_made(runtime, &mut config)?;
     let made = first_process(invocation, &terms, &parents, running, || {
         let made = runtime.run(id, config, process);
-        made.inspect_err(|error| taken = error.kind() == ErrorKind::AlreadyExists)
+        made.inspect_err(|error| {
+            // A directory that is not locked yet looks like what a killed process has left: the
+            // other one may have removed it, too.
+            taken = matches!(error.kind(), ErrorKind::AlreadyExists | ErrorKind::NotFound);
+        })
     });
     if taken {
         return Ok(None);
@@ -50,23 +56,26 @@ pub(crate) fn create(
     made.map(Some)
 }
 
-/// Does something until it has a result, which it has not when another process made a container of
-/// the same id at the same time: then there is one to join.
+/// Does something until it has a result, which it has not when another process made or removed a
+/// container of the same id at the same time: then there is another one to join or to make.
 ///
 /// # Errors
-/// The last attempt has no result either: containers of this id come and go.
+/// No attempt of ten seconds has a result: containers of this id come and go.
 pub(crate) fn until_done<T>(
     id: &ContainerId,
     mut attempt: impl FnMut() -> Result<Option<T>, Failure>,
 ) -> Result<T, Failure> {
-    for _ in 0..ATTEMPTS {
+    let deadline = Instant::now() + MEETING;
+    loop {
         if let Some(done) = attempt()? {
             return Ok(done);
         }
+        if Instant::now() >= deadline {
+            return Err(Failure::new(format!(
+                "container {id} is made and removed by other processes all the time"
+            )));
+        }
     }
-    Err(Failure::new(format!(
-        "container {id} is made and removed by other processes all the time"
-    )))
 }
 
 /// Lets `make` make a container, waits for the end of its first process, and removes it, unless it
@@ -102,45 +111,52 @@ pub(crate) fn first_process(
     if checkpoint_mark::is_there(&container) {
         return Ok(status);
     }
-    match remove(&container) {
-        Err(error) if error.kind() != ErrorKind::NotFound => {
-            invocation.log.warn(&describe(&error));
-        }
-        _ => {}
+    if let Err(error) = remove(&container) {
+        invocation.log.warn(&describe(&error));
     }
     Ok(status)
 }
 
-/// Removes a container whose processes have ended, and the cgroups that were made for it.
+/// Removes a container whose processes have ended, and the cgroups that were made for it. Another
+/// process may have done it already.
 pub(crate) fn remove(container: &Container) -> Result<(), Error> {
     let _exclusive = exclusive(container.runtime());
     let parents = CgroupParents::of(container);
-    container.destroy()?;
-    parents.remove();
+    match container.destroy() {
+        Err(error) if error.kind() == ErrorKind::NotFound => {}
+        destroyed => {
+            destroyed?;
+            parents.remove();
+        }
+    }
     Ok(())
 }
 
-/// Runs another process in a container and waits for its end.
+/// Runs another process in a container and waits for its end. Returns `None` if the container ended
+/// before the process was in it.
 pub(crate) fn join(
     invocation: &Invocation<'_>,
-    container: &Container,
+    found: &Found,
     mut process: Process,
     terminal: bool,
-) -> Result<ExitStatus, Failure> {
-    if container.status()? == Status::Paused {
+) -> Result<Option<ExitStatus>, Failure> {
+    if found.status == Status::Paused {
         return Err(Failure::new(
             "cannot exec in a paused container: unpause it first",
         ));
     }
     if process.parent_death_signal == 0 {
-        process.parent_death_signal = container.config()?.parent_death_signal;
+        process.parent_death_signal = found.config.parent_death_signal;
     }
     connect(invocation, &mut process, terminal)?;
     let mut foreground = ManuallyDrop::new(Foreground::prepare(false)?);
     let terms = Terms::of(&Config::default(), Origin::Flags);
-    let mut child: Child = container
-        .exec(process)
-        .map_err(|error| terms.translate(error.into()))?;
+    let mut child: Child = match found.container.exec(process) {
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotRunning) => {
+            return Ok(None);
+        }
+        joined => joined.map_err(|error| terms.translate(error.into()))?,
+    };
     for warning in child.warnings() {
         invocation.log.warn(warning);
     }
@@ -148,7 +164,7 @@ pub(crate) fn join(
         let _ = child.signal(Signal::KILL);
     });
     invocation.warn_of(foreground.warnings());
-    Ok(waited?)
+    Ok(Some(waited?))
 }
 
 /// Connects a process with the streams of this one: by its own terminal, or by pipes.

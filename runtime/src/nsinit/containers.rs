@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use configs::Config;
+
 use super::CRIU;
 use crate::Status;
 use crate::checkpoint::CriuOptions;
@@ -10,7 +12,7 @@ use crate::cli::criu_flags;
 use crate::cli::failure::Failure;
 use crate::cli::flag::Flag;
 use crate::container::Container;
-use crate::error::ErrorKind;
+use crate::error::{Error, ErrorKind};
 use crate::id::ContainerId;
 use crate::runtime::Runtime;
 
@@ -40,17 +42,35 @@ pub(crate) fn id(invocation: &Invocation<'_>) -> Result<ContainerId, Failure> {
     )?)
 }
 
+/// A container as it was found: another process may change or remove it at any time.
+#[derive(Debug)]
+pub(crate) struct Found {
+    pub(crate) container: Container,
+    pub(crate) status: Status,
+    pub(crate) config: Config,
+}
+
+impl Found {
+    pub(crate) fn of(container: Container) -> Result<Self, Error> {
+        Ok(Self {
+            status: container.status()?,
+            config: container.config()?,
+            container,
+        })
+    }
+}
+
 /// The container of this id, if there is one.
 ///
 /// One that another process is just making is waited for. What a killed process has left of one
 /// that is not on record is removed: no command of this program does that later.
-pub(crate) fn find(runtime: &Runtime, id: &ContainerId) -> Result<Option<Container>, Failure> {
+pub(crate) fn find(runtime: &Runtime, id: &ContainerId) -> Result<Option<Found>, Failure> {
     let deadline = Instant::now() + CREATE_TIMEOUT;
     loop {
         let in_time = Instant::now() < deadline;
-        match runtime.load(id) {
-            Ok(container) if in_time && container.status()? == Status::Creating => {}
-            Ok(container) => return Ok(Some(container)),
+        match runtime.load(id).and_then(Found::of) {
+            Ok(found) if in_time && found.status == Status::Creating => {}
+            Ok(found) => return Ok(Some(found)),
             Err(error) if error.kind() == ErrorKind::NotFound => match runtime.remove_stale(id) {
                 // It is on record now.
                 Err(error) if in_time && error.kind() == ErrorKind::InvalidState => {}

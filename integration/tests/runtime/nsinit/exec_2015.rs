@@ -371,3 +371,24 @@ fn several_at_once_are_in_one_container() {
     assert_eq!(pids.lines().count(), 4, "{pids}");
     subject.finish();
 }
+
+/// Each joins the container of another one, which may end before it is joined, or makes one, which
+/// another may have begun.
+#[test]
+fn several_that_come_and_go_find_a_container_or_make_one() {
+    need!(Root, Busybox, Cofferdam);
+    let subject = Subject::new();
+    std::thread::scope(|scope| {
+        for _ in 0..6 {
+            scope.spawn(|| {
+                for _ in 0..25 {
+                    let one = subject.exec(&[], "exit 7");
+                    // Who has joined may be ended by the end of the container.
+                    let ended = [7, 128 + 9].contains(&one.code);
+                    assert!(ended && one.stderr.is_empty(), "{one}");
+                }
+            });
+        }
+    });
+    subject.finish();
+}

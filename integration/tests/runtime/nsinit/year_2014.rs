@@ -425,3 +425,22 @@ fn a_file_becomes_a_bundle_that_runs() {
     let _ = none.failed(1, "no such file or directory");
     subject.finish_2014();
 }
+
+#[test]
+fn several_that_come_and_go_find_a_container_or_make_one() {
+    need!(Root, Busybox, Cofferdam);
+    let subject = prepare(|_| ());
+    std::thread::scope(|scope| {
+        for _ in 0..6 {
+            scope.spawn(|| {
+                for _ in 0..15 {
+                    let one = exec(&subject, "exit 7");
+                    // Who has joined may be ended by the end of the container.
+                    let ended = [7, 255].contains(&one.code);
+                    assert!(ended && one.stderr.is_empty(), "{one}");
+                }
+            });
+        }
+    });
+    subject.finish_2014();
+}

@@ -58,7 +58,7 @@ fn run(invocation: &Invocation<'_>) -> Result<u8, Failure> {
     attend::until_done(&id, || attempt(invocation, &runtime, &id))
 }
 
-/// Joins the container, or makes it. `None` if another process makes it at the same time.
+/// Joins the container, or makes it. `None` if another process makes or removes it at the same time.
 fn attempt(
     invocation: &Invocation<'_>,
     runtime: &Runtime,
@@ -66,32 +66,31 @@ fn attempt(
 ) -> Result<Option<u8>, Failure> {
     let parsed = invocation.parsed;
     let mut definition = match containers::find(runtime, id)? {
-        Some(container) if container.status()? != Status::Stopped => {
-            let config = container.config()?;
+        Some(found) if found.status != Status::Stopped => {
+            let config = &found.config;
             let counted = [&GROUPS, &PARENT_DEATH_SIGNAL];
-            let others = others(parsed, &counted, &config);
+            let others = others(parsed, &counted, config);
             warn_of_ignored(invocation, others, "the container runs already");
             let mut process = process(parsed, &legacy::Process::default());
             process.parent_death_signal = create_flags::parent_death_signal(parsed)?;
             process.group_names(match parsed.given(GROUPS.name) {
                 true => create_flags::groups(parsed),
-                false => definition::groups_of(config),
+                false => definition::groups_of(config.clone()),
             });
             let terminal = parsed.switch(TTY.name);
-            let status = attend::join(invocation, &container, process, terminal)?;
-            return Ok(Some(status.code()));
+            let status = attend::join(invocation, &found, process, terminal)?;
+            return Ok(status.map(ExitStatus::code));
         }
         // Its processes have ended without being waited for: it is made anew.
-        Some(container) => {
-            let config = container.config()?;
-            let others = others(parsed, &[], &config);
+        Some(found) => {
+            let others = others(parsed, &[], &found.config);
             warn_of_ignored(
                 invocation,
                 others,
                 "the container is made as it is on record",
             );
-            attend::remove(&container)?;
-            Definition::of(config)
+            attend::remove(&found.container)?;
+            Definition::of(found.config)
         }
         None => define(invocation)?,
     };

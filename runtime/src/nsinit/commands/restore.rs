@@ -36,13 +36,12 @@ fn run(invocation: &Invocation<'_>) -> Result<u8, Failure> {
     let runtime = containers::runtime(invocation)?;
     let id = containers::id(invocation)?;
     let definition = match containers::find(&runtime, &id)? {
-        Some(container) if container.status()? != Status::Stopped => {
+        Some(found) if found.status != Status::Stopped => {
             return Err(Failure::new(format!("container {id} is still running")));
         }
-        Some(container) => {
-            let config = container.config()?;
-            attend::remove(&container)?;
-            Definition::of(config)
+        Some(found) => {
+            attend::remove(&found.container)?;
+            Definition::of(found.config)
         }
         None => match Definition::kept_beside(&options.criu.image_directory)? {
             Some(definition) => definition,

@@ -7,8 +7,9 @@ use crate::cli::command::Invocation;
 use crate::cli::failure::Failure;
 use crate::container::Container;
 use crate::id::ContainerId;
+use crate::nsinit::ROOT;
+use crate::nsinit::containers::{self, Found};
 use crate::nsinit::definition::Definition;
-use crate::nsinit::{ROOT, containers};
 use crate::runtime::Runtime;
 
 const FILE: &str = "container.json";
@@ -39,16 +40,17 @@ impl Directory {
     }
 
     /// The container that was made of it, if it is on record.
-    pub(super) fn container(&self, runtime: &Runtime) -> Result<Option<Container>, Failure> {
+    pub(super) fn container(&self, runtime: &Runtime) -> Result<Option<Found>, Failure> {
         containers::find(runtime, &self.id)
     }
 
     /// The same, which must be there.
     pub(super) fn existing(&self, invocation: &Invocation<'_>) -> Result<Container, Failure> {
         let runtime = containers::runtime(invocation)?;
-        self.container(&runtime)?.ok_or_else(|| {
+        let found = self.container(&runtime)?.ok_or_else(|| {
             let path = self.path.display();
             Failure::new(format!("no container of the directory {path} runs"))
-        })
+        })?;
+        Ok(found.container)
     }
 }

@@ -10,7 +10,8 @@ use crate::cli::command::{Command, Count, Invocation};
 use crate::cli::failure::{FAILED, Failure};
 use crate::cli::flag::{Flag, Order};
 use crate::nsinit::commands::exec::ENVIRONMENT;
-use crate::nsinit::{attend, containers, definition};
+use crate::nsinit::containers::{self, Found};
+use crate::nsinit::{attend, definition};
 use crate::process::Process;
 use crate::process::exit_status::ExitStatus;
 use crate::runtime::Runtime;
@@ -55,7 +56,7 @@ fn run(invocation: &Invocation<'_>) -> Result<u8, Failure> {
     attend::until_done(&directory.id, || attempt(invocation, &directory, &runtime))
 }
 
-/// Joins the container, or makes it. `None` if another process makes it at the same time.
+/// Joins the container, or makes it. `None` if another process makes or removes it at the same time.
 fn attempt(
     invocation: &Invocation<'_>,
     directory: &Directory,
@@ -65,12 +66,12 @@ fn attempt(
     let terminal = definition.process.terminal;
     let mut process = process(&invocation.parsed.positional, &definition.process);
     match directory.container(runtime)? {
-        Some(container) if container.status()? != Status::Stopped => {
-            let status = attend::join(invocation, &container, process, terminal)?;
-            return Ok(Some(code(status)));
+        Some(found) if found.status != Status::Stopped => {
+            let status = attend::join(invocation, &found, process, terminal)?;
+            return Ok(status.map(code));
         }
         // Its process is not there any more, whatever the file `pid` says.
-        Some(container) => attend::remove(&container)?,
+        Some(found) => attend::remove(&found.container)?,
         None => {}
     }
     if definition.config.parent_death_signal == 0 {
@@ -96,11 +97,12 @@ fn enter(invocation: &Invocation<'_>) -> Result<u8, Failure> {
         .integer(NSPID.name)
         .ok_or_else(|| Failure::new("the --nspid option isn't specified"))?;
     let runtime = containers::runtime(invocation)?;
+    let not_first = || Failure::new(format!("process {pid} is not the first of a container"));
     let container = runtime
         .list()?
         .filter_map(Result::ok)
         .find(|container| container.pid().map(i64::from) == Some(pid))
-        .ok_or_else(|| Failure::new(format!("process {pid} is not the first of a container")))?;
+        .ok_or_else(not_first)?;
     let mut args = invocation.parsed.positional.clone();
     if args.is_empty() {
         args.push(SHELL.into());
@@ -113,7 +115,8 @@ fn enter(invocation: &Invocation<'_>) -> Result<u8, Failure> {
         },
     };
     let process = process(&args, &described);
-    Ok(code(attend::join(invocation, &container, process, false)?))
+    let joined = attend::join(invocation, &Found::of(container)?, process, false)?;
+    joined.map(code).ok_or_else(not_first)
 }
 
 /// The program with what the file says of every process.
