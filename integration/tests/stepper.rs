@@ -109,3 +109,38 @@ fn a_file_that_cannot_be_read_is_not_an_empty_one() {
         assert!(outcome.faults.is_empty(), "{step}: {outcome:?}");
     }
 }
+
+/// A process that keeps the processors of its caller, because the kernel refuses others, runs with
+/// less than was asked for: that is said.
+#[test]
+fn processors_that_cannot_be_had_are_a_warning() {
+    need!(Root, Busybox, Cofferdam, Ptrace);
+    for name in ["run", "exec"] {
+        let command = Command::named(name).expect("a command");
+        let mut bench = Bench::new(Layout::Own, command).unwrap_or_else(|error| panic!("{error}"));
+        let steps: Vec<Step> = bench
+            .calls()
+            .iter()
+            .flat_map(|(&role, calls)| {
+                (1..)
+                    .zip(calls)
+                    .map(move |(number, call)| (role, number, *call))
+            })
+            .filter(|(_, _, call)| i64::try_from(*call) == Ok(libc::SYS_sched_setaffinity))
+            .map(|(role, number, _)| Step {
+                role,
+                number,
+                action: Action::Error(libc::EPERM),
+            })
+            .collect();
+        assert_eq!(steps.len(), 1, "{steps:?}");
+        for step in steps {
+            let outcome = bench.take(step);
+            let text = "can't reset the CPU affinity: operation not permitted";
+            assert!(
+                outcome.message.contains(text),
+                "{name}, {step}: {outcome:?}"
+            );
+        }
+    }
+}

@@ -100,6 +100,12 @@ impl StubProcess {
         self.process.as_fd()
     }
 
+    /// The plan that it executes.
+    #[must_use]
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
     /// Serves the stub's requests until its plan has reached [`Op::CloseControl`]
     /// or [`Op::Exit`].
     ///

@@ -49,6 +49,7 @@ pub use request::{
     CgroupPlacement, CgroupView, Filter, InitRequest, LegacyHierarchy, ProcessRequest,
 };
 
+pub(crate) use cgroup::AFFINITY_STEP;
 pub(crate) use devices::is_made_by_parent;
 pub(crate) use hooks::START_HOOKS_STEP;
 pub(crate) use identity::capability_name;

@@ -11,6 +11,7 @@ use cgroups::{Cgroup, Hierarchy};
 use configs::Config;
 use configs::config::{HookPoint, Mount, Rlimit};
 use configs::oci::{self, ContainerStatus as Status};
+use nsenter::plan::{Plan, Step};
 use nsenter::{Deadline, HookOutcome, ProcessRef, Refusal, RequestHandler, StubProcess, Warnings};
 use user::Uid;
 
@@ -24,7 +25,7 @@ use super::{
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::ContainerId;
 use crate::launch::send_descriptor::send_named;
-use crate::plan::{Gate, Tag, capability_name};
+use crate::plan::{AFFINITY_STEP, Gate, Tag, capability_name};
 use crate::process::Process;
 use crate::process::console::Console;
 use crate::system::System;
@@ -122,7 +123,7 @@ impl<'a> Supervisor<'a> {
         deadline: Deadline,
     ) -> (Result<(), nsenter::Error>, Outcome) {
         let served = stub.serve(&mut self, deadline).map(|served| {
-            let texts = warning_texts(served.warnings());
+            let texts = warning_texts(served.warnings(), stub.plan());
             self.outcome.warnings.extend(texts);
         });
         (served, self.outcome)
@@ -363,20 +364,27 @@ pub(crate) fn start_deadline() -> Deadline {
 }
 
 /// What the stub could not do and is not a failure.
-fn warning_texts(warnings: &Warnings) -> impl Iterator<Item = String> {
+fn warning_texts(warnings: &Warnings, plan: &Plan) -> Vec<String> {
     // The only reason the kernel has: a capability is not both permitted and inheritable. Engines
     // ask for many that are not, with every container, so that all of them share a line.
     let refused = |number: &u32| warnings.ambient() >> number & 1 == 1;
     let names: Vec<String> = (0..64).filter(refused).map(capability_name).collect();
     let plural = if names.len() > 1 { "ies" } else { "y" };
-    (!names.is_empty())
-        .then(|| {
-            format!(
-                "can't raise ambient capabilit{plural} {}: operation not permitted",
-                names.join(", ")
-            )
-        })
-        .into_iter()
+    let mut texts = Vec::new();
+    if !names.is_empty() {
+        texts.push(format!(
+            "can't raise ambient capabilit{plural} {}: operation not permitted",
+            names.join(", ")
+        ));
+    }
+    // What else is tolerated is followed by another way, or is usual for an ordinary user.
+    for (step, errno) in warnings.tolerated() {
+        if plan.steps().get(*step).map(Step::context) == Some(AFFINITY_STEP) {
+            let reason = nsenter::errno_text(*errno);
+            texts.push(format!("can't {AFFINITY_STEP}: {reason}"));
+        }
+    }
+    texts
 }
 
 fn refuse(error: Error) -> Refusal {

@@ -105,6 +105,9 @@ fn open_and_join(steps: &mut Steps, params: &ProcessParams<'_>) -> Result<()> {
     Ok(())
 }
 
+/// The description of the step that takes off what the process has inherited.
+pub(crate) const AFFINITY_STEP: &str = "reset the CPU affinity";
+
 /// The affinity once the process is in its cgroup: the final one, or all CPUs of the cgroup instead
 /// of what was inherited from the caller.
 fn settle_affinity(steps: &mut Steps, params: &ProcessParams<'_>) {
@@ -113,7 +116,7 @@ fn settle_affinity(steps: &mut Steps, params: &ProcessParams<'_>) {
         (Some(_), None) => {}
         // Not being able to get rid of an inherited restriction is a warning only.
         (None, None) => steps.push_tolerating(
-            "reset the CPU affinity",
+            AFFINITY_STEP,
             Op::Affinity(None),
             &[libc::EINVAL, libc::EPERM, libc::EACCES, libc::ENOSYS],
         ),
