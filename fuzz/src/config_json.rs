@@ -1,13 +1,11 @@
 //! `config.json`: whatever it says is converted and validated, or refused; a configuration survives
 //! being stored.
-#![no_main]
 
 use configs::config::Config;
 use configs::specconv::{self, Options};
 use configs::{HostInfo, IntelRdtSupport, RootfsFact, oci, validate};
-use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|text: &[u8]| {
+pub(crate) fn run(text: &[u8]) {
     let Ok(spec) = oci::Spec::from_slice(text) else {
         return;
     };
@@ -35,4 +33,4 @@ fuzz_target!(|text: &[u8]| {
         let loaded: Config = serde_json::from_slice(&stored).expect("what was stored is loaded");
         assert_eq!(config, loaded);
     }
-});
+}

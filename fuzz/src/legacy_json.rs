@@ -1,12 +1,10 @@
 //! Older forms of the configuration file: whatever one says is read or refused; what is read is
 //! read again from today's form, and becomes a bundle that is read.
-#![no_main]
 
 use configs::legacy::{self, Options, Revision};
 use configs::{HostInfo, oci, specconv, validate};
-use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|text: &[u8]| {
+pub(crate) fn run(text: &[u8]) {
     let options = Options {
         rootfs: "/srv/rootfs".to_owned(),
         ..Options::default()
@@ -33,4 +31,4 @@ fuzz_target!(|text: &[u8]| {
             ..specconv::Options::default()
         },
     );
-});
+}

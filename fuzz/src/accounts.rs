@@ -1,12 +1,17 @@
-//! The account files of an image, the host's subordinate ids, and id maps.
-#![no_main]
+//! The account files of an image, the host's subordinate ids, and id maps: a passwd file or a map, a
+//! group file and the specification of a user, each with a NUL behind it, then the bytes of an id.
 
-use libfuzzer_sys::fuzz_target;
+use crate::cursor::Cursor;
 use user::subid::{self, Owner};
 use user::{ExecUser, Gid, IdMaps, Uid, UserDb};
 
-fuzz_target!(|input: (&[u8], &[u8], &str, u32)| {
-    let (passwd, group, spec, number) = input;
+pub(crate) fn run(input: &[u8]) {
+    let mut pieces = Cursor::new(input);
+    let (passwd, group, spec) = (pieces.piece(), pieces.piece(), pieces.piece());
+    let Ok(spec) = str::from_utf8(spec) else {
+        return;
+    };
+    let number = pieces.u32();
     let accounts = UserDb::from_bytes(passwd, group);
     if let (Some(uid), Some(gid)) = (Uid::new(number), Gid::new(number)) {
         let default = ExecUser::new(uid, gid);
@@ -41,4 +46,4 @@ fuzz_target!(|input: (&[u8], &[u8], &str, u32)| {
             assert_eq!(map.container_id(host), Some(number));
         }
     }
-});
+}

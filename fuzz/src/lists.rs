@@ -1,10 +1,11 @@
 //! Lists of processors and memory nodes, as in `cpuset.cpus`.
-#![no_main]
 
 use configs::config::CpuSet;
-use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|text: &str| {
+pub(crate) fn run(bytes: &[u8]) {
+    let Ok(text) = str::from_utf8(bytes) else {
+        return;
+    };
     let Ok(set) = text.parse::<CpuSet>() else {
         return;
     };
@@ -17,4 +18,4 @@ fuzz_target!(|text: &str| {
         let again: CpuSet = set.to_string().parse().expect("what was written is read");
         assert_eq!(set, again);
     }
-});
+}

@@ -1,11 +1,9 @@
 //! The encoded plan: bytes that are accepted can be shown, and mean the same when they are read
 //! again.
-#![no_main]
 
-use libfuzzer_sys::fuzz_target;
 use nsenter::plan::Plan;
 
-fuzz_target!(|bytes: &[u8]| {
+pub(crate) fn run(bytes: &[u8]) {
     let Ok(plan) = Plan::from_bytes(bytes) else {
         return;
     };
@@ -13,4 +11,4 @@ fuzz_target!(|bytes: &[u8]| {
     let again = Plan::from_bytes(plan.as_bytes()).expect("the same bytes are accepted again");
     assert_eq!(plan.steps(), again.steps());
     assert_eq!(plan.inputs(), again.inputs());
-});
+}

@@ -1,41 +1,28 @@
 //! Device rules: the program for cgroup v2 answers as the model of `security/device_cgroup.c` does,
 //! and transitions on cgroup v1 lead where they are meant to.
-#![no_main]
 
+use crate::cursor::Cursor;
 use devices::{Access, Emulator, Kind, Rule, bpf};
-use libfuzzer_sys::arbitrary::{self, Arbitrary};
-use libfuzzer_sys::fuzz_target;
 
-#[derive(Arbitrary, Debug)]
-struct AnyRule {
-    kind: u8,
-    /// Few numbers, so that rules meet.
-    major: Option<u8>,
-    minor: Option<u8>,
-    access: u8,
-    allow: bool,
-}
-
-#[derive(Arbitrary, Debug)]
-struct Input<'a> {
-    first: Vec<AnyRule>,
-    second: Vec<AnyRule>,
-    list: &'a str,
-}
-
-fn rules(any: &[AnyRule]) -> Vec<Rule> {
-    let rule = |any: &AnyRule| Rule {
-        kind: match any.kind % 3 {
-            0 => Kind::All,
-            1 => Kind::Block,
-            _ => Kind::Char,
-        },
-        major: any.major.map(|number| u32::from(number % 4)),
-        minor: any.minor.map(|number| u32::from(number % 4)),
-        access: Access::from_bits_truncate(any.access),
-        allow: any.allow,
+/// Two bytes a rule. Few numbers, so that rules meet; 4 is any.
+fn rules(input: &mut Cursor<'_>) -> Vec<Rule> {
+    let number = |bits: u8| Some(u32::from(bits % 5)).filter(|number| *number < 4);
+    let count = input.byte() % 65;
+    let rule = |_| {
+        let (what, numbers) = (input.byte(), input.byte());
+        Rule {
+            kind: match what >> 4 & 3 {
+                0 => Kind::All,
+                1 => Kind::Block,
+                _ => Kind::Char,
+            },
+            major: number(numbers & 0xf),
+            minor: number(numbers >> 4),
+            access: Access::from_bits_truncate(what & 7),
+            allow: what & 8 != 0,
+        }
     };
-    any.iter().take(64).map(rule).collect()
+    (0..count).map(rule).collect()
 }
 
 /// The decision of the kernel's code for cgroup v1.
@@ -124,13 +111,16 @@ fn check_program(state: &Emulator) {
     }
 }
 
-fuzz_target!(|input: Input<'_>| {
-    if let Ok(state) = Emulator::parse_list(input.list) {
+pub(crate) fn run(input: &[u8]) {
+    let mut input = Cursor::new(input);
+    let (first, second) = (rules(&mut input), rules(&mut input));
+    let list = String::from_utf8_lossy(input.rest());
+    if let Ok(state) = Emulator::parse_list(&list) {
         let _transition = state.transition_to(&Emulator::new());
     }
     let (Ok(first), Ok(second)) = (
-        Emulator::from_rules(&rules(&input.first)),
-        Emulator::from_rules(&rules(&input.second)),
+        Emulator::from_rules(&first),
+        Emulator::from_rules(&second),
     ) else {
         return;
     };
@@ -140,4 +130,4 @@ fuzz_target!(|input: Input<'_>| {
         cgroup.write(&rule);
     }
     assert_eq!(cgroup, Cgroup::of(&second), "from {first:?}");
-});
+}

@@ -1,10 +1,11 @@
 //! Lines of `schemata`: what is understood is the same after it was written.
-#![no_main]
 
 use intelrdt::Schema;
-use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|line: &str| {
+pub(crate) fn run(bytes: &[u8]) {
+    let Ok(line) = str::from_utf8(bytes) else {
+        return;
+    };
     let Ok(schema) = line.parse::<Schema>() else {
         return;
     };
@@ -14,4 +15,4 @@ fuzz_target!(|line: &str| {
         .parse()
         .expect("what was written is read");
     assert_eq!(schema, again);
-});
+}

@@ -1,12 +1,10 @@
 //! Labels and descriptions that the kernel or a configuration hands over as text.
-#![no_main]
 
 use apparmor::Confinement;
 use keys::Description;
-use libfuzzer_sys::fuzz_target;
 use selinux::{Label, Level};
 
-fuzz_target!(|bytes: &[u8]| {
+pub(crate) fn run(bytes: &[u8]) {
     let _confinement = Confinement::parse(bytes);
     let _description = Description::parse(bytes);
     let Ok(text) = str::from_utf8(bytes) else {
@@ -20,4 +18,4 @@ fuzz_target!(|bytes: &[u8]| {
         let again: Level = level.to_string().parse().expect("what was written is read");
         assert_eq!(level, again);
     }
-});
+}

@@ -1,6 +1,5 @@
 //! The command line: arguments are understood or refused with one line, and no value is read that
 //! was not checked.
-#![no_main]
 #![allow(
     dead_code,
     reason = "the parser is compiled here without the commands that use it"
@@ -15,7 +14,6 @@ use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 
 use flag::{Flag, Order, Parsed};
-use libfuzzer_sys::fuzz_target;
 
 static TABLE: &[Flag] = &[
     Flag::switch("force", "").letter("f"),
@@ -25,7 +23,7 @@ static TABLE: &[Flag] = &[
     Flag::duration("interval", "").default("5s"),
 ];
 
-fuzz_target!(|input: &[u8]| {
+pub(crate) fn run(input: &[u8]) {
     let arguments = || {
         input
             .split(|byte| *byte == 0)
@@ -51,4 +49,4 @@ fuzz_target!(|input: &[u8]| {
         );
         assert!(parsed.texts("env").count() <= arguments().count());
     }
-});
+}

@@ -1,0 +1,76 @@
+//! What strangers can write, and what must hold for it: each fuzz target is a function that panics
+//! where it does not hold. libFuzzer calls it with what it makes up (`libfuzzer`), the tests with
+//! the inputs that are kept (`seeds`).
+
+// Two targets compile parsers that their crates keep to themselves, whose unit tests run there.
+#![cfg(not(test))]
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a panic is how a target reports"
+)]
+
+mod cursor;
+
+/// A fuzz target.
+#[derive(Clone, Copy, Debug)]
+pub struct Target {
+    /// What it is called, also the folder of its seeds.
+    pub name: &'static str,
+    run: fn(&[u8]),
+    /// The parsers that it is for, of which its inputs have to reach nearly everything: source
+    /// files, from the folder of the workspace, or `FILE:WORD` for the functions of a file whose
+    /// path has this word.
+    pub parsers: &'static [&'static str],
+}
+
+impl Target {
+    /// Looks at one input. Panics if what must hold does not.
+    pub fn run(&self, input: &[u8]) {
+        (self.run)(input);
+    }
+}
+
+/// Defines the targets, each a module with a function `run`.
+macro_rules! targets {
+    ($($name:ident: $parsers:expr;)*) => {
+        $(mod $name;)*
+
+        /// Every target.
+        pub const TARGETS: &[Target] = &[$(Target {
+            name: stringify!($name),
+            run: $name::run,
+            parsers: &$parsers,
+        },)*];
+    };
+}
+
+targets! {
+    accounts: ["user/src/passwd.rs"];
+    cgroup_files: ["cgroups/src/v1/stats.rs"];
+    config_json: ["configs/src/oci.rs"];
+    device_rules: ["devices/src/emulator.rs"];
+    flags: ["runtime/src/cli/flag.rs"];
+    labels: ["selinux/src/label.rs"];
+    legacy_json: ["configs/src/legacy.rs"];
+    lists: ["configs/src/config/cpu_set.rs"];
+    mountinfo: ["intelrdt/src/mountinfo.rs"];
+    plan: ["nsenter/src/plan/decode.rs"];
+    rdt_schema: ["intelrdt/src/schema.rs"];
+    seccomp_profile: ["seccomp/src/native.rs"];
+    seccomp_program: ["seccomp/src/program.rs"];
+    state_json: ["runtime/src/state/record.rs"];
+}
+
+/// Gives an input to the target of this name.
+///
+/// # Panics
+/// If there is no such target, or if what must hold does not.
+pub fn run(name: &str, input: &[u8]) {
+    let target = TARGETS.iter().find(|target| target.name == name);
+    target
+        .unwrap_or_else(|| panic!("no target is called {name}"))
+        .run(input);
+}
