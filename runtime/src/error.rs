@@ -8,6 +8,8 @@ use std::io;
 
 pub use era::Era;
 
+use crate::missing_calls::MissingCalls;
+
 /// A specialised `Result`.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -103,10 +105,15 @@ impl Error {
         message: impl Into<String>,
         source: impl Into<Source>,
     ) -> Self {
+        let mut source = source.into();
+        // One of this type is explained already.
+        if !source.is::<Self>() && errno_of(&*source) == Some(libc::ENOSYS) {
+            source = MissingCalls::explain(source);
+        }
         Self(Box::new(Inner {
             kind,
             message: message.into(),
-            source: Some(source.into()),
+            source: Some(source),
             warnings: Vec::new(),
         }))
     }
@@ -150,17 +157,7 @@ impl Error {
     /// The error number of the system call at the end of the chain, if there is one.
     #[must_use]
     pub fn raw_os_error(&self) -> Option<i32> {
-        let mut next: Option<&(dyn StdError + 'static)> = Some(self);
-        let mut found = None;
-        while let Some(error) = next {
-            if let Some(io) = error.downcast_ref::<io::Error>() {
-                found = io.raw_os_error().or(found);
-            } else if let Some(errno) = error.downcast_ref::<rustix::io::Errno>() {
-                found = Some(errno.raw_os_error());
-            }
-            next = error.source();
-        }
-        found
+        errno_of(self)
     }
 
     /// The messages of this error and all its sources, joined by `: ` — what a command line prints.
@@ -179,6 +176,21 @@ impl Error {
         }
         text
     }
+}
+
+/// The error number of the system call at the end of a chain.
+fn errno_of(error: &(dyn StdError + 'static)) -> Option<i32> {
+    let mut next = Some(error);
+    let mut found = None;
+    while let Some(error) = next {
+        if let Some(io) = error.downcast_ref::<io::Error>() {
+            found = io.raw_os_error().or(found);
+        } else if let Some(errno) = error.downcast_ref::<rustix::io::Errno>() {
+            found = Some(errno.raw_os_error());
+        }
+        next = error.source();
+    }
+    found
 }
 
 impl fmt::Display for Error {

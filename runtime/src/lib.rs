@@ -13,6 +13,7 @@ mod id;
 mod launch;
 #[cfg(all(test, feature = "cli"))]
 mod man;
+mod missing_calls;
 #[cfg(feature = "cli")]
 pub mod nsinit;
 pub mod plan;

@@ -191,11 +191,17 @@ impl Executor {
             }
             Err(Errno::ENOSYS) if recursive && set | clear != 0 => Err(Errno::ENOSYS),
             // Only an attached mount can be changed the old way: at once if it is, else after
-            // `Attach`.
-            Err(Errno::ENOSYS) => match remount(mount, &change) {
-                Err(Errno::EINVAL) => self.postpone(slot, change),
-                result => result,
-            },
+            // `Attach`. That way knows recursion for propagation alone.
+            Err(Errno::ENOSYS) => {
+                let change = Change {
+                    propagation: recursively(recursive, propagation),
+                    ..change
+                };
+                match remount(mount, &change) {
+                    Err(Errno::EINVAL) => self.postpone(slot, change),
+                    result => result,
+                }
+            }
             result => result,
         };
         if result == Err(Errno::EPERM) {
@@ -340,6 +346,15 @@ fn mount_flags(attributes: u64) -> u64 {
         0
     };
     attributes & SAME | atime | directories | links
+}
+
+/// A propagation with the flag that `mount(2)` takes for a whole tree, where it is one.
+const fn recursively(recursive: bool, propagation: u64) -> u64 {
+    if recursive && propagation != 0 {
+        propagation | MS_REC
+    } else {
+        propagation
+    }
 }
 
 /// The same change with `mount(2)`, for kernels before 5.12. That takes a path: for a directory `.`

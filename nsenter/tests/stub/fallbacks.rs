@@ -100,6 +100,7 @@ fn under_the_filter() {
     assert!(missing.is_ok());
     println!("the filter was there");
     attributes_are_set_after_attaching();
+    propagation_is_set_on_the_whole_tree();
     crate::at_once::bound_and_restricted();
     locked_out_recursion();
     descriptors_of_the_host_are_closed_before_the_first_step();
@@ -166,6 +167,58 @@ fn attributes_are_set_after_attaching() {
         run(plan).output(),
         "/data ro,nosuid,nodev,relatime\n/proc/sys ro,relatime\n4\n"
     );
+}
+
+fn propagation_is_set_on_the_whole_tree() {
+    let directory = rootfs::directory();
+    let mut plan = PlanBuilder::new();
+    let root = rootfs::begin(&mut plan, directory.path());
+    rootfs::bind(&mut plan, root, "/usr", "/usr", 0);
+    rootfs::mount(&mut plan, root, "proc", "proc", &[], 0);
+    rootfs::mount(&mut plan, root, "tmpfs", "/tree", &[], 0);
+    rootfs::mount(&mut plan, root, "tmpfs", "/tree/below", &[], 0);
+    let (source, tree, at) = (plan.slot(), plan.slot(), plan.slot());
+    for (path, into) in [("/tree", source), ("/copy", at)] {
+        plan.push(
+            "make",
+            Op::MakePath {
+                root,
+                path: c(path),
+                leaf: Leaf::Directory,
+                into,
+            },
+        );
+    }
+    let clone = Op::CloneTree {
+        dir: Dir::Slot(source),
+        path: c(""),
+        recursive: true,
+        into: tree,
+    };
+    plan.push("clone", clone);
+    let attributes = Op::MountAttributes {
+        mount: tree,
+        set: 0,
+        clear: 0,
+        propagation: libc::MS_SHARED,
+        recursive: true,
+        keep_locked: false,
+    };
+    plan.push("propagation", attributes);
+    let attach = Op::Attach {
+        mount: tree,
+        target: at,
+    };
+    plan.push("attach", attach);
+    rootfs::pivot(&mut plan, root);
+    for slot in [root, source, tree, at] {
+        plan.push("close", Op::Close(slot));
+    }
+    shell(
+        &mut plan,
+        "grep ' /copy' /proc/self/mountinfo | cut -d' ' -f5,7 | cut -d: -f1",
+    );
+    assert_eq!(run(plan).output(), "/copy shared\n/copy/below shared\n");
 }
 
 /// What cannot be done the old way is an error, not forgotten.

@@ -31,7 +31,7 @@ use crate::state::record::Record;
 use crate::system::System;
 use crate::timings::Watch;
 use crate::validation::{self, Validated};
-use crate::{cgroup, rdt};
+use crate::{cgroup, missing_calls, rdt};
 
 /// What the init process of a new container does when it is ready.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -342,6 +342,7 @@ pub(crate) fn preview(
 
 /// Refuses what cannot work, before anything is made.
 pub(super) fn check(config: &Config, process: &Process) -> Result<()> {
+    missing_calls::require_what_ends_a_container()?;
     if process.args.is_empty() {
         return Err(Error::config("args must not be empty"));
     }

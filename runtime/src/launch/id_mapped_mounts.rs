@@ -71,10 +71,14 @@ pub(crate) fn apply(
         }
     };
     result.map_err(|error| {
-        let hint = if error.raw_os_error() == Some(libc::EINVAL) {
-            "map the ids of a mount (maybe the filesystem used doesn't support idmap mounts on this kernel?)"
-        } else {
-            "map the ids of a mount"
+        let hint = match error.raw_os_error() {
+            Some(libc::EINVAL) => {
+                "map the ids of a mount (maybe the filesystem used doesn't support idmap mounts on this kernel?)"
+            }
+            Some(libc::ENOSYS) => {
+                "map the ids of a mount, which needs mount_setattr (Linux 5.12)"
+            }
+            _ => "map the ids of a mount",
         };
         Error::system(hint, error)
     })

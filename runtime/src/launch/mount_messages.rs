@@ -46,6 +46,11 @@ pub(crate) fn error(failure: &Failure, config: &Config) -> Option<Error> {
             );
             Some(Error::new(ErrorKind::Init, replaced(context, &text)))
         }
+        Op::MountAttributes { .. } if failure.errno() == libc::ENOSYS => Some(Error::with(
+            ErrorKind::Init,
+            format!("{context}, which needs mount_setattr (Linux 5.12)"),
+            cause(),
+        )),
         Op::MountAttributes { set, clear, .. } => {
             let text = refused_flags(*set, *clear, failure.present_flags()?)?;
             Some(Error::with(
