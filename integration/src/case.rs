@@ -13,6 +13,7 @@ use crate::leftovers::{self, Marks};
 use crate::limited::{Limited, Output};
 use crate::ordinary_user::OrdinaryUser;
 use crate::program;
+use crate::reduced_kernel::{self, Check};
 
 /// A state root, a bundle and an id that no other test has.
 #[derive(Debug)]
@@ -197,11 +198,13 @@ impl Case {
             .directory(self.bundle.path())
             .output();
         let read = |path: &Path| std::fs::read_to_string(path).unwrap_or_default();
-        Output {
+        let output = Output {
             stdout: read(&said.with_extension("out")),
             stderr: read(&said),
             ..output
-        }
+        };
+        reduced_kernel::note(&output);
+        output
     }
 
     /// Starts a foreground command and leaves it running.
@@ -275,6 +278,7 @@ impl Case {
     /// Makes sure that nothing is left.
     #[track_caller]
     pub fn nothing_left(&self) {
+        let _check = Check::begin();
         let left = self.leftovers();
         assert!(left.is_empty(), "left behind: {left:#?}");
     }
@@ -304,8 +308,9 @@ impl Case {
 pub fn eventually(what: &str, mut so: impl FnMut() -> bool) {
     let started = std::time::Instant::now();
     while !so() {
+        let in_time = started.elapsed() < crate::limited::TIMEOUT;
         assert!(
-            started.elapsed() < crate::limited::TIMEOUT,
+            in_time && !reduced_kernel::is_refused(),
             "not in time: {what}"
         );
         std::thread::yield_now();

@@ -39,6 +39,7 @@ pub mod older_configuration;
 pub mod ordinary_user;
 pub mod parallel;
 pub mod program;
+pub mod reduced_kernel;
 pub mod scratch;
 pub mod subordinate_ids;
 pub mod tiny_program;

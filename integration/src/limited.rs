@@ -7,10 +7,13 @@ use std::os::fd::AsFd;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::process::{Pid, PidfdFlags, pidfd_open};
+use rustix::io::Errno;
+use rustix::process::{Pid, PidfdFlags, WaitId, WaitIdOptions, pidfd_open, waitid};
+
+use crate::reduced_kernel::{self, ReducedKernel};
 
 /// How long a command of the runtime may take, unless a test says otherwise: it ends what hangs, on
 /// slow machines too.
@@ -93,6 +96,13 @@ impl Limited {
         self
     }
 
+    /// Lets it run on a kernel that lacks system calls.
+    #[must_use]
+    pub fn on(mut self, kernel: &ReducedKernel) -> Self {
+        kernel.restrict(&mut self.command);
+        self
+    }
+
     /// Runs it to its end. One that takes too long is killed, and the test fails.
     pub fn output(mut self) -> Output {
         let text = format!("{:?}", self.command);
@@ -138,6 +148,7 @@ impl Limited {
             stdout: out,
             stderr: err,
         };
+        reduced_kernel::note(&output);
         assert!(in_time, "took longer than {:?}: {output}", self.timeout);
         output
     }
@@ -158,14 +169,33 @@ impl Limited {
 /// Waits for a child's end, not longer than `timeout`. Returns whether it ended.
 pub fn wait(child: &Child, timeout: Duration) -> bool {
     let pid = Pid::from_child(child);
-    let pidfd = pidfd_open(pid, PidfdFlags::empty()).expect("pidfd_open of a child");
+    let pidfd = match pidfd_open(pid, PidfdFlags::empty()) {
+        Ok(pidfd) => pidfd,
+        Err(Errno::NOSYS) => return wait_without_pidfd(pid, timeout),
+        Err(errno) => panic!("pidfd_open of a child: {errno}"),
+    };
     let mut watched = [PollFd::new(&pidfd, PollFlags::IN)];
     let limit = Timespec::try_from(timeout).expect("a short time");
     loop {
         match poll(&mut watched, Some(&limit)) {
-            Err(rustix::io::Errno::INTR) => {}
+            Err(Errno::INTR) => {}
             result => return result.expect("poll") > 0,
         }
+    }
+}
+
+/// The same on a kernel without pidfd_open(2) (Linux 5.3). The child stays what can be waited for.
+fn wait_without_pidfd(pid: Pid, timeout: Duration) -> bool {
+    let ended = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+    let began = Instant::now();
+    loop {
+        if waitid(WaitId::Pid(pid), ended).expect("waitid").is_some() {
+            return true;
+        }
+        if began.elapsed() > timeout {
+            return false;
+        }
+        std::thread::sleep(Duration::from_millis(1));
     }
 }
 
@@ -182,7 +212,7 @@ fn read_until(mut from: impl Read + AsFd, ended: &AtomicBool) -> String {
         // Looked at first: what was written before the end is in the pipe by then.
         let last = ended.load(Ordering::Acquire);
         let ready = match poll(&mut [PollFd::new(&from, PollFlags::IN)], Some(&interval)) {
-            Err(rustix::io::Errno::INTR) => continue,
+            Err(Errno::INTR) => continue,
             result => result.expect("poll") > 0,
         };
         if ready {

@@ -8,19 +8,26 @@ use cofferdam_integration::{Case, need};
 use serde_json::json;
 
 use crate::host::{self, Host};
+use crate::races::Race;
 use crate::swapper::Swapper;
-use crate::{mount_table, races, victim};
+use crate::{mount_table, victim};
 
 /// How often to try when no try made a container: one that is refused at every exchange shows
 /// nothing.
 const MOST_TRIES: usize = 200;
 
-/// Creates the container `times` times, and until it was made once, while `pairs` are exchanged; no
+/// Creates the container in each round, and until it was made once, while `pairs` are exchanged; no
 /// mount may show anything but `allowed`.
-fn race(host: &Host, case: &Case, times: usize, pairs: Vec<(PathBuf, PathBuf)>, allowed: &[&Path]) {
+fn run(
+    host: &Host,
+    case: &Case,
+    mut race: Race,
+    pairs: Vec<(PathBuf, PathBuf)>,
+    allowed: &[&Path],
+) {
     let swapper = Swapper::new(pairs);
     let (mut tried, mut made) = (0, 0);
-    while tried < times || (made == 0 && tried < MOST_TRIES) {
+    while tried < race.rounds() || (made == 0 && tried < MOST_TRIES) {
         tried += 1;
         if let Ok(pid) = victim::create(case) {
             made += 1;
@@ -31,6 +38,9 @@ fn race(host: &Host, case: &Case, times: usize, pairs: Vec<(PathBuf, PathBuf)>, 
                 "an exchanged destination",
             );
             victim::delete(case);
+            race.round(true);
+        } else {
+            race.round(false);
         }
         case.nothing_left();
     }
@@ -54,10 +64,10 @@ fn a_destination_that_becomes_a_link_leads_nowhere() {
         case.bundle.mount(victim::bind(&volume, "/volume/x/y"));
         case.bundle.mount(victim::bind(&volume, "/volume/x/y/z"));
         let rootfs = case.bundle.rootfs();
-        race(
+        run(
             &host,
             &case,
-            races() / 8,
+            Race::new("T6", 2_500, 7),
             vec![(volume.join("x"), volume.join("other"))],
             &[&rootfs, &volume],
         );
@@ -86,10 +96,10 @@ fn a_mount_point_is_not_made_behind_a_link() {
         case.bundle
             .mount(victim::bind(&note, &format!("/a/{name}")));
     }
-    race(
+    run(
         &host,
         &case,
-        races() / 2,
+        Race::new("T12", 10_000, 30),
         vec![(rootfs.join("a/b"), rootfs.join("a/other"))],
         &[&rootfs, &note],
     );

@@ -10,8 +10,9 @@ use rustix::fs::{CWD, FileType, Mode, makedev, mknodat};
 use serde_json::json;
 
 use crate::host::{self, Host};
+use crate::races::Race;
 use crate::swapper::Swapper;
-use crate::{races, victim};
+use crate::victim;
 
 /// Takes every mount below `/dev` away: the image has its own.
 fn image_devices(case: &mut Case) {
@@ -198,10 +199,12 @@ fn a_mask_is_there_while_dev_null_changes() {
     .unwrap();
     victim::replace_mount(&mut case, victim::bind(&devices, "/dev"));
     let swapper = Swapper::new(vec![(devices.join("null"), devices.join("other"))]);
-    for _ in 0..races() {
+    let mut race = Race::new("T13", 2_000, 60);
+    for _ in 0..race.rounds() {
         let output = case.run();
         victim::sane(&output);
         assert!(!output.stdout.contains("the secret"), "{output}");
+        race.round(output.code == 0);
     }
     swapper.stop();
     host.unchanged("a changing /dev/null");
@@ -231,10 +234,12 @@ fn the_hosts_null_device_keeps_its_owner() {
     case.bundle.config["process"]["user"] = json!({ "uid": 1000, "gid": 1000 });
     let null = Path::new("/dev/null");
     let before = host::facts(null);
-    for _ in 0..races() / 3 {
+    let mut race = Race::new("T37", 200, 20);
+    for _ in 0..race.rounds() {
         let mut child = case.spawn(&["run", &case.id]);
         assert!(child.wait().unwrap().success());
         assert_eq!(host::facts(null), before);
+        race.round(true);
     }
     case.bundle.args(&["/bin/sleep", "1000"]);
     // Also when the container goes on with it.

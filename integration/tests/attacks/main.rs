@@ -3,15 +3,16 @@
 //!
 //! Every test makes a [`host::Host`] first: a mount namespace of the test's own, with decoy files
 //! in it. The program under test runs there, and [`host::Host::unchanged`] checks that it left no
-//! trace. An attack that races repeats itself [`RACES`] times; more is a matter of
-//! `COFFERDAM_RACES`.
+//! trace. An attack that races has a few rounds here, and as many as its recipe says by `./x attack
+//! races` ([`races::Race`]).
 
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
-    reason = "a test that cannot go on fails, and says why"
+    clippy::print_stdout,
+    reason = "a test that cannot go on fails, and says why; races and reduced kernels are counted"
 )]
 
 mod capabilities;
@@ -35,8 +36,11 @@ mod password_file;
 mod procfs;
 mod propagation;
 mod ptrace;
+mod races;
 mod reachability;
 mod read_only;
+#[cfg(all(target_arch = "x86_64", target_env = "gnu"))]
+mod reduced_kernels;
 mod seccomp;
 mod shared_root;
 mod swapper;
@@ -44,14 +48,3 @@ mod sys;
 mod terminal;
 mod user_ids;
 mod victim;
-
-/// How often a race is run when `COFFERDAM_RACES` says nothing: as much as a test of a few seconds
-/// allows.
-const RACES: usize = 60;
-
-/// How often to run a race.
-fn races() -> usize {
-    std::env::var("COFFERDAM_RACES").map_or(RACES, |text| {
-        text.parse().expect("COFFERDAM_RACES is a number")
-    })
-}

@@ -8,8 +8,9 @@ use cofferdam_integration::{Case, Output, need};
 use serde_json::json;
 
 use crate::host::Host;
+use crate::races::Race;
 use crate::swapper::Swapper;
-use crate::{mount_table, races, victim};
+use crate::{mount_table, victim};
 
 #[test]
 fn nothing_may_be_mounted_over_proc() {
@@ -144,9 +145,11 @@ fn proc_is_never_mounted_elsewhere_while_names_are_exchanged() {
     symlink(host.canary(), rootfs.join("other")).unwrap();
     let swapper = Swapper::new(vec![(rootfs.join("proc"), rootfs.join("other"))]);
     let mut made = 0;
-    for _ in 0..races() / 2 {
+    let mut race = Race::new("T5", 5_000, 30);
+    for _ in 0..race.rounds() {
         let Ok(pid) = victim::create(&case) else {
             case.nothing_left();
+            race.round(false);
             continue;
         };
         made += 1;
@@ -175,6 +178,7 @@ fn proc_is_never_mounted_elsewhere_while_names_are_exchanged() {
         }
         mount_table::nothing_foreign(&host, &mounts, &[&rootfs], "exchanged /proc");
         victim::delete(&case);
+        race.round(true);
     }
     swapper.stop();
     assert!(made > 0, "no container could be made: nothing was tested");

@@ -6,7 +6,7 @@ use cofferdam_integration::{Case, eventually, need};
 use serde_json::json;
 
 use crate::host::Host;
-use crate::races;
+use crate::races::Race;
 use crate::victim::{self, STRONG};
 
 /// Follows every link of every process, for ever. `ls` shows those that it is allowed to read.
@@ -41,7 +41,7 @@ fn only_own(log: &str) {
     );
 }
 
-fn watch(case: &mut Case, join: impl Fn(&Case)) {
+fn watch(case: &mut Case, rounds: usize, join: impl Fn(&Case)) {
     let host = Host::new();
     let log = case.bundle.path().join("watch");
     std::fs::create_dir(&log).unwrap();
@@ -53,8 +53,10 @@ fn watch(case: &mut Case, join: impl Fn(&Case)) {
     eventually("the container watches", || {
         std::fs::read_to_string(log.join("log")).is_ok_and(|text| text.contains("round"))
     });
-    for _ in 0..races() {
+    let mut race = Race::new("T2", rounds, 60);
+    for _ in 0..race.rounds() {
         join(case);
+        race.round(true);
     }
     eventually("ten rounds", || {
         std::fs::read_to_string(log.join("log"))
@@ -71,7 +73,7 @@ fn watch(case: &mut Case, join: impl Fn(&Case)) {
 fn exec_shows_nothing_to_a_container_of_the_hosts_users() {
     need!(Root, Busybox);
     let mut case = Case::new();
-    watch(&mut case, |case| {
+    watch(&mut case, 2_000, |case| {
         assert_eq!(case.exec(&["/bin/tiny-true"]).code, 0)
     });
     case.delete();
@@ -85,7 +87,7 @@ fn exec_shows_nothing_to_the_root_of_a_user_namespace() {
     // joining process is not dumpable keeps it out.
     case.bundle.user_namespace(100_000, 65_536);
     victim::capabilities(&mut case, &STRONG);
-    watch(&mut case, |case| {
+    watch(&mut case, 2_000, |case| {
         assert_eq!(case.exec(&["/bin/tiny-true"]).code, 0)
     });
     case.delete();
@@ -96,7 +98,7 @@ fn a_container_that_joins_the_pid_namespace_shows_nothing() {
     need!(Root, Busybox);
     let mut case = Case::new();
     let pid = |case: &Case| case.pid();
-    watch(&mut case, |case| {
+    watch(&mut case, 500, |case| {
         let mut second = Case::new();
         second.bundle.without_namespace("pid");
         second

@@ -8,8 +8,9 @@ use cofferdam_integration::{Case, need};
 use serde_json::json;
 
 use crate::host::Host;
+use crate::races::Race;
 use crate::swapper::Swapper;
-use crate::{mount_table, races, victim};
+use crate::{mount_table, victim};
 
 #[test]
 fn masks_and_identity_hold_while_another_container_rearranges_the_root() {
@@ -51,9 +52,11 @@ fn masks_and_identity_hold_while_another_container_rearranges_the_root() {
         (rootfs.join("secret"), rootfs.join("false-secret")),
     ]);
     let mut made = 0;
-    for _ in 0..races() {
+    let mut race = Race::new("T33", 5_000, 60);
+    for _ in 0..race.rounds() {
         let Ok(pid) = victim::create(&case) else {
             case.nothing_left();
+            race.round(false);
             continue;
         };
         made += 1;
@@ -88,6 +91,7 @@ fn masks_and_identity_hold_while_another_container_rearranges_the_root() {
         let started = case.call(&["start", &case.id]);
         victim::sane(&started);
         victim::delete(&case);
+        race.round(true);
     }
     swapper.stop();
     assert!(made > 0, "no container could be made: nothing was tested");

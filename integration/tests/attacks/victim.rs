@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use cofferdam_integration::reduced_kernel::Check;
 use cofferdam_integration::{Case, Output};
 use serde_json::{Value, json};
 
@@ -82,6 +83,7 @@ pub(crate) fn delete(case: &Case) {
 /// A failure must be one that the program reports: no panic, no crash, and text.
 #[track_caller]
 pub(crate) fn sane(output: &Output) {
+    let _check = Check::begin();
     // 255 is exec's own failure; 128 + N is a signal, of which nothing here should die.
     assert!(
         (0..128).contains(&output.code) || output.code == 255,
