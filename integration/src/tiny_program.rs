@@ -80,6 +80,37 @@ pub fn write(path: &Path, code: &[u8]) -> io::Result<()> {
     fs::set_permissions(path, fs::Permissions::from_mode(0o755))
 }
 
+/// Type of the program header that names the interpreter of a program (elf(5)).
+const PT_INTERP: u32 = 3;
+
+/// Writes an executable ELF file that needs an interpreter: the kernel loads that one beside it and
+/// begins there (elf(5), `PT_INTERP`).
+pub fn write_interpreted(path: &Path, interpreter: &str) -> io::Result<()> {
+    let mut elf = image(TRUE);
+    // In place of its own segment, of which nothing is executed.
+    let name = [interpreter.as_bytes(), b"\0"].concat();
+    let (offset, size) = (elf.len() as u64, name.len() as u64);
+    let header = &mut elf[64..120];
+    header[..4].copy_from_slice(&PT_INTERP.to_le_bytes());
+    header[8..16].copy_from_slice(&offset.to_le_bytes());
+    for field in [32..40, 40..48] {
+        header[field].copy_from_slice(&size.to_le_bytes());
+    }
+    elf.extend(name);
+    fs::write(path, elf)?;
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755))
+}
+
+/// Whether an ELF file of 64 bits names an interpreter.
+pub fn has_interpreter(elf: &[u8]) -> bool {
+    let number = |at: usize, size: usize| {
+        let bytes = elf[at..at + size].iter().rev();
+        bytes.fold(0, |number, byte| number << 8 | usize::from(*byte))
+    };
+    let (first, size, count) = (number(32, 8), number(54, 2), number(56, 2));
+    (0..count).any(|index| number(first + index * size, 4) == PT_INTERP as usize)
+}
+
 /// See elf(5): one file header, one program header, the code.
 fn image(code: &[u8]) -> Vec<u8> {
     let size = HEADERS + code.len() as u64;

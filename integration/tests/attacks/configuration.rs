@@ -62,6 +62,21 @@ fn many_mounts_are_all_there_and_the_last_settings_too() {
 }
 
 #[test]
+fn more_mounts_than_a_container_may_have_are_refused() {
+    need!(Root, Busybox, Cofferdam);
+    let host = Host::new();
+    let mut case = Case::new();
+    let source = case.bundle.rootfs().join("etc");
+    for number in 0..40_000 {
+        case.bundle
+            .mount(victim::bind(&source, &format!("/mnt/{number}")));
+    }
+    let _ = case.run().failed(1, "mounts has more than 10000 entries");
+    host.unchanged("too many mounts");
+    case.finish();
+}
+
+#[test]
 fn a_great_environment_arrives_whole() {
     need!(Root, Busybox);
     let host = Host::new();

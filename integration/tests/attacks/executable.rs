@@ -4,7 +4,7 @@
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 
-use cofferdam_integration::{Case, need};
+use cofferdam_integration::{Case, need, tiny_program};
 use rustix::fs::{SealFlags, fcntl_get_seals};
 
 use crate::host::{self, Host};
@@ -66,6 +66,58 @@ fn a_program_that_is_the_runtime_itself_is_not_the_hosts_file() {
         assert_eq!(identity(&case), before, "exec {args:?}: {output}");
     }
     host.unchanged("a program that is the runtime itself");
+    case.delete();
+}
+
+#[test]
+fn nothing_of_the_image_is_loaded_into_the_runtime() {
+    need!(Root, Busybox);
+    let host = Host::new();
+    let mut case = own_program();
+    let before = identity(&case);
+    victim::writable(&mut case);
+    victim::capabilities(&mut case, &STRONG);
+    let rootfs = case.bundle.rootfs();
+    // Loaded, a library would write to what /proc/self/exe is; as a FIFO it would never end.
+    let fifo = rustix::fs::FileType::Fifo;
+    let mode = rustix::fs::Mode::from_raw_mode(0o666);
+    for name in ["evil.so", "etc/ld.so.preload", "etc/ld.so.cache"] {
+        rustix::fs::mknodat(rustix::fs::CWD, rootfs.join(name), fifo, mode, 0).unwrap();
+    }
+    case.bundle.config["process"]["env"] = serde_json::json!([
+        "LD_PRELOAD=/evil.so",
+        "LD_AUDIT=/evil.so",
+        "LD_LIBRARY_PATH=/",
+    ]);
+    // The kernel loads the interpreter of a program, and this one's is the executable of the
+    // process that executes it.
+    for (name, interpreter) in [("self", "/proc/self/exe"), ("first", "/proc/1/exe")] {
+        tiny_program::write_interpreted(&rootfs.join("bin").join(name), interpreter).unwrap();
+    }
+    let programs = ["/proc/self/exe", "/bin/self", "/bin/first"];
+    for program in programs {
+        case.bundle.args(&[program]);
+        let output = case.run();
+        assert_ne!(output.code, 0, "{program}: {output}");
+        case.nothing_left();
+        assert_eq!(identity(&case), before, "{program}: {output}");
+    }
+    case.bundle.args(&["/bin/tiny-true"]);
+    let pid = victim::create(&case).unwrap_or_else(|output| panic!("{output}"));
+    let running = std::fs::read(format!("/proc/{pid}/exe")).unwrap();
+    assert!(
+        !tiny_program::has_interpreter(&running),
+        "what waits in the container has a loader"
+    );
+    victim::delete(&case);
+    case.bundle.args(&["/bin/sleep", "1000"]);
+    case.start();
+    for program in programs {
+        let output = case.exec(&[program]);
+        assert_ne!(output.code, 0, "{program}: {output}");
+        assert_eq!(identity(&case), before, "exec {program}: {output}");
+    }
+    host.unchanged("libraries and loaders");
     case.delete();
 }
 

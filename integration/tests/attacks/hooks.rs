@@ -118,3 +118,56 @@ fn a_hook_of_the_host_is_never_found_in_the_image() {
     host.unchanged("a hook in the image");
     case.finish();
 }
+
+/// Programs of the host that the runtime uses, in an image whose owner would like to be called.
+const HELPERS: [&str; 4] = ["newuidmap", "newgidmap", "criu", "apparmor_parser"];
+
+#[test]
+fn a_helper_of_the_host_is_never_found_in_the_image() {
+    need!(Root, Busybox, UserNamespaces, Uidmap);
+    let host = Host::new();
+    let mut case = Case::rootless();
+    if let Some(user) = &mut case.user {
+        user.grant(100_000, 65_536);
+    }
+    for maps in ["uidMappings", "gidMappings"] {
+        let more = json!({ "containerID": 1, "hostID": 100_000, "size": 65_536 });
+        case.bundle.config["linux"][maps]
+            .as_array_mut()
+            .unwrap()
+            .push(more);
+    }
+    let used = case.bundle.path().join("used");
+    std::fs::create_dir(&used).unwrap();
+    std::fs::set_permissions(&used, PermissionsExt::from_mode(0o777)).unwrap();
+    for directory in ["bin", "sbin", "usr/bin", "usr/sbin", "evil"] {
+        let directory = case.bundle.rootfs().join(directory);
+        std::fs::create_dir_all(&directory).unwrap();
+        for name in HELPERS {
+            let helper = directory.join(name);
+            let script = format!("#!/bin/sh\necho x > {}/{name}\n", used.display());
+            std::fs::write(&helper, script).unwrap();
+            std::fs::set_permissions(&helper, PermissionsExt::from_mode(0o755)).unwrap();
+        }
+    }
+    case.bundle.config["process"]["env"] = json!(["PATH=/evil:/bin", "LD_PRELOAD=/evil/lib.so"]);
+    case.bundle.args(&[
+        "/bin/sh",
+        "-c",
+        "cat /proc/self/uid_map; while :; do sleep 1; done",
+    ]);
+    // Relative, and empty: what a caller has in its path by mistake is in the bundle.
+    let path = std::env::var("PATH").unwrap_or_default();
+    let path = format!("rootfs/evil::.:{path}");
+    let run = |arguments: &[&str]| case.command(arguments).env("PATH", &path).output();
+    let output = run(&["run", "--detach", &case.id]);
+    assert_eq!(output.code, 0, "{output}");
+    let output = case.exec(&["/bin/cat", "/proc/self/uid_map"]).ok();
+    assert!(output.stdout.contains("100000"), "{output}");
+    // Without CRIU on the machine this fails, and with it it need not work either.
+    let _ = case.call(&["checkpoint", &case.id]);
+    let helpers: Vec<_> = std::fs::read_dir(&used).unwrap().flatten().collect();
+    assert!(helpers.is_empty(), "of the image: {helpers:?}");
+    host.unchanged("helpers in the image");
+    case.delete();
+}

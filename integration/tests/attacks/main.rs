@@ -15,6 +15,7 @@
     reason = "a test that cannot go on fails, and says why; races and reduced kernels are counted"
 )]
 
+mod annotations;
 mod capabilities;
 mod cgroups;
 mod configuration;
@@ -22,6 +23,7 @@ mod consoles;
 mod descriptors;
 mod destinations;
 mod devices;
+mod dropped_files;
 mod environment;
 mod executable;
 mod groups;
@@ -43,6 +45,7 @@ mod read_only;
 mod reduced_kernels;
 mod seccomp;
 mod shared_root;
+mod storm;
 mod swapper;
 mod sys;
 mod terminal;

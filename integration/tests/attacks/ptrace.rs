@@ -2,7 +2,9 @@
 //! program runs, nothing of a joining process may be reachable: no descriptor, no directory, no
 //! executable.
 
+use cofferdam_integration::library::quiet;
 use cofferdam_integration::{Case, eventually, need};
+use runtime::Runtime;
 use serde_json::json;
 
 use crate::host::Host;
@@ -89,6 +91,23 @@ fn exec_shows_nothing_to_the_root_of_a_user_namespace() {
     victim::capabilities(&mut case, &STRONG);
     watch(&mut case, 2_000, |case| {
         assert_eq!(case.exec(&["/bin/tiny-true"]).code, 0)
+    });
+    case.delete();
+}
+
+/// The host program is this test: it has threads, descriptors of the host, and is dumpable.
+#[test]
+fn exec_by_a_library_shows_nothing() {
+    need!(Root, Busybox);
+    let mut case = Case::new();
+    case.bundle.user_namespace(100_000, 65_536);
+    victim::capabilities(&mut case, &STRONG);
+    watch(&mut case, 2_000, |case| {
+        let runtime = Runtime::new(case.root()).unwrap();
+        let container = runtime.load(&case.id.parse().unwrap()).unwrap();
+        let joined = container.exec(quiet("/bin/tiny-true"));
+        let joined = joined.unwrap_or_else(|error| panic!("{error:#}"));
+        assert!(joined.wait().unwrap().success());
     });
     case.delete();
 }
