@@ -98,6 +98,21 @@ impl Architecture {
             .find(|call| call.number(self) == Some(number))
             .map(Syscall::name)
     }
+
+    /// The number of a system call, as the kernel shows it to a filter: on x32 with bit 30 set.
+    /// `None` for a name that this architecture does not have, and for an architecture of which
+    /// this crate has no numbers.
+    ///
+    /// ```
+    /// use cofferdam_seccomp::Architecture;
+    ///
+    /// assert_eq!(Architecture::X86_64.syscall_number("mount"), Some(165));
+    /// assert_eq!(Architecture::Aarch64.syscall_number("iopl"), None);
+    /// ```
+    #[must_use]
+    pub fn syscall_number(self, name: &str) -> Option<u32> {
+        Syscall::from_name(name)?.number(self)
+    }
 }
 
 impl Syscall {
