@@ -246,7 +246,7 @@ fn full_proc_mounts(mountinfo: &[u8], rootfs: &Path) -> Vec<PathBuf> {
 
 /// Undoes the octal escapes of mountinfo: the kernel writes blank, tab, newline and backslash as a
 /// backslash and three octal digits (`proc_pid_mountinfo(5)`).
-fn unescape(field: &[u8]) -> PathBuf {
+pub(crate) fn unescape(field: &[u8]) -> PathBuf {
     let mut plain = Vec::with_capacity(field.len());
     let mut rest = field;
     while let [byte, after @ ..] = rest {
