@@ -82,6 +82,8 @@ static GLOBAL_FLAGS: &[Flag] = &[
 
 /// The commands, in the order of the help.
 static COMMANDS: &[&Command] = &[
+    #[cfg(feature = "audit")]
+    &commands::audit::COMMAND,
     &commands::checkpoint::COMMAND,
     &commands::create::COMMAND,
     &commands::delete::COMMAND,

@@ -8,6 +8,7 @@
     reason = "a test that cannot go on fails, and says why"
 )]
 
+mod audit;
 mod contention;
 mod documents;
 mod exec;

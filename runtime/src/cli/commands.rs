@@ -1,5 +1,7 @@
 //! The commands, one a file.
 
+#[cfg(feature = "audit")]
+pub(crate) mod audit;
 pub(crate) mod checkpoint;
 pub(crate) mod create;
 pub(crate) mod delete;
