@@ -7,6 +7,7 @@
     reason = "a test that cannot go on fails, and says why"
 )]
 
+mod attacks;
 mod differences;
 mod eras;
 mod index;
