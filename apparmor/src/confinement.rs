@@ -187,6 +187,50 @@ mod tests {
     }
 
     #[test]
+    fn a_name_that_begins_as_unconfined_is_another_one() {
+        for text in [
+            "unconfined_x (enforce)",
+            "unconfined_x",
+            "unconfined (complain)",
+            "u",
+            "",
+        ] {
+            let context = Confinement::parse(text.as_bytes());
+            assert!(!context.is_unconfined(), "{text:?}");
+        }
+    }
+
+    /// A file that gives its text in several pieces is read to its end: its beginning could be
+    /// another name.
+    #[test]
+    fn a_short_read_is_not_the_end() {
+        use std::io::Write;
+        let directory = tempfile::tempdir().unwrap();
+        fs::create_dir(directory.path().join("attr")).unwrap();
+        let path = directory.path().join("attr/current");
+        rustix::fs::mknodat(
+            rustix::fs::CWD,
+            &path,
+            rustix::fs::FileType::Fifo,
+            rustix::fs::Mode::RWXU,
+            0,
+        )
+        .unwrap();
+        let writer = std::thread::spawn(move || {
+            let mut file = fs::OpenOptions::new().write(true).open(path).unwrap();
+            for piece in ["u", "nconfined", "_x (enforce)\n"] {
+                file.write_all(piece.as_bytes()).unwrap();
+                std::thread::yield_now();
+            }
+        });
+        let task = File::open(directory.path()).unwrap();
+        let context = Confinement::open_at(task).unwrap().unwrap();
+        writer.join().unwrap();
+        assert_eq!(context.profile, "unconfined_x");
+        assert_eq!(context.mode, Some(Mode::Enforce));
+    }
+
+    #[test]
     fn the_file_of_its_own_goes_first() {
         let directory = tempfile::tempdir().unwrap();
         let read = || Confinement::open_at(File::open(directory.path()).unwrap()).unwrap();

@@ -171,6 +171,20 @@ mod tests {
         );
     }
 
+    /// Whatever else of AppArmor can be seen: there is no look at securityfs or sysfs that could end
+    /// with nothing being written.
+    #[test]
+    fn any_name_that_is_asked_for_is_written_or_an_error() {
+        for profile in ["unconfined_x", "unconfined", "unconfined_"] {
+            let seen = task(&["attr/exec"]);
+            apply(&seen, profile).unwrap();
+            let written = fs::read_to_string(seen.path().join("attr/exec")).unwrap();
+            assert_eq!(written, format!("exec {profile}"));
+            let error = apply(&task(&[]), profile).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Apply);
+        }
+    }
+
     #[test]
     fn no_profile_is_no_write() {
         apply(&task(&[]), "").unwrap();
