@@ -165,11 +165,13 @@ pub(crate) fn note(output: &Output) {
         return;
     }
     HOOK.call_once(say_refusals);
-    // What removes a container that was not made says nothing about the kernel, and neither does a
-    // command on it, or one whose messages went elsewhere.
-    let is_removal = output.code == 0 && output.command.contains("\"delete\"");
+    // What removes a container that was not made, or finds it while it still seems to be, says
+    // nothing about the kernel, and neither does a command on it, or one whose messages went
+    // elsewhere.
+    let is = |command: &str| output.command.contains(command);
+    let makes_nothing = output.code == 0 && (is("\"delete\"") || is("\"state\""));
     let is_mute = output.code != 0 && output.stderr.is_empty();
-    if is_removal || is_mute || output.stderr.contains("container does not exist") {
+    if makes_nothing || is_mute || output.stderr.contains("container does not exist") {
         return;
     }
     let refusal = || {
