@@ -12,7 +12,10 @@ use std::time::Duration;
 use cofferdam_integration::attack::Choice;
 use cofferdam_integration::parallel::in_parallel;
 use cofferdam_integration::reduced_kernel::{self, KERNELS, REFUSED, ReducedKernel};
-use cofferdam_integration::{Limited, need};
+use cofferdam_integration::{Case, Limited, need};
+use serde_json::json;
+
+use crate::{mount_table, victim};
 
 /// How many recipes a test takes on each kernel.
 const CHOSEN: usize = 2;
@@ -131,6 +134,71 @@ fn a_recipe_is_refused_or_as_safe_on_every_reduced_kernel() {
     .unwrap();
     let faults = faults.into_inner().unwrap();
     assert!(faults.is_empty(), "seed {}: {faults:#?}", seed());
+}
+
+/// The kernel that lacks this alone.
+fn without(name: &str) -> ReducedKernel {
+    *KERNELS.iter().find(|kernel| kernel.name == name).unwrap()
+}
+
+#[test]
+fn an_error_names_the_call_that_is_missing() {
+    need!(Root, Busybox, Cofferdam);
+    let case = Case::new();
+    for name in ["openat2", "open_tree", "move_mount"] {
+        let output = case.command(&["run", &case.id]).on(&without(name)).output();
+        let _ = output.failed(1, &format!("Linux 5.10 or newer is needed, and no filter may hide it: there is no {name}: function not implemented"));
+        case.nothing_left();
+    }
+    // Nothing that makes a container needs this, but all that ends one does.
+    let run = case
+        .command(&["create", &case.id])
+        .on(&without("pidfd_open"));
+    let _ = run.output().failed(1, "a container could be made, but not ended: Linux 5.10 or newer is needed, and no filter may hide it: there is no pidfd_open");
+    case.finish();
+}
+
+#[test]
+fn what_needs_mount_setattr_is_refused_without_it_and_the_rest_is_done() {
+    need!(Root, Busybox, Cofferdam);
+    let kernel = without("mount_setattr");
+    let mut case = Case::new();
+    let source = case.bundle.path().join("source");
+    std::fs::create_dir(&source).unwrap();
+    let mut mount = victim::bind(&source, "/mnt");
+    let original = case.bundle.config["mounts"].clone();
+    let ids = json!([{ "containerID": 0, "hostID": 1000, "size": 1 }]);
+    for (what, options, ids) in [
+        ("set recursive attributes", json!(["rbind", "rro"]), None),
+        ("map the ids of a mount", json!(["rbind"]), Some(ids)),
+    ] {
+        mount["options"] = options;
+        if let Some(ids) = ids {
+            mount["uidMappings"] = ids.clone();
+            mount["gidMappings"] = ids;
+        }
+        case.bundle.config["mounts"] = original.clone();
+        case.bundle.mount(mount.clone());
+        let output = case.command(&["run", &case.id]).on(&kernel).output();
+        let said =
+            format!("{what}, which needs mount_setattr (Linux 5.12): function not implemented");
+        let _ = output.failed(1, &said);
+        case.nothing_left();
+    }
+    // A tree of two mounts.
+    case.bundle.config["mounts"] = original;
+    let mut tree = victim::bind(std::path::Path::new("/dev"), "/mnt");
+    tree["options"] = json!(["rbind", "ro", "nosuid", "rshared"]);
+    case.bundle.mount(tree);
+    case.bundle.script("grep ' /mnt' /proc/self/mountinfo");
+    let output = case.command(&["run", &case.id]).on(&kernel).output().ok();
+    let mounts = mount_table::parse(&output.stdout);
+    assert!(mounts.len() > 1, "/dev has no mounts: {output}");
+    assert!(mounts[0].options.starts_with("ro,nosuid"), "{output}");
+    for mount in mounts {
+        assert!(mount.propagation.starts_with("shared:"), "{mount:?}");
+    }
+    case.finish();
 }
 
 #[test]
