@@ -31,7 +31,7 @@ pub(super) fn report(subject: &str, report: &Report) -> String {
 
 fn one(text: &mut String, finding: &Finding) {
     let rule = finding.rule;
-    let severity = finding.severity.name().to_uppercase();
+    let severity = finding.severity.name().to_ascii_uppercase();
     let _ = write!(text, "\n{severity:<INDENT$}");
     wrap_after(text, INDENT, &format!("{} [{}]", rule.title, rule.id));
     wrap(
