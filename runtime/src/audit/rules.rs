@@ -102,7 +102,7 @@ pub(super) static HOST_ROOT_MAPPED: Rule = rule(
     "mapped to root of the host",
     "An id of the container is the host's root, to which files of the host belong.",
     "map to a range of ids that nobody else has",
-    &["5.31"],
+    &[],
     &[],
 );
 pub(super) static JOINED_NAMESPACE: Rule = rule(
@@ -233,7 +233,7 @@ pub(super) static CGROUP_WRITABLE: Rule = rule(
     "cgroups that can be written",
     "Limits can be changed; on cgroup v1 a release agent runs as root of the host.",
     "add \"ro\"",
-    &["5.25"],
+    &[],
     &[],
 );
 pub(super) static SYSCTL: Rule = rule(
