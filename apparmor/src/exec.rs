@@ -171,8 +171,8 @@ mod tests {
         );
     }
 
-    /// Whatever else of AppArmor can be seen: there is no look at securityfs or sysfs that could end
-    /// with nothing being written.
+    /// Whatever else of AppArmor can be seen: there is no look at securityfs or sysfs that could
+    /// end with nothing being written.
     #[test]
     fn any_name_that_is_asked_for_is_written_or_an_error() {
         for profile in ["unconfined_x", "unconfined", "unconfined_"] {

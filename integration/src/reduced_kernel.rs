@@ -3,8 +3,8 @@
 //!
 //! A test is executed once more under the filter ([`ReducedKernel::restrict`]), and everything that
 //! it starts is under it as well. What it demands of a container may be more than such a kernel
-//! allows. So a test that fails is judged by [`note`]: it was *refused* if what it ran last was a
-//! command of the runtime which failed and named a call that is missing. Any other failure is a
+//! allows. So a test that fails is judged by [`note`]: it was *refused* if a command of the runtime
+//! failed and named a call that is missing, and none has succeeded since. Any other failure is a
 //! fault, and so is one of the checks that hold after refusals, too ([`Check`]).
 
 mod sys;
@@ -127,7 +127,7 @@ impl ReducedKernel {
     }
 }
 
-/// The refusal that the last command was, if it was one.
+/// The last refusal, if no command has succeeded since.
 static LAST: Mutex<Option<String>> = Mutex::new(None);
 /// How many checks are under way that must hold whatever was refused.
 static CHECKS: AtomicUsize = AtomicUsize::new(0);
@@ -166,12 +166,10 @@ pub(crate) fn note(output: &Output) {
     }
     HOOK.call_once(say_refusals);
     // What removes a container that was not made, or finds it while it still seems to be, says
-    // nothing about the kernel, and neither does a command on it, or one whose messages went
-    // elsewhere.
+    // nothing about the kernel, and neither does a failure after the refusal: of a command on what
+    // was not made, or of a race.
     let is = |command: &str| output.command.contains(command);
-    let makes_nothing = output.code == 0 && (is("\"delete\"") || is("\"state\""));
-    let is_mute = output.code != 0 && output.stderr.is_empty();
-    if makes_nothing || is_mute || output.stderr.contains("container does not exist") {
+    if output.code == 0 && (is("\"delete\"") || is("\"state\"")) {
         return;
     }
     let refusal = || {
@@ -182,7 +180,9 @@ pub(crate) fn note(output: &Output) {
         output.stderr.lines().find(names).map(str::to_owned)
     };
     let found = if output.code == 0 { None } else { refusal() };
-    *LAST.lock().unwrap_or_else(PoisonError::into_inner) = found;
+    if output.code == 0 || found.is_some() {
+        *LAST.lock().unwrap_or_else(PoisonError::into_inner) = found;
+    }
 }
 
 /// Whether what was run last was refused: then nothing comes of it, however long a test waits.
