@@ -3,7 +3,7 @@
 use core::ffi::CStr;
 
 use super::consts::*;
-use super::{AT_EMPTY_PATH, CWD, Result, arch, invoke, number};
+use super::{AT_EMPTY_PATH, CWD, Errno, Result, arch, invoke, number};
 
 const AT_SYMLINK_NOFOLLOW: usize = 0x100;
 
@@ -74,13 +74,13 @@ impl Stat {
     }
 }
 
-/// The device number in the form of `mknodat(2)`.
-fn make_device(major: u32, minor: u32) -> usize {
-    let (major, minor) = (u64::from(major), u64::from(minor));
-    ((minor & 0xff)
-        | ((major & 0xfff) << 8)
-        | ((minor & 0xffff_ff00) << 12)
-        | ((major & 0xffff_f000) << 32)) as usize
+/// The device number in the form of `mknodat(2)`: 12 and 20 bits. The kernel would cut off what is
+/// more, and make another device.
+fn make_device(major: u32, minor: u32) -> Result<usize> {
+    if major > 0xfff || minor > 0xf_ffff {
+        return Err(Errno::EINVAL);
+    }
+    Ok(((minor & 0xff) | (major << 8) | ((minor & 0xf_ff00) << 12)) as usize)
 }
 
 /// `fstat(2)`.
@@ -119,17 +119,9 @@ pub(crate) fn mkdirat(dir: i32, name: &CStr, mode: u32) -> Result<()> {
 
 /// `mknodat(2)`.
 pub(crate) fn mknodat(dir: i32, name: &CStr, mode: u32, device: (u32, u32)) -> Result<()> {
+    let device = make_device(device.0, device.1)?;
     // SAFETY: a NUL-terminated name.
-    unsafe {
-        call!(
-            MKNODAT,
-            dir,
-            name.as_ptr(),
-            mode,
-            make_device(device.0, device.1)
-        )
-    }
-    .map(drop)
+    unsafe { call!(MKNODAT, dir, name.as_ptr(), mode, device) }.map(drop)
 }
 
 /// `symlinkat(2)`.

@@ -201,6 +201,25 @@ fn a_directory_that_is_no_devpts_gives_no_terminal() {
     assert_eq!(run(plan).error().raw_os_error(), Some(libc::EBADMSG));
 }
 
+/// The kernel takes 32 bits, and would make the device that is left of the number: here 1:1.
+#[test]
+fn a_number_that_the_kernel_would_cut_off_is_refused() {
+    if !root() {
+        return;
+    }
+    for device in [(0x1001, 1), (1, 0x10_0001)] {
+        let directory = tempfile::tempdir().unwrap();
+        let mut plan = PlanBuilder::new();
+        let dir = open_directory(&mut plan, directory.path());
+        // The second of two alike is not looked at.
+        plan.push("one", node(dir, "one", libc::S_IFCHR | 0o600, (1, 3)));
+        plan.push("other", node(dir, "other", libc::S_IFCHR | 0o600, device));
+        shell(&mut plan, "true");
+        assert_eq!(run(plan).error().raw_os_error(), Some(libc::EINVAL));
+        assert!(!directory.path().join("other").exists());
+    }
+}
+
 #[test]
 fn the_null_device_of_the_host_is_replaced() {
     if !root() {
