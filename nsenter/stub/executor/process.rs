@@ -49,10 +49,11 @@ pub(super) fn bounding_set(keep: u64, last: u32) -> Result<()> {
             continue;
         };
         // What is not there does not have to be dropped: without the privilege the kernel answers
-        // EPERM, and EINVAL to both calls where it does not know the capability. An EINVAL of
-        // something else, such as a filter, leaves the capability.
+        // EPERM, and EINVAL to both calls where it does not know the capability. It knows the first
+        // one: an EINVAL to that as well is of a filter, and leaves all of them.
         match sys::prctl(sys::PR_CAPBSET_READ, number, 0) {
-            Ok(0) | Err(Errno::EINVAL) => {}
+            Ok(0) => {}
+            Err(Errno::EINVAL) if sys::prctl(sys::PR_CAPBSET_READ, 0, 0).is_ok() => {}
             _ => return Err(e),
         }
     }
@@ -61,11 +62,7 @@ pub(super) fn bounding_set(keep: u64, last: u32) -> Result<()> {
 
 /// Clears the set and raises these. Returns those that could not be raised.
 pub(super) fn ambient_set(set: u64) -> Result<u64> {
-    // EINVAL: Linux before 4.3, which has no such set.
-    match sys::prctl(sys::PR_CAP_AMBIENT, sys::PR_CAP_AMBIENT_CLEAR_ALL, 0) {
-        Ok(_) | Err(Errno::EINVAL) => {}
-        Err(e) => return Err(e),
-    }
+    sys::prctl(sys::PR_CAP_AMBIENT, sys::PR_CAP_AMBIENT_CLEAR_ALL, 0)?;
     let mut refused = 0;
     for capability in 0..64_u32 {
         let number = usize::try_from(capability).map_err(|_| Errno::EINVAL)?;
