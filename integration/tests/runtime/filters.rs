@@ -336,3 +336,31 @@ fn annotations_of_other_runtimes_are_told_and_change_nothing() {
     }
     case.finish();
 }
+
+/// Without `noNewPrivileges` the filter is loaded first, and would let no change of identity happen.
+#[test]
+fn a_filter_that_only_pretends_a_change_of_identity_is_refused() {
+    need!(Containers, Busybox);
+    for name in ["setresuid", "setresgid", "setgroups", "capset", "prctl"] {
+        let mut case =
+            filtered(&json!([{ "names": [name], "action": "SCMP_ACT_ERRNO", "errnoRet": 0 }]));
+        case.bundle.config["process"]["noNewPrivileges"] = json!(false);
+        let _ = case
+            .run()
+            .failed(1, &format!("answers {name} with success"));
+        case.finish();
+    }
+}
+
+/// `EINVAL` is also what the kernel says of a capability that it does not know.
+#[test]
+fn capabilities_that_a_filter_does_not_let_go_are_an_error() {
+    need!(Containers, Busybox);
+    let mut case =
+        filtered(&json!([{ "names": ["prctl"], "action": "SCMP_ACT_ERRNO", "errnoRet": 22 }]));
+    case.bundle.config["process"]["noNewPrivileges"] = json!(false);
+    let _ = case
+        .run()
+        .failed(1, "drop capabilities from the bounding set");
+    case.finish();
+}

@@ -70,6 +70,7 @@ pub(super) fn finish(
         schedule: schedules,
     };
     let load = load_filter(params, late, ready_late, &steps_left);
+    refuse_pretence(params, load)?;
     let mut directory = Directory::Later;
     if load == LoadFilter::Early {
         if params.filter.is_some_and(seccomp::hides_directory) {
@@ -107,6 +108,21 @@ pub(super) fn finish(
         rest.apply(steps);
     }
     execute(steps, params, name, environment)
+}
+
+/// A filter that is loaded before the identity is complete must not say that it is.
+fn refuse_pretence(params: &ProcessParams<'_>, load: LoadFilter) -> Result<()> {
+    let ids = (params.process.uid, params.process.gid);
+    let pretended = params
+        .filter
+        .filter(|_| load != LoadFilter::Last)
+        .and_then(|filter| seccomp::pretended(filter, ids, params.host.last_capability));
+    match pretended {
+        Some(call) => Err(Error::config(format!(
+            "linux.seccomp answers {call} with success without calling the kernel: that needs process.noNewPrivileges"
+        ))),
+        None => Ok(()),
+    }
 }
 
 /// The name of the program.

@@ -56,6 +56,54 @@ pub(super) fn hides_directory(filter: &Filter) -> bool {
     })
 }
 
+/// The first system call of a change of identity that a filter answers with success without the
+/// kernel doing it (`SCMP_ACT_ERRNO` with `errnoRet` 0). Loaded before that change, such a filter
+/// would leave the program the identity of the runtime, and no call would fail. A filter that cannot
+/// be asked counts as one that does.
+pub(super) fn pretended(
+    filter: &Filter,
+    ids: (u32, u32),
+    last_capability: u32,
+) -> Option<&'static str> {
+    const PR_SET_KEEPCAPS: u64 = 8;
+    const PR_CAPBSET_READ: u64 = 23;
+    const PR_CAPBSET_DROP: u64 = 24;
+    const PR_CAP_AMBIENT: u64 = 47;
+    const CLEAR_ALL: u64 = 4;
+    let (uid, gid) = (u64::from(ids.0), u64::from(ids.1));
+    let fixed = [
+        ("setgroups", libc::SYS_setgroups, [0; 6]),
+        ("setresgid", libc::SYS_setresgid, [gid, gid, gid, 0, 0, 0]),
+        ("setresuid", libc::SYS_setresuid, [uid, uid, uid, 0, 0, 0]),
+        ("capset", libc::SYS_capset, [0; 6]),
+        ("prctl", libc::SYS_prctl, [PR_SET_KEEPCAPS, 1, 0, 0, 0, 0]),
+        (
+            "prctl",
+            libc::SYS_prctl,
+            [PR_CAP_AMBIENT, CLEAR_ALL, 0, 0, 0, 0],
+        ),
+    ];
+    let bounding = (0..=u64::from(last_capability)).flat_map(|capability| {
+        [PR_CAPBSET_DROP, PR_CAPBSET_READ]
+            .map(|option| ("prctl", libc::SYS_prctl, [option, capability, 0, 0, 0, 0]))
+    });
+    let program = Program::from_bytes(filter.program.clone(), FilterFlags::empty());
+    let (Some(native), Ok(program)) = (Architecture::native(), program) else {
+        return Some("setresuid");
+    };
+    let pretends = |number: libc::c_long, args: [u64; 6]| {
+        let answer = u32::try_from(number)
+            .ok()
+            .and_then(|number| seccomp::evaluate(&program, native, number, args).ok());
+        matches!(answer.map(Answer::of), None | Some(Answer::Errno(0)))
+    };
+    fixed
+        .into_iter()
+        .chain(bounding)
+        .find(|(_, number, args)| pretends(*number, *args))
+        .map(|(name, ..)| name)
+}
+
 /// What the second stage of a plan does for itself.
 #[derive(Debug)]
 pub(super) struct Later {
