@@ -1,5 +1,6 @@
-//! The account files of an image, the host's subordinate ids, and id maps: a passwd file or a map, a
-//! group file and the specification of a user, each with a NUL behind it, then the bytes of an id.
+//! The account files of an image, the host's subordinate ids, and id maps: a passwd file or a map,
+//! a group file and the specification of a user, each with a NUL behind it, then the bytes of an
+//! id.
 
 use crate::cursor::Cursor;
 use user::subid::{self, Owner};

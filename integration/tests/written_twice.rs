@@ -20,10 +20,11 @@ const COPIES: [(&str, &[&str]); 1] = [(
     ],
 )];
 
-/// The text of a function of a file, its documentation included.
+/// The text of a function of a file, its documentation included, whoever may call it.
 fn function(file: &str, name: &str) -> String {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let text = std::fs::read_to_string(root.join(file)).expect("the file is readable");
+    let text = text.replace("\npub(crate) fn ", "\nfn ");
     let start = text
         .find(&format!("\nfn {name}("))
         .unwrap_or_else(|| panic!("{file} has no function {name}"));

@@ -337,7 +337,8 @@ fn annotations_of_other_runtimes_are_told_and_change_nothing() {
     case.finish();
 }
 
-/// Without `noNewPrivileges` the filter is loaded first, and would let no change of identity happen.
+/// Without `noNewPrivileges` the filter is loaded first, and would let no change of identity
+/// happen.
 #[test]
 fn a_filter_that_only_pretends_a_change_of_identity_is_refused() {
     need!(Containers, Busybox);

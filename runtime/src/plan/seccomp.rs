@@ -58,8 +58,8 @@ pub(super) fn hides_directory(filter: &Filter) -> bool {
 
 /// The first system call of a change of identity that a filter answers with success without the
 /// kernel doing it (`SCMP_ACT_ERRNO` with `errnoRet` 0). Loaded before that change, such a filter
-/// would leave the program the identity of the runtime, and no call would fail. A filter that cannot
-/// be asked counts as one that does.
+/// would leave the program the identity of the runtime, and no call would fail. A filter that
+/// cannot be asked counts as one that does.
 pub(super) fn pretended(
     filter: &Filter,
     ids: (u32, u32),

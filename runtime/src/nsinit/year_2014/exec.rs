@@ -56,7 +56,8 @@ fn run(invocation: &Invocation<'_>) -> Result<u8, Failure> {
     attend::until_done(&directory.id, || attempt(invocation, &directory, &runtime))
 }
 
-/// Joins the container, or makes it. `None` if another process makes or removes it at the same time.
+/// Joins the container, or makes it. `None` if another process makes or removes it at the same
+/// time.
 fn attempt(
     invocation: &Invocation<'_>,
     directory: &Directory,
