@@ -177,6 +177,9 @@ impl Container {
             rdt::delete(self.system(), &rdt::settings(from), &self.id)?;
         }
         let config = &record.config;
+        // Those that had ended before anybody waited for them, such as an init process that was
+        // killed without the lock.
+        self.system().children().reap(&self.id);
         network::Removal::new(&config.networks, &config.routes, &config.namespaces)
             .remove(&self.id)?;
         host_mounts::unmount(&record.config.rootfs, &record.host_mounts)?;

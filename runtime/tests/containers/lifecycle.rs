@@ -496,3 +496,26 @@ fn state_json_is_what_other_tools_read() {
     assert!(state.get("creator").is_none());
     container.destroy().unwrap();
 }
+
+/// `force_delete` kills the processes of a container before it has the lock, if that is taken: who
+/// holds it may wait for them.
+#[test]
+fn a_container_that_is_deleted_by_force_while_it_is_locked_leaves_no_child() {
+    let Some(bundle) = Bundle::new() else { return };
+    let container = bundle.run(forever()).unwrap();
+    let pid = container.pid().unwrap();
+    let directory = fs::File::open(container.directory()).unwrap();
+    drop(container);
+    directory.lock().unwrap();
+    std::thread::scope(|scope| {
+        let deletion = scope.spawn(|| bundle.runtime.force_delete(&bundle.id));
+        let stat = format!("/proc/{pid}/stat");
+        while !fs::read_to_string(&stat).unwrap().contains(") Z ") {
+            std::thread::yield_now();
+        }
+        directory.unlock().unwrap();
+        assert!(deletion.join().unwrap().unwrap());
+    });
+    assert!(!fs::exists(format!("/proc/{pid}")).unwrap(), "a zombie");
+    bundle.assert_nothing_left();
+}
