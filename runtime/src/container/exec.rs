@@ -47,9 +47,12 @@ impl Container {
     /// Adds the reason if the container has ended meanwhile: the kernel then answers with whatever
     /// a namespace or a cgroup says that is gone.
     fn explain_end(&self, error: Error) -> Error {
-        // What these say of a process that ends comes before its end can be seen.
-        let limit = match error.raw_os_error() {
-            Some(libc::ESRCH | libc::ENOMEM) => ENDING,
+        let limit = match (error.raw_os_error(), error.kind()) {
+            // What these say of a process that ends comes before its end can be seen, and so does
+            // the kill of those that have joined its pid namespace.
+            (Some(libc::ESRCH | libc::ENOMEM), _) | (None, ErrorKind::Init | ErrorKind::System) => {
+                ENDING
+            }
             _ => Duration::ZERO,
         };
         let ended = match self.init_pidfd() {
@@ -59,7 +62,8 @@ impl Container {
                 .children()
                 .wait(&self.id, init.as_fd(), Some(limit))
                 .unwrap_or(false),
-            Err(_) => false,
+            // It is deleted already.
+            Err(gone) => gone.kind() == ErrorKind::NotFound,
         };
         if ended && error.kind() != ErrorKind::NotRunning {
             return Error::with(ErrorKind::NotRunning, STOPPED, error);
