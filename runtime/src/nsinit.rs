@@ -14,6 +14,7 @@ mod create_flags;
 mod creation_flags;
 mod definition;
 mod era_stats;
+mod id_lock;
 mod interface_names;
 mod mount_commands;
 mod security;

@@ -8,6 +8,7 @@ use configs::Config;
 use super::cgroup_parents::{CgroupParents, exclusive};
 use super::checkpoint_mark;
 use super::containers::Found;
+use super::id_lock::IdLock;
 use super::terms::{Origin, Terms};
 use crate::Status;
 use crate::cli::command::Invocation;
@@ -24,25 +25,63 @@ use crate::process::foreground::Foreground;
 use crate::process::signal::Signal;
 use crate::runtime::Runtime;
 
-/// How long other processes may be faster.
+/// How long programs that do not take the [`IdLock`] may be faster.
 const MEETING: Duration = Duration::from_secs(10);
 
-/// Makes a container of a configuration, waits for the end of its first process, and removes it.
-/// Returns `None` if another process has made a container of this id meanwhile.
+/// A process that runs, to be waited for.
+#[derive(Debug)]
+pub(crate) struct Attended {
+    process: Attendee,
+    /// Signals are collected until this process ends.
+    foreground: ManuallyDrop<Foreground>,
+}
+
+#[derive(Debug)]
+enum Attendee {
+    /// The first one of a container, which ends with it.
+    First(Box<Container>),
+    /// Another one.
+    Joined(Child),
+}
+
+/// Makes a container, or joins it: repeats `attempt` until it has a result, which it has not when
+/// another program made or removed a container of the same id at the same time. Only one command
+/// does this at a time for one id.
 ///
-/// `running` is called when the process runs, and not if that fails.
+/// # Errors
+/// No attempt of ten seconds has a result.
+pub(crate) fn begin(
+    runtime: &Runtime,
+    id: &ContainerId,
+    mut attempt: impl FnMut() -> Result<Option<Attended>, Failure>,
+) -> Result<Attended, Failure> {
+    let _lock = IdLock::take(runtime, id)?;
+    let deadline = Instant::now() + MEETING;
+    loop {
+        if let Some(attended) = attempt()? {
+            return Ok(attended);
+        }
+        if Instant::now() >= deadline {
+            return Err(Failure::new(format!(
+                "container {id} is made and removed by other programs all the time"
+            )));
+        }
+    }
+}
+
+/// Makes a container of a configuration. Returns `None` if another program has made a container of
+/// this id meanwhile.
 pub(crate) fn create(
     invocation: &Invocation<'_>,
     runtime: &Runtime,
     id: &ContainerId,
     (mut config, terms, mut process): (Config, Terms, Process),
     terminal: bool,
-    running: impl FnOnce(&Container) -> Result<(), Failure>,
-) -> Result<Option<ExitStatus>, Failure> {
+) -> Result<Option<Attended>, Failure> {
     connect(invocation, &mut process, terminal)?;
     let mut taken = false;
     let parents = CgroupParents::to_be_made(runtime, &mut config)?;
-    let made = first_process(invocation, &terms, &parents, running, || {
+    let made = first_process(invocation, &terms, &parents, || {
         let made = runtime.run(id, config, process);
         made.inspect_err(|error| {
             // A directory that is not locked yet looks like what a killed process has left: the
@@ -56,65 +95,94 @@ pub(crate) fn create(
     made.map(Some)
 }
 
-/// Does something until it has a result, which it has not when another process made or removed a
-/// container of the same id at the same time: then there is another one to join or to make.
-///
-/// # Errors
-/// No attempt of ten seconds has a result: containers of this id come and go.
-pub(crate) fn until_done<T>(
-    id: &ContainerId,
-    mut attempt: impl FnMut() -> Result<Option<T>, Failure>,
-) -> Result<T, Failure> {
-    let deadline = Instant::now() + MEETING;
-    loop {
-        if let Some(done) = attempt()? {
-            return Ok(done);
-        }
-        if Instant::now() >= deadline {
-            return Err(Failure::new(format!(
-                "container {id} is made and removed by other processes all the time"
-            )));
-        }
-    }
-}
-
-/// Lets `make` make a container, waits for the end of its first process, and removes it, unless it
-/// ended because it was checkpointed.
+/// Lets `make` make a container whose first process runs.
 pub(crate) fn first_process(
     invocation: &Invocation<'_>,
     terms: &Terms,
     parents: &CgroupParents,
-    running: impl FnOnce(&Container) -> Result<(), Failure>,
     make: impl FnOnce() -> Result<Container, Error>,
-) -> Result<ExitStatus, Failure> {
-    // Signals are collected from here on until this process ends.
-    let mut foreground = ManuallyDrop::new(Foreground::prepare(false)?);
-    let mut container = make().map_err(|error| {
+) -> Result<Attended, Failure> {
+    let foreground = ManuallyDrop::new(Foreground::prepare(false)?);
+    let container = make().map_err(|error| {
         parents.remove();
         terms.translate(error.into())
     })?;
     for warning in container.warnings() {
         invocation.log.warn(warning);
     }
-    running(&container).inspect_err(|_| {
-        let _exclusive = exclusive(container.runtime());
-        abandon(&container);
-        parents.remove();
-    })?;
-    let waited = match container.init_mut() {
-        Some(init) => foreground.wait(init),
-        None => container.wait(),
-    };
-    // A program whose streams are not carried any more is of no use.
-    let status = waited.inspect_err(|_| abandon(&container))?;
-    invocation.warn_of(foreground.warnings());
-    if checkpoint_mark::is_there(&container) {
-        return Ok(status);
+    Ok(Attended {
+        process: Attendee::First(Box::new(container)),
+        foreground,
+    })
+}
+
+impl Attended {
+    /// The container, if the process is its first one.
+    pub(crate) fn container(&self) -> Option<&Container> {
+        match &self.process {
+            Attendee::First(container) => Some(container),
+            Attendee::Joined(_) => None,
+        }
     }
-    if let Err(error) = remove(&container) {
-        invocation.log.warn(&describe(&error));
+
+    /// Waits for the end of the process. A container whose first process it is is removed then,
+    /// unless that ended because it was checkpointed.
+    ///
+    /// `ended` is called then, before another command can make a container of this id; not for a
+    /// process that joined.
+    pub(crate) fn wait(
+        mut self,
+        invocation: &Invocation<'_>,
+        ended: impl FnOnce() -> Result<(), Failure>,
+    ) -> Result<ExitStatus, Failure> {
+        let waited = match &mut self.process {
+            Attendee::First(container) => match container.init_mut() {
+                Some(init) => self.foreground.wait(init),
+                None => container.wait(),
+            },
+            Attendee::Joined(child) => self.foreground.wait(child),
+        };
+        let container = match &self.process {
+            Attendee::First(container) => container,
+            Attendee::Joined(child) => {
+                let waited = waited.inspect_err(|_| {
+                    let _ = child.signal(Signal::KILL);
+                });
+                invocation.warn_of(self.foreground.warnings());
+                return Ok(waited?);
+            }
+        };
+        if waited.is_err() {
+            // A program whose streams are not carried any more is of no use.
+            end(container);
+        }
+        invocation.warn_of(self.foreground.warnings());
+        let runtime = container.runtime();
+        // It stays on record without: the next command that makes one removes it.
+        let _lock = match IdLock::take(runtime, container.id()) {
+            Ok(lock) => lock,
+            Err(error) => {
+                invocation.log.warn(&describe(&error));
+                return Ok(waited?);
+            }
+        };
+        if !checkpoint_mark::is_there(container)
+            && let Err(error) = remove(container)
+        {
+            invocation.log.warn(&describe(&error));
+        }
+        let ended = ended();
+        let status = waited?;
+        ended.map(|()| status)
     }
-    Ok(status)
+}
+
+/// Kills and removes a container that nobody is going to wait for.
+pub(crate) fn end(container: &Container) {
+    let _exclusive = exclusive(container.runtime());
+    let parents = CgroupParents::of(container);
+    abandon(container);
+    parents.remove();
 }
 
 /// Removes a container whose processes have ended, and the cgroups that were made for it. Another
@@ -132,14 +200,14 @@ pub(crate) fn remove(container: &Container) -> Result<(), Error> {
     Ok(())
 }
 
-/// Runs another process in a container and waits for its end. Returns `None` if the container ended
-/// before the process was in it.
+/// Runs another process in a container. Returns `None` if the container ended before the process
+/// was in it.
 pub(crate) fn join(
     invocation: &Invocation<'_>,
     found: &Found,
     mut process: Process,
     terminal: bool,
-) -> Result<Option<ExitStatus>, Failure> {
+) -> Result<Option<Attended>, Failure> {
     if found.status == Status::Paused {
         return Err(Failure::new(
             "cannot exec in a paused container: unpause it first",
@@ -149,9 +217,9 @@ pub(crate) fn join(
         process.parent_death_signal = found.config.parent_death_signal;
     }
     connect(invocation, &mut process, terminal)?;
-    let mut foreground = ManuallyDrop::new(Foreground::prepare(false)?);
+    let foreground = ManuallyDrop::new(Foreground::prepare(false)?);
     let terms = Terms::of(&Config::default(), Origin::Flags);
-    let mut child: Child = match found.container.exec(process) {
+    let child = match found.container.exec(process) {
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotRunning) => {
             return Ok(None);
         }
@@ -160,11 +228,10 @@ pub(crate) fn join(
     for warning in child.warnings() {
         invocation.log.warn(warning);
     }
-    let waited = foreground.wait(&mut child).inspect_err(|_| {
-        let _ = child.signal(Signal::KILL);
-    });
-    invocation.warn_of(foreground.warnings());
-    Ok(Some(waited?))
+    Ok(Some(Attended {
+        process: Attendee::Joined(child),
+        foreground,
+    }))
 }
 
 /// Connects a process with the streams of this one: by its own terminal, or by pipes.

@@ -1,7 +1,7 @@
 //! The lock of one container's directory: flock(2) on the directory itself.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use rustix::event::{Timespec, poll};
@@ -85,22 +85,7 @@ impl Lock {
 
     /// What to say when another process keeps the lock.
     pub(crate) fn is_held(&self) -> Error {
-        let holders = match rustix::fs::fstat(&self.directory) {
-            Ok(stat) => holders(stat.st_dev, stat.st_ino),
-            Err(_) => Vec::new(),
-        };
-        let by = match holders.first() {
-            Some(pid) => format!("process {pid}{}", name_of(*pid)),
-            None => "another process".to_owned(),
-        };
-        Error::new(
-            ErrorKind::Timeout,
-            format!(
-                "lock {}: {by} has held it for {} seconds",
-                self.path.display(),
-                LOCK_TIMEOUT.as_secs()
-            ),
-        )
+        is_held(&self.directory, &self.path)
     }
 
     pub(crate) fn directory(&self) -> BorrowedFd<'_> {
@@ -156,22 +141,40 @@ impl Pauses {
     }
 }
 
-/// The processes that hold a lock on this file, by `/proc/locks`, as far as this pid namespace
-/// shows them.
-fn holders(device: u64, inode: u64) -> Vec<u32> {
+/// What to say when another process keeps the lock of a file for [`LOCK_TIMEOUT`].
+pub(crate) fn is_held(file: impl AsFd, path: &Path) -> Error {
+    let by = match holder(file) {
+        Some(pid) => format!("process {pid}{}", name_of(pid)),
+        None => "another process".to_owned(),
+    };
+    Error::new(
+        ErrorKind::Timeout,
+        format!(
+            "lock {}: {by} has held it for {} seconds",
+            path.display(),
+            LOCK_TIMEOUT.as_secs()
+        ),
+    )
+}
+
+/// The process that holds the lock of a file, by `/proc/locks`, if this pid namespace shows it.
+pub(crate) fn holder(file: impl AsFd) -> Option<u32> {
+    let stat = rustix::fs::fstat(file).ok()?;
     let file = format!(
-        "{:02x}:{:02x}:{inode}",
-        rustix::fs::major(device),
-        rustix::fs::minor(device)
+        "{:02x}:{:02x}:{}",
+        rustix::fs::major(stat.st_dev),
+        rustix::fs::minor(stat.st_dev),
+        stat.st_ino
     );
-    let locks = std::fs::read_to_string("/proc/locks").unwrap_or_default();
+    let locks = std::fs::read_to_string("/proc/locks").ok()?;
     let holder = |line: &str| {
+        // Who waits has an arrow before the kind.
         let mut fields = line.split_whitespace().skip(1);
         let held = fields.next() == Some("FLOCK");
         let pid = fields.nth(2)?.parse().ok()?;
         (held && fields.next() == Some(&file) && pid != 0).then_some(pid)
     };
-    locks.lines().filter_map(holder).collect()
+    locks.lines().find_map(holder)
 }
 
 fn name_of(pid: u32) -> String {

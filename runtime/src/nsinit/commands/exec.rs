@@ -10,12 +10,12 @@ use crate::cli::command::{Command, Count, Invocation};
 use crate::cli::failure::Failure;
 use crate::cli::flag::{Flag, Order, Parsed};
 use crate::id::ContainerId;
+use crate::nsinit::attend::{self, Attended};
+use crate::nsinit::containers;
 use crate::nsinit::create_flags::{self, GROUPS, PARENT_DEATH_SIGNAL, with_create_flags};
 use crate::nsinit::creation_flags::CreationFlags;
 use crate::nsinit::definition::{self, Definition};
-use crate::nsinit::{attend, containers};
 use crate::process::Process;
-use crate::process::exit_status::ExitStatus;
 use crate::runtime::Runtime;
 
 const TTY: Flag = Flag::switch("tty", "give the process a terminal").letter("t");
@@ -55,16 +55,17 @@ pub(crate) const ENVIRONMENT: [&str; 3] = [
 fn run(invocation: &Invocation<'_>) -> Result<u8, Failure> {
     let runtime = containers::runtime(invocation)?;
     let id = containers::id(invocation)?;
-    attend::until_done(&id, || attempt(invocation, &runtime, &id))
+    let process = attend::begin(&runtime, &id, || attempt(invocation, &runtime, &id))?;
+    Ok(process.wait(invocation, || Ok(()))?.code())
 }
 
-/// Joins the container, or makes it. `None` if another process makes or removes it at the same
+/// Joins the container, or makes it. `None` if another program makes or removes it at the same
 /// time.
 fn attempt(
     invocation: &Invocation<'_>,
     runtime: &Runtime,
     id: &ContainerId,
-) -> Result<Option<u8>, Failure> {
+) -> Result<Option<Attended>, Failure> {
     let parsed = invocation.parsed;
     let mut definition = match containers::find(runtime, id)? {
         Some(found) if found.status != Status::Stopped => {
@@ -79,8 +80,7 @@ fn attempt(
                 false => definition::groups_of(config.clone()),
             });
             let terminal = parsed.switch(TTY.name);
-            let status = attend::join(invocation, &found, process, terminal)?;
-            return Ok(status.map(ExitStatus::code));
+            return attend::join(invocation, &found, process, terminal);
         }
         // Its processes have ended without being waited for: it is made anew.
         Some(found) => {
@@ -102,8 +102,7 @@ fn attempt(
     let mut process = process(parsed, &definition.process);
     let (config, terms) = definition.prepare(invocation, &mut process)?;
     let made = (config, terms, process);
-    let status = attend::create(invocation, runtime, id, made, terminal, |_| Ok(()))?;
-    Ok(status.map(ExitStatus::code))
+    attend::create(invocation, runtime, id, made, terminal)
 }
 
 /// The given flags that describe a container; `taken` are those that describe something else, too.

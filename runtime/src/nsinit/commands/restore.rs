@@ -8,6 +8,7 @@ use crate::cli::failure::Failure;
 use crate::cli::flag::Order;
 use crate::nsinit::cgroup_parents::CgroupParents;
 use crate::nsinit::definition::Definition;
+use crate::nsinit::id_lock::IdLock;
 use crate::nsinit::{attend, containers};
 use crate::process::Process;
 
@@ -35,6 +36,7 @@ fn run(invocation: &Invocation<'_>) -> Result<u8, Failure> {
     options.criu = containers::criu_options(invocation)?;
     let runtime = containers::runtime(invocation)?;
     let id = containers::id(invocation)?;
+    let lock = IdLock::take(&runtime, &id)?;
     let definition = match containers::find(&runtime, &id)? {
         Some(found) if found.status != Status::Stopped => {
             return Err(Failure::new(format!("container {id} is still running")));
@@ -54,6 +56,7 @@ fn run(invocation: &Invocation<'_>) -> Result<u8, Failure> {
     attend::connect(invocation, &mut process, false)?;
     let parents = CgroupParents::to_be_made(&runtime, &mut config)?;
     let make = || runtime.restore(&id, config, process, &options);
-    let status = attend::first_process(invocation, &terms, &parents, |_| Ok(()), make)?;
-    Ok(status.code())
+    let restored = attend::first_process(invocation, &terms, &parents, make)?;
+    drop(lock);
+    Ok(restored.wait(invocation, || Ok(()))?.code())
 }

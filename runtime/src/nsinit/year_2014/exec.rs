@@ -9,9 +9,10 @@ use crate::Status;
 use crate::cli::command::{Command, Count, Invocation};
 use crate::cli::failure::{FAILED, Failure};
 use crate::cli::flag::{Flag, Order};
+use crate::nsinit::attend::{self, Attended};
 use crate::nsinit::commands::exec::ENVIRONMENT;
 use crate::nsinit::containers::{self, Found};
-use crate::nsinit::{attend, definition};
+use crate::nsinit::definition;
 use crate::process::Process;
 use crate::process::exit_status::ExitStatus;
 use crate::runtime::Runtime;
@@ -53,23 +54,25 @@ const SIGNALED: u8 = 255;
 fn run(invocation: &Invocation<'_>) -> Result<u8, Failure> {
     let directory = Directory::of(invocation)?;
     let runtime = containers::runtime(invocation)?;
-    attend::until_done(&directory.id, || attempt(invocation, &directory, &runtime))
+    let attempt = || attempt(invocation, &directory, &runtime);
+    let process = attend::begin(&runtime, &directory.id, attempt)?;
+    let ended = || directory.forget_ended(&runtime);
+    process.wait(invocation, ended).map(code)
 }
 
-/// Joins the container, or makes it. `None` if another process makes or removes it at the same
+/// Joins the container, or makes it. `None` if another program makes or removes it at the same
 /// time.
 fn attempt(
     invocation: &Invocation<'_>,
     directory: &Directory,
     runtime: &Runtime,
-) -> Result<Option<u8>, Failure> {
+) -> Result<Option<Attended>, Failure> {
     let mut definition = directory.definition()?;
     let terminal = definition.process.terminal;
     let mut process = process(&invocation.parsed.positional, &definition.process);
     match directory.container(runtime)? {
         Some(found) if found.status != Status::Stopped => {
-            let status = attend::join(invocation, &found, process, terminal)?;
-            return Ok(status.map(code));
+            return attend::join(invocation, &found, process, terminal);
         }
         // Its process is not there any more, whatever the file `pid` says.
         Some(found) => attend::remove(&found.container)?,
@@ -79,17 +82,20 @@ fn attempt(
         definition.config.parent_death_signal = libc::SIGKILL;
     }
     let (config, terms) = definition.prepare(invocation, &mut process)?;
-    let running = |container: &_| directory.record(container);
     let made = (config, terms, process);
-    let status = attend::create(invocation, runtime, &directory.id, made, terminal, running);
-    if let Ok(None) = status {
-        // The files are those of the other one.
-        return Ok(None);
-    }
-    let forgotten = directory.forget();
-    let status = status?;
-    forgotten?;
-    Ok(status.map(code))
+    let made = attend::create(invocation, runtime, &directory.id, made, terminal);
+    let recorded = made.and_then(|made| {
+        if let Some(container) = made.as_ref().and_then(Attended::container) {
+            directory
+                .record(container)
+                .inspect_err(|_| attend::end(container))?;
+        }
+        Ok(made)
+    });
+    recorded.inspect_err(|_| {
+        // Of one that was killed, or in part.
+        let _ = directory.forget_ended(runtime);
+    })
 }
 
 fn enter(invocation: &Invocation<'_>) -> Result<u8, Failure> {
@@ -117,7 +123,8 @@ fn enter(invocation: &Invocation<'_>) -> Result<u8, Failure> {
     };
     let process = process(&args, &described);
     let joined = attend::join(invocation, &Found::of(container)?, process, false)?;
-    joined.map(code).ok_or_else(not_first)
+    let joined = joined.ok_or_else(not_first)?;
+    joined.wait(invocation, || Ok(())).map(code)
 }
 
 /// The program with what the file says of every process.

@@ -11,6 +11,8 @@ use super::Directory;
 use crate::cli::failure::Failure;
 use crate::cli::output;
 use crate::container::Container;
+use crate::error::ErrorKind;
+use crate::runtime::Runtime;
 
 const PID: &str = "pid";
 const START: &str = "start";
@@ -53,8 +55,15 @@ impl Directory {
         self.write(STATE, &output::compact(&old)?)
     }
 
-    /// Removes them.
-    pub(super) fn forget(&self) -> Result<(), Failure> {
+    /// Removes them, unless the container is on record.
+    pub(super) fn forget_ended(&self, runtime: &Runtime) -> Result<(), Failure> {
+        match runtime.load(&self.id) {
+            Err(error) if error.kind() == ErrorKind::NotFound => self.forget(),
+            _ => Ok(()),
+        }
+    }
+
+    fn forget(&self) -> Result<(), Failure> {
         for name in [PID, START, STATE] {
             let path = self.path.join(name);
             match std::fs::remove_file(&path) {
