@@ -1,5 +1,6 @@
 //! One test's own containers.
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
@@ -9,6 +10,7 @@ use serde_json::{Value, json};
 
 use crate::bundle::Bundle;
 use crate::cgroup;
+use crate::leftovers::programs::Device;
 use crate::leftovers::{self, Marks};
 use crate::limited::{Limited, Output};
 use crate::ordinary_user::OrdinaryUser;
@@ -27,6 +29,8 @@ pub struct Case {
     /// As whom commands run, if not as the user of the test.
     pub user: Option<OrdinaryUser>,
     root: tempfile::TempDir,
+    number: u32,
+    devices: BTreeSet<String>,
     finished: bool,
 }
 
@@ -62,6 +66,8 @@ impl Case {
             program,
             user: None,
             root,
+            number,
+            devices: leftovers::network_devices().expect("read the network devices"),
             finished: false,
         }
     }
@@ -96,6 +102,17 @@ impl Case {
         self.bundle.config["linux"]["cgroupsPath"]
             .as_str()
             .map_or_else(|| format!("/{}", self.id), str::to_owned)
+    }
+
+    /// Gives the device rules one that no other case has: it marks the BPF program of the
+    /// container.
+    pub fn mark_devices(&mut self) -> &mut Self {
+        let rule = Device::of_this_process(self.number).rule();
+        self.bundle.config["linux"]["resources"]["devices"]
+            .as_array_mut()
+            .expect("device rules")
+            .push(rule);
+        self
     }
 
     /// A command line of the program under test, with the state root of this case, in the bundle
@@ -266,12 +283,15 @@ impl Case {
     }
 
     /// What is left of the container.
-    pub fn leftovers(&self) -> std::collections::BTreeSet<String> {
+    pub fn leftovers(&self) -> BTreeSet<String> {
         let cgroup = self.cgroup();
         leftovers::find(&Marks {
             cgroup: &cgroup,
             directory: self.bundle.path(),
             root: self.root(),
+            id: &self.id,
+            device: Device::of_this_process(self.number),
+            devices: &self.devices,
         })
     }
 

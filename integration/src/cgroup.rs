@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use rustix::event::{PollFd, PollFlags, poll};
+use rustix::mount::{MountFlags, mount};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
 /// `CGROUP2_SUPER_MAGIC` of `linux/magic.h`.
@@ -33,6 +34,16 @@ pub fn v2_mount() -> Option<PathBuf> {
         .map(PathBuf::from)
         .into_iter()
         .find(|path| is_v2(path))
+}
+
+/// Mounts cgroup v2 in place of all hierarchies, in the mount namespace of the calling thread,
+/// which has to be its own, with private mounts.
+///
+/// # Panics
+/// It cannot be mounted.
+pub fn mount_unified() {
+    let none = MountFlags::empty();
+    mount("cgroup2", "/sys/fs/cgroup", "cgroup2", none, None).expect("mount cgroup v2");
 }
 
 /// The path of this program's own cgroup v2, if it has one.

@@ -42,6 +42,7 @@ pub mod program;
 pub mod reduced_kernel;
 pub mod scratch;
 pub mod subordinate_ids;
+mod sys;
 pub mod tiny_program;
 pub mod traced;
 pub mod unit;

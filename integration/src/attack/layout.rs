@@ -1,7 +1,7 @@
 //! What commands find: the cgroup hierarchies of the machine, or others.
 
 use nix::sched::{CloneFlags, unshare};
-use rustix::mount::{MountFlags, MountPropagationFlags, mount, mount_change};
+use rustix::mount::{MountPropagationFlags, mount_change};
 use serde_json::json;
 
 use crate::needs::Need;
@@ -60,8 +60,7 @@ impl Layout {
         unshare(CloneFlags::CLONE_NEWNS).expect("unshare the mount namespace");
         let private = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
         mount_change("/", private).expect("make all mounts private");
-        let none = MountFlags::empty();
-        mount("cgroup2", "/sys/fs/cgroup", "cgroup2", none, None).expect("mount cgroup v2");
+        cgroup::mount_unified();
     }
 
     /// A bundle for it, whose container is protected in each way that [`report`] can see.
@@ -73,6 +72,9 @@ impl Layout {
             _ => Case::new(),
         };
         super::report::protect(&mut case.bundle);
+        if self != Self::Rootless {
+            case.mark_devices();
+        }
         if self == Self::Rootless {
             // The user is the only one in its namespace.
             case.bundle.config["process"]["user"]["additionalGids"] = json!([]);
