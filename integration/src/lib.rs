@@ -41,6 +41,7 @@ pub mod parallel;
 pub mod program;
 pub mod reduced_kernel;
 pub mod scratch;
+pub mod soak;
 pub mod subordinate_ids;
 mod sys;
 pub mod tiny_program;
