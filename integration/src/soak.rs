@@ -1,11 +1,10 @@
 //! Thousands of containers in one process: what must not grow does not.
 //!
 //! Several threads of this process live the lives of containers, through the library and by the
-//! command line in turn, in a mixture of what programs do with containers. Before
-//! them, after each round and at the end a [`Census`] counts what there is: of the process, of the
-//! kernel's objects that have a mark of these containers, and of the namespaces that the soak has
-//! for itself. What is counted has to be what it was; memory may differ by
-//! [`MEMORY_KIB`].
+//! command line in turn, in a mixture of what programs do with containers. Before them, after each
+//! round and at the end a [`Census`] counts what there is: of the process, of the kernel's objects
+//! that have a mark of these containers, and of the namespaces that the soak has for itself. What
+//! is counted has to be what it was; memory may differ by [`MEMORY_KIB`].
 //!
 //! The descriptors and children of the whole process count: nothing else may run in it.
 
@@ -55,8 +54,8 @@ pub struct Outcome {
     pub elapsed: Duration,
 }
 
-/// Lives `options.library` and `options.commands` lives. It is for a thread of its own, which gets other namespaces; what it
-/// starts is in them, too.
+/// Lives so many lives as the options say. It is for a thread of its own, which gets other
+/// namespaces; what it starts is in them, too.
 ///
 /// # Errors
 /// None is asked for; a life fails, which ends all; or the census is blind to a container that is
