@@ -26,6 +26,7 @@ mod devices;
 mod dropped_files;
 mod environment;
 mod executable;
+mod exposure;
 mod groups;
 mod hidden_cgroups;
 mod hooks;
