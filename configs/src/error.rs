@@ -144,12 +144,25 @@ fn shortened(f: &mut fmt::Formatter<'_>, text: &str, most: usize) -> fmt::Result
     match (front, back) {
         (Some(front), Some(back)) if front < back => {
             let (front, back) = (text.get(..front), text.get(back..));
-            f.write_str(front.unwrap_or_default())?;
+            in_one_line(f, front.unwrap_or_default())?;
             f.write_str(" … ")?;
-            f.write_str(back.unwrap_or_default())
+            in_one_line(f, back.unwrap_or_default())
         }
-        _ => f.write_str(text),
+        _ => in_one_line(f, text),
     }
+}
+
+/// Writes a text with its control characters escaped: a line break in a value that is quoted would
+/// otherwise begin what looks like another message.
+fn in_one_line(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
+    for piece in text.split_inclusive(char::is_control) {
+        let mut letters = piece.chars();
+        match letters.next_back().filter(|last| last.is_control()) {
+            Some(control) => write!(f, "{}{}", letters.as_str(), control.escape_default())?,
+            None => f.write_str(piece)?,
+        }
+    }
+    Ok(())
 }
 
 impl std::error::Error for Error {
@@ -166,5 +179,21 @@ impl From<Error> for io::Error {
             io::Error::from_raw_os_error(number).kind()
         });
         Self::new(kind, error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_is_one_line_whatever_it_quotes() {
+        let error = Error::conversion("rootfsPropagation=a\nb\x1b is not supported").at("x\ry");
+        assert_eq!(
+            error.to_string(),
+            "rootfsPropagation=a\\nb\\u{1b} is not supported (at x\\ry)"
+        );
+        let long = format!("{}\n{}", "a".repeat(1000), "b\n".repeat(1000));
+        assert!(!Error::invalid(long).to_string().contains('\n'));
     }
 }

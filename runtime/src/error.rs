@@ -123,9 +123,9 @@ impl Error {
         Self::with(ErrorKind::System, operation, source)
     }
 
-    /// A field of the configuration that cannot be used.
+    /// A field of the configuration that cannot be used. The message may quote it.
     pub(crate) fn config(message: impl Into<String>) -> Self {
-        Self::new(ErrorKind::InvalidConfig, message)
+        Self::new(ErrorKind::InvalidConfig, in_one_line(message.into()))
     }
 
     /// Wraps this error in one that says what was being done, keeping its kind.
@@ -176,6 +176,23 @@ impl Error {
         }
         text
     }
+}
+
+/// A text with its control characters escaped: a line break in a value that is quoted would
+/// otherwise begin what looks like another message.
+fn in_one_line(text: String) -> String {
+    if !text.contains(char::is_control) {
+        return text;
+    }
+    let mut line = String::with_capacity(text.len() + 8);
+    for letter in text.chars() {
+        if letter.is_control() {
+            line.extend(letter.escape_default());
+        } else {
+            line.push(letter);
+        }
+    }
+    line
 }
 
 /// The error number of the system call at the end of a chain.
@@ -236,6 +253,15 @@ impl From<Error> for io::Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_value_that_is_quoted_does_not_begin_a_line() {
+        let error = Error::config("environment variable \"a\nb\": größe\x1b");
+        assert_eq!(
+            error.to_string(),
+            "environment variable \"a\\nb\": größe\\u{1b}"
+        );
+    }
 
     #[test]
     fn the_chain_is_printed_once_and_the_errno_found() {
