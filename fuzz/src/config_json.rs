@@ -3,23 +3,16 @@
 
 use configs::config::Config;
 use configs::specconv::{self, Options};
-use configs::{HostInfo, IntelRdtSupport, RootfsFact, oci, validate};
+use configs::{oci, validate};
+
+use crate::machine::host_info;
 
 pub(crate) fn run(text: &[u8]) {
     let Ok(spec) = oci::Spec::from_slice(text) else {
         return;
     };
     for cgroup_v2 in [false, true] {
-        let host = HostInfo {
-            cgroup_v2,
-            intel_rdt: IntelRdtSupport {
-                enabled: true,
-                cat: true,
-                mba: true,
-            },
-            rootfs: RootfsFact::NotExamined,
-            ..HostInfo::default()
-        };
+        let host = host_info(cgroup_v2);
         let options = Options {
             id: "fuzz".to_owned(),
             bundle: "/bundle".to_owned(),

@@ -13,6 +13,7 @@
 )]
 
 mod cursor;
+mod machine;
 
 /// A fuzz target.
 #[derive(Clone, Copy, Debug)]
@@ -51,6 +52,7 @@ targets! {
     accounts: ["user/src/passwd.rs"];
     cgroup_files: ["cgroups/src/v1/stats.rs"];
     config_json: ["configs/src/oci.rs"];
+    config_plan: ["runtime/src/plan.rs"];
     device_rules: ["devices/src/emulator.rs"];
     flags: ["runtime/src/cli/flag.rs"];
     labels: ["selinux/src/label.rs"];

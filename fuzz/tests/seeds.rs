@@ -46,6 +46,40 @@ fn every_target_has_seeds_and_a_program() {
     }
 }
 
+/// libFuzzer refuses to begin with a dictionary that it cannot read.
+#[test]
+fn dictionaries_are_of_targets_and_in_the_form_of_libfuzzer() {
+    for name in names(&folder("dictionaries")) {
+        assert!(TARGETS.iter().any(|target| target.name == name), "{name}");
+        let path = folder("dictionaries").join(format!("{name}.dict"));
+        let text = std::fs::read_to_string(&path).expect("a dictionary is text");
+        for line in text.lines().filter(|line| !line.starts_with('#')) {
+            assert!(is_entry(line), "{name}: {line}");
+        }
+    }
+}
+
+/// A word in quotes; in it a quote, a backslash and a byte in hexadecimal (`\x00`) are escaped.
+fn is_entry(line: &str) -> bool {
+    let inner = line
+        .strip_prefix('"')
+        .and_then(|line| line.strip_suffix('"'));
+    let mut rest = inner.unwrap_or("");
+    while let Some(escape) = rest.find(['"', '\\']) {
+        let escaped = &rest[escape..];
+        let hex = escaped.strip_prefix("\\x").and_then(|rest| rest.get(..2));
+        let length = if escaped.starts_with("\\\"") || escaped.starts_with("\\\\") {
+            2
+        } else if hex.is_some_and(|hex| u8::from_str_radix(hex, 16).is_ok()) {
+            4
+        } else {
+            return false;
+        };
+        rest = &escaped[length..];
+    }
+    inner.is_some_and(|inner| !inner.is_empty())
+}
+
 #[test]
 fn no_seed_finds_a_fault() {
     let mut failed = Vec::new();
