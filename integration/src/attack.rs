@@ -23,9 +23,11 @@ mod report;
 mod spread;
 mod step;
 pub mod tracer;
+mod writes;
 
 pub use bench::{Bench, Outcome};
 pub use command::{COMMANDS, Command};
 pub use layout::Layout;
 pub use spread::{Choice, steps};
 pub use step::{Action, Kind, Role, Step};
+pub use writes::{Deed, Written};

@@ -40,6 +40,7 @@ pub mod ordinary_user;
 pub mod parallel;
 pub mod program;
 pub mod reduced_kernel;
+pub mod reviewed;
 pub mod scratch;
 pub mod soak;
 pub mod subordinate_ids;

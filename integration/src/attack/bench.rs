@@ -1,6 +1,6 @@
 //! Takes steps, and judges what comes of each.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::os::fd::OwnedFd;
@@ -17,6 +17,7 @@ use super::layout::Layout;
 use super::report::Report;
 use super::step::{Action, Role, Step};
 use super::tracer::{End, LIMIT, Request, Traced, trace};
+use super::writes::Written;
 use crate::{Case, Output, cgroup, traced};
 
 /// A command in a layout, and what an undisturbed run of it does.
@@ -28,6 +29,7 @@ pub struct Bench {
     case: Case,
     expected: Option<Report>,
     calls: BTreeMap<Role, Vec<u64>>,
+    writes: BTreeSet<(Role, Written)>,
 }
 
 /// What came of a step.
@@ -72,6 +74,7 @@ impl Bench {
             case,
             expected: None,
             calls: BTreeMap::new(),
+            writes: BTreeSet::new(),
         };
         let mut outcome = Outcome::default();
         bench.attempt(None, &mut outcome);
@@ -85,6 +88,16 @@ impl Bench {
     /// The system calls of an undisturbed run.
     pub fn calls(&self) -> &BTreeMap<Role, Vec<u64>> {
         &self.calls
+    }
+
+    /// What each process of an undisturbed run has written to, made and removed.
+    pub fn writes(&self) -> &BTreeSet<(Role, Written)> {
+        &self.writes
+    }
+
+    /// The container.
+    pub fn case(&self) -> &Case {
+        &self.case
     }
 
     /// Takes a step, and removes what there is afterwards.
@@ -121,6 +134,7 @@ impl Bench {
             program: &self.program,
             step,
             init,
+            notes_writes: step.is_none(),
             follow: self.command.runs_a_program(),
             elsewhere: Some(self.removal()),
         };
@@ -141,6 +155,7 @@ impl Bench {
         self.judge_removal(&traced.processes, outcome);
         if step.is_none() {
             self.calls = traced.calls;
+            self.writes = traced.writes;
         }
     }
 

@@ -25,6 +25,7 @@ use rustix::process::{PidfdFlags, pidfd_open, pidfd_send_signal};
 
 use super::calls;
 use super::step::{Action, Role, Step};
+use super::writes::{Attempt, HostMounts, Written, attempt};
 use crate::{limited, traced};
 
 /// How long a command may take before it counts as hung: each of its system calls stops twice, and
@@ -45,6 +46,8 @@ pub(super) struct Request<'a> {
     /// Whether to go on after the end of the command until all that it has made has ended or
     /// executed a program. With `init` only after a success.
     pub(super) follow: bool,
+    /// Whether it is noted what is written to.
+    pub(super) notes_writes: bool,
     /// What runs elsewhere while a process is held.
     pub(super) elsewhere: Option<process::Command>,
 }
@@ -69,6 +72,8 @@ pub(super) struct Traced {
     pub(super) end: End,
     /// The system calls of each process, in their order.
     pub(super) calls: BTreeMap<Role, Vec<u64>>,
+    /// What each process has written to, made and removed.
+    pub(super) writes: BTreeSet<(Role, Written)>,
     /// The system call at which the step was done, with its first argument.
     pub(super) reached: Option<(u64, u64)>,
     /// Whether it took longer than [`LIMIT`].
@@ -87,6 +92,7 @@ pub(super) fn trace(mut request: Request<'_>) -> io::Result<Traced> {
         | Options::PTRACE_O_TRACECLONE
         | Options::PTRACE_O_TRACEFORK
         | Options::PTRACE_O_TRACEVFORK;
+    let host = HostMounts::read()?;
     let root = traced::start(&mut request.shell, options)?;
     let processes = Mutex::new(Vec::new());
     let hung = AtomicBool::new(false);
@@ -99,6 +105,7 @@ pub(super) fn trace(mut request: Request<'_>) -> io::Result<Traced> {
         started: false,
         held: None,
         elsewhere: None,
+        host,
         processes: &processes,
         traced: Traced::default(),
         request,
@@ -131,6 +138,8 @@ struct Tracee {
     role: Role,
     /// What the call that it is in will answer.
     answer: Option<i32>,
+    /// What that call writes to, if it succeeds.
+    attempt: Option<Attempt>,
 }
 
 struct Tracer<'a> {
@@ -145,6 +154,7 @@ struct Tracer<'a> {
     started: bool,
     held: Option<Pid>,
     elsewhere: Option<Pid>,
+    host: HostMounts,
     processes: &'a Mutex<Vec<OwnedFd>>,
     traced: Traced,
 }
@@ -193,7 +203,14 @@ impl Tracer<'_> {
     }
 
     fn add(&mut self, pid: Pid, role: Role) {
-        self.tracees.insert(pid, Tracee { role, answer: None });
+        self.tracees.insert(
+            pid,
+            Tracee {
+                role,
+                answer: None,
+                attempt: None,
+            },
+        );
         // A thread other than the first has none.
         let number = rustix::process::Pid::from_raw(pid.as_raw()).expect("a process id");
         if let Ok(process) = pidfd_open(number, PidfdFlags::empty()) {
@@ -296,6 +313,14 @@ impl Tracer<'_> {
                     registers.rax = u64::from_ne_bytes(i64::from(-number).to_ne_bytes());
                 }))?;
             }
+            if let Some(attempt) = tracee.attempt.take()
+                && let Ok(registers) = ptrace::getregs(pid)
+            {
+                let role = tracee.role;
+                let found = attempt.done(pid, registers.rax, &self.host);
+                let found = found.into_iter().map(|written| (role, written));
+                self.traced.writes.extend(found);
+            }
             return resume(pid, None);
         }
         let Ok(registers) = ptrace::getregs(pid) else {
@@ -303,6 +328,9 @@ impl Tracer<'_> {
         };
         if !self.started {
             return resume(pid, None);
+        }
+        if self.request.notes_writes {
+            tracee.attempt = attempt(pid, &registers, &self.host)?;
         }
         let calls = self.traced.calls.entry(tracee.role).or_default();
         calls.push(registers.orig_rax);

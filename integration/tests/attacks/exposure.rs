@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use cofferdam_integration::reviewed::{self, matches};
 use cofferdam_integration::{Case, need};
 use serde_json::json;
 
@@ -31,39 +32,12 @@ const CAPABILITIES: &str = "CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID KIL
     SYS_TIME SYS_TTY_CONFIG MKNOD LEASE AUDIT_WRITE AUDIT_CONTROL SETFCAP MAC_OVERRIDE MAC_ADMIN \
     SYSLOG WAKE_ALARM BLOCK_SUSPEND AUDIT_READ PERFMON BPF CHECKPOINT_RESTORE";
 
-/// Whether the pattern of a line is for this path.
-fn matches(pattern: &str, path: &str) -> bool {
-    let mut names = path.split('/');
-    for wanted in pattern.split('/') {
-        match (wanted, names.next()) {
-            ("**", Some(_)) => return true,
-            ("*", Some(_)) => {}
-            (wanted, Some(name)) if wanted == name => {}
-            _ => return false,
-        }
-    }
-    names.next().is_none()
-}
-
 /// The patterns for a configuration.
 fn listed(configuration: &str) -> Vec<&'static str> {
-    let lines = LIST
-        .lines()
-        .filter(|line| !line.is_empty() && !line.starts_with('#'));
+    let lines = reviewed::lines::<3>(LIST).into_iter();
     lines
-        .filter_map(|line| {
-            let mut columns = line.split(" | ");
-            let (Some(pattern), Some(of), Some(_reason), None) = (
-                columns.next(),
-                columns.next(),
-                columns.next(),
-                columns.next(),
-            ) else {
-                panic!("not three columns: {line}");
-            };
-            let is_for = |name| name == "all" || name == configuration;
-            of.split(' ').any(is_for).then_some(pattern)
-        })
+        .filter(|[_, of, _]| reviewed::names(of, "all") || reviewed::names(of, configuration))
+        .map(|[pattern, _, _]| pattern)
         .collect()
 }
 
