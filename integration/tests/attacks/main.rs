@@ -33,6 +33,7 @@ mod hooks;
 mod host;
 mod identifiers;
 mod kernel_parameters;
+mod keyrings;
 mod labels;
 mod mount_table;
 mod password_file;

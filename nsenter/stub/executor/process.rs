@@ -76,25 +76,36 @@ pub(super) fn ambient_set(set: u64) -> Result<u64> {
 }
 
 /// Joins the keyring and adds permissions to those it has.
+///
+/// The kernel finds it by name among those of all users of the user namespace, and takes the first
+/// that may be searched. Its owner has every key that is put into it: one of another user is
+/// refused (`EEXIST`).
 pub(super) fn keyring(name: &CStr, add: u32) -> Result<()> {
     let serial = sys::join_keyring(name)?;
-    if add == 0 {
-        return Ok(());
-    }
     let mut buffer = [0; 512];
     let length = sys::describe_key(serial, &mut buffer)?.min(buffer.len());
     let text = buffer.get(..length).unwrap_or(&[]);
-    let permissions = described_permissions(text).ok_or(Errno::EBADMSG)?;
+    let (owner, permissions) = described(text).ok_or(Errno::EBADMSG)?;
+    if owner != sys::getuid() {
+        return Err(Errno::EEXIST);
+    }
+    if add == 0 {
+        return Ok(());
+    }
     sys::set_key_permissions(serial, permissions | add)
 }
 
-/// The fourth field of `type;uid;gid;permissions;description`, in hexadecimal.
-pub(super) fn described_permissions(text: &[u8]) -> Option<u32> {
+/// Owner and permissions: the second field of `type;uid;gid;permissions;description`, and the
+/// fourth, which is hexadecimal.
+pub(super) fn described(text: &[u8]) -> Option<(u32, u32)> {
     let mut fields = text.split(|byte| *byte == b';');
-    let field = fields.nth(3)?;
+    let mut number = |nth, radix| {
+        let digits = core::str::from_utf8(fields.nth(nth)?).ok()?;
+        u32::from_str_radix(digits, radix).ok()
+    };
+    let found = (number(1, 10)?, number(1, 16)?);
     fields.next()?;
-    let digits = core::str::from_utf8(field).ok()?;
-    u32::from_str_radix(digits, 16).ok()
+    Some(found)
 }
 
 /// The working directory must have a path below the root: the kernel says `(unreachable)…` or
@@ -165,7 +176,7 @@ impl Executor {
 
 #[cfg(test)]
 mod tests {
-    use super::{described_permissions, ignored};
+    use super::{described, ignored};
 
     #[test]
     fn only_a_whole_mask_of_ignored_signals_counts() {
@@ -183,21 +194,23 @@ mod tests {
     }
 
     #[test]
-    fn the_permissions_are_the_fourth_of_five_fields() {
+    fn owner_and_permissions_are_the_second_and_the_fourth_of_five_fields() {
         assert_eq!(
-            described_permissions(b"keyring;0;0;3f130000;_ses.id\0"),
-            Some(0x3f13_0000)
+            described(b"keyring;0;5;3f130000;_ses.id\0"),
+            Some((0, 0x3f13_0000))
         );
         // A description may hold anything, the separator too.
-        assert_eq!(described_permissions(b"keyring;0;0;8;a;b;c"), Some(8));
+        assert_eq!(described(b"keyring;65534;0;8;a;b;c"), Some((65534, 8)));
         for text in [
             b"keyring;0;0;3f130000".as_slice(),
             b"keyring;0;0;x;d",
             b"",
             b";;;;",
             b"keyring;0;0;1ffffffff;d",
+            b"keyring;x;0;8;d",
+            b"keyring;-1;0;8;d",
         ] {
-            assert_eq!(described_permissions(text), None, "{}", text.escape_ascii());
+            assert_eq!(described(text), None, "{}", text.escape_ascii());
         }
     }
 }

@@ -38,6 +38,12 @@ pub(crate) fn getpid() -> u32 {
     unsafe { call!(GETPID) }.map_or(0, |pid| pid as u32)
 }
 
+/// `getuid(2)`.
+pub(crate) fn getuid() -> u32 {
+    // SAFETY: no argument.
+    unsafe { call!(GETUID) }.map_or(u32::MAX, |uid| uid as u32)
+}
+
 /// `getppid(2)`.
 pub(crate) fn getppid() -> u32 {
     // SAFETY: no argument.

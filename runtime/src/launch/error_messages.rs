@@ -7,7 +7,7 @@ use nsenter::plan::Op;
 use super::mount_messages;
 use super::step_texts::{APPARMOR_ERROR, error_text};
 use crate::error::{Error, ErrorKind};
-use crate::plan::{APPARMOR_STEP, OOM_SCORE_STEP};
+use crate::plan::{APPARMOR_STEP, KEYRING_STEP, OOM_SCORE_STEP};
 
 /// What failed when a process was started: our own refusal as it was, a step by its name, anything
 /// else as it came.
@@ -64,6 +64,15 @@ fn step(failure: &Failure, args: &[String]) -> Error {
             return Error::new(
                 ErrorKind::Init,
                 format!("{APPARMOR_ERROR}: AppArmor is not enabled on this host"),
+            );
+        }
+        _ if failure.context() == KEYRING_STEP && errno == libc::EEXIST => {
+            return Error::new(
+                ErrorKind::Init,
+                format!(
+                    "{}: another user has made one of that name",
+                    error_text(KEYRING_STEP)
+                ),
             );
         }
         // Engines take "permission denied" for something that is wrong with the program.
