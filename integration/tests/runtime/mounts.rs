@@ -99,6 +99,43 @@ fn masked_paths_cannot_be_read_and_read_only_ones_not_written() {
     case.finish();
 }
 
+/// What is mounted on the root of a process is not in its way.
+#[test]
+fn a_mask_on_the_root_is_refused_and_a_read_only_root_is_read_only() {
+    need!(Containers, Busybox, Cofferdam);
+    let mut case = Case::new();
+    case.bundle.config["root"]["readonly"] = json!(false);
+    symlink("/", case.bundle.rootfs().join("link")).unwrap();
+    let before = case.bundle.config["linux"]["maskedPaths"].clone();
+    for (path, said) in [
+        ("/", "linux.maskedPaths: the root of the container"),
+        ("/proc/..", "linux.maskedPaths: the root of the container"),
+        ("/link", "(/link): it leads to the root of the container"),
+    ] {
+        case.bundle.config["linux"]["maskedPaths"] = json!([path]);
+        let _ = case.run().failed(1, said);
+    }
+    case.bundle.config["linux"]["maskedPaths"] = before;
+    for path in ["/", "/proc/..", "/link"] {
+        case.bundle.config["linux"]["readonlyPaths"] = json!([path]);
+        let output = case.inside("touch /x /../y 2>&1; echo end");
+        assert_eq!(output.stdout.matches("Read-only").count(), 2, "{output}");
+    }
+    case.finish();
+}
+
+/// The links of `/dev` lead out of it.
+#[test]
+fn what_a_link_of_dev_leads_to_is_hidden() {
+    need!(Containers, Busybox);
+    let mut case = Case::new();
+    case.bundle.args(&["/bin/ls", "/proc/1/fd"]);
+    assert!(case.run().ok().stdout.starts_with("0\n1\n2\n"));
+    case.bundle.config["linux"]["maskedPaths"] = json!(["/dev/fd"]);
+    assert_eq!(case.run().ok().stdout, "");
+    case.finish();
+}
+
 #[test]
 fn the_usual_devices_are_there_and_no_others() {
     need!(Containers, Busybox);

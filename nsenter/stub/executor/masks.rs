@@ -7,7 +7,7 @@ use super::fields::{List, Slot};
 use super::fixed_string::FixedString;
 use super::mounts::{cover_readonly, make_readonly, move_mount};
 use super::paths::find;
-use super::sys::{self, Errno, Fd, O_PATH, Result};
+use super::sys::{self, Errno, Fd, O_DIRECTORY, O_PATH, Result};
 
 const EMPTY_ATTRIBUTES: u64 = sys::MOUNT_ATTR_RDONLY
     | sys::MOUNT_ATTR_NOSUID
@@ -35,6 +35,7 @@ impl Executor {
             let target = match existing(root, path) {
                 Ok(Some(target)) => target,
                 Ok(None) => continue,
+                Err(Errno::EXDEV) if is_own_root(root)? => return Err(Errno::EXDEV),
                 Err(Errno::EXDEV) => sys::openat(root, c".", O_PATH, 0)?,
                 Err(errno) => return Err(errno),
             };
@@ -101,6 +102,17 @@ impl Executor {
         let mut text = FixedString::<24>::new();
         text.push_number(index as u64);
         self.detail.set(text.get());
+    }
+}
+
+/// Whether a directory is the root of this process: what is mounted on that is only seen by those
+/// who enter it anew. From the root of any other mount the way up leads out of the mount.
+fn is_own_root(directory: i32) -> Result<bool> {
+    let flags = O_PATH | O_DIRECTORY;
+    match sys::openat2(directory, c"..", flags, 0, sys::RESOLVE_NO_XDEV) {
+        Ok(above) => Ok(sys::fstat(above.raw())?.same(&sys::fstat(directory)?)),
+        Err(Errno::EXDEV) => Ok(false),
+        Err(errno) => Err(errno),
     }
 }
 

@@ -165,3 +165,52 @@ fn the_root_itself_can_be_made_readonly() {
         outcome.out
     );
 }
+
+/// Whoever is in a root does not see what is mounted on it. What is mounted on the root of another
+/// mount is in everybody's way.
+#[test]
+fn the_root_of_the_process_cannot_be_hidden_and_that_of_another_mount_can() {
+    if !root() {
+        return;
+    }
+    let directory = rootfs::directory();
+    symlink("/", inside(&directory, "link")).unwrap();
+    for (path, on_procfs, fine) in [
+        ("/", false, false),
+        ("/..", false, false),
+        ("/link", false, false),
+        ("/", true, true),
+        ("/..", true, true),
+    ] {
+        let null = null();
+        let mut plan = PlanBuilder::new();
+        let source = plan.input("null device");
+        let root = usual(&mut plan, directory.path());
+        bind(&mut plan, root, "/dev/null", "/dev/null", 0);
+        pivot(&mut plan, root);
+        let device = open_below(&mut plan, root, "dev/null");
+        let procfs = open_below(&mut plan, root, "proc");
+        let on = if on_procfs { procfs } else { root };
+        plan.push(
+            "mask",
+            Op::Mask {
+                paths: vec![(on, c(path))],
+                null: device,
+                context: None,
+            },
+        );
+        for slot in [root, procfs, device, source] {
+            plan.push("close", Op::Close(slot));
+        }
+        shell(&mut plan, "ls /proc");
+        let outcome = run_with(plan, vec![(source, null.as_fd())], &mut ());
+        if fine {
+            assert!(outcome.served.is_ok(), "{:?}", outcome.served);
+            assert_eq!(outcome.out, "");
+        } else {
+            let error = outcome.error();
+            assert_eq!(error.raw_os_error(), Some(libc::EXDEV), "{path}");
+            assert_eq!(error.failure().unwrap().item(), Some(0));
+        }
+    }
+}

@@ -63,6 +63,17 @@ pub(crate) fn error(failure: &Failure, config: &Config) -> Option<Error> {
             ErrorKind::Init,
             format!("{context}: the container's /dev/null is not the null device"),
         )),
+        Op::Mask { .. } if failure.errno() == libc::EXDEV => {
+            let path = placed_paths(&config.mask_paths)
+                .into_iter()
+                .nth(failure.item()?)?;
+            Some(Error::new(
+                ErrorKind::Init,
+                format!(
+                    "{context} ({path}): it leads to the root of the container, which cannot be hidden from it"
+                ),
+            ))
+        }
         Op::Mask { .. } | Op::ReadonlyPaths(_) => {
             let list = if matches!(failure.op(), Op::Mask { .. }) {
                 &config.mask_paths

@@ -23,6 +23,9 @@ const LINKS: [(&str, &str); 4] = [
     ("stderr", "/proc/self/fd/2"),
 ];
 
+/// The link of a machine that shows its memory.
+const KCORE: (&str, &str) = ("core", "/proc/kcore");
+
 /// Nodes, links and `ptmx`, unless `/dev` is a bind mount.
 pub(super) fn make(steps: &mut Steps, params: &ProcessParams<'_>, root: &mut Rootfs) -> Result<()> {
     if root.dev_is_bound {
@@ -367,8 +370,17 @@ fn bound(steps: &mut Steps, node: &Node<'_>, made: Option<Slot>) -> Result<()> {
     Ok(())
 }
 
+/// Whether a path goes through one of the links that every `/dev` has, which lead out of it.
+pub(super) fn leaves_dev(path: &str) -> bool {
+    let name = path
+        .strip_prefix("/dev/")
+        .and_then(|rest| rest.split('/').next());
+    let links = LINKS.into_iter().chain([KCORE]);
+    name.is_some_and(|name| links.map(|(link, _)| link).any(|link| link == name))
+}
+
 fn links(steps: &mut Steps, params: &ProcessParams<'_>, dev: Slot, fresh: bool) -> Result<()> {
-    let core = params.host.kcore.then_some(("core", "/proc/kcore"));
+    let core = params.host.kcore.then_some(KCORE);
     for (name, target) in LINKS.into_iter().chain(core) {
         steps.push(
             ["link /dev/", name].concat(),

@@ -8,7 +8,7 @@ use nsenter::plan::{Dir, Op, Slot};
 use super::params::ProcessParams;
 use super::rootfs::Rootfs;
 use super::steps::{Steps, c_string, clean};
-use crate::Result;
+use crate::{Error, Result};
 
 /// `readonlyPaths`, then `maskedPaths`: a path in both ends up hidden.
 pub(super) fn apply(steps: &mut Steps, params: &ProcessParams<'_>, root: &Rootfs) -> Result<()> {
@@ -20,6 +20,15 @@ pub(super) fn apply(steps: &mut Steps, params: &ProcessParams<'_>, root: &Rootfs
     let masked = placed("linux.maskedPaths", &config.mask_paths, root)?;
     if masked.is_empty() {
         return Ok(());
+    }
+    // A mount on the root of a process is only seen by those who enter it anew.
+    if masked
+        .iter()
+        .any(|(on, path)| *on == root.slot && path.as_bytes() == b"/")
+    {
+        return Err(Error::config(
+            "linux.maskedPaths: the root of the container cannot be hidden from it",
+        ));
     }
     let null = steps.slot();
     let place = root.mounts.place(root.slot, "/dev/null");

@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use nsenter::plan::Slot;
 
 use super::entry::{Entry, inside_clean, is_remount};
+use crate::plan::devices::leaves_dev;
 use crate::plan::params::ProcessParams;
 use crate::plan::steps::{Steps, clean, seen_from};
 
@@ -181,9 +182,10 @@ impl MountTable {
         self.open.push(slot);
     }
 
-    /// How something on or below the mounts is reached; `root` is the root of the container.
+    /// How something on or below the mounts is reached; `root` is the root of the container. The
+    /// links that `/dev` gets lead out of it.
     pub(in crate::plan) fn place(&self, root: Slot, path: &str) -> Place {
-        self.nearest(root, path, |_, _| true)
+        self.nearest(root, path, |_, _| !leaves_dev(path))
     }
 
     /// How a mount point is reached: from a mount above it. Not from a procfs, below which the path
@@ -309,6 +311,11 @@ mod tests {
         assert_eq!(place("/processes"), at(root, "/processes"));
         assert_eq!(place("/data/x"), at(root, "/data/x"));
         assert_eq!(place("/dev/pts/0"), at(handles[3], "/0"));
+        // Its target is not on that mount.
+        for link in ["/dev/core", "/dev/fd", "/dev/fd/1", "/dev/stdin"] {
+            assert_eq!(place(link), at(root, link));
+        }
+        assert_eq!(place("/dev/cores"), at(handles[2], "/cores"));
         assert_eq!(place("/dev/null"), at(handles[2], "/null"));
         assert_eq!(place("/etc"), at(root, "/etc"));
     }
