@@ -95,3 +95,37 @@ fn nor_by_exec_nor_into_a_created_container() {
     host.unchanged("groups");
     case.delete();
 }
+
+/// A filter that answers `EPERM` to `setgroups(2)` looks as a namespace that has it switched off.
+#[test]
+fn nor_into_a_joined_user_namespace_whatever_the_filter_says() {
+    need!(Root, Busybox, Cofferdam);
+    let host = Host::new();
+    let mut first = Case::new();
+    first
+        .bundle
+        .user_namespace(100_000, 65_536)
+        .args(&["/bin/sleep", "1000"]);
+    first.start();
+    let path = format!("/proc/{}/ns/user", first.pid());
+    for no_new_privileges in [false, true] {
+        let mut case = Case::new();
+        case.bundle.user_namespace(100_000, 65_536);
+        case.bundle.without_namespace("user");
+        case.bundle.config["linux"]["uidMappings"] = json!([]);
+        case.bundle.config["linux"]["gidMappings"] = json!([]);
+        case.bundle
+            .namespace(json!({ "type": "user", "path": path }));
+        case.bundle.config["process"]["noNewPrivileges"] = json!(no_new_privileges);
+        case.bundle.config["linux"]["seccomp"] = json!({
+            "defaultAction": "SCMP_ACT_ALLOW",
+            "syscalls": [{ "names": ["setgroups"], "action": "SCMP_ACT_ERRNO", "errnoRet": 1 }],
+        });
+        case.bundle.args(&["/bin/cat", "/proc/self/status"]);
+        let output = grouped(&case, &["run", &case.id]).output().ok();
+        assert_eq!(status_field(&output.stdout, "Groups"), "", "{output}");
+        case.finish();
+    }
+    first.delete();
+    host.unchanged("groups");
+}

@@ -71,6 +71,7 @@ pub(super) fn finish(
     };
     let load = load_filter(params, late, ready_late, &steps_left);
     refuse_pretence(params, load)?;
+    identity::drop_groups_if_allowed(steps, params);
     let mut directory = Directory::Later;
     if load == LoadFilter::Early {
         if params.filter.is_some_and(seccomp::hides_directory) {

@@ -153,6 +153,26 @@ fn mapped(params: &ProcessParams<'_>) -> Result<()> {
     Ok(())
 }
 
+/// Drops the caller's supplementary groups where the kernel may have that switched off: in a user
+/// namespace that is joined. It comes before every filter, whose `EPERM` would look the same.
+pub(super) fn drop_groups_if_allowed(steps: &mut Steps, params: &ProcessParams<'_>) {
+    if may_be_switched_off(params) {
+        steps.push_tolerating(
+            "drop supplementary groups",
+            Op::SetGroups(Vec::new()),
+            &[libc::EPERM],
+        );
+    }
+}
+
+/// Whether no group is asked for, and whether `setgroups(2)` is refused is not known.
+fn may_be_switched_off(params: &ProcessParams<'_>) -> bool {
+    let namespaces = &params.config.namespaces;
+    params.process.additional_gids.is_empty()
+        && !setgroups_denied(params)
+        && namespaces.path_of(NamespaceType::User).is_some()
+}
+
 /// Supplementary groups: always set, so that none of the caller's survive, except where the kernel
 /// has that switched off.
 fn groups(steps: &mut Steps, params: &ProcessParams<'_>) -> Result<()> {
@@ -162,21 +182,9 @@ fn groups(steps: &mut Steps, params: &ProcessParams<'_>) -> Result<()> {
             "cannot set any additional groups in a rootless container",
         ));
     }
-    if setgroups_denied(params) {
-        return Ok(());
-    }
-    let op = Op::SetGroups(gids.clone());
-    if gids.is_empty()
-        && params
-            .config
-            .namespaces
-            .path_of(NamespaceType::User)
-            .is_some()
-    {
-        // The joined namespace may have it switched off.
-        steps.push_tolerating("set supplementary groups", op, &[libc::EPERM]);
-    } else {
-        steps.push("set supplementary groups", op);
+    // Where it may be switched off they are dropped already.
+    if !setgroups_denied(params) && !may_be_switched_off(params) {
+        steps.push("set supplementary groups", Op::SetGroups(gids.clone()));
     }
     Ok(())
 }

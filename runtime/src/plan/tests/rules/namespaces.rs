@@ -1,7 +1,7 @@
 //! Namespaces, cgroups, networks.
 
 use configs::config::{MountFlags, NamespaceType, Network};
-use nsenter::plan::{FsOption, Op, Plan};
+use nsenter::plan::{FsOption, Op, Plan, Step};
 
 use super::built;
 use crate::plan::tests::{Case, allowing, count, named, ops, position};
@@ -146,6 +146,36 @@ fn groups_are_dropped_unless_that_is_switched_off() {
     let mut nested = Case::standard();
     nested.host.setgroups_denied = true;
     assert_eq!(groups(&nested), 0);
+}
+
+/// The one change of groups that may be refused comes before a filter that could refuse it.
+#[test]
+fn in_a_joined_user_namespace_groups_are_dropped_before_the_filter() {
+    let mut case = Case::standard();
+    case.config.no_new_privileges = false;
+    case.config.namespaces.set(NamespaceType::User, "/ns/user");
+    case.filter = Some(allowing());
+    for exec in [false, true] {
+        for gids in [Vec::new(), vec![5]] {
+            case.process.additional_gids(gids.clone());
+            let built = if exec { case.exec() } else { case.init() };
+            let plan = built.unwrap().plan;
+            let filter = position(&plan, |op| matches!(op, Op::Seccomp { .. })).unwrap();
+            let steps = plan.steps();
+            let of_groups = |(_, step): &(usize, &Step)| matches!(step.op(), Op::SetGroups(_));
+            let [(at, step)] = steps
+                .iter()
+                .enumerate()
+                .filter(of_groups)
+                .collect::<Vec<_>>()[..]
+            else {
+                panic!("not one change of groups in\n{plan}")
+            };
+            assert_eq!(*step.op(), Op::SetGroups(gids.clone()));
+            assert_eq!(step.tolerated().is_empty(), !gids.is_empty());
+            assert!(at < filter || !gids.is_empty());
+        }
+    }
 }
 
 #[test]
