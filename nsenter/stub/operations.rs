@@ -87,7 +87,7 @@ macro_rules! operations {
         /// `prctl(PR_SET_KEEPCAPS)`.
         KeepCapabilities = 14 (on: Switch);
         /// `setsid()`.
-        NewSession = 15;
+        NewSession = 15 [Strict];
         /// `ioctl(tty, TIOCSCTTY, 0)`.
         ControllingTerminal = 16 (terminal: Uses);
         /// `umask()`.
@@ -103,7 +103,7 @@ macro_rules! operations {
         Personality = 21 (domain: Flags64);
         /// `prlimit(0, resource, {soft, hard})` of this process, `RLIMIT_*` of `getrlimit(2)`;
         /// `u64::MAX` means no limit.
-        ResourceLimit = 30 {
+        ResourceLimit = 30 [Strict] {
             /// Which resource.
             resource: Number,
             /// What is in force.
@@ -144,8 +144,9 @@ macro_rules! operations {
         /// `PR_CAP_AMBIENT_CLEAR_ALL`, then one `PR_CAP_AMBIENT_RAISE` each. A capability that
         /// cannot be raised is reported with the next request as a warning; it is not a failure.
         AmbientSet = 28 [Protects] (set: Flags64);
-        /// `keyctl(KEYCTL_JOIN_SESSION_KEYRING, name)`; then, with permissions, `KEYCTL_DESCRIBE`
-        /// and `KEYCTL_SETPERM` with the described permissions or-ed with these bits.
+        /// `keyctl(KEYCTL_JOIN_SESSION_KEYRING, name)` and `KEYCTL_DESCRIBE`; then, with
+        /// permissions, `KEYCTL_SETPERM` with the described permissions or-ed with these bits.
+        /// `EEXIST` if a keyring of that name was found that belongs to another user.
         Keyring = 29 {
             /// Name of the session keyring.
             name: Text,
@@ -224,7 +225,7 @@ macro_rules! operations {
         /// `fspick(mount)`, `fsconfig` for each option and `FSCONFIG_CMD_RECONFIGURE` (Linux 5.2):
         /// changes the file system that is mounted there. `EINVAL` if the descriptor is not the
         /// root of a mount; otherwise the detail of a failure is as for [`Op::NewMount`].
-        Reconfigure = 70 {
+        Reconfigure = 70 [Strict] {
             /// The root of an attached mount.
             mount: Uses,
             /// Options.
@@ -242,7 +243,7 @@ macro_rules! operations {
         /// As [`Op::NewMount`] and [`Op::Attach`], for a mount that nothing is done with
         /// afterwards: `fchdir(target)` and one `mount(2)` on `.`. What that refuses is made the
         /// other way, with its detail. The working directory is another one afterwards.
-        MountOn = 73 {
+        MountOn = 73 [Strict] {
             /// The directory, an `O_PATH` descriptor.
             target: Uses,
             /// File system type.
@@ -257,7 +258,7 @@ macro_rules! operations {
         /// The same on a directory that is made for it, in one that nothing else makes entries in:
         /// `mkdirat(dir, name, 0755)`, `fchdir(dir)`, and one `mount(2)` on the name, which is what
         /// was just made. If the name exists, as [`Op::MakePath`] and [`Op::MountOn`].
-        MountIn = 76 {
+        MountIn = 76 [Strict] {
             /// The directory, the root of a new tmpfs.
             dir: Uses,
             /// One component.
@@ -274,7 +275,7 @@ macro_rules! operations {
         /// `mkdirat(dir, name, 0755)`, `fchdir(dir)`, `mount(source, name, MS_BIND | MS_REC)`: for
         /// a directory that nothing else makes entries in, so that the name is what was just made.
         /// The working directory is another one afterwards.
-        BindDirectory = 74 {
+        BindDirectory = 74 [Strict] {
             /// The directory, the root of a new tmpfs.
             dir: Uses,
             /// One component; it must not exist.
@@ -285,7 +286,7 @@ macro_rules! operations {
         /// `mount_setattr(mount, "", AT_EMPTY_PATH | AT_RECURSIVE, {set, clear, MS_PRIVATE})` on an
         /// attached mount whose only mounts below are those at these names. Before Linux 5.12 a
         /// remount of each.
-        MountAttributesOfAll = 75 {
+        MountAttributesOfAll = 75 [Strict] {
             /// The root of the mount, a directory.
             mount: Uses,
             /// Directories in it, of one component each.
@@ -312,7 +313,7 @@ macro_rules! operations {
         /// user namespace) with `keep_locked`, the current flags of the mount (`fstatfs`) are kept:
         /// the step retries without clearing those. The detail of `EPERM` is `f_flags` of
         /// `statfs(2)` in decimal, see [`Failure::present_flags`](crate::Failure::present_flags).
-        MountAttributes = 54 {
+        MountAttributes = 54 [Strict] {
             /// A mount, attached or not.
             mount: Uses,
             /// `MOUNT_ATTR_*` to set.
@@ -348,7 +349,7 @@ macro_rules! operations {
         /// is found without a path: while the directory is not the root (`EINVAL`), the one above
         /// it is opened (`openat2("..", RESOLVE_NO_XDEV)`). `ENOENT` if the directory was moved out
         /// of what is mounted, `ELOOP` after 2048 steps.
-        HolderPropagation = 69 {
+        HolderPropagation = 69 [Strict] {
             /// A directory in the mount.
             directory: Uses,
             /// `MS_PRIVATE`, `MS_SLAVE`, `MS_SHARED` or `MS_UNBINDABLE`.
@@ -408,7 +409,8 @@ macro_rules! operations {
         /// Hides each path, resolved below the root beside it: files by a bind of `null`,
         /// directories by an empty read-only tmpfs, made for the first one and cloned for the
         /// others. Missing paths are skipped, everything else is a failure, whose detail is the
-        /// index of the path ([`Failure::item`](crate::Failure::item)).
+        /// index of the path ([`Failure::item`](crate::Failure::item)): `EXDEV` for the root of the
+        /// process, which no mount can hide from it.
         Mask = 64 [Protects] {
             /// Paths, without lexical duplicates, each with the root of its resolution.
             paths: PlacedPaths,
@@ -458,7 +460,7 @@ macro_rules! operations {
         Stdio = 81 (fd: Uses);
         /// Each of 0, 1 and 2 that is the null device (1:3) is replaced by `/dev/null` of the
         /// current root. If that is something else, `EBADMSG`.
-        ReopenNull = 82;
+        ReopenNull = 82 [Strict];
         /// `fchown(fd, uid, -1)` for each of 0, 1 and 2 that has another owner and is not the null
         /// device; `EPERM` and `EROFS` are not a failure.
         StdioOwner = 83 (uid: Number);

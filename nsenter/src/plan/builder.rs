@@ -170,7 +170,7 @@ impl PlanBuilder {
     }
 
     /// Replaces every label by the index of the step it is bound to.
-    fn resolve_labels(&mut self) -> Result<()> {
+    pub(super) fn resolve_labels(&mut self) -> Result<()> {
         let bound = |label: u32| *self.labels.get(position(label)?)?;
         let count = self.steps.len();
         let resolve = |label: u32, index: usize| match bound(label) {

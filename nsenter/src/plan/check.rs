@@ -169,9 +169,6 @@ fn namespaces(steps: &[Step]) -> Result<()> {
 fn tail(steps: &[Step]) -> Result<()> {
     let lookup = position(steps, |op| matches!(op, Op::Lookup(_)));
     let closed = position(steps, |op| matches!(op, Op::CloseControl));
-    let filter = position(steps, |op| matches!(op, Op::Seccomp { .. }));
-    let ready = position(steps, |op| matches!(op, Op::AskReady));
-    let restricted = position(steps, |op| matches!(op, Op::NoNewPrivileges));
     let exits = position(steps, |op| matches!(op, Op::Exit));
     // A plan that exits has no program, and closes the channel by its end.
     let lookup = lookup.or(exits);
@@ -196,32 +193,38 @@ fn tail(steps: &[Step]) -> Result<()> {
             return Err(wrong(step, "must come after the control channel is closed"));
         }
     }
-    if let Some(filter) = filter {
-        let step = steps
-            .get(filter)
-            .ok_or_else(|| Error::plan("no such step"))?;
-        if ready.is_some_and(|ready| ready > filter) {
+    steps
+        .iter()
+        .enumerate()
+        .filter(|(_, step)| matches!(step.op, Op::Seccomp { .. }))
+        .try_for_each(|(at, step)| filter_in_place(steps, step, at, lookup))
+}
+
+/// A filter is loaded when the process is ready: without `no_new_privs` while it still has the
+/// privilege, and with it as late as it can be.
+fn filter_in_place(steps: &[Step], filter: &Step, at: usize, lookup: usize) -> Result<()> {
+    let (before, after) = steps.split_at_checked(at).unwrap_or((steps, &[]));
+    if position(after, |op| matches!(op, Op::AskReady)).is_some() {
+        return Err(wrong(
+            filter,
+            "loads the filter before the process has reported that it is ready",
+        ));
+    }
+    if position(before, |op| matches!(op, Op::NoNewPrivileges)).is_some() {
+        if at < lookup {
             return Err(wrong(
-                step,
-                "loads the filter before the process has reported that it is ready",
+                filter,
+                "loads the filter before the program is looked up",
             ));
         }
-        if restricted.is_some_and(|at| at < filter) {
-            if filter < lookup {
-                return Err(wrong(
-                    step,
-                    "loads the filter before the program is looked up",
-                ));
-            }
-        } else if steps.iter().take(filter).any(|step| match step.op {
-            Op::Capabilities { effective, .. } => effective & CAP_SYS_ADMIN == 0,
-            _ => false,
-        }) {
-            return Err(wrong(
-                step,
-                "needs CAP_SYS_ADMIN or no_new_privs, and neither is left",
-            ));
-        }
+    } else if before.iter().any(|step| match step.op {
+        Op::Capabilities { effective, .. } => effective & CAP_SYS_ADMIN == 0,
+        _ => false,
+    }) {
+        return Err(wrong(
+            filter,
+            "needs CAP_SYS_ADMIN or no_new_privs, and neither is left",
+        ));
     }
     Ok(())
 }

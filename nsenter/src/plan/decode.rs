@@ -42,7 +42,7 @@ pub(super) fn plan(bytes: &[u8]) -> Option<Decoded> {
 fn step(view: &View<'_>, index: u32) -> Option<Step> {
     let record = view.record(index)?;
     let op = Op::from_decoded(Operation::of(view, &record)?)?;
-    let ahead = |target: u32| target > index && target <= view.steps();
+    let ahead = |target: u32| target > index && target < view.steps();
     let otherwise = (record.otherwise != 0).then_some(record.otherwise);
     if !otherwise.is_none_or(ahead) || matches!(op, Op::Jump(label) if !ahead(label.0)) {
         return None;

@@ -365,6 +365,33 @@ fn protections_may_not_fail() {
             namespaces: Uts.into(),
         },
         Op::VerifyDirectory,
+        Op::NewSession,
+        Op::ReopenNull,
+        Op::MountAttributes {
+            mount: Slot(0),
+            set: 1,
+            clear: 0,
+            propagation: 0,
+            recursive: false,
+            keep_locked: false,
+        },
+        Op::Attach {
+            mount: Slot(0),
+            target: Slot(0),
+        },
+        Op::Reconfigure {
+            mount: Slot(0),
+            options: Vec::new(),
+        },
+        Op::HolderPropagation {
+            directory: Slot(0),
+            kind: 1 << 18,
+        },
+        Op::ResourceLimit {
+            resource: 7,
+            soft: 1,
+            hard: 1,
+        },
     ] {
         let mut plan = PlanBuilder::new();
         plan.input("input");
@@ -373,6 +400,62 @@ fn protections_may_not_fail() {
         assert_eq!(
             refused(plan),
             "step \"protect\" is a protection and may not tolerate a failure"
+        );
+    }
+}
+
+#[test]
+fn protections_are_not_jumped_over() {
+    let jumping = |by_failure: bool, over: Op| {
+        let mut plan = PlanBuilder::new();
+        plan.input("input");
+        let after = plan.label();
+        if by_failure {
+            plan.push_or("try", Op::Umask(0), &[libc::EPERM], after);
+        } else {
+            let other = plan.label();
+            plan.push_or("try", Op::Umask(0), &[libc::EPERM], other);
+            plan.push("over", Op::Jump(after));
+            plan.bind(other);
+        }
+        plan.push("protect", over);
+        plan.bind(after);
+        end(&mut plan);
+        plan
+    };
+    let root = Slot(0);
+    for (by_failure, step) in [(true, "try"), (false, "over")] {
+        for op in [
+            Op::ReadonlyPaths(vec![(root, c("/proc/sys"))]),
+            Op::NoNewPrivileges,
+            Op::SetGroups(vec![1]),
+            Op::PivotRoot(root),
+            Op::Unshare(Uts.into()),
+        ] {
+            assert_eq!(
+                refused(jumping(by_failure, op)),
+                format!("step \"{step}\" jumps over \"protect\", which is a protection")
+            );
+        }
+        assert!(jumping(by_failure, Op::Umask(0o22)).build().is_ok());
+    }
+}
+
+/// The stub would go beyond the last step.
+#[test]
+fn a_plan_whose_jump_leads_to_no_step_is_none() {
+    let mut plan = PlanBuilder::new();
+    let label = plan.label();
+    plan.push_or("try", Op::Umask(0), &[libc::EPERM], label);
+    plan.bind(label);
+    end(&mut plan);
+    plan.resolve_labels().unwrap();
+    for (target, fine) in [(1, true), (3, true), (4, false), (5, false)] {
+        plan.steps[0].otherwise = Some(target);
+        assert_eq!(
+            Plan::from_bytes(&plan.encode().unwrap()).is_ok(),
+            fine,
+            "{target}"
         );
     }
 }
@@ -425,6 +508,18 @@ fn a_filter_is_loaded_in_its_place() {
             false,
         ),
         (vec![lookup(), Op::CloseControl, filter()], false),
+        // Not only the first of two.
+        (
+            vec![
+                Op::AskReady,
+                filter(),
+                drop(),
+                filter(),
+                lookup(),
+                Op::CloseControl,
+            ],
+            false,
+        ),
     ] {
         let all = steps.iter().cloned().chain([exec()]).collect();
         assert_eq!(only(all).build().is_ok(), fine, "{steps:?}");

@@ -14,8 +14,9 @@ use proptest::prelude::*;
 use self::configurations::case;
 use self::invariants::{
     dumpable_only_for_a_moment, late_second_stages_are_powerless, mounts_are_in_order,
-    namespaces_are_made_in_order, only_trees_are_attached, paths_of_the_host_are_absolute,
-    placements_are_made, protections_are_complete, the_tail_is_in_order,
+    namespaces_are_made_in_order, only_these_may_fail, only_trees_are_attached,
+    paths_of_the_host_are_absolute, placements_are_made, protections_are_complete,
+    the_tail_is_in_order,
 };
 use self::walk::walks;
 use super::{count, position};
@@ -37,6 +38,7 @@ proptest! {
         paths_of_the_host_are_absolute(plan)?;
         mounts_are_in_order(&case, plan)?;
         protections_are_complete(&case, &built)?;
+        only_these_may_fail(plan)?;
         placements_are_made(&case, &built)?;
         walks(&built)?;
     }
@@ -51,6 +53,7 @@ proptest! {
         late_second_stages_are_powerless(plan)?;
         dumpable_only_for_a_moment(plan)?;
         the_tail_is_in_order(&case, plan)?;
+        only_these_may_fail(plan)?;
         placements_are_made(&case, &built)?;
         walks(&built)?;
         // Nothing is mounted, nothing hidden: the container is as it is.

@@ -374,6 +374,39 @@ pub(super) fn protections_are_complete(
     Ok(())
 }
 
+/// I15: what may fail without a failure of the plan, and what has another way, is on this list.
+pub(super) fn only_these_may_fail(plan: &Plan) -> Result<(), TestCaseError> {
+    for step in plan.steps() {
+        let listed = match (step.otherwise(), step.op()) {
+            (_, _) if step.tolerated().is_empty() => true,
+            // A kernel without keyrings, or with setgroups(2) switched off; the cgroups of an
+            // ordinary user; more CPUs, or a process that others can join, at the end.
+            (None, Op::Keyring { .. }) => step.tolerated() == [libc::ENOSYS],
+            (None, Op::SetGroups(gids)) => gids.is_empty() && step.tolerated() == [libc::EPERM],
+            (None, Op::Write { bytes, .. }) => bytes == b"0",
+            (None, Op::Affinity(None) | Op::Dumpable(true)) => true,
+            // The next step goes there, or fails.
+            (None, Op::MakePath { .. }) => {
+                step.context().starts_with("create the working directory")
+            }
+            // What is unmounted or covered right after.
+            (None, Op::Propagation { .. }) => step.context().starts_with("stop propagation"),
+            (Some(_), op) => matches!(
+                op,
+                Op::Open { .. }
+                    | Op::NewMount { .. }
+                    | Op::CloneTree { .. }
+                    | Op::MakeNode { .. }
+                    | Op::Unmount { .. }
+                    | Op::Scheduler(_)
+            ),
+            _ => false,
+        };
+        prop_assert!(listed, "{step} may fail");
+    }
+    Ok(())
+}
+
 /// Every placement asked for is made, and every input used.
 pub(super) fn placements_are_made(case: &Case, built: &BuiltPlan) -> Result<(), TestCaseError> {
     let tasks: Vec<&String> = built
