@@ -182,6 +182,54 @@ mod tests {
         assert!(matches!(image().unwrap(), Image::Shared(file) if std::ptr::eq(file, one)));
     }
 
+    /// The stub alone, with a plan in a memory file and a file in place of its channel.
+    #[test]
+    fn a_plan_that_is_not_sealed_is_not_begun() {
+        use crate::wire::{Message, Packet};
+        use std::os::fd::AsRawFd;
+        use std::os::unix::fs::PermissionsExt;
+        let directory = tempfile::tempdir().unwrap();
+        let (stub, said) = (directory.path().join("stub"), directory.path().join("said"));
+        std::fs::write(&stub, STUB).unwrap();
+        std::fs::set_permissions(&stub, std::fs::Permissions::from_mode(0o700)).unwrap();
+        let mut builder = crate::plan::PlanBuilder::new();
+        builder.push("end", crate::plan::Op::Exit);
+        let plan = builder.build().unwrap();
+        let all = SealFlags::SEAL | SealFlags::SHRINK | SealFlags::GROW | SealFlags::WRITE;
+        for (seals, begun) in [
+            (all, true),
+            (SealFlags::empty(), false),
+            (all.difference(SealFlags::WRITE), false),
+            (all.difference(SealFlags::SHRINK), false),
+        ] {
+            let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
+            let mut file = std::fs::File::from(memfd_create(c"plan", flags).unwrap());
+            file.write_all(plan.as_bytes()).unwrap();
+            fcntl_add_seals(&file, seals).unwrap();
+            let status = std::process::Command::new("sh")
+                .args(["-c", r#"exec "$0" 3 3<"$1" 4>"$2""#])
+                .arg(&stub)
+                .arg(format!(
+                    "/proc/{}/fd/{}",
+                    std::process::id(),
+                    file.as_raw_fd()
+                ))
+                .arg(&said)
+                .status()
+                .unwrap();
+            let said = std::fs::read(&said).unwrap();
+            let (packet, _) = Packet::decode(&said).unwrap();
+            if begun {
+                assert_eq!(packet.message, Message::Done);
+                assert_eq!(status.code(), Some(0));
+            } else {
+                assert_eq!(packet.message, Message::NotBegun);
+                assert_eq!(packet.value, libc::EBADMSG.unsigned_abs());
+                assert_eq!(status.code(), Some(255));
+            }
+        }
+    }
+
     #[test]
     fn without_memory_files_a_nameless_file_serves() {
         let file = unlinked_copy().expect("one of the directories takes it");

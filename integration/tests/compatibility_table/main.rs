@@ -11,6 +11,7 @@ mod attacks;
 mod differences;
 mod eras;
 mod index;
+mod security;
 
 use std::path::{Path, PathBuf};
 
