@@ -279,7 +279,7 @@ impl Container {
     }
 
     /// The cgroup, by its paths on record now; its directories may be gone.
-    fn cgroup(&self) -> Result<Cgroup> {
+    pub(crate) fn cgroup(&self) -> Result<Cgroup> {
         self.cgroup_of(&*self.current()?)
     }
 

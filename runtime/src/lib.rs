@@ -8,6 +8,7 @@ mod cgroup;
 mod checkpoint;
 #[cfg(feature = "cli")]
 pub mod cli;
+pub mod command;
 mod container;
 mod error;
 mod host_info;
@@ -45,6 +46,7 @@ pub use checkpoint::{
     CgroupsMode, CheckpointOptions, CriuOptions, PageServer, RestoreObserver, RestoreOptions,
     RestoreStage,
 };
+pub use command::Command;
 pub use configs::oci::{ContainerStatus as Status, State as OciState};
 pub use container::Container;
 pub use container::events::{Event, Events};

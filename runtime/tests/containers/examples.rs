@@ -8,6 +8,8 @@ use std::process::{Command, Stdio};
 
 use crate::bundle::Bundle;
 
+#[path = "../../examples/async_sandboxes.rs"]
+mod async_sandboxes;
 #[path = "../../examples/container_json.rs"]
 mod container_json;
 #[path = "../../examples/counter.rs"]
@@ -22,6 +24,8 @@ mod lifecycle;
 mod network;
 #[path = "../../examples/readme.rs"]
 mod readme;
+#[path = "../../examples/sandbox.rs"]
+mod sandbox;
 #[path = "../../examples/stats.rs"]
 mod stats;
 #[path = "../../examples/threaded_host.rs"]
@@ -32,7 +36,8 @@ mod user_namespace;
 type Main = fn() -> Result<(), Box<dyn Error>>;
 
 /// All examples by their names.
-const EXAMPLES: [(&str, Main); 10] = [
+const EXAMPLES: [(&str, Main); 12] = [
+    ("async_sandboxes", async_sandboxes::main),
     ("container_json", container_json::main),
     ("counter", counter::main),
     ("factory", factory::main),
@@ -40,6 +45,7 @@ const EXAMPLES: [(&str, Main); 10] = [
     ("lifecycle", lifecycle::main),
     ("network", network::main),
     ("readme", readme::main),
+    ("sandbox", sandbox::main),
     ("stats", stats::main),
     ("threaded_host", threaded_host::main),
     ("user_namespace", user_namespace::main),
@@ -210,6 +216,18 @@ fn threaded_host() {
     let names: Vec<String> = (0..8).map(|n| format!("threaded-host-{n}")).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     prints("threaded_host", &names);
+}
+
+#[test]
+fn async_sandboxes() {
+    let lines: Vec<String> = (0..8).map(|code| format!("exit status {code}")).collect();
+    let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+    prints("async_sandboxes", &lines);
+}
+
+#[test]
+fn sandbox() {
+    prints("sandbox", &["42", "exit status 0"]);
 }
 
 #[test]

@@ -14,6 +14,7 @@
 )]
 
 mod bundle;
+mod command;
 mod examples;
 mod exec;
 mod failures;
