@@ -93,7 +93,8 @@ impl Parser<'_> {
         while let Some((place, c)) = chars.next() {
             if c == quote {
                 self.rest = self.rest.get(place + 1..)?;
-                return Some(text);
+                // D-Bus has no strings with a NUL: a bus ends the connection over one.
+                return Some(text).filter(|text| !text.contains('\0'));
             }
             if c != '\\' {
                 text.push(c);
@@ -289,6 +290,8 @@ mod tests {
             "--5",
             "0x-5",
             "string 5",
+            "'a\\u0000b'",
+            "'a\0b'",
             "@",
             "()",
         ] {
