@@ -59,11 +59,15 @@ targets! {
     legacy_json: ["configs/src/legacy.rs"];
     lists: ["configs/src/config/cpu_set.rs"];
     mountinfo: ["intelrdt/src/mountinfo.rs"];
+    netlink_answers: ["netlink/src/wire.rs"];
+    path_walk: ["nsenter/stub/executor/paths.rs"];
     plan: ["nsenter/src/plan/decode.rs"];
     rdt_schema: ["intelrdt/src/schema.rs"];
     seccomp_profile: ["seccomp/src/native.rs"];
     seccomp_program: ["seccomp/src/program.rs"];
     state_json: ["runtime/src/state/record.rs"];
+    stub_messages: ["nsenter/src/supervise.rs", "nsenter/src/supervise/control.rs"];
+    systemd_bus: ["cgroups/src/systemd/gvariant.rs", "cgroups/src/systemd/message.rs"];
 }
 
 /// Gives an input to the target of this name.

@@ -3,8 +3,8 @@ use netlink_packet_route::address::{
     AddressAttribute, AddressFlags, AddressHeaderFlags, AddressScope,
 };
 
-use crate::cidr::Cidr;
-use crate::link::LinkIndex;
+use super::cidr::Cidr;
+use super::link::LinkIndex;
 
 /// How far an address is valid (`rtnetlink(7)`, `rtm_scope`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

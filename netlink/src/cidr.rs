@@ -2,7 +2,7 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
-use crate::error::{Error, Repr, Result};
+use super::error::{Error, Repr, Result};
 
 /// An address and the length of its network's prefix: `192.0.2.7/24`, `2001:db8::7/64`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -5,7 +5,7 @@ use netlink_packet_route::link::{
     InfoBridgePort, InfoPortData, LinkAttribute, LinkFlags, LinkInfo,
 };
 
-use crate::mac_address::MacAddress;
+use super::mac_address::MacAddress;
 
 /// The number of a network device in its network namespace; positive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

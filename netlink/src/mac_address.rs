@@ -1,7 +1,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::error::{Error, Repr, Result};
+use super::error::{Error, Repr, Result};
 
 /// The address of an Ethernet device, six bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -19,7 +19,7 @@ impl MacAddress {
     /// # Errors
     /// [`Io`](crate::ErrorKind::Io) if the kernel gives no random number.
     pub fn random_local() -> Result<Self> {
-        let number = crate::sys::random().map_err(|source| Error::io("getrandom", source))?;
+        let number = super::sys::random().map_err(|source| Error::io("getrandom", source))?;
         let [_, _, first, rest @ ..] = number.to_be_bytes();
         let [a, b, c, d, e] = rest;
         Ok(Self([first & 0xfc | 0x02, a, b, c, d, e]))

@@ -3,9 +3,9 @@ use std::net::IpAddr;
 use netlink_packet_route::RouteNetlinkMessage;
 use netlink_packet_route::route::{RouteAddress, RouteAttribute, RouteHeader, RouteType};
 
-use crate::cidr::Cidr;
-use crate::error::{Error, Repr, Result};
-use crate::link::LinkIndex;
+use super::cidr::Cidr;
+use super::error::{Error, Repr, Result};
+use super::link::LinkIndex;
 
 /// A way to a network, in the main routing table.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]

@@ -6,7 +6,7 @@ use netlink_packet_core::{
 };
 use netlink_packet_route::RouteNetlinkMessage;
 
-use crate::error::{Repr, Result};
+use super::error::{Repr, Result};
 
 /// `NLMSGERR_ATTR_MSG` of `linux/netlink.h`: the kernel's message about what is wrong.
 const ERROR_ATTRIBUTE_WORDS: u16 = 1;

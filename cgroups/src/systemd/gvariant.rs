@@ -7,7 +7,7 @@
 use zbus::wire::StructureBuilder;
 use zbus::{Array, ObjectPath, Signature, Variant};
 
-use crate::{Error, ErrorKind, Result};
+use super::{Error, ErrorKind, Result};
 
 /// How deep arrays and tuples may nest.
 const MAX_DEPTH: usize = 16;

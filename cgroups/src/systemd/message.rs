@@ -7,7 +7,7 @@ use zbus::wire::serialized::{Context, Data};
 use zbus::wire::{BE, LE, to_bytes};
 use zbus::{DynamicType, Type, Variant};
 
-use crate::{Error, ErrorKind, Result};
+use super::{Error, ErrorKind, Result};
 
 /// Types of messages.
 pub(super) const METHOD_CALL: u8 = 1;

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::{Error, ErrorKind, Result};
+use super::{Error, ErrorKind, Result};
 
 /// The unit of a cgroup called `name`: a slice if it says so, else a scope with a prefix.
 pub(super) fn unit(name: &str, prefix: &str) -> String {
