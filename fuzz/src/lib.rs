@@ -66,6 +66,7 @@ targets! {
     seccomp_profile: ["seccomp/src/native.rs"];
     seccomp_program: ["seccomp/src/program.rs"];
     state_json: ["runtime/src/state/record.rs"];
+    state_file: ["runtime/src/state/scan.rs"];
     stub_messages: ["nsenter/src/supervise.rs", "nsenter/src/supervise/control.rs"];
     systemd_bus: ["cgroups/src/systemd/gvariant.rs", "cgroups/src/systemd/message.rs"];
 }
