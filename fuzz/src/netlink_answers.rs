@@ -1,8 +1,9 @@
 //! What a netlink socket answers: the kernel's messages, on a socket that a stub may have opened.
 #![allow(
+    clippy::wrong_self_convention,
     dead_code,
     unreachable_pub,
-    reason = "the readers are compiled here without the requests that use them"
+    reason = "the readers are compiled here without the requests that use them, and are private"
 )]
 
 #[path = "../../netlink/src/address.rs"]
