@@ -179,7 +179,7 @@ impl Foreground {
         let notify = self.notify.as_ref().map(NotifySocket::interest);
         let notify_deadline = notify.as_ref().and_then(|(_, end)| *end);
         deadline = [deadline, notify_deadline].into_iter().flatten().min();
-        let notify_at = notify.map(|(interest, _)| {
+        let notify_at = notify.and_then(|(interest, _)| interest).map(|interest| {
             watched.push(interest);
             watched.len() - 1
         });

@@ -6,7 +6,7 @@
 
 use std::collections::VecDeque;
 use std::fs::{self, Permissions};
-use std::io::{self, IoSlice};
+use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::PermissionsExt;
@@ -15,13 +15,17 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
+use rustix::net::{
+    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
+    SendAncillaryMessage, SendFlags, recvmsg, sendmsg,
+};
 use rustix::pipe::{PipeFlags, pipe_with};
 
 use crate::container::Container;
 use crate::error::{Error, Result};
 use crate::launch::notify_mount::{DIRECTORY, SOCKET};
 use crate::launch::send_descriptor::SocketAddress;
+use crate::process::foreign_descriptors::Closer;
 
 /// How long the service manager may take to take the notification, and then to see the barrier.
 const DELIVERY_TIMEOUT: Duration = Duration::from_secs(30);
@@ -30,12 +34,17 @@ const DELIVERY_TIMEOUT: Duration = Duration::from_secs(30);
 /// (`net.unix.max_dgram_qlen`, 10 unless set, 512 by systemd).
 const MOST_DATAGRAMS: usize = 4096;
 
+/// How many descriptors a message can carry (`SCM_MAX_FD` of the kernel).
+const MOST_DESCRIPTORS: usize = 253;
+
 /// The notification socket of a container, connected to the one of the service manager.
 ///
 /// The container was created with [`Process::notify_socket`](crate::Process::notify_socket).
 #[derive(Debug)]
 pub struct NotifySocket {
-    container: UnixDatagram,
+    /// `None` only when this value is dropped.
+    container: Option<UnixDatagram>,
+    closer: Closer,
     /// `None` without a service manager.
     host: Option<UnixDatagram>,
     phase: Phase,
@@ -111,7 +120,8 @@ impl NotifySocket {
             None => Phase::Done,
         };
         Ok(Self {
-            container,
+            container: Some(container),
+            closer: Closer::default(),
             host,
             phase,
             pid: None,
@@ -141,7 +151,8 @@ impl NotifySocket {
                 return Ok(());
             };
             let (interest, deadline) = self.interest();
-            let mut watched = vec![interest];
+            let mut watched: Vec<PollFd<'_>> = interest.into_iter().collect();
+            let init_at = watched.len();
             // Its end is of interest as long as it may say something; later it would let this loop
             // turn without a pause.
             if matches!(self.phase, Phase::Waiting) {
@@ -153,7 +164,7 @@ impl NotifySocket {
                 Error::system("wait for the notification of the container", errno)
             })?;
             let gone = watched
-                .get(1)
+                .get(init_at)
                 .is_some_and(|init| !init.revents().is_empty());
             self.step();
             // What it sent before its end was read in this step.
@@ -169,18 +180,22 @@ impl NotifySocket {
 
     /// What to wait for and until when. When all is sent it is what the container says from then
     /// on, which has to be read: a sender waits for room in a queue of a few datagrams.
-    pub(crate) fn interest(&self) -> (PollFd<'_>, Option<Instant>) {
-        let container = PollFd::from_borrowed_fd(self.container.as_fd(), PollFlags::IN);
+    /// Nothing while descriptors that it has sent are being closed.
+    pub(crate) fn interest(&self) -> (Option<PollFd<'_>>, Option<Instant>) {
         match (&self.phase, &self.host) {
             (Phase::Telling(_, deadline), Some(host)) => (
-                PollFd::from_borrowed_fd(host.as_fd(), PollFlags::OUT),
+                Some(PollFd::from_borrowed_fd(host.as_fd(), PollFlags::OUT)),
                 Some(*deadline),
             ),
             (Phase::Barrier(pipe, deadline), _) => (
-                PollFd::from_borrowed_fd(pipe.as_fd(), PollFlags::IN),
+                Some(PollFd::from_borrowed_fd(pipe.as_fd(), PollFlags::IN)),
                 Some(*deadline),
             ),
-            _ => (container, None),
+            _ => {
+                let heard = self.container.as_ref().filter(|_| self.closer.is_free());
+                let heard = heard.map(|it| PollFd::from_borrowed_fd(it.as_fd(), PollFlags::IN));
+                (heard, None)
+            }
         }
     }
 
@@ -257,9 +272,12 @@ impl NotifySocket {
     /// process reads must not keep it here, away from signals and from the container's end.
     fn receive(&self, budget: &mut usize) -> io::Result<Option<VecDeque<Vec<u8>>>> {
         let mut datagram = [0_u8; 4096];
-        while *budget > 0 {
+        let Some(container) = &self.container else {
+            return Ok(None);
+        };
+        while *budget > 0 && self.closer.is_free() {
             *budget -= 1;
-            match self.container.recv(&mut datagram) {
+            match self.take(container, &mut datagram) {
                 Ok(length) => {
                     if let Some(ready) = ready_line(datagram.get(..length).unwrap_or_default()) {
                         let pid = self.pid.map(|pid| format!("MAINPID={pid}").into_bytes());
@@ -272,6 +290,35 @@ impl NotifySocket {
             }
         }
         Ok(None)
+    }
+
+    /// Reads a datagram. A barrier has a descriptor, whose close is its answer: all that come are
+    /// taken, for what is not taken the kernel closes here.
+    fn take(&self, container: &UnixDatagram, datagram: &mut [u8]) -> io::Result<usize> {
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MOST_DESCRIPTORS))];
+        let mut ancillary = RecvAncillaryBuffer::new(&mut space);
+        let mut pieces = [IoSliceMut::new(datagram)];
+        let flags = RecvFlags::CMSG_CLOEXEC | RecvFlags::DONTWAIT;
+        let message = recvmsg(container, &mut pieces, &mut ancillary, flags)?;
+        let rights = ancillary.drain().filter_map(|part| match part {
+            RecvAncillaryMessage::ScmRights(rights) => Some(rights),
+            _ => None,
+        });
+        self.closer.close(rights.flatten().collect());
+        Ok(message.bytes)
+    }
+}
+
+/// What lies unread in the queue may have descriptors, too.
+impl Drop for NotifySocket {
+    fn drop(&mut self) {
+        self.closer.close(
+            self.container
+                .take()
+                .map(OwnedFd::from)
+                .into_iter()
+                .collect(),
+        );
     }
 }
 
@@ -411,6 +458,44 @@ mod tests {
         }
     }
 
+    /// A container may send descriptors whose close takes as long as it likes.
+    #[test]
+    fn descriptors_that_take_long_to_close_hold_nothing_up() {
+        use crate::process::foreign_descriptors::tests::lingering;
+        let mut kept = Vec::new();
+        for in_a_queue in [false, true] {
+            let mut f = fixture();
+            let address = f.dir.path().join(DIRECTORY).join(SOCKET);
+            let client = UnixDatagram::unbound().unwrap();
+            client.connect(&address).unwrap();
+            let (mut slow, other) = lingering();
+            kept.push(other);
+            if in_a_queue {
+                let (one, two) = UnixDatagram::pair().unwrap();
+                send_with(&one, b"x", slow);
+                slow = two.into();
+            }
+            send_with(&client, b"READY=1", slow);
+            f.socket.main_pid(42);
+            f.socket.step();
+            assert_eq!(receive(&f.manager), "READY=1");
+            // One that is never read.
+            let (slow, other) = lingering();
+            kept.push(other);
+            send_with(&client, b"STATUS=", slow);
+            drop(f);
+        }
+    }
+
+    fn send_with(socket: &UnixDatagram, data: &[u8], descriptor: OwnedFd) {
+        let rights = [descriptor.as_fd()];
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+        let mut control = SendAncillaryBuffer::new(&mut space);
+        control.push(SendAncillaryMessage::ScmRights(&rights));
+        let data = [IoSlice::new(data)];
+        sendmsg(socket, &data, &mut control, SendFlags::NOSIGNAL).unwrap();
+    }
+
     #[test]
     fn what_is_said_after_all_is_told_is_still_read() {
         let mut f = fixture();
@@ -440,7 +525,15 @@ mod tests {
         assert_eq!(budget, 0);
         let mut datagram = [0_u8; 64];
         for left in [true, true, false] {
-            assert_eq!(f.socket.container.recv(&mut datagram).is_ok(), left);
+            assert_eq!(
+                f.socket
+                    .container
+                    .as_ref()
+                    .unwrap()
+                    .recv(&mut datagram)
+                    .is_ok(),
+                left
+            );
         }
     }
 

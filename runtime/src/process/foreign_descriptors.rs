@@ -1,0 +1,103 @@
+//! Descriptors that a container has sent.
+//!
+//! The kernel closes a descriptor in the time of the process that does it, and that can be as long
+//! as the sender likes: a socket waits for its unsent data (`SO_LINGER` of `socket(7)`), also one
+//! that lies unread in the queue of another, and a file system in user space for its server. So a
+//! thread does it.
+
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// How many threads may be closing something. Each has at most as many descriptors as a message
+/// can carry (253), so that this process does not run out of them.
+const MOST: usize = 2;
+
+/// Closes descriptors without waiting for it.
+#[derive(Debug, Default)]
+pub(crate) struct Closer {
+    busy: Arc<AtomicUsize>,
+}
+
+impl Closer {
+    /// Whether one more message may be taken: if not, descriptors of earlier ones are still being
+    /// closed.
+    pub(crate) fn is_free(&self) -> bool {
+        self.busy.load(Ordering::Relaxed) < MOST
+    }
+
+    /// Closes these. Without a thread they are closed here.
+    pub(crate) fn close(&self, descriptors: Vec<OwnedFd>) {
+        if descriptors.is_empty() {
+            return;
+        }
+        self.busy.fetch_add(1, Ordering::Relaxed);
+        let done = Done(Arc::clone(&self.busy));
+        let closing = std::thread::Builder::new().name("close".to_owned());
+        let spawned = closing.spawn(move || {
+            drop(descriptors);
+            drop(done);
+        });
+        if let Err(error) = spawned {
+            log::debug!("start a thread: {error}");
+        }
+    }
+}
+
+/// Counts down when it is gone, with the thread or without.
+struct Done(Arc<AtomicUsize>);
+
+impl Drop for Done {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use std::io::Write;
+    use std::net::{TcpListener, TcpStream};
+    use std::os::unix::net::UnixDatagram;
+    use std::time::Duration;
+
+    use super::*;
+
+    /// A socket whose close takes an hour: its data is not taken. With the end that has to be kept.
+    pub(crate) fn lingering() -> (OwnedFd, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut socket = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (other, _) = listener.accept().unwrap();
+        socket.set_nonblocking(true).unwrap();
+        while socket.write(&[0; 65_536]).is_ok() {}
+        let hour = Duration::from_secs(3600);
+        rustix::net::sockopt::set_socket_linger(&socket, Some(hour)).unwrap();
+        (socket.into(), other)
+    }
+
+    #[test]
+    fn what_takes_long_to_close_is_not_waited_for() {
+        let closer = Closer::default();
+        let (one, _other) = lingering();
+        closer.close(vec![one]);
+        assert!(closer.is_free());
+        let (two, _another) = lingering();
+        closer.close(vec![two]);
+        assert!(!closer.is_free());
+    }
+
+    #[test]
+    fn what_is_closed_at_once_makes_room() {
+        let closer = Closer::default();
+        for _ in 0..10 {
+            let (ours, theirs) = UnixDatagram::pair().unwrap();
+            closer.close(vec![theirs.into()]);
+            // Its end shows on the other one.
+            while ours.send(b"x").is_ok() {
+                std::thread::yield_now();
+            }
+            while !closer.is_free() {
+                std::thread::yield_now();
+            }
+        }
+    }
+}
