@@ -4,7 +4,8 @@
 //! command line in turn, in a mixture of what programs do with containers. Before them, after each
 //! round and at the end a [`Census`] counts what there is: of the process, of the kernel's objects
 //! that have a mark of these containers, and of the namespaces that the soak has for itself. What
-//! is counted has to be what it was; memory may differ by [`MEMORY_KIB`].
+//! is counted has to be what it was; memory may differ by [`MEMORY_KIB`], what is mapped by
+//! [`MAPPED_KIB`].
 //!
 //! The descriptors and children of the whole process count: nothing else may run in it.
 
@@ -18,7 +19,7 @@ use std::time::{Duration, Instant};
 
 pub use census::{Census, Judgement, ROWS, Row};
 pub use place::{Hierarchies, remove_abandoned};
-pub use table::{MEMORY_KIB, Table};
+pub use table::{MAPPED_KIB, MEMORY_KIB, Table};
 
 use crate::parallel::in_parallel;
 use life::Life;

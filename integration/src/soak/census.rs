@@ -10,6 +10,7 @@ use runtime::ContainerId;
 
 use super::life;
 use super::place::Place;
+use super::table::{MAPPED_KIB, MEMORY_KIB};
 use crate::cgroup;
 use crate::leftovers::{self, SETTLING, programs};
 
@@ -18,8 +19,8 @@ use crate::leftovers::{self, SETTLING, programs};
 pub enum Judgement {
     /// Not more than at the beginning.
     Flat,
-    /// In KiB, and not much more than at the beginning.
-    Memory,
+    /// In KiB, and not more than at the beginning by so many.
+    Memory(u64),
 }
 
 /// One kind of thing that is counted.
@@ -40,10 +41,10 @@ const fn flat(name: &'static str, count: fn(&Place) -> Result<u64, String>) -> R
     }
 }
 
-const fn memory(name: &'static str, count: fn(&Place) -> Result<u64, String>) -> Row {
+const fn memory(name: &'static str, more: u64, count: fn(&Place) -> Result<u64, String>) -> Row {
     Row {
         name,
-        judgement: Judgement::Memory,
+        judgement: Judgement::Memory(more),
         count,
     }
 }
@@ -74,9 +75,9 @@ pub const ROWS: &[Row] = &[
     flat("resctrl groups", |place| {
         Ok(leftovers::resctrl_groups(|name| name.starts_with(place.mark())).len() as u64)
     }),
-    memory("VmData, KiB", |_| status("VmData")),
-    memory("RssAnon, KiB", |_| status("RssAnon")),
-    memory("VmRSS, KiB", |_| status("VmRSS")),
+    memory("VmData, KiB", MAPPED_KIB, |_| status("VmData")),
+    memory("RssAnon, KiB", MEMORY_KIB, |_| status("RssAnon")),
+    memory("VmRSS, KiB", MEMORY_KIB, |_| status("VmRSS")),
 ];
 
 /// The number of each row.
@@ -103,7 +104,7 @@ impl Census {
                     None if is_of_containers(row) => 0,
                     None => u64::MAX,
                 };
-                row.judgement == Judgement::Memory || count <= limit
+                row.judgement != Judgement::Flat || count <= limit
             });
             if has_settled || Instant::now() > deadline {
                 return Ok(census);
