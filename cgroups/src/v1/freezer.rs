@@ -192,7 +192,9 @@ mod tests {
                 }
                 std::fs::rename(&ready, &path).unwrap();
             });
-            let frozen = set(&directory(&fake), FreezerState::Frozen);
+            // However long that takes here: what ends the attempts is time, not their number.
+            let deadline = Instant::now() + Duration::from_secs(60);
+            let frozen = set_until(&directory(&fake), deadline);
             // Ends the other thread if it still waits for writes.
             chmod(&path, Mode::RUSR | Mode::WUSR).unwrap();
             frozen
