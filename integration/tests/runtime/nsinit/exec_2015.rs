@@ -381,7 +381,7 @@ fn several_that_come_and_go_find_a_container_or_make_one() {
     std::thread::scope(|scope| {
         for _ in 0..6 {
             scope.spawn(|| {
-                for _ in 0..25 {
+                for _ in 0..15 {
                     let one = subject.exec(&[], "exit 7");
                     // Who has joined may be ended by the end of the container.
                     let ended = [7, 128 + 9].contains(&one.code);
