@@ -50,7 +50,7 @@ macro_rules! targets {
 targets! {
     accounts: ["user/src/passwd.rs"];
     cgroup_files: ["cgroups/src/v1/stats.rs"];
-    config_json: ["configs/src/oci.rs"];
+    config_json: ["configs/src/specconv.rs", "configs/src/validate.rs"];
     config_plan: ["runtime/src/plan.rs"];
     device_rules: ["devices/src/emulator.rs"];
     flags: ["runtime/src/cli/flag.rs"];

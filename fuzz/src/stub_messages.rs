@@ -22,6 +22,8 @@ const MOST_HOME: usize = 1 << 20;
 /// Most steps that a warning names (`MAX_TOLERATED`).
 const MOST_TOLERATED: usize = 32;
 const MOST_MESSAGES: usize = 24;
+/// Ends what hangs. Nothing takes as long, on a slow machine either.
+const LIMIT: Duration = Duration::from_secs(60);
 
 type Answer<T = ()> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
@@ -111,7 +113,7 @@ impl Supervisor<'_> {
     fn take_over(&mut self, process: &ProcessRef<'_>) {
         let channel = pidfd::take_descriptor(process.pidfd(), CHANNEL).expect("the channel");
         pidfd::send_signal(process.pidfd(), libc::SIGKILL).expect("kill");
-        let ended = pidfd::wait_timeout(process.pidfd(), Some(Duration::from_secs(5)));
+        let ended = pidfd::wait_timeout(process.pidfd(), Some(LIMIT));
         assert!(ended.expect("the end of the stub"));
         for _ in 0..MOST_MESSAGES {
             if self.input.is_empty() || !self.say(&channel) {
@@ -236,7 +238,7 @@ pub(crate) fn run(bytes: &[u8]) {
         channel: None,
         last: 0,
     };
-    let limit = Deadline::without_progress(Duration::from_secs(5));
+    let limit = Deadline::without_progress(LIMIT);
     let served = stub.serve(&mut supervisor, limit);
     match &served {
         Ok(served) => assert!(served.warnings().tolerated().len() <= MOST_TOLERATED),
