@@ -316,7 +316,12 @@ fn a_caller_that_is_not_root_is_root_in_a_user_namespace() {
     std::os::unix::fs::chown(&state, Some(1000), Some(1000)).unwrap();
     // The folder that it is in need not be open to everybody.
     let program = bundle.outside().join("test");
-    fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
+    // By another process: nothing of this one may have it open for writing when it is executed.
+    let copied = std::process::Command::new("cp")
+        .arg(std::env::current_exe().unwrap())
+        .arg(&program)
+        .status();
+    assert!(copied.unwrap().success());
     let output = std::process::Command::new("setpriv")
         .args(["--reuid=1000", "--regid=1000", "--clear-groups"])
         .arg(program)
