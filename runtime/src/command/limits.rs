@@ -33,6 +33,14 @@ impl Command {
             ..Resources::default()
         })
     }
+
+    /// Whether the program is to be limited by its cgroup.
+    pub(super) fn has_limits(&self) -> bool {
+        self.memory.is_some()
+            || self.pids.is_some()
+            || self.cpus.is_some()
+            || self.io_weight.is_some()
+    }
 }
 
 fn memory(bytes: u64) -> Result<Memory> {

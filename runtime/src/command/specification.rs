@@ -44,7 +44,9 @@ impl Command {
             ..Spec::example()
         };
         let linux = spec.linux.get_or_insert_default();
-        linux.resources = Some(self.resources()?);
+        // Rules for devices would ask for a cgroup; in a user namespace no device can be made.
+        let resources = self.resources()?;
+        linux.resources = (root || self.has_limits()).then_some(resources);
         linux.namespaces = self.namespaces(root)?;
         if !root {
             let (uid, gid) = self.user.unwrap_or((0, 0));
