@@ -106,14 +106,14 @@ impl Place<'_> {
         thread::Builder::new()
             .spawn(wait)
             .map_err(|error| Error::system("start a thread that waits for a lock", error))?;
-        let mut holder = lock::holder(file);
+        let mut holder = None;
         loop {
             match locked.recv_timeout(timeout) {
                 // A file system without locks goes without.
                 Ok(Ok(()) | Err(Errno::NOLCK | Errno::OPNOTSUPP)) => return Ok(()),
                 Ok(Err(errno)) => return Err(self.failed(errno)),
                 Err(_) => {
-                    let before = std::mem::replace(&mut holder, lock::holder(file));
+                    let before = holder.replace(lock::holder(file));
                     if before == holder {
                         return Err(lock::is_held(file, &self.path()));
                     }

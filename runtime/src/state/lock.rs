@@ -158,7 +158,10 @@ pub(crate) fn is_held(file: impl AsFd, path: &Path) -> Error {
 }
 
 /// The process that holds the lock of a file, by `/proc/locks`, if this pid namespace shows it.
+///
+/// The kernel writes that list page by page: a line is missing if one before it goes meanwhile.
 pub(crate) fn holder(file: impl AsFd) -> Option<u32> {
+    const READINGS: usize = 100;
     let stat = rustix::fs::fstat(file).ok()?;
     let file = format!(
         "{:02x}:{:02x}:{}",
@@ -166,13 +169,16 @@ pub(crate) fn holder(file: impl AsFd) -> Option<u32> {
         rustix::fs::minor(stat.st_dev),
         stat.st_ino
     );
-    let locks = std::fs::read_to_string("/proc/locks").ok()?;
+    (0..READINGS).find_map(|_| holder_in(&std::fs::read_to_string("/proc/locks").ok()?, &file))
+}
+
+fn holder_in(locks: &str, file: &str) -> Option<u32> {
     let holder = |line: &str| {
         // Who waits has an arrow before the kind.
         let mut fields = line.split_whitespace().skip(1);
         let held = fields.next() == Some("FLOCK");
         let pid = fields.nth(2)?.parse().ok()?;
-        (held && fields.next() == Some(&file) && pid != 0).then_some(pid)
+        (held && fields.next() == Some(file) && pid != 0).then_some(pid)
     };
     locks.lines().find_map(holder)
 }
@@ -181,4 +187,43 @@ fn name_of(pid: u32) -> String {
     std::fs::read_to_string(format!("/proc/{pid}/comm"))
         .map(|name| format!(" ({})", name.trim_end()))
         .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use super::*;
+
+    /// Others take and give locks all the time, more than a page of the list.
+    #[test]
+    fn a_holder_is_found_among_locks_that_come_and_go() {
+        let directory = tempfile::tempdir().unwrap();
+        let open = |name: String| File::create(directory.path().join(name)).unwrap();
+        let over = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            for thread in 0..2 {
+                let (open, over) = (&open, &over);
+                scope.spawn(move || {
+                    let others: Vec<File> = (0..200)
+                        .map(|number| open(format!("{thread}-{number}")))
+                        .collect();
+                    while !over.load(Ordering::Relaxed) {
+                        for other in &others {
+                            other.lock().unwrap();
+                        }
+                        for other in &others {
+                            other.unlock().unwrap();
+                        }
+                    }
+                });
+            }
+            let own = open("own".to_owned());
+            own.lock().unwrap();
+            let found: Vec<_> = (0..200).map(|_| holder(&own)).collect();
+            over.store(true, Ordering::Relaxed);
+            assert_eq!(found, [Some(std::process::id()); 200]);
+        });
+    }
 }
