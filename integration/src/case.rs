@@ -295,6 +295,11 @@ impl Case {
         })
     }
 
+    /// The network devices that are there now are others', and stay.
+    pub fn network_devices_are_others(&mut self) {
+        self.devices = leftovers::network_devices().expect("read the network devices");
+    }
+
     /// Makes sure that nothing is left.
     #[track_caller]
     pub fn nothing_left(&self) {

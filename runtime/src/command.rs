@@ -18,16 +18,16 @@
 //!
 //! Everything that is not given to it is kept from the program: it has namespaces of its own
 //! (`pid`, `mount`, `ipc`, `uts`, `cgroup`, `network`), no capabilities, `no_new_privs`, a system
-//! call filter with the meaning of Docker's, the masked paths and devices that containers of engines
-//! have, an environment with nothing but `PATH` and `HOME`, and a root that it cannot write. What it runs with
-//! is [`Command::spec`], the configuration of an ordinary container.
+//! call filter with the meaning of Docker's, the masked paths and devices that containers of
+//! engines have, an environment with nothing but `PATH` and `HOME`, and a root that it cannot
+//! write. What it runs with is [`Command::spec`], the configuration of an ordinary container.
 //!
 //! # The quick sandbox
 //!
 //! Without [`Command::rootfs`] the program sees the directories of the host's `/`, read-only with
-//! all that is mounted below them, except `/home` and `/root`, which are empty, and `/sys`, which is
-//! not there; `/proc`, `/dev`, `/tmp` and `/run` are its own. So programs that are installed on the
-//! host run, and may read what the user that they run as may read: by default that is `nobody`
+//! all that is mounted below them, except `/home` and `/root`, which are empty, and `/sys`, which
+//! is not there; `/proc`, `/dev`, `/tmp` and `/run` are its own. So programs that are installed on
+//! the host run, and may read what the user that they run as may read: by default that is `nobody`
 //! (65534) for root. [`Command::user`] chooses. Services that listen on Unix sockets below those
 //! directories can be reached.
 //!

@@ -148,9 +148,10 @@ fn a_checkpoint_that_is_killed_with_the_network_locked_is_undone_by_the_next_com
 #[test]
 fn a_network_that_cannot_be_locked_refuses_the_dump() {
     need!(Root, Busybox, VirtualNetworks);
-    let (dump, container) = stand_in(&format!("{}{REFUSE}", notify("network-lock")));
+    let (mut dump, container) = stand_in(&format!("{}{REFUSE}", notify("network-lock")));
     let _ = ip("link delete cfd0");
     let _ = ip("link add name cfd0 master br0 type veth peer name other");
+    dump.case.network_devices_are_others();
     let error = checkpoint(&dump, &container).unwrap_err();
     let text = error.chain();
     let said = "network interface cfd0 is not the container's any more";

@@ -29,8 +29,8 @@ use crate::runtime::Runtime;
 /// program. [`wait`](Self::wait) removes it; so does dropping this, which kills everything first,
 /// unless [`Command::kill_on_drop`] was set to false.
 ///
-/// Its descriptor ([`AsFd`]) is a pidfd, which becomes readable when the program has ended: an event
-/// loop waits for that and then calls [`try_wait`](Self::try_wait).
+/// Its descriptor ([`AsFd`]) is a pidfd, which becomes readable when the program has ended: an
+/// event loop waits for that and then calls [`try_wait`](Self::try_wait).
 #[derive(Debug)]
 pub struct Child {
     container: Container,
