@@ -62,7 +62,7 @@ pub(crate) fn run(datagram: &[u8]) {
     let found = answers(datagram, SEQUENCE);
     // A message gives an answer, and one more if it says that something changed.
     assert!(found.len() <= 2 * (datagram.len() / HEAD));
-    // What nobody has asked for is passed over.
+    // Answers to other requests are skipped.
     let shown = format!("{found:?}");
     assert!(answers(datagram, 0xffff_fff1).len() + found.len() <= 2 * (datagram.len() / HEAD));
     if is_whole(datagram) {

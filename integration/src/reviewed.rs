@@ -1,4 +1,4 @@
-//! Lists in the tree that somebody has reviewed: a line for each thing that may be, with its
+//! Reviewed lists in the tree: a line for each thing that may be, with its
 //! reason. Empty lines and those that begin with `#` say nothing.
 
 /// The lines of a list, each with so many columns, which ` | ` divides.

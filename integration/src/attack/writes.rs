@@ -54,7 +54,7 @@ pub struct Written {
     pub deed: Deed,
 }
 
-/// The mounts of the machine, by which those of a container are told apart.
+/// The mounts of the machine; every other mount is a container's.
 #[derive(Debug)]
 pub(super) struct HostMounts(BTreeSet<u64>);
 

@@ -212,7 +212,7 @@ fn children() -> Result<u64, String> {
     Ok(found)
 }
 
-/// The keys of root in the user namespaces, which are nobody else's (proc_key_users(5)).
+/// The keys of the root users of the user namespaces (proc_key_users(5)).
 fn keys_of_users(place: &Place) -> Result<u64, String> {
     let user = place.first_id().to_string();
     let text = match fs::read_to_string("/proc/key-users") {

@@ -54,8 +54,9 @@ impl Place {
         if hierarchies == Hierarchies::Unified {
             cgroup::mount_unified();
         }
-        // The kernel keeps what is of a process until somebody waits for it, and not every machine
-        // has an init that does so soon. What a command leaves unwaited for counts here as well.
+        // The kernel keeps what is of a process until its parent waits for it, and not every
+        // machine has an init that does so soon. What a command leaves unwaited for counts here as
+        // well.
         rustix::process::set_child_subreaper(Some(rustix::process::getpid()))
             .map_err(|error| format!("become the parent of orphans: {error}"))?;
         let has_bridge = Need::VirtualNetworks.missing().is_none();

@@ -10,7 +10,7 @@ use serde_json::json;
 const LIST: &str = include_str!("exposure.list");
 
 /// Prints the files that can be opened for writing, and the directories in which others can be
-/// made. Nothing is written. Files whose mode lets nobody write are left out, since the superuser
+/// made. Nothing is written. Files without any write bit are left out, since the superuser
 /// may open them and the kernel has hardly ever a function behind; and so are the directories of
 /// sysfs itself, in which nobody can make any.
 const LOOK: &str = r#"

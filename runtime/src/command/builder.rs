@@ -106,12 +106,7 @@ impl Command {
         source: impl Into<PathBuf>,
         destination: impl Into<PathBuf>,
     ) -> &mut Self {
-        self.mounts.push(Mount::Bind {
-            source: source.into(),
-            destination: destination.into(),
-            read_only: false,
-        });
-        self
+        self.push_bind(source.into(), destination.into(), false)
     }
 
     /// The same, read-only with what is mounted below it (Linux 5.12).
@@ -120,10 +115,14 @@ impl Command {
         source: impl Into<PathBuf>,
         destination: impl Into<PathBuf>,
     ) -> &mut Self {
+        self.push_bind(source.into(), destination.into(), true)
+    }
+
+    fn push_bind(&mut self, source: PathBuf, destination: PathBuf, read_only: bool) -> &mut Self {
         self.mounts.push(Mount::Bind {
-            source: source.into(),
-            destination: destination.into(),
-            read_only: true,
+            source,
+            destination,
+            read_only,
         });
         self
     }
@@ -131,19 +130,16 @@ impl Command {
     /// An empty directory in memory that every user can write, as `/tmp` is. It may hold as much
     /// as the kernel allows (half of the machine's memory) and counts for [`memory`](Self::memory).
     pub fn tmpfs(&mut self, destination: impl Into<PathBuf>) -> &mut Self {
-        self.mounts.push(Mount::Tmpfs {
-            destination: destination.into(),
-            size: None,
-        });
-        self
+        self.push_tmpfs(destination.into(), None)
     }
 
     /// The same for at most so many bytes.
     pub fn tmpfs_of_size(&mut self, destination: impl Into<PathBuf>, bytes: u64) -> &mut Self {
-        self.mounts.push(Mount::Tmpfs {
-            destination: destination.into(),
-            size: Some(bytes),
-        });
+        self.push_tmpfs(destination.into(), Some(bytes))
+    }
+
+    fn push_tmpfs(&mut self, destination: PathBuf, size: Option<u64>) -> &mut Self {
+        self.mounts.push(Mount::Tmpfs { destination, size });
         self
     }
 

@@ -38,8 +38,8 @@ impl<'a> IdLock<'a> {
     /// However many commands there are, it is waited for as long as they go on.
     ///
     /// # Errors
-    /// [`ErrorKind::Timeout`](crate::ErrorKind::Timeout) if one and the same process has it for ten seconds (it is named):
-    /// it is stopped, or runs a hook that calls this program.
+    /// [`ErrorKind::Timeout`](crate::ErrorKind::Timeout) if one and the same process has it for
+    /// ten seconds, which the message names: it is stopped, or runs a hook that calls this program.
     /// [`ErrorKind::System`](crate::ErrorKind::System).
     pub(crate) fn take(runtime: &'a Runtime, id: &ContainerId) -> Result<Self, Error> {
         Self::take_from(runtime, id, LOCK_TIMEOUT)
