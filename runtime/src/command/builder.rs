@@ -249,8 +249,8 @@ impl Command {
     }
 
     /// How many bytes of each stream [`output`](Self::output) keeps,
-    /// [`DEFAULT_OUTPUT_LIMIT`](super::DEFAULT_OUTPUT_LIMIT) by default. What is beyond is read and
-    /// forgotten, and [`Output::truncated`](super::Output::truncated) set.
+    /// [`DEFAULT_OUTPUT_LIMIT`] by default. What is beyond is read and forgotten, and
+    /// [`Output::truncated`](super::Output::truncated) set.
     pub fn output_limit(&mut self, bytes: usize) -> &mut Self {
         self.output_limit = bytes;
         self
