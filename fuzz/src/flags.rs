@@ -9,6 +9,8 @@
 mod duration;
 #[path = "../../runtime/src/cli/flag.rs"]
 mod flag;
+#[path = "../../runtime/src/cli/suggestion.rs"]
+mod suggestion;
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;

@@ -55,6 +55,12 @@ pub enum Need {
     Containerd,
     /// `podman`.
     Podman,
+    /// The Z shell.
+    Zsh,
+    /// fish, the shell.
+    Fish,
+    /// `mandoc`, which checks manual pages.
+    Mandoc,
     /// `ip`, and a kernel that makes bridges and veth pairs.
     VirtualNetworks,
     /// CRIU is there, and can do on this kernel what it needs to (`criu check`).
@@ -126,6 +132,9 @@ impl Need {
             Self::Docker => installed("dockerd").or_else(|| installed("docker")),
             Self::Containerd => installed("containerd").or_else(|| installed("ctr")),
             Self::Podman => installed("podman"),
+            Self::Zsh => installed("zsh"),
+            Self::Fish => installed("fish"),
+            Self::Mandoc => installed("mandoc").or_else(|| installed("man")),
             Self::VirtualNetworks => installed("ip")
                 .or_else(|| absent(networks::can_be_made(), "no bridges or veth pairs")),
             Self::Checkpoints => {

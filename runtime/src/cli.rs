@@ -20,6 +20,7 @@ mod c_main;
 pub(crate) mod command;
 pub(crate) mod command_line;
 pub(crate) mod commands;
+pub(crate) mod completion;
 pub(crate) mod criu_flags;
 mod dump_progress;
 pub(crate) mod duration;
@@ -35,8 +36,10 @@ mod restore_progress;
 mod size;
 pub(crate) mod state_root;
 mod sub_cgroup;
+pub(crate) mod suggestion;
 mod table;
 mod terminal_line;
+pub(crate) mod topic;
 pub(crate) mod version;
 
 use std::ffi::OsString;
@@ -53,12 +56,17 @@ use seccomp::Backend;
 /// The flags before the command.
 static GLOBAL_FLAGS: &[Flag] = &[
     Flag::switch("debug", "enable debug logging"),
-    Flag::text("log", "append log lines to this file").default("/dev/stderr"),
-    Flag::text("log-format", "format of log lines: text or json").default("text"),
+    Flag::text("log", "append log lines to this file")
+        .file()
+        .default("/dev/stderr"),
+    Flag::text("log-format", "format of log lines: text or json")
+        .one_of(&["text", "json"])
+        .default("text"),
     Flag::text(
         "root",
         "directory that keeps the state of containers; should be on a tmpfs",
     )
+    .directory()
     .default(state_root::SHOWN),
     Flag::switch(
         "systemd-cgroup",
@@ -68,11 +76,13 @@ static GLOBAL_FLAGS: &[Flag] = &[
         "rootless",
         "ignore cgroup permission errors: true, false or auto",
     )
+    .one_of(&["true", "false", "auto"])
     .default("auto"),
     Flag::text(
         "seccomp-backend",
         "who compiles seccomp filters: native, libseccomp, or auto, which is native if it can",
     )
+    .one_of(&["native", "libseccomp", "auto"])
     .default("auto"),
     // The help names it together with --help.
     Flag::switch("version", "print the version")
@@ -85,6 +95,7 @@ static COMMANDS: &[&Command] = &[
     #[cfg(feature = "audit")]
     &commands::audit::COMMAND,
     &commands::checkpoint::COMMAND,
+    &commands::completion::COMMAND,
     &commands::create::COMMAND,
     &commands::delete::COMMAND,
     &commands::events::COMMAND,
@@ -114,6 +125,9 @@ pub(crate) static COFFERDAM: Program = Program {
                    runs a container under a name of your choice, unique below the state root.",
     flags: GLOBAL_FLAGS,
     commands: |_| Ok(COMMANDS),
+    topics: topic::TOPICS,
+    state_root: state_root::SHOWN,
+    has_user_root: true,
     version: version::lines,
     explains_mistakes: true,
     no_such_command: NO_SUCH_COMMAND,

@@ -39,18 +39,24 @@ const COMPAT: Flag = Flag::text(
     "compat",
     "behave as the tool of that year: 2015, or 2014 for container.json in a directory",
 )
+.one_of(&["2014", "2015"])
 .default("2015");
 const ROOT: Flag = Flag::text(
     "root",
     "directory that keeps the state of containers; with --compat 2014 the one with container.json",
 )
+.directory()
 .default(STATE_ROOT);
-const LOG_FILE: Flag = Flag::text("log-file", "write log lines to this file, emptied before");
+const LOG_FILE: Flag =
+    Flag::text("log-file", "write log lines to this file, emptied before").file();
 const LOG: Flag = Flag::text(
     "log",
     "with --compat 2014: none, stderr, or a file to append log lines to",
-);
-const CRIU: Flag = Flag::text("criu", "the CRIU program").default("criu");
+)
+.file();
+const CRIU: Flag = Flag::text("criu", "the CRIU program")
+    .file()
+    .default("criu");
 const STRICT_LEGACY: Flag = Flag::switch(
     "strict-legacy",
     "make the capabilities of processes inheritable, too, as that tool did",
@@ -97,6 +103,9 @@ pub(crate) static NSINIT: Program = Program {
                    environment it is --compat 2014.",
     flags: GLOBAL_FLAGS,
     commands,
+    topics: &[],
+    state_root: STATE_ROOT,
+    has_user_root: false,
     version: version_lines,
     explains_mistakes: false,
     no_such_command: FAILED,

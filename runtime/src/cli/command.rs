@@ -4,8 +4,9 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use super::failure::{Failure, describe};
-use super::flag::{Flag, Order, Parsed};
+use super::flag::{Completion, Flag, Order, Parsed};
 use super::logging::Log;
+use super::topic::Topic;
 use crate::error::Error;
 use crate::id::ContainerId;
 use crate::process::inherited_descriptors::InheritedDescriptors;
@@ -46,6 +47,8 @@ pub(crate) struct Command {
     pub(crate) about: &'static str,
     /// The positional arguments, as the usage line shows them.
     pub(crate) arguments: &'static str,
+    /// What a shell can complete each of them with, by position.
+    pub(crate) completions: &'static [Completion],
     /// More about the command: paragraphs of help.
     pub(crate) description: &'static str,
     /// The flags it knows.
@@ -66,6 +69,23 @@ impl Command {
             .complaint(given)
             .map(|wanted| format!("{argv0}: \"{}\" requires {wanted}", self.name))
     }
+}
+
+/// The words of a program: what it can be told, and what can be asked about it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Vocabulary {
+    /// The name of the program.
+    pub(crate) program: &'static str,
+    /// The flags before the command.
+    pub(crate) flags: &'static [Flag],
+    /// Its commands.
+    pub(crate) commands: &'static [&'static Command],
+    /// What `help` has more about.
+    pub(crate) topics: &'static [Topic],
+    /// The default state root.
+    pub(crate) state_root: &'static str,
+    /// Whether an ordinary user has a state root below `$XDG_RUNTIME_DIR`, of the program's name.
+    pub(crate) has_user_root: bool,
 }
 
 /// Everything that stood before the command, understood.
@@ -92,6 +112,8 @@ pub(crate) struct Invocation<'a> {
     pub(crate) global: &'a Parsed,
     /// What they mean.
     pub(crate) globals: &'a Globals,
+    /// The words of the program, for the commands that tell them.
+    pub(crate) vocabulary: &'a Vocabulary,
     /// What stood after it.
     pub(crate) parsed: &'a Parsed,
     /// Where warnings go.

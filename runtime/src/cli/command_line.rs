@@ -1,15 +1,16 @@
 //! From the typed line to a command of a program.
 
 use std::ffi::{OsStr, OsString};
+use std::fmt::Write as _;
 use std::io::{self, Write as _};
 use std::path::Path;
 
-use super::command::{Command, Invocation};
+use super::command::{Command, Invocation, Vocabulary};
 use super::failure::Failure;
 use super::flag::{Order, Parsed};
 use super::logging::Log;
 use super::program::Program;
-use super::{help, process_flags};
+use super::{help, process_flags, suggestion};
 
 /// Runs one command line of a program, `argv[0]` first, and returns the exit code.
 pub(crate) fn run(program: &'static Program, arguments: impl IntoIterator<Item = OsString>) -> u8 {
@@ -85,15 +86,23 @@ impl CommandLine {
         }
         let name = name.to_string_lossy();
         if name == "help" || name == "h" {
-            return self.explain(&global, commands, rest.first());
+            return self.explain(&global, commands, rest);
         }
         let Some(command) = find(commands, &name) else {
-            return self.no_such_command(&name);
+            let names = commands.iter().map(|command| command.name);
+            return self.no_such_command(&name, names.chain(["help"]));
         };
-        self.dispatch(command, &global, rest)
+        let vocabulary = self.program.vocabulary(commands);
+        self.dispatch(command, &vocabulary, &global, rest)
     }
 
-    fn dispatch(&self, command: &'static Command, global: &Parsed, rest: &[OsString]) -> u8 {
+    fn dispatch(
+        &self,
+        command: &'static Command,
+        vocabulary: &Vocabulary,
+        global: &Parsed,
+        rest: &[OsString],
+    ) -> u8 {
         let parsed = match Parsed::read(command.flags, command.order, rest.iter().cloned()) {
             Ok(parsed) => parsed,
             Err(message) => {
@@ -126,6 +135,7 @@ impl CommandLine {
             program: &self.name,
             global,
             globals: &globals,
+            vocabulary,
             parsed: &parsed,
             log,
             inherited: inherited.as_ref(),
@@ -133,29 +143,50 @@ impl CommandLine {
         (command.run)(&invocation).unwrap_or_else(|failure| fail(log, &failure))
     }
 
+    #[cold]
     fn explain(
         &self,
         global: &Parsed,
         commands: &'static [&'static Command],
-        name: Option<&OsString>,
+        names: &[OsString],
     ) -> u8 {
-        let Some(name) = name else {
+        let Some(name) = names.first() else {
             self.print(&self.help(global));
             return 0;
         };
         let name = name.to_string_lossy();
-        match find(commands, &name) {
-            Some(command) => {
-                self.print(&help::command(&self.name, command));
+        // `help exit status` is `help exit-status`.
+        let words: Vec<_> = names.iter().map(|word| word.to_string_lossy()).collect();
+        let phrase = words.join("-").to_lowercase();
+        let topics = self.program.topics;
+        let command = find(commands, &name);
+        let topic = topics
+            .iter()
+            .find(|topic| topic.name == name || topic.name == phrase);
+        if let Some(command) = command {
+            self.print(&help::command(&self.name, command));
+        }
+        match (command, topic) {
+            (None, None) => {
+                let names = commands.iter().map(|command| command.name);
+                self.no_such_command(&name, names.chain(topics.iter().map(|topic| topic.name)))
+            }
+            (Some(_), None) => 0,
+            (command, Some(topic)) => {
+                let gap = if command.is_some() { "\n" } else { "" };
+                self.print(&format!("{gap}{}", help::topic(topic)));
                 0
             }
-            None => self.no_such_command(&name),
         }
     }
 
-    fn no_such_command(&self, name: &str) -> u8 {
+    #[cold]
+    fn no_such_command(&self, name: &str, known: impl Iterator<Item = &'static str>) -> u8 {
         let code = self.program.no_such_command;
         let mut message = format!("No help topic for '{name}'");
+        if let Some(meant) = suggestion::nearest(name, known) {
+            let _ = write!(message, "; did you mean {meant}?");
+        }
         if !self.program.explains_mistakes {
             message.push_str(&self.hint(None));
         }

@@ -3,6 +3,7 @@
 #[cfg(feature = "audit")]
 pub(crate) mod audit;
 pub(crate) mod checkpoint;
+pub(crate) mod completion;
 pub(crate) mod create;
 pub(crate) mod delete;
 pub(crate) mod events;

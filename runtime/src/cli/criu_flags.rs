@@ -10,11 +10,13 @@ use crate::checkpoint::{CgroupsMode, CriuOptions, PageServer};
 pub(crate) const IMAGE_PATH: Flag = Flag::text(
     "image-path",
     "directory of the images of CRIU, default is checkpoint in the current directory",
-);
+)
+.directory();
 pub(crate) const WORK_PATH: Flag = Flag::text(
     "work-path",
     "directory of work files and logs, default is the one of the images",
-);
+)
+.directory();
 pub(crate) const LEAVE_RUNNING: Flag = Flag::switch("leave-running", "keep the container running");
 pub(crate) const PAGE_SERVER: Flag = Flag::text("page-server", "ADDRESS:PORT of the page server");
 pub(crate) const TCP_ESTABLISHED: Flag =
@@ -27,11 +29,13 @@ pub(crate) const FILE_LOCKS: Flag = Flag::switch("file-locks", "handle file lock
 pub(crate) const MANAGE_CGROUPS_MODE: Flag = Flag::text(
     "manage-cgroups-mode",
     "how cgroups are handled: soft, full, strict or ignore",
-);
+)
+.one_of(&["soft", "full", "strict", "ignore"]);
 pub(crate) const EMPTY_NS: Flag = Flag::texts(
     "empty-ns",
     "make a namespace without restoring its properties; may be repeated",
-);
+)
+.one_of(&["network"]);
 pub(crate) const AUTO_DEDUP: Flag = Flag::switch("auto-dedup", "do not keep pages twice");
 
 /// What these flags say. Relative paths are relative to the directory of the caller, not to the

@@ -7,7 +7,7 @@
 use std::ffi::OsString;
 use std::time::Duration;
 
-use super::duration;
+use super::{duration, suggestion};
 
 /// What a flag takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +22,23 @@ pub(crate) enum Takes {
     Integer,
     /// A duration as Go writes it: `5s`, `1m30s`, `100ms`.
     Duration,
+}
+
+/// What a shell can complete a value or an argument with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Completion {
+    /// Nothing is known about it.
+    Nothing,
+    /// The path of a file.
+    File,
+    /// The path of a directory.
+    Directory,
+    /// The id of a container below the state root.
+    Container,
+    /// The id of a container, or the path of a directory.
+    ContainerOrDirectory,
+    /// One of these words.
+    OneOf(&'static [&'static str]),
 }
 
 /// One flag: the only place that knows its names, what it takes and what it is for.
@@ -39,6 +56,8 @@ pub(crate) struct Flag {
     pub(crate) default: Option<&'static str>,
     /// Accepted, but not shown in the help.
     pub(crate) hidden: bool,
+    /// What a shell can complete the value with.
+    pub(crate) completion: Completion,
 }
 
 impl Flag {
@@ -50,6 +69,7 @@ impl Flag {
             help,
             default: None,
             hidden: false,
+            completion: Completion::Nothing,
         }
     }
 
@@ -87,6 +107,30 @@ impl Flag {
     /// The same flag with a default, as it would be typed.
     pub(crate) const fn default(mut self, default: &'static str) -> Self {
         self.default = Some(default);
+        self
+    }
+
+    /// The same flag; its value is the path of a file.
+    pub(crate) const fn file(mut self) -> Self {
+        self.completion = Completion::File;
+        self
+    }
+
+    /// The same flag; its value is the path of a directory.
+    pub(crate) const fn directory(mut self) -> Self {
+        self.completion = Completion::Directory;
+        self
+    }
+
+    /// The same flag; its value is the id of a container.
+    pub(crate) const fn container(mut self) -> Self {
+        self.completion = Completion::Container;
+        self
+    }
+
+    /// The same flag; its value is one of these words. The command checks it, not the parser.
+    pub(crate) const fn one_of(mut self, words: &'static [&'static str]) -> Self {
+        self.completion = Completion::OneOf(words);
         self
     }
 
@@ -155,7 +199,7 @@ impl Parsed {
                     continue;
                 }
                 if parsed.positional.is_empty() {
-                    return Err(format!("flag provided but not defined: -{name}"));
+                    return Err(undefined(table, &name));
                 }
                 // After a positional argument, anything but a flag of ours is the next one: `kill
                 // ID -9`.
@@ -230,6 +274,19 @@ impl Parsed {
         self.last(name)
             .and_then(|value| value.to_str())
             .and_then(|value| duration::parse(value).ok())
+    }
+}
+
+/// The complaint about a flag that `table` does not have, with the one that was probably meant.
+#[cold]
+fn undefined(table: &'static [Flag], name: &str) -> String {
+    let shown = table.iter().filter(|flag| !flag.hidden);
+    let names = shown.map(|flag| flag.name).chain(["help"]);
+    match suggestion::nearest(name, names) {
+        Some(meant) => {
+            format!("flag provided but not defined: -{name}; did you mean --{meant}?")
+        }
+        None => format!("flag provided but not defined: -{name}"),
     }
 }
 
@@ -391,6 +448,18 @@ mod tests {
         assert_eq!(
             read(Order::Any, &["id", "-9"]).unwrap().positional,
             ["id", "-9"]
+        );
+    }
+
+    #[test]
+    fn a_misspelt_flag_is_told_which_one_was_meant() {
+        assert_eq!(
+            read(Order::Any, &["--bundel=/b", "id"]).unwrap_err(),
+            "flag provided but not defined: -bundel; did you mean --bundle?"
+        );
+        assert_eq!(
+            read(Order::Any, &["--hlep"]).unwrap_err(),
+            "flag provided but not defined: -hlep; did you mean --help?"
         );
     }
 

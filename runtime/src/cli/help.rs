@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use super::command::Command;
 use super::flag::{Flag, Takes};
 use super::program::Program;
+use super::topic::Topic;
 
 /// `NAME`, `USAGE`, `COMMANDS`, `GLOBAL OPTIONS`.
 pub(crate) fn program(name: &str, program: &Program, commands: &[&Command]) -> String {
@@ -21,7 +22,7 @@ pub(crate) fn program(name: &str, program: &Program, commands: &[&Command]) -> S
         .map(|command| (command.name.to_owned(), command.about))
         .chain([(
             "help, h".to_owned(),
-            "show a list of commands, or the help of one command",
+            "show a list of commands, or the help of one command or topic",
         )])
         .collect();
     columns(&mut text, &entries);
@@ -30,7 +31,26 @@ pub(crate) fn program(name: &str, program: &Program, commands: &[&Command]) -> S
     entries.push(("--help, -h".to_owned(), "show help".to_owned()));
     entries.push(("--version, -v".to_owned(), "print the version".to_owned()));
     columns(&mut text, &entries);
+    if !program.topics.is_empty() {
+        let _ = write!(text, "\nTOPICS of {name} help:\n");
+        let entries: Vec<(String, &str)> = program
+            .topics
+            .iter()
+            .map(|topic| (topic.name.to_owned(), topic.about))
+            .collect();
+        columns(&mut text, &entries);
+    }
     text
+}
+
+/// What there is to know about a topic.
+pub(crate) fn topic(topic: &Topic) -> String {
+    format!(
+        "{} - {}\n\n{}\n",
+        topic.name.to_uppercase().replace('-', " "),
+        topic.about,
+        topic.text
+    )
 }
 
 /// The help of one command.

@@ -22,16 +22,20 @@ pub(crate) const BUNDLE: Flag = Flag::text(
     "bundle",
     "path of the bundle directory, default is the current directory",
 )
+.directory()
 .letter("b");
 pub(crate) const CONSOLE_SOCKET: Flag = Flag::text(
     "console-socket",
     "path of an AF_UNIX stream socket that receives the master side of the process' terminal",
-);
+)
+.file();
 pub(crate) const PIDFD_SOCKET: Flag = Flag::text(
     "pidfd-socket",
     "path of an AF_UNIX stream socket that receives a pidfd of the process",
-);
-pub(crate) const PID_FILE: Flag = Flag::text("pid-file", "write the process id to this file");
+)
+.file();
+pub(crate) const PID_FILE: Flag =
+    Flag::text("pid-file", "write the process id to this file").file();
 pub(crate) const DETACH: Flag =
     Flag::switch("detach", "return as soon as the process runs").letter("d");
 pub(crate) const NO_SUBREAPER: Flag = Flag::switch(

@@ -1,9 +1,10 @@
 //! A program with commands, as data.
 
-use super::command::{Command, Globals};
+use super::command::{Command, Globals, Vocabulary};
 use super::failure::Failure;
 use super::flag::{Flag, Parsed};
 use super::logging::Log;
+use super::topic::Topic;
 
 /// A program as data.
 #[derive(Debug)]
@@ -19,6 +20,12 @@ pub(crate) struct Program {
     /// Its commands, in the order of the help; the flags before the command may choose among
     /// several lists.
     pub(crate) commands: fn(&Parsed) -> Result<&'static [&'static Command], Failure>,
+    /// What `help` has more about; they are sections of the manual page.
+    pub(crate) topics: &'static [Topic],
+    /// The default state root of root.
+    pub(crate) state_root: &'static str,
+    /// Whether an ordinary user has a state root below `$XDG_RUNTIME_DIR`, of the program's name.
+    pub(crate) has_user_root: bool,
     /// The version, as it follows the words `NAME version `.
     pub(crate) version: fn() -> String,
     /// Whether the help is printed when a line cannot be understood, as runc does; otherwise the
@@ -32,4 +39,18 @@ pub(crate) struct Program {
     pub(crate) log: fn(&Parsed) -> Result<Log, Failure>,
     /// What the flags before the command mean; the text is the name of the program.
     pub(crate) globals: fn(&str, &Parsed) -> Result<Globals, Failure>,
+}
+
+impl Program {
+    /// Its words, with the commands of one of its lists.
+    pub(crate) const fn vocabulary(&self, commands: &'static [&'static Command]) -> Vocabulary {
+        Vocabulary {
+            program: self.name,
+            flags: self.flags,
+            commands,
+            topics: self.topics,
+            state_root: self.state_root,
+            has_user_root: self.has_user_root,
+        }
+    }
 }

@@ -18,10 +18,12 @@ use crate::runtime::Runtime;
 
 /// The id of a container for which none is given.
 pub(crate) const DEFAULT_ID: &str = "nsinit";
-pub(crate) const ID: Flag = Flag::text("id", "id of the container").default(DEFAULT_ID);
+pub(crate) const ID: Flag = Flag::text("id", "id of the container")
+    .container()
+    .default(DEFAULT_ID);
 
 /// Replaces the flag of `cofferdam`, which has a default.
-pub(crate) const IMAGE_PATH: Flag = Flag::text("image-path", "directory of the images");
+pub(crate) const IMAGE_PATH: Flag = Flag::text("image-path", "directory of the images").directory();
 
 /// How long another process may take to make a container.
 const CREATE_TIMEOUT: Duration = Duration::from_secs(10);

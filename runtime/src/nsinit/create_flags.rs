@@ -94,11 +94,13 @@ pub(crate) const PROCESS_LABEL: Flag = Flag::text("process-label", "SELinux labe
 pub(crate) const ROOTFS: Flag = Flag::text(
     "rootfs",
     "root file system, default is the current directory",
-);
+)
+.directory();
 pub(crate) const SECURITY: Flag = Flag::text(
     "security",
     "capabilities, filter and limits of a profile: high, medium or low",
-);
+)
+.one_of(&["high", "medium", "low"]);
 pub(crate) const VETH_ADDRESS: Flag = Flag::text(
     "veth-address",
     "address of eth0, with its prefix: 10.0.0.2/24",

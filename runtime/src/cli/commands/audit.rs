@@ -8,7 +8,7 @@ use std::path::Path;
 use crate::audit::{self, Report, Severity};
 use crate::cli::command::{Command, Count, Invocation};
 use crate::cli::failure::Failure;
-use crate::cli::flag::{Flag, Order};
+use crate::cli::flag::{Completion, Flag, Order};
 use crate::cli::output;
 
 /// The exit code if there is a finding as severe as `--fail-on` says: another than that of a
@@ -19,6 +19,7 @@ pub(crate) static COMMAND: Command = Command {
     name: "audit",
     about: "tell what a bundle or a running container is allowed",
     arguments: "<bundle>|<container-id>",
+    completions: &[Completion::ContainerOrDirectory],
     description: "An argument with a slash in it, and . and .., is the directory of a bundle; any other is the id of a\n\
                   container, which has to run. Bundles are only read. Containers are looked at from outside: their\n\
                   namespaces, credentials, mounts and limits, as the kernel has them now.\n\n\
@@ -28,13 +29,13 @@ pub(crate) static COMMAND: Command = Command {
                   The exit code is 0 whatever is found. With --fail-on it is 2 if there is a finding of that severity or a worse\n\
                   one. It is 1 if the audit cannot be made.",
     flags: &[
-        Flag::text("format", "one of: text, json or sarif (SARIF 2.1.0)")
+        Flag::text("format", "one of: text, json or sarif (SARIF 2.1.0)").one_of(&["text", "json", "sarif"])
             .letter("f")
             .default("text"),
         Flag::text(
             "fail-on",
             "exit with 2 if there is a finding of this severity or worse: high, medium, low or info",
-        ),
+        ).one_of(&["high", "medium", "low", "info"]),
     ],
     count: Count::Exactly(1),
     order: Order::Any,

@@ -17,13 +17,14 @@ use crate::cli::command::{Command, Count, Invocation};
 use crate::cli::criu_flags as criu;
 use crate::cli::dump_progress::DumpProgress;
 use crate::cli::failure::Failure;
-use crate::cli::flag::{Flag, Order};
+use crate::cli::flag::{Completion, Flag, Order};
 use crate::cli::process_flags as flags;
 
 const PARENT_PATH: Flag = Flag::text(
     "parent-path",
     "directory of the images of the pre-dump before, relative to --image-path",
-);
+)
+.directory();
 const TCP_SKIP_IN_FLIGHT: Flag = Flag::switch(
     "tcp-skip-in-flight",
     "leave out TCP connections that are not established yet",
@@ -39,6 +40,7 @@ pub(crate) static COMMAND: Command = Command {
     name: "checkpoint",
     about: "checkpoint a running container",
     arguments: "<container-id>",
+    completions: &[Completion::Container],
     description: "Writes the processes of a container into images, from which restore makes it again, and\n\
                   removes the container.",
     flags: &[

@@ -14,6 +14,7 @@ pub(crate) static COMMAND: Command = Command {
     name: "create",
     about: "create a container",
     arguments: "<container-id>",
+    completions: &[],
     description: "Makes everything the bundle describes, except that the user's program is not run: the start command\n\
                   does that. The bundle is a directory with a config.json and a root file system.",
     flags: &[

@@ -5,7 +5,7 @@ use std::mem::ManuallyDrop;
 use crate::Status;
 use crate::cli::command::{Command, Count, Invocation};
 use crate::cli::failure::Failure;
-use crate::cli::flag::{Flag, Order};
+use crate::cli::flag::{Completion, Flag, Order};
 use crate::container::Container;
 use crate::error::{ErrorKind, Result};
 use crate::id::ContainerId;
@@ -15,6 +15,7 @@ pub(crate) static COMMAND: Command = Command {
     name: "delete",
     about: "delete the resources held by a container",
     arguments: "<container-id>",
+    completions: &[Completion::Container],
     description: "For containers that were created, or run with --detach or --keep.",
     flags: &[Flag::switch("force", "kill the container first if it still runs").letter("f")],
     count: Count::Exactly(1),

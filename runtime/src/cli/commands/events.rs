@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::Status;
 use crate::cli::command::{Command, Count, Invocation};
 use crate::cli::failure::{Failure, describe};
-use crate::cli::flag::{Flag, Order};
+use crate::cli::flag::{Completion, Flag, Order};
 use crate::cli::output;
 use crate::container::events::Event;
 use crate::container::stats::Stats;
@@ -16,6 +16,7 @@ pub(crate) static COMMAND: Command = Command {
     name: "events",
     about: "show events of a container: out of memory, and statistics at an interval",
     arguments: "<container-id>",
+    completions: &[Completion::Container],
     description: "Every event is a JSON object on a line of its own.",
     flags: &[
         Flag::duration("interval", "time between statistics").default("5s"),

@@ -9,7 +9,7 @@ use crate::Status;
 use crate::bundle;
 use crate::cli::command::{Command, Count, Invocation};
 use crate::cli::failure::{EXEC_FAILED, Failure, describe};
-use crate::cli::flag::{Flag, Order};
+use crate::cli::flag::{Completion, Flag, Order};
 use crate::cli::process_flags::{self as flags, Presence};
 use crate::cli::sub_cgroup;
 use crate::container::Container;
@@ -20,6 +20,7 @@ pub(crate) static COMMAND: Command = Command {
     name: "exec",
     about: "run another process in a container",
     arguments: "<container-id> <command> [argument...] | --process process.json <container-id>",
+    completions: &[Completion::Container],
     description: "What is not given with a flag is taken from the process object of the bundle's config.json. With\n\
                   --process the file says everything. The exit code is that of the process, or 255 if it could not run.",
     flags: &[
@@ -34,7 +35,9 @@ pub(crate) static COMMAND: Command = Command {
             "add a supplementary group id; may be repeated",
         )
         .letter("g"),
-        Flag::text("process", "read the process object from this JSON file").letter("p"),
+        Flag::text("process", "read the process object from this JSON file")
+            .file()
+            .letter("p"),
         flags::DETACH,
         flags::PID_FILE,
         Flag::text("process-label", "SELinux label of the process"),

@@ -19,6 +19,7 @@ pub(crate) static COMMAND: Command = Command {
     name: "features",
     about: "show the features of this runtime",
     arguments: "",
+    completions: &[],
     description: "The result is a JSON object as the OCI runtime specification defines it (features.md). It says what the\n\
                   runtime can do, not what the host has, but for the annotation io.cofferdam.criu.version: the version of\n\
                   the CRIU in PATH that checkpoint and restore use.",

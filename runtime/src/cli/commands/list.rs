@@ -12,9 +12,11 @@ pub(crate) static COMMAND: Command = Command {
     name: "list",
     about: "list the containers of a state root",
     arguments: "",
+    completions: &[],
     description: "The state root is the one that the global flag --root names.",
     flags: &[
         Flag::text("format", "one of: table or json")
+            .one_of(&["table", "json"])
             .letter("f")
             .default("table"),
         Flag::switch("quiet", "only the ids").letter("q"),

@@ -2,12 +2,13 @@
 
 use crate::cli::command::{Command, Count, Invocation};
 use crate::cli::failure::Failure;
-use crate::cli::flag::Order;
+use crate::cli::flag::{Completion, Order};
 
 pub(crate) static COMMAND: Command = Command {
     name: "pause",
     about: "suspend all processes inside a container",
     arguments: "<container-id>",
+    completions: &[Completion::Container],
     description: "Use the list command to see containers and their status.",
     flags: &[],
     count: Count::Exactly(1),

@@ -10,6 +10,7 @@ pub(crate) static COMMAND: Command = Command {
     name: "plan",
     about: "show the steps of a container's init process, one a line, without running them",
     arguments: "<container-id>",
+    completions: &[],
     description: "The init process of a container does nothing but follow a plan that is made beforehand. This command\n\
                   makes the plan for a bundle and prints it.",
     flags: &[flags::BUNDLE, flags::NO_PIVOT, flags::NO_NEW_KEYRING],

@@ -9,16 +9,18 @@ use rustix::fs::{MemfdFlags, memfd_create};
 use super::pause::warn_without_cgroup_access;
 use crate::cli::command::{Command, Count, Invocation};
 use crate::cli::failure::Failure;
-use crate::cli::flag::{Flag, Order};
+use crate::cli::flag::{Completion, Flag, Order};
 use crate::cli::output;
 
 pub(crate) static COMMAND: Command = Command {
     name: "ps",
     about: "show the processes of a container",
     arguments: "<container-id> [ps options]",
+    completions: &[Completion::Container],
     description: "The table is what the host's ps program prints with the given options (default: -ef), without the\n\
                   processes of others. With --format json it is an array of process ids.",
     flags: &[Flag::text("format", "one of: table or json")
+        .one_of(&["table", "json"])
         .letter("f")
         .default("table")],
     count: Count::AtLeast(1),

@@ -19,6 +19,7 @@ pub(crate) static COMMAND: Command = Command {
     name: "restore",
     about: "restore a container from a checkpoint",
     arguments: "<container-id>",
+    completions: &[],
     description: "Makes a container whose processes go on where those of a checkpoint were, and stays until the first\n\
                   of them ends, as run does. The container may have another id and another bundle than it had.",
     flags: &[

@@ -3,12 +3,13 @@
 use super::pause::warn_without_cgroup_access;
 use crate::cli::command::{Command, Count, Invocation};
 use crate::cli::failure::Failure;
-use crate::cli::flag::Order;
+use crate::cli::flag::{Completion, Order};
 
 pub(crate) static COMMAND: Command = Command {
     name: "resume",
     about: "resume all processes that were paused",
     arguments: "<container-id>",
+    completions: &[Completion::Container],
     description: "Use the list command to see containers and their status.",
     flags: &[],
     count: Count::Exactly(1),

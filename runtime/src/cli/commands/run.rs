@@ -23,6 +23,7 @@ pub(crate) static COMMAND: Command = Command {
     name: "run",
     about: "create and run a container",
     arguments: "<container-id>",
+    completions: &[],
     description: "Makes a container from a bundle, runs its program, stays until that ends, and removes the container.\n\
                   The exit code is that of the program, or 128 + N if signal N ended it.",
     flags: &[

@@ -16,6 +16,7 @@ pub(crate) static COMMAND: Command = Command {
     name: "spec",
     about: "write a new config.json",
     arguments: "",
+    completions: &[],
     description: "The file describes a shell in a terminal, with few capabilities, in the directory rootfs beside it.\n\
                   Edit its args to run something else. With --rootless it needs no privilege: the user who calls becomes\n\
                   root inside a user namespace.",

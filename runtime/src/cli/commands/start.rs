@@ -2,7 +2,7 @@
 
 use crate::cli::command::{Command, Count, Invocation};
 use crate::cli::failure::Failure;
-use crate::cli::flag::Order;
+use crate::cli::flag::{Completion, Order};
 use crate::cli::process_flags;
 use crate::process::notify_socket::NotifySocket;
 
@@ -10,6 +10,7 @@ pub(crate) static COMMAND: Command = Command {
     name: "start",
     about: "run the user's program in a created container",
     arguments: "<container-id>",
+    completions: &[Completion::Container],
     description: "The program is the one of the process object in the bundle's config.json.",
     flags: &[],
     count: Count::Exactly(1),

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::cli::command::{Command, Count, Invocation};
 use crate::cli::failure::Failure;
-use crate::cli::flag::Order;
+use crate::cli::flag::{Completion, Order};
 use crate::cli::output;
 use crate::container::Container;
 
@@ -14,6 +14,7 @@ pub(crate) static COMMAND: Command = Command {
     name: "state",
     about: "show the state of a container",
     arguments: "<container-id>",
+    completions: &[Completion::Container],
     description: "The state is a JSON object, as the OCI runtime specification defines it and with more keys.",
     flags: &[],
     count: Count::Exactly(1),

@@ -9,13 +9,14 @@ use configs::oci::{self, Resources};
 use crate::Status;
 use crate::cli::command::{Command, Count, Invocation};
 use crate::cli::failure::{Failure, describe};
-use crate::cli::flag::{Flag, Order, Parsed};
+use crate::cli::flag::{Completion, Flag, Order, Parsed};
 use crate::cli::{resource_update, size};
 
 pub(crate) static COMMAND: Command = Command {
     name: "update",
     about: "change the limits of a container",
     arguments: "<container-id>",
+    completions: &[Completion::Container],
     description: "The limits come from flags or, with --resources, from a JSON object as it stands under linux.resources in\n\
                   a config.json; then all other flags are ignored. Device rules are never changed.",
     flags: &[
@@ -23,6 +24,7 @@ pub(crate) static COMMAND: Command = Command {
             "resources",
             "read the limits from this JSON file, or from standard input when it is -",
         )
+        .file()
         .letter("r"),
         Flag::integer("blkio-weight", "weight for block I/O, 10 to 1000").default("0"),
         Flag::text(

@@ -12,6 +12,7 @@ pub(crate) static COMMAND: Command = Command {
     name: "checkpoint",
     about: "checkpoint a running container",
     arguments: "",
+    completions: &[],
     description: "Writes the processes of a container into images, from which restore makes them again. The exec that\n\
                   waits for the container ends, too.",
     flags: &[

@@ -10,6 +10,7 @@ use crate::nsinit::create_flags::with_create_flags;
 use crate::nsinit::definition::Definition;
 
 const FILE: Flag = Flag::text("file", "write it to this file")
+    .file()
     .letter("f")
     .default("stdout");
 
@@ -17,6 +18,7 @@ pub(crate) static COMMAND: Command = Command {
     name: "config",
     about: "write the configuration of a container, for exec --config",
     arguments: "",
+    completions: &[],
     description: "The configuration is what exec would take with the same flags.",
     flags: with_create_flags![FILE],
     count: Count::Exactly(0),

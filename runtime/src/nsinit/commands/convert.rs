@@ -16,18 +16,21 @@ use crate::nsinit::definition;
 use crate::process::user_names::{UserNames, root_file_system};
 
 const FILE: Flag = Flag::text("file", "the file to read")
+    .file()
     .letter("f")
     .default("container.json");
 const BUNDLE: Flag = Flag::text(
     "bundle",
     "directory of the bundle, default is the current directory",
 )
+.directory()
 .letter("b");
 
 pub(crate) static COMMAND: Command = Command {
     name: "convert",
     about: "make an OCI bundle of a container.json of any year",
     arguments: "<command> [argument...]",
+    completions: &[],
     description: "Writes a config.json that runs the command. The root file system stays where it is. What a bundle\n\
                   has no place for, such as veth pairs, is warned of and left out.",
     flags: &[FILE, BUNDLE],

@@ -23,7 +23,8 @@ const SYSTEMD: Flag = Flag::switch("systemd", "make the cgroup a unit of systemd
 const CONFIG: Flag = Flag::text(
     "config",
     "read the container from this file; flags that describe one are then ignored",
-);
+)
+.file();
 const USER: Flag = Flag::text(
     "user",
     "user of the process, and group after a colon, by name or number",
@@ -37,6 +38,7 @@ pub(crate) static COMMAND: Command = Command {
     name: "exec",
     about: "run a program in a container",
     arguments: "<command> [argument...]",
+    completions: &[],
     description: "A container that does not exist is made, and ends with this program. The exit code is that of the\n\
                   program, or 128 + N if signal N ended it.",
     flags: with_create_flags![TTY, SYSTEMD, containers::ID, CONFIG, USER, CWD, ENV],

@@ -8,6 +8,7 @@ pub(crate) static COMMAND: Command = Command {
     name: "init",
     about: "not needed any more: says so",
     arguments: "",
+    completions: &[],
     description: "That tool called itself with this command to prepare a container from inside. Here a program of\n\
                   its own does that, which needs no entry in this one.",
     flags: &[],

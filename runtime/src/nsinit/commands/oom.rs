@@ -10,6 +10,7 @@ pub(crate) static COMMAND: Command = Command {
     name: "oom",
     about: "log a line whenever a container runs out of memory",
     arguments: "",
+    completions: &[],
     description: "Ends with the container.",
     flags: &[containers::ID],
     count: Count::Exactly(0),

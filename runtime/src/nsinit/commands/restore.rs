@@ -16,6 +16,7 @@ pub(crate) static COMMAND: Command = Command {
     name: "restore",
     about: "restore a container from a checkpoint",
     arguments: "",
+    completions: &[],
     description: "Makes a container whose processes go on where those of a checkpoint were, and stays until the first\n\
                   of them ends.",
     flags: &[

@@ -10,6 +10,7 @@ pub(crate) static COMMAND: Command = Command {
     name: "state",
     about: "show the state of a running container",
     arguments: "",
+    completions: &[],
     description: "The state is a JSON object with the process, the paths of cgroups and namespaces, and the whole\n\
                   configuration.",
     flags: &[containers::ID],

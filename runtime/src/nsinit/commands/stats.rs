@@ -11,6 +11,7 @@ pub(crate) static COMMAND: Command = Command {
     name: "stats",
     about: "show the statistics of a container",
     arguments: "",
+    completions: &[],
     description: "They are a JSON object with the counters of network interfaces and of cgroups.",
     flags: &[containers::ID],
     count: Count::Exactly(0),

@@ -21,6 +21,7 @@ pub(super) static COMMAND: Command = Command {
     name: "exec",
     about: "run a program in the container of the directory",
     arguments: "<command> [argument...]",
+    completions: &[],
     description: "Makes the container of the directory's container.json, or joins it if it runs. The exit code is that\n\
                   of the program, or 255 if a signal ended it.",
     flags: &[],
@@ -41,6 +42,7 @@ pub(super) static NSENTER: Command = Command {
     name: "nsenter",
     about: "run a program in the container whose first process has this pid",
     arguments: "[command] [argument...]",
+    completions: &[],
     description: "Only containers of this program can be joined. Without a command it is /bin/bash.",
     flags: &[NSPID, CONTAINER_JSON],
     count: Count::AtLeast(0),

@@ -18,6 +18,7 @@ const fn command(
         name,
         about,
         arguments: "",
+        completions: &[],
         description: "",
         flags: &[],
         count: Count::Exactly(0),
