@@ -57,6 +57,8 @@ pub struct Process {
     pub(crate) pidfd_socket: Option<Receiver>,
     pub(crate) notify_socket: Option<PathBuf>,
     pub(crate) ignore_paused: bool,
+    /// The file mode creation mask of this process, if it is known: it is read otherwise.
+    pub(crate) inherited_umask: Option<u32>,
     /// The signal that it gets when this process ends, if it is not the first of its container:
     /// that one has the signal of the configuration.
     pub(crate) parent_death_signal: i32,
@@ -144,6 +146,7 @@ impl Process {
             pidfd_socket: None,
             notify_socket: None,
             ignore_paused: false,
+            inherited_umask: None,
             parent_death_signal: 0,
             timings: None,
             warnings: Vec::new(),

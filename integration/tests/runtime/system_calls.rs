@@ -11,11 +11,11 @@ type Budget = [(&'static str, usize); 7];
 
 /// With nine hierarchies of cgroup v1 and cgroup v2 beside them.
 const V1: Budget = [
-    ("run", 526),
-    ("create", 511),
+    ("run", 524),
+    ("create", 509),
     ("state", 41),
     ("start", 52),
-    ("exec", 394),
+    ("exec", 358),
     ("kill", 62),
     ("delete", 92),
 ];
@@ -25,11 +25,11 @@ const A_HIERARCHY: usize = 10;
 
 /// With cgroup v2 alone.
 const UNIFIED: Budget = [
-    ("run", 415),
-    ("create", 405),
+    ("run", 413),
+    ("create", 403),
     ("state", 41),
     ("start", 52),
-    ("exec", 298),
+    ("exec", 288),
     ("kill", 40),
     ("delete", 65),
 ];

@@ -36,9 +36,14 @@ impl Container {
     /// [`ErrorKind::NotRunning`] if the container is stopped, [`ErrorKind::Paused`] unless
     /// [`Process::ignore_paused`] is set, [`ErrorKind::InvalidConfig`], [`ErrorKind::Init`] for a
     /// step inside the container.
-    pub fn exec(&self, mut process: Process) -> Result<Child> {
+    pub fn exec(&self, process: Process) -> Result<Child> {
+        self.exec_in(None, process)
+    }
+
+    /// The same; `status` is what the caller has just seen, which is not looked for again.
+    pub(crate) fn exec_in(&self, status: Option<Status>, mut process: Process) -> Result<Child> {
         let mut warnings = std::mem::take(&mut process.warnings);
-        match self.join(&mut process, &mut warnings) {
+        match self.join(status, &mut process, &mut warnings) {
             Ok(child) => Ok(child.with_warnings(warnings)),
             Err(error) => Err(self.explain_end(error).with_warnings(warnings)),
         }
@@ -72,8 +77,14 @@ impl Container {
     }
 
     /// What [`exec`](Self::exec) does. Warnings are added to `warnings`, however it ends.
-    fn join(&self, process: &mut Process, warnings: &mut Vec<String>) -> Result<Child> {
-        let paused = self.require_joinable(process)?;
+    fn join(
+        &self,
+        status: Option<Status>,
+        process: &mut Process,
+        warnings: &mut Vec<String>,
+    ) -> Result<Child> {
+        let status = status.map_or_else(|| self.status(), Ok)?;
+        let paused = require_joinable(status, process)?;
         let config = self.config()?;
         process.look_up_names(|| self.root_of_init())?;
         check(&config, process)?;
@@ -87,7 +98,16 @@ impl Container {
             .map_err(error_messages::not_started)?;
         let paused = paused || is_frozen_from_above(&group, process)?;
         let needed = !config.rootless_cgroups || !process.sub_cgroups.is_empty();
-        let (tasks, placement) = placement::of_exec(&group, &config, needed, paused)?;
+        let chosen = !process.sub_cgroups.is_empty();
+        let (tasks, placement) = placement::of_exec(
+            &group,
+            &config,
+            placement::Joined {
+                needed,
+                chosen,
+                paused,
+            },
+        )?;
         let filter = connections.filter.take();
         let init_pid = u32::try_from(self.current()?.init_process_pid).ok();
         let join = Join {
@@ -148,23 +168,6 @@ impl Container {
         }
     }
 
-    /// Fails unless a process can join now; says whether the container is paused.
-    fn require_joinable(&self, process: &Process) -> Result<bool> {
-        match self.status()? {
-            Status::Running | Status::Created => Ok(false),
-            Status::Paused if process.ignore_paused => Ok(true),
-            Status::Paused => Err(Error::new(
-                ErrorKind::Paused,
-                "cannot exec in a paused container (use --ignore-paused to override)",
-            )),
-            Status::Creating => Err(Error::new(
-                ErrorKind::InvalidState,
-                "cannot exec in a container that is being created",
-            )),
-            _ => Err(stopped()),
-        }
-    }
-
     /// The cgroup to join: the container's, one below, or the one its init process has moved to.
     fn group_to_join(&self, process: &Process) -> Result<Cgroup> {
         let own = self.cgroup()?;
@@ -199,6 +202,23 @@ impl Container {
     }
 }
 
+/// Fails unless a process can join a container of this status; says whether it is paused.
+fn require_joinable(status: Status, process: &Process) -> Result<bool> {
+    match status {
+        Status::Running | Status::Created => Ok(false),
+        Status::Paused if process.ignore_paused => Ok(true),
+        Status::Paused => Err(Error::new(
+            ErrorKind::Paused,
+            "cannot exec in a paused container (use --ignore-paused to override)",
+        )),
+        Status::Creating => Err(Error::new(
+            ErrorKind::InvalidState,
+            "cannot exec in a container that is being created",
+        )),
+        _ => Err(stopped()),
+    }
+}
+
 /// A process that joins a container.
 struct Join<'a> {
     container: &'a Container,
@@ -228,7 +248,10 @@ struct Started {
 impl Join<'_> {
     fn plan(&self, cgroup: CgroupPlacement, seccomp: Option<Filter>) -> Result<BuiltPlan> {
         let mut host = self.container.system().host_facts()?;
-        host.read_umask()?;
+        match self.process.inherited_umask {
+            Some(mask) => host.umask = Some(mask),
+            None => host.read_umask()?,
+        }
         plan::exec(&ProcessRequest {
             container_id: self.container.id.as_str(),
             config: self.config,

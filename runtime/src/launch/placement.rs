@@ -56,22 +56,42 @@ pub(crate) fn of_preview(group: &Cgroup, config: &Config) -> CgroupPlacement {
     }
 }
 
-/// The placement of a process that joins a container. Whether the cgroup is one the process must be
-/// in is `needed`; only an ordinary user's container may be without.
+/// How a process joins the cgroup of a container.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Joined {
+    /// The process must be in it; only an ordinary user's container may be without.
+    pub(crate) needed: bool,
+    /// The caller has named it. Otherwise it is the container's, which has been seen.
+    pub(crate) chosen: bool,
+    /// The process is frozen as soon as it is there.
+    pub(crate) paused: bool,
+}
+
+/// The placement of a process that joins a container.
 pub(crate) fn of_exec(
     group: &Cgroup,
     config: &Config,
-    needed: bool,
-    paused: bool,
+    joined: Joined,
 ) -> Result<(Vec<TasksFile>, CgroupPlacement)> {
+    let Joined {
+        needed,
+        chosen,
+        paused,
+    } = joined;
     let gate = moved_by_systemd(config);
-    let mut tasks = match group.self_join_files() {
-        _ if gate => Vec::new(),
-        // Without permission there may be no cgroup to join.
-        Err(error) if !needed && error.kind() == cgroups::ErrorKind::NotFound => Vec::new(),
-        other => other
-            .map_err(cgroup::failed(cannot_join(group)))
-            .map_err(error_messages::not_started)?,
+    // The process opens them by name, which takes fewer descriptors, and looks whether they are of
+    // cgroupfs.
+    let by_name = !config.rootless_cgroups && !gate;
+    let mut tasks = if gate || (by_name && !chosen) {
+        Vec::new()
+    } else {
+        match group.self_join_files() {
+            // Without permission there may be no cgroup to join.
+            Err(error) if !needed && error.kind() == cgroups::ErrorKind::NotFound => Vec::new(),
+            other => other
+                .map_err(cgroup::failed(cannot_join(group)))
+                .map_err(error_messages::not_started)?,
+        }
     };
     let mut placement =
         placement(group, &tasks, !needed || gate).map_err(error_messages::not_started)?;
@@ -80,9 +100,7 @@ pub(crate) fn of_exec(
         placement.gate = true;
     }
     placement.outside = paused;
-    if !config.rootless_cgroups && !gate {
-        // They are there, and of cgroupfs. The process opens them by name, which takes fewer
-        // descriptors.
+    if by_name {
         tasks.clear();
         placement.tasks.clear();
         placement.task_paths = group.self_join_paths();

@@ -65,7 +65,8 @@ fn exec(invocation: &Invocation<'_>) -> Result<u8, Failure> {
     let pid_file = flags::pid_file(invocation)?;
     let container = super::container(invocation)?;
     let ignore_paused = parsed.switch("ignore-paused");
-    match container.status()? {
+    let status = container.status()?;
+    match status {
         Status::Stopped => return Err(Failure::new("cannot exec in a stopped container")),
         Status::Paused if !ignore_paused => {
             return Err(Failure::new(
@@ -80,6 +81,7 @@ fn exec(invocation: &Invocation<'_>) -> Result<u8, Failure> {
     };
     let mut process = Process::from_oci(&described)?;
     process.ignore_paused(ignore_paused);
+    process.inherited_umask = Some(umask());
     for (controller, path) in
         sub_cgroup::read(parsed.texts("cgroup").map(|value| value.to_string_lossy()))?
     {
@@ -98,7 +100,7 @@ fn exec(invocation: &Invocation<'_>) -> Result<u8, Failure> {
         // As for run, until this process ends.
         Some(ManuallyDrop::new(Foreground::prepare(false)?))
     };
-    let mut child = container.exec(process)?;
+    let mut child = container.exec_in(Some(status), process)?;
     for warning in child.warnings() {
         invocation.log.warn(warning);
     }
@@ -121,6 +123,13 @@ fn exec(invocation: &Invocation<'_>) -> Result<u8, Failure> {
         }
         None => Ok(0),
     }
+}
+
+/// The mask of this process, which has one thread: it is another for a moment.
+fn umask() -> u32 {
+    let mask = rustix::process::umask(rustix::fs::Mode::empty());
+    rustix::process::umask(mask);
+    mask.bits()
 }
 
 fn read_process(path: &Path) -> Result<oci::Process, Failure> {
