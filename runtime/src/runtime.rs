@@ -474,6 +474,26 @@ impl Iterator for Containers {
 }
 
 impl Containers {
+    /// How many entries there are to look at.
+    #[cfg(feature = "cli")]
+    pub(crate) fn remaining(&self) -> usize {
+        self.ids.len()
+    }
+
+    /// The same in parts of at most `length`, in the same order.
+    #[cfg(feature = "cli")]
+    pub(crate) fn parts(mut self, length: std::num::NonZeroUsize) -> Vec<Self> {
+        let mut parts = Vec::new();
+        while self.ids.len() > 0 {
+            let ids: Vec<_> = self.ids.by_ref().take(length.get()).collect();
+            parts.push(Self {
+                runtime: self.runtime.clone(),
+                ids: ids.into_iter(),
+            });
+        }
+        parts
+    }
+
     /// What to say of a directory that had no record; nothing if that is only for a moment.
     fn without_record(&self, id: &ContainerId) -> Option<Result<Container>> {
         let look = || {

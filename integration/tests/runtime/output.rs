@@ -1,5 +1,7 @@
 //! What commands print: engines and scripts read it.
 
+use std::os::unix::fs::PermissionsExt;
+
 use cofferdam_integration::{Case, Limited, need, program, subordinate_ids};
 use serde_json::{Value, json};
 
@@ -147,6 +149,51 @@ fn list_skips_what_it_cannot_read_and_says_so() {
     let output = case.call(&["list", "--quiet"]).ok();
     assert!(output.stdout.contains(&case.id), "{output}");
     std::fs::remove_dir_all(broken).unwrap();
+    case.delete();
+}
+
+#[test]
+fn many_are_listed_in_the_order_of_their_ids() {
+    need!(Containers, Busybox);
+    let mut case = Case::new();
+    case.bundle.args(&["/bin/sleep", "1000"]);
+    case.start();
+    let record = std::fs::read(case.root().join(&case.id).join("state.json")).unwrap();
+    // More than one thread takes at once; the last but one cannot be read.
+    let mut made: Vec<String> = (0..200).map(|number| format!("many-{number:03}")).collect();
+    for id in &made {
+        let directory = case.root().join(id);
+        std::fs::create_dir(&directory).unwrap();
+        std::fs::set_permissions(&directory, PermissionsExt::from_mode(0o711)).unwrap();
+        let text: &[u8] = if id == "many-198" { b"{" } else { &record };
+        std::fs::write(directory.join("state.json"), text).unwrap();
+    }
+    let mut expected = made.clone();
+    expected.retain(|id| id != "many-198");
+    expected.push(case.id.clone());
+    expected.sort();
+
+    let quiet = case.call(&["list", "--quiet"]).ok();
+    assert_eq!(quiet.lines(), expected);
+    let listed = case.call(&["list", "--format", "json"]).ok();
+    let complaints = listed.stderr.lines();
+    assert_eq!(
+        complaints.filter(|line| line.contains("many-198")).count(),
+        1,
+        "{listed}"
+    );
+    let listed = listed.json();
+    let ids = listed.as_array().unwrap().iter();
+    assert!(
+        ids.clone().all(|one| one["status"] == "running"),
+        "{listed}"
+    );
+    let ids: Vec<_> = ids.map(|one| one["id"].as_str().unwrap()).collect();
+    assert_eq!(ids, expected);
+
+    for id in made.drain(..) {
+        std::fs::remove_dir_all(case.root().join(id)).unwrap();
+    }
     case.delete();
 }
 

@@ -1,5 +1,9 @@
 //! `list`: the containers of a state root.
 
+use std::num::NonZeroUsize;
+use std::panic::resume_unwind;
+use std::sync::{Mutex, PoisonError};
+
 use super::state::Shown;
 use crate::cli::command::{Command, Count, Invocation};
 use crate::cli::failure::{Failure, describe};
@@ -7,6 +11,7 @@ use crate::cli::flag::{Flag, Order};
 use crate::cli::{output, table};
 use crate::container::Container;
 use crate::error::{ErrorKind, Result};
+use crate::runtime::Containers;
 
 pub(crate) static COMMAND: Command = Command {
     name: "list",
@@ -26,6 +31,12 @@ pub(crate) static COMMAND: Command = Command {
     run,
 };
 
+/// How many containers a thread looks at before it takes more: fewer are looked at faster than a
+/// thread is made.
+const PART: NonZeroUsize = NonZeroUsize::new(64).unwrap();
+/// The most threads: beyond, they wait for the same locks of the kernel.
+const THREADS: usize = 8;
+
 fn run(invocation: &Invocation<'_>) -> Result<u8, Failure> {
     let listed = match super::runtime(invocation)?.list() {
         Ok(listed) => Some(listed),
@@ -33,33 +44,21 @@ fn run(invocation: &Invocation<'_>) -> Result<u8, Failure> {
         Err(error) if error.kind() == ErrorKind::NotFound && !invocation.globals.root_given => None,
         Err(error) => return Err(error.into()),
     };
-    let containers = listed.into_iter().flatten();
-    // What cannot be loaded is mentioned, and the rest shown.
-    let containers = containers.filter_map(|container| {
-        container
-            .inspect_err(|error| invocation.log.error(&describe(error)))
-            .ok()
-    });
     if invocation.parsed.switch("quiet") {
-        let ids: String = containers
-            .map(|container| format!("{}\n", container.id()))
-            .collect();
-        output::write(&ids)?;
+        let listed = rows(listed, |container, _| {
+            Ok(Some(format!("{}\n", container.id())))
+        });
+        output::write(&readable(invocation, listed).collect::<String>())?;
         return Ok(0);
     }
-    let mut owners = Owners::default();
-    let shown = containers.filter_map(|container| {
-        match show(&container, &mut owners) {
-            Ok(shown) => Some(shown),
+    let listed = rows(listed, |container, owners| {
+        match show(container, owners) {
             // One that disappeared between being found and being looked at was not there.
-            Err(error) if error.kind() == ErrorKind::NotFound => None,
-            Err(error) => {
-                invocation.log.error(&describe(&error));
-                None
-            }
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            shown => shown.map(Some),
         }
     });
-    let shown: Vec<Shown> = shown.collect();
+    let shown: Vec<Shown> = readable(invocation, listed).collect();
     match invocation
         .parsed
         .string("format")
@@ -71,6 +70,55 @@ fn run(invocation: &Invocation<'_>) -> Result<u8, Failure> {
         _ => return Err(Failure::new("invalid format option")),
     }
     Ok(0)
+}
+
+/// What cannot be looked at is mentioned, and the rest shown.
+fn readable<T>(
+    invocation: &Invocation<'_>,
+    rows: Vec<Result<Option<T>>>,
+) -> impl Iterator<Item = T> {
+    rows.into_iter().filter_map(|row| {
+        row.inspect_err(|error| invocation.log.error(&describe(error)))
+            .ok()
+            .flatten()
+    })
+}
+
+/// Looks at each container, in the order of the ids: at many from several threads, as most of the
+/// time is the kernel's.
+fn rows<T: Send>(
+    listed: Option<Containers>,
+    look: impl Fn(&Container, &mut Owners) -> Result<Option<T>> + Sync,
+) -> Vec<Result<Option<T>>> {
+    let Some(listed) = listed else {
+        return Vec::new();
+    };
+    let threads = listed.remaining().div_ceil(PART.get());
+    let processors = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    let parts = Mutex::new(listed.parts(PART).into_iter().enumerate());
+    let next = || parts.lock().unwrap_or_else(PoisonError::into_inner).next();
+    let work = || {
+        let mut owners = Owners::default();
+        let mut done = Vec::new();
+        while let Some((index, part)) = next() {
+            let rows = part.map(|container| look(&container?, &mut owners));
+            done.push((index, rows.collect::<Vec<_>>()));
+        }
+        done
+    };
+    let mut done = std::thread::scope(|scope| {
+        // A thread that cannot be had is not needed.
+        let others: Vec<_> = (1..threads.min(processors).min(THREADS))
+            .map_while(|_| std::thread::Builder::new().spawn_scoped(scope, work).ok())
+            .collect();
+        let mut done = work();
+        for other in others {
+            done.extend(other.join().unwrap_or_else(|panic| resume_unwind(panic)));
+        }
+        done
+    });
+    done.sort_unstable_by_key(|(index, _)| *index);
+    done.into_iter().flat_map(|(_, rows)| rows).collect()
 }
 
 fn show(container: &Container, owners: &mut Owners) -> Result<Shown> {
