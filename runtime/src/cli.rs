@@ -112,6 +112,8 @@ static COMMANDS: &[&Command] = &[
     &commands::spec::COMMAND,
     &commands::start::COMMAND,
     &commands::state::COMMAND,
+    #[cfg(feature = "top")]
+    &commands::top::COMMAND,
     &commands::update::COMMAND,
 ];
 

@@ -129,6 +129,21 @@ impl SignalSet {
         }
     }
 
+    /// These signals.
+    #[cfg(all(feature = "cli", feature = "top"))]
+    pub(crate) fn of(signals: impl IntoIterator<Item = i32>) -> Self {
+        let mut set = MaybeUninit::uninit();
+        // SAFETY: sigemptyset initialises the whole set; sigaddset works on an initialised one, and
+        // leaves it as it is for a number that is no signal.
+        unsafe {
+            libc::sigemptyset(set.as_mut_ptr());
+            for signal in signals {
+                libc::sigaddset(set.as_mut_ptr(), signal);
+            }
+            Self(set.assume_init())
+        }
+    }
+
     /// Blocks these signals in the calling thread and returns what was blocked before.
     pub(crate) fn block(&self) -> io::Result<Self> {
         self.change_mask(libc::SIG_BLOCK)

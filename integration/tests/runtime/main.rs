@@ -47,6 +47,7 @@ mod system_calls;
 mod systemd;
 mod terminals;
 mod texts;
+mod top;
 mod twins;
 mod unified;
 mod user_namespace_mounts;

@@ -20,6 +20,8 @@ pub(crate) struct OnTerminal {
     pub(crate) master: OwnedFd,
     shown: Receiver<Vec<u8>>,
     seen: String,
+    /// What was shown before something was typed.
+    past: String,
 }
 
 impl OnTerminal {
@@ -41,7 +43,16 @@ impl OnTerminal {
     }
 
     /// The same for any command.
-    pub(crate) fn run(mut command: Command, stdin: Stdio, stdout: Option<File>) -> Self {
+    pub(crate) fn run(command: Command, stdin: Stdio, stdout: Option<File>) -> Self {
+        Self::spawn(command, Some(stdin), stdout)
+    }
+
+    /// The same with the terminal as standard input, too.
+    pub(crate) fn run_interactively(command: Command) -> Self {
+        Self::spawn(command, None, None)
+    }
+
+    fn spawn(mut command: Command, stdin: Option<Stdio>, stdout: Option<File>) -> Self {
         let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
         let master = openpt(flags).unwrap();
         grantpt(&master).unwrap();
@@ -49,7 +60,7 @@ impl OnTerminal {
         let slave = ioctl_tiocgptpeer(&master, flags).unwrap();
         tcsetwinsize(&master, size(20, 70)).unwrap();
         let child = command
-            .stdin(stdin)
+            .stdin(stdin.unwrap_or_else(|| slave.try_clone().unwrap().into()))
             .stdout(stdout.map_or_else(|| slave.try_clone().unwrap(), OwnedFd::from))
             .stderr(slave)
             .spawn()
@@ -70,6 +81,7 @@ impl OnTerminal {
             master,
             shown,
             seen: String::new(),
+            past: String::new(),
         }
     }
 
@@ -80,6 +92,19 @@ impl OnTerminal {
             let more = more.unwrap_or_else(|error| panic!("no {text:?}: {error}: {}", self.end()));
             self.seen.push_str(&String::from_utf8_lossy(&more));
         }
+    }
+
+    /// All that was shown so far.
+    pub(crate) fn all(&self) -> String {
+        format!("{}{}", self.past, self.seen)
+    }
+
+    /// Types, after which only what is shown from then on counts for [`shows`](Self::shows).
+    pub(crate) fn types(&mut self, keys: &str) {
+        self.past.push_str(&std::mem::take(&mut self.seen));
+        File::from(self.master.try_clone().unwrap())
+            .write_all(keys.as_bytes())
+            .unwrap();
     }
 
     pub(crate) fn signal(&self, signal: Signal) {

@@ -7,7 +7,7 @@ use cofferdam_integration::{Case, Limited, Output, cgroup, need};
 use serde_json::json;
 
 /// Calls the program under test where `/sys/fs/cgroup` is cgroup v2.
-fn call(case: &Case, arguments: &[&str]) -> Output {
+pub(crate) fn call(case: &Case, arguments: &[&str]) -> Output {
     case.bundle.write();
     let mut line: Vec<OsString> = vec![
         case.program.clone().into(),
@@ -30,7 +30,7 @@ fn call(case: &Case, arguments: &[&str]) -> Output {
         .output()
 }
 
-fn detached(case: &Case) {
+pub(crate) fn detached(case: &Case) {
     let output = call(case, &["run", "--detach", "--pid-file", "pid", &case.id]);
     assert_eq!(output.code, 0, "{output}");
 }

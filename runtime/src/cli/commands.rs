@@ -20,6 +20,8 @@ pub(crate) mod run;
 pub(crate) mod spec;
 pub(crate) mod start;
 pub(crate) mod state;
+#[cfg(feature = "top")]
+pub(crate) mod top;
 pub(crate) mod update;
 
 use std::mem::ManuallyDrop;

@@ -9,14 +9,31 @@ use super::failure::Failure;
 
 /// Writes a whole text at once.
 pub(crate) fn write(text: &str) -> Result<(), Failure> {
-    let failed = |error: io::Error| Failure::io("write to standard output", error);
+    write_all(text).map_err(failed_to_write)
+}
+
+/// As [`write`], for a stream without an end: whether somebody reads it.
+#[cfg(feature = "top")]
+pub(crate) fn write_while_read(text: &str) -> Result<bool, Failure> {
+    match write_all(text) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+        Err(error) => Err(failed_to_write(error)),
+    }
+}
+
+fn failed_to_write(error: io::Error) -> Failure {
+    Failure::io("write to standard output", error)
+}
+
+fn write_all(text: &str) -> io::Result<()> {
     let mut rest = text.as_bytes();
     while !rest.is_empty() {
         match rustix::io::write(rustix::stdio::stdout(), rest) {
-            Ok(0) => return Err(failed(io::ErrorKind::WriteZero.into())),
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
             Ok(written) => rest = rest.get(written..).unwrap_or_default(),
             Err(Errno::INTR) => {}
-            Err(errno) => return Err(failed(errno.into())),
+            Err(errno) => return Err(errno.into()),
         }
     }
     Ok(())
