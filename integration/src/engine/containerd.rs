@@ -55,6 +55,11 @@ impl Containerd {
         self.directory.path()
     }
 
+    /// The path of a runtime that a test may put there and replace. Docker calls it `installed`.
+    pub fn installed_runtime(&self) -> PathBuf {
+        self.directory.path().join("runc")
+    }
+
     /// The path of its socket.
     pub fn socket(&self) -> &Path {
         &self.socket

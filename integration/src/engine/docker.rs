@@ -14,7 +14,7 @@ pub struct Docker {
     // Dropped in this order.
     _dockerd: Daemon,
     _cgroups: CgroupParent,
-    _containerd: Containerd,
+    containerd: Containerd,
 }
 
 impl Docker {
@@ -39,6 +39,10 @@ impl Docker {
                 "--add-runtime=tested={}",
                 program::under_test().display()
             ))
+            .arg(format!(
+                "--add-runtime=installed={}",
+                containerd.installed_runtime().display()
+            ))
             .arg(format!("--cgroup-parent={}", cgroups.0))
             .arg("--containerd")
             .arg(containerd.socket())
@@ -60,9 +64,9 @@ impl Docker {
             socket,
             _dockerd: dockerd,
             _cgroups: cgroups,
-            _containerd: containerd,
+            containerd,
         };
-        let archive = super::archive(&docker._containerd.rootfs());
+        let archive = super::archive(&docker.containerd.rootfs());
         let _ = docker
             .call(&[
                 "import",
@@ -71,6 +75,13 @@ impl Docker {
             ])
             .ok();
         docker
+    }
+}
+
+impl Docker {
+    /// The containerd below it.
+    pub fn containerd(&self) -> &Containerd {
+        &self.containerd
     }
 }
 

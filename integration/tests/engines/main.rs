@@ -14,3 +14,4 @@ mod podman;
 mod podman_checkpoint;
 mod podman_systemd;
 mod promises;
+mod upgrade;
