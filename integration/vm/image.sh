@@ -5,8 +5,9 @@
 #   integration/vm/image.sh FOLDER
 #
 # Leaves FOLDER/disk.ext4, of each of two kernels FOLDER/vmlinuz.KERNEL and FOLDER/initrd.KERNEL, and FOLDER/recipe, which
-# says what they were made from: while it is the same, nothing is done. Needs root, debootstrap and e2fsprogs. Nothing stays
-# mounted: mke2fs fills the disk from a folder, extended attributes included.
+# says what they were made from: while it is the same, nothing is done. Who comes while another one makes it waits for that.
+# Needs root, debootstrap and e2fsprogs. Nothing stays mounted: mke2fs fills the disk from a folder, extended attributes
+# included.
 set -eu
 
 here=$(dirname "$(readlink -f "$0")")
@@ -16,6 +17,11 @@ release=trixie
 older=bookworm
 packages=$(sed 's/#.*//' "$here/packages" | tr -s ' \n' ',,' | sed 's/^,//; s/,$//')
 
+mkdir -p "$folder"
+# For as long as this script runs: what it calls does not have the descriptor.
+exec 9>"$folder/lock"
+flock 9
+
 recipe=$(cat "$here/image.sh" "$here/packages" "$here"/guest/*.service | sha256sum | cut -d ' ' -f 1)
 [ "$(cat "$folder/recipe" 2>/dev/null)" != "$recipe" ] || exit 0
 
@@ -24,7 +30,8 @@ mkdir -p "$folder/packages"
 root=$folder/root
 rm -rf "$root" "$folder/recipe" "$folder/disk.ext4"
 # Packages are kept: a change of the recipe does not fetch them again.
-debootstrap --variant=minbase --cache-dir="$folder/packages" --include="$packages" "$release" "$root" >"$folder/image.log" 2>&1 || {
+debootstrap --variant=minbase --cache-dir="$folder/packages" --include="$packages" "$release" "$root" \
+    >"$folder/image.log" 2>&1 9>&- || {
     tail -n 20 "$folder/image.log" >&2
     tail -n 20 "$root/debootstrap/debootstrap.log" >&2 || true
     echo "vm: debootstrap failed, see $folder/image.log" >&2
@@ -36,7 +43,7 @@ echo "deb http://deb.debian.org/debian $older main" >"$root/etc/apt/sources.list
 unshare --mount --pid --fork --mount-proc="$root/proc" env DEBIAN_FRONTEND=noninteractive chroot "$root" sh -ec '
     apt-get -q update
     apt-get -q install --yes --allow-downgrades --no-install-recommends "linux-image-cloud-amd64/$0"
-' "$older" >>"$folder/image.log" 2>&1 || {
+' "$older" >>"$folder/image.log" 2>&1 9>&- || {
     tail -n 20 "$folder/image.log" >&2
     echo "vm: installing the older kernel failed, see $folder/image.log" >&2
     exit 1
