@@ -49,14 +49,14 @@ mod tests {
 
     #[test]
     fn they_grow_and_end() {
-        let deadline = Instant::now() + Duration::from_millis(20);
-        let (first, longest) = (Duration::from_millis(1), Duration::from_millis(4));
+        let deadline = Instant::now() + Duration::from_millis(200);
+        let (first, longest) = (Duration::from_millis(10), Duration::from_millis(40));
         let mut backoff = Backoff::new(first, longest, deadline);
         let mut count = 0;
         while backoff.pause() {
             count += 1;
         }
-        // 1 + 2 + 4 + 4 + 4 + 4 and the rest: the system may make each of them longer.
+        // 10 + 20 + 4 times 40 and the rest: the system may make each of them longer.
         assert!((1..=7).contains(&count), "{count}");
         assert!(Instant::now() >= deadline);
         assert_eq!(backoff.next, longest.min(first * (1 << count.min(2))));
