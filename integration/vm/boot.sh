@@ -19,7 +19,7 @@ limit=$4
 boot=$5
 
 line=$(grep "^$boot " "$here/boots.list") || { echo "vm: no boot is called $boot" >&2; exit 1; }
-read -r _ kernel parameters <<TEXT
+read -r _ kernel _ parameters <<TEXT
 $line
 TEXT
 

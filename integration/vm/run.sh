@@ -30,22 +30,50 @@ lap 'building the test programs'
 
 list=$here/guest/programs.list
 programs=$(sed '/^#/d' "$list" | grep -F -- "$selection" || sed '/^#/d' "$list")
-status=0
-passed=0 failed=0 skipped=0
+boots=
 for boot in $(sed '/^#/d; s/ .*//' "$here/boots.list"); do
-    printf '%s\n' "$programs" | awk '{ print $2 }' | grep -qw "$boot" || continue
+    ! printf '%s\n' "$programs" | awk '{ print $2 }' | grep -qw "$boot" || boots="$boots $boot"
+done
+
+# One boot, and a second one after a panic. FOLDER/BOOT.failed is left if it did not get to its end.
+machine() {
+    boot=$1
+    started=$(date +%s)
     results=$folder/$boot
+    carried=$folder/payload.$boot
+    rm -rf "$results" "$carried"
+    touch "$results.failed"
+    cp -Rl "$folder/payload" "$carried"
     # Now and then QEMU 7.2 executes code of the kernel that another processor has just changed; the kernel then panics.
     # That says nothing about what is tested, once. The second boot goes on where the first one ended.
-    rm -rf "$folder/payload/earlier"
     for attempt in first second; do
         ended=0
-        "$here/boot.sh" "$folder" "$folder/payload" "$results" 2400 "$boot" || ended=$?
+        "$here/boot.sh" "$folder" "$carried" "$results" 3600 "$boot" || ended=$?
         lap "the $attempt boot of $boot"
         [ $ended = 3 ] || break
-        [ ! -e "$results/results" ] || mv "$results/results" "$folder/payload/earlier"
+        [ ! -e "$results/results" ] || mv "$results/results" "$carried/earlier"
     done
-    [ $ended = 0 ] || { status=1; failed=$((failed + 1)); }
+    rm -rf "$carried"
+    [ $ended != 0 ] || rm "$results.failed"
+}
+
+# Whether a boot runs beside the first one: a machine that starts, or that a test lets wait, leaves a processor free.
+beside() { grep -q "^$1 .* beside " "$here/boots.list"; }
+
+for boot in $boots; do
+    beside "$boot" || continue
+    machine "$boot" 2>&1 | sed -u "s/^vm: /vm: $boot: /" &
+done
+for boot in $boots; do
+    beside "$boot" || machine "$boot"
+done
+wait
+
+status=0
+passed=0 failed=0 skipped=0
+for boot in $boots; do
+    results=$folder/$boot
+    [ ! -e "$results.failed" ] || { status=1; failed=$((failed + 1)); }
     [ -e "$results/summary" ] || continue
 
     while read -r _ _ good bad absent _; do
@@ -63,7 +91,7 @@ done
 rm -rf "$folder/payload"
 echo "$passed $failed $skipped" >"$folder/counts"
 if [ "$((passed + failed + skipped))" = 0 ]; then
-    echo "vm: no test was run; is there one that is called '$*'?" >&2
+    echo "vm: no test was run; is there one that is called '$selection'?" >&2
     status=1
 fi
 exit $status
