@@ -9,6 +9,8 @@ mod error;
 #[path = "../stub/fields.rs"]
 mod fields;
 #[cfg(feature = "stub")]
+mod foreign_descriptors;
+#[cfg(feature = "stub")]
 mod hook_outcome;
 #[cfg(feature = "stub")]
 pub mod id_maps;
@@ -65,6 +67,9 @@ pub use namespace_types::{NamespaceSet, NamespaceType};
 // Its types are part of this interface.
 #[cfg(feature = "stub")]
 pub use user;
+
+#[cfg(feature = "stub")]
+pub use foreign_descriptors::Closer;
 
 #[cfg(feature = "stub")]
 pub use error::{Error, ErrorKind, Refusal, Result};

@@ -11,6 +11,7 @@ use std::time::Duration;
 use rustix::fs::{AtFlags, FileType, StatxFlags, statx};
 
 use crate::error::{Error, ErrorKind, Refusal, Result};
+use crate::foreign_descriptors;
 use crate::pidfd::{self, Exit};
 use crate::plan::{Op, Plan, Step};
 use crate::second_stage::SecondStage;
@@ -319,6 +320,7 @@ impl Serving<'_> {
             (Message::Listener, Op::Seccomp { listener: true, .. }) => {
                 let listener = pidfd::take_descriptor(process.pidfd(), received.packet.value)?;
                 if !pidfd::is_seccomp_listener(&listener) {
+                    foreign_descriptors::close(vec![listener]);
                     return Err(Error::protocol(
                         "the init process gives something else than a seccomp listener",
                     ));
@@ -438,6 +440,7 @@ fn refused(step: &Step) -> impl Fn(Refusal) -> Error + Copy {
 fn console(handler: &mut dyn RequestHandler, step: &Step, mut received: Received) -> Result<()> {
     let (master, pts) = (one(&mut received)?, received.packet.value);
     if !is_master_of(master.as_fd(), pts) {
+        foreign_descriptors::close(vec![master]);
         return Err(Error::protocol(
             "the init process gives something else than the master of its terminal",
         ));
@@ -458,9 +461,9 @@ fn home(handler: &mut dyn RequestHandler, step: &Step, passwd: &[u8]) -> Result<
 }
 
 fn one(received: &mut Received) -> Result<OwnedFd> {
-    match (received.descriptors.pop(), received.descriptors.is_empty()) {
-        (Some(descriptor), true) => Ok(descriptor),
-        _ => Err(Error::protocol(
+    match received.descriptors.take() {
+        Some([descriptor]) => Ok(descriptor),
+        None => Err(Error::protocol(
             "the init process sent another number of descriptors than one",
         )),
     }

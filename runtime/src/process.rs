@@ -5,7 +5,6 @@ pub(crate) mod child_registry;
 pub(crate) mod console;
 pub(crate) mod exit_status;
 pub(crate) mod foreground;
-pub(crate) mod foreign_descriptors;
 pub(crate) mod inherited_descriptors;
 pub(crate) mod notify_socket;
 pub(crate) mod relay;

@@ -7,24 +7,30 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
+use rustix::net::sockopt::set_socket_passcred;
 use rustix::net::{
     RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, SendAncillaryBuffer,
-    SendAncillaryMessage, SendFlags, recvmsg, sendmsg,
+    SendAncillaryMessage, SendFlags, Shutdown, recvmsg, sendmsg, shutdown,
 };
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::foreign_descriptors::{Closer, Sent};
 use crate::pidfd::remaining;
 use crate::wire::{MAX_PAYLOAD, Message, PACKET, Packet};
 
-/// Most descriptors of a packet from the stub.
+/// Most descriptors that a packet from the stub may have.
 const MOST_DESCRIPTORS: usize = 4;
+
+/// Most that it can have (`SCM_MAX_FD` of the kernel). There is room for all: those beyond the room
+/// are closed by the kernel in the time of who receives them.
+const POSSIBLE_DESCRIPTORS: usize = 253;
 
 /// A packet from the stub.
 #[derive(Debug)]
 pub(crate) struct Received {
     pub(crate) packet: Packet,
     pub(crate) payload: Vec<u8>,
-    pub(crate) descriptors: Vec<OwnedFd>,
+    pub(crate) descriptors: Sent,
 }
 
 /// What the wait for a packet ended with.
@@ -39,14 +45,15 @@ pub(crate) enum Event {
 /// The socket, and room for a packet.
 #[derive(Debug)]
 pub(crate) struct Control {
-    socket: OwnedFd,
+    /// `None` only when this value is dropped.
+    socket: Option<OwnedFd>,
     buffer: Vec<u8>,
 }
 
 impl Control {
     pub(crate) fn new(socket: OwnedFd) -> Self {
         Self {
-            socket,
+            socket: Some(socket),
             buffer: Vec::new(),
         }
     }
@@ -57,7 +64,7 @@ impl Control {
         loop {
             let left = end.map(remaining);
             let mut fds = [
-                PollFd::new(&self.socket, PollFlags::IN),
+                PollFd::from_borrowed_fd(self.as_fd(), PollFlags::IN),
                 PollFd::new(&pidfd, PollFlags::IN),
             ];
             match poll(&mut fds, left.as_ref()) {
@@ -90,12 +97,14 @@ impl Control {
             // Zeroed by the allocator: only the pages that a packet fills are touched.
             self.buffer = vec![0; PACKET + MAX_PAYLOAD];
         }
-        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MOST_DESCRIPTORS))];
+        let mut space =
+            [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(POSSIBLE_DESCRIPTORS))];
         let mut ancillary = RecvAncillaryBuffer::new(&mut space);
+        let socket = self.socket.as_ref().map_or(rustix::fs::CWD, AsFd::as_fd);
         let message = loop {
             let flags = RecvFlags::CMSG_CLOEXEC | RecvFlags::DONTWAIT;
             let mut pieces = [IoSliceMut::new(&mut self.buffer)];
-            match recvmsg(&self.socket, &mut pieces, &mut ancillary, flags) {
+            match recvmsg(socket, &mut pieces, &mut ancillary, flags) {
                 // A stub that ends with an answer unread resets the connection. The kernel says
                 // so once, before it hands out what the stub sent until then.
                 Err(Errno::INTR | Errno::CONNRESET) => {}
@@ -109,6 +118,8 @@ impl Control {
                 descriptors.extend(rights);
             }
         }
+        let count = descriptors.len();
+        let descriptors = Sent::new(descriptors);
         if message.bytes == 0 {
             return Ok(Event::Ended);
         }
@@ -116,12 +127,16 @@ impl Control {
             return Err(Error::protocol("the init process sent too large a packet"));
         }
         if message.flags.contains(ReturnFlags::CTRUNC) {
-            // The kernel does not say which; it passes on as many as there is room for.
-            return Err(if descriptors.len() == MOST_DESCRIPTORS {
-                Error::protocol("the init process sent too many descriptors")
-            } else {
-                Error::system("receive descriptors from the init process", Errno::MFILE)
-            });
+            // There is room for all: this process has as many open as it may.
+            return Err(Error::system(
+                "receive descriptors from the init process",
+                Errno::MFILE,
+            ));
+        }
+        if count > MOST_DESCRIPTORS {
+            return Err(Error::protocol(
+                "the init process sent too many descriptors",
+            ));
         }
         let bytes = self.buffer.get(..message.bytes).unwrap_or(&[]);
         let (packet, payload) = Packet::decode(bytes)
@@ -158,7 +173,7 @@ impl Control {
             let pieces = [IoSlice::new(&head), IoSlice::new(payload)];
             // A stub that asks and does not read the answers fills its queue.
             let flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
-            return match sendmsg(&self.socket, &pieces, &mut ancillary, flags) {
+            return match sendmsg(self.as_fd(), &pieces, &mut ancillary, flags) {
                 Ok(_) | Err(Errno::PIPE | Errno::CONNRESET) => Ok(()),
                 Err(Errno::INTR) => continue,
                 Err(Errno::AGAIN) => Err(Error::protocol(
@@ -172,8 +187,37 @@ impl Control {
 
 impl AsFd for Control {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.socket.as_fd()
+        // It is there as long as this value is.
+        self.socket.as_ref().map_or(rustix::fs::CWD, AsFd::as_fd)
     }
+}
+
+/// What lies unread in the queue may have descriptors, and is closed with the socket: in a thread.
+impl Drop for Control {
+    fn drop(&mut self) {
+        let Some(socket) = self.socket.take() else {
+            return;
+        };
+        if !is_empty_for_good(&socket) {
+            Closer::default().close(vec![socket]);
+        }
+    }
+}
+
+/// Lets nothing more come in, and looks whether something has.
+fn is_empty_for_good(socket: &OwnedFd) -> bool {
+    // The credentials that come with every packet tell an empty one from the end.
+    let asked = shutdown(socket, Shutdown::Read).and_then(|()| set_socket_passcred(socket, true));
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmCredentials(1))];
+    let mut ancillary = RecvAncillaryBuffer::new(&mut space);
+    let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT | RecvFlags::CMSG_CLOEXEC;
+    let mut pieces = [IoSliceMut::new(&mut [])];
+    asked.is_ok()
+        && recvmsg(socket, &mut pieces, &mut ancillary, flags).is_ok_and(|message| {
+            message.bytes == 0
+                && !message.flags.contains(ReturnFlags::CTRUNC)
+                && ancillary.drain().next().is_none()
+        })
 }
 
 #[cfg(test)]
@@ -181,6 +225,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::foreign_descriptors::tests::lingering;
 
     proptest! {
         #![proptest_config(ProptestConfig {
@@ -291,6 +336,82 @@ mod tests {
             }
             let event = control.next(pidfd.as_fd(), Duration::from_secs(1));
             assert!(matches!(event, Ok(Event::Ended)), "{answers}: {event:?}");
+        }
+    }
+
+    fn send_with(socket: &OwnedFd, packet: &[u8], descriptors: &[OwnedFd]) {
+        let rights: Vec<_> = descriptors.iter().map(AsFd::as_fd).collect();
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(253))];
+        let mut ancillary = SendAncillaryBuffer::new(&mut space);
+        assert!(ancillary.push(SendAncillaryMessage::ScmRights(&rights)));
+        let pieces = [IoSlice::new(packet)];
+        sendmsg(socket, &pieces, &mut ancillary, SendFlags::empty()).unwrap();
+    }
+
+    /// A stub that was taken over may send descriptors whose close takes an hour: with a packet
+    /// that is refused, with one that may have none, with an empty one, and with one that is never
+    /// read.
+    #[test]
+    fn descriptors_that_take_long_to_close_hold_nothing_up() {
+        use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
+        let pidfd = crate::pidfd::open(std::process::id()).unwrap();
+        let packet = Packet {
+            message: Message::Ready,
+            step: 0,
+            value: 0,
+        }
+        .encode(0);
+        let mut kept = Vec::new();
+        for (bytes, count) in [
+            (packet.as_slice(), 1),
+            (&packet, 253),
+            (b"no packet", 1),
+            (b"", 1),
+        ] {
+            let (ours, theirs) = socketpair(
+                AddressFamily::UNIX,
+                SocketType::SEQPACKET,
+                SocketFlags::CLOEXEC,
+                None,
+            )
+            .unwrap();
+            let mut control = Control::new(ours);
+            let (slow, other) = lingering();
+            kept.push(other);
+            let copies: Vec<_> = (0..count).map(|_| slow.try_clone().unwrap()).collect();
+            drop(slow);
+            send_with(&theirs, bytes, &copies);
+            send_with(&theirs, b"", &copies);
+            // The copies of the sender must not be the last ones either.
+            Closer::default().close(copies);
+            let event = control.next(pidfd.as_fd(), Duration::from_secs(1));
+            let taken = matches!(event, Ok(Event::Packet(_)));
+            assert_eq!(taken, bytes == packet && count == 1);
+            drop(event);
+            drop(control);
+        }
+    }
+
+    #[test]
+    fn only_an_unread_packet_makes_a_queue_that_is_not_empty() {
+        use rustix::net::{AddressFamily, SocketFlags, SocketType, send, socketpair};
+        for (packets, gone) in [(0, false), (0, true), (1, false), (1, true)] {
+            let (ours, theirs) = socketpair(
+                AddressFamily::UNIX,
+                SocketType::SEQPACKET,
+                SocketFlags::CLOEXEC,
+                None,
+            )
+            .unwrap();
+            for _ in 0..packets {
+                send(&theirs, b"", SendFlags::empty()).unwrap();
+            }
+            let theirs = (!gone).then_some(theirs);
+            assert_eq!(is_empty_for_good(&ours), packets == 0, "{packets} {gone}");
+            if let Some(theirs) = theirs {
+                let late = send(&theirs, b"x", SendFlags::NOSIGNAL);
+                assert_eq!(late, Err(Errno::PIPE));
+            }
         }
     }
 

@@ -5,8 +5,10 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
+use rustix::process::{WaitId, WaitIdOptions, waitid};
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::foreign_descriptors;
 use crate::hook_outcome::HookOutcome;
 use crate::output::Output;
 use crate::pidfd::{self, Exit, remaining};
@@ -110,21 +112,39 @@ impl Limits {
     }
 }
 
+/// Whether the kernel takes it for one; whose child it is does not matter.
+fn is_pidfd(descriptor: &OwnedFd) -> bool {
+    let how = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+    !matches!(
+        waitid(WaitId::PidFd(descriptor.as_fd()), how),
+        Err(Errno::BADF)
+    )
+}
+
 /// Collects the output of a hook until it ends, and kills it when its time is over. `None`: the
 /// stub itself is gone.
 pub(crate) fn supervise(
-    started: Received,
+    mut started: Received,
     command: &HookCommand,
     control: &mut Control,
     stub: &ProcessRef<'_>,
     stub_timeout: Duration,
 ) -> Result<Option<HookOutcome>> {
     let step = started.packet.step;
-    let Ok([process, out, err]) = <[OwnedFd; 3]>::try_from(started.descriptors) else {
+    let Some([process, out, err]) = started.descriptors.take::<3>() else {
         return Err(Error::protocol(
             "the init process sent another number of descriptors than three",
         ));
     };
+    let is_what_it_should_be = is_pidfd(&process)
+        && foreign_descriptors::is_pipe(&out)
+        && foreign_descriptors::is_pipe(&err);
+    if !is_what_it_should_be {
+        foreign_descriptors::close(vec![process, out, err]);
+        return Err(Error::protocol(
+            "the init process gives something else than a hook and its output",
+        ));
+    }
     let mut process = Hook::new(process, stub)?;
     let mut output = Output::new(out, err)?;
     let timeout =
@@ -202,6 +222,8 @@ mod tests {
     use rustix::pipe::{PipeFlags, pipe_with};
 
     use super::*;
+    use crate::foreign_descriptors::Sent;
+    use crate::foreign_descriptors::tests::lingering;
     use crate::wire::Packet;
 
     const SHORT: Duration = Duration::from_millis(50);
@@ -216,6 +238,16 @@ mod tests {
 
     /// Supervises a hook that a stub names and then never speaks of again.
     fn supervised(hook: OwnedFd, stub: u32, timeout_ms: u32) -> Result<Option<HookOutcome>> {
+        let (out, _out_writer) = pipe_with(PipeFlags::CLOEXEC).unwrap();
+        let (err, _err_writer) = pipe_with(PipeFlags::CLOEXEC).unwrap();
+        started_with(vec![hook, out, err], stub, timeout_ms)
+    }
+
+    fn started_with(
+        descriptors: Vec<OwnedFd>,
+        stub: u32,
+        timeout_ms: u32,
+    ) -> Result<Option<HookOutcome>> {
         let (ours, _theirs) = socketpair(
             AddressFamily::UNIX,
             SocketType::SEQPACKET,
@@ -223,8 +255,6 @@ mod tests {
             None,
         )
         .unwrap();
-        let (out, _out_writer) = pipe_with(PipeFlags::CLOEXEC).unwrap();
-        let (err, _err_writer) = pipe_with(PipeFlags::CLOEXEC).unwrap();
         let started = Received {
             packet: Packet {
                 message: Message::HookStarted,
@@ -232,7 +262,7 @@ mod tests {
                 value: 0,
             },
             payload: Vec::new(),
-            descriptors: vec![hook, out, err],
+            descriptors: Sent::new(descriptors),
         };
         let command = HookCommand {
             path: c"/bin/sleep".to_owned(),
@@ -259,6 +289,22 @@ mod tests {
         for child in [&mut stub, &mut stranger] {
             child.kill().unwrap();
             child.wait().unwrap();
+        }
+    }
+
+    /// Also where closing it would take an hour.
+    #[test]
+    fn what_is_no_hook_is_refused_and_closed_elsewhere() {
+        let own = std::process::id();
+        let pipe = || OwnedFd::from(std::io::pipe().unwrap().0);
+        let mut kept = Vec::new();
+        for place in 0..3 {
+            let (slow, other) = lingering();
+            kept.push(other);
+            let mut sent = vec![pidfd::open(own).unwrap(), pipe(), pipe()];
+            sent[place] = slow;
+            let error = started_with(sent, own, 1).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Protocol);
         }
     }
 

@@ -14,6 +14,7 @@ use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use nsenter::Closer;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::{
     RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
@@ -25,7 +26,6 @@ use crate::container::Container;
 use crate::error::{Error, Result};
 use crate::launch::notify_mount::{DIRECTORY, SOCKET};
 use crate::launch::send_descriptor::SocketAddress;
-use crate::process::foreign_descriptors::Closer;
 
 /// How long the service manager may take to take the notification, and then to see the barrier.
 const DELIVERY_TIMEOUT: Duration = Duration::from_secs(30);
@@ -365,6 +365,9 @@ fn ready_line(datagram: &[u8]) -> Option<&[u8]> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write as _;
+    use std::net::{TcpListener, TcpStream};
+
     use super::*;
 
     struct Fixture {
@@ -458,10 +461,21 @@ mod tests {
         }
     }
 
+    /// A socket whose close takes an hour: its data is not taken. With the end that has to be kept.
+    fn lingering() -> (OwnedFd, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut socket = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (other, _) = listener.accept().unwrap();
+        socket.set_nonblocking(true).unwrap();
+        while socket.write(&[0; 65_536]).is_ok() {}
+        let hour = Duration::from_secs(3600);
+        rustix::net::sockopt::set_socket_linger(&socket, Some(hour)).unwrap();
+        (socket.into(), other)
+    }
+
     /// A container may send descriptors whose close takes as long as it likes.
     #[test]
     fn descriptors_that_take_long_to_close_hold_nothing_up() {
-        use crate::process::foreign_descriptors::tests::lingering;
         let mut kept = Vec::new();
         for in_a_queue in [false, true] {
             let mut f = fixture();

@@ -9,25 +9,28 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use rustix::fs::{AtFlags, FileType, OFlags, StatxFlags, fcntl_getfl, statx};
+
 /// How many threads may be closing something. Each has at most as many descriptors as a message
 /// can carry (253), so that this process does not run out of them.
 const MOST: usize = 2;
 
-/// Closes descriptors without waiting for it.
+/// Closes descriptors that an untrusted process has sent, and does not wait for it: in a thread.
 #[derive(Debug, Default)]
-pub(crate) struct Closer {
+pub struct Closer {
     busy: Arc<AtomicUsize>,
 }
 
 impl Closer {
     /// Whether one more message may be taken: if not, descriptors of earlier ones are still being
     /// closed.
-    pub(crate) fn is_free(&self) -> bool {
+    #[must_use]
+    pub fn is_free(&self) -> bool {
         self.busy.load(Ordering::Relaxed) < MOST
     }
 
     /// Closes these. Without a thread they are closed here.
-    pub(crate) fn close(&self, descriptors: Vec<OwnedFd>) {
+    pub fn close(&self, descriptors: Vec<OwnedFd>) {
         if descriptors.is_empty() {
             return;
         }
@@ -51,6 +54,54 @@ impl Drop for Done {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }
+}
+
+/// What came with a packet of the stub, and is not taken out.
+#[derive(Debug, Default)]
+pub(crate) struct Sent(Vec<OwnedFd>);
+
+impl Sent {
+    pub(crate) fn new(descriptors: Vec<OwnedFd>) -> Self {
+        Self(descriptors)
+    }
+
+    /// All of them, if there are this many.
+    pub(crate) fn take<const N: usize>(&mut self) -> Option<[OwnedFd; N]> {
+        if self.0.len() != N {
+            return None;
+        }
+        <[OwnedFd; N]>::try_from(std::mem::take(&mut self.0)).ok()
+    }
+}
+
+impl Drop for Sent {
+    fn drop(&mut self) {
+        close(std::mem::take(&mut self.0));
+    }
+}
+
+/// Closes descriptors here if that takes no time whoever they are from, and in a thread if not.
+pub(crate) fn close(mut descriptors: Vec<OwnedFd>) {
+    descriptors.retain(|descriptor| !closes_at_once(descriptor));
+    Closer::default().close(descriptors);
+}
+
+/// A place (`O_PATH`) is no open file, and a pipe is the kernel's alone.
+fn closes_at_once(descriptor: &OwnedFd) -> bool {
+    is_place(descriptor) || is_pipe(descriptor)
+}
+
+/// Whether it is open with `O_PATH`.
+fn is_place(descriptor: &OwnedFd) -> bool {
+    fcntl_getfl(descriptor).is_ok_and(|flags| flags.contains(OFlags::PATH))
+}
+
+/// Whether it is a pipe or a FIFO. A file system in the hands of a container is not asked: it might
+/// not answer.
+pub(crate) fn is_pipe(descriptor: &OwnedFd) -> bool {
+    let flags = AtFlags::EMPTY_PATH | AtFlags::STATX_DONT_SYNC;
+    statx(descriptor, c"", flags, StatxFlags::TYPE)
+        .is_ok_and(|found| FileType::from_raw_mode(found.stx_mode.into()) == FileType::Fifo)
 }
 
 #[cfg(test)]
@@ -98,6 +149,20 @@ pub(crate) mod tests {
             while !closer.is_free() {
                 std::thread::yield_now();
             }
+        }
+    }
+
+    #[test]
+    fn only_places_and_pipes_close_at_once() {
+        let place = rustix::fs::open("/", OFlags::PATH, rustix::fs::Mode::empty()).unwrap();
+        let (read, write) = std::io::pipe().unwrap();
+        for at_once in [place, read.into(), write.into()] {
+            assert!(closes_at_once(&at_once));
+        }
+        let file = std::fs::File::open("/proc/self/status").unwrap();
+        let (socket, _other) = UnixDatagram::pair().unwrap();
+        for other in [OwnedFd::from(file), socket.into()] {
+            assert!(!closes_at_once(&other));
         }
     }
 }
