@@ -5,9 +5,10 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use command_fds::{CommandFdExt, FdMapping};
+use rustix::io::Errno;
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
-use rustix::process::{Pid, PidfdFlags, pidfd_open};
+use rustix::process::{Pid, PidfdFlags, Resource, getrlimit, pidfd_open};
 
 use crate::connection::Connection;
 use crate::error::{BoxError, Error, Repr, Result};
@@ -129,6 +130,11 @@ impl Criu {
             None,
         )
         .map_err(|errno| Error::io("make a socket for CRIU", errno))?;
+        let limit = getrlimit(Resource::Nofile).current;
+        if !has_room(limit, inherited.len()) {
+            let error = io::Error::from_raw_os_error(Errno::MFILE.raw_os_error());
+            return Err(Error::io("pass descriptors to CRIU", error));
+        }
         let mappings = std::iter::once(other).chain(inherited).zip(SOCKET..);
         let mappings = mappings.map(|(parent_fd, child_fd)| FdMapping {
             parent_fd,
@@ -159,6 +165,16 @@ impl Criu {
             child,
         })
     }
+}
+
+/// Whether a process with this limit of open files can have the socket and so many descriptors
+/// after it. It is asked in advance: in the child a refusal of `dup2(2)` is told to nobody.
+fn has_room(limit: Option<u64>, inherited: usize) -> bool {
+    let end = i32::try_from(inherited)
+        .ok()
+        .and_then(|count| FIRST_INHERITED.checked_add(count));
+    let end = end.and_then(|end| u64::try_from(end).ok());
+    limit.is_none_or(|limit| end.is_some_and(|end| end <= limit))
 }
 
 /// A running CRIU. It is killed, with the processes that it has started, if this is dropped before
@@ -320,6 +336,19 @@ mod tests {
 
     use super::*;
 
+    #[test]
+    fn descriptors_have_room_below_the_limit() {
+        for (limit, inherited, fits) in [
+            (None, 1000, true),
+            (Some(4), 0, true),
+            (Some(3), 0, false),
+            (Some(6), 2, true),
+            (Some(6), 3, false),
+        ] {
+            assert_eq!(has_room(limit, inherited), fits, "{limit:?} {inherited}");
+        }
+    }
+
     /// The program is killed: otherwise this would wait for its end.
     #[test]
     fn a_program_that_does_not_answer_is_given_up() {
@@ -333,7 +362,7 @@ mod tests {
         };
         let asked = Criu::new(&path).ask_within(Duration::from_millis(50), &version);
         let error = asked.unwrap_err();
-        let timed_out = rustix::io::Errno::TIMEDOUT.raw_os_error();
+        let timed_out = Errno::TIMEDOUT.raw_os_error();
         assert_eq!(error.raw_os_error(), Some(timed_out));
         assert_eq!(error.to_string(), "receive an answer of CRIU");
     }

@@ -18,6 +18,7 @@
 mod bench;
 mod calls;
 mod command;
+mod dump;
 mod layout;
 mod report;
 mod spread;

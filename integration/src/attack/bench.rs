@@ -13,6 +13,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::calls;
 use super::command::{Before, Command, Effect, PIDS_LIMIT};
+use super::dump::StandIn;
 use super::layout::Layout;
 use super::report::Report;
 use super::step::{Action, Role, Step};
@@ -27,6 +28,7 @@ pub struct Bench {
     command: Command,
     program: PathBuf,
     case: Case,
+    stand_in: StandIn,
     expected: Option<Report>,
     calls: BTreeMap<Role, Vec<u64>>,
     writes: BTreeSet<(Role, Written)>,
@@ -72,6 +74,7 @@ impl Bench {
             command,
             program,
             case,
+            stand_in: StandIn::new(),
             expected: None,
             calls: BTreeMap::new(),
             writes: BTreeSet::new(),
@@ -126,7 +129,9 @@ impl Bench {
             fs::remove_file(&streams.error),
         );
         let mut shell = traced::shell();
-        let arguments = self.command.arguments(&self.case.id);
+        let images = self.stand_in.images();
+        let arguments = self.command.arguments(&self.case.id, &images);
+        shell.env("PATH", self.stand_in.search_path());
         shell.args(self.line(&arguments));
         self.redirect(&mut shell, &streams);
         let request = Request {
@@ -180,6 +185,7 @@ impl Bench {
     fn prepare(&self) {
         match self.command.before {
             Before::Nothing => {}
+            Before::Images => self.stand_in.begin(true),
             Before::Created => drop(self.case.create()),
             Before::Running => drop(self.case.start()),
             Before::Paused => {
@@ -191,6 +197,10 @@ impl Bench {
                 drop(self.case.call(&["kill", &self.case.id, "KILL"]).ok());
                 self.case.wait_for_status("stopped");
             }
+        }
+        if self.command.effect == Effect::Dumped {
+            self.stand_in.begin(false);
+            self.stand_in.kills(self.case.pid());
         }
     }
 
@@ -266,6 +276,7 @@ impl Bench {
                 };
                 self.judge_report(&file, step, traced, outcome);
             }
+            Effect::Dumped => self.judge_dump(outcome),
             _ if !outcome.succeeded => {}
             Effect::Status(wanted) => self.case.wait_for_status(wanted),
             Effect::Limit => self.judge_limit(outcome),
@@ -342,10 +353,26 @@ impl Bench {
         }
     }
 
+    /// A container that is gone or has ended is in the images.
+    fn judge_dump(&self, outcome: &mut Outcome) {
+        let state = self.call(&["state", &self.case.id]);
+        let runs = state.code == 0
+            && ["running", "paused"]
+                .iter()
+                .any(|it| state.json()["status"] == **it);
+        if self.stand_in.is_complete() || runs && !outcome.succeeded {
+            return;
+        }
+        outcome
+            .faults
+            .push(format!("the images are not complete: {state}"));
+    }
+
     /// A container that ran before is there, and is not left frozen for good.
     fn judge_container(&self, outcome: &mut Outcome) {
         if !matches!(self.command.before, Before::Running | Before::Paused)
             || self.command.effect == Effect::Gone
+            || self.command.effect == Effect::Dumped && self.stand_in.is_complete()
         {
             return;
         }

@@ -43,7 +43,8 @@ pub(super) fn error_number(name: &str) -> Option<c_int> {
 
 /// A system call: its number, its name, and errors that its manual page gives and that a machine
 /// without room, a filter or an older kernel can cause. No error: it cannot fail, or a failure
-/// would say nothing, as of a call that only the C library makes when a program starts. `ENOENT` is
+/// would say nothing, as of a call that only the C library makes when a program starts, or of
+/// `dup2`, which a child of one thread makes of numbers below its limit alone. `ENOENT` is
 /// not among those of look-ups: the kernel gives it only of what is not there, and what is not
 /// there may need no protection.
 type Row = (c_long, &'static str, &'static [c_int]);
@@ -76,7 +77,7 @@ const CALLS: &[Row] = calls! {
     connect SYS_connect: EACCES EAGAIN;
     copy_file_range SYS_copy_file_range: EIO ENOSPC ENOSYS;
     dup SYS_dup: EMFILE;
-    dup2 SYS_dup2: EMFILE EBUSY;
+    dup2 SYS_dup2: ;
     dup3 SYS_dup3: EMFILE EBUSY;
     epoll_create1 SYS_epoll_create1: EMFILE ENOMEM;
     epoll_ctl SYS_epoll_ctl: ENOMEM ENOSPC EPERM;

@@ -1,5 +1,7 @@
 //! The commands that are disturbed, and what each of them has to reach.
 
+use std::path::Path;
+
 use super::layout::Layout;
 use super::report;
 
@@ -11,6 +13,8 @@ pub(super) enum Before {
     Running,
     Paused,
     Ended,
+    /// Complete images, and no container.
+    Images,
 }
 
 /// What a command that succeeds has done.
@@ -26,6 +30,8 @@ pub(super) enum Effect {
     Limit,
     /// Nothing is left.
     Gone,
+    /// The images are complete. Whether it succeeds or not, the container runs on or they are.
+    Dumped,
     /// Standard output names the container.
     Names,
     /// Standard output names a process of the container.
@@ -37,7 +43,7 @@ pub(super) enum Effect {
 pub struct Command {
     /// What it is called on the command line and in tables.
     pub name: &'static str,
-    /// Its arguments. `ID` is the container, `REPORT` the report as a script.
+    /// Its arguments. `ID` is the container, `REPORT` the report as a script, `IMAGES` a directory.
     arguments: &'static [&'static str],
     pub(super) before: Before,
     pub(super) effect: Effect,
@@ -128,6 +134,18 @@ pub const COMMANDS: &[Command] = &[
         Before::Running,
         Effect::Names,
     ),
+    command(
+        "checkpoint",
+        &["checkpoint", "--image-path", "IMAGES", "ID"],
+        Before::Running,
+        Effect::Dumped,
+    ),
+    command(
+        "restore",
+        &["restore", "--detach", "--image-path", "IMAGES", "ID"],
+        Before::Images,
+        Effect::Status("running"),
+    ),
 ];
 
 impl Command {
@@ -147,6 +165,9 @@ impl Command {
         if layout == Layout::Rootless && asks_a_cgroup {
             return Some("the container has no cgroup");
         }
+        if matches!(layout, Layout::Rootless | Layout::UserNamespace) && self.uses_images() {
+            return Some("the program in the place of CRIU knows no user namespace");
+        }
         // The calling thread sees the hierarchies of the layout.
         let controllers = std::fs::read_to_string("/sys/fs/cgroup/cgroup.controllers");
         let has_limits = layout != Layout::Unified
@@ -155,16 +176,22 @@ impl Command {
             .then_some("cgroup v2 has no pids controller beside v1")
     }
 
-    /// The arguments for the container `id`.
-    pub(super) fn arguments(&self, id: &str) -> Vec<String> {
+    /// The arguments for the container `id` and its images.
+    pub(super) fn arguments(&self, id: &str, images: &Path) -> Vec<String> {
         self.arguments
             .iter()
             .map(|argument| match *argument {
                 "ID" => id.to_owned(),
                 "REPORT" => report::script(),
+                "IMAGES" => images.to_string_lossy().into_owned(),
                 other => other.to_owned(),
             })
             .collect()
+    }
+
+    /// Whether it writes or reads the images of a checkpoint.
+    pub(super) fn uses_images(&self) -> bool {
+        self.effect == Effect::Dumped || self.before == Before::Images
     }
 
     /// Whether the program of the container runs when the command has succeeded, or a moment
