@@ -42,7 +42,7 @@ fn listed(configuration: &str) -> Vec<&'static str> {
 }
 
 /// The path with `PID` in place of the number of a process; of a thread as of its process.
-fn without_numbers(path: &str) -> String {
+pub(crate) fn without_numbers(path: &str) -> String {
     let is_number = |name: &str| name.bytes().all(|byte| byte.is_ascii_digit());
     let names: Vec<&str> = path.split('/').collect();
     match names.as_slice() {

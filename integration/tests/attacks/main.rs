@@ -43,6 +43,7 @@ mod ptrace;
 mod races;
 mod reachability;
 mod read_only;
+mod readable;
 #[cfg(all(target_arch = "x86_64", target_env = "gnu"))]
 mod reduced_kernels;
 mod seccomp;
