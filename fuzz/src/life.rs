@@ -1,9 +1,10 @@
 //! The life of a container by a program of bytes: every call does or refuses what a model of the
-//! states says, and at the end nothing is left. Needs root; who is not looks at nothing.
+//! states says, and at the end nothing is left. Needs root; for another user it says
+//! that it looks at nothing.
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::LazyLock;
+use std::sync::{LazyLock, Once};
 use std::time::Duration;
 
 use configs::oci::Spec;
@@ -216,8 +217,17 @@ impl Player {
     }
 }
 
+/// Once a process: an engine gives it thousands of inputs.
+static SAID: Once = Once::new();
+
+#[allow(clippy::print_stderr, reason = "who runs it does not know otherwise")]
+fn say_that_nothing_is_looked_at() {
+    eprintln!("SKIP life: it makes containers, which needs root here; no input is looked at");
+}
+
 pub(crate) fn run(program: &[u8]) {
     if !rustix::process::geteuid().is_root() {
+        SAID.call_once(say_that_nothing_is_looked_at);
         return;
     }
     let root = tempfile::tempdir().expect("a folder");
