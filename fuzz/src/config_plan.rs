@@ -49,6 +49,7 @@ impl Machine {
                 grantable_capabilities: u64::MAX,
                 effective_uid: 0,
                 effective_gid: 0,
+                filtered: false,
                 in_user_namespace: false,
                 setgroups_denied: false,
                 kcore: true,

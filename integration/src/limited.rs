@@ -13,6 +13,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, WaitId, WaitIdOptions, pidfd_open, waitid};
 
+use crate::filter_answer::FilterAnswer;
 use crate::reduced_kernel::{self, ReducedKernel};
 
 /// How long a command of the runtime may take, unless a test says otherwise: it ends what hangs, on
@@ -100,6 +101,13 @@ impl Limited {
     #[must_use]
     pub fn on(mut self, kernel: &ReducedKernel) -> Self {
         kernel.restrict(&mut self.command);
+        self
+    }
+
+    /// Runs it, and all that it starts, under a filter that gives this answer.
+    #[must_use]
+    pub fn under(mut self, answer: &FilterAnswer<'_>) -> Self {
+        answer.restrict(&mut self.command);
         self
     }
 

@@ -7,7 +7,7 @@
 //! failed and named a call that is missing, and none has succeeded since. Any other failure is a
 //! fault, and so is one of the checks that hold after refusals, too ([`Check`]).
 
-mod sys;
+pub(crate) mod sys;
 
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};

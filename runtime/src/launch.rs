@@ -7,6 +7,7 @@ pub(crate) mod hooks;
 pub(crate) mod host_mounts;
 pub(crate) mod id_mapped_mounts;
 pub(crate) mod id_maps;
+pub(crate) mod identity;
 pub(crate) mod inputs;
 pub(crate) mod mount_messages;
 pub(crate) mod mount_sources;

@@ -20,6 +20,7 @@ mod missing_calls;
 #[cfg(feature = "cli")]
 pub mod nsinit;
 pub mod plan;
+mod pretending_filter;
 mod process;
 mod rdt;
 mod runtime;

@@ -435,12 +435,21 @@ pub(crate) fn map_ids(
     }
 }
 
-/// Whether the kernel, or a filter around this program, answers `ENOSYS` to a system call. It is
-/// made with a descriptor, flags and sizes that no call takes, so that it does nothing.
+/// Whether the kernel, or a filter around this program, answers `ENOSYS` to a system call.
 pub(crate) fn is_missing(call: libc::c_long) -> bool {
+    call_in_vain(call).is_err_and(|error| error.raw_os_error() == Some(libc::ENOSYS))
+}
+
+/// Makes a system call with a descriptor, flags and sizes that none of those takes that this is
+/// used for (`NEEDED` of `missing_calls`, `PROTECTING` of `pretending_filter`), so that it does
+/// nothing.
+pub(crate) fn call_in_vain(call: libc::c_long) -> io::Result<()> {
     // SAFETY: the pointers are null or invalid, with a size of 0: nothing is read or written.
     let result = unsafe { libc::syscall(call, -1_isize, 0_usize, -1_isize, 0_usize, 0_usize) };
-    result < 0 && io::Error::last_os_error().raw_os_error() == Some(libc::ENOSYS)
+    if result < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(())
 }
 
 /// Sends a signal to the calling thread alone: a test's process has other threads, which do not

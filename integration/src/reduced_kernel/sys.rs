@@ -10,7 +10,7 @@ use std::os::unix::process::CommandExt;
 use std::process::Command;
 
 /// Loads a filter in the process of a command, before its program is executed.
-pub(super) fn filter_before_exec(command: &mut Command, program: Vec<libc::sock_filter>) {
+pub(crate) fn filter_before_exec(command: &mut Command, program: Vec<libc::sock_filter>) {
     let load = move || {
         let filter = libc::sock_fprog {
             len: u16::try_from(program.len()).map_err(io::Error::other)?,

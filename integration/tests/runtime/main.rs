@@ -33,6 +33,7 @@ mod odd_commands;
 mod old_configurations;
 mod output;
 mod pressure;
+mod pretending_filters;
 mod recursive_mounts;
 mod reference;
 mod refusals;

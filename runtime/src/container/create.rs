@@ -31,7 +31,7 @@ use crate::state::record::Record;
 use crate::system::System;
 use crate::timings::Watch;
 use crate::validation::{self, Validated};
-use crate::{cgroup, missing_calls, rdt};
+use crate::{cgroup, missing_calls, pretending_filter, rdt};
 
 /// What the init process of a new container does when it is ready.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -371,6 +371,7 @@ pub(super) fn check(config: &Config, process: &Process) -> Result<()> {
 
 fn host_facts(system: &System, config: &Config) -> Result<HostFacts> {
     let mut host = system.host_facts()?;
+    pretending_filter::refuse(&host)?;
     if config.no_pivot_root {
         host.read_full_proc_mounts(config.rootfs.as_ref())?;
     }

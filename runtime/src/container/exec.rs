@@ -19,7 +19,7 @@ use crate::launch::{self, error_messages, placement};
 use crate::plan::{self, BuiltPlan, CgroupPlacement, Filter, ProcessRequest};
 use crate::process::child::Child;
 use crate::process::{Process, user_names};
-use crate::{cgroup, rdt, validation};
+use crate::{cgroup, pretending_filter, rdt, validation};
 
 /// How long a process that joins a paused container may take: it is frozen until a command
 /// resumes that.
@@ -248,6 +248,7 @@ struct Started {
 impl Join<'_> {
     fn plan(&self, cgroup: CgroupPlacement, seccomp: Option<Filter>) -> Result<BuiltPlan> {
         let mut host = self.container.system().host_facts()?;
+        pretending_filter::refuse(&host)?;
         match self.process.inherited_umask {
             Some(mask) => host.umask = Some(mask),
             None => host.read_umask()?,

@@ -12,15 +12,22 @@ use configs::Config;
 use configs::config::{HookPoint, Mount, Rlimit};
 use configs::oci::{self, ContainerStatus as Status};
 use nsenter::plan::{Plan, Step};
-use nsenter::{Deadline, HookOutcome, ProcessRef, Refusal, RequestHandler, StubProcess, Warnings};
+use nsenter::{
+    Closer, Deadline, HookOutcome, ProcessRef, Refusal, RequestHandler, StubProcess, Warnings,
+};
+use rustix::fs::{OFlags, fcntl_getfl};
+use rustix::net::AddressFamily;
+use rustix::net::sockopt::socket_domain;
 use user::Uid;
 
 use super::id_mapped_mounts::UserNamespaces;
+use super::identity::Expected;
 use super::record::RecordCreated;
 use super::seccomp::Agent;
 use super::streams::Receivers;
 use super::{
-    device_nodes, error_messages, hooks, id_mapped_mounts, id_maps, mount_sources, rlimits,
+    device_nodes, error_messages, hooks, id_mapped_mounts, id_maps, identity, mount_sources,
+    rlimits,
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::ContainerId;
@@ -84,6 +91,8 @@ pub(crate) struct Supervisor<'a> {
     root: Option<OwnedFd>,
     /// The user namespaces of id-mapped mounts.
     user_namespaces: UserNamespaces,
+    /// What the plan makes of the process.
+    expected: Option<Expected>,
     outcome: Outcome,
 }
 
@@ -112,6 +121,7 @@ impl<'a> Supervisor<'a> {
             },
             root: None,
             user_namespaces: UserNamespaces::default(),
+            expected: None,
             outcome: Outcome::default(),
         }
     }
@@ -122,6 +132,7 @@ impl<'a> Supervisor<'a> {
         stub: &mut StubProcess,
         deadline: Deadline,
     ) -> (Result<(), nsenter::Error>, Outcome) {
+        self.expected = Expected::where_asked_for(stub.plan());
         let served = stub.serve(&mut self, deadline).map(|served| {
             let texts = warning_texts(served.warnings(), stub.plan());
             self.outcome.warnings.extend(texts);
@@ -156,6 +167,14 @@ impl<'a> Supervisor<'a> {
                 hooks::run(hooks, HookPoint::CreateRuntime, &state, init)
             }
             Some(Gate::ResourceLimits) => self.limit_second_stage(process.pid()),
+            Some(Gate::Identity) => self.expected.as_ref().map_or(Ok(()), |expected| {
+                identity::verify(
+                    expected,
+                    self.launch.system,
+                    self.launch.config,
+                    process.pid(),
+                )
+            }),
             None => Err(Error::new(
                 ErrorKind::Init,
                 format!("the init process waits at an unknown gate ({number})"),
@@ -387,6 +406,24 @@ fn warning_texts(warnings: &Warnings, plan: &Plan) -> Vec<String> {
     texts
 }
 
+/// A place or a detached mount: no open file.
+fn is_place(descriptor: &OwnedFd) -> bool {
+    fcntl_getfl(descriptor).is_ok_and(|flags| flags.contains(OFlags::PATH))
+}
+
+fn is_netlink(descriptor: &OwnedFd) -> bool {
+    socket_domain(descriptor) == Ok(AddressFamily::NETLINK)
+}
+
+/// Closing it may take as long as the process likes.
+fn not_used(descriptor: OwnedFd) -> Error {
+    Closer::default().close(vec![descriptor]);
+    Error::new(
+        ErrorKind::Init,
+        "the init process sends a descriptor that the plan does not use",
+    )
+}
+
 fn refuse(error: Error) -> Refusal {
     Box::new(error)
 }
@@ -422,14 +459,11 @@ impl RequestHandler for Supervisor<'_> {
 
     fn keep_descriptor(&mut self, tag: u32, descriptor: OwnedFd) -> Result<(), Refusal> {
         match Tag::from_number(tag) {
-            Some(Tag::Root) => {
+            Some(Tag::Root) if is_place(&descriptor) => {
                 self.root = Some(descriptor);
                 Ok(())
             }
-            _ => Err(refuse(Error::new(
-                ErrorKind::Init,
-                "the init process sends a descriptor that the plan does not use",
-            ))),
+            _ => Err(refuse(not_used(descriptor))),
         }
     }
 
@@ -452,15 +486,14 @@ impl RequestHandler for Supervisor<'_> {
         process: &ProcessRef<'_>,
     ) -> Result<(), Refusal> {
         match Tag::from_number(tag) {
-            Some(Tag::IdMap(index)) => self.map_tree(index, &descriptor, process).map_err(refuse),
-            Some(Tag::RouteSocket) => {
+            Some(Tag::IdMap(index)) if is_place(&descriptor) => {
+                self.map_tree(index, &descriptor, process).map_err(refuse)
+            }
+            Some(Tag::RouteSocket) if is_netlink(&descriptor) => {
                 super::network::configure(self.launch.id, self.launch.config, descriptor, process)
                     .map_err(refuse)
             }
-            _ => Err(refuse(Error::new(
-                ErrorKind::Init,
-                "the init process sends a descriptor that the plan does not use",
-            ))),
+            _ => Err(refuse(not_used(descriptor))),
         }
     }
 

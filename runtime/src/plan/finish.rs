@@ -6,7 +6,7 @@ use configs::config::Rlimit;
 use nsenter::plan::{Op, Slot};
 
 use super::environment::Environment;
-use super::identity::Directory;
+use super::identity::{Directory, Sets};
 use super::namespaces::{SecondStage, start_second_stage};
 use super::output::{Gate, Input};
 use super::params::ProcessParams;
@@ -72,6 +72,8 @@ pub(super) fn finish(
     let load = load_filter(params, late, ready_late, &steps_left);
     refuse_pretence(params, load)?;
     identity::drop_groups_if_allowed(steps, params);
+    let sets = Sets::asked_for(steps, params);
+    identity::drop_what_needs_no_filter(steps, params, &sets)?;
     let mut directory = Directory::Later;
     if load == LoadFilter::Early {
         if params.filter.is_some_and(seccomp::hides_directory) {
@@ -87,7 +89,7 @@ pub(super) fn finish(
     if schedules {
         kept |= identity::SYS_NICE;
     }
-    let rest = identity::assume(steps, params, kept, directory)?;
+    let rest = identity::assume(steps, params, sets, kept, directory)?;
     lsm::write_apparmor(steps, params, pending.apparmor)?;
     steps.push(format!("exec: {name:?}"), Op::Lookup(candidates));
     if late {
@@ -108,6 +110,9 @@ pub(super) fn finish(
     if let Some(rest) = rest {
         rest.apply(steps);
     }
+    if identity_is_in_doubt(params, load) {
+        steps.push("verify the identity", Op::AskGate(Gate::Identity.number()));
+    }
     execute(steps, params, name, environment)
 }
 
@@ -117,13 +122,20 @@ fn refuse_pretence(params: &ProcessParams<'_>, load: LoadFilter) -> Result<()> {
     let pretended = params
         .filter
         .filter(|_| load != LoadFilter::Last)
-        .and_then(|filter| seccomp::pretended(filter, ids, params.host.last_capability));
+        .and_then(|filter| seccomp::pretended(filter, ids));
     match pretended {
         Some(call) => Err(Error::config(format!(
             "linux.seccomp answers {call} with success without calling the kernel: that needs process.noNewPrivileges"
         ))),
         None => Ok(()),
     }
+}
+
+/// Whether a filter may have answered for the kernel when the process changed its identity: one
+/// that this process has from its caller, or its own, loaded before that.
+fn identity_is_in_doubt(params: &ProcessParams<'_>, load: LoadFilter) -> bool {
+    params.host.filtered
+        || load != LoadFilter::Last && params.filter.is_some_and(seccomp::may_pretend)
 }
 
 /// The name of the program.

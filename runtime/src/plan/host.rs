@@ -26,6 +26,9 @@ pub struct HostFacts {
     pub effective_uid: u32,
     /// Effective group id of the calling process.
     pub effective_gid: u32,
+    /// A `seccomp(2)` filter is around the calling process (`PR_GET_SECCOMP`), or what answers for
+    /// the kernel here says so little that there must be one.
+    pub filtered: bool,
     /// The calling process is in a user namespace that does not map every id to itself.
     pub in_user_namespace: bool,
     /// `setgroups(2)` is switched off in the user namespace of the calling process
@@ -81,6 +84,7 @@ impl HostFacts {
             grantable_capabilities: grantable(last_capability, effective_uid.is_root())?,
             effective_uid: effective_uid.as_raw(),
             effective_gid: rustix::process::getegid().as_raw(),
+            filtered: filtered(last_capability),
             in_user_namespace,
             setgroups_denied,
             kcore: match rustix::fs::statat(proc, "kcore", AtFlags::SYMLINK_NOFOLLOW) {
@@ -222,6 +226,18 @@ fn last_known(ask: impl Fn(u32) -> rustix::io::Result<()>) -> u32 {
         last += 1;
     }
     last
+}
+
+/// Whether a filter is around this process. One that answers every `prctl(2)` with success would
+/// deny itself, but then also knows a capability of each number.
+fn filtered(last_capability: u32) -> bool {
+    use rustix::thread::{SecureComputingMode, secure_computing_mode};
+    let unfiltered = matches!(
+        secure_computing_mode(),
+        // EINVAL: a kernel without seccomp.
+        Ok(SecureComputingMode::Disabled) | Err(Errno::INVAL)
+    );
+    !unfiltered || last_capability == 63
 }
 
 /// Compares the first two numbers of a kernel release such as `6.18.1-arch`.

@@ -8,6 +8,28 @@ use super::params::ProcessParams;
 use super::steps::{Steps, c_string, clean};
 use crate::{Error, Result};
 
+/// What comes before a filter of the container's own: supplementary groups and the bounding set.
+/// Neither needs what loading a filter needs, and an `EINVAL` of the kernel, which does not know a
+/// capability, could not be told from one of a filter that keeps it there.
+pub(super) fn drop_what_needs_no_filter(
+    steps: &mut Steps,
+    params: &ProcessParams<'_>,
+    sets: &Sets,
+) -> Result<()> {
+    for id in &params.process.additional_gids {
+        valid(*id)?;
+    }
+    groups(steps, params)?;
+    steps.push(
+        "drop capabilities from the bounding set",
+        Op::BoundingSet {
+            keep: sets.bounding,
+            last: params.host.last_capability,
+        },
+    );
+    Ok(())
+}
+
 /// From the identity that prepared the container to the one of the user's program. Afterwards
 /// nothing privileged is left.
 ///
@@ -15,12 +37,11 @@ use crate::{Error, Result};
 pub(super) fn assume(
     steps: &mut Steps,
     params: &ProcessParams<'_>,
+    sets: Sets,
     kept: u64,
     directory: Directory,
 ) -> Result<Option<Sets>> {
     let process = params.process;
-    let last = params.host.last_capability;
-    let sets = Sets::of(params.capabilities(), last, steps).granted(params, steps);
     let later = (kept != 0).then_some(sets);
     let cwd = process.cwd.as_str();
     // The process already is in the root directory.
@@ -35,13 +56,6 @@ pub(super) fn assume(
             },
         );
     }
-    steps.push(
-        "drop capabilities from the bounding set",
-        Op::BoundingSet {
-            keep: sets.bounding,
-            last,
-        },
-    );
     // A change from root to another user would take the capabilities that are still to be sorted.
     let keep = process.uid != 0 && (later.is_some() || sets.is_anything());
     if keep {
@@ -79,20 +93,13 @@ pub(super) fn assume(
 /// The ids of the user's program.
 fn change_ids(steps: &mut Steps, params: &ProcessParams<'_>) -> Result<()> {
     let process = params.process;
-    for id in [process.uid, process.gid]
-        .iter()
-        .chain(&process.additional_gids)
-    {
-        if *id == u32::MAX {
-            return Err(Error::config("process.user: 4294967295 is no id"));
-        }
-    }
+    valid(process.uid)?;
+    valid(process.gid)?;
     mapped(params)?;
     steps.push(
         "change the owner of the standard streams",
         Op::StdioOwner(process.uid),
     );
-    groups(steps, params)?;
     steps.push(
         format!("setgid to {}", process.gid),
         Op::SetGid(process.gid),
@@ -101,6 +108,14 @@ fn change_ids(steps: &mut Steps, params: &ProcessParams<'_>) -> Result<()> {
         format!("setuid to {}", process.uid),
         Op::SetUid(process.uid),
     );
+    Ok(())
+}
+
+/// The one number that is no id: the kernel takes it for "as it is".
+fn valid(id: u32) -> Result<()> {
+    if id == u32::MAX {
+        return Err(Error::config("process.user: 4294967295 is no id"));
+    }
     Ok(())
 }
 
@@ -200,6 +215,11 @@ pub(super) struct Sets {
 }
 
 impl Sets {
+    /// What is asked for, as far as it can be had; with warnings of what cannot.
+    pub(super) fn asked_for(steps: &mut Steps, params: &ProcessParams<'_>) -> Self {
+        Self::of(params.capabilities(), params.host.last_capability, steps).granted(params, steps)
+    }
+
     /// Sets them all, but the bounding set.
     pub(super) fn apply(self, steps: &mut Steps) {
         self.push(steps);

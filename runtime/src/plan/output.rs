@@ -76,6 +76,9 @@ pub enum Gate {
     /// The process still has the runtime's identity, and the second stage will inherit its resource
     /// limits.
     ResourceLimits,
+    /// The process has the identity of its program, and a filter may have answered for the kernel
+    /// on the way there: what the kernel says of it (`/proc/PID/status`) is compared with the plan.
+    Identity,
 }
 
 impl Gate {
@@ -86,6 +89,7 @@ impl Gate {
             Self::Cgroup => 1,
             Self::Hooks => 2,
             Self::ResourceLimits => 3,
+            Self::Identity => 4,
         }
     }
 
@@ -96,6 +100,7 @@ impl Gate {
             1 => Some(Self::Cgroup),
             2 => Some(Self::Hooks),
             3 => Some(Self::ResourceLimits),
+            4 => Some(Self::Identity),
             _ => None,
         }
     }

@@ -56,23 +56,36 @@ pub(super) fn hides_directory(filter: &Filter) -> bool {
     })
 }
 
+/// Whether the filter can answer a system call, whichever it is, with success without the kernel
+/// doing it: by the value of `SCMP_ACT_ERRNO` with `errnoRet` 0, by one that it calculates, or by
+/// what an agent says. What calls with addresses for arguments are answered cannot be asked in
+/// advance.
+pub(super) fn may_pretend(filter: &Filter) -> bool {
+    /// `BPF_RET | BPF_K` and `BPF_RET | BPF_A` of `linux/bpf_common.h`.
+    const RETURN_CONSTANT: u16 = 0x06;
+    const RETURN_ACCUMULATOR: u16 = 0x16;
+    let (instructions, _) = filter.program.as_chunks::<8>();
+    // struct sock_filter: code, two jumps, value.
+    filter.listener
+        || instructions.iter().any(|[low, high, _, _, value @ ..]| {
+            match u16::from_ne_bytes([*low, *high]) {
+                RETURN_CONSTANT => Answer::of(u32::from_ne_bytes(*value)) == Answer::Errno(0),
+                RETURN_ACCUMULATOR => true,
+                _ => false,
+            }
+        })
+}
+
 /// The first system call of a change of identity that a filter answers with success without the
 /// kernel doing it (`SCMP_ACT_ERRNO` with `errnoRet` 0). Loaded before that change, such a filter
 /// would leave the program the identity of the runtime, and no call would fail. A filter that
 /// cannot be asked counts as one that does.
-pub(super) fn pretended(
-    filter: &Filter,
-    ids: (u32, u32),
-    last_capability: u32,
-) -> Option<&'static str> {
+pub(super) fn pretended(filter: &Filter, ids: (u32, u32)) -> Option<&'static str> {
     const PR_SET_KEEPCAPS: u64 = 8;
-    const PR_CAPBSET_READ: u64 = 23;
-    const PR_CAPBSET_DROP: u64 = 24;
     const PR_CAP_AMBIENT: u64 = 47;
     const CLEAR_ALL: u64 = 4;
     let (uid, gid) = (u64::from(ids.0), u64::from(ids.1));
     let fixed = [
-        ("setgroups", libc::SYS_setgroups, [0; 6]),
         ("setresgid", libc::SYS_setresgid, [gid, gid, gid, 0, 0, 0]),
         ("setresuid", libc::SYS_setresuid, [uid, uid, uid, 0, 0, 0]),
         ("capset", libc::SYS_capset, [0; 6]),
@@ -83,10 +96,6 @@ pub(super) fn pretended(
             [PR_CAP_AMBIENT, CLEAR_ALL, 0, 0, 0, 0],
         ),
     ];
-    let bounding = (0..=u64::from(last_capability)).flat_map(|capability| {
-        [PR_CAPBSET_DROP, PR_CAPBSET_READ]
-            .map(|option| ("prctl", libc::SYS_prctl, [option, capability, 0, 0, 0, 0]))
-    });
     let program = Program::from_bytes(filter.program.clone(), FilterFlags::empty());
     let (Some(native), Ok(program)) = (Architecture::native(), program) else {
         return Some("setresuid");
@@ -99,7 +108,6 @@ pub(super) fn pretended(
     };
     fixed
         .into_iter()
-        .chain(bounding)
         .find(|(_, number, args)| pretends(*number, *args))
         .map(|(name, ..)| name)
 }

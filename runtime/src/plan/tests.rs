@@ -52,6 +52,7 @@ impl Case {
                 grantable_capabilities: u64::MAX,
                 effective_uid: 0,
                 effective_gid: 0,
+                filtered: false,
                 in_user_namespace: false,
                 setgroups_denied: false,
                 kcore: true,

@@ -1,0 +1,184 @@
+//! Filters that answer in place of the kernel: with success that is none, or with the errno that
+//! counts as success. A process is what was asked for all the same, or it does not start.
+
+use cofferdam_integration::{Case, FilterAnswer, Limited, Output, need};
+use serde_json::{Value, json};
+
+const EINVAL: u16 = 22;
+const PR_CAPBSET_READ: u32 = 23;
+const PR_CAPBSET_DROP: u32 = 24;
+const PR_SET_NO_NEW_PRIVS: u32 = 38;
+const CAP_SYS_ADMIN: u32 = 21;
+/// What loads a filter without flags.
+const PR_SET_SECCOMP: u32 = 22;
+
+/// A container that shows what it is.
+fn shown() -> Case {
+    let mut case = Case::new();
+    case.bundle.args(&["/bin/cat", "/proc/self/status"]);
+    case.bundle.config["process"]["noNewPrivileges"] = json!(false);
+    let kill = json!(["CAP_KILL"]);
+    case.bundle.config["process"]["capabilities"] =
+        json!({ "bounding": kill, "effective": kill, "permitted": kill });
+    case
+}
+
+fn set(status: &str, name: &str) -> u64 {
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix(name)?.strip_prefix(":\t"));
+    let line = line.unwrap_or_else(|| panic!("no {name}: {status}"));
+    u64::from_str_radix(line, 16).unwrap()
+}
+
+/// Every capability set holds what was asked for and no more.
+fn is_confined(output: &Output) {
+    for name in ["CapBnd", "CapPrm", "CapEff", "CapInh", "CapAmb"] {
+        assert_eq!(set(&output.stdout, name) & !0x20, 0, "{name}: {output}");
+    }
+}
+
+fn answered(case: &mut Case, rules: &Value) {
+    case.bundle.config["linux"]["seccomp"] =
+        json!({ "defaultAction": "SCMP_ACT_ALLOW", "syscalls": rules });
+}
+
+fn rule(errno: u16, option: u32, capability: u32) -> Value {
+    json!({
+        "names": ["prctl"], "action": "SCMP_ACT_ERRNO", "errnoRet": errno,
+        "args": [
+            { "index": 0, "value": option, "op": "SCMP_CMP_EQ" },
+            { "index": 1, "value": capability, "op": "SCMP_CMP_EQ" },
+        ],
+    })
+}
+
+/// `EINVAL` is what the kernel says of a capability that it does not know: dropped or not, who is
+/// told so cannot tell.
+#[test]
+fn a_filter_keeps_no_capability_in_the_bounding_set() {
+    need!(Containers, Busybox);
+    for errno in [0, EINVAL] {
+        let mut case = shown();
+        let rules =
+            [PR_CAPBSET_DROP, PR_CAPBSET_READ].map(|option| rule(errno, option, CAP_SYS_ADMIN));
+        answered(&mut case, &json!(rules));
+        is_confined(&case.run().ok());
+        case.bundle.args(&["/bin/sleep", "1000"]);
+        let _ = case.start();
+        is_confined(&case.exec(&["/bin/cat", "/proc/self/status"]).ok());
+        case.delete();
+    }
+}
+
+/// What is answered to a call with an address for an argument is not known before it is made.
+#[test]
+fn a_filter_that_answers_by_address_pretends_in_vain() {
+    need!(Containers, Busybox);
+    let any_address = json!([{ "index": 1, "value": 0, "op": "SCMP_CMP_NE" }]);
+    let rules = json!([
+        { "names": ["capset"], "action": "SCMP_ACT_ERRNO", "errnoRet": 0, "args": any_address },
+    ]);
+    let mut case = shown();
+    answered(&mut case, &rules);
+    let _ = case
+        .run()
+        .failed(1, "in CapPrm, which is not what was asked for");
+    // With no_new_privs it comes after the identity, and is nothing but a filter.
+    case.bundle.config["process"]["noNewPrivileges"] = json!(true);
+    is_confined(&case.run().ok());
+    case.bundle.config["process"]["noNewPrivileges"] = json!(false);
+    case.bundle.args(&["/bin/sleep", "1000"]);
+    case.bundle.config["linux"]["seccomp"] = Value::Null;
+    let _ = case.start();
+    case.delete();
+}
+
+/// A program that is started under a filter has it in all that it starts.
+fn run_under(case: &Case, answer: &FilterAnswer<'_>) -> Output {
+    case.bundle.write();
+    let command: Limited = case.command(&["run", &case.id]);
+    command.under(answer).output()
+}
+
+#[test]
+fn a_filter_around_the_runtime_leaves_no_capability() {
+    need!(Root, Containers, Busybox);
+    for (option, errno) in [(PR_CAPBSET_DROP, 0), (PR_CAPBSET_DROP, EINVAL)] {
+        let case = shown();
+        let answer = FilterAnswer {
+            call: libc::SYS_prctl,
+            arguments: &[(0, option), (1, CAP_SYS_ADMIN)],
+            errno,
+        };
+        let _ = run_under(&case, &answer).failed(1, "");
+        case.finish();
+    }
+}
+
+/// Each of them as an emulation of root does it: by its number.
+#[test]
+fn a_filter_around_the_runtime_that_only_pretends_is_refused() {
+    need!(Root, Containers, Busybox);
+    for (call, name, option) in [
+        (libc::SYS_setresuid, "has Uid", None),
+        (libc::SYS_setresgid, "has Gid", None),
+        (libc::SYS_setgroups, "answers setgroups with success", None),
+        (libc::SYS_capset, "answers capset with success", None),
+        (libc::SYS_prctl, "answers prctl with success", None),
+        (libc::SYS_mount, "answers mount with success", None),
+        (libc::SYS_unshare, "answers unshare with success", None),
+        (libc::SYS_umask, "has Umask", None),
+        (
+            libc::SYS_prctl,
+            "load the seccomp filter",
+            Some(PR_SET_NO_NEW_PRIVS),
+        ),
+        (
+            libc::SYS_prctl,
+            "has not loaded its filter",
+            Some(PR_SET_SECCOMP),
+        ),
+    ] {
+        let mut case = shown();
+        case.bundle.config["process"]["user"] = json!({ "uid": 1000, "gid": 1000, "umask": 63 });
+        case.bundle.config["process"]["noNewPrivileges"] = json!(true);
+        answered(
+            &mut case,
+            &json!([{ "names": ["mkdir"], "action": "SCMP_ACT_ERRNO" }]),
+        );
+        case.bundle.config["linux"]["seccomp"]["flags"] = json!([]);
+        let arguments: Vec<_> = option.map(|option| (0, option)).into_iter().collect();
+        let answer = FilterAnswer {
+            call,
+            arguments: &arguments,
+            errno: 0,
+        };
+        let _ = run_under(&case, &answer).failed(1, name);
+        case.finish();
+    }
+}
+
+/// A filter that forbids without pretending is in nobody's way.
+#[test]
+fn a_filter_around_the_runtime_that_does_not_pretend_changes_nothing() {
+    need!(Root, Containers, Busybox);
+    for no_new_privileges in [false, true] {
+        let mut case = shown();
+        case.bundle.config["process"]["noNewPrivileges"] = json!(no_new_privileges);
+        case.bundle.config["process"]["user"] =
+            json!({ "uid": 1000, "gid": 100, "additionalGids": [5, 7] });
+        answered(
+            &mut case,
+            &json!([{ "names": ["mkdir"], "action": "SCMP_ACT_ERRNO" }]),
+        );
+        let answer = FilterAnswer {
+            call: libc::SYS_kexec_load,
+            arguments: &[],
+            errno: 1,
+        };
+        let output = run_under(&case, &answer).ok();
+        is_confined(&output);
+        case.finish();
+    }
+}
