@@ -40,6 +40,8 @@ pub(crate) mod suggestion;
 mod table;
 mod terminal_line;
 pub(crate) mod topic;
+#[cfg(feature = "top")]
+mod usage;
 pub(crate) mod version;
 
 use std::ffi::OsString;
@@ -112,6 +114,8 @@ static COMMANDS: &[&Command] = &[
     &commands::spec::COMMAND,
     &commands::start::COMMAND,
     &commands::state::COMMAND,
+    #[cfg(feature = "top")]
+    &commands::stats::COMMAND,
     #[cfg(feature = "top")]
     &commands::top::COMMAND,
     &commands::update::COMMAND,

@@ -37,6 +37,8 @@
 //! the caller. Limits then need a cgroup that the caller may write (`Delegate=` of
 //! systemd.resource-control(5)); without one they are an error, not ignored.
 
+#[cfg(feature = "tokio")]
+mod asynchronous;
 mod builder;
 mod child;
 mod filter;
@@ -50,6 +52,8 @@ use std::time::Duration;
 
 use configs::oci;
 
+#[cfg(feature = "tokio")]
+pub use asynchronous::AsyncChild;
 pub use child::Child;
 pub use output::{Output, Usage};
 

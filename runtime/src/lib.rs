@@ -41,6 +41,8 @@ pub use seccomp;
 // With it comes `selinux::policy`, which this crate does not need itself.
 #[cfg(feature = "libselinux")]
 pub use selinux;
+#[cfg(feature = "tokio")]
+pub use tokio;
 
 pub use bundle::Bundle;
 pub use checkpoint::{

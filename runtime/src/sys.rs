@@ -223,6 +223,16 @@ pub(crate) fn read_signal(descriptor: BorrowedFd<'_>) -> io::Result<Option<Deliv
     }
 }
 
+/// Watches a descriptor with the runtime of tokio that this thread is in: whether it is readable.
+#[cfg(feature = "tokio")]
+pub(crate) fn watch(descriptor: OwnedFd) -> io::Result<tokio::io::unix::AsyncFd<OwnedFd>> {
+    let interest = tokio::io::Interest::READABLE;
+    // SAFETY: an OwnedFd always gives the same descriptor, which is open as long as it lives, and
+    // nothing but the AsyncFd has this one.
+    let watched = unsafe { tokio::io::unix::AsyncFd::register_with_interest(descriptor, interest) };
+    watched.map_err(|error| error.into_parts().1)
+}
+
 /// What a process does when it gets a signal.
 #[derive(Clone)]
 pub(crate) struct Disposition {

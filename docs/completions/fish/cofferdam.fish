@@ -1,7 +1,7 @@
 # Completions of cofferdam for fish, made of its tables of commands and flags.
 
 # The flags that take a value, each after its command.
-set -g __cofferdam_valued ' log' ' log-format' ' root' ' rootless' ' seccomp-backend' 'audit format' 'audit f' 'audit fail-on' 'checkpoint image-path' 'checkpoint work-path' 'checkpoint parent-path' 'checkpoint status-fd' 'checkpoint page-server' 'checkpoint manage-cgroups-mode' 'checkpoint empty-ns' 'create bundle' 'create b' 'create console-socket' 'create pidfd-socket' 'create pid-file' 'create preserve-fds' 'events interval' 'exec console-socket' 'exec pidfd-socket' 'exec cwd' 'exec env' 'exec e' 'exec user' 'exec u' 'exec additional-gids' 'exec g' 'exec process' 'exec p' 'exec pid-file' 'exec process-label' 'exec apparmor' 'exec cap' 'exec c' 'exec preserve-fds' 'exec cgroup' 'list format' 'list f' 'plan bundle' 'plan b' 'ps format' 'ps f' 'restore console-socket' 'restore image-path' 'restore work-path' 'restore manage-cgroups-mode' 'restore bundle' 'restore b' 'restore pid-file' 'restore empty-ns' 'restore lsm-profile' 'restore lsm-mount-context' 'run bundle' 'run b' 'run console-socket' 'run pidfd-socket' 'run pid-file' 'run preserve-fds' 'spec bundle' 'spec b' 'top interval' 'top format' 'top f' 'top sort' 'top filter' 'update resources' 'update r' 'update blkio-weight' 'update cpu-period' 'update cpu-quota' 'update cpu-burst' 'update cpu-share' 'update cpu-rt-period' 'update cpu-rt-runtime' 'update cpuset-cpus' 'update cpuset-mems' 'update kernel-memory' 'update kernel-memory-tcp' 'update memory' 'update memory-reservation' 'update memory-swap' 'update pids-limit' 'update l3-cache-schema' 'update mem-bw-schema' 'update cpu-idle'
+set -g __cofferdam_valued ' log' ' log-format' ' root' ' rootless' ' seccomp-backend' 'audit format' 'audit f' 'audit fail-on' 'checkpoint image-path' 'checkpoint work-path' 'checkpoint parent-path' 'checkpoint status-fd' 'checkpoint page-server' 'checkpoint manage-cgroups-mode' 'checkpoint empty-ns' 'create bundle' 'create b' 'create console-socket' 'create pidfd-socket' 'create pid-file' 'create preserve-fds' 'events interval' 'exec console-socket' 'exec pidfd-socket' 'exec cwd' 'exec env' 'exec e' 'exec user' 'exec u' 'exec additional-gids' 'exec g' 'exec process' 'exec p' 'exec pid-file' 'exec process-label' 'exec apparmor' 'exec cap' 'exec c' 'exec preserve-fds' 'exec cgroup' 'list format' 'list f' 'plan bundle' 'plan b' 'ps format' 'ps f' 'restore console-socket' 'restore image-path' 'restore work-path' 'restore manage-cgroups-mode' 'restore bundle' 'restore b' 'restore pid-file' 'restore empty-ns' 'restore lsm-profile' 'restore lsm-mount-context' 'run bundle' 'run b' 'run console-socket' 'run pidfd-socket' 'run pid-file' 'run preserve-fds' 'spec bundle' 'spec b' 'stats format' 'stats f' 'top interval' 'top format' 'top f' 'top sort' 'top filter' 'update resources' 'update r' 'update blkio-weight' 'update cpu-period' 'update cpu-quota' 'update cpu-burst' 'update cpu-share' 'update cpu-rt-period' 'update cpu-rt-runtime' 'update cpuset-cpus' 'update cpuset-mems' 'update kernel-memory' 'update kernel-memory-tcp' 'update memory' 'update memory-reservation' 'update memory-swap' 'update pids-limit' 'update l3-cache-schema' 'update mem-bw-schema' 'update cpu-idle'
 
 # Reads the line up to the word at hand: prints the command, the number of its arguments, and the state root.
 function __cofferdam_line
@@ -81,6 +81,7 @@ complete -c cofferdam -n '__cofferdam_at "" 0' -a run -d 'create and run a conta
 complete -c cofferdam -n '__cofferdam_at "" 0' -a spec -d 'write a new config.json'
 complete -c cofferdam -n '__cofferdam_at "" 0' -a start -d 'run the user\'s program in a created container'
 complete -c cofferdam -n '__cofferdam_at "" 0' -a state -d 'show the state of a container'
+complete -c cofferdam -n '__cofferdam_at "" 0' -a stats -d 'show what a container or all containers have used so far, once'
 complete -c cofferdam -n '__cofferdam_at "" 0' -a top -d 'show what the containers of a state root use, again and again'
 complete -c cofferdam -n '__cofferdam_at "" 0' -a update -d 'change the limits of a container'
 complete -c cofferdam -n '__cofferdam_at "" 0' -a help -d 'show the help of a command, or about a topic'
@@ -103,6 +104,7 @@ complete -c cofferdam -n '__cofferdam_at help 0' -a run -d 'create and run a con
 complete -c cofferdam -n '__cofferdam_at help 0' -a spec -d 'write a new config.json'
 complete -c cofferdam -n '__cofferdam_at help 0' -a start -d 'run the user\'s program in a created container'
 complete -c cofferdam -n '__cofferdam_at help 0' -a state -d 'show the state of a container'
+complete -c cofferdam -n '__cofferdam_at help 0' -a stats -d 'show what a container or all containers have used so far, once'
 complete -c cofferdam -n '__cofferdam_at help 0' -a top -d 'show what the containers of a state root use, again and again'
 complete -c cofferdam -n '__cofferdam_at help 0' -a update -d 'change the limits of a container'
 complete -c cofferdam -n '__cofferdam_at help 0' -a rootless -d 'containers of an ordinary user'
@@ -203,6 +205,7 @@ complete -c cofferdam -n '__cofferdam_in run' -l no-new-keyring -d 'keep the ses
 complete -c cofferdam -n '__cofferdam_in run' -l preserve-fds -x -d 'pass this many more descriptors to the process, after stdio and $LISTEN_FDS'
 complete -c cofferdam -n '__cofferdam_in spec' -l bundle -s b -x -a '(__fish_complete_directories)' -d 'path of the bundle directory, default is the current directory'
 complete -c cofferdam -n '__cofferdam_in spec' -l rootless -d 'write one for a container without privileges'
+complete -c cofferdam -n '__cofferdam_in stats' -l format -s f -x -a 'json prometheus openmetrics' -d 'one of: json, prometheus or openmetrics'
 complete -c cofferdam -n '__cofferdam_in top' -l interval -x -d 'time between readings'
 complete -c cofferdam -n '__cofferdam_in top' -l once -d 'take two readings, print what was used between them, and end'
 complete -c cofferdam -n '__cofferdam_in top' -l format -s f -x -a 'table json' -d 'one of: table or json'
@@ -238,6 +241,7 @@ complete -c cofferdam -n '__cofferdam_at ps 0' -x -a '(__cofferdam_containers)'
 complete -c cofferdam -n '__cofferdam_at resume 0' -x -a '(__cofferdam_containers)'
 complete -c cofferdam -n '__cofferdam_at start 0' -x -a '(__cofferdam_containers)'
 complete -c cofferdam -n '__cofferdam_at state 0' -x -a '(__cofferdam_containers)'
+complete -c cofferdam -n '__cofferdam_at stats 0' -x -a '(__cofferdam_containers)'
 complete -c cofferdam -n '__cofferdam_at update 0' -x -a '(__cofferdam_containers)'
 complete -c cofferdam -s h -l help -d 'show help'
 complete -c cofferdam -n '__cofferdam_in ""' -s v -l version -d 'print the version'

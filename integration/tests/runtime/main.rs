@@ -44,6 +44,7 @@ mod signals;
 mod small_limits;
 mod sockets;
 mod specification;
+mod stats;
 mod system_calls;
 mod systemd;
 mod terminals;

@@ -21,6 +21,8 @@ pub(crate) mod spec;
 pub(crate) mod start;
 pub(crate) mod state;
 #[cfg(feature = "top")]
+pub(crate) mod stats;
+#[cfg(feature = "top")]
 pub(crate) mod top;
 pub(crate) mod update;
 

@@ -14,7 +14,7 @@ use rustix::event::{PollFd, PollFlags, poll};
 use crate::bundle::Bundle;
 
 /// A shell below the root file system of a test, whose state directory is that of the test.
-fn shell(bundle: &Bundle, script: &str) -> Command {
+pub(crate) fn shell(bundle: &Bundle, script: &str) -> Command {
     let mut command = quick(bundle, "sh", &["-c", script]);
     command.rootfs(bundle.rootfs());
     command
@@ -44,7 +44,7 @@ fn written(command: &mut Command) -> String {
 
 /// Nothing is on record, in a cgroup or mounted.
 #[track_caller]
-fn assert_nothing_left(bundle: &Bundle) {
+pub(crate) fn assert_nothing_left(bundle: &Bundle) {
     let runtime = Runtime::new(state(bundle).join("containers")).unwrap();
     assert_eq!(runtime.list().unwrap().count(), 0);
     bundle.assert_nothing_left();

@@ -13,6 +13,8 @@
     reason = "the examples are programs, each with its own copy of what they share"
 )]
 
+#[cfg(feature = "tokio")]
+mod async_command;
 mod bundle;
 mod command;
 mod examples;

@@ -55,9 +55,7 @@ fn run(invocation: &Invocation<'_>) -> Result<u8, Failure> {
         )));
     }
     let id = container.id().as_str();
-    let line = |kind, data: Option<&Stats>| {
-        output::write(&format!("{}\n", output::compact(&Line { kind, id, data })?))
-    };
+    let line = |kind, data: Option<&Stats>| output::write(&text(kind, id, data)?);
     if invocation.parsed.switch("stats") {
         line("stats", Some(&container.stats()?))?;
         return Ok(0);
@@ -70,4 +68,14 @@ fn run(invocation: &Invocation<'_>) -> Result<u8, Failure> {
         }
     }
     Ok(0)
+}
+
+fn text(kind: &'static str, id: &str, data: Option<&Stats>) -> Result<String, Failure> {
+    Ok(format!("{}\n", output::compact(&Line { kind, id, data })?))
+}
+
+/// The line of `events --stats`, with its line feed.
+#[cfg(feature = "top")]
+pub(super) fn stats_line(id: &str, stats: &Stats) -> Result<String, Failure> {
+    text("stats", id, Some(stats))
 }

@@ -5,12 +5,10 @@ use std::time::Instant;
 use cgroups::stats::{Controllers, Psi};
 
 use crate::Status;
+use crate::cli::usage;
 use crate::container::Container;
 use crate::error::{Error, ErrorKind, Result};
 use crate::runtime::Runtime;
-
-/// A limit above this is none: cgroup v1 says 2⁶³-1 rounded down to whole pages, of 64 KiB at most.
-const NO_LIMIT: u64 = i64::MAX as u64 - (64 << 10);
 
 /// A container at one moment.
 #[derive(Clone, Debug)]
@@ -134,7 +132,10 @@ impl Counters {
                 throttled_time: stats.cpu.throttling.throttled_time,
             }),
             memory: counted(Controllers::MEMORY).then(|| memory(&stats.memory)),
-            io: counted(Controllers::IO).then(|| io(&stats.blkio)),
+            io: counted(Controllers::IO).then(|| Io {
+                read: usage::transferred(&stats.blkio, "Read"),
+                written: usage::transferred(&stats.blkio, "Write"),
+            }),
             pids: counted(Controllers::PIDS).then_some(Pids {
                 current: stats.pids.current,
                 limit: Some(stats.pids.limit).filter(|limit| *limit != 0),
@@ -149,27 +150,11 @@ impl Counters {
 }
 
 fn memory(memory: &cgroups::stats::Memory) -> Memory {
-    // On cgroup v1 the numbers without `total_` leave out the cgroups below.
-    let unused = ["total_inactive_file", "inactive_file"];
-    let unused = unused.iter().find_map(|key| memory.raw.get(*key));
-    let usage = memory.usage.usage;
     Memory {
-        usage,
-        working_set: usage.saturating_sub(unused.copied().unwrap_or_default()),
-        limit: Some(memory.usage.limit).filter(|limit| *limit < NO_LIMIT),
+        usage: memory.usage.usage,
+        working_set: usage::working_set(memory),
+        limit: usage::memory_limit(memory),
         oom_kills: 0,
-    }
-}
-
-fn io(blkio: &cgroups::stats::Blkio) -> Io {
-    let sum = |operation: &str| {
-        let entries = blkio.io_service_bytes_recursive.iter();
-        let entries = entries.filter(|entry| entry.op == operation);
-        entries.fold(0_u64, |sum, entry| sum.saturating_add(entry.value))
-    };
-    Io {
-        read: sum("Read"),
-        written: sum("Write"),
     }
 }
 
@@ -198,8 +183,6 @@ impl Round {
 
 #[cfg(test)]
 mod tests {
-    use cgroups::stats::BlkioEntry;
-
     use super::*;
 
     #[test]
@@ -210,57 +193,13 @@ mod tests {
     }
 
     #[test]
-    fn limits_of_both_versions_that_are_none() {
+    fn a_limit_of_processes_that_is_none() {
         let mut stats = cgroups::Stats::default();
-        stats.counted = Controllers::ALL;
-        for none in [u64::MAX, 9_223_372_036_854_771_712] {
-            stats.memory.usage.limit = none;
-            assert_eq!(Counters::from_stats(&stats).memory.unwrap().limit, None);
+        stats.counted = Controllers::PIDS;
+        for (number, limit) in [(0, None), (7, Some(7))] {
+            stats.pids.limit = number;
+            let counters = Counters::from_stats(&stats);
+            assert_eq!(counters.pids.unwrap().limit, limit);
         }
-        stats.memory.usage.limit = 1 << 40;
-        stats.pids.limit = 7;
-        let counters = Counters::from_stats(&stats);
-        assert_eq!(counters.memory.unwrap().limit, Some(1 << 40));
-        assert_eq!(counters.pids.unwrap().limit, Some(7));
-        stats.pids.limit = 0;
-        assert_eq!(Counters::from_stats(&stats).pids.unwrap().limit, None);
-    }
-
-    #[test]
-    fn the_working_set_leaves_out_cache_that_is_not_used() {
-        let mut stats = cgroups::Stats::default();
-        stats.counted = Controllers::MEMORY;
-        stats.memory.usage.usage = 1000;
-        stats.memory.raw.insert("inactive_file".to_owned(), 100);
-        let set = |stats: &_| Counters::from_stats(stats).memory.unwrap().working_set;
-        assert_eq!(set(&stats), 900);
-        stats
-            .memory
-            .raw
-            .insert("total_inactive_file".to_owned(), 300);
-        assert_eq!(set(&stats), 700);
-        stats
-            .memory
-            .raw
-            .insert("total_inactive_file".to_owned(), 2000);
-        assert_eq!(set(&stats), 0);
-    }
-
-    #[test]
-    fn all_devices_are_added_up() {
-        let mut stats = cgroups::Stats::default();
-        stats.counted = Controllers::IO;
-        for (minor, op, value) in [
-            (0, "Read", 1),
-            (1, "Read", 2),
-            (0, "Write", 4),
-            (0, "Total", 9),
-        ] {
-            let mut entry = BlkioEntry::default();
-            (entry.minor, entry.op, entry.value) = (minor, op.to_owned(), value);
-            stats.blkio.io_service_bytes_recursive.push(entry);
-        }
-        let io = Counters::from_stats(&stats).io.unwrap();
-        assert_eq!((io.read, io.written), (3, 4));
     }
 }
