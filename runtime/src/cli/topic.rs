@@ -116,8 +116,8 @@ const ENVIRONMENT: Topic = Topic {
            as sd_listen_fds(3) describes.\n\n\
            NOTIFY_SOCKET: create, run and start pass the messages of the program, sd_notify(3), on to this socket.\n\n\
            DBUS_SYSTEM_BUS_ADDRESS, DBUS_SESSION_BUS_ADDRESS: where systemd is reached with --systemd-cgroup.\n\n\
-           NO_COLOR, TERM: without effect, since nothing is written in colour. Progress of checkpoint and restore\n\
-           is shown on a terminal only.",
+           NO_COLOR, TERM: top is without colours if NO_COLOR is set or TERM is dumb or unset; nothing else is\n\
+           written in colour. LC_ALL, LC_CTYPE, LANG: its graphs are of block characters where they name UTF-8.",
 };
 
 const FILES: Topic = Topic {
