@@ -24,7 +24,7 @@ use std::sync::Arc;
 
 pub use builder::PlanBuilder;
 pub use failure::Failure;
-pub use op::{Dir, Expect, FsOption, HookCommand, Label, Leaf, Op, Slot};
+pub use op::{Dir, Expect, FieldValue, FsOption, HookCommand, Label, Leaf, Op, Slot};
 
 use crate::error::{Error, Result};
 use crate::namespace_types::NamespaceSet;

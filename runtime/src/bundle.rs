@@ -97,6 +97,12 @@ impl Bundle {
         &self.spec
     }
 
+    /// The directory.
+    #[cfg(feature = "explain")]
+    pub(crate) fn directory(&self) -> &str {
+        &self.directory
+    }
+
     /// Whether the bundle asks for a terminal.
     #[cfg(feature = "cli")]
     pub(crate) fn has_terminal(&self) -> bool {

@@ -27,8 +27,12 @@ pub(crate) mod duration;
 pub(crate) mod failure;
 pub(crate) mod flag;
 pub(crate) mod help;
+#[cfg(any(feature = "audit", feature = "explain"))]
+mod json_writer;
 pub(crate) mod logging;
 pub(crate) mod output;
+#[cfg(any(feature = "audit", feature = "explain"))]
+mod paragraph;
 pub(crate) mod process_flags;
 pub(crate) mod program;
 mod resource_update;
@@ -106,6 +110,7 @@ static COMMANDS: &[&Command] = &[
     &commands::kill::COMMAND,
     &commands::list::COMMAND,
     &commands::pause::COMMAND,
+    #[cfg(feature = "explain")]
     &commands::plan::COMMAND,
     &commands::ps::COMMAND,
     &commands::restore::COMMAND,

@@ -19,6 +19,8 @@ mod attributes;
 mod cgroup;
 mod devices;
 mod environment;
+#[cfg(feature = "explain")]
+pub(crate) mod explain;
 mod finish;
 mod hooks;
 mod host;

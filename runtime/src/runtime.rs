@@ -14,6 +14,7 @@ use crate::checkpoint::RestoreOptions;
 use crate::container::{Container, WhenReady, create, force_delete, preview, restore};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::ContainerId;
+use crate::plan::BuiltPlan;
 use crate::process::Process;
 use crate::state::directory::StateDirectory;
 use crate::state::file::Remains;
@@ -171,16 +172,44 @@ impl Runtime {
     /// # Errors
     /// Those of `plan`.
     pub fn plan_bundle(&self, id: &ContainerId, bundle: Bundle) -> Result<(String, Vec<String>)> {
+        let (built, _, warnings) = self.preview_bundle(id, bundle)?;
+        Ok((built.plan.to_string(), warnings))
+    }
+
+    /// The plan of a bundle, the configuration that it is made from, and what is questionable
+    /// about that.
+    pub(crate) fn preview_bundle(
+        &self,
+        id: &ContainerId,
+        bundle: Bundle,
+    ) -> Result<(BuiltPlan, Config, Vec<String>)> {
         let checked = bundle.check(&self.system, id)?;
         match preview(self, id, &checked, &bundle.into_process()) {
             Ok(built) => {
                 let mut warnings = checked.warnings;
-                let plan = built.plan.to_string();
-                warnings.extend(built.warnings);
-                Ok((plan, warnings))
+                warnings.extend_from_slice(&built.warnings);
+                Ok((built, checked.config, warnings))
             }
             Err(error) => Err(error.with_warnings(checked.warnings)),
         }
+    }
+
+    /// The plan that a container's configuration gives now, for the process that its bundle
+    /// describes now, and for a container of this name.
+    #[cfg(feature = "explain")]
+    pub(crate) fn preview_container(
+        &self,
+        container: &Container,
+        id: &ContainerId,
+    ) -> Result<(BuiltPlan, Config)> {
+        let spec = crate::bundle::read(container.bundle())?;
+        let process = spec
+            .process
+            .ok_or_else(|| Error::config("process property must not be empty"))?;
+        let process = Process::from_oci(&process)?;
+        let checked = Validated::new(&self.system, container.config()?)?;
+        let built = preview(self, id, &checked, &process)?;
+        Ok((built, checked.config))
     }
 
     /// [`create`](Self::create) and [`start`](Container::start) in one: the init process does not

@@ -1,7 +1,7 @@
 # Completions of cofferdam for fish, made of its tables of commands and flags.
 
 # The flags that take a value, each after its command.
-set -g __cofferdam_valued ' log' ' log-format' ' root' ' rootless' ' seccomp-backend' 'audit format' 'audit f' 'audit fail-on' 'checkpoint image-path' 'checkpoint work-path' 'checkpoint parent-path' 'checkpoint status-fd' 'checkpoint page-server' 'checkpoint manage-cgroups-mode' 'checkpoint empty-ns' 'create bundle' 'create b' 'create console-socket' 'create pidfd-socket' 'create pid-file' 'create preserve-fds' 'events interval' 'exec console-socket' 'exec pidfd-socket' 'exec cwd' 'exec env' 'exec e' 'exec user' 'exec u' 'exec additional-gids' 'exec g' 'exec process' 'exec p' 'exec pid-file' 'exec process-label' 'exec apparmor' 'exec cap' 'exec c' 'exec preserve-fds' 'exec cgroup' 'list format' 'list f' 'plan bundle' 'plan b' 'ps format' 'ps f' 'restore console-socket' 'restore image-path' 'restore work-path' 'restore manage-cgroups-mode' 'restore bundle' 'restore b' 'restore pid-file' 'restore empty-ns' 'restore lsm-profile' 'restore lsm-mount-context' 'run bundle' 'run b' 'run console-socket' 'run pidfd-socket' 'run pid-file' 'run preserve-fds' 'spec bundle' 'spec b' 'stats format' 'stats f' 'top interval' 'top format' 'top f' 'top sort' 'top filter' 'update resources' 'update r' 'update blkio-weight' 'update cpu-period' 'update cpu-quota' 'update cpu-burst' 'update cpu-share' 'update cpu-rt-period' 'update cpu-rt-runtime' 'update cpuset-cpus' 'update cpuset-mems' 'update kernel-memory' 'update kernel-memory-tcp' 'update memory' 'update memory-reservation' 'update memory-swap' 'update pids-limit' 'update l3-cache-schema' 'update mem-bw-schema' 'update cpu-idle'
+set -g __cofferdam_valued ' log' ' log-format' ' root' ' rootless' ' seccomp-backend' 'audit format' 'audit f' 'audit fail-on' 'checkpoint image-path' 'checkpoint work-path' 'checkpoint parent-path' 'checkpoint status-fd' 'checkpoint page-server' 'checkpoint manage-cgroups-mode' 'checkpoint empty-ns' 'create bundle' 'create b' 'create console-socket' 'create pidfd-socket' 'create pid-file' 'create preserve-fds' 'events interval' 'exec console-socket' 'exec pidfd-socket' 'exec cwd' 'exec env' 'exec e' 'exec user' 'exec u' 'exec additional-gids' 'exec g' 'exec process' 'exec p' 'exec pid-file' 'exec process-label' 'exec apparmor' 'exec cap' 'exec c' 'exec preserve-fds' 'exec cgroup' 'exec format' 'list format' 'list f' 'plan bundle' 'plan b' 'plan format' 'plan f' 'ps format' 'ps f' 'restore console-socket' 'restore image-path' 'restore work-path' 'restore manage-cgroups-mode' 'restore bundle' 'restore b' 'restore pid-file' 'restore empty-ns' 'restore lsm-profile' 'restore lsm-mount-context' 'run bundle' 'run b' 'run console-socket' 'run pidfd-socket' 'run pid-file' 'run preserve-fds' 'spec bundle' 'spec b' 'stats format' 'stats f' 'top interval' 'top format' 'top f' 'top sort' 'top filter' 'update resources' 'update r' 'update blkio-weight' 'update cpu-period' 'update cpu-quota' 'update cpu-burst' 'update cpu-share' 'update cpu-rt-period' 'update cpu-rt-runtime' 'update cpuset-cpus' 'update cpuset-mems' 'update kernel-memory' 'update kernel-memory-tcp' 'update memory' 'update memory-reservation' 'update memory-swap' 'update pids-limit' 'update l3-cache-schema' 'update mem-bw-schema' 'update cpu-idle'
 
 # Reads the line up to the word at hand: prints the command, the number of its arguments, and the state root.
 function __cofferdam_line
@@ -73,7 +73,7 @@ complete -c cofferdam -n '__cofferdam_at "" 0' -a features -d 'show the features
 complete -c cofferdam -n '__cofferdam_at "" 0' -a kill -d 'send a signal (default: SIGTERM) to a container\'s init process'
 complete -c cofferdam -n '__cofferdam_at "" 0' -a list -d 'list the containers of a state root'
 complete -c cofferdam -n '__cofferdam_at "" 0' -a pause -d 'suspend all processes inside a container'
-complete -c cofferdam -n '__cofferdam_at "" 0' -a plan -d 'show the steps of a container\'s init process, one a line, without running them'
+complete -c cofferdam -n '__cofferdam_at "" 0' -a plan -d 'show the steps of a container\'s init process, and why each is there, without running them'
 complete -c cofferdam -n '__cofferdam_at "" 0' -a ps -d 'show the processes of a container'
 complete -c cofferdam -n '__cofferdam_at "" 0' -a restore -d 'restore a container from a checkpoint'
 complete -c cofferdam -n '__cofferdam_at "" 0' -a resume -d 'resume all processes that were paused'
@@ -96,7 +96,7 @@ complete -c cofferdam -n '__cofferdam_at help 0' -a features -d 'show the featur
 complete -c cofferdam -n '__cofferdam_at help 0' -a kill -d 'send a signal (default: SIGTERM) to a container\'s init process'
 complete -c cofferdam -n '__cofferdam_at help 0' -a list -d 'list the containers of a state root'
 complete -c cofferdam -n '__cofferdam_at help 0' -a pause -d 'suspend all processes inside a container'
-complete -c cofferdam -n '__cofferdam_at help 0' -a plan -d 'show the steps of a container\'s init process, one a line, without running them'
+complete -c cofferdam -n '__cofferdam_at help 0' -a plan -d 'show the steps of a container\'s init process, and why each is there, without running them'
 complete -c cofferdam -n '__cofferdam_at help 0' -a ps -d 'show the processes of a container'
 complete -c cofferdam -n '__cofferdam_at help 0' -a restore -d 'restore a container from a checkpoint'
 complete -c cofferdam -n '__cofferdam_at help 0' -a resume -d 'resume all processes that were paused'
@@ -168,11 +168,15 @@ complete -c cofferdam -n '__cofferdam_at exec 0' -l cap -s c -x -d 'add a capabi
 complete -c cofferdam -n '__cofferdam_at exec 0' -l preserve-fds -x -d 'pass this many more descriptors to the process, after stdio and $LISTEN_FDS'
 complete -c cofferdam -n '__cofferdam_at exec 0' -l cgroup -x -d 'run the process in an existing sub-cgroup: [<controller>[,<controller>]:]<path>; may be repeated'
 complete -c cofferdam -n '__cofferdam_at exec 0' -l ignore-paused -d 'also into a paused container'
+complete -c cofferdam -n '__cofferdam_at exec 0' -l plan -d 'show the steps that the process would take, and why, and run nothing'
+complete -c cofferdam -n '__cofferdam_at exec 0' -l format -x -a 'text json raw' -d 'with --plan one of: text, json, raw; see the command plan'
 complete -c cofferdam -n '__cofferdam_in list' -l format -s f -x -a 'table json' -d 'one of: table or json'
 complete -c cofferdam -n '__cofferdam_in list' -l quiet -s q -d 'only the ids'
 complete -c cofferdam -n '__cofferdam_in plan' -l bundle -s b -x -a '(__fish_complete_directories)' -d 'path of the bundle directory, default is the current directory'
 complete -c cofferdam -n '__cofferdam_in plan' -l no-pivot -d 'change the root without pivot_root(2); only for a rootfs on a ramdisk, where that cannot work'
 complete -c cofferdam -n '__cofferdam_in plan' -l no-new-keyring -d 'keep the session keyring of the caller instead of a new one for the container'
+complete -c cofferdam -n '__cofferdam_in plan' -l format -s f -x -a 'text json raw' -d 'one of: text, json, or raw, which is a step a line without names and reasons'
+complete -c cofferdam -n '__cofferdam_in plan' -l diff -d 'compare the plans of two bundles or containers'
 complete -c cofferdam -n '__cofferdam_at ps 0' -l format -s f -x -a 'table json' -d 'one of: table or json'
 complete -c cofferdam -n '__cofferdam_in restore' -l console-socket -r -F -d 'path of an AF_UNIX stream socket that receives the master side of the process\' terminal'
 complete -c cofferdam -n '__cofferdam_in restore' -l image-path -x -a '(__fish_complete_directories)' -d 'directory of the images of CRIU, default is checkpoint in the current directory'
@@ -237,6 +241,8 @@ complete -c cofferdam -n '__cofferdam_at exec 0' -x -a '(__cofferdam_containers)
 complete -c cofferdam -n '__cofferdam_at kill 0' -x -a '(__cofferdam_containers)'
 complete -c cofferdam -n '__cofferdam_at kill 1' -x -a 'ABRT ALRM CONT HUP INT KILL QUIT STOP TERM TSTP USR1 USR2 WINCH'
 complete -c cofferdam -n '__cofferdam_at pause 0' -x -a '(__cofferdam_containers)'
+complete -c cofferdam -n '__cofferdam_at plan 0' -x -a '(__cofferdam_containers; __fish_complete_directories)'
+complete -c cofferdam -n '__cofferdam_at plan 1' -x -a '(__cofferdam_containers; __fish_complete_directories)'
 complete -c cofferdam -n '__cofferdam_at ps 0' -x -a '(__cofferdam_containers)'
 complete -c cofferdam -n '__cofferdam_at resume 0' -x -a '(__cofferdam_containers)'
 complete -c cofferdam -n '__cofferdam_at start 0' -x -a '(__cofferdam_containers)'

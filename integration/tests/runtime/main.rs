@@ -32,6 +32,7 @@ mod odd_bundles;
 mod odd_commands;
 mod old_configurations;
 mod output;
+mod plan;
 mod pressure;
 mod pretending_filters;
 mod recursive_mounts;

@@ -1,11 +1,10 @@
-//! The kinds of fields on the side of the library: how each is kept, encoded and printed, and what
+//! The kinds of fields on the side of the library: how each is kept, encoded and shown, and what
 //! it says about descriptor slots. How it is read is in `stub/fields.rs`, for both sides.
 
 use std::ffi::{CStr, CString};
 
 use super::encoder::Encoder;
-use super::line::{Line, quoted};
-use super::values::{FsOption, HookCommand};
+use super::values::{FieldValue, FsOption, HookCommand};
 use crate::fields::*;
 use crate::namespace_types::{NamespaceSet, NamespaceType};
 
@@ -20,6 +19,9 @@ pub(super) enum Touch {
 /// Takes note of the slots of an operation.
 pub(super) type Touches<'a> = &'a mut dyn FnMut(Touch, Slot);
 
+/// Takes the fields of an operation, each by its name.
+pub(super) type Fields<'a> = &'a mut dyn FnMut(&'static str, FieldValue<'_>);
+
 /// A kind of field in the library.
 pub(super) trait Kind: Field {
     /// The type of the field in [`Op`](super::Op).
@@ -31,8 +33,8 @@ pub(super) trait Kind: Field {
     /// Appends the encoded field.
     fn write(value: &Self::Owned, to: &mut Encoder);
 
-    /// Appends the field to a line; the only field of an operation has no name.
-    fn print(value: &Self::Owned, name: &str, line: &mut Line);
+    /// Shows the field, of this name, and what it consists of. What is not given is not shown.
+    fn show(value: &Self::Owned, name: &'static str, to: Fields<'_>);
 
     /// Notes the slots that the operation uses because of this field.
     fn touch(_value: &Self::Owned, _touches: Touches<'_>) {}
@@ -40,7 +42,7 @@ pub(super) trait Kind: Field {
 
 /// Kinds that are read as what they are.
 macro_rules! plain {
-    ($($kind:ident: $owned:ty, $write:expr, $print:expr $(, $touch:expr)?;)+) => { $(
+    ($($kind:ident: $owned:ty, $write:expr, $show:expr $(, $touch:expr)?;)+) => { $(
         impl Kind for $kind {
             type Owned = $owned;
 
@@ -53,9 +55,9 @@ macro_rules! plain {
                 write(value, to);
             }
 
-            fn print(value: &$owned, name: &str, line: &mut Line) {
-                let print: fn(&$owned, &str, &mut Line) = $print;
-                print(value, name, line);
+            fn show(value: &$owned, name: &'static str, to: Fields<'_>) {
+                let show: fn(&$owned, &'static str, Fields<'_>) = $show;
+                show(value, name, to);
             }
 
             $(fn touch(value: &$owned, touches: Touches<'_>) {
@@ -67,50 +69,45 @@ macro_rules! plain {
 }
 
 plain! {
-    Number: u32, put_u32, |n, name, line| line.field(name, n);
-    Number64: u64, put_u64, |n, name, line| line.field(name, n);
-    Flags: u32, put_u32, |n, name, line| line.field(name, format_args!("{n:#x}"));
-    Flags64: u64, put_u64, |n, name, line| line.field(name, format_args!("{n:#x}"));
-    Mode: u32, put_u32, |n, name, line| line.field(name, format_args!("{n:#o}"));
-    Device: (u32, u32), put_pair, |(major, minor), name, line| {
-        line.field(name, format_args!("{major}:{minor}"));
-    };
-    Switch: bool, |on, to| to.array([u8::from(*on)]), |on, name, line| match (name, on) {
-        ("", on) => line.word(on),
-        (name, true) => line.word(name.replace('_', "-")),
-        (_, false) => {}
-    };
-    Label: Label, |label, to| put_u32(&label.0, to), |label, _, line| line.field("to", label.0);
-    Uses: Slot, put_slot, print_slot, |slot, touches| touches(Touch::Reads, *slot);
-    Fills: Slot, put_slot, print_slot, |slot, touches| touches(Touch::Fills, *slot);
-    Empties: Slot, put_slot, print_slot, |slot, touches| touches(Touch::Empties, *slot);
+    Number: u32, put_u32, |n, name, to| to(name, FieldValue::Number((*n).into()));
+    Number64: u64, put_u64, |n, name, to| to(name, FieldValue::Number(*n));
+    Flags: u32, put_u32, |flags, name, to| to(name, FieldValue::Flags((*flags).into()));
+    Flags64: u64, put_u64, |flags, name, to| to(name, FieldValue::Flags(*flags));
+    Mode: u32, put_u32, |mode, name, to| to(name, FieldValue::Mode(*mode));
+    Device: (u32, u32), put_pair,
+        |(major, minor), name, to| to(name, FieldValue::Device(*major, *minor));
+    Switch: bool, |on, to| to.array([u8::from(*on)]), |on, name, to| to(name, FieldValue::Switch(*on));
+    Label: Label, |label, to| put_u32(&label.0, to),
+        |label, name, to| to(name, FieldValue::Step(label.0));
+    Uses: Slot, put_slot, |slot, name, to| to(name, FieldValue::Reads(*slot)),
+        |slot, touches| touches(Touch::Reads, *slot);
+    Fills: Slot, put_slot, |slot, name, to| to(name, FieldValue::Fills(*slot)),
+        |slot, touches| touches(Touch::Fills, *slot);
+    Empties: Slot, put_slot, |slot, name, to| to(name, FieldValue::Empties(*slot)),
+        |slot, touches| touches(Touch::Empties, *slot);
     MaybeUses: Option<Slot>, |slot, to| put_slot(&slot.unwrap_or(Slot(NO_SLOT)), to),
-        |slot, name, line| {
+        |slot, name, to| {
             if let Some(slot) = slot {
-                line.field(name, slot);
+                to(name, FieldValue::Reads(*slot));
             }
         };
     Dir: Dir, |dir, to| put_slot(&starts_at(dir).unwrap_or(Slot(NO_SLOT)), to),
-        |dir, name, line| {
+        |dir, name, to| {
             if let Some(slot) = starts_at(dir) {
-                line.field(name, slot);
+                to(name, FieldValue::Reads(slot));
             }
         },
         |dir, touches| starts_at(dir).into_iter().for_each(|slot| touches(Touch::Reads, slot));
     Leaf: Leaf, put_leaf,
-        |leaf, _, line| match leaf {
-            Leaf::Directory => line.word("directory"),
-            Leaf::File => line.word("file"),
-            Leaf::Like(slot) => line.field("like", slot),
+        |leaf, name, to| match leaf {
+            Leaf::Directory => to(name, FieldValue::Word("directory")),
+            Leaf::File => to(name, FieldValue::Word("file")),
+            Leaf::Like(slot) => to("like", FieldValue::Reads(*slot)),
         },
         |leaf, touches| if let Leaf::Like(slot) = leaf {
             touches(Touch::Reads, *slot);
         };
-    Expect: Expect, put_expect, print_expect;
-}
-
-fn print_slot(slot: &Slot, name: &str, line: &mut Line) {
-    line.field(name, slot);
+    Expect: Expect, put_expect, show_expect;
 }
 
 fn starts_at(dir: &Dir) -> Option<Slot> {
@@ -120,25 +117,25 @@ fn starts_at(dir: &Dir) -> Option<Slot> {
     }
 }
 
-fn print_expect(expect: &Expect, _: &str, line: &mut Line) {
+fn show_expect(expect: &Expect, _: &'static str, to: Fields<'_>) {
     if let Some(kind) = expect.file_type {
-        line.field("type", format_args!("{kind:#o}"));
+        to("type", FieldValue::Mode(kind));
     }
     if let Some((major, minor)) = expect.device {
-        line.field("device", format_args!("{major}:{minor}"));
+        to("device", FieldValue::Device(major, minor));
     }
     if let Some(inode) = expect.inode {
-        line.field("inode", inode);
+        to("inode", FieldValue::Number(inode));
     }
     if let Some(magic) = expect.magic {
-        line.field("magic", format_args!("{magic:#x}"));
+        to("magic", FieldValue::Flags(magic));
     }
 }
 
 /// Kinds that are kept as values of their own: what is read is borrowed, or not yet a value of the
 /// type.
 macro_rules! borrowed {
-    ($($kind:ident: $owned:ty, $own:expr, $write:expr, $print:expr $(, $touch:expr)?;)+) => { $(
+    ($($kind:ident: $owned:ty, $own:expr, $write:expr, $show:expr $(, $touch:expr)?;)+) => { $(
         impl Kind for $kind {
             type Owned = $owned;
 
@@ -152,9 +149,9 @@ macro_rules! borrowed {
                 write(value, to);
             }
 
-            fn print(value: &$owned, name: &str, line: &mut Line) {
-                let print: fn(&$owned, &str, &mut Line) = $print;
-                print(value, name, line);
+            fn show(value: &$owned, name: &'static str, to: Fields<'_>) {
+                let show: fn(&$owned, &'static str, Fields<'_>) = $show;
+                show(value, name, to);
             }
 
             $(fn touch(value: &$owned, touches: Touches<'_>) {
@@ -167,44 +164,39 @@ macro_rules! borrowed {
 
 borrowed! {
     Namespaces: NamespaceSet, NamespaceSet::from_flags, |set, to| put_u32(&set.flags(), to),
-        |set, _, line| line.word(set);
+        |set, name, to| to(name, FieldValue::Namespaces(*set));
     Text: CString, |text| Some(text.into()), put_text,
-        |text, name, line| line.field(name, quoted(text.as_bytes()));
+        |text, name, to| to(name, FieldValue::Text(text));
     OptionalText: Option<CString>, |text| Some(text.map(CString::from)),
         |text, to| put_optional(text.as_ref(), put_text, to),
-        |text, name, line| if let Some(text) = text {
-            line.field(name, quoted(text.as_bytes()));
+        |text, name, to| if let Some(text) = text {
+            to(name, FieldValue::Text(text));
         };
     TextList: Vec<CString>, own_texts, put_texts,
-        |texts, name, line| line.field(name, listed(texts));
+        |texts, name, to| to(name, FieldValue::Texts(texts));
     Bytes: Vec<u8>, |bytes| Some(bytes.to_vec()), put_bytes,
-        |bytes, name, line| line.field(name, quoted(bytes));
-    Program: Vec<u8>, |bytes| Some(bytes.to_vec()), put_bytes, |bytes, name, line| {
-        line.field("instructions", bytes.len() / 8);
-        line.field(name, quoted(bytes));
-    };
+        |bytes, name, to| to(name, FieldValue::Bytes(bytes));
+    Program: Vec<u8>, |bytes| Some(bytes.to_vec()), put_bytes,
+        |bytes, name, to| to(name, FieldValue::Program(bytes));
     CpuMask: Option<Vec<u8>>, |mask| Some(mask.map(<[u8]>::to_vec)),
         |mask, to| put_optional(mask.as_ref(), put_bytes, to),
-        |mask, _, line| match mask {
-            Some(mask) => line.field("mask", quoted(mask)),
-            None => line.word("all"),
-        };
+        |mask, name, to| to(name, FieldValue::Cpus(mask.as_deref()));
     Numbers: Vec<u32>,
         |bytes| bytes.chunks_exact(4).map(|n| n.try_into().ok().map(u32::from_le_bytes)).collect(),
         |numbers, to| put_list(numbers, put_u32, to),
-        |numbers, name, line| line.field(name, format_args!("{numbers:?}"));
+        |numbers, name, to| to(name, FieldValue::Numbers(numbers));
     NodeMask: Vec<u64>,
         |bytes| bytes.chunks_exact(8).map(|n| n.try_into().ok().map(u64::from_le_bytes)).collect(),
         |masks, to| put_list(masks, put_u64, to),
-        |masks, name, line| line.field(name, format_args!("{masks:x?}"));
+        |masks, name, to| to(name, FieldValue::Nodes(masks));
     NamespaceList: Vec<(Slot, NamespaceType)>,
         |list| list.map(|entry| entry.and_then(own_namespace)).collect(),
         |list, to| put_list(list, |(slot, kind), to| {
             put_slot(slot, to);
             put_u32(&kind.flag(), to);
         }, to),
-        |list, _, line| for (slot, kind) in list {
-            line.field(kind.file_name(), slot);
+        |list, _, to| for (slot, kind) in list {
+            to(kind.file_name(), FieldValue::Reads(*slot));
         },
         |list, touches| list.iter().for_each(|(slot, _)| touches(Touch::Reads, *slot));
     PlacedPaths: Vec<(Slot, CString)>,
@@ -213,27 +205,22 @@ borrowed! {
             put_slot(root, to);
             to.slice(path.as_bytes_with_nul());
         }, to),
-        |list, _, line| {
-            let each = list.iter().map(|(root, path)| format!("{root} {}", quoted(path.as_bytes())));
-            line.field("paths", format_args!("[{}]", each.collect::<Vec<_>>().join(", ")));
-        },
+        |list, _, to| to("paths", FieldValue::Paths(list)),
         |list, touches| list.iter().for_each(|(root, _)| touches(Touch::Reads, *root));
     FsOptions: Vec<FsOption>,
         |list| list.map(|option| option.map(own_option)).collect(),
         |list, to| put_list(list, put_option, to),
-        |list, _, line| list.iter().for_each(|option| print_option(option, line)),
+        |list, _, to| list.iter().for_each(|option| to("option", FieldValue::Option(option))),
         |list, touches| for option in list {
             if let FsOption::Descriptor(_, slot) = option {
                 touches(Touch::Reads, *slot);
             }
         };
-    Hook: HookCommand, own_hook, put_hook, |hook, _, line| print_hook(hook, line);
+    Hook: HookCommand, own_hook, put_hook,
+        |hook, name, to| to(name, FieldValue::Hook(hook));
     Hooks: Vec<HookCommand>, |list| list.map(|hook| own_hook(hook?)).collect(),
         |list, to| put_list(list, put_hook, to),
-        |list, _, line| for hook in list {
-            line.word("hook");
-            print_hook(hook, line);
-        };
+        |list, _, to| list.iter().for_each(|hook| to("hook", FieldValue::Hook(hook)));
 }
 
 fn own_namespace((slot, flag): (Slot, u32)) -> Option<(Slot, NamespaceType)> {
@@ -245,28 +232,11 @@ fn own_texts(texts: Texts<'_>) -> Option<Vec<CString>> {
     (u32::try_from(list.len()) == Ok(texts.announced())).then_some(list)
 }
 
-fn listed(texts: &[CString]) -> String {
-    let quoted: Vec<String> = texts.iter().map(|text| quoted(text.as_bytes())).collect();
-    format!("[{}]", quoted.join(", "))
-}
-
 fn own_option(option: FsOptionRef<'_>) -> FsOption {
     match option {
         FsOptionRef::Flag(key) => FsOption::Flag(key.into()),
         FsOptionRef::String(key, value) => FsOption::String(key.into(), value.into()),
         FsOptionRef::Descriptor(key, slot) => FsOption::Descriptor(key.into(), slot),
-    }
-}
-
-fn print_option(option: &FsOption, line: &mut Line) {
-    let (FsOption::Flag(key) | FsOption::String(key, _) | FsOption::Descriptor(key, _)) = option;
-    let key = quoted(key.as_bytes());
-    match option {
-        FsOption::Flag(_) => line.field("option", key),
-        FsOption::String(_, value) => {
-            line.field("option", format_args!("{key}:{}", quoted(value.as_bytes())));
-        }
-        FsOption::Descriptor(_, slot) => line.field("option", format_args!("{key}:{slot}")),
     }
 }
 
@@ -281,18 +251,6 @@ fn own_hook(hook: HookRef<'_>) -> Option<HookCommand> {
         stdin: (hook.stdin.0.to_vec(), hook.stdin.1.to_vec()),
         timeout_ms: hook.timeout_ms,
     })
-}
-
-fn print_hook(hook: &HookCommand, line: &mut Line) {
-    line.field("path", quoted(hook.path.as_bytes()));
-    line.field("args", listed(&hook.args));
-    match &hook.env {
-        Some(env) => line.field("env", listed(env)),
-        None => line.word("env-of-program"),
-    }
-    let (before, after) = (quoted(&hook.stdin.0), quoted(&hook.stdin.1));
-    line.field("stdin", format_args!("{before}+pid+{after}"));
-    line.field("timeout_ms", hook.timeout_ms);
 }
 
 fn put_u32(number: &u32, to: &mut Encoder) {

@@ -7,9 +7,9 @@
 use std::ffi::CString;
 
 use super::encoder::Encoder;
-use super::kinds::{Kind, Touches};
+use super::kinds::{Fields, Kind, Touches};
 use super::line::Line;
-pub use super::values::{FsOption, HookCommand};
+pub use super::values::{FieldValue, FsOption, HookCommand};
 use crate::fields::*;
 pub use crate::fields::{Dir, Expect, Label, Leaf, Slot};
 use crate::namespace_types::{NamespaceSet, NamespaceType};
@@ -85,8 +85,18 @@ macro_rules! define_op {
         }
 
         impl Op {
-            /// What the operation is called.
-            pub(super) fn name(&self) -> &'static str {
+            /// Every operation by its name, with the names and the kinds of its fields as the
+            /// table of operations has them: for programs that have something to say of each.
+            pub const ALL: &'static [(&'static str, &'static [(&'static str, &'static str)])] = &[$(
+                (stringify!($name), &[
+                    $((stringify!($single), stringify!($single_kind)),)?
+                    $($((stringify!($field), stringify!($kind)),)+)?
+                ]),
+            )+];
+
+            /// What the operation is called, as in [`ALL`](Self::ALL).
+            #[must_use]
+            pub fn name(&self) -> &'static str {
                 match self { $(Self::$name { .. } => stringify!($name),)+ }
             }
 
@@ -131,14 +141,26 @@ macro_rules! define_op {
                 )+ }
             }
 
-            /// Appends the fields to a line of the printed plan.
-            pub(super) fn print(&self, line: &mut Line) {
+            /// Calls `each` with the fields, in their order, each by its name. A field that
+            /// consists of several is shown part by part, by the names of those; one that is not
+            /// given is left out.
+            pub fn fields(&self, each: &mut dyn FnMut(&'static str, FieldValue<'_>)) {
+                let to: Fields<'_> = each;
                 match self { $(
                     Self::$name { $(0: $single)? $($($field),+)? } => {
-                        $(<$single_kind as Kind>::print($single, "", line);)?
-                        $($(<$kind as Kind>::print($field, stringify!($field), line);)+)?
+                        $(<$single_kind as Kind>::show($single, stringify!($single), to);)?
+                        $($(<$kind as Kind>::show($field, stringify!($field), to);)+)?
                     }
                 )+ }
+            }
+
+            /// Appends the fields to a line of the printed plan. The only field of an operation
+            /// has no name there.
+            pub(super) fn print(&self, line: &mut Line) {
+                let only = match self { $(Self::$name { .. } => concat!($(stringify!($single))?),)+ };
+                self.fields(&mut |name, value| {
+                    line.value(if name == only { "" } else { name }, value);
+                });
             }
         }
     };

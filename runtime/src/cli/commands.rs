@@ -12,6 +12,7 @@ pub(crate) mod features;
 pub(crate) mod kill;
 pub(crate) mod list;
 pub(crate) mod pause;
+#[cfg(feature = "explain")]
 pub(crate) mod plan;
 pub(crate) mod ps;
 pub(crate) mod restore;

@@ -49,6 +49,36 @@ impl Container {
         }
     }
 
+    /// The plan of the process that [`exec`](Self::exec) would run now, with the configuration of
+    /// the container. Nothing is started or changed. Warnings are added to `warnings`.
+    #[cfg(feature = "explain")]
+    pub(crate) fn preview_exec(
+        &self,
+        process: &mut Process,
+        warnings: &mut Vec<String>,
+    ) -> Result<(BuiltPlan, Config)> {
+        let paused = require_joinable(self.status()?, process)?;
+        let config = self.config()?;
+        process.look_up_names(|| self.root_of_init())?;
+        check(&config, process)?;
+        let filter = launch::seccomp::compile(&config, self.runtime.seccomp(), warnings)?;
+        let group = self
+            .group_to_join(process)
+            .map_err(error_messages::not_started)?;
+        let paused = paused || is_frozen_from_above(&group, process)?;
+        let needed = !config.rootless_cgroups || !process.sub_cgroups.is_empty();
+        let chosen = !process.sub_cgroups.is_empty();
+        let joined = placement::Joined {
+            needed,
+            chosen,
+            paused,
+        };
+        let (_, placement) = placement::of_exec(&group, &config, joined)?;
+        let built = build_plan(self, &config, process, placement, filter)?;
+        warnings.extend_from_slice(&built.warnings);
+        Ok((built, config))
+    }
+
     /// Adds the reason if the container has ended meanwhile: the kernel then answers with whatever
     /// a namespace or a cgroup says that is gone.
     fn explain_end(&self, error: Error) -> Error {
@@ -123,7 +153,7 @@ impl Container {
             // init process, too, has gone to one of these.
             init_group: init_pid.filter(|_| process.sub_cgroups.is_empty()),
         };
-        let built = join.plan(placement, filter)?;
+        let built = build_plan(self, &config, process, placement, filter)?;
         warnings.extend_from_slice(&built.warnings);
         let sources = Sources {
             fifo: None,
@@ -246,24 +276,6 @@ struct Started {
 }
 
 impl Join<'_> {
-    fn plan(&self, cgroup: CgroupPlacement, seccomp: Option<Filter>) -> Result<BuiltPlan> {
-        let mut host = self.container.system().host_facts()?;
-        pretending_filter::refuse(&host)?;
-        match self.process.inherited_umask {
-            Some(mask) => host.umask = Some(mask),
-            None => host.read_umask()?,
-        }
-        plan::exec(&ProcessRequest {
-            container_id: self.container.id.as_str(),
-            config: self.config,
-            process: self.process,
-            host: &host,
-            cgroup,
-            seccomp,
-        })
-        .map_err(error_messages::not_started)
-    }
-
     fn spawn(
         &self,
         built: &BuiltPlan,
@@ -343,6 +355,31 @@ impl Join<'_> {
         };
         Supervisor::new(launch, role, stages).serve(&mut started.stub, deadline)
     }
+}
+
+/// Builds the plan of a process that joins a container.
+fn build_plan(
+    container: &Container,
+    config: &Config,
+    process: &Process,
+    cgroup: CgroupPlacement,
+    seccomp: Option<Filter>,
+) -> Result<BuiltPlan> {
+    let mut host = container.system().host_facts()?;
+    pretending_filter::refuse(&host)?;
+    match process.inherited_umask {
+        Some(mask) => host.umask = Some(mask),
+        None => host.read_umask()?,
+    }
+    plan::exec(&ProcessRequest {
+        container_id: container.id.as_str(),
+        config,
+        process,
+        host: &host,
+        cgroup,
+        seccomp,
+    })
+    .map_err(error_messages::not_started)
 }
 
 /// The error of a process that did not start, with what the cgroup counts: `ooms` were killed

@@ -1,6 +1,8 @@
 //! Tests of whole plans. None needs privileges: a plan is data.
 
 mod budget;
+#[cfg(feature = "explain")]
+mod explained;
 mod golden;
 mod kernel;
 mod properties;

@@ -122,7 +122,7 @@ fn sec_2_the_filter_comes_last_where_no_new_privileges_allow_it() {
         let mut case = probe::case();
         case.bundle.config["linux"]["seccomp"] = filter();
         case.bundle.config["process"]["noNewPrivileges"] = json!(no_new_privileges);
-        let plan = case.call(&["plan", &case.id]).ok();
+        let plan = case.call(&["plan", "--format", "raw", &case.id]).ok();
         let place = |words: &str| {
             let mut lines = plan.stdout.lines();
             let found = lines.position(|line| line.contains(words));

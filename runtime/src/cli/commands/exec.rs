@@ -50,6 +50,13 @@ pub(crate) static COMMAND: Command = Command {
             "run the process in an existing sub-cgroup: [<controller>[,<controller>]:]<path>; may be repeated",
         ),
         Flag::switch("ignore-paused", "also into a paused container"),
+        #[cfg(feature = "explain")]
+        Flag::switch(
+            "plan",
+            "show the steps that the process would take, and why, and run nothing",
+        ),
+        #[cfg(feature = "explain")]
+        super::plan::FORMAT_OF_EXEC,
     ],
     count: Count::AtLeast(1),
     order: Order::FlagsFirst,
@@ -62,6 +69,10 @@ fn run(invocation: &Invocation<'_>) -> Result<u8, Failure> {
 
 fn exec(invocation: &Invocation<'_>) -> Result<u8, Failure> {
     let parsed = invocation.parsed;
+    #[cfg(feature = "explain")]
+    if parsed.given("format") && !parsed.switch("plan") {
+        return Err(Failure::new("--format is for --plan"));
+    }
     let pid_file = flags::pid_file(invocation)?;
     let container = super::container(invocation)?;
     let ignore_paused = parsed.switch("ignore-paused");
@@ -86,6 +97,10 @@ fn exec(invocation: &Invocation<'_>) -> Result<u8, Failure> {
         sub_cgroup::read(parsed.texts("cgroup").map(|value| value.to_string_lossy()))?
     {
         process.sub_cgroup(controller, path);
+    }
+    #[cfg(feature = "explain")]
+    if parsed.switch("plan") {
+        return show_plan(invocation, &container, process);
     }
     let detach = parsed.switch("detach");
     let presence = if detach {
@@ -130,6 +145,20 @@ fn umask() -> u32 {
     let mask = rustix::process::umask(rustix::fs::Mode::empty());
     rustix::process::umask(mask);
     mask.bits()
+}
+
+/// What the process would do; not inlined, so that what runs one does not grow.
+#[cfg(feature = "explain")]
+#[cold]
+#[inline(never)]
+fn show_plan(
+    invocation: &Invocation<'_>,
+    container: &Container,
+    mut process: Process,
+) -> Result<u8, Failure> {
+    let mut warnings = std::mem::take(&mut process.warnings);
+    let (built, config) = container.preview_exec(&mut process, &mut warnings)?;
+    super::plan::of_exec(invocation, container.id(), &built, &config, &warnings)
 }
 
 fn read_process(path: &Path) -> Result<oci::Process, Failure> {

@@ -3,7 +3,7 @@
 //! The plan is also *walked*, the way the stub goes through it: once with every step succeeding,
 //! and once for each step that has an alternative, with that step failing.
 
-mod configurations;
+pub(super) mod configurations;
 mod invariants;
 mod walk;
 

@@ -1,9 +1,9 @@
 //! Reports as JSON: the form of our own, and SARIF 2.1.0.
 //!
-//! Written piece by piece, by one writer for both: for a serializer each object of SARIF would be a
-//! type that is used once.
+//! Written piece by piece: for a serializer each object of SARIF would be a type that is used once.
 
 use crate::audit::{Finding, RULES, Report, Severity};
+use crate::cli::json_writer::Writer;
 use crate::cli::version::VERSION;
 
 /// The report in our own form: `subject`, `systemCalls` and `findings`.
@@ -150,131 +150,4 @@ fn message(json: &mut Writer, key: &str, text: &str) {
     json.open('{');
     json.text("text", text);
     json.close('}');
-}
-
-/// A document that grows at its end. Its functions are called at dozens of places, and are kept
-/// from being inlined there.
-#[derive(Default)]
-struct Writer {
-    text: String,
-    depth: usize,
-    /// What comes next is the value of a key.
-    after_key: bool,
-}
-
-impl Writer {
-    /// What is in front of a value or key: its place on a line of its own.
-    #[inline(never)]
-    fn begin(&mut self) {
-        if std::mem::take(&mut self.after_key) || self.text.is_empty() {
-            return;
-        }
-        if !self.text.ends_with(['{', '[']) {
-            self.text.push(',');
-        }
-        self.line();
-    }
-
-    #[inline(never)]
-    fn line(&mut self) {
-        self.text.push('\n');
-        for _ in 0..self.depth {
-            self.text.push_str("  ");
-        }
-    }
-
-    #[inline(never)]
-    fn open(&mut self, bracket: char) {
-        self.begin();
-        self.text.push(bracket);
-        self.depth += 1;
-    }
-
-    #[inline(never)]
-    fn close(&mut self, bracket: char) {
-        self.depth = self.depth.saturating_sub(1);
-        if !self.text.ends_with(['{', '[']) {
-            self.line();
-        }
-        self.text.push(bracket);
-    }
-
-    #[inline(never)]
-    fn key(&mut self, key: &str) {
-        self.string(key);
-        self.text.push_str(": ");
-        self.after_key = true;
-    }
-
-    fn raw(&mut self, value: &str) {
-        self.begin();
-        self.text.push_str(value);
-    }
-
-    #[inline(never)]
-    fn string(&mut self, value: &str) {
-        self.begin();
-        self.text.push('"');
-        for letter in value.chars() {
-            match letter {
-                '"' | '\\' => {
-                    self.text.push('\\');
-                    self.text.push(letter);
-                }
-                // RFC 8259, section 7.
-                '\0'..='\u{1f}' => {
-                    let code = format!("\\u{:04x}", u32::from(letter));
-                    self.text.push_str(&code);
-                }
-                _ => self.text.push(letter),
-            }
-        }
-        self.text.push('"');
-    }
-
-    #[inline(never)]
-    fn text(&mut self, key: &str, value: &str) {
-        self.key(key);
-        self.string(value);
-    }
-
-    #[inline(never)]
-    fn texts(&mut self, values: &[&str]) {
-        self.open('[');
-        for value in values {
-            self.string(value);
-        }
-        self.close(']');
-    }
-
-    fn end(mut self) -> String {
-        self.text.push('\n');
-        self.text
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn any_text_is_read_back_as_it_was() {
-        let odd = "\"\\\u{1}\n\u{7f}ü\u{202e}/{[";
-        let mut json = Writer::default();
-        json.open('{');
-        json.text(odd, odd);
-        json.key("none");
-        json.texts(&[]);
-        json.key("two");
-        json.texts(&["{", "["]);
-        json.close('}');
-        let text = json.end();
-        let read: serde_json::Value = serde_json::from_str(&text).unwrap();
-        assert_eq!(
-            read,
-            serde_json::json!({ odd: odd, "none": [], "two": ["{", "["] })
-        );
-        let last = "  \"none\": [],\n  \"two\": [\n    \"{\",\n    \"[\"\n  ]\n}\n";
-        assert!(text.ends_with(last), "{text}");
-    }
 }

@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 
 use crate::audit::{Finding, Report, Severity};
+use crate::cli::paragraph::{wrap, wrap_after};
 
-const WIDTH: usize = 80;
 /// Where the text of a finding begins.
 const INDENT: usize = 8;
 
@@ -50,58 +50,5 @@ fn one(text: &mut String, finding: &Finding) {
     }
     if !sources.is_empty() {
         wrap(text, INDENT, &format!("See: {}.", sources.join("; ")));
-    }
-}
-
-/// Adds words in lines of [`WIDTH`]; a word that is longer has a line of its own.
-fn wrap(text: &mut String, indent: usize, words: &str) {
-    text.extend(std::iter::repeat_n(' ', indent));
-    wrap_after(text, indent, words);
-}
-
-/// The same, with the first line indented already.
-fn wrap_after(text: &mut String, indent: usize, words: &str) {
-    let mut column = indent;
-    for (index, word) in words.split(' ').enumerate() {
-        let width = word.chars().count();
-        if index > 0 {
-            if column + 1 + width > WIDTH {
-                text.push('\n');
-                text.extend(std::iter::repeat_n(' ', indent));
-                column = indent;
-            } else {
-                text.push(' ');
-                column += 1;
-            }
-        }
-        text.push_str(word);
-        column += width;
-    }
-    text.push('\n');
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn lines_end_before_the_width_and_long_words_are_whole() {
-        let mut text = String::new();
-        let long = "/".repeat(100);
-        wrap(
-            &mut text,
-            2,
-            &format!("{} {long} end", "word ".repeat(30).trim()),
-        );
-        let lines: Vec<&str> = text.lines().collect();
-        assert_eq!(lines.len(), 4);
-        assert!(lines.iter().all(|line| line.starts_with("  ")));
-        assert!(
-            lines
-                .iter()
-                .filter(|line| line.len() > WIDTH)
-                .eq([&format!("  {long}")])
-        );
-        assert_eq!(text.matches("word").count(), 30);
     }
 }

@@ -101,7 +101,7 @@ fn namespaces() -> impl Strategy<Value = Vec<(NamespaceType, bool)>> {
 }
 
 prop_compose! {
-    pub(super) fn case()(
+    pub(in crate::plan) fn case()(
         namespaces in namespaces(),
         own_mounts in proptest::bool::weighted(0.85),
         standard in any::<bool>(),
