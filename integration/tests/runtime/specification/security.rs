@@ -128,7 +128,11 @@ fn sec_2_the_filter_comes_last_where_no_new_privileges_allow_it() {
             let found = lines.position(|line| line.contains(words));
             found.unwrap_or_else(|| panic!("{words}: {plan}"))
         };
-        assert_eq!(place("seccomp") > place("capabilities"), last, "{plan}");
+        assert_eq!(
+            place("seccomp") > place("apply capabilities"),
+            last,
+            "{plan}"
+        );
         case.finish();
     }
 }
