@@ -36,6 +36,10 @@ pub(crate) enum Completion {
     /// The id of a container below the state root.
     Container,
     /// The id of a container, or the path of a directory.
+    #[allow(
+        dead_code,
+        reason = "only commands of the features audit and explain take one"
+    )]
     ContainerOrDirectory,
     /// One of these words.
     OneOf(&'static [&'static str]),
