@@ -2,8 +2,8 @@
 //! podman over runc: jobs per second, one after the other, and the memory of the greatest process
 //! that a job needs outside of its sandbox.
 //!
-//! `cargo bench -p cofferdam-integration --bench sandboxes -- [--rounds N]` (needs root). The job is
-//! `/bin/true`, which makes one system call, in a read-only root with a private `/tmp` and no
+//! `cargo bench -p cofferdam-integration --bench sandboxes -- [--rounds N]` (needs root). The job
+//! is `/bin/true`, which makes one system call, in a read-only root with a private `/tmp` and no
 //! network; with limits of 64 MiB and 20 processes, but for bubblewrap, which has none.
 
 #![allow(

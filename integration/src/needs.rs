@@ -61,6 +61,8 @@ pub enum Need {
     Fish,
     /// `mandoc`, which checks manual pages.
     Mandoc,
+    /// What makes packages: `dpkg-deb`, `jq`, `xz`.
+    PackagingTools,
     /// `ip`, and a kernel that makes bridges and veth pairs.
     VirtualNetworks,
     /// CRIU is there, and can do on this kernel what it needs to (`criu check`).
@@ -135,6 +137,9 @@ impl Need {
             Self::Zsh => installed("zsh"),
             Self::Fish => installed("fish"),
             Self::Mandoc => installed("mandoc").or_else(|| installed("man")),
+            Self::PackagingTools => installed("dpkg-deb")
+                .or_else(|| installed("jq"))
+                .or_else(|| installed("xz")),
             Self::VirtualNetworks => installed("ip")
                 .or_else(|| absent(networks::can_be_made(), "no bridges or veth pairs")),
             Self::Checkpoints => {

@@ -103,6 +103,11 @@ impl Bench {
         &self.case
     }
 
+    /// The directory of the images of a checkpoint.
+    pub fn images(&self) -> PathBuf {
+        self.stand_in.images()
+    }
+
     /// Takes a step, and removes what there is afterwards.
     pub fn take(&mut self, step: Step) -> Outcome {
         let mut outcome = Outcome::default();

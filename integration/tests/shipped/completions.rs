@@ -85,8 +85,11 @@ fn in_fish(script: &Path, line: &str) -> Vec<String> {
 
 /// Lines, and what every shell offers at their ends. `ROOT` is a state root with two containers.
 const LINES: &[(&str, &[&str])] = &[
-    ("cofferdam st", &["start", "state"]),
-    ("cofferdam --debug --log /x sta", &["start", "state"]),
+    ("cofferdam st", &["start", "state", "stats"]),
+    (
+        "cofferdam --debug --log /x sta",
+        &["start", "state", "stats"],
+    ),
     ("cofferdam help cg", &["cgroups"]),
     ("cofferdam help exi", &["exit-status"]),
     ("cofferdam completion ", &["bash", "fish", "zsh"]),

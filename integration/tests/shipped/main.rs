@@ -1,4 +1,5 @@
-//! What is shipped beside the programs: completions of shells and manual pages.
+//! What is shipped beside the programs: completions of shells, manual pages, packages, and the
+//! commands that the documentation tells to type.
 
 #![allow(
     clippy::unwrap_used,
@@ -9,8 +10,10 @@
 )]
 
 mod completions;
+mod documented_commands;
 mod help;
 mod manual_pages;
+mod packages;
 
 use std::path::{Path, PathBuf};
 

@@ -11,6 +11,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::path::Path;
 
 use cofferdam_integration::attack::{Bench, COMMANDS, Layout, Role};
 use cofferdam_integration::reviewed::{self, matches};
@@ -38,7 +39,7 @@ fn hierarchies() -> Vec<(String, &'static str)> {
 }
 
 /// A place with names for what is of this container, of this machine and of this moment.
-fn general(place: &str, case: &Case, hierarchies: &[(String, &str)]) -> String {
+fn general(place: &str, case: &Case, images: &Path, hierarchies: &[(String, &str)]) -> String {
     let mut place = place.to_owned();
     for (path, name) in hierarchies {
         if place.starts_with(&format!("{path}/")) {
@@ -49,6 +50,7 @@ fn general(place: &str, case: &Case, hierarchies: &[(String, &str)]) -> String {
         (case.bundle.rootfs(), "ROOTFS"),
         (case.bundle.path().to_owned(), "BUNDLE"),
         (case.root().to_owned(), "STATE"),
+        (images.to_owned(), "IMAGES"),
     ] {
         place = place.replace(path.to_str().expect("a path of this test"), name);
     }
@@ -99,7 +101,7 @@ fn audit(layout: Layout) {
                 Role::Runtime => "runtime",
                 Role::Child(_) => "stub",
             };
-            let place = general(&written.place, bench.case(), &hierarchies);
+            let place = general(&written.place, bench.case(), &bench.images(), &hierarchies);
             let deed = written.deed.to_string();
             if !is_listed(who, &deed, &place, name) {
                 more.insert(format!("{who} | {deed} | {place} | {name}"));

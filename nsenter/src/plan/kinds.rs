@@ -76,7 +76,8 @@ plain! {
     Mode: u32, put_u32, |mode, name, to| to(name, FieldValue::Mode(*mode));
     Device: (u32, u32), put_pair,
         |(major, minor), name, to| to(name, FieldValue::Device(*major, *minor));
-    Switch: bool, |on, to| to.array([u8::from(*on)]), |on, name, to| to(name, FieldValue::Switch(*on));
+    Switch: bool, |on, to| to.array([u8::from(*on)]),
+        |on, name, to| to(name, FieldValue::Switch(*on));
     Label: Label, |label, to| put_u32(&label.0, to),
         |label, name, to| to(name, FieldValue::Step(label.0));
     Uses: Slot, put_slot, |slot, name, to| to(name, FieldValue::Reads(*slot)),

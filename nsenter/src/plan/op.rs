@@ -157,7 +157,9 @@ macro_rules! define_op {
             /// Appends the fields to a line of the printed plan. The only field of an operation
             /// has no name there.
             pub(super) fn print(&self, line: &mut Line) {
-                let only = match self { $(Self::$name { .. } => concat!($(stringify!($single))?),)+ };
+                let only = match self {
+                    $(Self::$name { .. } => concat!($(stringify!($single))?),)+
+                };
                 self.fields(&mut |name, value| {
                     line.value(if name == only { "" } else { name }, value);
                 });

@@ -1,8 +1,8 @@
 //! The rows. The first that fits counts.
 
 use super::Phase::{
-    Attributes, Cgroup, Devices, Hooks, Identity, Mounts, Namespaces, Network, Process, Program, Protections, Root, Same, Session, Switch,
-    Terminal,
+    Attributes, Cgroup, Devices, Hooks, Identity, Mounts, Namespaces, Network, Process, Program,
+    Protections, Root, Same, Session, Switch, Terminal,
 };
 use super::{Reason, row};
 
