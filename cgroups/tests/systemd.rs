@@ -12,6 +12,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{PoisonError, RwLock};
 
 use cofferdam_cgroups::{Cgroup, CgroupSpec, ErrorKind, Hierarchy, Mode, Resources};
 use devices::{Access, Kind, Rule};
@@ -19,6 +20,9 @@ use devices::{Access, Kind, Rule};
 mod fixture;
 
 use fixture::{BUDGET, Sleeper, is_root, read, succeeds_inside};
+
+/// Held by who has systemd load its units anew, and by who needs its answers meanwhile.
+static RELOAD: RwLock<()> = RwLock::new(());
 
 /// Whether there is a manager, not just a directory that something has left behind.
 fn answers() -> bool {
@@ -117,8 +121,12 @@ fn life_of_a_scope() {
         }
     }
     assert!(can_read(&cgroup, "/dev/null") && !can_read(&cgroup, "/dev/zero"));
-    let reload = Command::new("systemctl").arg("daemon-reload").status();
-    assert!(reload.unwrap().success());
+    {
+        // While it loads its units anew, systemd answers no other test.
+        let _alone = RELOAD.write().unwrap_or_else(PoisonError::into_inner);
+        let reload = Command::new("systemctl").arg("daemon-reload").status();
+        assert!(reload.unwrap().success());
+    }
     assert_eq!(show(&unit, "NeedDaemonReload"), "no");
     assert!(can_read(&cgroup, "/dev/null") && !can_read(&cgroup, "/dev/zero"));
 
@@ -148,6 +156,7 @@ fn the_same_name_again() {
     let Some(hierarchy) = hierarchy() else {
         return;
     };
+    let _no_reload = RELOAD.read().unwrap_or_else(PoisonError::into_inner);
     let spec = spec("again");
     for _ in 0..2 {
         let cgroup = Cgroup::prepare(&hierarchy, &spec, &Resources::default()).unwrap();
@@ -168,6 +177,7 @@ fn slices() {
     let Some(hierarchy) = hierarchy() else {
         return;
     };
+    let _no_reload = RELOAD.read().unwrap_or_else(PoisonError::into_inner);
     let name = format!("cofferdam-test{}.slice", std::process::id());
     let spec = CgroupSpec {
         name: Some(name.clone()),
@@ -196,6 +206,7 @@ fn delegation_to_a_user() {
     let Some(hierarchy) = hierarchy() else {
         return;
     };
+    let _no_reload = RELOAD.read().unwrap_or_else(PoisonError::into_inner);
     if hierarchy.mode() != Mode::V2 {
         println!("skipped: needs cgroup v2");
         return;

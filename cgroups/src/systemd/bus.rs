@@ -40,6 +40,17 @@ impl Bus {
         Self::start(stream, direct, limit, deadline)
     }
 
+    /// The same connection, with another limit for each call.
+    pub(super) fn answering_within(self, limit: Duration) -> Self {
+        Self { limit, ..self }
+    }
+
+    /// How long each call may take.
+    #[cfg(test)]
+    pub(super) fn limit(&self) -> Duration {
+        self.limit
+    }
+
     /// Takes over a connected socket: authentication and, on a bus, the greeting.
     fn start(stream: UnixStream, direct: bool, limit: Duration, deadline: Instant) -> Result<Self> {
         let mut bus = Self {

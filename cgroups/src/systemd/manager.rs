@@ -31,7 +31,9 @@ pub(super) fn connect(user: bool, limit: Duration) -> Result<Bus> {
     connect_to_any(&addresses, limit)
 }
 
-/// Tries one address after the other. One that does not answer leaves half of the time to the rest.
+/// Tries one address after the other. One that does not answer leaves half of the time to the rest;
+/// one that does has for each call what is left of the whole: systemd is silent while it loads its
+/// units anew.
 fn connect_to_any(addresses: &[Address], limit: Duration) -> Result<Bus> {
     let deadline = Instant::now() + limit;
     let mut refused = None;
@@ -39,7 +41,10 @@ fn connect_to_any(addresses: &[Address], limit: Duration) -> Result<Bus> {
         let left = deadline.saturating_duration_since(Instant::now());
         let is_last = index + 1 == addresses.len();
         match Bus::connect(address, if is_last { left } else { left / 2 }) {
-            Ok(bus) => return Ok(bus),
+            Ok(bus) => {
+                let left = deadline.saturating_duration_since(Instant::now());
+                return Ok(bus.answering_within(left.max(limit / 8)));
+            }
             Err(error) => {
                 log::debug!("{error}");
                 refused.get_or_insert(error);
@@ -187,9 +192,29 @@ pub(super) fn parse_version(text: &str) -> u32 {
 
 #[cfg(test)]
 mod tests {
+    use std::io::{Read as _, Write as _};
     use std::os::unix::net::UnixListener;
 
     use super::*;
+
+    #[test]
+    fn a_manager_that_answers_has_all_of_the_time() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("a");
+        let listener = UnixListener::bind(&path).unwrap();
+        let others = Address::Direct(directory.path().join("b"));
+        let peer = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut lines = [0; 29];
+            stream.read_exact(&mut lines).unwrap();
+            stream.write_all(b"DATA\r\nOK 1234\r\n").unwrap();
+            stream
+        });
+        let limit = Duration::from_secs(600);
+        let bus = connect_to_any(&[Address::Direct(path), others], limit).unwrap();
+        assert!(bus.limit() > limit / 2, "{:?}", bus.limit());
+        drop((bus, peer.join().unwrap()));
+    }
 
     #[test]
     fn managers_that_do_not_answer_share_the_time() {
