@@ -168,7 +168,7 @@ impl Criu {
 }
 
 /// Whether a process with this limit of open files can have the socket and so many descriptors
-/// after it. It is asked in advance: in the child a refusal of `dup2(2)` is told to nobody.
+/// after it. It is asked in advance: in the child an error of `dup2(2)` is lost.
 fn has_room(limit: Option<u64>, inherited: usize) -> bool {
     let end = i32::try_from(inherited)
         .ok()

@@ -22,8 +22,8 @@ use cofferdam_integration::library::Host;
 use cofferdam_integration::parallel::in_parallel;
 use cofferdam_integration::program;
 
-#[path = "compare/rounds.rs"]
-mod rounds;
+#[path = "compare/only_rounds.rs"]
+mod only_rounds;
 
 const WORKERS: [usize; 3] = [1, 2, 8];
 /// Containers a round, each way.
@@ -149,22 +149,8 @@ fn memory(host: &Host) {
     }
 }
 
-fn parse(arguments: impl Iterator<Item = String>) -> Result<usize, String> {
-    let mut rounds = 9;
-    let mut arguments = arguments;
-    while let Some(argument) = arguments.next() {
-        match argument.as_str() {
-            "--rounds" => rounds = rounds::from_argument(&arguments.next().unwrap_or_default())?,
-            // Given by cargo bench to every bench target.
-            "--bench" => {}
-            other => return Err(format!("unknown option {other}")),
-        }
-    }
-    Ok(rounds)
-}
-
 fn main() -> ExitCode {
-    let rounds = match parse(std::env::args().skip(1)) {
+    let rounds = match only_rounds::parse(std::env::args().skip(1)) {
         Ok(rounds) => rounds,
         Err(message) => {
             eprintln!("library: {message}");

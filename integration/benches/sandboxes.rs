@@ -22,8 +22,8 @@ use std::time::Instant;
 
 use cofferdam_integration::{program, tiny_program};
 
-#[path = "compare/rounds.rs"]
-mod rounds;
+#[path = "compare/only_rounds.rs"]
+mod only_rounds;
 
 /// In the process that makes one sandbox, for its memory: the root file system.
 const ONE: &str = "COFFERDAM_BENCH_ONE";
@@ -180,26 +180,12 @@ fn compare(tools: &[&Tool], rootfs: &Path, rounds: usize) {
     }
 }
 
-fn parse(arguments: impl Iterator<Item = String>) -> Result<usize, String> {
-    let mut rounds = 9;
-    let mut arguments = arguments;
-    while let Some(argument) = arguments.next() {
-        match argument.as_str() {
-            "--rounds" => rounds = rounds::from_argument(&arguments.next().unwrap_or_default())?,
-            // Given by cargo bench to every bench target.
-            "--bench" => {}
-            other => return Err(format!("unknown option {other}")),
-        }
-    }
-    Ok(rounds)
-}
-
 fn main() -> ExitCode {
     if let Some(rootfs) = std::env::var_os(ONE) {
         by_library(Path::new(&rootfs));
         return ExitCode::SUCCESS;
     }
-    let rounds = match parse(std::env::args().skip(1)) {
+    let rounds = match only_rounds::parse(std::env::args().skip(1)) {
         Ok(rounds) => rounds,
         Err(message) => {
             eprintln!("sandboxes: {message}");

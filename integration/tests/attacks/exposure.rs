@@ -54,8 +54,8 @@ pub(crate) fn without_numbers(path: &str) -> String {
     }
 }
 
-/// Fails if more can be written in the container than is listed, or not even `present`, since then
-/// nobody has looked.
+/// Fails if more can be written in the container than is listed, or not even `present`: then the
+/// search itself is broken.
 #[track_caller]
 fn only_what_is_listed(mut case: Case, configuration: &str, present: &[&str]) {
     let output = case.inside(LOOK);

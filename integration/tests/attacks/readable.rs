@@ -40,8 +40,8 @@ fn may_read(lines: &[[&str; 3]], configuration: &str, path: &str) -> bool {
         .is_some_and(|[_, of, _]| reviewed::names(of, "all") || reviewed::names(of, configuration))
 }
 
-/// Fails if more can be read than is listed, or so little that nobody has looked, or if an address
-/// of the kernel is shown.
+/// Fails if more can be read than is listed, or not even what every container reads, or if an
+/// address of the kernel is shown.
 #[track_caller]
 fn only_what_is_listed(mut case: Case, configuration: &str) {
     let output = case.inside(LOOK);

@@ -1,4 +1,4 @@
-//! `plan`, `plan --diff` and `exec --plan`: what would be done, told to people and programs.
+//! `plan`, `plan --diff` and `exec --plan`: what would be done, as text and as JSON.
 
 use std::fs;
 use std::process::Command;

@@ -53,8 +53,8 @@ fn rule(errno: u16, option: u32, capability: u32) -> Value {
     })
 }
 
-/// `EINVAL` is what the kernel says of a capability that it does not know: dropped or not, who is
-/// told so cannot tell.
+/// `EINVAL` is also the kernel's answer for a capability that it does not know, so the answer does
+/// not show whether the capability is dropped.
 #[test]
 fn a_filter_keeps_no_capability_in_the_bounding_set() {
     need!(Containers, Busybox);
@@ -159,7 +159,7 @@ fn a_filter_around_the_runtime_that_only_pretends_is_refused() {
     }
 }
 
-/// A filter that forbids without pretending is in nobody's way.
+/// A filter that answers with errors alone is none that pretends.
 #[test]
 fn a_filter_around_the_runtime_that_does_not_pretend_changes_nothing() {
     need!(Root, Containers, Busybox);

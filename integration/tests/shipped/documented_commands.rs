@@ -19,8 +19,8 @@ fn blocks(page: &str) -> Vec<&str> {
         .collect()
 }
 
-/// Runs the blocks of a page in one shell, as somebody types them who leaves each shell in a
-/// container at once. `cofferdam` is the program under test, with a state root of its own.
+/// Runs the blocks of a page in one shell on a terminal; a shell in a container is left at once.
+/// `cofferdam` is the program under test, with a state root of its own.
 fn run(page: &str) {
     let text = fs::read_to_string(repository(page)).unwrap();
     let blocks = blocks(&text);

@@ -110,7 +110,7 @@ fn audit(layout: Layout) {
         }
     }
     assert!(more.is_empty(), "not in writes.list: {more:#?}");
-    // Otherwise nobody has looked.
+    // Otherwise the search itself is broken.
     for place in ["STATE/ID/state.json", "STATE/ID/exec.fifo"] {
         assert!(seen.contains(place), "{place} is not written: {seen:#?}");
     }

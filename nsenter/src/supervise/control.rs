@@ -223,6 +223,7 @@ fn is_empty_for_good(socket: &OwnedFd) -> bool {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use rustix::net::{AddressFamily, SocketFlags, SocketType, send, socketpair};
 
     use super::*;
     use crate::foreign_descriptors::tests::lingering;
@@ -259,19 +260,18 @@ mod tests {
         }
     }
 
+    /// The end of the parent, and that of the stub.
+    fn channel() -> (OwnedFd, OwnedFd) {
+        let flags = SocketFlags::CLOEXEC;
+        socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None).unwrap()
+    }
+
     /// What the stub may say at most, and a packet beyond it.
     #[test]
     fn too_large_a_packet_is_refused() {
-        use rustix::net::{AddressFamily, SendFlags, SocketFlags, SocketType, send, socketpair};
         let pidfd = crate::pidfd::open(std::process::id()).unwrap();
         for (extra, fine) in [(0, true), (1, false)] {
-            let (ours, theirs) = socketpair(
-                AddressFamily::UNIX,
-                SocketType::SEQPACKET,
-                SocketFlags::CLOEXEC,
-                None,
-            )
-            .unwrap();
+            let (ours, theirs) = channel();
             let length = MAX_PAYLOAD + extra;
             let head = Packet {
                 message: Message::Home,
@@ -288,14 +288,7 @@ mod tests {
 
     #[test]
     fn a_stub_that_takes_no_answers_does_not_block_its_parent() {
-        use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
-        let (ours, _theirs) = socketpair(
-            AddressFamily::UNIX,
-            SocketType::SEQPACKET,
-            SocketFlags::CLOEXEC,
-            None,
-        )
-        .unwrap();
+        let (ours, _theirs) = channel();
         let control = Control::new(ours);
         let error = (0..1_000_000).find_map(|step| control.go(step, b"answer", None).err());
         assert_eq!(error.unwrap().kind(), ErrorKind::Protocol);
@@ -304,16 +297,9 @@ mod tests {
     /// A step may fail between the question for the home directory and its answer.
     #[test]
     fn what_was_sent_before_the_end_arrives_whether_answers_were_read_or_not() {
-        use rustix::net::{AddressFamily, SocketFlags, SocketType, send, socketpair};
         let pidfd = crate::pidfd::open(std::process::id()).unwrap();
         for answers in 0..3 {
-            let (ours, theirs) = socketpair(
-                AddressFamily::UNIX,
-                SocketType::SEQPACKET,
-                SocketFlags::CLOEXEC,
-                None,
-            )
-            .unwrap();
+            let (ours, theirs) = channel();
             let mut control = Control::new(ours);
             for step in 0..answers {
                 control.go(step, b"", None).unwrap();
@@ -353,7 +339,6 @@ mod tests {
     /// read.
     #[test]
     fn descriptors_that_take_long_to_close_hold_nothing_up() {
-        use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
         let pidfd = crate::pidfd::open(std::process::id()).unwrap();
         let packet = Packet {
             message: Message::Ready,
@@ -368,13 +353,7 @@ mod tests {
             (b"no packet", 1),
             (b"", 1),
         ] {
-            let (ours, theirs) = socketpair(
-                AddressFamily::UNIX,
-                SocketType::SEQPACKET,
-                SocketFlags::CLOEXEC,
-                None,
-            )
-            .unwrap();
+            let (ours, theirs) = channel();
             let mut control = Control::new(ours);
             let (slow, other) = lingering();
             kept.push(other);
@@ -394,15 +373,8 @@ mod tests {
 
     #[test]
     fn only_an_unread_packet_makes_a_queue_that_is_not_empty() {
-        use rustix::net::{AddressFamily, SocketFlags, SocketType, send, socketpair};
         for (packets, gone) in [(0, false), (0, true), (1, false), (1, true)] {
-            let (ours, theirs) = socketpair(
-                AddressFamily::UNIX,
-                SocketType::SEQPACKET,
-                SocketFlags::CLOEXEC,
-                None,
-            )
-            .unwrap();
+            let (ours, theirs) = channel();
             for _ in 0..packets {
                 send(&theirs, b"", SendFlags::empty()).unwrap();
             }
@@ -417,15 +389,8 @@ mod tests {
 
     #[test]
     fn a_closed_channel_is_the_end() {
-        use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
         let pidfd = crate::pidfd::open(std::process::id()).unwrap();
-        let (ours, theirs) = socketpair(
-            AddressFamily::UNIX,
-            SocketType::SEQPACKET,
-            SocketFlags::CLOEXEC,
-            None,
-        )
-        .unwrap();
+        let (ours, theirs) = channel();
         drop(theirs);
         let mut control = Control::new(ours);
         assert!(matches!(
