@@ -1,8 +1,9 @@
 //! What commands print: engines and scripts read it.
 
+use std::ffi::OsString;
 use std::os::unix::fs::PermissionsExt;
 
-use cofferdam_integration::{Case, Limited, need, program, subordinate_ids};
+use cofferdam_integration::{Bundle, Case, Limited, Output, need, program, subordinate_ids};
 use serde_json::{Value, json};
 
 fn keys(value: &Value) -> Vec<&str> {
@@ -35,6 +36,103 @@ fn what_cannot_be_printed_is_an_error() {
         }
     }
     case.delete();
+}
+
+/// As before `head -1` that has its line, but so from the beginning: the pipe has no reader, and no
+/// other process has ever had its reading end.
+const WITHOUT_A_READER: &str = r#"
+    mkfifo "$0" && exec 3<>"$0" 4>"$0" 3<&- && exec "$@" >&4 4>&-
+"#;
+
+fn without_a_reader(case: &Case, line: Vec<OsString>) -> Output {
+    let fifo = case.root().join("without-a-reader");
+    let output = Limited::new("/bin/sh")
+        .args(["-c", WITHOUT_A_READER])
+        .args([fifo.clone()])
+        .args(line)
+        .directory(case.bundle.path())
+        .output();
+    std::fs::remove_file(fifo).unwrap();
+    output
+}
+
+#[test]
+fn a_reader_that_has_gone_ends_every_command_alike() {
+    need!(Containers, Busybox, Cofferdam);
+    let mut case = Case::new();
+    case.bundle.args(&["/bin/sleep", "1000"]);
+    case.start();
+    let mut other = Bundle::new();
+    other.args(&["/bin/other"]).write();
+    let root = case.root().to_str().unwrap().to_owned();
+    let (runtime, nsinit) = (case.program.clone(), program::nsinit());
+    for (program, line) in [
+        (&runtime, "list"),
+        (&runtime, "list --quiet"),
+        (&runtime, "list --format json"),
+        (&runtime, "state ID"),
+        (&runtime, "ps ID"),
+        (&runtime, "ps --format json ID"),
+        (&runtime, "events ID"),
+        (&runtime, "events --stats ID"),
+        (&runtime, "stats"),
+        (&runtime, "stats --format json ID"),
+        (&runtime, "stats --format prometheus"),
+        (&runtime, "top --once"),
+        (&runtime, "top --format json"),
+        (&runtime, "features"),
+        (&runtime, "plan"),
+        (&runtime, "plan --format json"),
+        (&runtime, "plan --diff . OTHER"),
+        (&runtime, "audit ID"),
+        (&runtime, "audit --fail-on low ."),
+        (&runtime, "exec --plan ID /bin/true"),
+        (&runtime, "completion bash"),
+        (&runtime, "help"),
+        (&runtime, "help files"),
+        (&runtime, "help checkpoint"),
+        (&runtime, "list --help"),
+        (&runtime, "--version"),
+        (&nsinit, "config"),
+        (&nsinit, "state --id ID"),
+        (&nsinit, "stats --id ID"),
+        (&nsinit, "help"),
+    ] {
+        let line = line
+            .replace("ID", &case.id)
+            .replace("OTHER", other.path().to_str().unwrap());
+        let mut words: Vec<OsString> = vec![program.into(), "--root".into(), (&root).into()];
+        words.extend(line.split(' ').map(OsString::from));
+        let output = without_a_reader(&case, words);
+        assert_eq!((output.code, &*output.stderr), (141, ""), "{output}");
+    }
+    case.delete();
+}
+
+/// A shell sees the same end of runc, which the signal ends.
+#[test]
+fn a_shell_sees_what_it_sees_of_runc() {
+    need!(Root, Runc);
+    let case = Case::new();
+    let runc = ["/usr/bin/env", "runc", "list"].map(OsString::from);
+    assert_eq!(
+        without_a_reader(&case, runc.to_vec()).code,
+        128 + libc::SIGPIPE
+    );
+    case.finish();
+}
+
+#[test]
+fn a_mistake_is_told_even_if_nobody_reads_the_help() {
+    need!(Cofferdam);
+    let case = Case::new();
+    let line = vec![
+        case.program.clone().into(),
+        "list".into(),
+        "--nonsense".into(),
+    ];
+    let _ = without_a_reader(&case, line).failed(1, "flag provided but not defined: -nonsense");
+    case.finish();
 }
 
 #[test]

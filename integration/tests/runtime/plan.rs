@@ -299,5 +299,6 @@ fn a_reader_may_go_away() {
     );
     let output = Command::new("sh").args(["-c", &script]).output().unwrap();
     assert!(output.status.success());
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
     case.finish();
 }

@@ -2,7 +2,6 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fmt::Write as _;
-use std::io::{self, Write as _};
 use std::path::Path;
 
 use super::command::{Command, Invocation, Vocabulary};
@@ -10,7 +9,7 @@ use super::failure::Failure;
 use super::flag::{Order, Parsed};
 use super::logging::Log;
 use super::program::Program;
-use super::{help, process_flags, suggestion};
+use super::{help, output, process_flags, suggestion};
 
 /// Runs one command line of a program, `argv[0]` first, and returns the exit code.
 pub(crate) fn run(program: &'static Program, arguments: impl IntoIterator<Item = OsString>) -> u8 {
@@ -65,8 +64,7 @@ impl CommandLine {
         };
         if global.switch("version") {
             let version = (self.program.version)();
-            self.print(&format!("{} version {version}", self.name));
-            return 0;
+            return print(&format!("{} version {version}", self.name));
         }
         let commands = match (self.program.commands)(&global) {
             Ok(commands) => commands,
@@ -77,12 +75,10 @@ impl CommandLine {
                 let message = "no command is given".to_owned();
                 return self.mistake(&Log::stderr(), None, "Incorrect Usage.", message);
             }
-            self.print(&self.help(&global));
-            return 0;
+            return print(&self.help(&global));
         };
         if global.help {
-            self.print(&self.help(&global));
-            return 0;
+            return print(&self.help(&global));
         }
         let name = name.to_string_lossy();
         if name == "help" || name == "h" {
@@ -111,8 +107,7 @@ impl CommandLine {
             }
         };
         if parsed.help {
-            self.print(&help::command(&self.name, command));
-            return 0;
+            return print(&help::command(&self.name, command));
         }
         // Before anything is opened: what this process opens itself must not be taken for something
         // passed on purpose.
@@ -151,8 +146,7 @@ impl CommandLine {
         names: &[OsString],
     ) -> u8 {
         let Some(name) = names.first() else {
-            self.print(&self.help(global));
-            return 0;
+            return print(&self.help(global));
         };
         let name = name.to_string_lossy();
         // `help exit status` is `help exit-status`.
@@ -163,20 +157,15 @@ impl CommandLine {
         let topic = topics
             .iter()
             .find(|topic| topic.name == name || topic.name == phrase);
-        if let Some(command) = command {
-            self.print(&help::command(&self.name, command));
-        }
-        match (command, topic) {
+        let command_help = command.map(|command| help::command(&self.name, command));
+        match (command_help, topic) {
             (None, None) => {
                 let names = commands.iter().map(|command| command.name);
                 self.no_such_command(&name, names.chain(topics.iter().map(|topic| topic.name)))
             }
-            (Some(_), None) => 0,
-            (command, Some(topic)) => {
-                let gap = if command.is_some() { "\n" } else { "" };
-                self.print(&format!("{gap}{}", help::topic(topic)));
-                0
-            }
+            (Some(text), None) => print(&text),
+            (None, Some(topic)) => print(&help::topic(topic)),
+            (Some(text), Some(topic)) => print(&format!("{text}\n{}", help::topic(topic))),
         }
     }
 
@@ -206,7 +195,8 @@ impl CommandLine {
                 Some(command) => help::command(&self.name, command),
                 None => self.help(&Parsed::default()),
             };
-            self.print(&format!("{title}\n\n{help}"));
+            // The mistake is told all the same, even if nobody reads how it is done.
+            let _ = output::write(&format!("{title}\n\n{help}"));
         } else {
             message.push_str(&self.hint(command));
         }
@@ -224,10 +214,13 @@ impl CommandLine {
         let commands = (self.program.commands)(global).unwrap_or_default();
         help::program(&self.name, self.program, commands)
     }
+}
 
-    /// Help and version texts: that the reader has gone is not a failure.
-    fn print(&self, text: &str) {
-        let _ = io::stdout().write_all(text.as_bytes());
+/// Prints help or a version; the exit code.
+fn print(text: &str) -> u8 {
+    match output::write(text) {
+        Ok(()) => 0,
+        Err(failure) => fail(&Log::stderr(), &failure),
     }
 }
 
@@ -242,6 +235,8 @@ fn fail(log: &Log, failure: &Failure) -> u8 {
     for warning in &failure.warnings {
         log.warn(warning);
     }
-    log.fatal(&failure.message);
+    if !failure.message.is_empty() {
+        log.fatal(&failure.message);
+    }
     failure.code
 }

@@ -10,13 +10,16 @@ use crate::error::Error;
 pub(crate) const FAILED: u8 = 1;
 /// The exit code of a failed `exec`: distinguishable from most codes of the program it was to run.
 pub(crate) const EXEC_FAILED: u8 = 255;
+/// The exit code of a command whose output nobody reads any more. `SIGPIPE` (13) ends runc then, of
+/// which shells say 128 + 13; here the signal is ignored, so that containers are not left half-made.
+pub(crate) const READER_IS_GONE: u8 = 141;
 /// The exit code for a command that does not exist.
 pub(crate) const NO_SUCH_COMMAND: u8 = 3;
 
 /// Why a command failed.
 #[derive(Debug)]
 pub(crate) struct Failure {
-    /// The whole story in one text, the innermost cause last.
+    /// The whole story in one text, the innermost cause last. Empty where there is nothing to say.
     pub(crate) message: String,
     /// What the process exits with.
     pub(crate) code: u8,
@@ -34,6 +37,11 @@ impl Failure {
         }
     }
 
+    /// The reader of standard output has gone, which it is free to do, so that nothing is said.
+    pub(crate) fn reader_is_gone() -> Self {
+        Self::new("").code(READER_IS_GONE)
+    }
+
     /// A failed system call of the command line itself.
     pub(crate) fn io(doing: impl Into<String>, error: impl Into<io::Error>) -> Self {
         let mut message = doing.into();
@@ -43,13 +51,17 @@ impl Failure {
 
     /// The same failure with a text in front of it.
     pub(crate) fn prefixed(mut self, prefix: &str) -> Self {
-        self.message.insert_str(0, prefix);
+        if !self.message.is_empty() {
+            self.message.insert_str(0, prefix);
+        }
         self
     }
 
-    /// The same failure with another exit code.
+    /// The same failure with another exit code; that of a reader who has gone is the same everywhere.
     pub(crate) fn code(mut self, code: u8) -> Self {
-        self.code = code;
+        if self.code != READER_IS_GONE {
+            self.code = code;
+        }
         self
     }
 }

@@ -7,23 +7,12 @@ use serde::Serialize;
 
 use super::failure::Failure;
 
-/// Writes a whole text at once.
+/// Writes a whole text at once. If its reader has gone, that is [`Failure::reader_is_gone`].
 pub(crate) fn write(text: &str) -> Result<(), Failure> {
-    write_all(text).map_err(failed_to_write)
-}
-
-/// As [`write`], for a stream without an end: whether somebody reads it.
-#[cfg(feature = "top")]
-pub(crate) fn write_while_read(text: &str) -> Result<bool, Failure> {
-    match write_all(text) {
-        Ok(()) => Ok(true),
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
-        Err(error) => Err(failed_to_write(error)),
-    }
-}
-
-fn failed_to_write(error: io::Error) -> Failure {
-    Failure::io("write to standard output", error)
+    write_all(text).map_err(|error| match error.kind() {
+        io::ErrorKind::BrokenPipe => Failure::reader_is_gone(),
+        _ => Failure::io("write to standard output", error),
+    })
 }
 
 fn write_all(text: &str) -> io::Result<()> {

@@ -184,7 +184,8 @@ impl Options<'_> {
                 text.push_str(&output::compact(&json::Line::new(row, now))?);
                 text.push('\n');
             }
-            if !output::write_while_read(&text)? || once {
+            output::write(&text)?;
+            if once {
                 return Ok(0);
             }
         }
