@@ -63,6 +63,7 @@ pub(crate) use mounts::attach::PLAIN_DIRECTORY;
 pub(crate) use mounts::bind::LOCKED_FLAGS;
 pub(crate) use mounts::entry::{MOUNT_STEP, inside as inside_of_rootfs, is_remount};
 pub(crate) use namespaces::OOM_SCORE_STEP;
+pub(crate) use rootfs::ROOT_PROPAGATION_STEP;
 pub(crate) use steps::clean as cleaned_path;
 
 use self::finish::Pending;

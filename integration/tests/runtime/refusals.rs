@@ -1,6 +1,6 @@
 //! Bad input: each with its message, its exit code, and nothing left behind.
 
-use cofferdam_integration::{Case, need};
+use cofferdam_integration::{Case, Limited, need};
 use serde_json::{Value, json};
 
 /// Changes the configuration at a JSON pointer, runs, and expects exit code 1 and a text.
@@ -184,5 +184,43 @@ fn ids_are_plain_file_names() {
         }
     }
     assert_ne!(case.call(&["run", ""]).code, 0);
+    case.finish();
+}
+
+/// Makes the directory `$0` a second root with all that is in the first, and calls there. Of `$1`
+/// it depends whether it is a mount point.
+const SECOND_ROOT: &str = r#"
+    set -e
+    kind=$1 && shift
+    [ "$kind" = directory ] || mount --bind "$0" "$0"
+    for entry in /*; do
+        if [ -L "$entry" ]; then
+            cp -P "$entry" "$0/"
+        elif [ -d "$entry" ]; then
+            mkdir -p "$0$entry"
+            mount --rbind "$entry" "$0$entry"
+        fi
+    done
+    exec chroot "$0" "$@"
+"#;
+
+#[test]
+fn in_a_chroot_the_root_has_to_be_a_mount_point() {
+    need!(Root, Busybox, Cofferdam);
+    let case = Case::new();
+    case.bundle.write();
+    for (kind, code) in [("mount", 0), ("directory", 1)] {
+        let root = tempfile::tempdir().unwrap();
+        let output = Limited::new("unshare")
+            .args(["--mount", "sh", "-c", SECOND_ROOT])
+            .args([root.path().as_os_str(), kind.as_ref()])
+            .args([case.program.as_os_str(), "--root".as_ref()])
+            .args([case.root().as_os_str(), "run".as_ref(), "--bundle".as_ref()])
+            .args([case.bundle.path().as_os_str(), case.id.as_ref()])
+            .output();
+        assert_eq!(output.code, code, "{kind}: {output}");
+        let said = "set the propagation of /: the root directory of this process is no mount point";
+        assert_eq!(output.stderr.contains(said), code == 1, "{kind}: {output}");
+    }
     case.finish();
 }

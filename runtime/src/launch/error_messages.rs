@@ -7,7 +7,7 @@ use nsenter::plan::Op;
 use super::mount_messages;
 use super::step_texts::{APPARMOR_ERROR, error_text};
 use crate::error::{Error, ErrorKind};
-use crate::plan::{APPARMOR_STEP, KEYRING_STEP, OOM_SCORE_STEP};
+use crate::plan::{APPARMOR_STEP, KEYRING_STEP, OOM_SCORE_STEP, ROOT_PROPAGATION_STEP};
 
 /// What failed when a process was started: our own refusal as it was, a step by its name, anything
 /// else as it came.
@@ -80,6 +80,16 @@ fn step(failure: &Failure, args: &[String]) -> Error {
             return Error::new(
                 ErrorKind::Init,
                 format!("{OOM_SCORE_STEP}: lowering it needs CAP_SYS_RESOURCE"),
+            );
+        }
+        // The kernel changes the propagation of mounts alone, and pivots from the root of one.
+        _ if failure.context() == ROOT_PROPAGATION_STEP && errno == libc::EINVAL => {
+            return Error::new(
+                ErrorKind::Init,
+                format!(
+                    "{ROOT_PROPAGATION_STEP}: the root directory of this process is no mount point, \
+                     as in a chroot; mount --bind DIRECTORY DIRECTORY before chroot DIRECTORY makes it one"
+                ),
             );
         }
         // What the step does, and what the log of the kernel or of the stub adds to it.

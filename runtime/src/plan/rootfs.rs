@@ -11,6 +11,9 @@ use super::params::ProcessParams;
 use super::steps::{Steps, c_path, c_string};
 use crate::{Error, ErrorKind, Result};
 
+/// The step that keeps mounts of the container from the host.
+pub(crate) const ROOT_PROPAGATION_STEP: &str = "set the propagation of /";
+
 const DIRECTORY: u32 = (libc::O_PATH | libc::O_DIRECTORY).cast_unsigned();
 
 /// What the steps of the root file system keep open for later ones.
@@ -64,7 +67,7 @@ pub(super) fn prepare(
     let holder_must_change = may_be_shared || propagation.intersects(MountFlags::UNBINDABLE);
     if mount_namespace {
         steps.push(
-            "set the propagation of /",
+            ROOT_PROPAGATION_STEP,
             Op::Propagation {
                 path: c"/".to_owned(),
                 flags: propagation.bits().into(),
