@@ -1,3 +1,7 @@
+#![doc = include_str!("../README.md")]
+//!
+//! ## In detail
+//!
 //! AppArmor for programs that start confined programs: is it on, which profile applies, apply one
 //! at the next `execve`, write and load one.
 //!
@@ -14,8 +18,6 @@
 //! `Documentation/admin-guide/LSM/apparmor.rst`.
 //!
 //! [`apparmor(7)`]: https://manpages.debian.org/apparmor.7
-
-#![doc = include_str!("../README.md")]
 
 mod confinement;
 mod container_profile;

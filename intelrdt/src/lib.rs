@@ -1,3 +1,7 @@
+#![doc = include_str!("../README.md")]
+//!
+//! ## In detail
+//!
 //! Intel Resource Director Technology for containers, through the kernel's [resctrl] file system:
 //! parts of the L3 cache (CAT), memory bandwidth (MBA), and what is used of both (CMT, MBM). AMD's
 //! QoS extensions have the same interface.
@@ -10,8 +14,6 @@
 //! [`Group::delete`] removes it.
 //!
 //! [resctrl]: https://docs.kernel.org/filesystems/resctrl.html
-
-#![doc = include_str!("../README.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod error;

@@ -1,3 +1,7 @@
+#![doc = include_str!("../README.md")]
+//!
+//! ## In detail
+//!
 //! Session keyrings ([`session-keyring(7)`]): join one by name, describe it, set its permissions;
 //! keys in keyrings ([`keyrings(7)`]): [`add`], [`read()`], [`link`], [`unlink`], [`search`],
 //! [`revoke`].
@@ -16,8 +20,6 @@
 //!
 //! [`keyrings(7)`]: https://man7.org/linux/man-pages/man7/keyrings.7.html
 //! [`session-keyring(7)`]: https://man7.org/linux/man-pages/man7/session-keyring.7.html
-
-#![doc = include_str!("../README.md")]
 
 mod description;
 mod error;

@@ -1,3 +1,7 @@
+#![doc = include_str!("../README.md")]
+//!
+//! ## In detail
+//!
 //! Network devices, addresses and routes through the kernel's [`rtnetlink(7)`], without threads or
 //! runtime.
 //!
@@ -19,8 +23,6 @@
 //! seconds.
 //!
 //! [`rtnetlink(7)`]: https://man7.org/linux/man-pages/man7/rtnetlink.7.html
-
-#![doc = include_str!("../README.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod address;

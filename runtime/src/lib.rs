@@ -71,6 +71,15 @@ pub use state::pid_file::write_pid_file;
 pub use state::record::State;
 pub use timings::Timings;
 
+/// Pages of the repository: their examples are compiled with those of this crate.
+#[cfg(doctest)]
+mod pages {
+    #[doc = include_str!("../../README.md")]
+    mod front {}
+    #[doc = include_str!("../../docs/embedding.md")]
+    mod embedding {}
+}
+
 #[cfg(all(test, feature = "libselinux"))]
 mod tests {
     #[test]

@@ -1,3 +1,7 @@
+#![doc = include_str!("../README.md")]
+//!
+//! ## In detail
+//!
 //! OCI seccomp profiles as kernel filters: a native compiler, a libseccomp backend, and the
 //! ENOSYS rule.
 //!
@@ -7,7 +11,7 @@
 //! [`evaluate()`] says what a program answers for a system call, and [`features()`] what this crate
 //! and the kernel support.
 //!
-//! # What a filter answers
+//! ## What a filter answers
 //!
 //! 1. A call of an architecture that is not in the filter ends the thread. The native architecture
 //!    always is in it.
@@ -17,12 +21,10 @@
 //! 4. Of the rules whose conditions hold, the one with the strictest action decides.
 //! 5. Otherwise it is the default action.
 //!
-//! # Kernel interface
+//! ## Kernel interface
 //!
 //! seccomp(2) and prctl(2) `PR_SET_SECCOMP` (Linux 3.5), `SECCOMP_SET_MODE_FILTER` with flags
 //! (3.17), actions and flags as documented at [`Action`] and [`FilterFlags`].
-
-#![doc = include_str!("../README.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod action;

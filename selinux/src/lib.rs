@@ -1,3 +1,7 @@
+#![doc = include_str!("../README.md")]
+//!
+//! ## In detail
+//!
 //! SELinux labels for programs that start confined programs: parse and compare them, apply them to
 //! processes, keys, mounts and trees of files, keep containers apart by categories.
 //!
@@ -16,8 +20,6 @@
 //!
 //! [`selinux(8)`]: https://man7.org/linux/man-pages/man8/selinux.8.html
 //! [SELinux Notebook]: https://github.com/SELinuxProject/selinux-notebook
-
-#![doc = include_str!("../README.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod error;

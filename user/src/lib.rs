@@ -1,3 +1,7 @@
+#![doc = include_str!("../README.md")]
+//!
+//! ## In detail
+//!
 //! Users, groups, subordinate ids and id maps, read from bytes and from a root directory that may
 //! be hostile.
 //!
@@ -17,14 +21,14 @@
 //! | a map of this process' user | [`IdMapping::of_current_user`] |
 //! | directories with an owner | [`create_dir_all`] |
 //!
-//! # Numbers
+//! ## Numbers
 //!
 //! A number is accepted in exactly one spelling: decimal ASCII digits without sign, blanks or
 //! leading zero. The id 0 comes from the literal `0` alone; what overflows is an error and never
 //! turns into a name, into 0, or into 4294967295, which the kernel reserves for "no id" (see
 //! `setresuid(2)`).
 //!
-//! # Limits
+//! ## Limits
 //!
 //! A file has at most [`MAX_FILE_BYTES`], a line [`MAX_LINE_BYTES`], a file [`MAX_ENTRIES`] lines.
 //! Whatever exceeds them is refused, not cut: half a file could hide the entry that decides.
@@ -32,8 +36,6 @@
 //! [`passwd(5)`]: https://man7.org/linux/man-pages/man5/passwd.5.html
 //! [`group(5)`]: https://man7.org/linux/man-pages/man5/group.5.html
 //! [`subuid(5)`]: https://man7.org/linux/man-pages/man5/subuid.5.html
-
-#![doc = include_str!("../README.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod current;

@@ -1,3 +1,7 @@
+#![doc = include_str!("../README.md")]
+//!
+//! ## In detail
+//!
 //! Extended attributes ([`xattr(7)`]) of an open file or of a path; no symbolic link is ever
 //! followed.
 //!
@@ -13,8 +17,6 @@
 //! [`ErrorKind::Unsupported`].
 //!
 //! [`xattr(7)`]: https://man7.org/linux/man-pages/man7/xattr.7.html
-
-#![doc = include_str!("../README.md")]
 
 mod buffer;
 mod error;
