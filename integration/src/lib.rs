@@ -39,6 +39,7 @@ pub mod networks;
 pub mod older_configuration;
 pub mod ordinary_user;
 pub mod parallel;
+pub mod plot;
 pub mod program;
 pub mod reduced_kernel;
 pub mod reviewed;

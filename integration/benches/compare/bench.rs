@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::ffi::OsString;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use cofferdam_integration::scratch;
 
@@ -12,6 +12,7 @@ use crate::layout::Layout;
 use crate::measure::Sample;
 use crate::options::Options;
 use crate::peer::{self, Absent, FLOOR, Peer};
+use crate::record;
 use crate::report::{Table, Verdicts};
 use crate::scenarios::SCENARIOS;
 use crate::shuffle::Shuffle;
@@ -38,6 +39,7 @@ pub(crate) struct Bench {
     pub(crate) bundles: Bundles,
     pub(crate) rounds: usize,
     pub(crate) verdicts: Verdicts,
+    json: Option<PathBuf>,
     mark: String,
     shuffle: Shuffle,
 }
@@ -58,6 +60,7 @@ pub(crate) fn run_all(layout: Layout, folder: &Path, options: &Options) -> Outco
         bundles,
         rounds: options.rounds,
         verdicts: Verdicts::default(),
+        json: options.json.clone(),
         mark,
         shuffle: Shuffle::new(),
     };
@@ -135,8 +138,12 @@ impl Bench {
         }
     }
 
-    pub(crate) fn print(&mut self, table: &Table) {
+    pub(crate) fn print(&mut self, table: &Table) -> Outcome<()> {
         table.print(self.layout, &self.absent, &mut self.verdicts);
+        match &self.json {
+            Some(file) => record::add(file, self.layout, table),
+            None => Ok(()),
+        }
     }
 
     /// Calls `round` for each peer once, in another order each time; the results are in the order
@@ -169,7 +176,6 @@ impl Bench {
             let row = self.shuffled(|bench, peer| measured(bench, peer, number))?;
             table.rounds.push(row);
         }
-        self.print(&table);
-        Ok(())
+        self.print(&table)
     }
 }

@@ -67,7 +67,7 @@ impl Bench {
             }
         }
         for table in &tables {
-            self.print(table);
+            self.print(table)?;
         }
         Ok(())
     }

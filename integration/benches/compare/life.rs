@@ -36,7 +36,7 @@ impl Bench {
             }
         }
         for table in &tables {
-            self.print(table);
+            self.print(table)?;
         }
         Ok(())
     }

@@ -2,7 +2,7 @@
 //! bundle, the same question, interleaved in one run.
 //!
 //! `cargo bench -p cofferdam-integration --bench compare -- [--rounds N] [--layout v1|unified]
-//! [--peer NAME=PATH]… [scenario…]`
+//! [--peer NAME=PATH]… [--json FILE] [scenario…]`, or `-- --plot FILE FOLDER`
 //!
 //! Needs root, and the release binary (`COFFERDAM_BIN` or the release target folder). Each layout
 //! of the cgroup hierarchies is set up in a private mount namespace; a peer that refuses a layout
@@ -32,6 +32,7 @@ mod mounts;
 mod options;
 mod peer;
 mod profile;
+mod record;
 mod remove;
 mod report;
 mod rounds;
@@ -63,6 +64,9 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
+    if let Role::Plot(file, folder) = &request.role {
+        return conclude(record::plot(file, folder));
+    }
     if !rustix::process::geteuid().is_root() {
         println!("compare: skipped, containers are measured as root");
         return ExitCode::SUCCESS;

@@ -15,6 +15,8 @@ pub(crate) enum Role {
     /// Measures in the private mount namespace of the only layout, with everything below this
     /// folder.
     Measure(PathBuf),
+    /// Draws what was measured before: a file of `--json`, and the folder of the plots.
+    Plot(PathBuf, PathBuf),
     /// Removes what belongs to this folder, in the mount namespace of the only layout.
     Remove(PathBuf),
 }
@@ -32,6 +34,8 @@ pub(crate) struct Options {
     pub(crate) rounds: usize,
     /// Runtimes beside those that are installed.
     pub(crate) peers: Vec<Named>,
+    /// The file that gets each sample of the tables, from which `plot` draws.
+    pub(crate) json: Option<PathBuf>,
     /// Empty: all that belong to the comparison.
     scenarios: Vec<String>,
 }
@@ -55,6 +59,9 @@ impl Options {
             value.push(&peer.program);
             arguments.extend(["--peer".into(), value]);
         }
+        if let Some(file) = &self.json {
+            arguments.extend(["--json".into(), file.into()]);
+        }
         arguments.extend(self.scenarios.iter().map(OsString::from));
         arguments
     }
@@ -67,6 +74,7 @@ pub(crate) fn parse(arguments: impl Iterator<Item = String>) -> Result<Request, 
         options: Options {
             rounds: 30,
             peers: Vec::new(),
+            json: None,
             scenarios: Vec::new(),
         },
     };
@@ -80,7 +88,12 @@ pub(crate) fn parse(arguments: impl Iterator<Item = String>) -> Result<Request, 
         match argument.as_str() {
             "--rounds" => request.options.rounds = rounds::from_argument(&value()?)?,
             "--peer" => request.options.peers.push(Named::from_argument(&value()?)?),
+            "--json" => {
+                let file = std::path::absolute(value()?).map_err(|error| error.to_string())?;
+                request.options.json = Some(file);
+            }
             "--layout" => request.layouts = vec![Layout::from_name(&value()?)?],
+            "--plot" => request.role = Role::Plot(value()?.into(), value()?.into()),
             "--measure-in" => request.role = Role::Measure(value()?.into()),
             "--remove" => request.role = Role::Remove(value()?.into()),
             // Given by cargo bench to every bench target.

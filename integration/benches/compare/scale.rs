@@ -36,7 +36,7 @@ impl Bench {
             }
             running = beside;
             for table in self.measure_beside(beside)? {
-                self.print(&table);
+                self.print(&table)?;
                 grown.push((beside, table));
             }
         }

@@ -9,6 +9,7 @@ use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 
 use crate::layout::Layout;
 use crate::options::Options;
+use crate::record;
 use crate::sys;
 
 type Outcome = Result<(), Box<dyn Error>>;
@@ -16,6 +17,9 @@ type Outcome = Result<(), Box<dyn Error>>;
 /// Measures in each layout that this machine can have.
 pub(crate) fn all(layouts: &[Layout], options: &Options) -> Outcome {
     let stop = sys::ending_signals()?;
+    if let Some(file) = &options.json {
+        record::begin(file)?;
+    }
     let mut failed = Vec::new();
     for layout in layouts {
         if !layout.is_possible()? {
