@@ -11,9 +11,12 @@
 
 mod completions;
 mod documented_commands;
+mod front_pages;
 mod help;
+mod links;
 mod manual_pages;
 mod packages;
+mod plots;
 
 use std::path::{Path, PathBuf};
 
