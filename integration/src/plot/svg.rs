@@ -31,11 +31,14 @@ const STYLE: &str = "
     }
 ";
 
+/// The milliseconds of a series that a panel shows.
+type Measure = fn(&Series) -> &[f64];
+
 /// One of the two panels.
 struct Panel {
     left: f64,
     title: &'static str,
-    measure: fn(&Series) -> &[f64],
+    measure: Measure,
     /// The ends of the scale in milliseconds.
     range: [f64; 2],
 }
@@ -156,7 +159,7 @@ pub fn drawn(title: &str, circumstances: &str, groups: &[Vec<&Series>]) -> Strin
         title = escaped(title),
         circumstances = escaped(circumstances),
     );
-    let measures: [(&str, fn(&Series) -> &[f64]); 2] = [
+    let measures: [(&str, Measure); 2] = [
         ("wall time", |series| &series.wall),
         ("processor time", |series| &series.cpu),
     ];
