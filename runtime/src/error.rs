@@ -27,6 +27,16 @@ struct Inner {
     message: String,
     source: Option<Source>,
     warnings: Vec<String>,
+    subject: Option<Subject>,
+}
+
+/// What an init process was given by its caller and could not use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Subject {
+    /// The program: it is not there, or cannot be executed.
+    Program,
+    /// The directory that it should have begun in.
+    WorkingDirectory,
 }
 
 /// The class of an [`Error`].
@@ -96,6 +106,7 @@ impl Error {
             message: message.into(),
             source: None,
             warnings: Vec::new(),
+            subject: None,
         }))
     }
 
@@ -115,6 +126,7 @@ impl Error {
             message: message.into(),
             source: Some(source),
             warnings: Vec::new(),
+            subject: None,
         }))
     }
 
@@ -132,6 +144,48 @@ impl Error {
     pub(crate) fn context(mut self, operation: impl Into<String>) -> Self {
         let warnings = std::mem::take(&mut self.0.warnings);
         Self::with(self.kind(), operation, self).with_warnings(warnings)
+    }
+
+    /// Says what it is about, for [`Command`](crate::Command), whose callers do not know the
+    /// configuration.
+    pub(crate) fn about(mut self, subject: Subject) -> Self {
+        self.0.subject = Some(subject);
+        self
+    }
+
+    /// The error at the depth of the chain that says what it is about; this one, if none does.
+    pub(crate) fn with_subject(self) -> Result<(Subject, Self), Self> {
+        if let Some(subject) = self.0.subject {
+            return Ok((subject, self));
+        }
+        let Inner {
+            kind,
+            message,
+            source,
+            warnings,
+            subject,
+        } = *self.0;
+        let source = match source.map(|source| source.downcast::<Self>()) {
+            Some(Ok(inner)) => match inner.with_subject() {
+                Ok((subject, found)) => return Ok((subject, found.with_warnings(warnings))),
+                Err(inner) => Some(inner.into()),
+            },
+            Some(Err(other)) => Some(other),
+            None => None,
+        };
+        Err(Self(Box::new(Inner {
+            kind,
+            message,
+            source,
+            warnings,
+            subject,
+        })))
+    }
+
+    /// The same with something in front of its message.
+    pub(crate) fn prefixed(mut self, prefix: &str) -> Self {
+        self.0.message.insert_str(0, prefix);
+        self
     }
 
     /// Adds the warnings from before it failed.
@@ -292,6 +346,29 @@ mod tests {
             .context("create");
         assert_eq!(error.warnings(), ["one", "two"]);
         assert_eq!(error.chain(), "create: start: step");
+    }
+
+    #[test]
+    fn what_an_error_is_about_is_found_at_its_depth() {
+        let cause = || io::Error::from_raw_os_error(libc::EACCES);
+        let error = Error::with(ErrorKind::Init, "exec", cause())
+            .about(Subject::Program)
+            .context("init")
+            .with_warnings(vec!["one".to_owned()])
+            .context("create");
+        let (subject, found) = error.with_subject().unwrap();
+        assert_eq!(subject, Subject::Program);
+        assert_eq!(
+            found.prefixed("new: ").chain(),
+            "new: exec: Permission denied (os error 13)"
+        );
+
+        let error = Error::with(ErrorKind::Init, "mount", cause()).context("create");
+        let same = error.with_subject().unwrap_err();
+        assert_eq!(
+            same.chain(),
+            "create: mount: Permission denied (os error 13)"
+        );
     }
 
     #[test]

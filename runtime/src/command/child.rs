@@ -12,10 +12,11 @@ use std::time::{Duration, Instant};
 use nsenter::pidfd;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
+use super::host_root::{self, OwnRoot};
 use super::{Command, Output, Usage, output};
 use crate::bundle::Bundle;
 use crate::container::Container;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, Subject};
 use crate::id::ContainerId;
 use crate::process::Stdio;
 use crate::process::child::Pipes;
@@ -44,6 +45,7 @@ pub struct Child {
     pub stderr: Option<PipeReader>,
     timed_out: Arc<AtomicBool>,
     kill_on_drop: bool,
+    own_root: Option<OwnRoot>,
     ended: Option<Ended>,
     output_limit: usize,
 }
@@ -93,13 +95,23 @@ impl Command {
         let runtime = Runtime::new(state.join("containers"))?;
         // With the directory above, which has those of the quick sandbox.
         runtime.make_root()?;
-        let mut bundle = Bundle::new(&state, self.spec()?)?;
+        let id = next_id()?;
+        let own_root = match self.adds_to_host_root() {
+            true => Some(OwnRoot::new(&state, id.as_str())?),
+            false => None,
+        };
+        let host_root = match &own_root {
+            Some(own) => own.directory().to_owned(),
+            None => host_root::shared(&state),
+        };
+        let mut bundle = Bundle::new(&state, self.described(&host_root)?)?;
         let process = bundle.process();
         for ((stream, given), default) in process.stdio.iter_mut().zip(&mut self.stdio).zip(default)
         {
             *stream = taken(given).unwrap_or(default);
         }
-        let mut container = runtime.run_bundle(&next_id()?, bundle)?;
+        let container = runtime.run_bundle(&id, bundle);
+        let mut container = container.map_err(|error| self.explained(error))?;
         let (pidfd, pipes) = program(&mut container).inspect_err(|_| {
             let _ = end(&container);
         })?;
@@ -112,6 +124,7 @@ impl Command {
             timed_out: Arc::default(),
             // What fails from here on leaves nothing.
             kill_on_drop: true,
+            own_root,
             ended: None,
             output_limit: self.output_limit,
         };
@@ -120,6 +133,19 @@ impl Command {
         }
         child.kill_on_drop = self.kill_on_drop;
         Ok(child)
+    }
+
+    /// An error that names the method which is to blame, if it is known to be one.
+    fn explained(&self, error: Error) -> Error {
+        match error.with_subject() {
+            Ok((Subject::Program, error)) => {
+                error.prefixed(&format!("Command::new({:?}): ", self.program()))
+            }
+            Ok((Subject::WorkingDirectory, error)) => {
+                error.prefixed(&format!("Command::current_dir({:?}): ", self.current_dir))
+            }
+            Err(error) => error,
+        }
     }
 }
 
@@ -262,6 +288,7 @@ impl Child {
     fn finish(&mut self, status: ExitStatus) -> Result<ExitStatus> {
         let usage = Usage::of(&self.container);
         self.container.destroy()?;
+        self.own_root = None;
         self.ended = Some(Ended { status, usage });
         Ok(status)
     }
@@ -316,7 +343,12 @@ impl AsRawFd for Child {
 
 impl Drop for Child {
     fn drop(&mut self) {
-        if self.ended.is_some() || !self.kill_on_drop {
+        if !self.kill_on_drop {
+            // The program may go on, and needs its root.
+            std::mem::forget(self.own_root.take());
+            return;
+        }
+        if self.ended.is_some() {
             return;
         }
         if let Err(error) = end(&self.container) {

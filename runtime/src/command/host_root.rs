@@ -1,13 +1,14 @@
 //! The directories of the host's `/`, for the quick sandbox.
 //!
 //! The root of a sandbox cannot be the host's own: what is mounted in it has to be made read-only
-//! with everything below. It is a directory with an empty one for each of the host's, which all
-//! sandboxes of one state directory share, and on which those of the host are mounted.
+//! with everything below. It is a directory with an empty one for each of the host's, on which those
+//! of the host are mounted. All sandboxes of one state directory share it, but for those that mount
+//! something where the host has nothing: they have one of their own, which is removed with them.
 
 use std::fs;
 use std::io;
 use std::os::unix::fs::{PermissionsExt, symlink};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use super::specification::bind;
 use crate::error::{Error, Result};
@@ -21,16 +22,79 @@ const EMPTY: [&str; 2] = ["home", "root"];
 /// systems keep for themselves.
 const ABSENT: [&str; 2] = ["lost+found", "sys"];
 
-/// The directory, below that for the state, and what has to be mounted on it.
+/// The directory that all share, below that for the state.
+pub(super) fn shared(state: &Path) -> PathBuf {
+    state.join("host-root")
+}
+
+/// A directory that one sandbox has for its own, removed when this is dropped.
+#[derive(Debug)]
+pub(super) struct OwnRoot(PathBuf);
+
+impl OwnRoot {
+    /// A new directory of this name, below that for the state.
+    pub(super) fn new(state: &Path, name: &str) -> Result<Self> {
+        let all = state.join("host-roots");
+        make(&all)?;
+        let directory = all.join(name);
+        make(&directory)?;
+        Ok(Self(directory))
+    }
+
+    pub(super) fn directory(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for OwnRoot {
+    fn drop(&mut self) {
+        // What the host has below its `/` is mounted in the namespace of the sandbox alone.
+        if let Err(error) = fs::remove_dir_all(&self.0) {
+            log::warn!("remove {}: {error}", self.0.display());
+        }
+    }
+}
+
+/// Whether something has to be made in the root for a mount, or a working directory, to be there.
+pub(super) fn makes_entries(path: &Path) -> bool {
+    let mut names = path.components().filter_map(|component| match component {
+        Component::Normal(name) => Some(name),
+        _ => None,
+    });
+    let Some(first) = names.next() else {
+        return false;
+    };
+    if OWN.iter().any(|name| first == *name) {
+        return false;
+    }
+    if EMPTY.iter().any(|name| first == *name) {
+        return names.next().is_some();
+    }
+    let absent = ABSENT.iter().any(|name| first == *name);
+    // A file in the host's root is not in that of sandboxes.
+    absent || !Path::new("/").join(first).is_dir()
+}
+
+/// Whether a mount point is missing in a directory of the host's, which is read-only.
+pub(super) fn lacks(path: &Path) -> bool {
+    let first = |names: &[&str]| {
+        names
+            .iter()
+            .any(|name| path.starts_with(Path::new("/").join(name)))
+    };
+    let private = first(&OWN) || first(&EMPTY);
+    !private && !makes_entries(path) && !path.exists()
+}
+
+/// What has to be mounted on the directory that is the root of a quick sandbox.
 pub(super) struct HostRoot {
-    pub(super) directory: PathBuf,
     pub(super) mounts: Vec<oci::Mount>,
 }
 
 impl HostRoot {
-    pub(super) fn prepare(state: &Path) -> Result<Self> {
-        let directory = state.join("host-root");
-        make(&directory)?;
+    /// Makes what is missing in the directory.
+    pub(super) fn prepare(directory: &Path) -> Result<Self> {
+        make(directory)?;
         for name in OWN.iter().chain(&EMPTY) {
             make(&directory.join(name))?;
         }
@@ -54,7 +118,7 @@ impl HostRoot {
             }
             // Files in the root are rare, and none is of use to programs.
         }
-        Ok(Self { directory, mounts })
+        Ok(Self { mounts })
     }
 }
 

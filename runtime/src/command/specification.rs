@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use configs::oci::{self, Spec};
 
-use super::host_root::HostRoot;
+use super::host_root::{self, HostRoot};
 use super::{Command, Filter, Mount, Network, filter};
 use crate::error::{Error, Result};
 
@@ -23,13 +23,19 @@ impl Command {
     /// [`ErrorKind::InvalidConfig`](crate::ErrorKind::InvalidConfig) for what cannot be; it names
     /// the method. [`ErrorKind::System`](crate::ErrorKind::System).
     pub fn spec(&self) -> Result<Spec> {
+        self.described(&host_root::shared(&self.state()))
+    }
+
+    /// The same, with this directory as the root of a quick sandbox.
+    pub(super) fn described(&self, host_root: &Path) -> Result<Spec> {
         let root = rustix::process::geteuid().is_root();
-        let (rootfs, mut mounts) = self.root(&self.state())?;
+        let (rootfs, mut mounts) = self.root(host_root)?;
         let private = own_mounts(&rootfs, self.rootfs.is_none());
         // A mount of the host's could be in the way of what is mounted first.
         mounts.extend(private);
         for mount in &self.mounts {
             mounts.push(mount.described()?);
+            self.check_mount_point(mount)?;
         }
         self.check_hostname()?;
         let mut spec = Spec {
@@ -58,10 +64,9 @@ impl Command {
     }
 
     /// The root directory, and what is mounted on it before everything else.
-    fn root(&self, state: &Path) -> Result<(PathBuf, Vec<oci::Mount>)> {
+    fn root(&self, host_root: &Path) -> Result<(PathBuf, Vec<oci::Mount>)> {
         let Some(directory) = &self.rootfs else {
-            let HostRoot { directory, mounts } = HostRoot::prepare(state)?;
-            return Ok((directory, mounts));
+            return Ok((host_root.to_owned(), HostRoot::prepare(host_root)?.mounts));
         };
         let absolute = directory
             .canonicalize()
@@ -76,15 +81,53 @@ impl Command {
         Ok((absolute, Vec::new()))
     }
 
+    /// Whether the root of a quick sandbox gets mount points that the host's does not have.
+    pub(super) fn adds_to_host_root(&self) -> bool {
+        let mounted = self.mounts.iter().map(Mount::destination);
+        let mut paths = mounted.chain([Path::new(&self.current_dir)]);
+        self.rootfs.is_none() && paths.any(host_root::makes_entries)
+    }
+
+    /// No mount point can be made in the directories of the host's.
+    fn check_mount_point(&self, mount: &Mount) -> Result<()> {
+        let path = mount.destination();
+        let others = self.mounts.iter().map(Mount::destination);
+        let mut above = others.filter(|other| *other != path);
+        let lacks = self.rootfs.is_none() && host_root::lacks(path);
+        if lacks && !above.any(|other| path.starts_with(other)) {
+            let why = "the host has nothing there, and its directories are read-only";
+            return Err(refused(mount.method(), path.display(), why));
+        }
+        Ok(())
+    }
+
+    /// The working directory is there, or will be: the runtime makes one that is missing, but
+    /// a program that is started by [`std::process::Command`] fails.
+    fn check_current_dir(&self) -> Result<()> {
+        let refused = |why| Err(refused("current_dir", &self.current_dir, why));
+        let path = Path::new(&self.current_dir);
+        if !path.is_absolute() {
+            return refused("not an absolute path");
+        }
+        no_nul("current_dir", &self.current_dir)?;
+        let mut mounted = self.mounts.iter().map(Mount::destination);
+        let absent =
+            host_root::makes_entries(path) && !mounted.any(|there| path.starts_with(there));
+        if self.rootfs.is_none() && absent {
+            return refused("the sandbox has no such directory");
+        }
+        Ok(())
+    }
+
     fn process(&self, root: bool) -> Result<oci::Process> {
         let default = if root { (NOBODY, NOBODY) } else { (0, 0) };
         let (uid, gid) = self.user.unwrap_or(default);
-        if !self.current_dir.starts_with('/') {
-            return Err(refused(
-                "current_dir",
-                &self.current_dir,
-                "not an absolute path",
-            ));
+        if uid == u32::MAX || gid == u32::MAX {
+            return Err(refused("user", format!("{uid}, {gid}"), "no id"));
+        }
+        self.check_current_dir()?;
+        if self.program().is_empty() {
+            return Err(refused("new", "\"\"", "no program"));
         }
         for argument in &self.args {
             no_nul("arg", argument)?;
@@ -194,14 +237,31 @@ impl Command {
 }
 
 impl Mount {
+    fn destination(&self) -> &Path {
+        match self {
+            Self::Bind { destination, .. } | Self::Tmpfs { destination, .. } => destination,
+        }
+    }
+
+    /// The one of [`Command`] that it was asked for with.
+    fn method(&self) -> &'static str {
+        match self {
+            Self::Bind {
+                read_only: true, ..
+            } => "bind_ro",
+            Self::Bind { .. } => "bind",
+            Self::Tmpfs { .. } => "tmpfs",
+        }
+    }
+
     fn described(&self) -> Result<oci::Mount> {
+        let method = self.method();
         match self {
             Self::Bind {
                 source,
                 destination,
                 read_only,
             } => {
-                let method = if *read_only { "bind_ro" } else { "bind" };
                 let absolute = source
                     .canonicalize()
                     .map_err(|error| refused(method, source.display(), error))?;
@@ -209,8 +269,8 @@ impl Mount {
                 bind(&absolute, destination, *read_only)
             }
             Self::Tmpfs { destination, size } => {
-                absolute_destination("tmpfs", destination)?;
-                let destination = text("tmpfs", destination)?;
+                absolute_destination(method, destination)?;
+                let destination = text(method, destination)?;
                 let mut mount = tmpfs(&destination, "1777");
                 mount
                     .options

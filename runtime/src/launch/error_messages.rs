@@ -6,7 +6,7 @@ use nsenter::plan::Op;
 
 use super::mount_messages;
 use super::step_texts::{APPARMOR_ERROR, error_text};
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, Subject};
 use crate::plan::{APPARMOR_STEP, KEYRING_STEP, OOM_SCORE_STEP, ROOT_PROPAGATION_STEP};
 
 /// What failed when a process was started: our own refusal as it was, a step by its name, anything
@@ -41,7 +41,7 @@ fn step(failure: &Failure, args: &[String]) -> Error {
     let message = match failure.op() {
         Op::Lookup(_) => {
             let program = args.first().map(String::as_str).unwrap_or_default();
-            return not_found(program, errno);
+            return not_found(program, errno).about(Subject::Program);
         }
         // The kernel has no path for it, or one that does not begin at the root. No other errno
         // means that.
@@ -103,6 +103,13 @@ fn step(failure: &Failure, args: &[String]) -> Error {
         Error::new(ErrorKind::Init, message)
     } else {
         Error::with(ErrorKind::Init, message, cause)
+    };
+    let error = match failure.op() {
+        Op::ChangeDirectory { .. } | Op::RetryDirectory(_) => {
+            error.about(Subject::WorkingDirectory)
+        }
+        Op::Exec { .. } => error.about(Subject::Program),
+        _ => error,
     };
     match heading(failure.op()) {
         Some(heading) => error.context(heading),

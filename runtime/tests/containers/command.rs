@@ -135,6 +135,41 @@ fn directories_of_the_host_are_shown_where_it_is_said() {
 }
 
 #[test]
+fn mount_points_that_the_host_lacks_end_with_the_sandbox() {
+    let Some(bundle) = Bundle::new() else { return };
+    quick(&bundle, "true", &[]).status().unwrap();
+    let entries = |name: &str| {
+        let directory = fs::read_dir(state(&bundle).join(name)).unwrap();
+        let mut names: Vec<_> = directory.map(|entry| entry.unwrap().file_name()).collect();
+        names.sort();
+        names
+    };
+    let shared = entries("host-root");
+
+    fs::write(bundle.outside().join("file"), "of the host\n").unwrap();
+    let script = "pwd; cat /no-such/deep/file; ls /home";
+    let mut command = quick(&bundle, "sh", &["-c", script]);
+    command
+        .bind_ro(bundle.outside().join("file"), "/no-such/deep/file")
+        .tmpfs("/home/somebody")
+        .current_dir("/home/somebody");
+    let text = "/home/somebody\nof the host\nsomebody\n";
+    assert_eq!(written(&mut command), text);
+    let mut missing = quick(&bundle, "no-such-program", &[]);
+    missing.tmpfs("/no-such").status().unwrap_err();
+    drop(
+        quick(&bundle, "sleep", &["100"])
+            .tmpfs("/no-such")
+            .spawn()
+            .unwrap(),
+    );
+
+    assert_eq!(entries("host-root"), shared);
+    assert!(entries("host-roots").is_empty());
+    assert_nothing_left(&bundle);
+}
+
+#[test]
 fn limits_are_kept_and_what_was_used_is_told() {
     let Some(bundle) = Bundle::new() else { return };
     // A string that doubles.
@@ -291,12 +326,55 @@ fn an_error_names_the_method() {
     refused(|command| command.env("", ""), "env");
     refused(|command| command.capabilities(["NO_SUCH"]), "capabilities");
     refused(|command| command.arg("a\0b"), "arg");
+    refused(|command| command.user(u32::MAX, 0), "user");
+    refused(|command| command.user(0, u32::MAX), "user");
+    refused(|command| command.current_dir("/a\0b"), "current_dir");
     refused(|command| command.env("A", "\0"), "env");
     refused(|command| command.hostname("a\0b"), "hostname");
     refused(
         |command| command.network(Network::Namespace("/no/such".into())),
         "network",
     );
+    assert_nothing_left(&bundle);
+}
+
+#[test]
+fn an_error_names_the_program_or_what_the_host_lacks() {
+    let Some(bundle) = Bundle::new() else { return };
+    let refused = |program: &str, change: fn(&mut Command) -> &mut Command| {
+        change(&mut quick(&bundle, program, &[]))
+            .status()
+            .unwrap_err()
+    };
+    let error = refused("", |command| command);
+    assert_eq!(error.to_string(), "Command::new(\"\"): no program");
+    let error = refused("no-such-program", |command| command);
+    let text = "Command::new(\"no-such-program\"): exec: \"no-such-program\": executable file not found in $PATH";
+    assert_eq!(error.to_string(), text);
+    for program in ["/etc/passwd", "/etc", "/etc/no-such"] {
+        let error = refused(program, |command| command);
+        assert!(
+            error
+                .to_string()
+                .starts_with(&format!("Command::new({program:?})")),
+            "{error}"
+        );
+        assert!(error.raw_os_error().is_some(), "{error:#}");
+    }
+    let error = refused("true", |command| command.current_dir("/etc/passwd"));
+    assert!(
+        error
+            .to_string()
+            .starts_with("Command::current_dir(\"/etc/passwd\")"),
+        "{error}"
+    );
+    assert_eq!(error.raw_os_error(), Some(libc::ENOTDIR));
+    let error = refused("true", |command| command.current_dir("/no/such"));
+    let text = "Command::current_dir(/no/such): the sandbox has no such directory";
+    assert_eq!(error.to_string(), text);
+    let error = refused("true", |command| command.tmpfs("/etc/no/such"));
+    let text = "Command::tmpfs(/etc/no/such): the host has nothing there, and its directories are read-only";
+    assert_eq!(error.to_string(), text);
     assert_nothing_left(&bundle);
 }
 
