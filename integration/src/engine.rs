@@ -6,11 +6,14 @@
 mod containerd;
 mod daemon;
 mod docker;
+mod image;
+mod node;
 mod podman;
 
 pub use containerd::Containerd;
 pub use daemon::Daemon;
 pub use docker::Docker;
+pub use node::{Container, Node, Pod, container_config};
 pub use podman::Podman;
 
 use std::path::{Path, PathBuf};

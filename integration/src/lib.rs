@@ -29,6 +29,7 @@ pub mod case;
 pub mod cgroup;
 mod confinement;
 pub mod console;
+pub mod cri;
 pub mod engine;
 mod filter_answer;
 pub mod leftovers;

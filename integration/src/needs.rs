@@ -7,6 +7,9 @@ use std::process::Command;
 
 use crate::{cgroup, networks, program, subordinate_ids, traced};
 
+/// Where Debian has the plugins of [`Need::NetworkPlugins`].
+pub const NETWORK_PLUGINS: &str = "/usr/lib/cni";
+
 /// One need.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Need {
@@ -55,6 +58,8 @@ pub enum Need {
     Containerd,
     /// `podman`.
     Podman,
+    /// The plugins that give pods a network, of Debian's `containernetworking-plugins`.
+    NetworkPlugins,
     /// The Z shell.
     Zsh,
     /// fish, the shell.
@@ -134,6 +139,10 @@ impl Need {
             Self::Docker => installed("dockerd").or_else(|| installed("docker")),
             Self::Containerd => installed("containerd").or_else(|| installed("ctr")),
             Self::Podman => installed("podman"),
+            Self::NetworkPlugins => absent(
+                Path::new(NETWORK_PLUGINS).join("bridge").is_file(),
+                "containernetworking-plugins is not installed",
+            ),
             Self::Zsh => installed("zsh"),
             Self::Fish => installed("fish"),
             Self::Mandoc => installed("mandoc").or_else(|| installed("man")),

@@ -21,11 +21,17 @@ pub struct Containerd {
 impl Containerd {
     /// Starts the daemon.
     pub fn start() -> Self {
+        Self::start_with(|_| String::new())
+    }
+
+    /// The same with lines of a configuration, which are made for its directory.
+    pub fn start_with(lines: impl FnOnce(&Path) -> String) -> Self {
         let (directory, rootfs) = super::directory();
         let path = |name: &str| directory.path().join(name);
         let socket = path("containerd.sock");
         // The built-in defaults, whatever this machine's own containerd is configured with.
-        std::fs::write(path("containerd.toml"), "version = 2\n").expect("write a file");
+        let configuration = format!("version = 2\n{}", lines(directory.path()));
+        std::fs::write(path("containerd.toml"), configuration).expect("write a file");
         let mut command = Command::new(program::find("containerd").expect("containerd"));
         command
             .arg("--config")
@@ -57,7 +63,11 @@ impl Containerd {
 
     /// The path of a runtime that a test may put there and replace. Docker calls it `installed`.
     pub fn installed_runtime(&self) -> PathBuf {
-        self.directory.path().join("runc")
+        Self::installed_runtime_in(self.directory())
+    }
+
+    pub(super) fn installed_runtime_in(directory: &Path) -> PathBuf {
+        directory.join("runc")
     }
 
     /// The path of its socket.
@@ -68,6 +78,15 @@ impl Containerd {
     /// A root file system for containers.
     pub fn rootfs(&self) -> PathBuf {
         self.rootfs.clone()
+    }
+
+    /// Calls `ctr` in the namespace of Kubernetes.
+    pub fn call_in_kubernetes(&self, arguments: &[&str]) -> Output {
+        let namespace = ["--namespace", "k8s.io"];
+        client(&self.socket)
+            .args(namespace)
+            .args(arguments)
+            .output()
     }
 
     /// Calls `ctr`.

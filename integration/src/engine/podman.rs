@@ -1,6 +1,6 @@
 //! podman, which has no daemon.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::{CgroupParent, DockerCommandLine, IMAGE, RunBy};
 use crate::limited::{ENGINE_TIMEOUT, Limited, Output};
@@ -57,8 +57,28 @@ impl Podman {
 }
 
 impl Podman {
+    /// The path of a runtime that a test may put there and replace.
+    pub fn installed_runtime(&self) -> PathBuf {
+        self.directory.path().join("runc")
+    }
+
+    /// `run` or `create`, as of [`DockerCommandLine::run_by`], with the runtime at a path.
+    pub fn make(&self, verb: &str, runtime: &Path, arguments: &[&str]) -> Output {
+        let parent = self.cgroups.as_ref();
+        let parent = parent.map(|parent| format!("--cgroup-parent={}", parent.0));
+        let mut flags = vec![
+            verb,
+            "--network=none",
+            "--ulimit=nofile=1024:1024",
+            "--ulimit=nproc=1024:1024",
+            "--log-driver=k8s-file",
+        ];
+        flags.extend(parent.as_deref());
+        self.call_by(runtime, &[&flags, arguments].concat())
+    }
+
     /// Calls podman with a runtime for the containers that it makes. Those it has keep theirs.
-    fn call_by(&self, runtime: RunBy, arguments: &[&str]) -> Output {
+    fn call_by(&self, runtime: &Path, arguments: &[&str]) -> Output {
         let path = |name: &str| self.directory.path().join(name).into_os_string();
         let manager = if self.cgroups.is_some() {
             "cgroupfs"
@@ -77,7 +97,7 @@ impl Podman {
                 "--tmpdir".into(),
                 path("tmp"),
             ])
-            .args(["--runtime".into(), runtime.program().into_os_string()])
+            .args([Path::new("--runtime"), runtime])
             .args(arguments)
             .env("CONTAINERS_CONF", self.configuration())
             .output()
@@ -86,22 +106,12 @@ impl Podman {
 
 impl DockerCommandLine for Podman {
     fn call(&self, arguments: &[&str]) -> Output {
-        self.call_by(RunBy::UnderTest, arguments)
+        self.call_by(&RunBy::UnderTest.program(), arguments)
     }
 
     /// With limits that need no privilege to set, and logs that need no journal.
     fn run_by(&self, runtime: RunBy, arguments: &[&str]) -> Output {
-        let parent = self.cgroups.as_ref();
-        let parent = parent.map(|parent| format!("--cgroup-parent={}", parent.0));
-        let mut flags = vec![
-            "run",
-            "--network=none",
-            "--ulimit=nofile=1024:1024",
-            "--ulimit=nproc=1024:1024",
-            "--log-driver=k8s-file",
-        ];
-        flags.extend(parent.as_deref());
-        self.call_by(runtime, &[&flags, arguments].concat())
+        self.make("run", &runtime.program(), arguments)
     }
 }
 

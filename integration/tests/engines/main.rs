@@ -9,6 +9,7 @@
 )]
 
 mod containerd;
+mod cri;
 mod docker;
 mod podman;
 mod podman_checkpoint;
