@@ -4,7 +4,12 @@
 use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 
-use cofferdam_integration::engine::{Containerd, Docker, DockerCommandLine, IMAGE, RunBy};
+use cofferdam_integration::cri::messages::{
+    LinuxContainerResources, UpdateContainerResourcesRequest,
+};
+use cofferdam_integration::engine::{
+    Containerd, Docker, DockerCommandLine, IMAGE, Node, Podman, RunBy, container_config,
+};
 use cofferdam_integration::limited::Output;
 use cofferdam_integration::need;
 
@@ -12,8 +17,8 @@ use cofferdam_integration::need;
 struct Installed(PathBuf);
 
 impl Installed {
-    fn new(containerd: &Containerd, runtime: RunBy) -> Self {
-        let installed = Self(containerd.installed_runtime());
+    fn new(path: PathBuf, runtime: RunBy) -> Self {
+        let installed = Self(path);
         installed.replace(runtime);
         installed
     }
@@ -64,7 +69,7 @@ fn containers_of_containerd_go_on_under_the_other_runtime() {
         (RunBy::Runc, RunBy::UnderTest),
         (RunBy::UnderTest, RunBy::Runc),
     ] {
-        let installed = Installed::new(&containerd, before);
+        let installed = Installed::new(containerd.installed_runtime(), before);
         let _ = run(&containerd, &installed, "earlier").ok();
         installed.replace(after);
         let _ = run(&containerd, &installed, "later").ok();
@@ -86,7 +91,7 @@ fn containers_of_docker_go_on_under_the_other_runtime() {
         (RunBy::Runc, RunBy::UnderTest),
         (RunBy::UnderTest, RunBy::Runc),
     ] {
-        let installed = Installed::new(docker.containerd(), before);
+        let installed = Installed::new(docker.containerd().installed_runtime(), before);
         make(&["run", "--detach"], "earlier");
         make(&["create"], "made");
         installed.replace(after);
@@ -106,5 +111,89 @@ fn containers_of_docker_go_on_under_the_other_runtime() {
             assert_eq!(docker.call(&exec).ok().stdout, "hello\n", "{id}");
             let _ = docker.call(&["rm", "--force", id]).ok();
         }
+    }
+}
+
+/// `podman init` is the `create` of a runtime without its `start`, which is why a container made so
+/// is started in one direction only: docs/upgrade.md has what to do before the other.
+#[test]
+fn containers_of_podman_go_on_under_the_other_runtime() {
+    need!(Root, Busybox, Controllers, Podman, Runc, Cofferdam);
+    let podman = Podman::new();
+    for (before, after) in [
+        (RunBy::Runc, RunBy::UnderTest),
+        (RunBy::UnderTest, RunBy::Runc),
+    ] {
+        let installed = Installed::new(podman.installed_runtime(), before);
+        let make = |verb: &str, flags: &[&str], id: &str| {
+            let line = [flags, &["--name", id, IMAGE, "/bin/sleep", "1000"]].concat();
+            let _ = podman.make(verb, &installed.0, &line).ok();
+        };
+        make("run", &["--detach"], "earlier");
+        make("create", &[], "made");
+        make("create", &[], "initialized");
+        let _ = podman.call(&["init", "initialized"]).ok();
+        installed.replace(after);
+        make("run", &["--detach"], "later");
+        let _ = podman.call(&["start", "made"]).ok();
+        if before == RunBy::Runc {
+            let _ = podman.call(&["start", "initialized"]).ok();
+            podman_lives_on(&podman, "initialized");
+        }
+        for id in ["earlier", "made", "later"] {
+            podman_lives_on(&podman, id);
+        }
+        let _ = podman.call(&["rm", "--all", "--force", "--time", "0"]).ok();
+    }
+}
+
+/// The commands of a running container of podman, until it is gone.
+fn podman_lives_on(podman: &Podman, id: &str) {
+    let exec = ["exec", id, "/bin/echo", "hello"];
+    assert_eq!(podman.call(&exec).ok().stdout, "hello\n", "{id}");
+    for line in [
+        &["pause", id][..],
+        &["unpause", id],
+        &["top", id],
+        &["update", "--memory", "96m", id],
+        &["restart", "--time", "0", id],
+    ] {
+        let _ = podman.call(line).ok();
+    }
+    assert_eq!(podman.call(&exec).ok().stdout, "hello\n", "{id}");
+    let _ = podman.call(&["rm", "--force", "--time", "0", id]).ok();
+}
+
+/// A container that `CreateContainer` has made does not exist for the runtime yet.
+#[test]
+fn pods_of_containerd_go_on_under_the_other_runtime() {
+    need!(Root, Busybox, Controllers, Containerd, Runc, Cofferdam);
+    let node = Node::of_installed_runtime();
+    for (before, after) in [
+        (RunBy::Runc, RunBy::UnderTest),
+        (RunBy::UnderTest, RunBy::Runc),
+    ] {
+        let installed = Installed::new(node.installed_runtime(), before);
+        let pod = node.pod(node.pod_config());
+        let sleeps = |name: &str| container_config(name, "exec sleep 1000");
+        let earlier = pod.run(sleeps("earlier"));
+        let made = pod.try_create(sleeps("made")).unwrap();
+        installed.replace(after);
+        made.start().unwrap();
+        let later = pod.run(sleeps("later"));
+        for container in [earlier, made, later] {
+            assert_eq!(container.shows("echo hello"), "hello\n");
+            let _ = node.call(&UpdateContainerResourcesRequest {
+                container_id: container.id().to_owned(),
+                linux: Some(LinuxContainerResources {
+                    memory_limit_in_bytes: 96 << 20,
+                    ..LinuxContainerResources::default()
+                }),
+            });
+            container.stop(0);
+            assert_eq!(container.status().exit_code, 137);
+            container.remove();
+        }
+        pod.remove();
     }
 }
