@@ -1,12 +1,16 @@
 //! The state root: the directory with one directory a container.
 
+mod containers;
+mod root;
+#[cfg(test)]
+mod tests;
+
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, RwLock};
 
 use configs::Config;
-use rustix::fs::{FileType, Mode, OFlags};
-use rustix::io::Errno;
+use rustix::fs::Mode;
 use seccomp::Backend;
 
 use crate::bundle::Bundle;
@@ -20,6 +24,9 @@ use crate::state::directory::StateDirectory;
 use crate::state::file::Remains;
 use crate::system::System;
 use crate::validation::Validated;
+
+pub use containers::Containers;
+use root::{OPEN, check_owner};
 
 /// A set of containers: those whose state is kept below one directory, the *state root*.
 ///
@@ -44,10 +51,6 @@ pub struct Runtime {
     seccomp: Backend,
     command: bool,
 }
-
-const OPEN: OFlags = OFlags::RDONLY
-    .union(OFlags::DIRECTORY)
-    .union(OFlags::CLOEXEC);
 
 impl Runtime {
     /// The containers below `root`.
@@ -284,34 +287,6 @@ impl Runtime {
         }
     }
 
-    /// All containers, in the order of their ids. An entry whose state cannot be read, or that has
-    /// none, is an `Err` that names it; one that disappears meanwhile, or that is just being
-    /// made or removed, is left out.
-    ///
-    /// # Errors
-    /// [`ErrorKind::NotFound`] if the state root does not exist, [`ErrorKind::System`].
-    pub fn list(&self) -> Result<Containers> {
-        let root = self.existing_root()?.ok_or_else(|| self.is_missing())?;
-        let failed = |errno| Error::system(format!("list {}", self.path.display()), errno);
-        let mut ids = Vec::new();
-        for entry in rustix::fs::Dir::read_from(&root).map_err(failed)? {
-            let entry = entry.map_err(failed)?;
-            if !matches!(entry.file_type(), FileType::Directory | FileType::Unknown) {
-                continue;
-            }
-            let Ok(name) = entry.file_name().to_str() else {
-                continue;
-            };
-            // Another program's directory, not ours: engines keep their own things beside.
-            ids.extend(ContainerId::new(name).ok());
-        }
-        ids.sort();
-        Ok(Containers {
-            runtime: self.clone(),
-            ids: ids.into_iter(),
-        })
-    }
-
     /// Ends a container, whatever it is doing, and removes everything it consists of. Returns
     /// whether there was one.
     ///
@@ -389,340 +364,5 @@ impl Runtime {
 
     pub(crate) fn system(&self) -> &Arc<System> {
         &self.system
-    }
-
-    /// The open state root; the directory must exist.
-    pub(crate) fn root(&self) -> Result<Arc<OwnedFd>> {
-        if let Some(root) = self.opened() {
-            return Ok(root);
-        }
-        self.existing_root()?.ok_or_else(|| self.is_missing())
-    }
-
-    fn is_missing(&self) -> Error {
-        Error::new(
-            ErrorKind::NotFound,
-            format!("state root {} does not exist", self.path.display()),
-        )
-    }
-
-    fn opened(&self) -> Option<Arc<OwnedFd>> {
-        self.root
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
-    }
-
-    /// Opens the state root, again if the one that is open was removed; `None` if it does not
-    /// exist.
-    fn existing_root(&self) -> Result<Option<Arc<OwnedFd>>> {
-        let failed = |errno| Error::system(format!("open {}", self.path.display()), errno);
-        if let Some(root) = self.opened() {
-            // A directory that was removed has no link left.
-            if rustix::fs::fstat(&root).map_err(failed)?.st_nlink != 0 {
-                return Ok(Some(root));
-            }
-        }
-        let root = match rustix::fs::open(&self.path, OPEN, Mode::empty()) {
-            Ok(root) => root,
-            Err(Errno::NOENT) => return Ok(None),
-            Err(errno) => return Err(failed(errno)),
-        };
-        check_owner(&root, &self.path)?;
-        let root = Arc::new(root);
-        *self.root.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&root));
-        Ok(Some(root))
-    }
-
-    /// Makes the state root, with the directories above, unless it exists.
-    pub(crate) fn make_root(&self) -> Result<()> {
-        use std::os::unix::fs::DirBuilderExt;
-        if self.existing_root()?.is_some() {
-            return Ok(());
-        }
-        let made = std::fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(&self.path);
-        made.map_err(|error| Error::system(format!("make {}", self.path.display()), error))?;
-        self.existing_root().map(drop)
-    }
-}
-
-/// Refuses a state root that another user could write to: a state file names processes to be
-/// signalled.
-fn check_owner(root: &OwnedFd, path: &Path) -> Result<()> {
-    let refused = |why: &str| {
-        let path = path.display();
-        Err(Error::new(
-            ErrorKind::System,
-            format!("state root {path} cannot be trusted: {why}"),
-        ))
-    };
-    let stat = rustix::fs::fstat(root)
-        .map_err(|errno| Error::system(format!("look at {}", path.display()), errno))?;
-    let uid = rustix::process::geteuid().as_raw();
-    let gid = rustix::process::getegid().as_raw();
-    if stat.st_uid != 0 && stat.st_uid != uid {
-        return refused(&format!("it belongs to user {}", stat.st_uid));
-    }
-    if stat.st_mode & 0o002 != 0 {
-        return refused("every user can write to it");
-    }
-    if stat.st_mode & 0o020 != 0 && stat.st_gid != 0 && stat.st_gid != gid {
-        return refused(&format!("group {} can write to it", stat.st_gid));
-    }
-    Ok(())
-}
-
-/// Iterator over the containers of a state root: [`Runtime::list`].
-#[derive(Debug)]
-pub struct Containers {
-    runtime: Runtime,
-    ids: std::vec::IntoIter<ContainerId>,
-}
-
-impl Iterator for Containers {
-    type Item = Result<Container>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        while let Some(id) = self.ids.next() {
-            // Whether the root is still there was asked when it was listed.
-            match Container::load(self.runtime.clone(), &id) {
-                Err(error) if error.kind() == ErrorKind::NotFound => {
-                    if let Some(settled) = self.without_record(&id) {
-                        return Some(settled);
-                    }
-                }
-                Err(error) => return Some(Err(error.context(format!("container {id}")))),
-                Ok(container) => return Some(Ok(container)),
-            }
-        }
-        None
-    }
-}
-
-impl Containers {
-    /// How many entries there are to look at.
-    #[cfg(feature = "cli")]
-    pub(crate) fn remaining(&self) -> usize {
-        self.ids.len()
-    }
-
-    /// The same in parts of at most `length`, in the same order.
-    #[cfg(feature = "cli")]
-    pub(crate) fn parts(mut self, length: std::num::NonZeroUsize) -> Vec<Self> {
-        let mut parts = Vec::new();
-        while self.ids.len() > 0 {
-            let ids: Vec<_> = self.ids.by_ref().take(length.get()).collect();
-            parts.push(Self {
-                runtime: self.runtime.clone(),
-                ids: ids.into_iter(),
-            });
-        }
-        parts
-    }
-
-    /// What to say of a directory that had no record; nothing if that is only for a moment.
-    fn without_record(&self, id: &ContainerId) -> Option<Result<Container>> {
-        let look = || {
-            let root = self.runtime.root()?;
-            StateDirectory::open(root, self.runtime.path(), id)?.is_in_passing()
-        };
-        if !matches!(look(), Ok(false)) {
-            return None;
-        }
-        // With this mode and age a directory has its record, if it ever gets one.
-        let loaded = self.runtime.load(id);
-        Some(loaded.map_err(|error| error.context(format!("container {id}"))))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_root_that_would_be_dangerous_is_refused() {
-        for root in ["/", "relative", ""] {
-            assert_eq!(
-                Runtime::new(root).unwrap_err().kind(),
-                ErrorKind::InvalidConfig,
-                "{root:?}"
-            );
-        }
-    }
-
-    #[test]
-    fn nothing_is_made_by_looking() {
-        let dir = tempfile::tempdir().unwrap();
-        let runtime = Runtime::new(dir.path().join("a/b")).unwrap();
-        let id = "x".parse().unwrap();
-        assert_eq!(runtime.load(&id).unwrap_err().kind(), ErrorKind::NotFound);
-        assert_eq!(runtime.list().unwrap_err().kind(), ErrorKind::NotFound);
-        assert!(!runtime.remove_stale(&id).unwrap());
-        assert!(!dir.path().join("a").exists());
-    }
-
-    #[test]
-    fn the_root_is_made_private() {
-        use std::os::unix::fs::PermissionsExt;
-        let dir = tempfile::tempdir().unwrap();
-        let runtime = Runtime::new(dir.path().join("a/b")).unwrap();
-        runtime.make_root().unwrap();
-        runtime.make_root().unwrap();
-        assert_eq!(
-            dir.path()
-                .join("a/b")
-                .metadata()
-                .unwrap()
-                .permissions()
-                .mode()
-                & 0o7777,
-            0o700
-        );
-        assert_eq!(runtime.list().unwrap().count(), 0);
-    }
-
-    #[test]
-    fn foreign_entries_and_unfinished_directories_are_left_out() {
-        let dir = tempfile::tempdir().unwrap();
-        let runtime =
-            Runtime::open_at(OwnedFd::from(std::fs::File::open(dir.path()).unwrap())).unwrap();
-        assert_eq!(runtime.path(), dir.path().canonicalize().unwrap());
-        std::fs::create_dir(dir.path().join("empty")).unwrap();
-        std::fs::create_dir(dir.path().join("not an id")).unwrap();
-        std::fs::write(dir.path().join("file"), "").unwrap();
-        std::fs::create_dir(dir.path().join("broken")).unwrap();
-        std::fs::write(dir.path().join("broken/state.json"), "{").unwrap();
-        // As a creation makes it, and for the time being has nothing in it.
-        let mut passing = std::fs::DirBuilder::new();
-        std::os::unix::fs::DirBuilderExt::mode(&mut passing, 0o700);
-        passing.create(dir.path().join("passing")).unwrap();
-        let all: Vec<_> = runtime
-            .list()
-            .unwrap()
-            .map(|one| {
-                one.map_err(|error| (error.kind(), error.chain()))
-                    .unwrap_err()
-            })
-            .collect();
-        let [broken, empty] = all.try_into().unwrap();
-        assert_eq!(broken.0, ErrorKind::CorruptState);
-        assert!(
-            broken.1.starts_with("container broken: read "),
-            "{}",
-            broken.1
-        );
-        assert_eq!(
-            empty,
-            (
-                ErrorKind::NotFound,
-                "container empty: container does not exist".to_owned()
-            )
-        );
-        let id = |text: &str| -> ContainerId { text.parse().unwrap() };
-        assert!(runtime.remove_stale(&id("empty")).unwrap());
-        assert!(runtime.remove_stale(&id("passing")).unwrap());
-        // Only for callers that ask whether more may be left.
-        assert_eq!(
-            runtime.remove_stale(&id("broken")).unwrap_err().kind(),
-            ErrorKind::InvalidState
-        );
-        let error = runtime.force_delete(&id("broken")).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::CorruptState);
-        assert!(!runtime.force_delete(&id("broken")).unwrap());
-    }
-
-    #[test]
-    fn a_root_that_others_can_write_to_is_refused() {
-        use std::os::unix::fs::PermissionsExt;
-        let dir = tempfile::tempdir().unwrap();
-        let set = |mode| {
-            let mode = std::fs::Permissions::from_mode(mode);
-            std::fs::set_permissions(dir.path(), mode).unwrap();
-        };
-        let id: ContainerId = "x".parse().unwrap();
-        let refused = || {
-            let runtime = Runtime::new(dir.path()).unwrap();
-            let errors = [
-                runtime.load(&id).unwrap_err(),
-                runtime.list().unwrap_err(),
-                runtime.make_root().unwrap_err(),
-                runtime.force_delete(&id).unwrap_err(),
-                Runtime::open_at(OwnedFd::from(std::fs::File::open(dir.path()).unwrap()))
-                    .unwrap_err(),
-            ];
-            for error in errors {
-                assert!(error.to_string().contains("cannot be trusted"), "{error}");
-            }
-        };
-        set(0o757);
-        refused();
-        set(0o1777);
-        refused();
-        set(0o755);
-        assert_eq!(
-            Runtime::new(dir.path())
-                .unwrap()
-                .load(&id)
-                .unwrap_err()
-                .kind(),
-            ErrorKind::NotFound
-        );
-        if rustix::process::geteuid().is_root() {
-            std::os::unix::fs::chown(dir.path(), Some(1000), None).unwrap();
-            refused();
-            std::os::unix::fs::chown(dir.path(), Some(0), Some(1000)).unwrap();
-            set(0o775);
-            refused();
-            set(0o755);
-            Runtime::new(dir.path()).unwrap().list().unwrap();
-        }
-    }
-
-    #[test]
-    fn a_root_that_was_removed_is_made_again() {
-        let dir = tempfile::tempdir().unwrap();
-        let runtime = Runtime::new(dir.path().join("root")).unwrap();
-        let id: ContainerId = "x".parse().unwrap();
-        for _ in 0..2 {
-            runtime.make_root().unwrap();
-            assert_eq!(runtime.list().unwrap().count(), 0);
-            let (_made, lock) =
-                StateDirectory::make(runtime.root().unwrap(), runtime.path(), &id).unwrap();
-            assert!(lock.remove(runtime.root().unwrap(), &id).unwrap());
-            std::fs::remove_dir(runtime.path()).unwrap();
-            assert_eq!(runtime.list().unwrap_err().kind(), ErrorKind::NotFound);
-            assert_eq!(runtime.load(&id).unwrap_err().kind(), ErrorKind::NotFound);
-            assert!(!runtime.force_delete(&id).unwrap());
-        }
-    }
-
-    #[test]
-    fn what_is_being_made_is_not_stale() {
-        let dir = tempfile::tempdir().unwrap();
-        let runtime = Runtime::new(dir.path()).unwrap();
-        let id: ContainerId = "x".parse().unwrap();
-        let (made, lock) =
-            StateDirectory::make(runtime.root().unwrap(), runtime.path(), &id).unwrap();
-        std::thread::scope(|scope| {
-            let remover = scope.spawn(|| runtime.remove_stale(&id));
-            let text = r#"{"init_process_pid":-1,"init_process_start":0,"created":"","config":{}}"#;
-            std::fs::write(made.path().join("state.json"), text).unwrap();
-            drop(lock);
-            let error = remover.join().unwrap().unwrap_err();
-            assert_eq!(error.kind(), ErrorKind::InvalidState);
-        });
-        runtime.load(&id).unwrap();
-    }
-
-    #[test]
-    fn a_runtime_can_be_used_by_any_thread() {
-        fn check<T: Send + Sync + 'static>() {}
-        check::<Runtime>();
-        check::<Container>();
-        check::<Process>();
-        check::<crate::Child>();
     }
 }
