@@ -109,7 +109,7 @@ pub fn machine_line(kernel: &str, processors: usize) -> Value {
 }
 
 impl Measurement {
-    /// Reads a file of `./x bench --json`: a line of JSON for the machine, then one for each series.
+    /// Reads a file of `./x bench --json`: a line for the machine, then one for each series.
     ///
     /// # Errors
     /// A line that is none of these, with its number.

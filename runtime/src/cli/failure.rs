@@ -10,8 +10,8 @@ use crate::error::Error;
 pub(crate) const FAILED: u8 = 1;
 /// The exit code of a failed `exec`: distinguishable from most codes of the program it was to run.
 pub(crate) const EXEC_FAILED: u8 = 255;
-/// The exit code of a command whose output nobody reads any more. `SIGPIPE` (13) ends runc then, of
-/// which shells say 128 + 13; here the signal is ignored, so that containers are not left half-made.
+/// The exit code of a command whose output is read no more. `SIGPIPE` (13) ends runc then, of which
+/// shells say 128 + 13; here the signal is ignored, so that containers are not left half-made.
 pub(crate) const READER_IS_GONE: u8 = 141;
 /// The exit code for a command that does not exist.
 pub(crate) const NO_SUCH_COMMAND: u8 = 3;
@@ -57,7 +57,7 @@ impl Failure {
         self
     }
 
-    /// The same failure with another exit code; that of a reader who has gone is the same everywhere.
+    /// The same failure with another exit code; a reader who has gone has the same one everywhere.
     pub(crate) fn code(mut self, code: u8) -> Self {
         if self.code != READER_IS_GONE {
             self.code = code;
