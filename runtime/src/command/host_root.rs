@@ -2,8 +2,9 @@
 //!
 //! The root of a sandbox cannot be the host's own: what is mounted in it has to be made read-only
 //! with everything below. It is a directory with an empty one for each of the host's, on which
-//! those of the host are mounted. All sandboxes of one state directory share it, but for those that mount
-//! something where the host has nothing: they have one of their own, which is removed with them.
+//! those of the host are mounted. All sandboxes of one state directory share it, but for those
+//! that mount something where the host has nothing: they have one of their own, which is removed
+//! with them.
 
 use std::fs;
 use std::io;
