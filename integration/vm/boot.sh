@@ -25,6 +25,9 @@ TEXT
 
 rm -rf "$results"
 mkdir -p "$results"
+# A boot may have a disk of its own.
+disk=$folder/$boot.ext4
+[ -e "$disk" ] || disk=$folder/disk.ext4
 carry=$results/payload.ext4
 answer=$results/results.tar
 truncate -s 256M "$carry" "$answer"
@@ -38,7 +41,7 @@ timeout "$limit" qemu-system-x86_64 \
     -nographic -no-reboot -nic none \
     -kernel "$folder/vmlinuz.$kernel" -initrd "$folder/initrd.$kernel" \
     -append "console=ttyS0 root=/dev/vda rw quiet panic=-1 mitigations=off init_on_alloc=0 cofferdam.boot=$boot $parameters" \
-    -drive "file=$folder/disk.ext4,if=virtio,format=raw,snapshot=on" \
+    -drive "file=$disk,if=virtio,format=raw,snapshot=on" \
     -drive "file=$carry,if=virtio,format=raw,readonly=on" \
     -drive "file=$answer,if=virtio,format=raw" \
     </dev/null 2>&1 | tee "$results/console" | grep --line-buffered -v 'kvm:' | grep --line-buffered -o 'vm: .*' || true

@@ -4,7 +4,8 @@
 #   integration/vm/run.sh BINARY FOLDER [SELECTION]
 #
 # BINARY is the program under test, FOLDER where the disk is kept and everything else is put. SELECTION is a part of the
-# names of test programs or, if no program is called so, of tests. FOLDER/counts gets the numbers of passed, failed and
+# names of test programs or, if no program is called so, of tests; `package` is the boot in which the Debian package is
+# installed, and no test program. FOLDER/counts gets the numbers of passed, failed and
 # skipped tests. Needs root.
 set -eu
 
@@ -25,25 +26,28 @@ lap() {
 
 "$here/image.sh" "$folder"
 lap 'create the disk'
-"$here/payload.sh" "$binary" "$folder/payload" "$selection"
-lap 'building the test programs'
-
-list=$here/guest/programs.list
-programs=$(sed '/^#/d' "$list" | grep -F -- "$selection" || sed '/^#/d' "$list")
+programs=
+if [ "$selection" != package ]; then
+    "$here/payload.sh" "$binary" "$folder/payload" "$selection"
+    lap 'building the test programs'
+    list=$here/guest/programs.list
+    programs=$(sed '/^#/d' "$list" | grep -F -- "$selection" || sed '/^#/d' "$list")
+fi
 boots=
 for boot in $(sed '/^#/d; s/ .*//' "$here/boots.list"); do
     ! printf '%s\n' "$programs" | awk '{ print $2 }' | grep -qw "$boot" || boots="$boots $boot"
 done
 
-# One boot, and a second one after a panic. FOLDER/BOOT.failed is left if it did not get to its end.
+# One boot with a payload, and a second one after a panic. FOLDER/BOOT.failed is left if it did not get to its end.
 machine() {
     boot=$1
+    payload=$2
     started=$(date +%s)
     results=$folder/$boot
     carried=$folder/payload.$boot
     rm -rf "$results" "$carried"
     touch "$results.failed"
-    cp -Rl "$folder/payload" "$carried"
+    cp -Rl "$payload" "$carried"
     # Now and then QEMU 7.2 executes code of the kernel that another processor has just changed; the kernel then panics.
     # That says nothing about what is tested, once. The second boot goes on where the first one ended.
     for attempt in first second; do
@@ -62,12 +66,24 @@ beside() { grep -q "^$1 .* beside " "$here/boots.list"; }
 
 for boot in $boots; do
     beside "$boot" || continue
-    machine "$boot" 2>&1 | sed -u "s/^vm: /vm: $boot: /" &
+    machine "$boot" "$folder/payload" 2>&1 | sed -u "s/^vm: /vm: $boot: /" &
 done
 for boot in $boots; do
-    beside "$boot" || machine "$boot"
+    beside "$boot" || machine "$boot" "$folder/payload"
 done
 wait
+case $selection in
+    '' | package)
+        boots="$boots package"
+        "$here/clean-image.sh" "$folder"
+        "$here/../../packaging/package.sh" "$(dirname "$binary")" "$folder/packaged" >/dev/null
+        cp "$here/guest/package" "$folder/packaged/suite"
+        cp "$here/../../docs/start.md" "$here/../../docs/rootless.md" "$folder/packaged/"
+        lap 'the package and a clean Debian'
+        machine package "$folder/packaged"
+        rm -rf "$folder/packaged"
+        ;;
+esac
 
 status=0
 passed=0 failed=0 skipped=0
