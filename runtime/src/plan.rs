@@ -46,7 +46,6 @@ use nsenter::plan::{Dir, Leaf, Op};
 
 pub use host::HostFacts;
 pub(crate) use host::in_user_namespace;
-#[cfg(feature = "audit")]
 pub(crate) use host::unescape;
 pub use output::{BuiltPlan, Gate, Input, Tag};
 pub use request::{

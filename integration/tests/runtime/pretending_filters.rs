@@ -182,3 +182,167 @@ fn a_filter_around_the_runtime_that_does_not_pretend_changes_nothing() {
         case.finish();
     }
 }
+
+/// A container in which each kind of mount protects something.
+fn mounted() -> Case {
+    let mut case = Case::new();
+    // Written by its root, wherever it is.
+    std::fs::create_dir(case.bundle.rootfs().join("bound")).unwrap();
+    std::os::unix::fs::symlink("proc/keys", case.bundle.rootfs().join("link")).unwrap();
+    let source = case.bundle.path().to_owned();
+    case.bundle.mount(json!({
+        "destination": "/bound", "type": "bind", "source": source,
+        "options": ["rbind", "rro", "nosuid", "noexec"],
+    }));
+    case.bundle.mount(json!({
+        "destination": "/mnt/new", "type": "tmpfs", "source": "tmpfs",
+        "options": ["nodev", "mode=755"],
+    }));
+    case.bundle.namespace(json!({ "type": "cgroup" }));
+    case.bundle.config["process"]["rlimits"] = json!([
+        { "type": "RLIMIT_NOFILE", "soft": 64, "hard": 128 },
+        { "type": "RLIMIT_CORE", "soft": 0, "hard": u64::MAX },
+    ]);
+    case.bundle.config["linux"]["maskedPaths"] =
+        json!(["/proc/keys", "/proc/fs", "/etc", "/not/there", "/link"]);
+    case.bundle.config["linux"]["readonlyPaths"] = json!(["/proc/sys", "/proc/keys", "/mnt"]);
+    case.bundle.args(&["/bin/cat", "/proc/self/mountinfo"]);
+    case
+}
+
+/// Calls that the one filter answers and the calls made in vain do not meet: by their flags. Of
+/// what is pretended the kernel shows the truth.
+#[test]
+fn a_filter_that_pretends_by_argument_is_found_out() {
+    const MNT_DETACH: u32 = 2;
+    const AT_EMPTY_PATH: u32 = 0x1000;
+    const MOVE_BETWEEN_DESCRIPTORS: u32 = 0x44;
+    const CLONE_NEWCGROUP: u32 = 0x0200_0000;
+    const DEVICE: u32 = 0o20_666;
+    const AT_RECURSIVE: u32 = 0x8000;
+    /// `MS_NOSUID`, `MS_NODEV`, `MS_NOEXEC` and `MS_RELATIME`.
+    const OF_SHM: u32 = 0x20_000e;
+    need!(Root, Containers, Busybox);
+    for (call, arguments, said) in [
+        (libc::SYS_setsid, &[][..], "no session of its own"),
+        (
+            libc::SYS_umount2,
+            &[(1, MNT_DETACH)],
+            "2 mounts are at the root",
+        ),
+        (
+            libc::SYS_mount_setattr,
+            &[(2, AT_EMPTY_PATH)],
+            "the root is writable",
+        ),
+        (
+            libc::SYS_mount_setattr,
+            &[(2, AT_EMPTY_PATH | AT_RECURSIVE)],
+            "/bound is not mounted ro",
+        ),
+        (
+            libc::SYS_move_mount,
+            &[(4, MOVE_BETWEEN_DESCRIPTORS)],
+            "pivot the root",
+        ),
+        (
+            libc::SYS_unshare,
+            &[(0, CLONE_NEWCGROUP)],
+            "in another cgroup namespace",
+        ),
+        (
+            libc::SYS_mknodat,
+            &[(2, DEVICE)],
+            "make device node /dev/null",
+        ),
+        (
+            libc::SYS_mount,
+            &[(3, OF_SHM)],
+            "nothing is mounted at /dev/shm",
+        ),
+        (
+            libc::SYS_prlimit64,
+            &[(1, libc::RLIMIT_NOFILE)],
+            "RLIMIT_NOFILE is not set",
+        ),
+    ] {
+        let case = mounted();
+        let answer = FilterAnswer {
+            call,
+            arguments,
+            errno: 0,
+        };
+        let _ = run_under(&case, &answer).failed(1, said);
+        case.finish();
+    }
+}
+
+/// Where the root of the namespaces is not entered, `exec` does not run on the host.
+#[test]
+fn an_exec_that_seems_to_join_is_found_out() {
+    need!(Root, Containers, Busybox);
+    // pid, network, ipc, uts, mount, cgroup: those of the container, in one call.
+    let namespaces = 0x2000_0000 | 0x4000_0000 | 0x0800_0000 | 0x0400_0000 | 0x2_0000 | 0x0200_0000;
+    let mut case = mounted();
+    case.bundle.args(&["/bin/sleep", "1000"]);
+    let _ = case.start();
+    let answer = FilterAnswer {
+        call: libc::SYS_setns,
+        arguments: &[(1, namespaces)],
+        errno: 0,
+    };
+    let command = case.command(&["exec", &case.id, "/bin/true"]);
+    let _ = command
+        .under(&answer)
+        .output()
+        .failed(255, "in another pid namespace");
+    case.delete();
+}
+
+/// Nothing of a container is taken for a pretence that is none.
+#[test]
+fn a_filter_that_does_not_pretend_is_in_no_mounts_way() {
+    need!(Root, Containers, Busybox);
+    let answer = FilterAnswer {
+        call: libc::SYS_kexec_load,
+        arguments: &[],
+        errno: 1,
+    };
+    for change in [
+        |_: &mut Case| {},
+        |case: &mut Case| {
+            case.bundle.user_namespace(100_000, 65_536);
+        },
+        |case: &mut Case| case.bundle.config["root"]["readonly"] = json!(false),
+        |case: &mut Case| {
+            let namespaces = [("network", "net"), ("ipc", "ipc")];
+            for (kind, file) in namespaces {
+                case.bundle.without_namespace(kind);
+                let path = format!("/proc/self/ns/{file}");
+                case.bundle.namespace(json!({ "type": kind, "path": path }));
+            }
+            case.bundle.namespace(json!({ "type": "time" }));
+        },
+        |case: &mut Case| {
+            // A later mount covers the ones before, and a remount changes one.
+            case.bundle.mount(json!({
+                "destination": "/mnt", "type": "tmpfs", "source": "tmpfs", "options": ["ro"],
+            }));
+            case.bundle.mount(json!({
+                "destination": "/bound", "type": "bind", "source": "none",
+                "options": ["bind", "remount", "nodev", "noexec", "ro"],
+            }));
+        },
+    ] {
+        let mut case = mounted();
+        change(&mut case);
+        let plain = case.run().ok();
+        let filtered = run_under(&case, &answer).ok();
+        assert_eq!(plain.lines().len(), filtered.lines().len());
+        case.bundle.args(&["/bin/sleep", "1000"]);
+        let _ = case.start();
+        let command = case.command(&["exec", &case.id, "/bin/true"]);
+        let _ = command.under(&answer).output().ok();
+        case.delete();
+    }
+}

@@ -2,10 +2,12 @@
 //! runtime, which the process inside does not have.
 
 use configs::config::{Rlimit, RlimitType};
+use rustix::fs::{Mode, OFlags, openat};
 use rustix::io::Errno;
 use rustix::process::{Pid, Resource, Rlimit as Limit, getrlimit, prlimit};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
+use crate::system::System;
 
 /// Sets the limits of a process that waits, so that its pid is its own. `RLIMIT_NPROC` comes last:
 /// it counts from then on.
@@ -84,6 +86,44 @@ fn failed(limit: &Rlimit) -> impl FnOnce(Errno) -> Error {
     move |errno| Error::system(format!("error setting rlimit type {kind}"), errno)
 }
 
+/// Fails if the kernel shows other limits of a process (`/proc/PID/limits`): a seccomp filter
+/// around this program can answer `prlimit(2)` without setting one.
+pub(crate) fn verify(system: &System, pid: u32, limits: &[Rlimit]) -> Result<()> {
+    let file = openat(
+        system.procfs()?,
+        format!("{pid}/limits"),
+        OFlags::RDONLY | OFlags::CLOEXEC,
+        Mode::empty(),
+    )
+    .map_err(|errno| Error::system(format!("open /proc/{pid}/limits"), errno))?;
+    let text = std::io::read_to_string(std::fs::File::from(file))
+        .map_err(|error| Error::system(format!("read /proc/{pid}/limits"), error))?;
+    match limits.iter().find(|limit| !is_shown(&text, limit)) {
+        None => Ok(()),
+        Some(limit) => Err(Error::new(
+            ErrorKind::Init,
+            format!(
+                "a seccomp filter answers for the kernel: {} is not set, which is not what was asked for",
+                limit.kind.name()
+            ),
+        )),
+    }
+}
+
+/// Whether a text of `proc_pid_limits(5)` has a limit: a heading, and lines in the order of the
+/// numbers of the resources, the values after a name of 25 columns.
+fn is_shown(text: &str, limit: &Rlimit) -> bool {
+    let line = usize::try_from(limit.kind.to_int()).unwrap_or_default() + 1;
+    let line = text.lines().nth(line).and_then(|line| line.get(26..));
+    let mut values = line.unwrap_or_default().split_ascii_whitespace();
+    let mut is = |wanted: u64| match (values.next(), finite(wanted)) {
+        (Some("unlimited"), None) => true,
+        (Some(text), Some(wanted)) => text.parse() == Ok(wanted),
+        _ => false,
+    };
+    is(limit.soft) && is(limit.hard)
+}
+
 fn finite(value: u64) -> Option<u64> {
     (value != u64::MAX).then_some(value)
 }
@@ -133,9 +173,15 @@ mod tests {
         ];
         let result = set(child.id(), &limits);
         let text = std::fs::read_to_string(format!("/proc/{}/limits", child.id())).unwrap();
+        let shown = verify(&System::default(), child.id(), &limits);
+        let mut others = limits.clone();
+        others[1].soft += 1;
+        let missed = verify(&System::default(), child.id(), &others);
         child.kill().unwrap();
         child.wait().unwrap();
         result.unwrap();
+        shown.unwrap();
+        assert!(missed.unwrap_err().to_string().contains("RLIMIT_NOFILE"));
         let line = |name: &str| {
             text.lines()
                 .find(|line| line.starts_with(name))

@@ -26,8 +26,8 @@ use super::record::RecordCreated;
 use super::seccomp::Agent;
 use super::streams::Receivers;
 use super::{
-    device_nodes, error_messages, hooks, id_mapped_mounts, id_maps, identity, mount_sources,
-    rlimits,
+    device_nodes, error_messages, hooks, id_mapped_mounts, id_maps, identity, isolation,
+    mount_sources, rlimits,
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::ContainerId;
@@ -71,6 +71,16 @@ pub(crate) struct Launch<'a> {
     pub(crate) agent: Option<&'a Agent>,
 }
 
+impl<'a> Launch<'a> {
+    /// The resource limits that the process gets.
+    fn rlimits(&self) -> &'a [Rlimit] {
+        match self.process.rlimits.as_slice() {
+            [] => &self.config.rlimits,
+            own => own,
+        }
+    }
+}
+
 /// What the supervision of a process has brought, whether it has started or not.
 #[derive(Debug, Default)]
 pub(crate) struct Outcome {
@@ -109,16 +119,11 @@ pub(crate) struct Stages {
 
 impl<'a> Supervisor<'a> {
     pub(crate) fn new(launch: Launch<'a>, role: Role<'a>, stages: Stages) -> Self {
-        let own = &launch.process.rlimits;
         Self {
             launch,
             role,
             stages,
-            rlimits: if own.is_empty() {
-                &launch.config.rlimits
-            } else {
-                own
-            },
+            rlimits: launch.rlimits(),
             root: None,
             user_namespaces: UserNamespaces::default(),
             expected: None,
@@ -175,6 +180,20 @@ impl<'a> Supervisor<'a> {
                     process.pid(),
                 )
             }),
+            Some(Gate::Isolation) => {
+                let (system, config) = (self.launch.system, self.launch.config);
+                let container = match &self.role {
+                    Role::Init { .. } => None,
+                    Role::Exec { init, .. } => Some(init.ok_or_else(|| {
+                        Error::new(
+                            ErrorKind::Init,
+                            "the init process of the container is unknown",
+                        )
+                    })?),
+                };
+                rlimits::verify(system, process.pid(), self.launch.rlimits())?;
+                isolation::verify(system, config, process.pid(), container)
+            }
             None => Err(Error::new(
                 ErrorKind::Init,
                 format!("the init process waits at an unknown gate ({number})"),

@@ -113,6 +113,13 @@ pub(super) fn finish(
     if identity_is_in_doubt(params, load) {
         steps.push("verify the identity", Op::AskGate(Gate::Identity.number()));
     }
+    // The filter of the container comes after them.
+    if params.host.filtered {
+        steps.push(
+            "verify namespaces and mounts",
+            Op::AskGate(Gate::Isolation.number()),
+        );
+    }
     execute(steps, params, name, environment)
 }
 

@@ -79,6 +79,9 @@ pub enum Gate {
     /// The process has the identity of its program, and a filter may have answered for the kernel
     /// on the way there: what the kernel says of it (`/proc/PID/status`) is compared with the plan.
     Identity,
+    /// A filter around this program may have answered for the kernel when namespaces and mounts
+    /// were made: what the kernel shows of them in `/proc/PID` is compared with the configuration.
+    Isolation,
 }
 
 impl Gate {
@@ -90,6 +93,7 @@ impl Gate {
             Self::Hooks => 2,
             Self::ResourceLimits => 3,
             Self::Identity => 4,
+            Self::Isolation => 5,
         }
     }
 
@@ -101,6 +105,7 @@ impl Gate {
             2 => Some(Self::Hooks),
             3 => Some(Self::ResourceLimits),
             4 => Some(Self::Identity),
+            5 => Some(Self::Isolation),
             _ => None,
         }
     }

@@ -294,6 +294,7 @@ fn gate(number: u64) -> Shown {
         Some(Gate::Hooks) => "hooks and late limits".to_owned(),
         Some(Gate::ResourceLimits) => "resource limits".to_owned(),
         Some(Gate::Identity) => "comparison of the identity".to_owned(),
+        Some(Gate::Isolation) => "comparison of namespaces and mounts".to_owned(),
         None => format!("gate {number}"),
     })
 }

@@ -217,6 +217,7 @@ pub(super) static ROWS: &[Reason] = &[
     row("VerifyDirectory", "verify the working directory", Identity, "process.cwd", "A directory outside of the root, reached by an open descriptor, ends the process here (CVE-2024-21626)."),
     row("Capabilities", "apply capabilities", Identity, "process.capabilities", "Those listed, and no others; without the object, none."),
     row("AskGate", "verify the identity", Identity, "", "A filter may have answered for the kernel on the way: the supervisor compares what the kernel says of the process with what was asked for."),
+    row("AskGate", "verify namespaces and mounts", Identity, "", "A filter around the runtime may have answered for the kernel when they were made: the supervisor compares what the kernel shows of the process with what was asked for."),
     row("AmbientSet", "apply ambient capabilities", Identity, "process.capabilities.ambient", "What a program that is not root keeps when it executes another one."),
 
     // ---- program

@@ -449,6 +449,32 @@ fn the_parents_gate_for_hooks_is_only_asked_when_it_has_something_to_do() {
     assert_eq!(gates(&case), 1);
 }
 
+/// With a filter around the runtime, and only then; when all is made.
+#[test]
+fn namespaces_and_mounts_are_compared_where_a_filter_may_have_answered() {
+    let mut case = Case::standard();
+    let gate = Op::AskGate(Gate::Isolation.number());
+    for exec in [false, true] {
+        case.host.filtered = false;
+        let plan = |case: &Case| {
+            let plan = if exec { case.exec() } else { case.init() };
+            plan.unwrap().plan
+        };
+        assert_eq!(count(&plan(&case), |op| *op == gate), 0);
+        case.host.filtered = true;
+        let plan = plan(&case);
+        let asked = position(&plan, |op| *op == gate).unwrap();
+        let left = &ops(&plan)[asked + 1..];
+        assert!(
+            left.iter().all(|op| matches!(
+                op,
+                Op::CloseControl | Op::WaitStart(_) | Op::LateHooks(_) | Op::Exec { .. }
+            )),
+            "{left:?}"
+        );
+    }
+}
+
 #[test]
 fn exec_joins_what_the_configuration_names_and_enters_a_root_without_mount_namespace() {
     let mut case = Case::standard();
@@ -517,7 +543,13 @@ fn tags_and_gates_read_back_from_their_numbers() {
     ] {
         assert_eq!(Tag::from_number(tag.number()), Some(tag));
     }
-    for gate in [Gate::Cgroup, Gate::Hooks] {
+    for gate in [
+        Gate::Cgroup,
+        Gate::Hooks,
+        Gate::ResourceLimits,
+        Gate::Identity,
+        Gate::Isolation,
+    ] {
         assert_eq!(Gate::from_number(gate.number()), Some(gate));
     }
     assert_eq!(Tag::from_number(0), None);
