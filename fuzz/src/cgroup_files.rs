@@ -14,7 +14,6 @@ const V1: &[(&str, &[&str])] = &[
         "cpuacct",
         &[
             "cpuacct.stat",
-            "cpuacct.usage",
             "cpuacct.usage_percpu",
             "cpuacct.usage_all",
         ],
@@ -24,6 +23,8 @@ const V1: &[(&str, &[&str])] = &[
         &[
             "cpuset.cpus",
             "cpuset.mems",
+            "cpuset.cpu_exclusive",
+            "cpuset.memory_pressure",
             "cpuset.sched_relax_domain_level",
         ],
     ),
@@ -32,6 +33,13 @@ const V1: &[(&str, &[&str])] = &[
         &[
             "memory.stat",
             "memory.usage_in_bytes",
+            "memory.max_usage_in_bytes",
+            "memory.limit_in_bytes",
+            "memory.failcnt",
+            "memory.memsw.usage_in_bytes",
+            "memory.memsw.limit_in_bytes",
+            "memory.kmem.usage_in_bytes",
+            "memory.use_hierarchy",
             "memory.numa_stat",
             "memory.oom_control",
         ],
@@ -40,12 +48,30 @@ const V1: &[(&str, &[&str])] = &[
     (
         "blkio",
         &[
-            "blkio.throttle.io_serviced_recursive",
+            "blkio.bfq.sectors_recursive",
+            "blkio.bfq.io_wait_time_recursive",
             "blkio.bfq.io_serviced_recursive",
+            "blkio.bfq.io_service_bytes_recursive",
+            "blkio.sectors_recursive",
+            "blkio.io_merged_recursive",
+            "blkio.throttle.io_serviced_recursive",
+            "blkio.throttle.io_service_bytes_recursive",
+            "blkio.throttle.io_serviced",
+            "blkio.throttle.io_service_bytes",
+        ],
+    ),
+    (
+        "hugetlb",
+        &[
+            "hugetlb.2MB.rsvd.usage_in_bytes",
+            "hugetlb.2MB.usage_in_bytes",
+            "hugetlb.2MB.max_usage_in_bytes",
+            "hugetlb.2MB.failcnt",
         ],
     ),
     ("freezer", &["freezer.state", "cgroup.procs"]),
     ("rdma", &["rdma.current", "rdma.max"]),
+    ("misc", &["misc.current"]),
     ("devices", &["devices.list"]),
 ];
 
@@ -109,6 +135,17 @@ fn ask(cgroup: &Cgroup) {
     let _killed = cgroup.oom_kill_count();
 }
 
+/// What stands for a file that is not there.
+const ABSENT: &[u8] = b"-";
+
+fn put(path: &Path, text: &[u8]) {
+    if text != ABSENT {
+        fs::write(path, text).expect("write");
+    } else if path.exists() {
+        fs::remove_file(path).expect("remove");
+    }
+}
+
 /// A freeze that is under way is waited for, ten seconds long: here one has come to its end.
 fn settled<'a>(file: &str, text: &'a [u8]) -> &'a [u8] {
     match file {
@@ -130,7 +167,7 @@ pub(crate) fn run(input: &[u8]) {
     for (controller, files) in V1 {
         let directory = v1.join("cgroup").join(controller).join("c");
         for file in *files {
-            fs::write(directory.join(file), settled(file, text())).expect("write");
+            put(&directory.join(file), settled(file, text()));
         }
         paths.insert((*controller).to_owned(), directory);
     }
@@ -139,7 +176,7 @@ pub(crate) fn run(input: &[u8]) {
     let v2 = TREE.path().join("v2");
     let directory = v2.join("cgroup/c");
     for file in V2 {
-        fs::write(directory.join(file), settled(file, text())).expect("write");
+        put(&directory.join(file), settled(file, text()));
     }
     let paths: Paths = [(String::new(), directory)].into();
     ask(&Cgroup::load(&hierarchy(&v2), &paths).expect("a cgroup"));
