@@ -197,6 +197,8 @@ pub fn remove(directories: &[PathBuf], deadline: Instant) -> io::Result<()> {
 /// Kills the processes in a directory and gives a pidfd of each, which is readable when it has
 /// ended.
 pub fn kill(directory: &Path) -> Vec<OwnedFd> {
+    // On cgroup v1 what is frozen does not end. There are no files to be made in a cgroup.
+    let _no_freezer = fs::write(directory.join("freezer.state"), "THAWED");
     processes_in(directory)
         .into_iter()
         .filter_map(|pid| {

@@ -9,11 +9,13 @@
     reason = "a test that cannot go on fails, and says why"
 )]
 
+mod with_more;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use cofferdam_integration::attack::{Bench, COMMANDS, Layout, Role};
+use cofferdam_integration::attack::{Bench, COMMANDS, Layout, Role, Written};
 use cofferdam_integration::reviewed::{self, matches};
 use cofferdam_integration::{Case, need};
 
@@ -81,6 +83,28 @@ fn is_listed(who: &str, deed: &str, place: &str, command: &str) -> bool {
     })
 }
 
+/// Takes the places of what a command has written into `seen`, and what is not listed into `more`.
+fn judge(
+    written: &BTreeSet<(Role, Written)>,
+    command: &str,
+    general: impl Fn(&str) -> String,
+    more: &mut BTreeSet<String>,
+    seen: &mut BTreeSet<String>,
+) {
+    for (role, written) in written {
+        let who = match role {
+            Role::Runtime => "runtime",
+            Role::Child(_) => "stub",
+        };
+        let place = general(&written.place);
+        let deed = written.deed.to_string();
+        if !is_listed(who, &deed, &place, command) {
+            more.insert(format!("{who} | {deed} | {place} | {command}"));
+        }
+        seen.insert(place);
+    }
+}
+
 fn audit(layout: Layout) {
     if !layout.is_possible() {
         return;
@@ -96,18 +120,8 @@ fn audit(layout: Layout) {
         let bench = Bench::new(layout, command).unwrap_or_else(|error| panic!("{error}"));
         // As an option changes nothing of what may be written.
         let name = command.name.split('-').next().unwrap_or_default();
-        for (role, written) in bench.writes() {
-            let who = match role {
-                Role::Runtime => "runtime",
-                Role::Child(_) => "stub",
-            };
-            let place = general(&written.place, bench.case(), &bench.images(), &hierarchies);
-            let deed = written.deed.to_string();
-            if !is_listed(who, &deed, &place, name) {
-                more.insert(format!("{who} | {deed} | {place} | {name}"));
-            }
-            seen.insert(place);
-        }
+        let general = |place: &str| general(place, bench.case(), &bench.images(), &hierarchies);
+        judge(bench.writes(), name, general, &mut more, &mut seen);
     }
     assert!(more.is_empty(), "not in writes.list: {more:#?}");
     // Otherwise the search itself is broken.
