@@ -5,10 +5,10 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use command_fds::{CommandFdExt, FdMapping};
-use rustix::io::Errno;
+use rustix::io::{Errno, fcntl_dupfd_cloexec};
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
-use rustix::process::{Pid, PidfdFlags, Resource, getrlimit, pidfd_open};
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
 use crate::connection::Connection;
 use crate::error::{BoxError, Error, Repr, Result};
@@ -130,8 +130,7 @@ impl Criu {
             None,
         )
         .map_err(|errno| Error::io("make a socket for CRIU", errno))?;
-        let limit = getrlimit(Resource::Nofile).current;
-        if !has_room(limit, inherited.len()) {
+        if !has_room(&other, inherited.len()) {
             let error = io::Error::from_raw_os_error(Errno::MFILE.raw_os_error());
             return Err(Error::io("pass descriptors to CRIU", error));
         }
@@ -167,14 +166,15 @@ impl Criu {
     }
 }
 
-/// Whether a process with this limit of open files can have the socket and so many descriptors
-/// after it. It is asked in advance: in the child an error of `dup2(2)` is lost.
-fn has_room(limit: Option<u64>, inherited: usize) -> bool {
-    let end = i32::try_from(inherited)
+/// Whether a child of this process can have the socket and so many descriptors after it. It is
+/// asked in advance: in the child an error of `dup2(2)` is lost. A descriptor is tried and not the
+/// limit asked for (`getrlimit(2)`): rustix takes that for a call that never fails.
+fn has_room(socket: &OwnedFd, inherited: usize) -> bool {
+    let last = i32::try_from(inherited)
         .ok()
-        .and_then(|count| FIRST_INHERITED.checked_add(count));
-    let end = end.and_then(|end| u64::try_from(end).ok());
-    limit.is_none_or(|limit| end.is_some_and(|end| end <= limit))
+        .and_then(|count| SOCKET.checked_add(count));
+    // EINVAL: the number is not below RLIMIT_NOFILE. Any other answer is about this process.
+    last.is_some_and(|last| !matches!(fcntl_dupfd_cloexec(socket, last), Err(Errno::INVAL)))
 }
 
 /// A running CRIU. It is killed, with the processes that it has started, if this is dropped before
@@ -337,15 +337,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn descriptors_have_room_below_the_limit() {
-        for (limit, inherited, fits) in [
-            (None, 1000, true),
-            (Some(4), 0, true),
-            (Some(3), 0, false),
-            (Some(6), 2, true),
-            (Some(6), 3, false),
-        ] {
-            assert_eq!(has_room(limit, inherited), fits, "{limit:?} {inherited}");
+    fn there_is_room_up_to_the_limit_of_open_files() {
+        let socket = OwnedFd::from(std::fs::File::open("/dev/null").unwrap());
+        assert!(has_room(&socket, 0) && has_room(&socket, 5));
+        // More than the kernel lets any process have (`fs.nr_open`).
+        for inherited in [0x7fff_ff00, usize::MAX] {
+            assert!(!has_room(&socket, inherited), "{inherited}");
         }
     }
 

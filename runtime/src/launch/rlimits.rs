@@ -4,7 +4,7 @@
 use configs::config::{Rlimit, RlimitType};
 use rustix::fs::{Mode, OFlags, openat};
 use rustix::io::Errno;
-use rustix::process::{Pid, Resource, Rlimit as Limit, getrlimit, prlimit};
+use rustix::process::{Pid, Resource, Rlimit as Limit, prlimit};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::system::System;
@@ -47,7 +47,7 @@ fn lift_process_limit(process: Pid, limit: &Rlimit) -> rustix::io::Result<()> {
         // Without CAP_SYS_RESOURCE up to what there was: the process has inherited it from this
         // one.
         Err(Errno::PERM) => {
-            let most = getrlimit(Resource::Nproc).maximum;
+            let most = own_process_limit()?;
             let wanted = finite(limit.hard);
             let within = most.is_none_or(|most| wanted.is_some_and(|wanted| wanted <= most));
             if !within {
@@ -110,18 +110,30 @@ pub(crate) fn verify(system: &System, pid: u32, limits: &[Rlimit]) -> Result<()>
     }
 }
 
-/// Whether a text of `proc_pid_limits(5)` has a limit: a heading, and lines in the order of the
-/// numbers of the resources, the values after a name of 25 columns.
+/// Whether a text of `proc_pid_limits(5)` has a limit.
 fn is_shown(text: &str, limit: &Rlimit) -> bool {
-    let line = usize::try_from(limit.kind.to_int()).unwrap_or_default() + 1;
-    let line = text.lines().nth(line).and_then(|line| line.get(26..));
-    let mut values = line.unwrap_or_default().split_ascii_whitespace();
-    let mut is = |wanted: u64| match (values.next(), finite(wanted)) {
-        (Some("unlimited"), None) => true,
-        (Some(text), Some(wanted)) => text.parse() == Ok(wanted),
-        _ => false,
+    shown(text, limit.kind) == Some([finite(limit.soft), finite(limit.hard)])
+}
+
+/// The soft and the hard limit in a text of `proc_pid_limits(5)`: a heading, and lines in the order
+/// of the numbers of the resources, the values after a name of 25 columns.
+fn shown(text: &str, kind: RlimitType) -> Option<[Option<u64>; 2]> {
+    let line = usize::try_from(kind.to_int()).ok()?.checked_add(1)?;
+    let mut values = text.lines().nth(line)?.get(26..)?.split_ascii_whitespace();
+    let mut value = || match values.next()? {
+        "unlimited" => Some(None),
+        text => text.parse().ok().map(Some),
     };
-    is(limit.soft) && is(limit.hard)
+    Some([value()?, value()?])
+}
+
+/// The hard limit on processes of this process: as text, since rustix takes `getrlimit(2)` for a
+/// call that never fails, and a filter can refuse it.
+fn own_process_limit() -> rustix::io::Result<Option<u64>> {
+    let text = std::fs::read_to_string("/proc/thread-self/limits");
+    let text = text.map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))?;
+    let [_, hard] = shown(&text, RlimitType::Nproc).ok_or(Errno::IO)?;
+    Ok(hard)
 }
 
 fn finite(value: u64) -> Option<u64> {
@@ -174,7 +186,7 @@ mod tests {
         let result = set(child.id(), &limits);
         let text = std::fs::read_to_string(format!("/proc/{}/limits", child.id())).unwrap();
         let shown = verify(&System::default(), child.id(), &limits);
-        let mut others = limits.clone();
+        let mut others = limits;
         others[1].soft += 1;
         let missed = verify(&System::default(), child.id(), &others);
         child.kill().unwrap();
