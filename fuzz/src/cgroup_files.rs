@@ -108,7 +108,10 @@ static TREE: LazyLock<TempDir> = LazyLock::new(|| {
     }
     let mut membership = String::new();
     for (number, (controller, _)) in V1.iter().enumerate() {
-        fs::create_dir_all(root.join("v1/cgroup").join(controller).join("c")).expect("mkdir");
+        let directory = root.join("v1/cgroup").join(controller).join("c");
+        fs::create_dir_all(&directory).expect("mkdir");
+        // By that a cgroup is known that is still there.
+        fs::write(directory.join("cgroup.procs"), "").expect("write");
         membership += &format!("{}:{controller}:/\n", number + 1);
     }
     for (layout, text) in [("v1", membership.as_str()), ("v2", "0::/\n")] {

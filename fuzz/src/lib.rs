@@ -23,7 +23,8 @@ pub struct Target {
     run: fn(&[u8]),
     /// The parsers that it is for, of which its inputs have to reach nearly everything: files, or
     /// folders with the file beside them, from the folder of the workspace. None where the target
-    /// is for what is done after the parsing, or for the stub, which is a program of its own.
+    /// is for what is done after the parsing, for a parser that serde derives, which has no regions
+    /// of its own, or for the stub, which is a program of its own.
     pub parsers: &'static [&'static str],
 }
 
@@ -73,7 +74,7 @@ targets! {
     rdt_schema: ["intelrdt/src/schema.rs"];
     seccomp_profile: ["seccomp/src/native"];
     seccomp_program: ["seccomp/src/evaluate.rs"];
-    state_json: ["configs/src/stored.rs", "configs/src/nullable.rs"];
+    state_json: [];
     state_file: ["runtime/src/state/scan.rs"];
     stub_messages: ["nsenter/src/supervise.rs", "nsenter/src/supervise/control.rs"];
     systemd_bus: ["cgroups/src/systemd/gvariant.rs", "cgroups/src/systemd/message.rs"];
