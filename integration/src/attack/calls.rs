@@ -252,9 +252,10 @@ pub(super) fn errors(number: u64) -> &'static [c_int] {
 }
 
 /// Whether the kernel has done what was asked when it answers with an error: close(2) of Linux
-/// frees the descriptor in any case.
+/// frees the descriptor in any case, and futex(2) has no error for a wake, which who waits would
+/// miss for ever; a wait with one is repeated.
 pub(super) fn is_done_nevertheless(number: u64) -> bool {
-    is_one_of(number, &[libc::SYS_close])
+    is_one_of(number, &[libc::SYS_close, libc::SYS_futex])
 }
 
 /// Whether an error of it ends a program of any kind: without memory no message can be written.
