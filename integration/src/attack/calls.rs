@@ -172,7 +172,9 @@ const CALLS: &[Row] = calls! {
     readlink SYS_readlink: EACCES ENOMEM;
     readlinkat SYS_readlinkat: EACCES ENOMEM;
     readv SYS_readv: EIO EINTR;
-    recvfrom SYS_recvfrom: EINTR ENOMEM;
+    // The standard library asks a socket by it whether a child has begun its program. The kernel
+    // needs no memory to answer; with another error the parent would wait for the child's end.
+    recvfrom SYS_recvfrom: EINTR;
     recvmsg SYS_recvmsg: EINTR ENOMEM EMFILE;
     rename SYS_rename: EACCES ENOSPC EROFS;
     renameat SYS_renameat: EACCES ENOSPC;
