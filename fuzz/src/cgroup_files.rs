@@ -138,7 +138,7 @@ fn ask(cgroup: &Cgroup) {
     let _killed = cgroup.oom_kill_count();
 }
 
-/// What stands for a file that is not there.
+/// The marker of a missing file.
 const ABSENT: &[u8] = b"-";
 
 fn put(path: &Path, text: &[u8]) {

@@ -29,7 +29,7 @@ pub struct RemoteCommand {
 /// How a command ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ended {
-    /// What it wrote to standard output, or to its terminal, and nobody has read.
+    /// Unread output: of its standard output, or of its terminal.
     pub stdout: String,
     /// What it wrote to standard error.
     pub stderr: String,

@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::limited::Limited;
 
 /// An archive, beside the root file system, of an image with these names that executes `entrypoint`
-/// unless it is told otherwise.
+/// by default.
 pub(super) fn image(rootfs: &Path, names: &[&str], entrypoint: &[&str]) -> PathBuf {
     let layer = super::archive(rootfs);
     let folder = rootfs.with_extension("image");

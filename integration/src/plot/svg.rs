@@ -18,8 +18,8 @@ const PANELS: [f64; 2] = [150.0, 520.0];
 const GAP: f64 = 8.0;
 
 /// Colours for both kinds of themes. The background is part of the picture, so that it can be read
-/// on any page; the names of the runtimes are at their lines, so that no colour has to be told from
-/// another.
+/// on any page; the names of the runtimes are at their lines, so that no reader has to distinguish
+/// colours.
 const STYLE: &str = "
     .paper { fill: #ffffff } text { fill: #1b1b1b; font: 12px sans-serif }
     .title { font-size: 15px; font-weight: bold } .scenario { font-weight: bold }

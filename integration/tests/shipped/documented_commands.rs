@@ -1,7 +1,7 @@
 //! The commands of the documentation do what it says. A block of commands says in its first line
 //! what becomes of it:
 //!
-//! * ```` ```sh run ````: it is run here, on a terminal, by somebody who may make containers;
+//! * ```` ```sh run ````: it is run here, on a terminal, by a user who may make containers;
 //! * ```` ```sh run: SURROUNDINGS ````: it is run there, see [`RUN`];
 //! * ```` ```sh not-run: REASON ````.
 

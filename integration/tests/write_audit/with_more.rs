@@ -76,6 +76,14 @@ fn resident() -> Case {
     case
 }
 
+/// A detached run and a forced delete write what is listed, the state among it.
+fn run_and_delete(case: &Case) {
+    let mut audit = Audit::default();
+    audit.command(case, &["run", "--detach", &case.id]);
+    audit.command(case, &["delete", "--force", &case.id]);
+    audit.finish(&["STATE/ID/state.json"]);
+}
+
 #[test]
 fn with_a_terminal_only_what_is_listed_is_written() {
     need!(Root, Busybox, Cofferdam, Ptrace);
@@ -115,10 +123,7 @@ fn with_hooks_only_what_is_listed_is_written() {
         ] {
             case.bundle.config["hooks"][point] = json!([{ "path": "/bin/true" }]);
         }
-        let mut audit = Audit::default();
-        audit.command(&case, &["run", "--detach", &case.id]);
-        audit.command(&case, &["delete", "--force", &case.id]);
-        audit.finish(&["STATE/ID/state.json"]);
+        run_and_delete(&case);
         case.finish();
     });
 }
@@ -146,10 +151,7 @@ fn with_limits_only_what_is_listed_is_written() {
                 resources[controller] = limits;
             }
         }
-        let mut audit = Audit::default();
-        audit.command(&case, &["run", "--detach", &case.id]);
-        audit.command(&case, &["delete", "--force", &case.id]);
-        audit.finish(&["STATE/ID/state.json"]);
+        run_and_delete(&case);
         case.finish();
     });
 }
@@ -161,10 +163,7 @@ fn with_a_device_of_the_host_only_what_is_listed_is_written() {
     let _ = networks::ip("link add name moved0 type veth peer name peer0");
     let mut case = resident();
     case.bundle.config["linux"]["netDevices"] = json!({ "moved0": { "name": "eth7" } });
-    let mut audit = Audit::default();
-    audit.command(&case, &["run", "--detach", &case.id]);
-    audit.command(&case, &["delete", "--force", &case.id]);
-    audit.finish(&["STATE/ID/state.json"]);
+    run_and_delete(&case);
     case.network_devices_are_others();
     case.finish();
 }

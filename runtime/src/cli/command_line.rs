@@ -195,7 +195,7 @@ impl CommandLine {
                 Some(command) => help::command(&self.name, command),
                 None => self.help(&Parsed::default()),
             };
-            // The mistake is told all the same, even if nobody reads how it is done.
+            // The error follows on standard error, even if the reader of standard output is gone.
             let _ = output::write(&format!("{title}\n\n{help}"));
         } else {
             message.push_str(&self.hint(command));

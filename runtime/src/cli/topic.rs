@@ -103,7 +103,7 @@ const EXIT_STATUS: Topic = Topic {
            1: it failed; one line on standard error and in the log says what was attempted, on what, and why.\n\n\
            2: audit --fail-on has found something of that severity.\n\n\
            3: there is no such command.\n\n\
-           141: nobody reads what is printed any more, as in cofferdam list | head -1; nothing is said of it.\n\n\
+           141: the reader of standard output is gone, as in cofferdam list | head -1; there is no message.\n\n\
            255: exec failed before its program ran, or the kernel refused to execute the program.",
 };
 

@@ -1,4 +1,4 @@
-//! The system call filter that a sandbox has unless it is told otherwise.
+//! The system call filter that a sandbox has by default.
 //!
 //! It has the meaning of the profile that Docker gives to containers: what programs need is
 //! allowed, everything else is EPERM; some calls are allowed to those who have the capability that

@@ -2,7 +2,7 @@
 
 use cofferdam_integration::cri::RemoteCommand;
 use cofferdam_integration::cri::messages::{AttachRequest, ExecRequest};
-use cofferdam_integration::engine::{Node, container_config};
+use cofferdam_integration::engine::{Container, Node, container_config};
 use cofferdam_integration::need;
 
 use super::SLEEP;
@@ -12,21 +12,26 @@ const ON_A_TERMINAL: &str = "tty; echo asks; read -r line; echo \"got $line\"; \
                              until [ \"$(stty size)\" = '45 123' ]; do :; done; \
                              trap 'exit 9' INT; echo sized; while :; do sleep 1; done";
 
+/// A shell in a container, with its standard input. A terminal takes its errors, too.
+fn shell(node: &Node, container: &Container<'_>, script: &str, tty: bool) -> RemoteCommand {
+    let answer = node.call(&ExecRequest {
+        container_id: container.id().to_owned(),
+        cmd: ["/bin/sh", "-c", script].map(str::to_owned).into(),
+        tty,
+        stdin: true,
+        stdout: true,
+        stderr: !tty,
+    });
+    RemoteCommand::connect(&answer.url)
+}
+
 #[test]
 fn a_command_has_a_terminal() {
     need!(Root, Busybox, Controllers, Containerd, Runc);
     let node = Node::start();
     let pod = node.pod(node.pod_config());
     let container = pod.run(container_config("one", SLEEP));
-    let answer = node.call(&ExecRequest {
-        container_id: container.id().to_owned(),
-        cmd: ["/bin/sh", "-c", ON_A_TERMINAL].map(str::to_owned).into(),
-        tty: true,
-        stdin: true,
-        stdout: true,
-        stderr: false,
-    });
-    let mut command = RemoteCommand::connect(&answer.url);
+    let mut command = shell(&node, &container, ON_A_TERMINAL, true);
     let shown = command.read_until("asks");
     assert!(shown.starts_with("/dev/pts/"), "{shown}");
     command.write(b"word\n");
@@ -48,15 +53,7 @@ fn a_command_has_streams_of_its_own() {
     let pod = node.pod(node.pod_config());
     let container = pod.run(container_config("one", SLEEP));
     let script = "read -r line; echo \"out $line\"; echo \"err $line\" >&2";
-    let answer = node.call(&ExecRequest {
-        container_id: container.id().to_owned(),
-        cmd: ["/bin/sh", "-c", script].map(str::to_owned).into(),
-        tty: false,
-        stdin: true,
-        stdout: true,
-        stderr: true,
-    });
-    let mut command = RemoteCommand::connect(&answer.url);
+    let mut command = shell(&node, &container, script, false);
     command.write(b"typed\n");
     let ended = command.end();
     assert_eq!(ended.exit_code, 0, "{ended:?}");
