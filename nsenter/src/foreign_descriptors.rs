@@ -111,17 +111,22 @@ pub(crate) mod tests {
     use std::os::unix::net::UnixDatagram;
     use std::time::Duration;
 
+    use rustix::net::sockopt;
+
     use super::*;
 
     /// A socket whose close takes an hour: its data is not taken. With the end that has to be kept.
     pub(crate) fn lingering() -> (OwnedFd, TcpStream) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        // The smallest there is (SO_RCVBUF of socket(7)), so that what the other end still takes in
+        // after the last write is less than what waits here.
+        sockopt::set_socket_recv_buffer_size(&listener, 1).unwrap();
         let mut socket = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let (other, _) = listener.accept().unwrap();
         socket.set_nonblocking(true).unwrap();
         while socket.write(&[0; 65_536]).is_ok() {}
         let hour = Duration::from_secs(3600);
-        rustix::net::sockopt::set_socket_linger(&socket, Some(hour)).unwrap();
+        sockopt::set_socket_linger(&socket, Some(hour)).unwrap();
         (socket.into(), other)
     }
 
