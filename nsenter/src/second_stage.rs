@@ -14,7 +14,6 @@ use rustix::event::{Timespec, poll};
 use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
-use rustix::time::{ClockId, clock_gettime};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::pidfd;
@@ -137,11 +136,7 @@ impl AsFd for SecondStage {
 
 /// The time since boot as `/proc/PID/stat` counts it, rounded down as the kernel does.
 fn now_in_ticks() -> u64 {
-    let time = clock_gettime(ClockId::Boottime);
-    let (seconds, nanoseconds) = (
-        u64::try_from(time.tv_sec).unwrap_or(0),
-        u64::try_from(time.tv_nsec).unwrap_or(0),
-    );
+    let (seconds, nanoseconds) = crate::sys::since_boot();
     let part = nanoseconds.saturating_mul(TICKS) / 1_000_000_000;
     seconds.saturating_mul(TICKS).saturating_add(part)
 }

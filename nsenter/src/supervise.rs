@@ -383,7 +383,7 @@ impl Serving<'_> {
                 "the first stage of the init process does not end",
             ));
         }
-        let exit = pidfd::wait(&self.stub.process)?;
+        let exit = pidfd::try_wait(&self.stub.process)?.unwrap_or(Exit::Unknown);
         self.stub.process.set_reaped();
         if exit.success() || exit == Exit::Unknown {
             self.stub.process = OwnedProcess::new(pidfd);

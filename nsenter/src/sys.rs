@@ -61,6 +61,20 @@ pub(crate) fn terminal_number(master: BorrowedFd<'_>) -> io::Result<u32> {
     }
 }
 
+/// Seconds and nanoseconds since boot (`CLOCK_BOOTTIME`, `clock_gettime(2)`). By the C library,
+/// whose clock is at hand: the one of `rustix` first asks the kernel where the vDSO is, and reads
+/// its tables.
+pub(crate) fn since_boot() -> (u64, u64) {
+    let mut time = MaybeUninit::<libc::timespec>::zeroed();
+    // SAFETY: the call fills a structure for which zeroes are a valid value, too.
+    let time = unsafe {
+        libc::clock_gettime(libc::CLOCK_BOOTTIME, time.as_mut_ptr());
+        time.assume_init()
+    };
+    let number = |value: i64| u64::try_from(value).unwrap_or(0);
+    (number(time.tv_sec), number(time.tv_nsec))
+}
+
 /// A child that is killed and reaped when this value is dropped, unless it was released.
 #[derive(Debug)]
 pub(crate) struct OwnedProcess {

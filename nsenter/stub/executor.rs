@@ -318,7 +318,11 @@ impl Executor {
             } => {
                 let fd = sys::openat2(self.dir(dir)?, path, flags, mode, resolve)?;
                 self.fill(into, fd)?;
-                self.mark(into, |known| known.place = flags & sys::O_PATH != 0);
+                // Nothing waits for the end of a file that is only written.
+                let written = flags & sys::O_ACCMODE == sys::O_WRONLY;
+                self.mark(into, |known| {
+                    known.place = written || flags & sys::O_PATH != 0;
+                });
                 Ok(())
             }
             O::Write { fd, bytes } => whole(sys::write(self.fd(fd)?, bytes)?, bytes),

@@ -63,10 +63,11 @@ macro_rules! operations {
             /// What it must be.
             expect: Expect,
         };
-        /// `close(fd)`; the slot is empty afterwards. A place (`O_PATH`) or a mount may stay open
-        /// until the first of [`Op::AskReady`], [`Op::ChangeDirectory`] and [`Op::Lookup`], before
-        /// a path of the container's is followed wherever it leads. Closing an empty slot is not an
-        /// error (a tolerated step may not have filled it).
+        /// `close(fd)`; the slot is empty afterwards. A place (`O_PATH`), a mount, or a file that
+        /// [`Op::Open`] has opened for writing only may stay open until the first of
+        /// [`Op::AskReady`], [`Op::ChangeDirectory`] and [`Op::Lookup`], before a path of the
+        /// container's is followed wherever it leads. Closing an empty slot is not an error (a
+        /// tolerated step may not have filled it).
         Close = 4 (fd: Empties);
         /// Continue at the label. With tolerated errors, the only control flow; forward only.
         Jump = 5 (to: Label);

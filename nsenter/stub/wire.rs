@@ -77,7 +77,7 @@ messages! {
 /// Size of the head of every packet.
 pub(crate) const PACKET: usize = 16;
 /// Most bytes after the head.
-pub(crate) const MAX_PAYLOAD: usize = 32 << 10;
+pub(crate) const MAX_PAYLOAD: usize = 8 << 10;
 /// Most bytes of [`Message::Fail`]'s detail.
 pub(crate) const MAX_DETAIL: usize = 256;
 /// Detail of a failed [`Op::MakePath`](crate::plan::Op::MakePath): a link leads the path onto a

@@ -192,12 +192,15 @@ pub(crate) struct Delivered {
     pub(crate) sender: i32,
 }
 
-/// Takes one signal off a non-blocking signalfd; `None` if none is pending.
-pub(crate) fn read_signal(descriptor: BorrowedFd<'_>) -> io::Result<Option<Delivered>> {
-    let mut info = MaybeUninit::<libc::signalfd_siginfo>::zeroed();
-    let size = size_of::<libc::signalfd_siginfo>();
+/// Takes so many signals off a non-blocking signalfd at most, with one call. It stays readable if
+/// there are more.
+pub(crate) fn read_signals<const MOST: usize>(
+    descriptor: BorrowedFd<'_>,
+) -> io::Result<Vec<Delivered>> {
+    let mut infos = [const { MaybeUninit::<libc::signalfd_siginfo>::zeroed() }; MOST];
+    let (one, size) = (size_of::<libc::signalfd_siginfo>(), size_of_val(&infos));
     // SAFETY: the buffer is as large as said and any bytes are a valid value of the structure.
-    let read = unsafe { libc::read(descriptor.as_raw_fd(), info.as_mut_ptr().cast(), size) };
+    let read = unsafe { libc::read(descriptor.as_raw_fd(), infos.as_mut_ptr().cast(), size) };
     match usize::try_from(read) {
         Err(_) => match io::Error::last_os_error() {
             error
@@ -206,18 +209,21 @@ pub(crate) fn read_signal(descriptor: BorrowedFd<'_>) -> io::Result<Option<Deliv
                     io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted
                 ) =>
             {
-                Ok(None)
+                Ok(Vec::new())
             }
             error => Err(error),
         },
-        Ok(length) if length == size => {
-            // SAFETY: zeroed and then filled by the kernel.
-            let info = unsafe { info.assume_init() };
-            let number = |value: u32| i32::try_from(value).unwrap_or(0);
-            Ok(Some(Delivered {
-                signal: number(info.ssi_signo),
-                sender: number(info.ssi_pid),
-            }))
+        Ok(length) if length > 0 && length % one == 0 => {
+            let read = infos.iter().take(length / one).map(|info| {
+                // SAFETY: zeroed and then filled by the kernel.
+                let info = unsafe { info.assume_init_ref() };
+                let number = |value: u32| i32::try_from(value).unwrap_or(0);
+                Delivered {
+                    signal: number(info.ssi_signo),
+                    sender: number(info.ssi_pid),
+                }
+            });
+            Ok(read.collect())
         }
         Ok(_) => Err(io::ErrorKind::UnexpectedEof.into()),
     }

@@ -94,7 +94,7 @@ impl Control {
 
     fn receive(&mut self) -> Result<Event> {
         if self.buffer.is_empty() {
-            // Zeroed by the allocator: only the pages that a packet fills are touched.
+            // The allocator writes zeros, and so touches each page of it: few of them.
             self.buffer = vec![0; PACKET + MAX_PAYLOAD];
         }
         let mut space =

@@ -131,7 +131,7 @@ impl Executor {
     /// Not inlined, for its buffer.
     #[inline(never)]
     fn send_file(&self, file: i32) -> Result<()> {
-        let mut buffer = [0; MAX_PAYLOAD / 4];
+        let mut buffer = [0; MAX_PAYLOAD];
         let mut sent = 0;
         // An error ends the file as its end does: what cannot be read does not count.
         while let Ok(count @ 1..) = sys::read(file, &mut buffer) {
@@ -161,16 +161,22 @@ impl Executor {
         self.take_home()?;
         // At the end of the channel the supervisor may want to end the process that then waits for
         // its start, or for hooks.
-        let next = self.plan.record(self.step.saturating_add(1));
+        let next = self.operation(self.step.saturating_add(1));
         if matches!(
-            next.and_then(|next| Operation::of(&self.plan, &next)),
+            next,
             Some(Operation::WaitStart { .. } | Operation::LateHooks { .. })
         ) {
             sys::exit_on_signals();
         }
         let warnings = self.warnings.encode();
         self.tell(Message::Done, 0, &warnings)?;
-        sys::close(self.control);
+        // These close it with all others, before anything else.
+        if !matches!(
+            next,
+            Some(Operation::WaitStart { .. } | Operation::Exec { .. })
+        ) {
+            sys::close(self.control);
+        }
         self.control = -1;
         Ok(())
     }

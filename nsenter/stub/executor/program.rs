@@ -97,9 +97,9 @@ impl Executor {
 
     pub(super) fn exec(&mut self, args: Texts<'static>, env: Texts<'static>) -> Result<()> {
         let program = self.program.ok_or(Errno::EINVAL)?;
+        self.close_all_but(self.start_fifo());
         let args = pointers(args, None)?;
         let env = pointers(env, self.home.as_ref().map(Home::as_cstr))?;
-        self.close_all_but(self.start_fifo());
         Err(execute(program, &args, &env))
     }
 

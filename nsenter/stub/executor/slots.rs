@@ -11,7 +11,7 @@ pub(super) struct Known {
     pub(super) made: bool,
     /// The root of a new tmpfs: it most likely has no entry of a given name.
     pub(super) fresh: bool,
-    /// A place or a mount, which may be closed later, with all others.
+    /// A place, a mount or a file that is only written: it may be closed later, with all others.
     pub(super) place: bool,
 }
 

@@ -12,6 +12,8 @@ pub(crate) const O_CLOEXEC: u32 = 0o2_000_000;
 pub(crate) const O_PATH: u32 = 0o10_000_000;
 /// `O_WRONLY`.
 pub(crate) const O_WRONLY: u32 = 1;
+/// `O_ACCMODE`.
+pub(crate) const O_ACCMODE: u32 = 3;
 /// `O_RDWR`.
 pub(crate) const O_RDWR: u32 = 2;
 /// `O_CREAT`.

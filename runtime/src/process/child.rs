@@ -150,7 +150,7 @@ impl Child {
     /// The other children of this process in the same container, which may have to be reaped before
     /// this one can end.
     pub(crate) fn siblings(&self) -> Vec<Arc<RegisteredChild>> {
-        self.registry.reap(&self.container)
+        self.registry.reap_others(&self.container, &self.entry)
     }
 }
 

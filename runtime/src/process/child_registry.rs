@@ -92,6 +92,24 @@ impl ChildRegistry {
         of_container.cloned().collect()
     }
 
+    /// The same, for one who waits for a child of that container, which is left alone.
+    pub(crate) fn reap_others(
+        &self,
+        container: &ContainerId,
+        own: &Arc<RegisteredChild>,
+    ) -> Vec<Arc<RegisteredChild>> {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.retain(|entry| {
+            entry.container != *container
+                || Arc::ptr_eq(entry, own)
+                || !matches!(entry.try_wait(), Ok(Some(_)))
+        });
+        let others = all
+            .iter()
+            .filter(|entry| entry.container == *container && !Arc::ptr_eq(entry, own));
+        others.cloned().collect()
+    }
+
     /// Waits until a process of the container has ended, at most so long; says whether it has.
     /// Reaps the container's other children as they end.
     pub(crate) fn wait(

@@ -5,7 +5,7 @@
 
 mod streams;
 
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -187,7 +187,6 @@ impl Foreground {
         watched.extend(
             siblings
                 .iter()
-                .filter(|entry| entry.pidfd().as_raw_fd() != child.pidfd().as_raw_fd())
                 .map(|entry| PollFd::from_borrowed_fd(entry.pidfd(), PollFlags::IN)),
         );
         let copies_at = watched.len();
@@ -217,15 +216,15 @@ impl Foreground {
 
     /// Forwards what came in, and reaps.
     fn forward_signals(&self, child: &Child, streams: &Streams) -> Result<()> {
-        let own = rustix::process::getpid().as_raw_nonzero().get();
-        while let Some(delivered) = self.next_signal()? {
+        let own = || rustix::process::getpid().as_raw_nonzero().get();
+        for delivered in self.signals()? {
             match delivered.signal {
                 libc::SIGCHLD => self.reap(child)?,
                 libc::SIGWINCH => streams.resize(),
                 libc::SIGURG => {}
                 // Our own write, to a pipe without reader or beyond a limit; not meant for the
                 // container.
-                libc::SIGPIPE | libc::SIGXFSZ if delivered.sender == own => {}
+                libc::SIGPIPE | libc::SIGXFSZ if delivered.sender == own() => {}
                 // From the kernel: our own limit, too. This thread would be killed if it did not
                 // block the signal.
                 libc::SIGXCPU if delivered.sender == 0 => {
@@ -272,8 +271,9 @@ impl Foreground {
         }
     }
 
-    fn next_signal(&self) -> Result<Option<sys::Delivered>> {
-        sys::read_signal(self.signals.as_fd())
+    /// The signals that came in.
+    fn signals(&self) -> Result<Vec<sys::Delivered>> {
+        sys::read_signals::<4>(self.signals.as_fd())
             .map_err(|error| Error::system("read a signal", error))
     }
 
@@ -329,7 +329,7 @@ impl Foreground {
     fn is_told_to_end(&self) -> Result<bool> {
         let ends = [libc::SIGHUP, libc::SIGINT, libc::SIGQUIT, libc::SIGTERM];
         let mut ends_now = false;
-        while let Some(delivered) = self.next_signal()? {
+        for delivered in self.signals()? {
             ends_now |= ends.contains(&delivered.signal);
         }
         Ok(ends_now)
@@ -340,6 +340,7 @@ impl Foreground {
 mod tests {
     use super::*;
     use crate::process::stream_end::StreamEnd;
+    use std::os::fd::AsRawFd;
     use std::process::Command;
 
     #[allow(clippy::zombie_processes, reason = "waited for through its pidfd")]

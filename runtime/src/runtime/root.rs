@@ -86,15 +86,14 @@ pub(super) fn check_owner(root: &OwnedFd, path: &Path) -> Result<()> {
     };
     let stat = rustix::fs::fstat(root)
         .map_err(|errno| Error::system(format!("look at {}", path.display()), errno))?;
-    let uid = rustix::process::geteuid().as_raw();
-    let gid = rustix::process::getegid().as_raw();
-    if stat.st_uid != 0 && stat.st_uid != uid {
+    if stat.st_uid != 0 && stat.st_uid != rustix::process::geteuid().as_raw() {
         return refused(&format!("it belongs to user {}", stat.st_uid));
     }
     if stat.st_mode & 0o002 != 0 {
         return refused("every user can write to it");
     }
-    if stat.st_mode & 0o020 != 0 && stat.st_gid != 0 && stat.st_gid != gid {
+    let own_group = || stat.st_gid == 0 || stat.st_gid == rustix::process::getegid().as_raw();
+    if stat.st_mode & 0o020 != 0 && !own_group() {
         return refused(&format!("group {} can write to it", stat.st_gid));
     }
     Ok(())

@@ -152,8 +152,9 @@ impl Screen {
     }
 
     fn signal(&self) -> Result<Input, Failure> {
-        let taken = sys::read_signal(self.signals.as_fd()).map_err(failed("read a signal"))?;
-        let Some(number) = taken.map(|delivered| delivered.signal) else {
+        let taken =
+            sys::read_signals::<1>(self.signals.as_fd()).map_err(failed("read a signal"))?;
+        let Some(number) = taken.first().map(|delivered| delivered.signal) else {
             return Ok(Input::Nothing);
         };
         match Signal::from_named_raw(number) {
