@@ -16,6 +16,7 @@ use crate::limited::{Limited, Output};
 use crate::ordinary_user::OrdinaryUser;
 use crate::program;
 use crate::reduced_kernel::{self, Check};
+use crate::unit;
 
 /// A state root, a bundle and an id that no other test has.
 #[derive(Debug)]
@@ -31,8 +32,13 @@ pub struct Case {
     root: tempfile::TempDir,
     number: u32,
     devices: BTreeSet<String>,
+    /// The unit of the container, if systemd makes its cgroup.
+    unit: Option<String>,
     finished: bool,
 }
+
+/// The slice of the units of [`Case::systemd`].
+const SLICE: &str = "cofferdam-case.slice";
 
 static NUMBER: AtomicU32 = AtomicU32::new(0);
 
@@ -68,8 +74,17 @@ impl Case {
             root,
             number,
             devices: leftovers::network_devices().expect("read the network devices"),
+            unit: None,
             finished: false,
         }
+    }
+
+    /// A case whose cgroup is a scope that the machine's systemd makes (`--systemd-cgroup`).
+    pub fn systemd() -> Self {
+        let mut case = Self::new();
+        case.bundle.config["linux"]["cgroupsPath"] = json!(format!("{SLICE}:case:{}", case.id));
+        case.unit = Some(format!("case-{}.scope", case.id));
+        case
     }
 
     /// A case of an ordinary user: bundle and state root are that user's, and the configuration is
@@ -98,6 +113,10 @@ impl Case {
 
     /// The cgroup of the container.
     pub fn cgroup(&self) -> String {
+        if let Some(unit) = &self.unit {
+            // A slice lies below those that the parts of its name say (systemd.slice(5)).
+            return format!("/cofferdam.slice/{SLICE}/{unit}");
+        }
         // Without a path the id is it.
         self.bundle.config["linux"]["cgroupsPath"]
             .as_str()
@@ -136,6 +155,7 @@ impl Case {
         let user = self.user.as_ref();
         let mut line = user.map_or_else(Vec::new, OrdinaryUser::prefix);
         line.push(self.program.clone().into());
+        line.extend(self.unit.is_some().then(|| "--systemd-cgroup".into()));
         line.extend(arguments.iter().map(OsString::from));
         line
     }
@@ -285,14 +305,26 @@ impl Case {
     /// What is left of the container.
     pub fn leftovers(&self) -> BTreeSet<String> {
         let cgroup = self.cgroup();
-        leftovers::find(&Marks {
+        let mut found = leftovers::find(&Marks {
             cgroup: &cgroup,
             directory: self.bundle.path(),
             root: self.root(),
             id: &self.id,
             device: Device::of_this_process(self.number),
             devices: &self.devices,
-        })
+        });
+        if let Some(name) = &self.unit {
+            // systemd forgets a unit some time after its cgroup is gone.
+            found.extend(leftovers::settled(|| {
+                let state = unit::property(name, "LoadState");
+                let is_there = state != "not-found";
+                is_there
+                    .then(|| format!("unit {name}: {state}"))
+                    .into_iter()
+                    .collect()
+            }));
+        }
+        found
     }
 
     /// The network devices that are there now are others', and stay.

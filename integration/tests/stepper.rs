@@ -28,7 +28,15 @@ fn seed() -> u64 {
     given.and_then(|text| text.parse().ok()).unwrap_or(1)
 }
 
+/// The commands that ask systemd for something, one step of each kind: this layout is tested where
+/// the processor is emulated.
+const OF_SYSTEMD: [&str; 6] = ["create", "run", "exec", "update", "delete", "delete-force"];
+
 fn disturb(layout: Layout) {
+    disturb_some(layout, COMMANDS, STEPS);
+}
+
+fn disturb_some(layout: Layout, commands: &[Command], numbers: [(Kind, usize); 2]) {
     if !layout.is_possible() {
         return;
     }
@@ -37,13 +45,13 @@ fn disturb(layout: Layout) {
     println!("COFFERDAM_ATTACK_SEED={seed}");
     let mut choice = Choice::new(seed);
     let mut faults = Vec::new();
-    for &command in COMMANDS {
+    for &command in commands {
         if command.is_impossible(layout).is_some() {
             continue;
         }
         let mut bench = Bench::new(layout, command).unwrap_or_else(|error| panic!("{error}"));
         let held = (Kind::Hold, usize::from(choice.below(HELD) == 0));
-        for (kind, number) in STEPS.into_iter().chain([held]) {
+        for (kind, number) in numbers.into_iter().chain([held]) {
             let all = steps(bench.calls(), kind);
             for _ in 0..number {
                 let Some(&step) = all.get(choice.below(all.len())) else {
@@ -84,6 +92,14 @@ fn nothing_is_left_or_unprotected_in_a_user_namespace() {
 fn nothing_is_left_or_unprotected_of_an_ordinary_user() {
     need!(Root, Busybox, Cofferdam, UserNamespaces, Ptrace);
     disturb(Layout::Rootless);
+}
+
+#[test]
+fn nothing_is_left_or_unprotected_where_systemd_makes_the_cgroup() {
+    need!(Root, Busybox, Cofferdam, Ptrace, Systemd);
+    let commands = OF_SYSTEMD.map(|name| Command::named(name).expect("a command"));
+    let numbers = STEPS.map(|(kind, _)| (kind, 1));
+    disturb_some(Layout::Systemd, &commands, numbers);
 }
 
 /// What the runtime cannot read is no smaller machine: the container has everything that was asked

@@ -30,7 +30,7 @@ disk=$folder/$boot.ext4
 [ -e "$disk" ] || disk=$folder/disk.ext4
 carry=$results/payload.ext4
 answer=$results/results.tar
-truncate -s 256M "$carry" "$answer"
+truncate -s 512M "$carry" "$answer"
 mke2fs -q -t ext4 -d "$payload" "$carry"
 
 # cx16=off: QEMU 7.2 emulates cmpxchg16b wrongly. The rest makes emulation faster: page tables of four levels, no switch

@@ -18,15 +18,18 @@ pub enum Layout {
     UserNamespace,
     /// The hierarchies of the machine, in which an ordinary user may make no cgroup.
     Rootless,
+    /// The hierarchies of the machine, where systemd makes the cgroup.
+    Systemd,
 }
 
 impl Layout {
     /// All of them.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 5] = [
         Self::Own,
         Self::Unified,
         Self::UserNamespace,
         Self::Rootless,
+        Self::Systemd,
     ];
 
     /// Its name on the command line and in tables.
@@ -36,6 +39,7 @@ impl Layout {
             Self::Unified => "unified",
             Self::UserNamespace => "user-namespace",
             Self::Rootless => "rootless",
+            Self::Systemd => "systemd",
         }
     }
 
@@ -44,6 +48,7 @@ impl Layout {
         match self {
             Self::Own | Self::UserNamespace => true,
             Self::Rootless => Need::UserNamespaces.missing().is_none(),
+            Self::Systemd => Need::Systemd.missing().is_none(),
             Self::Unified => !cgroup::is_unified() && cgroup::v2_mount().is_some(),
         }
     }
@@ -69,6 +74,7 @@ impl Layout {
     pub(super) fn case(self) -> Case {
         let mut case = match self {
             Self::Rootless => Case::rootless(),
+            Self::Systemd => Case::systemd(),
             _ => Case::new(),
         };
         super::report::protect(&mut case.bundle);

@@ -19,7 +19,7 @@ pub(crate) struct Arguments {
 
 pub(crate) const USAGE: &str = "\
 usage: attack [OPTION]… [COMMAND]…
-  --layout own|unified|user-namespace|rootless
+  --layout own|unified|user-namespace|rootless|systemd
                                         how cgroups are mounted, and where the container runs
   --kind kill|hold|error                what happens at a system call
   --sample N                            one step of N, chosen by the seed
