@@ -1,6 +1,8 @@
 //! Resource limits, set from outside: raising one above the caller's own takes the privilege of the
 //! runtime, which the process inside does not have.
 
+use std::fmt;
+
 use configs::config::{Rlimit, RlimitType};
 use rustix::fs::{Mode, OFlags, openat};
 use rustix::io::Errno;
@@ -25,38 +27,39 @@ pub(crate) fn set(pid: u32, limits: &[Rlimit]) -> Result<()> {
 ///
 /// Of `RLIMIT_NPROC` as much is allowed as can be: both stages are there for a moment, and the user
 /// may have other processes. The limit itself is a step of the second stage.
-pub(crate) fn before_second_stage(pid: u32, limits: &[Rlimit]) -> Result<()> {
+pub(crate) fn before_second_stage(system: &System, pid: u32, limits: &[Rlimit]) -> Result<()> {
     let process = waiting(pid)?;
     let (last, first) = by_what_is_counted(limits);
     for limit in first {
         change(process, limit).map_err(failed(limit))?;
     }
     for limit in last {
-        lift_process_limit(process, limit).map_err(failed(limit))?;
+        lift_process_limit(system, process, limit)?;
     }
     Ok(())
 }
 
 /// Lifts `RLIMIT_NPROC`, so that it can be lowered to this limit.
-fn lift_process_limit(process: Pid, limit: &Rlimit) -> rustix::io::Result<()> {
-    let to = |value| Limit {
-        current: value,
-        maximum: value,
+fn lift_process_limit(system: &System, process: Pid, limit: &Rlimit) -> Result<()> {
+    let lift = |value| {
+        let value = Limit {
+            current: value,
+            maximum: value,
+        };
+        prlimit(Some(process), Resource::Nproc, value).map(drop)
     };
-    match prlimit(Some(process), Resource::Nproc, to(None)) {
+    let lifted = match lift(None) {
         // Without CAP_SYS_RESOURCE up to what there was: the process has inherited it from this
         // one.
         Err(Errno::PERM) => {
-            let most = own_process_limit()?;
+            let most = own_process_limit(system)?;
             let wanted = finite(limit.hard);
             let within = most.is_none_or(|most| wanted.is_some_and(|wanted| wanted <= most));
-            if !within {
-                return Err(Errno::PERM);
-            }
-            prlimit(Some(process), Resource::Nproc, to(most)).map(drop)
+            if within { lift(most) } else { Err(Errno::PERM) }
         }
-        result => result.map(drop),
-    }
+        result => result,
+    };
+    lifted.map_err(failed(limit))
 }
 
 fn waiting(pid: u32) -> Result<Pid> {
@@ -89,15 +92,7 @@ fn failed(limit: &Rlimit) -> impl FnOnce(Errno) -> Error {
 /// Fails if the kernel shows other limits of a process (`/proc/PID/limits`): a seccomp filter
 /// around this program can answer `prlimit(2)` without setting one.
 pub(crate) fn verify(system: &System, pid: u32, limits: &[Rlimit]) -> Result<()> {
-    let file = openat(
-        system.procfs()?,
-        format!("{pid}/limits"),
-        OFlags::RDONLY | OFlags::CLOEXEC,
-        Mode::empty(),
-    )
-    .map_err(|errno| Error::system(format!("open /proc/{pid}/limits"), errno))?;
-    let text = std::io::read_to_string(std::fs::File::from(file))
-        .map_err(|error| Error::system(format!("read /proc/{pid}/limits"), error))?;
+    let text = text_of(system, pid)?;
     match limits.iter().find(|limit| !is_shown(&text, limit)) {
         None => Ok(()),
         Some(limit) => Err(Error::new(
@@ -129,11 +124,25 @@ fn shown(text: &str, kind: RlimitType) -> Option<[Option<u64>; 2]> {
 
 /// The hard limit on processes of this process: as text, since rustix takes `getrlimit(2)` for a
 /// call that never fails, and a filter can refuse it.
-fn own_process_limit() -> rustix::io::Result<Option<u64>> {
-    let text = std::fs::read_to_string("/proc/thread-self/limits");
-    let text = text.map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))?;
-    let [_, hard] = shown(&text, RlimitType::Nproc).ok_or(Errno::IO)?;
-    Ok(hard)
+fn own_process_limit(system: &System) -> Result<Option<u64>> {
+    let text = text_of(system, "thread-self")?;
+    match shown(&text, RlimitType::Nproc) {
+        Some([_, hard]) => Ok(hard),
+        None => Err(Error::new(
+            ErrorKind::Init,
+            "/proc/thread-self/limits shows no limit on processes",
+        )),
+    }
+}
+
+/// The text of `/proc/PROCESS/limits`.
+fn text_of(system: &System, process: impl fmt::Display) -> Result<String> {
+    let path = format!("{process}/limits");
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+    let file = openat(system.procfs()?, &path, flags, Mode::empty())
+        .map_err(|errno| Error::system(format!("open /proc/{path}"), errno))?;
+    std::io::read_to_string(std::fs::File::from(file))
+        .map_err(|error| Error::system(format!("read /proc/{path}"), error))
 }
 
 fn finite(value: u64) -> Option<u64> {
@@ -163,7 +172,73 @@ fn resource(kind: RlimitType) -> Resource {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::{self, File};
+
+    use nsenter::Procfs;
+    use tempfile::TempDir;
+
     use super::*;
+
+    /// A machine whose procfs shows this as the limits of the calling thread.
+    fn showing(limits: &str) -> (TempDir, System) {
+        let root = tempfile::tempdir().unwrap();
+        for directory in ["proc/thread-self", "cgroup"] {
+            fs::create_dir_all(root.path().join(directory)).unwrap();
+        }
+        let put = |path: &str, text| fs::write(root.path().join(path), text).unwrap();
+        put("proc/thread-self/limits", limits);
+        put("proc/cgroup", "0::/\n");
+        put("proc/mountinfo", "");
+        put("cgroup/cgroup.controllers", "\n");
+        let open = |path: &str| File::open(root.path().join(path)).unwrap();
+        let hierarchy = cgroups::Hierarchy::open_at(
+            open("cgroup").into(),
+            root.path().join("cgroup"),
+            open("proc").into(),
+        );
+        let procfs = Procfs::open_at(open("proc")).unwrap();
+        (root, System::fake(procfs, hierarchy.unwrap()))
+    }
+
+    #[test]
+    fn the_limit_on_processes_is_the_one_that_the_procfs_of_the_system_shows() {
+        let limits = |processes: &str| {
+            let name = |name: &str| format!("{name:25} ");
+            let mut text = name("Limit") + "Soft Limit           Hard Limit           Units\n";
+            for one in ["cpu", "file size", "data", "stack", "core", "resident set"] {
+                text += &(name(one) + "unlimited            unlimited            bytes\n");
+            }
+            text + &name("Max processes") + processes + "\n"
+        };
+        let (_root, system) = showing(&limits(
+            "555                  777                  processes",
+        ));
+        assert_eq!(own_process_limit(&system).unwrap(), Some(777));
+        let (_root, system) = showing(&limits(
+            "555                  unlimited            processes",
+        ));
+        assert_eq!(own_process_limit(&system).unwrap(), None);
+        for damaged in [
+            limits(""),
+            limits("555"),
+            limits("many  more"),
+            String::new(),
+        ] {
+            let (_root, system) = showing(&damaged);
+            let error = own_process_limit(&system).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Init, "{damaged}");
+            let text = "/proc/thread-self/limits shows no limit on processes";
+            assert_eq!(error.to_string(), text);
+        }
+        let (root, system) = showing("");
+        fs::remove_file(root.path().join("proc/thread-self/limits")).unwrap();
+        let error = own_process_limit(&system).unwrap_err();
+        assert_eq!(error.raw_os_error(), Some(libc::ENOENT));
+        assert!(
+            error.to_string().contains("/proc/thread-self/limits"),
+            "{error}"
+        );
+    }
 
     #[test]
     fn limits_of_another_process_change() {
@@ -184,7 +259,7 @@ mod tests {
             },
         ];
         let result = set(child.id(), &limits);
-        let text = std::fs::read_to_string(format!("/proc/{}/limits", child.id())).unwrap();
+        let text = fs::read_to_string(format!("/proc/{}/limits", child.id())).unwrap();
         let shown = verify(&System::default(), child.id(), &limits);
         let mut others = limits;
         others[1].soft += 1;

@@ -339,7 +339,8 @@ impl<'a> Supervisor<'a> {
 
     /// Sets the resource limits that the second stage inherits.
     fn limit_second_stage(&mut self, pid: u32) -> Result<()> {
-        rlimits::before_second_stage(pid, std::mem::take(&mut self.rlimits))
+        let limits = std::mem::take(&mut self.rlimits);
+        rlimits::before_second_stage(self.launch.system, pid, limits)
     }
 
     /// Takes the process out of the container's cgroup, whose processes or memory are used up: what
