@@ -1,10 +1,13 @@
 //! The account files of an image, the host's subordinate ids, and id maps: a passwd file or a map,
 //! a group file and the specification of a user, each with a NUL behind it, then the bytes of an
-//! id.
+//! id. After a `*` follows how often the first file is repeated: limits are far away otherwise.
 
 use crate::cursor::Cursor;
 use user::subid::{self, Owner};
-use user::{ExecUser, Gid, IdMaps, Uid, UserDb};
+use user::{ExecUser, Gid, IdMap, IdMapping, IdMaps, Uid, UserDb};
+
+/// Most bytes of a repeated file: more than a line may have, and room for more lines than a file.
+const MOST_REPEATED: usize = 320 << 10;
 
 pub(crate) fn run(input: &[u8]) {
     let mut pieces = Cursor::new(input);
@@ -13,6 +16,17 @@ pub(crate) fn run(input: &[u8]) {
         return;
     };
     let number = pieces.u32();
+    let repeated = match pieces.byte() {
+        b'*' => {
+            let most = MOST_REPEATED / passwd.len().max(1);
+            passwd.repeat(usize::from(pieces.u16()).min(most))
+        }
+        _ => passwd.to_vec(),
+    };
+    look(&repeated, group, spec, number);
+}
+
+fn look(passwd: &[u8], group: &[u8], spec: &str, number: u32) {
     let accounts = UserDb::from_bytes(passwd, group);
     if let (Some(uid), Some(gid)) = (Uid::new(number), Gid::new(number)) {
         let default = ExecUser::new(uid, gid);
@@ -41,10 +55,37 @@ pub(crate) fn run(input: &[u8]) {
     if let Ok(map) = IdMaps::parse(passwd) {
         let again = IdMaps::parse(map.kernel_text().as_bytes()).expect("what was written is read");
         assert_eq!(map, again);
-        if map.validate().is_ok()
-            && let Some(host) = map.host_id(number)
-        {
-            assert_eq!(map.container_id(host), Some(number));
+        translated(map, group, number);
+    }
+    if let Ok(ranges) = serde_json::from_slice::<Vec<IdMap>>(passwd) {
+        let stored = serde_json::to_vec(&ranges).expect("ranges are JSON");
+        let again: IdMaps = serde_json::from_slice(&stored).expect("what was stored is read");
+        assert_eq!(again, IdMaps::from(ranges));
+    }
+}
+
+/// The pair of maps that a user namespace has: what is mapped is mapped back.
+fn translated(uids: IdMaps, group: &[u8], number: u32) {
+    if uids.validate().is_err() {
+        return;
+    }
+    assert!(!uids.is_empty() && uids.ranges().len() <= user::MAX_EXTENTS);
+    let host = uids.host_id(number);
+    if let Some(host) = host {
+        assert_eq!(uids.container_id(host), Some(number));
+        assert!(!uids.is_identity() || host == number);
+    }
+    assert!(!uids.is_initial() || uids.is_identity());
+    let Ok(gids) = str::from_utf8(group).unwrap_or_default().parse::<IdMaps>() else {
+        return;
+    };
+    if gids.validate().is_ok() {
+        let maps = IdMapping { uids, gids };
+        for id in [0, number] {
+            if let Some((uid, gid)) = maps.to_host(id, id) {
+                assert_eq!(maps.to_container(uid, gid), Some((id, id)));
+            }
         }
+        assert_eq!(maps.root_pair(), maps.to_host(0, 0));
     }
 }

@@ -97,6 +97,11 @@ const V2: &[&str] = &[
     "rdma.current",
     "misc.current",
     "misc.events",
+    "memory.peak",
+    "memory.swap.peak",
+    "hugetlb.2MB.rsvd.current",
+    "hugetlb.2MB.current",
+    "hugetlb.2MB.events",
 ];
 
 /// Made once; only the content of the files changes.
@@ -120,7 +125,7 @@ static TREE: LazyLock<TempDir> = LazyLock::new(|| {
     }
     fs::write(
         root.join("v2/cgroup/cgroup.controllers"),
-        "cpu io memory pids rdma misc\n",
+        "cpu io memory pids hugetlb rdma misc\n",
     )
     .expect("write");
     tree

@@ -13,6 +13,13 @@ pub(crate) fn run(bytes: &[u8]) {
     if let Ok(label) = text.parse::<Label>() {
         let again: Label = label.to_string().parse().expect("what was written is read");
         assert_eq!(label, again);
+        assert_eq!(label.as_ref(), label.as_str());
+        // The longest label has no room for a longer level.
+        if let Ok(shared) = label.shared() {
+            assert_eq!(shared.type_name(), label.type_name());
+            assert_eq!(shared.level(), label.level().map(|_| "s0"));
+            assert_eq!(shared.shared().expect("it is no longer"), shared);
+        }
     }
     if let Ok(level) = text.parse::<Level>() {
         let again: Level = level.to_string().parse().expect("what was written is read");
