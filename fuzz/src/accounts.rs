@@ -2,6 +2,11 @@
 //! a group file and the specification of a user, each with a NUL behind it, then the bytes of an
 //! id. After a `*` follows how often the first file is repeated: limits are far away otherwise.
 
+use std::fs::{self, File};
+use std::sync::LazyLock;
+
+use tempfile::TempDir;
+
 use crate::cursor::Cursor;
 use user::subid::{self, Owner};
 use user::{ExecUser, Gid, IdMap, IdMapping, IdMaps, Uid, UserDb};
@@ -24,6 +29,21 @@ pub(crate) fn run(input: &[u8]) {
         _ => passwd.to_vec(),
     };
     look(&repeated, group, spec, number);
+    of_a_process(&repeated, group);
+}
+
+/// The maps as files of a process are what they are as texts.
+fn of_a_process(uids: &[u8], gids: &[u8]) {
+    static PROCESS: LazyLock<TempDir> = LazyLock::new(|| tempfile::tempdir().expect("mkdtemp"));
+    let path = PROCESS.path();
+    fs::write(path.join("uid_map"), uids).expect("write");
+    fs::write(path.join("gid_map"), gids).expect("write");
+    let process = File::open(path).expect("open");
+    match (IdMapping::open_at(process), IdMaps::parse(uids), IdMaps::parse(gids)) {
+        (Ok(maps), Ok(uids), Ok(gids)) => assert_eq!(maps, IdMapping { uids, gids }),
+        (Ok(maps), ..) => panic!("{maps:?}"),
+        (Err(_), ..) => {}
+    }
 }
 
 fn look(passwd: &[u8], group: &[u8], spec: &str, number: u32) {

@@ -172,6 +172,14 @@ impl RequestHandler for Supervisor<'_> {
         Ok(())
     }
 
+    fn no_room(&mut self, _: &ProcessRef<'_>, errno: i32) -> Answer {
+        self.asked(|op| *op == Op::SecondStage);
+        match errno {
+            4095 => Err("there is no more".into()),
+            _ => Ok(()),
+        }
+    }
+
     fn second_stage(&mut self, _: &ProcessRef<'_>) -> Answer {
         panic!("the stub was killed, and has made no process");
     }
@@ -198,7 +206,12 @@ impl RequestHandler for Supervisor<'_> {
     fn home(&mut self, passwd: &[u8]) -> Answer<Vec<u8>> {
         self.asked(|op| matches!(op, Op::AskHome { .. }));
         assert!(passwd.len() <= MOST_HOME);
-        Ok(b"/root".to_vec())
+        match passwd.first() {
+            None => Err("no account is there".into()),
+            Some(b'l') => Ok(vec![b'l'; passwd.len() + MOST_HOME]),
+            Some(b'n') => Ok(b"/ro\0ot".to_vec()),
+            Some(_) => Ok(b"/root".to_vec()),
+        }
     }
 
     fn ready(&mut self, _: &ProcessRef<'_>, warnings: &Warnings) -> Answer {
@@ -238,8 +251,11 @@ pub(crate) fn run(bytes: &[u8]) {
         channel: None,
         last: 0,
     };
+    assert_eq!(stub.plan(), &plan);
     let limit = Deadline::without_progress(LIMIT);
     let served = stub.serve(&mut supervisor, limit);
+    let again = stub.serve(&mut supervisor, limit).expect_err("it was served");
+    assert_eq!(again.kind(), ErrorKind::Protocol);
     match &served {
         Ok(served) => assert!(served.warnings().tolerated().len() <= MOST_TOLERATED),
         Err(error) => {
@@ -251,6 +267,8 @@ pub(crate) fn run(bytes: &[u8]) {
         }
     }
     assert!(supervisor.channel.is_some(), "{served:?}");
+    let exit = stub.wait().expect("it has ended");
+    assert_eq!(stub.wait().expect("it is known"), exit);
     drop(supervisor);
     drop(stub);
     drop(carried);
