@@ -1,5 +1,5 @@
-//! Lists of processors and memory nodes, as in `cpuset.cpus`, sets as `state.json` has them, and the
-//! two lists of an affinity, with a `;` between them.
+//! Lists of processors and memory nodes, as in `cpuset.cpus`, sets as `state.json` has them, and
+//! the two lists of an affinity, with a `;` between them.
 
 use configs::config::{CpuAffinity, CpuSet};
 use configs::oci;
