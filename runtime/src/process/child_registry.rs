@@ -83,13 +83,7 @@ impl ChildRegistry {
 
     /// Reaps the children of a container that have ended; returns the others.
     pub(crate) fn reap(&self, container: &ContainerId) -> Vec<Arc<RegisteredChild>> {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        // An error leaves it for the next time.
-        all.retain(|entry| {
-            entry.container != *container || !matches!(entry.try_wait(), Ok(Some(_)))
-        });
-        let of_container = all.iter().filter(|entry| entry.container == *container);
-        of_container.cloned().collect()
+        self.reap_but(container, None)
     }
 
     /// The same, for one who waits for a child of that container, which is left alone.
@@ -98,15 +92,21 @@ impl ChildRegistry {
         container: &ContainerId,
         own: &Arc<RegisteredChild>,
     ) -> Vec<Arc<RegisteredChild>> {
+        self.reap_but(container, Some(own))
+    }
+
+    fn reap_but(
+        &self,
+        container: &ContainerId,
+        own: Option<&Arc<RegisteredChild>>,
+    ) -> Vec<Arc<RegisteredChild>> {
+        let is_concerned = |entry: &Arc<RegisteredChild>| {
+            entry.container == *container && own.is_none_or(|own| !Arc::ptr_eq(entry, own))
+        };
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        all.retain(|entry| {
-            entry.container != *container
-                || Arc::ptr_eq(entry, own)
-                || !matches!(entry.try_wait(), Ok(Some(_)))
-        });
-        let others = all
-            .iter()
-            .filter(|entry| entry.container == *container && !Arc::ptr_eq(entry, own));
+        // An error leaves it for the next time.
+        all.retain(|entry| !is_concerned(entry) || !matches!(entry.try_wait(), Ok(Some(_))));
+        let others = all.iter().filter(|entry| is_concerned(entry));
         others.cloned().collect()
     }
 
